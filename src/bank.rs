@@ -1,0 +1,83 @@
+//! The bank: amounts, names, operations and the rules that decide them.
+//!
+//! Everything here is a pure function of its arguments: no input or output, no clock, no randomness,
+//! no threads. Whoever keeps the state (a store, or a worker of `server-share`) hands in what the
+//! rules need to see and keeps what they return.
+
+mod account;
+mod amount;
+mod books;
+mod claims;
+mod name;
+mod operation;
+mod rejection;
+mod share;
+
+pub use account::{Account, Sides};
+pub use amount::{Amount, AmountError, Balance, Decimal};
+pub use books::{Books, Request};
+pub use claims::Claims;
+pub use name::{Id, IdError, LOANS, MAX_ID, MAX_NAME, Name, NameError, WORLD};
+pub use operation::{Action, Kind, Movement, Operation, OperationError};
+pub use rejection::Rejection;
+pub use share::{Cell, ShareReply, ShareRequest, touched};
+
+/// What an account holds, as an answer tells it, in minor units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct View {
+    /// All that was posted.
+    pub posted: Balance,
+    /// What is posted and not held.
+    pub available: Balance,
+}
+
+/// What the bank decided about one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The money is set aside; the work may begin.
+    Held {
+        /// The operation's account after it.
+        view: View,
+    },
+    /// The movement is an entry now.
+    Posted {
+        /// The entry's number: the ledger's own order.
+        seq: u64,
+        /// The operation's account after it.
+        view: View,
+    },
+    /// The account was looked at.
+    Viewed {
+        /// The number of the last entry that this view includes.
+        seq: u64,
+        /// The account as it stands.
+        view: View,
+    },
+    /// What was set aside is given back.
+    Voided,
+    /// The bank said no.
+    Refused {
+        /// Why.
+        rejection: Rejection,
+        /// The operation's account, where there is one.
+        view: Option<View>,
+    },
+}
+
+/// An outcome, and whether it is the stored one of an earlier operation with the same id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// What was decided.
+    pub outcome: Outcome,
+    /// The caller's id was known: this outcome was decided before.
+    pub duplicate: bool,
+}
+
+impl From<Outcome> for Answer {
+    fn from(outcome: Outcome) -> Self {
+        Answer {
+            outcome,
+            duplicate: false,
+        }
+    }
+}

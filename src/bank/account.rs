@@ -1,0 +1,194 @@
+//! The rules for the money of two accounts.
+
+use super::{Amount, Balance, Rejection, View};
+
+/// The sums of one account, in minor units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// All that was posted.
+    pub posted: i64,
+    /// Set aside by operations under way.
+    pub held: i64,
+    /// The least that `posted - held` may become through a debit.
+    floor: i64,
+}
+
+impl Account {
+    /// An empty account whose available money may go down to `-overdraft`.
+    pub fn new(overdraft: Balance) -> Self {
+        Account {
+            posted: 0,
+            held: 0,
+            // A balance that was read is never negative, so this stays in range.
+            floor: -overdraft.minor(),
+        }
+    }
+
+    /// One of the bank's own accounts, without a limit.
+    pub fn the_banks() -> Self {
+        Account {
+            posted: 0,
+            held: 0,
+            floor: i64::MIN,
+        }
+    }
+
+    /// The account as an answer tells it.
+    pub fn view(&self) -> View {
+        View {
+            posted: Balance::new(self.posted),
+            // Every change is checked so that this difference stays in range.
+            available: Balance::new(self.posted.saturating_sub(self.held)),
+        }
+    }
+
+    /// The account's parts as they travel: posted, held, floor.
+    pub fn parts(&self) -> (i64, i64, i64) {
+        (self.posted, self.held, self.floor)
+    }
+
+    /// The account of these parts, if they can be one.
+    pub fn from_parts((posted, held, floor): (i64, i64, i64)) -> Option<Self> {
+        let possible = held >= 0 && floor <= 0 && posted.checked_sub(held).is_some();
+        possible.then_some(Account {
+            posted,
+            held,
+            floor,
+        })
+    }
+}
+
+/// The two accounts of a movement, before or after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sides {
+    /// The account that gives.
+    pub debit: Account,
+    /// The account that receives.
+    pub credit: Account,
+}
+
+impl Sides {
+    /// Sets the amount aside on the debit side.
+    ///
+    /// The range is checked before the funds, so that the bank's own accounts, which have no limit,
+    /// are refused at the end of the integers and not before.
+    pub fn begin(mut self, amount: Amount) -> Result<Self, Rejection> {
+        let available = self.debit.posted.checked_sub(self.debit.held);
+        let rest = available.and_then(|available| available.checked_sub(amount.minor()));
+        let held = self.debit.held.checked_add(amount.minor());
+        let arrived = self.credit.posted.checked_add(amount.minor());
+        let (Some(rest), Some(held), Some(_)) = (rest, held, arrived) else {
+            return Err(Rejection::BalanceOverflow);
+        };
+        if rest < self.debit.floor {
+            return Err(Rejection::InsufficientFunds);
+        }
+        self.debit.held = held;
+        Ok(self)
+    }
+
+    /// Moves what `begin` set aside.
+    ///
+    /// Only the credit side can refuse, when other postings filled it up to the end of the range
+    /// since; the caller then voids.
+    pub fn post(mut self, amount: Amount) -> Result<Self, Rejection> {
+        let arrived = self.credit.posted.checked_add(amount.minor());
+        let left = self.debit.posted.checked_sub(amount.minor());
+        let (Some(arrived), Some(left)) = (arrived, left) else {
+            return Err(Rejection::BalanceOverflow);
+        };
+        self.credit.posted = arrived;
+        self.debit.posted = left;
+        self.debit.held -= amount.minor();
+        Ok(self)
+    }
+
+    /// Gives back what `begin` set aside.
+    pub fn void(mut self, amount: Amount) -> Self {
+        self.debit.held -= amount.minor();
+        self
+    }
+
+    /// Begins and posts in one step, for an operation without work.
+    pub fn execute(self, amount: Amount) -> Result<Self, Rejection> {
+        self.begin(amount)?.post(amount)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(posted: i64, held: i64, floor: i64) -> Account {
+        Account::from_parts((posted, held, floor)).expect("possible parts")
+    }
+
+    fn sides(debit: Account, credit: Account) -> Sides {
+        Sides { debit, credit }
+    }
+
+    fn begin(debit: Account, amount: i64) -> Result<Sides, Rejection> {
+        let amount = Amount::new(amount).expect("positive");
+        sides(debit, account(0, 0, 0)).begin(amount)
+    }
+
+    #[test]
+    fn money_is_set_aside_only_while_there_is_some() {
+        let held = |debit, amount| begin(debit, amount).map(|sides| sides.debit.held);
+        assert_eq!(held(account(100, 0, 0), 100), Ok(100));
+        assert_eq!(
+            held(account(100, 0, 0), 101),
+            Err(Rejection::InsufficientFunds)
+        );
+        assert_eq!(held(account(100, 60, 0), 40), Ok(100));
+        assert_eq!(
+            held(account(100, 60, 0), 41),
+            Err(Rejection::InsufficientFunds)
+        );
+        assert_eq!(held(account(0, 0, -50), 50), Ok(50));
+        assert_eq!(
+            held(account(0, 0, -50), 51),
+            Err(Rejection::InsufficientFunds)
+        );
+        assert_eq!(
+            held(account(0, 0, 0), i64::MAX),
+            Err(Rejection::InsufficientFunds)
+        );
+    }
+
+    #[test]
+    fn the_banks_own_side_ends_only_with_the_integers() {
+        let mut world = Account::the_banks();
+        assert_eq!(begin(world, i64::MAX).map(|s| s.debit.held), Ok(i64::MAX));
+        world.posted = i64::MIN + 5;
+        assert_eq!(begin(world, 5).map(|s| s.debit.held), Ok(5));
+        assert_eq!(begin(world, 6), Err(Rejection::BalanceOverflow));
+    }
+
+    #[test]
+    fn a_full_account_takes_no_more() {
+        let amount = Amount::new(2).expect("positive");
+        let full = sides(account(10, 0, 0), account(i64::MAX - 1, 0, 0));
+        assert_eq!(full.begin(amount), Err(Rejection::BalanceOverflow));
+        let held = sides(account(10, 2, 0), account(i64::MAX - 1, 0, 0));
+        assert_eq!(held.post(amount), Err(Rejection::BalanceOverflow));
+    }
+
+    #[test]
+    fn posting_moves_and_voiding_gives_back() {
+        let amount = Amount::new(30).expect("positive");
+        let begun = sides(account(100, 0, 0), account(5, 0, 0))
+            .begin(amount)
+            .expect("funds");
+        let posted = begun.post(amount).expect("room");
+        assert_eq!(
+            (posted.debit, posted.credit),
+            (account(70, 0, 0), account(35, 0, 0))
+        );
+        let voided = begun.void(amount);
+        assert_eq!(
+            (voided.debit, voided.credit),
+            (account(100, 0, 0), account(5, 0, 0))
+        );
+    }
+}

@@ -1,0 +1,219 @@
+//! Money: whole minor units (hundredths) in 64-bit integers.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The minor units of one major unit.
+const MINOR_PER_MAJOR: u64 = 100;
+
+/// A positive count of minor units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Amount(i64);
+
+impl Amount {
+    /// The amount of `minor` units, if that is more than nothing.
+    pub fn new(minor: i64) -> Option<Self> {
+        (minor > 0).then_some(Amount(minor))
+    }
+
+    /// The count of minor units, at least 1.
+    pub fn minor(self) -> i64 {
+        self.0
+    }
+}
+
+impl FromStr for Amount {
+    type Err = AmountError;
+
+    fn from_str(text: &str) -> Result<Self, AmountError> {
+        Amount::new(parse_minor(text)?).ok_or(AmountError::Zero)
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(Decimal::new(self.0).as_str())
+    }
+}
+
+/// What stands on an account: a signed count of minor units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Balance(i64);
+
+impl Balance {
+    /// The balance of `minor` units.
+    pub fn new(minor: i64) -> Self {
+        Balance(minor)
+    }
+
+    /// The count of minor units.
+    pub fn minor(self) -> i64 {
+        self.0
+    }
+}
+
+impl FromStr for Balance {
+    type Err = AmountError;
+
+    /// Reads a balance to start from or a limit, so zero is one and a negative number is not.
+    fn from_str(text: &str) -> Result<Self, AmountError> {
+        parse_minor(text).map(Balance)
+    }
+}
+
+impl fmt::Display for Balance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(Decimal::new(self.0).as_str())
+    }
+}
+
+/// Why a text is no amount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AmountError {
+    /// Something else than digits and one point.
+    #[error("an amount is digits with at most two after a point, such as `500` or `12.50`")]
+    NotDecimal,
+    /// A minus sign.
+    #[error("an amount is never negative")]
+    Negative,
+    /// Fractions of a minor unit.
+    #[error("an amount has at most two digits after the point")]
+    TooFine,
+    /// Beyond a 64-bit integer of minor units.
+    #[error("an amount is at most 92233720368547758.07")]
+    TooLarge,
+    /// Zero where something must move.
+    #[error("an amount is more than zero")]
+    Zero,
+}
+
+/// Reads a decimal with at most two places as minor units, zero included.
+fn parse_minor(text: &str) -> Result<i64, AmountError> {
+    if text.starts_with('-') {
+        return Err(AmountError::Negative);
+    }
+    let (major, fraction) = match text.split_once('.') {
+        Some((major, fraction)) if !fraction.is_empty() => (major, fraction),
+        Some(_) => return Err(AmountError::NotDecimal),
+        None => (text, ""),
+    };
+    let all_digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    if major.is_empty() || !all_digits(major) || !all_digits(fraction) {
+        return Err(AmountError::NotDecimal);
+    }
+    if fraction.len() > 2 {
+        return Err(AmountError::TooFine);
+    }
+    major
+        .bytes()
+        .chain(fraction.bytes())
+        .chain(std::iter::repeat_n(b'0', 2 - fraction.len()))
+        .try_fold(0i64, |minor, digit| {
+            minor.checked_mul(10)?.checked_add(i64::from(digit - b'0'))
+        })
+        .ok_or(AmountError::TooLarge)
+}
+
+/// The exact decimal text of a count of minor units, with two places: `-12.50`.
+#[derive(Clone, Copy)]
+pub struct Decimal {
+    digits: [u8; 24],
+    start: u8,
+}
+
+impl Decimal {
+    /// The text of `minor` units.
+    pub fn new(minor: i64) -> Self {
+        let mut digits = [b'0'; 24];
+        let mut start = digits.len();
+        let mut rest = minor.unsigned_abs();
+        let put = |start: &mut usize, digits: &mut [u8; 24], byte: u8| {
+            *start -= 1;
+            digits[*start] = byte;
+        };
+        let mut fraction = rest % MINOR_PER_MAJOR;
+        rest /= MINOR_PER_MAJOR;
+        for _ in 0..2 {
+            put(&mut start, &mut digits, b'0' + (fraction % 10) as u8);
+            fraction /= 10;
+        }
+        put(&mut start, &mut digits, b'.');
+        loop {
+            put(&mut start, &mut digits, b'0' + (rest % 10) as u8);
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        if minor < 0 {
+            put(&mut start, &mut digits, b'-');
+        }
+        Decimal {
+            digits,
+            start: start as u8,
+        }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        // Only ASCII was written above.
+        std::str::from_utf8(&self.digits[usize::from(self.start)..]).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn check(text: &str, expected: Result<i64, AmountError>) {
+        assert_eq!(
+            text.parse::<Amount>().map(Amount::minor),
+            expected,
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn reads_decimals_and_names_what_is_wrong() {
+        check("500", Ok(50_000));
+        check("500.00", Ok(50_000));
+        check("12.5", Ok(1_250));
+        check("0.01", Ok(1));
+        check("007", Ok(700));
+        check("92233720368547758.07", Ok(i64::MAX));
+        check("92233720368547758.08", Err(AmountError::TooLarge));
+        check("99999999999999999999999", Err(AmountError::TooLarge));
+        check("0", Err(AmountError::Zero));
+        check("0.00", Err(AmountError::Zero));
+        check("-1", Err(AmountError::Negative));
+        check("1.234", Err(AmountError::TooFine));
+        for text in [
+            "", ".", "1.", ".5", "1e3", "+1", " 1", "1 ", "1,5", "0x1", "1.2.3", "NaN", "٣",
+        ] {
+            check(text, Err(AmountError::NotDecimal));
+        }
+    }
+
+    #[test]
+    fn a_balance_may_be_zero_but_not_negative() {
+        assert_eq!("0".parse(), Ok(Balance::new(0)));
+        assert_eq!("-1".parse::<Balance>(), Err(AmountError::Negative));
+    }
+
+    #[test]
+    fn writes_the_edges_of_the_range() {
+        assert_eq!(Balance::new(i64::MIN).to_string(), "-92233720368547758.08");
+        assert_eq!(Balance::new(-5).to_string(), "-0.05");
+        assert_eq!(Balance::new(0).to_string(), "0.00");
+        assert_eq!(format!("{:>8}", Balance::new(150)), "    1.50");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_again(minor in 1..=i64::MAX) {
+            let amount = Amount::new(minor).expect("positive");
+            prop_assert_eq!(amount.to_string().parse(), Ok(amount));
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The names of accounts, and the ids that callers give their operations.
+
+use std::fmt;
+
+use smol_str::SmolStr;
+
+/// The longest account name, in bytes.
+pub const MAX_NAME: usize = 64;
+/// The longest id, in bytes.
+pub const MAX_ID: usize = 128;
+
+/// The name of an account.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(SmolStr);
+
+/// The bank's own account where deposits come from and withdrawals go to.
+pub static WORLD: Name = Name(SmolStr::new_static("@world"));
+/// The bank's own account where loans come from.
+pub static LOANS: Name = Name(SmolStr::new_static("@loans"));
+
+impl Name {
+    /// A user's account.
+    pub fn user(text: &str) -> Result<Self, NameError> {
+        if text.starts_with('@') {
+            return Err(NameError::Reserved);
+        }
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'-');
+        if text.is_empty()
+            || text.len() > MAX_NAME
+            || !text.bytes().all(allowed)
+            || text.starts_with('-')
+        {
+            return Err(NameError::Malformed);
+        }
+        Ok(Name(SmolStr::new(text)))
+    }
+
+    /// The other side of a transfer: a user's account or one of the bank's own.
+    pub fn other_side(text: &str) -> Result<Self, NameError> {
+        match text {
+            "@world" => Ok(WORLD.clone()),
+            "@loans" => Ok(LOANS.clone()),
+            _ if text.starts_with('@') => Err(NameError::NotTheBanks),
+            _ => Name::user(text),
+        }
+    }
+
+    /// Whether this is one of the bank's own accounts.
+    pub fn is_the_banks(&self) -> bool {
+        self.0.starts_with('@')
+    }
+
+    /// The name's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for Name {
+    /// The account of those who name none.
+    fn default() -> Self {
+        Name(SmolStr::new_static("main"))
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Why a text is no account name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// A wrong length or a wrong character.
+    #[error("an account name is 1 to 64 of `a-z A-Z 0-9 . _ : -` and does not begin with `-`")]
+    Malformed,
+    /// One of the bank's own where only a user's may stand.
+    #[error("`@` names are the bank's own and may only be a transfer's other side (`to`)")]
+    Reserved,
+    /// An `@` name that the bank does not have.
+    #[error("the bank's own accounts are `@world` and `@loans`")]
+    NotTheBanks,
+}
+
+/// An id that a caller chose for an operation, so that a repeat is known as one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Id(SmolStr);
+
+impl Id {
+    /// The id `text`.
+    pub fn new(text: &str) -> Result<Self, IdError> {
+        if text.is_empty() || text.len() > MAX_ID || text.chars().any(char::is_control) {
+            return Err(IdError);
+        }
+        Ok(Id(SmolStr::new(text)))
+    }
+
+    /// The id's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Why a text is no id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an id is 1 to 128 bytes without control characters")]
+pub struct IdError;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_users_account_has_a_plain_name() {
+        let longest = "x".repeat(64);
+        for text in ["main", "a", "A.b_c:d-9", "9", ".", longest.as_str()] {
+            assert_eq!(
+                Name::user(text).map(|n| n.to_string()),
+                Ok(text.to_string())
+            );
+        }
+        let too_long = "x".repeat(65);
+        for text in ["", "-a", "a b", "ä", "a/b", "a\n", too_long.as_str()] {
+            assert_eq!(Name::user(text), Err(NameError::Malformed), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_banks_own_accounts_are_only_a_transfers_other_side() {
+        assert_eq!(Name::user("@world"), Err(NameError::Reserved));
+        assert_eq!(Name::other_side("@loans").as_ref(), Ok(&LOANS));
+        assert_eq!(Name::other_side("@else"), Err(NameError::NotTheBanks));
+        assert_eq!(Name::other_side("ops"), Name::user("ops"));
+        assert!(WORLD.is_the_banks() && !Name::default().is_the_banks());
+    }
+
+    #[test]
+    fn an_id_is_short_and_printable() {
+        assert!(Id::new("payout 7/ü").is_ok());
+        assert!(Id::new(&"i".repeat(128)).is_ok());
+        for text in ["", "a\u{0}", "a\nb", &"i".repeat(129)] {
+            assert_eq!(Id::new(text), Err(IdError));
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! What a user asks for.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::{Amount, Id, LOANS, Name, Rejection, WORLD};
+
+/// The five operations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Money leaves the bank.
+    Withdraw,
+    /// Money comes into the bank.
+    Deposit,
+    /// Money goes to another account.
+    Transfer,
+    /// The bank lends money.
+    Loan,
+    /// The balance is looked at.
+    Balance,
+}
+
+impl Kind {
+    /// All five, in the order in which the built-in workload runs them.
+    pub const ALL: [Kind; 5] = [
+        Kind::Withdraw,
+        Kind::Deposit,
+        Kind::Transfer,
+        Kind::Loan,
+        Kind::Balance,
+    ];
+
+    /// The stable word for it on the command line, in workloads and in JSON output.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Withdraw => "withdraw",
+            Kind::Deposit => "deposit",
+            Kind::Transfer => "transfer",
+            Kind::Loan => "loan",
+            Kind::Balance => "balance",
+        }
+    }
+}
+
+impl FromStr for Kind {
+    type Err = OperationError;
+
+    fn from_str(text: &str) -> Result<Self, OperationError> {
+        Kind::ALL
+            .into_iter()
+            .find(|kind| kind.word() == text)
+            .ok_or(OperationError::UnknownKind)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// What an operation does to its account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// `account -> @world`.
+    Withdraw(Amount),
+    /// `@world -> account`.
+    Deposit(Amount),
+    /// `account -> to`.
+    Transfer {
+        /// How much.
+        amount: Amount,
+        /// The other account.
+        to: Name,
+    },
+    /// `@loans -> account`.
+    Loan(Amount),
+    /// Changes nothing.
+    Balance,
+}
+
+/// One operation of a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// The caller's id, if it gave one.
+    pub id: Option<Id>,
+    /// The account it is about; never one of the bank's own.
+    pub account: Name,
+    /// What it does.
+    pub action: Action,
+}
+
+/// Why an operation's parts do not fit together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OperationError {
+    /// A word that is none of the five.
+    #[error("an operation is one of `withdraw`, `deposit`, `transfer`, `loan`, `balance`")]
+    UnknownKind,
+    /// A movement without an amount.
+    #[error("`{0}` needs an amount")]
+    NoAmount(Kind),
+    /// An amount where nothing moves.
+    #[error("`balance` takes no amount")]
+    NeedlessAmount,
+    /// Another account where there is no other side to choose.
+    #[error("`{0}` takes no other account (`to`)")]
+    NeedlessTo(Kind),
+}
+
+impl Operation {
+    /// Puts an operation together; a transfer without `to` goes to `@world`.
+    pub fn new(
+        kind: Kind,
+        id: Option<Id>,
+        account: Name,
+        to: Option<Name>,
+        amount: Option<Amount>,
+    ) -> Result<Self, OperationError> {
+        if to.is_some() && kind != Kind::Transfer {
+            return Err(OperationError::NeedlessTo(kind));
+        }
+        let action = match (kind, amount) {
+            (Kind::Balance, None) => Action::Balance,
+            (Kind::Balance, Some(_)) => return Err(OperationError::NeedlessAmount),
+            (_, None) => return Err(OperationError::NoAmount(kind)),
+            (Kind::Withdraw, Some(amount)) => Action::Withdraw(amount),
+            (Kind::Deposit, Some(amount)) => Action::Deposit(amount),
+            (Kind::Loan, Some(amount)) => Action::Loan(amount),
+            (Kind::Transfer, Some(amount)) => Action::Transfer {
+                amount,
+                to: to.unwrap_or(WORLD.clone()),
+            },
+        };
+        Ok(Operation {
+            id,
+            account,
+            action,
+        })
+    }
+
+    /// Which of the five it is.
+    pub fn kind(&self) -> Kind {
+        match self.action {
+            Action::Withdraw(_) => Kind::Withdraw,
+            Action::Deposit(_) => Kind::Deposit,
+            Action::Transfer { .. } => Kind::Transfer,
+            Action::Loan(_) => Kind::Loan,
+            Action::Balance => Kind::Balance,
+        }
+    }
+
+    /// How much it moves, if it moves anything.
+    pub fn amount(&self) -> Option<Amount> {
+        self.movement().map(|movement| movement.amount)
+    }
+
+    /// The other account that the user named, or that a transfer goes to by default.
+    pub fn to(&self) -> Option<&Name> {
+        match &self.action {
+            Action::Transfer { to, .. } => Some(to),
+            _ => None,
+        }
+    }
+
+    /// The two sides of it, if it moves anything.
+    pub fn movement(&self) -> Option<Movement<'_>> {
+        let (debit, credit, amount) = match &self.action {
+            Action::Withdraw(amount) => (&self.account, &WORLD, amount),
+            Action::Deposit(amount) => (&WORLD, &self.account, amount),
+            Action::Transfer { amount, to } => (&self.account, to, amount),
+            Action::Loan(amount) => (&LOANS, &self.account, amount),
+            Action::Balance => return None,
+        };
+        Some(Movement {
+            debit,
+            credit,
+            amount: *amount,
+        })
+    }
+
+    /// Whether another operation under the same id asks for the same.
+    pub fn same_content(&self, other: &Operation) -> bool {
+        self.account == other.account && self.action == other.action
+    }
+}
+
+/// The two sides of an operation: what leaves one account arrives at the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Movement<'a> {
+    /// The account that gives.
+    pub debit: &'a Name,
+    /// The account that receives.
+    pub credit: &'a Name,
+    /// How much.
+    pub amount: Amount,
+}
+
+impl Movement<'_> {
+    /// Refuses a movement between an account and itself.
+    pub fn check(&self) -> Result<(), Rejection> {
+        if self.debit == self.credit {
+            return Err(Rejection::SameAccount);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn new(kind: Kind, to: Option<&str>, minor: Option<i64>) -> Result<Operation, OperationError> {
+        let to = to.map(|to| Name::other_side(to).expect("a name"));
+        Operation::new(kind, None, Name::default(), to, minor.and_then(Amount::new))
+    }
+
+    fn check(kind: Kind, to: Option<&str>, expected: (&str, &str)) {
+        let operation = new(kind, to, Some(5)).expect("an operation");
+        let movement = operation.movement().expect("a movement");
+        assert_eq!(
+            (movement.debit.as_str(), movement.credit.as_str()),
+            expected
+        );
+        assert_eq!(operation.kind(), kind);
+        assert_eq!(operation.amount(), Amount::new(5));
+    }
+
+    #[test]
+    fn every_movement_has_two_sides() {
+        check(Kind::Withdraw, None, ("main", "@world"));
+        check(Kind::Deposit, None, ("@world", "main"));
+        check(Kind::Transfer, None, ("main", "@world"));
+        check(Kind::Transfer, Some("ops"), ("main", "ops"));
+        check(Kind::Transfer, Some("@loans"), ("main", "@loans"));
+        check(Kind::Loan, None, ("@loans", "main"));
+        let view = new(Kind::Balance, None, None).expect("a view");
+        assert_eq!(view.movement(), None);
+    }
+
+    #[test]
+    fn parts_that_do_not_fit_are_named() {
+        assert_eq!(
+            new(Kind::Loan, None, None),
+            Err(OperationError::NoAmount(Kind::Loan))
+        );
+        assert_eq!(
+            new(Kind::Balance, None, Some(1)),
+            Err(OperationError::NeedlessAmount)
+        );
+        assert_eq!(
+            new(Kind::Deposit, Some("ops"), Some(1)),
+            Err(OperationError::NeedlessTo(Kind::Deposit))
+        );
+        assert_eq!("steal".parse::<Kind>(), Err(OperationError::UnknownKind));
+    }
+}

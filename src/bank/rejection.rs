@@ -1,0 +1,47 @@
+//! Named, expected refusals.
+
+use std::fmt;
+
+/// Why the bank said no: a value that callers can act on, not an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rejection {
+    /// The account's available money, with its overdraft, is less than the amount.
+    InsufficientFunds,
+    /// Nothing was ever posted to the account, and it was not opened.
+    UnknownAccount,
+    /// Both sides of the transfer are one account.
+    SameAccount,
+    /// A sum would leave the range of 64-bit minor units.
+    BalanceOverflow,
+    /// The id was used before for an operation with other content.
+    IdConflict,
+    /// An operation with this id is still under way; its outcome is not known yet.
+    InProgress,
+}
+
+impl Rejection {
+    /// The stable word for it in JSON output.
+    pub fn word(self) -> &'static str {
+        match self {
+            Rejection::InsufficientFunds => "insufficient_funds",
+            Rejection::UnknownAccount => "unknown_account",
+            Rejection::SameAccount => "same_account",
+            Rejection::BalanceOverflow => "balance_overflow",
+            Rejection::IdConflict => "id_conflict",
+            Rejection::InProgress => "in_progress",
+        }
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Rejection::InsufficientFunds => "insufficient funds",
+            Rejection::UnknownAccount => "unknown account",
+            Rejection::SameAccount => "both sides are the same account",
+            Rejection::BalanceOverflow => "a balance would leave the range of 64-bit minor units",
+            Rejection::IdConflict => "the id was used before with other content",
+            Rejection::InProgress => "an operation with this id is still under way",
+        })
+    }
+}

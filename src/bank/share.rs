@@ -1,0 +1,135 @@
+//! The data that `server-share` shares, and the bank's rules applied to what a worker read of it.
+
+use super::{Account, Answer, Name, Operation, Outcome, Rejection, Sides};
+
+/// One account as workers share it: its money, and what tells one state of it from the next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// Whose money it is.
+    pub name: Name,
+    /// Whether the account is open; money coming in opens it.
+    pub open: bool,
+    /// The money.
+    pub account: Account,
+    /// Counts the writes to this cell.
+    pub version: u64,
+    /// Counts the updates that the money includes. Every writer adds one to what it read, so where
+    /// there were more writes than this, updates were lost.
+    pub updates: u64,
+}
+
+/// What a worker of `server-share` asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ShareRequest {
+    /// Claim the operation's id before anything else.
+    Claim(Operation),
+    /// Read these cells, all at one moment.
+    Read(Vec<Name>),
+    /// Wait until nobody holds a lease on any of these cells, hold it, and read them.
+    Lock(Vec<Name>),
+    /// Write these cells, whatever stands there now, and end a lease held on them.
+    Write(Vec<Cell>),
+    /// Write these cells if all of them still have the version that was read.
+    CompareAndSet(Vec<Cell>),
+    /// Nothing is to be written: the operation ends with this outcome. Ends a lease.
+    Settle(Outcome),
+}
+
+/// What the server process answers a worker of `server-share`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ShareReply {
+    /// The id is this worker's.
+    Claimed,
+    /// The cells as they stand.
+    Cells(Vec<Cell>),
+    /// Somebody else wrote since; the cells as they stand now.
+    Conflict(Vec<Cell>),
+    /// Others hold the lease, and it went on to another of them: the wait is not in vain.
+    Waiting,
+    /// The operation is decided.
+    Decided(Answer),
+}
+
+/// The cells that an operation touches, the debit side first.
+pub fn touched(operation: &Operation) -> Vec<Name> {
+    match operation.movement() {
+        Some(movement) => vec![movement.debit.clone(), movement.credit.clone()],
+        None => vec![operation.account.clone()],
+    }
+}
+
+impl Cell {
+    /// The two cells of a movement after the operation, decided on `cells` as they were read by
+    /// [`touched`].
+    pub fn decide(operation: &Operation, cells: &[Cell]) -> Result<Vec<Cell>, Rejection> {
+        let (Some(movement), [debit, credit]) = (operation.movement(), cells) else {
+            return Err(Rejection::UnknownAccount);
+        };
+        movement.check()?;
+        if !debit.open {
+            return Err(Rejection::UnknownAccount);
+        }
+        let before = Sides {
+            debit: debit.account,
+            credit: credit.account,
+        };
+        let after = before.execute(movement.amount)?;
+        Ok(vec![
+            debit.updated(after.debit),
+            credit.updated(after.credit),
+        ])
+    }
+
+    fn updated(&self, account: Account) -> Cell {
+        Cell {
+            name: self.name.clone(),
+            open: true,
+            account,
+            version: self.version,
+            updates: self.updates.wrapping_add(1),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bank::{Amount, Balance, Kind};
+
+    fn cell(name: &str, open: bool, posted: i64) -> Cell {
+        let mut account = Account::new(Balance::new(0));
+        account.posted = posted;
+        Cell {
+            name: Name::other_side(name).expect("a name"),
+            open,
+            account,
+            version: 7,
+            updates: 3,
+        }
+    }
+
+    fn withdraw(minor: i64) -> Operation {
+        let amount = Amount::new(minor);
+        Operation::new(Kind::Withdraw, None, Name::default(), None, amount).expect("an operation")
+    }
+
+    #[test]
+    fn the_same_rules_decide_on_cells_that_were_read() {
+        let cells = [cell("main", true, 100), cell("@world", true, 0)];
+        let after = Cell::decide(&withdraw(30), &cells).expect("funds");
+        let money: Vec<_> = after
+            .iter()
+            .map(|c| (c.account.posted, c.version, c.updates))
+            .collect();
+        assert_eq!(money, [(70, 7, 4), (30, 7, 4)]);
+        assert_eq!(
+            Cell::decide(&withdraw(101), &cells),
+            Err(Rejection::InsufficientFunds)
+        );
+        let unknown = [cell("main", false, 0), cell("@world", true, 0)];
+        assert_eq!(
+            Cell::decide(&withdraw(1), &unknown),
+            Err(Rejection::UnknownAccount)
+        );
+    }
+}

@@ -1,0 +1,207 @@
+//! What happened, in the past tense: the facts that the reporter shows and records.
+
+use std::time::Duration;
+
+use crate::bank::{Balance, Name, Operation, Rejection, View};
+use crate::status::Status;
+
+/// One fact, and when it was known.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Since the run began.
+    pub at: Duration,
+    /// The fact.
+    pub fact: Fact,
+}
+
+/// The facts of a run.
+#[derive(Clone, Debug)]
+pub enum Fact {
+    /// A worker was given an operation that has work.
+    Started(Subject),
+    /// The bank set the money aside; the work began.
+    Held {
+        /// The operation.
+        subject: Subject,
+        /// Its account since then.
+        view: View,
+    },
+    /// The operation was posted, or the balance was seen.
+    Completed {
+        /// The operation.
+        subject: Subject,
+        /// The entry's number; of a view, the number of the last entry that it includes.
+        seq: u64,
+        /// Its account after it.
+        view: View,
+        /// From the moment a worker was given it.
+        elapsed: Duration,
+        /// This is the stored outcome of an earlier operation with the same id.
+        duplicate: bool,
+    },
+    /// The bank said no.
+    Refused {
+        /// The operation.
+        subject: Subject,
+        /// Why.
+        rejection: Rejection,
+        /// Its account, where there is one.
+        view: Option<View>,
+        /// From the moment a worker was given it.
+        elapsed: Duration,
+        /// This is the stored outcome of an earlier operation with the same id.
+        duplicate: bool,
+    },
+    /// The operation was voided, or never began, because its worker failed.
+    Failed {
+        /// The operation.
+        subject: Subject,
+        /// What went wrong.
+        fault: Fault,
+        /// From the moment a worker was given it.
+        elapsed: Duration,
+    },
+    /// A line of the input is no operation.
+    Invalid {
+        /// Which one, from 1.
+        line: u64,
+        /// Why.
+        reason: String,
+    },
+    /// Something a person should know that changes no result.
+    Warned(String),
+    /// One remedy of `sync` was run.
+    Raced(Race),
+    /// The run ended.
+    Ended(Box<Summary>),
+}
+
+/// The operation that an event is about, and who ran it.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// What was asked for.
+    pub operation: Operation,
+    /// The line of the input it came from, from 1.
+    pub line: Option<u64>,
+    /// The worker's number within the run, from 1.
+    pub worker: u32,
+    /// The worker's process.
+    pub pid: u32,
+}
+
+/// Why a worker could not do its operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Which kind of fault.
+    pub cause: Cause,
+    /// In words: who, what, how long.
+    pub detail: String,
+}
+
+/// The kinds of faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The worker's process ended before its operation did.
+    Died,
+    /// A deadline passed and the worker was ended.
+    Deadline,
+    /// The worker sent what no worker sends and was ended.
+    Protocol,
+}
+
+impl Cause {
+    /// The stable word for it in JSON output.
+    pub fn word(self) -> &'static str {
+        match self {
+            Cause::Died => "worker_died",
+            Cause::Deadline => "deadline",
+            Cause::Protocol => "protocol",
+        }
+    }
+
+    /// The exit status that follows from it.
+    pub fn status(self) -> Status {
+        match self {
+            Cause::Deadline => Status::Deadline,
+            Cause::Died | Cause::Protocol => Status::Died,
+        }
+    }
+}
+
+/// How one remedy of `sync` did.
+#[derive(Clone, Debug)]
+pub struct Race {
+    /// The remedy's name.
+    pub remedy: &'static str,
+    /// How many threads raced.
+    pub threads: u32,
+    /// How many operations all of them ran together.
+    pub operations: u64,
+    /// How many of those the bank refused.
+    pub refused: u64,
+    /// What the balance must be.
+    pub expected: Balance,
+    /// What it is.
+    pub actual: Balance,
+    /// The updates that the balance does not include.
+    pub lost_updates: u64,
+    /// From the first thread's start to the last one's end.
+    pub elapsed: Duration,
+}
+
+/// The counts and balances of a run.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// The mode's name.
+    pub mode: &'static str,
+    /// From start to end.
+    pub elapsed: Duration,
+    /// The time the workers were busy, summed: what it would take one after another.
+    pub sequential: Duration,
+    /// Worker processes started.
+    pub processes: u64,
+    /// How the operations ended.
+    pub counts: Counts,
+    /// The first accounts by name, the bank's own first.
+    pub accounts: Vec<AccountSummary>,
+    /// How many accounts there are beyond those.
+    pub accounts_omitted: u64,
+    /// The sum over all accounts in minor units; anything but zero is a violation.
+    pub sum: i128,
+    /// The accounts whose balance is not what the completed operations add up to.
+    pub wrong_accounts: u64,
+    /// The updates of shared cells that were lost.
+    pub lost_updates: u64,
+    /// Why the run ended before its work did, if it did.
+    pub ended_early: Option<String>,
+    /// The run's exit status.
+    pub status: Status,
+}
+
+/// How many operations ended in which way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Posted or viewed.
+    pub completed: u64,
+    /// Refused by the bank.
+    pub refused: u64,
+    /// Ended by a fault.
+    pub failed: u64,
+    /// Lines that are no operation.
+    pub invalid: u64,
+    /// Of those completed and refused, how many were answered from an id's stored outcome.
+    pub duplicates: u64,
+}
+
+/// One account at the end of a run.
+#[derive(Clone, Debug)]
+pub struct AccountSummary {
+    /// Its name.
+    pub name: Name,
+    /// What it holds.
+    pub view: View,
+    /// What it must hold, added up from the completed operations.
+    pub expected: Balance,
+    /// Of the updates of its shared cell, how many were lost.
+    pub lost_updates: u64,
+}

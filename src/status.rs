@@ -1,0 +1,79 @@
+//! The exit statuses, in one place: scripts depend on them.
+
+use std::process::ExitCode;
+
+/// How a run ended. With several at once the gravest wins: see [`Status::worse`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// 0: everything asked for was posted.
+    Posted,
+    /// 1: the bank said no to at least one operation.
+    Refused,
+    /// 2: usage, or input that could not be read.
+    Usage,
+    /// 5: an id was reused with other content.
+    IdConflict,
+    /// 10: ended early with work left.
+    EndedEarly,
+    /// 3: a check found a violation.
+    Violation,
+    /// 6: a deadline passed.
+    Deadline,
+    /// 7: a worker or the server died.
+    Died,
+}
+
+impl Status {
+    /// All of them, the gravest last. A run that was cut short did not see all that it was asked, so
+    /// that counts for more than what single operations met.
+    const BY_GRAVITY: [Status; 8] = [
+        Status::Posted,
+        Status::Refused,
+        Status::Usage,
+        Status::IdConflict,
+        Status::EndedEarly,
+        Status::Violation,
+        Status::Deadline,
+        Status::Died,
+    ];
+
+    /// The number that the process exits with.
+    pub fn code(self) -> u8 {
+        match self {
+            Status::Posted => 0,
+            Status::Refused => 1,
+            Status::Usage => 2,
+            Status::Violation => 3,
+            Status::IdConflict => 5,
+            Status::Deadline => 6,
+            Status::Died => 7,
+            Status::EndedEarly => 10,
+        }
+    }
+
+    /// The graver of the two.
+    pub fn worse(self, other: Status) -> Status {
+        let gravity = |status| Status::BY_GRAVITY.iter().position(|s| *s == status);
+        if gravity(other) > gravity(self) { other } else { self }
+    }
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> ExitCode {
+        ExitCode::from(status.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gravest_wins() {
+        let codes: Vec<u8> = Status::BY_GRAVITY.iter().map(|s| s.code()).collect();
+        assert_eq!(codes, [0, 1, 2, 5, 10, 3, 6, 7]);
+        assert_eq!(Status::Died.worse(Status::Refused), Status::Died);
+        assert_eq!(Status::Refused.worse(Status::Violation), Status::Violation);
+        assert_eq!(Status::Posted.worse(Status::Posted), Status::Posted);
+    }
+}

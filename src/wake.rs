@@ -1,0 +1,72 @@
+//! Waking a thread that waits in `poll`, and measuring time that only runs while this process does.
+
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Wakes the thread that polls the [`Alarm`] it belongs to. Clones wake the same one.
+#[derive(Clone)]
+pub struct Waker(Arc<PipeWriter>);
+
+impl Waker {
+    /// Makes the alarm readable. A full pipe is readable already, so nothing can go wrong here.
+    pub fn wake(&self) {
+        let _ = (&*self.0).write(&[1]);
+    }
+}
+
+/// The end that is polled.
+pub struct Alarm(PipeReader);
+
+impl Alarm {
+    /// An alarm and what sets it off.
+    pub fn new() -> io::Result<(Self, Waker)> {
+        let (reader, writer) = io::pipe()?;
+        rustix::io::ioctl_fionbio(&reader, true)?;
+        rustix::io::ioctl_fionbio(&writer, true)?;
+        Ok((Alarm(reader), Waker(Arc::new(writer))))
+    }
+
+    /// Makes the alarm unreadable until it is set off again.
+    pub fn reset(&mut self) {
+        let mut bytes = [0; 512];
+        while matches!(self.0.read(&mut bytes), Ok(n) if n == bytes.len()) {}
+    }
+}
+
+impl AsFd for Alarm {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// The longest step of a [`RunningClock`]; whoever reads it must do so at least this often.
+pub const TICK: Duration = Duration::from_secs(1);
+
+/// A clock that stands still while this process is stopped, so that Ctrl-Z makes no deadline pass.
+///
+/// It cannot see a stop as such. It is read at least once a [`TICK`], and a longer gap between two
+/// readings counts as one tick.
+pub struct RunningClock {
+    read_at: Instant,
+    ran: Duration,
+}
+
+impl RunningClock {
+    /// A clock that begins at zero.
+    pub fn start() -> Self {
+        RunningClock {
+            read_at: Instant::now(),
+            ran: Duration::ZERO,
+        }
+    }
+
+    /// How long this process has been running since the start.
+    pub fn now(&mut self) -> Duration {
+        let now = Instant::now();
+        self.ran += now.duration_since(self.read_at).min(TICK);
+        self.read_at = now;
+        self.ran
+    }
+}
