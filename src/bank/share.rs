@@ -1,6 +1,6 @@
 //! The data that `server-share` shares, and the bank's rules applied to what a worker read of it.
 
-use super::{Account, Answer, Name, Operation, Outcome, Rejection, Sides};
+use super::{Account, Name, Operation, Outcome, Rejection, Sides};
 
 /// One account as workers share it: its money, and what tells one state of it from the next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,8 +46,6 @@ pub enum ShareReply {
     Conflict(Vec<Cell>),
     /// Others hold the lease, and it went on to another of them: the wait is not in vain.
     Waiting,
-    /// The operation is decided.
-    Decided(Answer),
 }
 
 /// The cells that an operation touches, the debit side first.

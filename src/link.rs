@@ -1,0 +1,212 @@
+//! Links: the conversations between the parent and its workers, and how the modes carry them.
+//!
+//! The parent holds its ends of all links of a run behind [`Links`]; a worker holds its one end
+//! behind [`WorkerEnd`]. Whatever the mechanism, both sides speak in the frames of
+//! [`crate::protocol`].
+
+mod pipe;
+mod queue;
+mod socket;
+mod stream;
+
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags};
+
+use crate::protocol::{Outbox, ProtocolError, Request, ToWorker};
+use crate::wake::Waker;
+
+/// How the requests of a run travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// A local socket.
+    Socket,
+    /// One queue of all workers, and a reply channel for each.
+    Queue,
+    /// A pair of anonymous pipes for each worker.
+    Pipe,
+}
+
+impl Transport {
+    const ALL: [Transport; 3] = [Transport::Socket, Transport::Queue, Transport::Pipe];
+
+    /// The word for it in a worker's arguments.
+    pub fn word(self) -> &'static str {
+        match self {
+            Transport::Socket => "socket",
+            Transport::Queue => "queue",
+            Transport::Pipe => "pipe",
+        }
+    }
+
+    /// The transport of this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Transport::ALL.into_iter().find(|transport| transport.word() == word)
+    }
+
+    /// The parent's ends of a new run. `waker` is woken by whatever arrives otherwise than on a
+    /// descriptor that is polled.
+    pub fn parent(self, waker: Waker) -> io::Result<Box<dyn Links>> {
+        Ok(match self {
+            Transport::Socket => Box::new(socket::SocketLinks::open()?),
+            Transport::Queue => Box::new(queue::QueueLinks::open(waker)?),
+            Transport::Pipe => Box::new(pipe::PipeLinks::default()),
+        })
+    }
+
+    /// The end of worker `worker`, which finds its parent at `address`.
+    pub fn worker(self, worker: u32, address: &str) -> Result<Box<dyn WorkerEnd>, LinkError> {
+        Ok(match self {
+            Transport::Socket => Box::new(socket::connect(worker, address)?),
+            Transport::Queue => Box::new(queue::connect(worker, address)?),
+            Transport::Pipe => Box::new(pipe::worker_end()),
+        })
+    }
+}
+
+/// The parent's ends of all links of one run.
+pub trait Links {
+    /// Prepares a link for a worker that is about to be spawned; returns the address it is given.
+    fn prepare(&mut self, worker: u32, command: &mut Command) -> io::Result<String>;
+
+    /// The worker's process exists; its pid authenticates it.
+    fn spawned(&mut self, worker: u32, child: &mut Child) -> io::Result<()>;
+
+    /// Adds what is to be polled.
+    fn watch<'a>(&'a self, watch: &mut Watch<'a>);
+
+    /// Reads what is ready and decodes all complete messages.
+    fn receive(&mut self, ready: &[Ready], arrivals: &mut Vec<Arrival>);
+
+    /// Where messages for this worker are put; nothing if its link is closed.
+    fn outbox(&mut self, worker: u32) -> Option<&mut Outbox>;
+
+    /// Sends what waits in the outboxes, as far as the kernel takes it.
+    fn flush(&mut self);
+
+    /// Tells the worker that nothing more will come, once its outbox is empty.
+    fn close(&mut self, worker: u32);
+
+    /// The worker's process has ended: reads its link to the end. `Closed` or `Broken` follows for
+    /// it, at once or with a later [`Links::receive`].
+    fn exited(&mut self, worker: u32, arrivals: &mut Vec<Arrival>);
+}
+
+/// What came from one worker.
+pub struct Arrival {
+    /// Which worker.
+    pub worker: u32,
+    /// What.
+    pub what: Arrived,
+}
+
+/// What can come from a worker.
+pub enum Arrived {
+    /// It is there and takes operations.
+    Ready,
+    /// A block of requests.
+    Requests(Vec<Request>),
+    /// Its link has ended; all that it sent was delivered.
+    Closed,
+    /// It sent what no worker sends, or its link failed; nothing more is read from it.
+    Broken(String),
+}
+
+/// A worker's end of its link.
+pub trait WorkerEnd {
+    /// Sends all that waits in the outbox.
+    fn send(&mut self, outbox: &mut Outbox) -> Result<(), LinkError>;
+
+    /// Waits for the next message, with `None` for as long as the parent lives.
+    fn receive(&mut self, patience: Option<Duration>) -> Result<Received, LinkError>;
+}
+
+/// What a worker gets from its link.
+pub enum Received {
+    /// A message.
+    Message(ToWorker),
+    /// The parent will send nothing more.
+    Closed,
+    /// Nothing came in the time that was given.
+    Nothing,
+}
+
+/// Why a worker's link failed.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// The operating system said no.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// The bytes that came are no message.
+    #[error("{0}")]
+    Protocol(#[from] ProtocolError),
+    /// The other end is not who it must be.
+    #[error("the other end of the link is {0}")]
+    Stranger(String),
+}
+
+impl From<rustix::io::Errno> for LinkError {
+    fn from(errno: rustix::io::Errno) -> Self {
+        LinkError::Io(errno.into())
+    }
+}
+
+/// Who waits for what in one `poll`.
+#[derive(Default)]
+pub struct Watch<'a> {
+    keys: Vec<Key>,
+    fds: Vec<PollFd<'a>>,
+}
+
+/// Whose descriptor is polled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// The parent's own descriptors, by a number of its choice.
+    Own(u32),
+    /// Where new links arrive.
+    Listener,
+    /// A worker's link.
+    Worker(u32),
+    /// A link that has not said whose it is.
+    Unnamed(u32),
+}
+
+/// One descriptor that is ready.
+#[derive(Clone, Copy, Debug)]
+pub struct Ready {
+    /// Whose.
+    pub key: Key,
+}
+
+impl<'a> Watch<'a> {
+    /// Watches a descriptor for something to read, or the end.
+    pub fn read(&mut self, key: Key, fd: BorrowedFd<'a>) {
+        self.add(key, fd, PollFlags::IN);
+    }
+
+    /// Watches a descriptor for room to write.
+    pub fn write(&mut self, key: Key, fd: BorrowedFd<'a>) {
+        self.add(key, fd, PollFlags::OUT);
+    }
+
+    fn add(&mut self, key: Key, fd: BorrowedFd<'a>, flags: PollFlags) {
+        self.keys.push(key);
+        self.fds.push(PollFd::from_borrowed_fd(fd, flags));
+    }
+
+    /// Waits for the first of them, at most for `patience`; an interruption by a signal ends the
+    /// wait like the end of patience.
+    pub fn wait(mut self, patience: Duration) -> io::Result<Vec<Ready>> {
+        let timeout = rustix::event::Timespec::try_from(patience).ok();
+        match rustix::event::poll(&mut self.fds, timeout.as_ref()) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(Vec::new()),
+            Ok(_) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        let ready = self.fds.iter().zip(&self.keys).filter(|(fd, _)| !fd.revents().is_empty());
+        Ok(ready.map(|(_, key)| Ready { key: *key }).collect())
+    }
+}

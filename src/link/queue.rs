@@ -1,0 +1,321 @@
+//! `queue`: all workers put their requests on one multi-producer queue, whose only receiving end the
+//! parent holds; each gets its replies on a channel of its own.
+//!
+//! A worker finds its parent through a one-shot server, whose name it is given, and gets a sending
+//! end of the queue and the receiving end of its replies. The queue alone does not show that one of
+//! its many senders died, so the parent puts a marker of its own on it when a worker has exited:
+//! what the worker sent stands before the marker.
+
+use std::collections::HashMap;
+use std::io;
+use std::panic::AssertUnwindSafe;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use ipc_channel::ipc::{self, IpcOneShotServer, IpcReceiver, IpcSender};
+use ipc_channel::{IpcError, TryRecvError};
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+use tempfile::TempDir;
+
+use super::{Arrival, Arrived, LinkError, Links, Ready, Received, Watch, WorkerEnd, socket};
+use crate::protocol::{Frame, Outbox, ProtocolError, ToParent};
+use crate::wake::Waker;
+
+/// The first message on a one-shot server.
+#[derive(Serialize, Deserialize)]
+enum Hello {
+    /// The worker is there and waits for its channels.
+    Up { worker: u32, pid: u32, boot: IpcSender<Boot> },
+    /// The worker exited before it connected; the parent ends its own wait.
+    Abort,
+}
+
+/// A worker's channels.
+#[derive(Serialize, Deserialize)]
+struct Boot {
+    requests: IpcSender<ByteBuf>,
+    replies: IpcReceiver<ByteBuf>,
+}
+
+/// What the threads of the queue tell the parent's loop.
+enum Inbound {
+    Up { worker: u32, pid: u32, boot: IpcSender<Boot> },
+    /// The one-shot server of a worker has ended without it.
+    NotUp(u32),
+    Frame(ByteBuf),
+    /// The queue itself failed, and why.
+    Lost(String),
+}
+
+/// The parent's end of the queue, and its ends of the reply channels.
+pub(super) struct QueueLinks {
+    requests: IpcSender<ByteBuf>,
+    inbound: mpsc::Receiver<Inbound>,
+    tell: mpsc::Sender<Inbound>,
+    waker: Waker,
+    ends: HashMap<u32, QueueEnd>,
+    _folder: TempDir,
+}
+
+/// The parent's end of one worker's link.
+struct QueueEnd {
+    outbox: Outbox,
+    /// The name of the one-shot server, until the worker has connected to it.
+    rendezvous: Option<String>,
+    pid: u32,
+    replies: Option<IpcSender<ByteBuf>>,
+    closing: bool,
+}
+
+impl QueueLinks {
+    pub(super) fn open(waker: Waker) -> io::Result<Self> {
+        let folder = socket::private_folder()?;
+        // One-shot servers make their sockets in tempfile's folder; nobody else can enter this one.
+        // The library accepts no second setting, and no second run needs one.
+        let _ = tempfile::env::override_temp_dir(folder.path());
+        let (requests, queue) = ipc::channel::<ByteBuf>()?;
+        let (tell, inbound) = mpsc::channel();
+        let (teller, wake) = (tell.clone(), waker.clone());
+        thread::Builder::new().name("queue".to_string()).spawn(move || drain(&queue, &teller, &wake))?;
+        Ok(QueueLinks {
+            requests,
+            inbound,
+            tell,
+            waker,
+            ends: HashMap::new(),
+            _folder: folder,
+        })
+    }
+
+    fn take(&mut self, inbound: Inbound, arrivals: &mut Vec<Arrival>) {
+        match inbound {
+            Inbound::Up { worker, pid, boot } => self.up(worker, pid, &boot, arrivals),
+            Inbound::NotUp(worker) => {
+                if let Some(end) = self.ends.get_mut(&worker) {
+                    end.rendezvous = None;
+                }
+            }
+            Inbound::Frame(bytes) => self.frame(&bytes, arrivals),
+            Inbound::Lost(reason) => {
+                // Without the queue no worker can be heard.
+                for (worker, _) in self.ends.drain() {
+                    let what = Arrived::Broken(reason.clone());
+                    arrivals.push(Arrival { worker, what });
+                }
+            }
+        }
+    }
+
+    fn up(&mut self, worker: u32, pid: u32, boot: &IpcSender<Boot>, arrivals: &mut Vec<Arrival>) {
+        let Some(end) = self.ends.get_mut(&worker).filter(|end| end.pid == pid) else {
+            return;
+        };
+        end.rendezvous = None;
+        let booted = ipc::channel::<ByteBuf>().map_err(LinkError::from).and_then(|(sender, replies)| {
+            let requests = self.requests.clone();
+            boot.send(Boot { requests, replies }).map_err(ipc_error)?;
+            Ok(sender)
+        });
+        match booted {
+            Ok(sender) => {
+                end.replies = Some(sender);
+                let what = Arrived::Ready;
+                arrivals.push(Arrival { worker, what });
+            }
+            // It is gone again; its exit will be seen.
+            Err(_) => end.closing = true,
+        }
+    }
+
+    /// Decodes one message from the queue. What is no message cannot be held against any worker.
+    fn frame(&mut self, bytes: &[u8], arrivals: &mut Vec<Arrival>) {
+        let decoded = Frame::new(bytes).and_then(|frame| Ok((frame.worker, frame.to_parent()?)));
+        let worker = Frame::new(bytes).map(|frame| frame.worker);
+        let (worker, what) = match (decoded, worker) {
+            (Ok((worker, ToParent::Requests(requests))), _) => (worker, Arrived::Requests(requests)),
+            (Ok((worker, ToParent::Gone)), _) => (worker, Arrived::Closed),
+            (Ok((worker, ToParent::Hello)), _) => (worker, Arrived::Broken(ProtocolError::Kind(1).to_string())),
+            (Err(error), Ok(worker)) => (worker, Arrived::Broken(error.to_string())),
+            (Err(_), Err(_)) => return,
+        };
+        let ended = !matches!(what, Arrived::Requests(_));
+        let known = if ended { self.ends.remove(&worker).is_some() } else { self.ends.contains_key(&worker) };
+        if known {
+            arrivals.push(Arrival { worker, what });
+        }
+    }
+}
+
+/// Moves what comes on the queue to the parent's loop, until every sender is gone.
+fn drain(queue: &IpcReceiver<ByteBuf>, tell: &mpsc::Sender<Inbound>, waker: &Waker) {
+    loop {
+        // The library panics on a packet that it did not make itself.
+        let received = std::panic::catch_unwind(AssertUnwindSafe(|| queue.recv()));
+        let inbound = match received {
+            Ok(Ok(bytes)) => Inbound::Frame(bytes),
+            Ok(Err(IpcError::Disconnected)) => return,
+            Ok(Err(error)) => Inbound::Lost(format!("the queue failed: {error}")),
+            Err(_) => Inbound::Lost("the queue got what no worker sends".to_string()),
+        };
+        let lost = matches!(inbound, Inbound::Lost(_));
+        if tell.send(inbound).is_err() {
+            return;
+        }
+        waker.wake();
+        if lost {
+            return;
+        }
+    }
+}
+
+/// Waits for one worker to connect. There is no deadline in the library's own wait: the parent ends it
+/// with `Hello::Abort` when the worker has exited.
+fn await_worker(server: IpcOneShotServer<Hello>, worker: u32) -> Inbound {
+    match server.accept() {
+        Ok((_, Hello::Up { worker: up, pid, boot })) if up == worker => Inbound::Up { worker, pid, boot },
+        _ => Inbound::NotUp(worker),
+    }
+}
+
+impl Links for QueueLinks {
+    fn prepare(&mut self, worker: u32, command: &mut Command) -> io::Result<String> {
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let (server, name) = IpcOneShotServer::<Hello>::new()?;
+        socket::check_path(name.as_ref())?;
+        let (tell, waker) = (self.tell.clone(), self.waker.clone());
+        thread::Builder::new().name(format!("await {worker}")).spawn(move || {
+            if tell.send(await_worker(server, worker)).is_ok() {
+                waker.wake();
+            }
+        })?;
+        let end = QueueEnd {
+            outbox: Outbox::new(worker),
+            rendezvous: Some(name.clone()),
+            pid: 0,
+            replies: None,
+            closing: false,
+        };
+        self.ends.insert(worker, end);
+        Ok(name)
+    }
+
+    fn spawned(&mut self, worker: u32, child: &mut Child) -> io::Result<()> {
+        if let Some(end) = self.ends.get_mut(&worker) {
+            end.pid = child.id();
+        }
+        Ok(())
+    }
+
+    fn watch<'a>(&'a self, _: &mut Watch<'a>) {
+        // Everything comes through threads, which wake the parent.
+    }
+
+    fn receive(&mut self, _: &[Ready], arrivals: &mut Vec<Arrival>) {
+        while let Ok(inbound) = self.inbound.try_recv() {
+            self.take(inbound, arrivals);
+        }
+    }
+
+    fn outbox(&mut self, worker: u32) -> Option<&mut Outbox> {
+        let end = self.ends.get_mut(&worker).filter(|end| !end.closing)?;
+        Some(&mut end.outbox)
+    }
+
+    fn flush(&mut self) {
+        for end in self.ends.values_mut() {
+            end.flush();
+        }
+    }
+
+    fn close(&mut self, worker: u32) {
+        if let Some(end) = self.ends.get_mut(&worker) {
+            end.closing = true;
+            end.flush();
+        }
+    }
+
+    fn exited(&mut self, worker: u32, arrivals: &mut Vec<Arrival>) {
+        let Some(end) = self.ends.get_mut(&worker) else {
+            return;
+        };
+        if let Some(name) = end.rendezvous.take() {
+            // It may have connected at the last moment; then this second connection finds nobody, or
+            // waits unread, and does no harm.
+            if let Ok(abort) = IpcSender::connect(name) {
+                let _ = abort.send(Hello::Abort);
+            }
+        }
+        let mut marker = Outbox::new(worker);
+        marker.gone();
+        let marked = marker.send_each(|frame| self.requests.send(ByteBuf::from(frame)));
+        if let Err(error) = marked {
+            self.ends.remove(&worker);
+            let what = Arrived::Broken(error.to_string());
+            arrivals.push(Arrival { worker, what });
+        }
+    }
+}
+
+impl QueueEnd {
+    /// Sends every waiting message. It cannot block: a worker is never sent more than the kernel
+    /// buffers (the bound is where operations are handed out).
+    fn flush(&mut self) {
+        if let Some(replies) = &self.replies {
+            let sent = self.outbox.send_each(|frame| replies.send(ByteBuf::from(frame)));
+            if sent.is_err() || self.closing {
+                self.replies = None;
+            }
+        }
+    }
+}
+
+/// A worker's ends of its channels.
+struct WorkerQueue {
+    requests: IpcSender<ByteBuf>,
+    replies: IpcReceiver<ByteBuf>,
+}
+
+/// How long a worker waits for its channels.
+const BOOT_LIMIT: Duration = Duration::from_secs(60);
+
+/// Connects a worker to its parent's one-shot server and gets its channels.
+pub(super) fn connect(worker: u32, address: &str) -> Result<impl WorkerEnd + use<>, LinkError> {
+    let hello = IpcSender::connect(address.to_string())?;
+    let (boot, booted) = ipc::channel::<Boot>()?;
+    let pid = std::process::id();
+    hello.send(Hello::Up { worker, pid, boot }).map_err(ipc_error)?;
+    let Boot { requests, replies } = booted.try_recv_timeout(BOOT_LIMIT).map_err(|error| match error {
+        TryRecvError::Empty => io::Error::from(io::ErrorKind::TimedOut).into(),
+        TryRecvError::IpcError(error) => ipc_error(error),
+    })?;
+    Ok(WorkerQueue { requests, replies })
+}
+
+impl WorkerEnd for WorkerQueue {
+    fn send(&mut self, outbox: &mut Outbox) -> Result<(), LinkError> {
+        outbox.send_each(|frame| self.requests.send(ByteBuf::from(frame))).map_err(ipc_error)
+    }
+
+    fn receive(&mut self, patience: Option<Duration>) -> Result<Received, LinkError> {
+        let received = match patience {
+            Some(patience) => self.replies.try_recv_timeout(patience),
+            None => self.replies.recv().map_err(TryRecvError::IpcError),
+        };
+        match received {
+            Ok(bytes) => Ok(Received::Message(Frame::new(&bytes)?.to_worker()?)),
+            Err(TryRecvError::Empty) => Ok(Received::Nothing),
+            Err(TryRecvError::IpcError(IpcError::Disconnected)) => Ok(Received::Closed),
+            Err(TryRecvError::IpcError(error)) => Err(ipc_error(error)),
+        }
+    }
+}
+
+fn ipc_error(error: IpcError) -> LinkError {
+    match error {
+        IpcError::Io(error) => LinkError::Io(error),
+        other => LinkError::Io(io::Error::other(other.to_string())),
+    }
+}

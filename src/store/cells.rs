@@ -1,0 +1,312 @@
+//! The shared cells of `server-share`: the server process keeps the data and the leases on it, and
+//! the workers decide.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::Standing;
+use crate::bank::{
+    Account, Answer, Balance, Cell, Claims, LOANS, Name, Operation, Outcome, ShareReply,
+    ShareRequest, WORLD,
+};
+
+/// An operation touches at most two cells.
+const MAX_TOUCHED: usize = 2;
+
+/// What the server process says to one request for shared data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Data, or news about a lease.
+    Shared(ShareReply),
+    /// The operation is decided.
+    Decided(Answer),
+    /// The lease is held by others; the answer follows when it is granted.
+    Waits,
+    /// No worker asks this, and why.
+    Impossible(&'static str),
+}
+
+/// The shared cells of one run.
+pub struct Cells {
+    cells: HashMap<Name, Shared>,
+    claims: Claims,
+    /// The operations that hold a claim, by number.
+    claimed: HashMap<u64, Operation>,
+    leases: Leases,
+    last_seq: u64,
+    overdraft: Balance,
+}
+
+struct Shared {
+    cell: Cell,
+    /// How many updates were written; the cell's own count falls behind where some were lost.
+    written: u64,
+}
+
+impl Cells {
+    /// Cells of which one is open and starts with this balance.
+    pub fn new(account: &Name, balance: Balance, overdraft: Balance) -> Self {
+        let mut cells = Cells {
+            cells: HashMap::new(),
+            claims: Claims::default(),
+            claimed: HashMap::new(),
+            leases: Leases::default(),
+            last_seq: 0,
+            overdraft,
+        };
+        for (name, posted) in [(&WORLD, -balance.minor()), (&LOANS, 0), (account, balance.minor())] {
+            let shared = cells.shared(name);
+            shared.cell.open = true;
+            shared.cell.account.posted = posted;
+        }
+        cells.last_seq = u64::from(balance > Balance::default());
+        cells
+    }
+
+    /// Answers one request about operation `number`, which works on `account`.
+    pub fn ask(&mut self, number: u64, account: &Name, request: &ShareRequest) -> Verdict {
+        match request {
+            ShareRequest::Claim(operation) => self.claim(number, operation),
+            ShareRequest::Read(names) if names.len() <= MAX_TOUCHED => {
+                Verdict::Shared(ShareReply::Cells(self.read(names)))
+            }
+            ShareRequest::Lock(names) if names.len() <= MAX_TOUCHED => self.lock(number, names),
+            ShareRequest::Write(cells) if cells.len() <= MAX_TOUCHED => self.write(number, account, cells),
+            ShareRequest::CompareAndSet(cells) if cells.len() <= MAX_TOUCHED => {
+                self.compare_and_set(number, account, cells)
+            }
+            ShareRequest::Settle(outcome) => self.settle(number, *outcome),
+            _ => Verdict::Impossible("more cells than an operation touches"),
+        }
+    }
+
+    /// The leases that are free for the next of those that wait, with the cells it gets.
+    pub fn grant(&mut self) -> Vec<(u64, ShareReply)> {
+        let granted = self.leases.grant();
+        let reply = |(number, names): (u64, Vec<Name>)| (number, ShareReply::Cells(self.read(&names)));
+        granted.into_iter().map(reply).collect()
+    }
+
+    /// The operations that wait for a lease.
+    pub fn waiting(&self) -> impl Iterator<Item = u64> {
+        self.leases.waiting.iter().map(|(number, _)| *number)
+    }
+
+    /// Ends an operation whose worker is gone: its lease is taken back, its id is free again.
+    pub fn abandon(&mut self, number: u64) {
+        self.end(number, Outcome::Voided);
+    }
+
+    /// Every cell, in no particular order.
+    pub fn standings(&self) -> Vec<Standing> {
+        let standing = |shared: &Shared| Standing {
+            name: shared.cell.name.clone(),
+            view: shared.cell.account.view(),
+            lost_updates: shared.written.saturating_sub(shared.cell.updates),
+        };
+        self.cells.values().filter(|shared| shared.cell.open).map(standing).collect()
+    }
+
+    fn claim(&mut self, number: u64, operation: &Operation) -> Verdict {
+        if let Some(answer) = self.claims.known(operation) {
+            return Verdict::Decided(answer);
+        }
+        self.claims.open(operation);
+        self.claimed.insert(number, operation.clone());
+        Verdict::Shared(ShareReply::Claimed)
+    }
+
+    fn read(&mut self, names: &[Name]) -> Vec<Cell> {
+        names.iter().map(|name| self.shared(name).cell.clone()).collect()
+    }
+
+    fn lock(&mut self, number: u64, names: &[Name]) -> Verdict {
+        self.leases.ask(number, names.to_vec());
+        match self.leases.grant().pop() {
+            Some((granted, names)) if granted == number => {
+                Verdict::Shared(ShareReply::Cells(self.read(&names)))
+            }
+            // Nothing was released, so nobody else can have been granted anything.
+            _ => Verdict::Waits,
+        }
+    }
+
+    fn compare_and_set(&mut self, number: u64, account: &Name, cells: &[Cell]) -> Verdict {
+        let same = cells.iter().all(|cell| self.shared(&cell.name).cell.version == cell.version);
+        if same {
+            return self.write(number, account, cells);
+        }
+        let names: Vec<Name> = cells.iter().map(|cell| cell.name.clone()).collect();
+        Verdict::Shared(ShareReply::Conflict(self.read(&names)))
+    }
+
+    fn write(&mut self, number: u64, account: &Name, cells: &[Cell]) -> Verdict {
+        let Some(own) = cells.iter().find(|cell| cell.name == *account) else {
+            return Verdict::Impossible("a write that leaves out the operation's own account");
+        };
+        let view = own.account.view();
+        for cell in cells {
+            let shared = self.shared(&cell.name);
+            let version = shared.cell.version + 1;
+            shared.cell = Cell { version, ..cell.clone() };
+            shared.written += 1;
+        }
+        self.last_seq += 1;
+        let seq = self.last_seq;
+        self.settle(number, Outcome::Posted { seq, view })
+    }
+
+    fn settle(&mut self, number: u64, outcome: Outcome) -> Verdict {
+        let outcome = match outcome {
+            Outcome::Viewed { view, .. } => Outcome::Viewed { seq: self.last_seq, view },
+            Outcome::Posted { .. } | Outcome::Refused { .. } => outcome,
+            Outcome::Held { .. } | Outcome::Voided => {
+                return Verdict::Impossible("an outcome that shared data does not have");
+            }
+        };
+        self.end(number, outcome);
+        Verdict::Decided(outcome.into())
+    }
+
+    fn end(&mut self, number: u64, outcome: Outcome) {
+        self.leases.release(number);
+        if let Some(operation) = self.claimed.remove(&number) {
+            self.claims.settle(&operation, outcome);
+        }
+    }
+
+    /// The cell of this name; one that nobody opened stands there too, closed and empty.
+    fn shared(&mut self, name: &Name) -> &mut Shared {
+        let overdraft = self.overdraft;
+        self.cells.entry(name.clone()).or_insert_with(|| Shared {
+            cell: Cell {
+                name: name.clone(),
+                open: false,
+                account: match name.is_the_banks() {
+                    true => Account::the_banks(),
+                    false => Account::new(overdraft),
+                },
+                version: 0,
+                updates: 0,
+            },
+            written: 0,
+        })
+    }
+}
+
+/// Who may touch which cells alone, and who waits, first come first served.
+#[derive(Default)]
+struct Leases {
+    held: HashMap<u64, Vec<Name>>,
+    waiting: VecDeque<(u64, Vec<Name>)>,
+}
+
+impl Leases {
+    fn ask(&mut self, number: u64, names: Vec<Name>) {
+        self.waiting.push_back((number, names));
+    }
+
+    fn release(&mut self, number: u64) {
+        self.held.remove(&number);
+        self.waiting.retain(|(waiting, _)| *waiting != number);
+    }
+
+    /// Grants every wait whose cells are neither held nor wanted by an earlier one.
+    fn grant(&mut self) -> Vec<(u64, Vec<Name>)> {
+        let mut taken: Vec<Name> = self.held.values().flatten().cloned().collect();
+        let (mut granted, mut waiting) = (Vec::new(), VecDeque::new());
+        for (number, names) in self.waiting.drain(..) {
+            let free = names.iter().all(|name| !taken.contains(name));
+            taken.extend(names.iter().cloned());
+            if free {
+                self.held.insert(number, names.clone());
+                granted.push((number, names));
+            } else {
+                waiting.push_back((number, names));
+            }
+        }
+        self.waiting = waiting;
+        granted
+    }
+}
+
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bank::{Amount, Kind, touched};
+
+    fn cells() -> Cells {
+        Cells::new(&Name::default(), Balance::new(1_000), Balance::default())
+    }
+
+    fn operation(kind: Kind, minor: i64) -> Operation {
+        Operation::new(kind, None, Name::default(), None, Amount::new(minor)).expect("an operation")
+    }
+
+    fn read(cells: &mut Cells, operation: &Operation) -> Vec<Cell> {
+        match cells.ask(0, &operation.account, &ShareRequest::Read(touched(operation))) {
+            Verdict::Shared(ShareReply::Cells(cells)) => cells,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn main_of(cells: &Cells) -> Standing {
+        let standings = cells.standings();
+        standings.into_iter().find(|standing| standing.name == Name::default()).expect("main")
+    }
+
+    #[test]
+    fn a_write_over_an_unseen_write_loses_it_and_is_counted() {
+        let mut cells = cells();
+        let (deposit, loan) = (operation(Kind::Deposit, 500), operation(Kind::Loan, 100));
+        let (first, second) = (read(&mut cells, &deposit), read(&mut cells, &loan));
+        for (number, operation, seen) in [(1, &deposit, first), (2, &loan, second)] {
+            let after = Cell::decide(operation, &seen).expect("room");
+            let verdict = cells.ask(number, &operation.account, &ShareRequest::Write(after));
+            assert!(matches!(verdict, Verdict::Decided(_)), "{verdict:?}");
+        }
+        let main = main_of(&cells);
+        assert_eq!((main.view.posted, main.lost_updates), (Balance::new(1_100), 1));
+    }
+
+    #[test]
+    fn compare_and_set_refuses_what_was_read_too_early() {
+        let mut cells = cells();
+        let deposit = operation(Kind::Deposit, 500);
+        let seen = read(&mut cells, &deposit);
+        let after = Cell::decide(&deposit, &seen).expect("room");
+        let set = ShareRequest::CompareAndSet(after);
+        assert!(matches!(cells.ask(1, &deposit.account, &set), Verdict::Decided(_)));
+        let Verdict::Shared(ShareReply::Conflict(now)) = cells.ask(2, &deposit.account, &set) else {
+            panic!("the second one must not be set");
+        };
+        assert_eq!(now[1].account.posted, 1_500);
+        assert_eq!(main_of(&cells).lost_updates, 0);
+    }
+
+    #[test]
+    fn a_lease_goes_to_the_next_when_its_holder_is_gone() {
+        let mut cells = cells();
+        let lock = ShareRequest::Lock(touched(&operation(Kind::Deposit, 1)));
+        let account = Name::default();
+        assert!(matches!(cells.ask(1, &account, &lock), Verdict::Shared(ShareReply::Cells(_))));
+        assert_eq!(cells.ask(2, &account, &lock), Verdict::Waits);
+        assert_eq!(cells.ask(3, &account, &lock), Verdict::Waits);
+        cells.abandon(1);
+        let granted: Vec<u64> = cells.grant().into_iter().map(|(number, _)| number).collect();
+        assert_eq!(granted, [2]);
+        assert_eq!(cells.waiting().collect::<Vec<_>>(), [3]);
+    }
+
+    #[test]
+    fn leases_on_other_cells_do_not_wait() {
+        let mut leases = Leases::default();
+        let name = |text| Name::user(text).expect("a name");
+        leases.ask(1, vec![name("a"), name("b")]);
+        leases.ask(2, vec![name("b"), name("c")]);
+        leases.ask(3, vec![name("c"), name("d")]);
+        leases.ask(4, vec![name("e")]);
+        let granted: Vec<u64> = leases.grant().into_iter().map(|(number, _)| number).collect();
+        assert_eq!(granted, [1, 4], "3 must not pass 2, which came first");
+    }
+}

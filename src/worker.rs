@@ -1,0 +1,349 @@
+//! A worker: the child process that does one operation (or several, one after another).
+//!
+//! It holds no money and decides nothing by itself, except in `server-share`, where it applies the
+//! bank's rules to the data it read. It ends when its parent does: the kernel kills it, or its link
+//! ends.
+
+mod share;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::bank::{Answer, Outcome, Request as BankRequest};
+use crate::link::{LinkError, Received, Transport, WorkerEnd};
+use crate::protocol::{Ask, Assignment, Outbox, ProtocolError, Reply, Request, Said, ToWorker};
+use crate::status::Status;
+use crate::wake::{RunningClock, TICK};
+
+/// The first argument of a worker's process.
+pub const ENTRY: &str = "__worker";
+
+/// How long a reply may take before a worker gives up and says so.
+pub const REPLY_LIMIT: Duration = Duration::from_secs(60);
+
+/// How workers of `server-share` keep out of each other's way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sync {
+    /// Not at all: updates are lost.
+    None,
+    /// Each holds a lease on its cells from its read to its write.
+    Lock,
+    /// Each writes only over what it read, and decides again where that has changed.
+    Cas,
+}
+
+/// How a worker has its operations decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conduct {
+    /// It asks the bank.
+    AskTheBank,
+    /// It shares the bank's data.
+    ShareData(Sync),
+}
+
+impl Conduct {
+    const ALL: [(Conduct, &'static str); 4] = [
+        (Conduct::AskTheBank, "ask"),
+        (Conduct::ShareData(Sync::None), "share-none"),
+        (Conduct::ShareData(Sync::Lock), "share-lock"),
+        (Conduct::ShareData(Sync::Cas), "share-cas"),
+    ];
+
+    fn word(self) -> &'static str {
+        Conduct::ALL.iter().find(|(conduct, _)| *conduct == self).map_or("ask", |(_, word)| word)
+    }
+}
+
+/// What a worker is told when it is started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Orders {
+    /// How it talks to its parent.
+    pub transport: Transport,
+    /// Where it finds its parent.
+    pub address: String,
+    /// Its number within the run, from 1.
+    pub worker: u32,
+    /// Its parent's process.
+    pub parent: u32,
+    /// How it has its operations decided.
+    pub conduct: Conduct,
+}
+
+impl Orders {
+    /// The arguments that tell a process all this.
+    pub fn arguments(&self) -> [String; 6] {
+        [
+            ENTRY.to_string(),
+            self.transport.word().to_string(),
+            self.address.clone(),
+            self.worker.to_string(),
+            self.parent.to_string(),
+            self.conduct.word().to_string(),
+        ]
+    }
+
+    /// What the arguments after [`ENTRY`] tell; nothing if they are none of ours.
+    fn parse(arguments: &[String]) -> Option<Self> {
+        let [transport, address, worker, parent, conduct] = arguments else {
+            return None;
+        };
+        let (conduct, _) = Conduct::ALL.into_iter().find(|(_, word)| word == conduct)?;
+        Some(Orders {
+            transport: Transport::from_word(transport)?,
+            address: address.clone(),
+            worker: worker.parse().ok()?,
+            parent: parent.parse().ok()?,
+            conduct,
+        })
+    }
+}
+
+/// Why a worker ends before its work does.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// It was not started by a parent.
+    #[error("`{ENTRY}` is how bank-par starts its own workers; see `bank-par --help` for what to run")]
+    NotAWorker,
+    /// Its link failed.
+    #[error("worker {worker}: the link to the server (pid {parent}) failed: {source}")]
+    Link {
+        /// The worker's number.
+        worker: u32,
+        /// Its parent's process.
+        parent: u32,
+        /// What happened.
+        source: LinkError,
+    },
+    /// A reply did not come.
+    #[error("worker {worker} waited {limit:?} for the server (pid {parent}) to answer its {asked}")]
+    NoReply {
+        /// The worker's number.
+        worker: u32,
+        /// Its parent's process.
+        parent: u32,
+        /// How long it waited.
+        limit: Duration,
+        /// What it asked.
+        asked: &'static str,
+    },
+    /// The parent closed the link although an answer was due.
+    #[error("worker {worker}: the server (pid {parent}) went away with an answer due")]
+    Deserted {
+        /// The worker's number.
+        worker: u32,
+        /// Its parent's process.
+        parent: u32,
+    },
+}
+
+impl WorkerError {
+    /// The exit status that tells it to the parent.
+    pub fn status(&self) -> Status {
+        match self {
+            WorkerError::NotAWorker => Status::Usage,
+            WorkerError::NoReply { .. } => Status::Deadline,
+            WorkerError::Link { .. } | WorkerError::Deserted { .. } => Status::Died,
+        }
+    }
+}
+
+/// Runs a worker with the arguments after [`ENTRY`] until its parent has nothing more for it.
+pub fn run(arguments: &[String]) -> Result<(), WorkerError> {
+    let orders = Orders::parse(arguments).ok_or(WorkerError::NotAWorker)?;
+    if !die_with(orders.parent) {
+        return Ok(());
+    }
+    let mut worker = Worker::connect(orders)?;
+    worker.serve()
+}
+
+/// Makes the kernel end this process with its parent. False if the parent is gone already.
+fn die_with(parent: u32) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{Signal, set_parent_process_death_signal};
+        // It cannot fail for a signal that exists.
+        let _ = set_parent_process_death_signal(Some(Signal::KILL));
+    }
+    rustix::process::getppid().is_some_and(|pid| pid.as_raw_nonzero().get().cast_unsigned() == parent)
+}
+
+struct Worker {
+    orders: Orders,
+    link: Box<dyn WorkerEnd>,
+    outbox: Outbox,
+    /// Given and not begun.
+    assignments: VecDeque<Assignment>,
+    /// How many replies are due.
+    due: usize,
+    /// What was asked last, for the message when no answer comes.
+    asked: &'static str,
+}
+
+impl Worker {
+    fn connect(orders: Orders) -> Result<Self, WorkerError> {
+        let Orders { worker, parent, .. } = orders;
+        let link = orders.transport.worker(worker, &orders.address);
+        let link = link.map_err(|source| WorkerError::Link { worker, parent, source })?;
+        Ok(Worker {
+            orders,
+            link,
+            outbox: Outbox::new(worker),
+            assignments: VecDeque::new(),
+            due: 0,
+            asked: "request",
+        })
+    }
+
+    fn serve(&mut self) -> Result<(), WorkerError> {
+        loop {
+            while let Some(assignment) = self.assignments.pop_front() {
+                self.process(&assignment)?;
+            }
+            self.flush()?;
+            match self.receive()? {
+                Some(ToWorker::Assignments(assignments)) => self.assignments.extend(assignments),
+                Some(ToWorker::Replies(replies)) => self.due = self.due.saturating_sub(replies.len()),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn process(&mut self, assignment: &Assignment) -> Result<(), WorkerError> {
+        match self.orders.conduct {
+            Conduct::ShareData(sync) => self.share(assignment, sync),
+            Conduct::AskTheBank if assignment.work.is_zero() => self.execute(assignment),
+            Conduct::AskTheBank => self.work(assignment),
+        }
+    }
+
+    /// An operation without work: one request, and no wait before the next operation's.
+    fn execute(&mut self, assignment: &Assignment) -> Result<(), WorkerError> {
+        let ask = Ask::Bank(BankRequest::Execute(assignment.operation.clone()));
+        self.put(assignment.number, ask)
+    }
+
+    /// An operation with work: the money is set aside, the work is done, the movement is posted.
+    fn work(&mut self, assignment: &Assignment) -> Result<(), WorkerError> {
+        let begin = Ask::Bank(BankRequest::Begin(assignment.operation.clone()));
+        let said = self.ask(assignment.number, begin)?;
+        let Said::Decided(Answer { outcome: Outcome::Held { .. }, .. }) = said else {
+            return Ok(());
+        };
+        std::thread::sleep(assignment.work);
+        self.ask(assignment.number, Ask::Bank(BankRequest::Post))?;
+        Ok(())
+    }
+
+    fn put(&mut self, number: u64, ask: Ask) -> Result<(), WorkerError> {
+        self.asked = what_asks(&ask);
+        self.due += 1;
+        let put = self.outbox.request(&Request { number, ask });
+        put.map_err(|error| self.broken(error.into()))
+    }
+
+    /// Asks and waits for the answer.
+    fn ask(&mut self, number: u64, ask: Ask) -> Result<Said, WorkerError> {
+        self.put(number, ask)?;
+        self.flush()?;
+        self.reply(number)
+    }
+
+    /// Waits for the next answer about this operation.
+    fn reply(&mut self, number: u64) -> Result<Said, WorkerError> {
+        loop {
+            match self.receive()? {
+                Some(ToWorker::Assignments(assignments)) => self.assignments.extend(assignments),
+                Some(ToWorker::Replies(replies)) => {
+                    self.due = self.due.saturating_sub(replies.len());
+                    if let Some(reply) = replies.into_iter().find(|reply: &Reply| reply.number == number) {
+                        return Ok(reply.said);
+                    }
+                }
+                None => return Err(self.deserted()),
+            }
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), WorkerError> {
+        let sent = self.link.send(&mut self.outbox);
+        sent.map_err(|error| self.broken(error))
+    }
+
+    /// The next message. With an answer due the wait has a limit, and the end of the link is an error;
+    /// with none due, the next operation may take as long as the input does.
+    fn receive(&mut self) -> Result<Option<ToWorker>, WorkerError> {
+        if self.due == 0 {
+            return match self.link.receive(None) {
+                Ok(Received::Message(message)) => Ok(Some(message)),
+                Ok(Received::Closed | Received::Nothing) => Ok(None),
+                Err(error) => Err(self.broken(error)),
+            };
+        }
+        let mut clock = RunningClock::start();
+        while clock.now() < REPLY_LIMIT {
+            match self.link.receive(Some(TICK)) {
+                Ok(Received::Message(message)) => return Ok(Some(message)),
+                Ok(Received::Closed) => return Err(self.deserted()),
+                Ok(Received::Nothing) => {}
+                Err(error) => return Err(self.broken(error)),
+            }
+        }
+        Err(WorkerError::NoReply {
+            worker: self.orders.worker,
+            parent: self.orders.parent,
+            limit: REPLY_LIMIT,
+            asked: self.asked,
+        })
+    }
+
+    fn broken(&self, source: LinkError) -> WorkerError {
+        WorkerError::Link {
+            worker: self.orders.worker,
+            parent: self.orders.parent,
+            source,
+        }
+    }
+
+    fn deserted(&self) -> WorkerError {
+        WorkerError::Deserted {
+            worker: self.orders.worker,
+            parent: self.orders.parent,
+        }
+    }
+
+    /// An answer that this question cannot have.
+    fn senseless(&self) -> WorkerError {
+        self.broken(ProtocolError::Content("answer").into())
+    }
+}
+
+fn what_asks(ask: &Ask) -> &'static str {
+    match ask {
+        Ask::Bank(BankRequest::Execute(_)) => "operation",
+        Ask::Bank(BankRequest::Begin(_)) => "begin",
+        Ask::Bank(BankRequest::Post) => "post",
+        Ask::Bank(BankRequest::Void) => "void",
+        Ask::Share(_) => "request for shared data",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_survive_their_arguments() {
+        for (conduct, _) in Conduct::ALL {
+            let orders = Orders {
+                transport: Transport::Queue,
+                address: "/tmp/x y".to_string(),
+                worker: 7,
+                parent: 42,
+                conduct,
+            };
+            assert_eq!(Orders::parse(&orders.arguments()[1..]), Some(orders));
+        }
+        assert_eq!(Orders::parse(&["socket".to_string()]), None);
+    }
+}
