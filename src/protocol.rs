@@ -660,3 +660,11 @@ impl From<WireRejection> for Rejection {
         }
     }
 }
+
+/// At most how many bytes an operation takes on the wire.
+pub fn weight(operation: &Operation) -> usize {
+    const NUMBERS: usize = 48;
+    let id = operation.id.as_ref().map_or(0, |id| id.as_str().len());
+    let to = operation.to().map_or(0, |to| to.as_str().len());
+    NUMBERS + id + to + operation.account.as_str().len()
+}

@@ -1,0 +1,118 @@
+//! The command line: flags become a plan, the plan is run, the ending becomes an exit status.
+
+mod modes;
+mod sync;
+mod workload;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::report::{self, Format, Outputs};
+use crate::status::Status;
+use crate::supervisor::end_by;
+
+/// What every command returns: an ending, or an error with the status that it stands for.
+type Outcome = Result<crate::run::Ending, Failure>;
+
+/// Why a command could not be run.
+struct Failure {
+    status: Status,
+    error: anyhow::Error,
+}
+
+impl Failure {
+    /// The user can mend it: flags, files, input.
+    fn usage(error: impl Into<anyhow::Error>) -> Self {
+        let (status, error) = (Status::Usage, error.into());
+        Failure { status, error }
+    }
+
+    /// The parent itself could not go on.
+    fn died(error: impl Into<anyhow::Error>) -> Self {
+        let (status, error) = (Status::Died, error.into());
+        Failure { status, error }
+    }
+}
+
+/// Run bank operations, each in its own process, against one balance that is never lost, duplicated
+/// or overdrawn.
+///
+/// Exit status: 0 all posted; 1 the bank said no to something; 2 usage or unreadable input; 3 a check
+/// found a violation (a lost update); 5 an id was reused with other content; 6 a deadline passed; 7 a
+/// worker or the server died; 10 ended early with work left; 128+n ended by signal n.
+#[derive(Parser)]
+#[command(name = "bank-par", version, max_term_width = 100, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// One process per operation; each asks the server process over a local socket
+    Parallel(modes::ModeArgs),
+    /// One process per operation; the workers read and write shared data through the server process
+    ServerShare(modes::ServerShareArgs),
+    /// One process per operation; all put their requests on one queue
+    Queue(modes::ModeArgs),
+    /// One process per operation; each has a pair of anonymous pipes
+    Pipe(modes::ModeArgs),
+    /// Threads of one process on one balance, without synchronisation and with each remedy
+    Sync(sync::SyncArgs),
+}
+
+/// Where results go.
+#[derive(Args)]
+struct OutputArgs {
+    /// How results are written to stdout
+    #[arg(long, value_enum, default_value_t = OutputFormat::Text, value_name = "FORMAT")]
+    output: OutputFormat,
+    /// Also record the run in this file, as JSON Lines
+    #[arg(long, value_name = "FILE")]
+    events: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum OutputFormat {
+    /// The classic messages, as they happen, and a summary
+    Text,
+    /// JSON Lines, one event each
+    Json,
+}
+
+impl OutputArgs {
+    fn outputs(self) -> Outputs {
+        Outputs {
+            stdout: match self.output {
+                OutputFormat::Text => Format::Text,
+                OutputFormat::Json => Format::Json,
+            },
+            events: self.events,
+        }
+    }
+}
+
+/// Runs what the command line asks for.
+pub fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Parallel(args) => modes::parallel(args),
+        Command::ServerShare(args) => modes::server_share(args),
+        Command::Queue(args) => modes::queue(args),
+        Command::Pipe(args) => modes::pipe(args),
+        Command::Sync(args) => sync::sync(args),
+    };
+    match outcome {
+        Ok(ending) => {
+            if let Some(signal) = ending.signal {
+                end_by(signal);
+            }
+            ending.status.into()
+        }
+        Err(Failure { status, error }) => {
+            report::talk(format_args!("error: {error:#}"));
+            status.into()
+        }
+    }
+}

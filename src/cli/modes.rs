@@ -1,0 +1,147 @@
+//! The modes that run every operation in a process of its own.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::{Args, ValueEnum};
+
+use super::workload::WorkloadArgs;
+use super::{Failure, Outcome, OutputArgs};
+use crate::link::Transport;
+use crate::report::Reporter;
+use crate::run::{Plan, run};
+use crate::wake::Alarm;
+use crate::work::Pace;
+use crate::worker::{Conduct, Sync};
+
+/// The most workers at a time.
+const MAX_JOBS: u32 = 4_096;
+
+#[derive(Args)]
+pub(super) struct ModeArgs {
+    #[command(flatten)]
+    workload: WorkloadArgs,
+    /// The most worker processes at a time
+    #[arg(long, short, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_JOBS)))]
+    jobs: u32,
+    /// How many operations a worker takes before it is replaced; 0 for no limit
+    #[arg(long, default_value_t = 1, value_name = "K")]
+    ops_per_worker: u64,
+    /// Simulated work as a multiple of the classic durations (withdraw 3 s, deposit 2 s, transfer 4 s,
+    /// loan 1 s) [default: 1, and 0 for operations from a file or a pipe]
+    #[arg(long, value_name = "FACTOR", value_parser = pace)]
+    time_scale: Option<Pace>,
+    /// End an operation whose work takes longer, such as `90s` or `500ms` [default: its simulated
+    /// duration and 60 s]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    timeout: Option<Duration>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Args)]
+pub(super) struct ServerShareArgs {
+    #[command(flatten)]
+    mode: ModeArgs,
+    /// How the workers keep out of each other's way
+    #[arg(long, value_enum, default_value_t = SyncFlag::Cas, value_name = "HOW")]
+    sync: SyncFlag,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum SyncFlag {
+    /// Not at all: updates are lost, and counted
+    None,
+    /// A lease on the cells from the read to the write
+    Lock,
+    /// Compare and set: write only over what was read, else read and decide again
+    Cas,
+}
+
+fn pace(text: &str) -> anyhow::Result<Pace> {
+    let scale = text.parse().ok().and_then(Pace::new);
+    scale.context("a time scale is a number from 0 to 1000000, such as `0.5`")
+}
+
+/// A duration with a unit, or a plain number of seconds.
+fn duration(text: &str) -> anyhow::Result<Duration> {
+    let seconds = text.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let duration = match seconds {
+        Some(duration) => duration,
+        None => humantime::parse_duration(text)?,
+    };
+    if duration.is_zero() {
+        bail!("a timeout is more than nothing");
+    }
+    Ok(duration)
+}
+
+/// `bank-par parallel`
+pub(super) fn parallel(args: ModeArgs) -> Outcome {
+    start("parallel", Transport::Socket, Conduct::AskTheBank, args)
+}
+
+/// `bank-par server-share`
+pub(super) fn server_share(args: ServerShareArgs) -> Outcome {
+    let sync = match args.sync {
+        SyncFlag::None => Sync::None,
+        SyncFlag::Lock => Sync::Lock,
+        SyncFlag::Cas => Sync::Cas,
+    };
+    start("server-share", Transport::Socket, Conduct::ShareData(sync), args.mode)
+}
+
+/// `bank-par queue`
+pub(super) fn queue(args: ModeArgs) -> Outcome {
+    start("queue", Transport::Queue, Conduct::AskTheBank, args)
+}
+
+/// `bank-par pipe`
+pub(super) fn pipe(args: ModeArgs) -> Outcome {
+    start("pipe", Transport::Pipe, Conduct::AskTheBank, args)
+}
+
+fn start(mode: &'static str, transport: Transport, conduct: Conduct, args: ModeArgs) -> Outcome {
+    make_room_for(args.jobs).map_err(Failure::usage)?;
+    let built_in = if args.workload.is_built_in() { Pace::CLASSIC } else { Pace::NONE };
+    let plan = Plan {
+        mode,
+        transport,
+        conduct,
+        jobs: args.jobs as usize,
+        ops_per_worker: (args.ops_per_worker > 0).then_some(args.ops_per_worker),
+        account: args.workload.account.clone(),
+        balance: args.workload.balance,
+        overdraft: args.workload.overdraft,
+        timeout: args.timeout,
+        pace: args.time_scale.unwrap_or(built_in),
+    };
+    let (alarm, waker) = Alarm::new().map_err(Failure::died)?;
+    let feed = args.workload.feed(waker.clone()).map_err(Failure::usage)?;
+    let reporter = Reporter::start(args.output.outputs(), waker.clone()).map_err(Failure::usage)?;
+    run(plan, feed, reporter, alarm, waker).map_err(|error| {
+        let context = format!("`{mode}` cannot go on");
+        Failure::died(anyhow::Error::new(error).context(context))
+    })
+}
+
+/// Raises the soft limit of open files to the hard one, and refuses more jobs than fit under it.
+fn make_room_for(jobs: u32) -> anyhow::Result<()> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    /// Two descriptors of a link, and three while a process is being started.
+    const PER_JOB: u64 = 3;
+    const OWN: u64 = 32;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: maximum, maximum };
+    let limit = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => maximum,
+        Err(_) => current,
+    };
+    let needed = OWN + PER_JOB * u64::from(jobs);
+    match limit {
+        Some(limit) if limit < needed => bail!(
+            "`--jobs {jobs}` needs {needed} open files and the system allows {limit}: use fewer jobs, or raise the limit (`ulimit -Hn`)"
+        ),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,168 @@
+//! `sync`: the race of threads.
+
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use anyhow::Context;
+use clap::Args;
+
+use super::workload::WorkloadArgs;
+use super::{Failure, Outcome, OutputArgs};
+use crate::event::{Event, Fact};
+use crate::link::{Key, Watch};
+use crate::race::{MAX_UPDATES, Plan, Remedy, race};
+use crate::report::{self, Broken, Reporter};
+use crate::run::Ending;
+use crate::status::Status;
+use crate::wake::{Alarm, TICK};
+use crate::workload::{Feed, Item, Next};
+
+#[derive(Args)]
+pub(super) struct SyncArgs {
+    #[command(flatten)]
+    workload: WorkloadArgs,
+    /// How many threads race
+    #[arg(long, default_value_t = 4, value_name = "N")]
+    threads: u32,
+    /// How often every thread runs all operations
+    #[arg(long, default_value_t = 10_000, value_name = "N")]
+    rounds: u32,
+    /// Run only this one: none, mutex, rwlock, atomic, cas, spin, channel or semaphore
+    #[arg(long, value_name = "NAME")]
+    lock: Option<Remedy>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// `bank-par sync`
+pub(super) fn sync(args: SyncArgs) -> Outcome {
+    let (mut alarm, waker) = Alarm::new().map_err(Failure::died)?;
+    let mut feed = args.workload.feed(waker.clone()).map_err(Failure::usage)?;
+    let mut reporter = Reporter::start(args.output.outputs(), waker).map_err(Failure::usage)?;
+    let plan = Plan {
+        account: args.workload.account.clone(),
+        start: args.workload.balance,
+        overdraft: args.workload.overdraft,
+        threads: args.threads,
+        rounds: args.rounds,
+    };
+    let mut course = Course::new(&reporter);
+    let deltas = course.deltas(&plan, &mut feed, &mut alarm)?;
+    plan.check(&deltas).map_err(Failure::usage)?;
+    let signal = course.run(&plan, &deltas, args.lock)?;
+    let mut status = course.status;
+    reporter.close();
+    while !reporter.done() {
+        wait(&mut alarm).map_err(Failure::died)?;
+    }
+    if let Some(Broken::Failed(why)) = reporter.broken() {
+        report::talk(why);
+        status = status.worse(Status::EndedEarly);
+    }
+    Ok(Ending { status, signal })
+}
+
+/// The remedies, one after another, and what they showed.
+struct Course<'a> {
+    reporter: &'a Reporter,
+    began: Instant,
+    status: Status,
+}
+
+impl<'a> Course<'a> {
+    fn new(reporter: &'a Reporter) -> Self {
+        Course {
+            reporter,
+            began: Instant::now(),
+            status: Status::Posted,
+        }
+    }
+
+    fn note(&self, fact: Fact) {
+        let at = self.began.elapsed();
+        self.reporter.tell(vec![Event { at, fact }]);
+    }
+
+    /// Reads the whole workload, since every thread runs it many times.
+    fn deltas(&mut self, plan: &Plan, feed: &mut Feed, alarm: &mut Alarm) -> Result<Vec<i64>, Failure> {
+        let mut deltas = Vec::new();
+        while (deltas.len() as i64) <= MAX_UPDATES {
+            match feed.next() {
+                Next::End => break,
+                Next::NotYet => wait(alarm).map_err(Failure::died)?,
+                Next::Failed(error) => return Err(Failure::usage(error)),
+                Next::Item(Item::Invalid { line, reason }) => self.invalid(line, reason),
+                Next::Item(Item::Operation { line, operation }) => match plan.delta(&operation) {
+                    Ok(delta) => deltas.push(delta),
+                    Err(reason) => self.invalid(line.unwrap_or_default(), reason),
+                },
+            }
+        }
+        Ok(deltas)
+    }
+
+    fn invalid(&mut self, line: u64, reason: String) {
+        self.status = self.status.worse(Status::Usage);
+        self.note(Fact::Invalid { line, reason });
+    }
+
+    /// Runs one remedy, or all of them in turn. Returns the signal that ended it, if one did.
+    ///
+    /// In the table, `none` is what the others are held against: only a loss of a remedy is a
+    /// violation there.
+    fn run(&mut self, plan: &Plan, deltas: &[i64], only: Option<Remedy>) -> Result<Option<i32>, Failure> {
+        let interrupt = Interrupt::listen().map_err(Failure::died)?;
+        for remedy in Remedy::ALL {
+            let wanted = only.is_none_or(|only| only == remedy);
+            if !wanted || interrupt.signal().is_some() {
+                continue;
+            }
+            let raced = race(plan, remedy, deltas, &interrupt.flag).map_err(Failure::usage)?;
+            let lost = raced.lost_updates > 0 || raced.expected != raced.actual;
+            if lost && (remedy != Remedy::None || only.is_some()) {
+                self.status = self.status.worse(Status::Violation);
+            }
+            self.note(Fact::Raced(raced));
+        }
+        Ok(interrupt.signal())
+    }
+}
+
+/// Notices the signals that end a program.
+struct Interrupt {
+    flag: Arc<AtomicBool>,
+    signals: Vec<(i32, Arc<AtomicBool>)>,
+}
+
+impl Interrupt {
+    fn listen() -> anyhow::Result<Self> {
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+        let flag = Arc::new(AtomicBool::new(false));
+        let mut signals = Vec::new();
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            let came = Arc::new(AtomicBool::new(false));
+            // The second one ends the process at once.
+            signal_hook::flag::register_conditional_default(signal, Arc::clone(&came))
+                .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&came)))
+                .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&flag)))
+                .context("cannot listen for signals")?;
+            signals.push((signal, came));
+        }
+        Ok(Interrupt { flag, signals })
+    }
+
+    fn signal(&self) -> Option<i32> {
+        let came = self.signals.iter().find(|(_, came)| came.load(Ordering::Relaxed));
+        came.map(|(signal, _)| *signal)
+    }
+}
+
+fn wait(alarm: &mut Alarm) -> std::io::Result<()> {
+    let mut watch = Watch::default();
+    watch.read(Key::Own(0), alarm.as_fd());
+    watch.wait(TICK)?;
+    alarm.reset();
+    Ok(())
+}

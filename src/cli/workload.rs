@@ -1,0 +1,114 @@
+//! The flags that say which operations are run, the same for every mode.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, ValueEnum};
+
+use crate::bank::{Amount, Balance, Kind, Name, Operation};
+use crate::wake::Waker;
+use crate::workload::{Defaults, Feed, Format, Source, WorkloadError};
+
+#[derive(Args)]
+pub(super) struct WorkloadArgs {
+    /// Operations as JSON Lines or CSV; `-` is stdin. Without it the five operations are run
+    #[arg(value_name = "FILE")]
+    input: Option<PathBuf>,
+    /// The input's format; without it the file's name or its first character tells
+    #[arg(long, value_enum, requires = "input")]
+    format: Option<InputFormat>,
+    /// What each of the built-in operations moves
+    #[arg(long, default_value = "100", conflicts_with = "input")]
+    amount: Amount,
+    /// Run this operation instead of the five; may be repeated
+    #[arg(long = "op", value_name = "NAME[=AMOUNT]", conflicts_with = "input")]
+    ops: Vec<Choice>,
+    /// What the account starts with
+    #[arg(long, default_value = "1000")]
+    pub(super) balance: Balance,
+    /// How far below zero every account may go
+    #[arg(long, default_value = "0", value_name = "AMOUNT")]
+    pub(super) overdraft: Balance,
+    /// The account of operations that name none
+    #[arg(long, default_value_t = Name::default(), value_parser = user, value_name = "NAME")]
+    pub(super) account: Name,
+    /// Where transfers go that do not say it
+    #[arg(long, default_value = "@world", value_parser = other_side, value_name = "NAME")]
+    to: Name,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum InputFormat {
+    /// One JSON object per line
+    Jsonl,
+    /// Comma-separated values with a header
+    Csv,
+}
+
+fn user(text: &str) -> Result<Name, crate::bank::NameError> {
+    Name::user(text)
+}
+
+fn other_side(text: &str) -> Result<Name, crate::bank::NameError> {
+    Name::other_side(text)
+}
+
+/// One `--op`.
+#[derive(Clone)]
+struct Choice {
+    kind: Kind,
+    amount: Option<Amount>,
+}
+
+impl FromStr for Choice {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let (kind, amount) = match text.split_once('=') {
+            Some((kind, amount)) => (kind, Some(amount.parse()?)),
+            None => (text, None),
+        };
+        let kind = kind.parse()?;
+        if kind == Kind::Balance && amount.is_some() {
+            return Err(crate::bank::OperationError::NeedlessAmount.into());
+        }
+        Ok(Choice { kind, amount })
+    }
+}
+
+impl WorkloadArgs {
+    /// Whether the operations are the built-in ones, which have simulated work unless told otherwise.
+    pub(super) fn is_built_in(&self) -> bool {
+        self.input.is_none()
+    }
+
+    /// Opens the input, or puts the built-in operations together.
+    pub(super) fn feed(&self, waker: Waker) -> Result<Feed, WorkloadError> {
+        let defaults = Defaults {
+            account: self.account.clone(),
+            to: Some(self.to.clone()),
+        };
+        let source = match &self.input {
+            None => Source::Operations(self.operations()),
+            Some(path) if path.as_os_str() == "-" => Source::Stdin,
+            Some(path) => Source::File(path.clone()),
+        };
+        let format = self.format.map(|format| match format {
+            InputFormat::Jsonl => Format::JsonLines,
+            InputFormat::Csv => Format::Csv,
+        });
+        Feed::start(source, format, defaults, waker)
+    }
+
+    fn operations(&self) -> Vec<Operation> {
+        let all = Kind::ALL.map(|kind| Choice { kind, amount: None });
+        let chosen = if self.ops.is_empty() { &all[..] } else { &self.ops };
+        let operation = |choice: &Choice| {
+            let amount = choice.amount.unwrap_or(self.amount);
+            let amount = (choice.kind != Kind::Balance).then_some(amount);
+            let to = (choice.kind == Kind::Transfer).then(|| self.to.clone());
+            Operation::new(choice.kind, None, self.account.clone(), to, amount).ok()
+        };
+        chosen.iter().filter_map(operation).collect()
+    }
+}

@@ -1,0 +1,381 @@
+//! Threads of one process on one balance in memory: `sync`, without a remedy and with each.
+//!
+//! Every thread runs the whole list of operations, round after round. Each keeps its own tally of
+//! what the bank accepted; the balance counts the updates that it includes. What the tallies have
+//! and the balance has not was lost.
+//!
+//! An accepted debit that was lost is money that left the bank and is still on the account, so it is
+//! `expected`, not the balance, that may end below the account's limit when nobody synchronises.
+
+mod channel;
+mod course;
+mod indivisible;
+mod lock;
+mod packed;
+mod remedy;
+mod shared;
+mod turn;
+
+use std::io;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, RwLock};
+
+use crate::bank::{Balance, Name, Operation, Rejection};
+use crate::event::Race;
+
+use course::{Course, Tally};
+use indivisible::{Adding, Comparing};
+use lock::{Semaphore, Spin};
+use packed::Packed;
+pub use packed::{MAX_BALANCE, MAX_UPDATES};
+pub use remedy::{Remedy, UnknownRemedy};
+use shared::Bare;
+
+/// The most threads that race.
+pub const MAX_THREADS: u32 = 1024;
+
+/// What is to be raced, whatever the remedy.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Whose balance it is.
+    pub account: Name,
+    /// What stands on it before.
+    pub start: Balance,
+    /// How far below zero a debit may take it.
+    pub overdraft: Balance,
+    /// How many threads race, from 1 to [`MAX_THREADS`].
+    pub threads: u32,
+    /// How often each of them runs the whole list, at least once.
+    pub rounds: u32,
+}
+
+/// Why a race cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum RaceError {
+    /// Nobody to race, or too many.
+    #[error("`{0}` threads cannot race; ask for 1 to {MAX_THREADS}")]
+    Threads(u32),
+    /// Nothing to run.
+    #[error("`0` rounds run nothing; ask for at least 1")]
+    NoRounds,
+    /// The count of updates would leave its bits.
+    #[error(
+        "`{threads}` threads with `{rounds}` rounds of `{operations}` operations are more than the \
+         {MAX_UPDATES} that one word can count; ask for fewer threads, rounds or operations"
+    )]
+    TooMany {
+        /// How many threads.
+        threads: u32,
+        /// How many rounds.
+        rounds: u32,
+        /// How many operations in a round.
+        operations: usize,
+    },
+    /// The balance could leave its bits.
+    #[error(
+        "the balance of `{account}` could leave ±{max}, all that fits beside the count of updates; \
+         start with less, or ask for fewer rounds or smaller amounts",
+        max = Balance::new(MAX_BALANCE)
+    )]
+    TooMuch {
+        /// Whose balance.
+        account: Name,
+    },
+    /// The system gives no more threads.
+    #[error("a thread could not be started; ask for fewer than `{threads}`")]
+    NoThread {
+        /// How many were asked for.
+        threads: u32,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl Plan {
+    /// What an operation does to the one balance in minor units, 0 for a view; else why it is none
+    /// of its operations.
+    pub fn delta(&self, operation: &Operation) -> Result<i64, String> {
+        let elsewhere = || {
+            let (ours, theirs) = (&self.account, &operation.account);
+            Err(format!(
+                "`sync` has one balance, `{ours}`; `{theirs}` is another account"
+            ))
+        };
+        match operation.movement() {
+            None if operation.account == self.account => Ok(0),
+            None => elsewhere(),
+            Some(movement) if movement.debit == movement.credit => {
+                Err(Rejection::SameAccount.to_string())
+            }
+            Some(movement) if *movement.debit == self.account => Ok(-movement.amount.minor()),
+            Some(movement) if *movement.credit == self.account => Ok(movement.amount.minor()),
+            Some(_) => elsewhere(),
+        }
+    }
+
+    /// Whether these operations can be raced: the packed word must hold every sum on the way.
+    pub fn check(&self, deltas: &[i64]) -> Result<(), RaceError> {
+        if !(1..=MAX_THREADS).contains(&self.threads) {
+            return Err(RaceError::Threads(self.threads));
+        }
+        if self.rounds == 0 {
+            return Err(RaceError::NoRounds);
+        }
+        let times = u128::from(self.threads) * u128::from(self.rounds);
+        let operations = times.saturating_mul(deltas.len() as u128);
+        if operations > u128::from(MAX_UPDATES.unsigned_abs()) {
+            return Err(RaceError::TooMany {
+                threads: self.threads,
+                rounds: self.rounds,
+                operations: deltas.len(),
+            });
+        }
+        // Whichever updates are lost or added back, the balance is the start and some of the deltas.
+        let magnitude = |minor: i64| u128::from(minor.unsigned_abs());
+        let moved: u128 = deltas.iter().copied().map(magnitude).sum();
+        let reach = magnitude(self.start.minor()) + times.saturating_mul(moved);
+        if reach > magnitude(MAX_BALANCE) {
+            let account = self.account.clone();
+            return Err(RaceError::TooMuch { account });
+        }
+        Ok(())
+    }
+
+    /// The least that the balance may become through a debit.
+    fn floor(&self) -> i64 {
+        self.overdraft.minor().saturating_neg()
+    }
+}
+
+/// Lets the plan's threads race on one balance; `deltas` are one round, in minor units, 0 for a view.
+///
+/// Once `stop` is set every thread ends within a thousand operations, and what was done until then
+/// is the result.
+pub fn race(
+    plan: &Plan,
+    remedy: Remedy,
+    deltas: &[i64],
+    stop: &AtomicBool,
+) -> Result<Race, RaceError> {
+    plan.check(deltas)?;
+    let course = Course::new(plan, deltas, stop);
+    let start = Packed::new(plan.start.minor());
+    let (tally, end) = match remedy {
+        Remedy::None => course.on_shared(&Bare::new(start)),
+        Remedy::Mutex => course.on_shared(&Mutex::new(start)),
+        Remedy::RwLock => course.on_shared(&RwLock::new(start)),
+        Remedy::Atomic => course.on_shared(&Adding::new(start)),
+        Remedy::Cas => course.on_shared(&Comparing::new(start)),
+        Remedy::Spin => course.on_shared(&Spin::new(start)),
+        Remedy::Channel => course.on_owned(start),
+        Remedy::Semaphore => course.on_shared(&Semaphore::new(start)),
+    }?;
+    Ok(conclude(plan, remedy, &tally, end))
+}
+
+/// Compares what the threads did with what the balance shows of it.
+fn conclude(plan: &Plan, remedy: Remedy, tally: &Tally, end: Packed) -> Race {
+    Race {
+        remedy: remedy.word(),
+        threads: plan.threads,
+        operations: tally.operations,
+        refused: tally.refused,
+        expected: Balance::new(plan.start.minor().saturating_add(tally.moved)),
+        actual: Balance::new(end.balance()),
+        lost_updates: tally.updates.saturating_sub(end.updates()),
+        elapsed: tally.elapsed(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bank::{Amount, Kind};
+    use proptest::prelude::*;
+
+    static GO: AtomicBool = AtomicBool::new(false);
+
+    fn plan(start: i64, overdraft: i64, threads: u32, rounds: u32) -> Plan {
+        Plan {
+            account: Name::default(),
+            start: Balance::new(start),
+            overdraft: Balance::new(overdraft),
+            threads,
+            rounds,
+        }
+    }
+
+    fn run(plan: &Plan, remedy: Remedy, deltas: &[i64]) -> Race {
+        race(plan, remedy, deltas, &GO).expect("a race within the limits")
+    }
+
+    fn remedies() -> impl Iterator<Item = Remedy> {
+        Remedy::ALL.into_iter().filter(|r| *r != Remedy::None)
+    }
+
+    #[test]
+    fn no_remedy_loses_an_update() {
+        for remedy in remedies() {
+            // A message there and back takes a hundred times as long as a lock.
+            let rounds = if remedy == Remedy::Channel { 200 } else { 3000 };
+            let plan = plan(1000, 0, 8, rounds);
+            let race = run(&plan, remedy, &[-500, 500, -500, 700, 0, -200]);
+            assert_eq!(race.operations, 8 * 6 * u64::from(rounds), "{remedy}");
+            assert_eq!(race.lost_updates, 0, "{remedy}");
+            assert_eq!(race.actual, race.expected, "{remedy}");
+            assert!(race.actual >= Balance::new(0), "{remedy}: {}", race.actual);
+        }
+    }
+
+    #[test]
+    fn no_remedy_overdraws() {
+        for remedy in remedies() {
+            let race = run(&plan(1000, 300, 8, 250), remedy, &[-1, 0]);
+            assert_eq!(race.actual, Balance::new(-300), "{remedy}");
+            assert_eq!(race.refused, 8 * 250 - 1300, "{remedy}");
+            assert_eq!((race.lost_updates, race.operations), (0, 4000), "{remedy}");
+        }
+    }
+
+    #[test]
+    fn one_thread_needs_no_remedy() {
+        for remedy in Remedy::ALL {
+            let race = run(&plan(5, 0, 1, 100), remedy, &[-7, 3, 0, 1]);
+            let balance = (race.actual, race.expected);
+            assert_eq!(balance, (Balance::new(6), Balance::new(6)), "{remedy}");
+            assert_eq!((race.refused, race.lost_updates), (43, 0), "{remedy}");
+            assert_eq!((race.operations, race.threads), (400, 1), "{remedy}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn debits_in_any_order_stop_at_the_limit(
+            start in 0i64..5000, overdraft in 0i64..500,
+            debits in prop::collection::vec(-100i64..0, 1..20),
+        ) {
+            for remedy in remedies() {
+                let race = run(&plan(start, overdraft, 4, 10), remedy, &debits);
+                prop_assert!(race.actual >= Balance::new(-overdraft), "{}", remedy);
+                prop_assert_eq!(race.actual, race.expected, "{}", remedy);
+                prop_assert_eq!(race.lost_updates, 0, "{}", remedy);
+            }
+        }
+
+        #[test]
+        fn without_a_remedy_no_money_appears_that_was_never_there(
+            start in 0i64..5000, debits in prop::collection::vec(-100i64..0, 1..20),
+        ) {
+            let race = run(&plan(start, 0, 4, 10), Remedy::None, &debits);
+            prop_assert!(race.actual >= Balance::new(0));
+            // Each debit that was lost is still on the account, and nothing else is.
+            prop_assert!(race.actual >= race.expected);
+            let missing = race.actual.minor() - race.expected.minor();
+            let lost = i64::try_from(race.lost_updates).expect("a count");
+            prop_assert!(lost <= missing && missing <= 100 * lost);
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_counted() {
+        let plan = plan(1000, 0, 2, 1);
+        let mut tally = Tally::default();
+        tally.note(-300, true);
+        tally.note(500, true);
+        // One of -300 and +500 was overwritten: the threads made two updates, the word has one.
+        let race = conclude(&plan, Remedy::None, &tally, Packed::new(1000).after(500));
+        assert_eq!(race.lost_updates, 1);
+        assert_eq!(race.expected, Balance::new(1200));
+        assert_eq!(race.actual, Balance::new(1500));
+    }
+
+    #[test]
+    fn the_count_of_what_was_lost_is_exact() {
+        for _ in 0..20 {
+            let race = run(&plan(0, 0, 4, 2000), Remedy::None, &[3, 0, 3]);
+            let missing = race.expected.minor() - race.actual.minor();
+            assert_eq!(race.expected, Balance::new(4 * 2000 * 2 * 3));
+            assert_eq!(u64::try_from(missing), Ok(3 * race.lost_updates));
+        }
+    }
+
+    #[test]
+    fn a_race_that_is_stopped_tells_what_it_did() {
+        for remedy in Remedy::ALL {
+            let stopped = AtomicBool::new(true);
+            let race = race(&plan(7, 0, 3, 1000), remedy, &[1], &stopped).expect("limits");
+            assert_eq!((race.operations, race.lost_updates), (0, 0), "{remedy}");
+            assert_eq!(
+                (race.expected, race.actual),
+                (Balance::new(7), Balance::new(7))
+            );
+        }
+    }
+
+    #[test]
+    fn nothing_to_run_is_no_error() {
+        let race = run(&plan(7, 0, 2, 3), Remedy::Channel, &[]);
+        assert_eq!((race.operations, race.actual), (0, Balance::new(7)));
+    }
+
+    fn refused(plan: &Plan, deltas: &[i64]) -> String {
+        plan.check(deltas).expect_err("beyond a limit").to_string()
+    }
+
+    #[test]
+    fn limits_are_checked_before_anything_runs() {
+        assert!(plan(0, 0, 5, 3).check(&[1; 1_118_481]).is_ok());
+        assert!(plan(MAX_BALANCE, 0, 1024, 16_383).check(&[0]).is_ok());
+        assert!(plan(-MAX_BALANCE + 6, i64::MAX, 2, 3).check(&[-1]).is_ok());
+        assert_eq!(
+            refused(&plan(0, 0, 4, 4_194_304), &[0]),
+            "`4` threads with `4194304` rounds of `1` operations are more than the 16777215 that \
+             one word can count; ask for fewer threads, rounds or operations"
+        );
+        for (start, delta) in [
+            (MAX_BALANCE - 5, 1),
+            (-MAX_BALANCE, -1),
+            (i64::MIN, 0),
+            (0, i64::MIN),
+        ] {
+            assert_eq!(
+                refused(&plan(start, 0, 2, 3), &[delta]),
+                "the balance of `main` could leave ±5497558138.87, all that fits beside the count of \
+                 updates; start with less, or ask for fewer rounds or smaller amounts"
+            );
+        }
+        let threads = "`0` threads cannot race; ask for 1 to 1024";
+        assert_eq!(refused(&plan(0, 0, 0, 1), &[1]), threads);
+        assert!(refused(&plan(0, 0, 1025, 1), &[1]).starts_with("`1025` threads"));
+        assert!(refused(&plan(0, 0, u32::MAX, u32::MAX), &[1]).contains("1 to 1024"));
+        let rounds = "`0` rounds run nothing; ask for at least 1";
+        assert_eq!(refused(&plan(0, 0, 1, 0), &[1]), rounds);
+    }
+
+    fn delta(kind: Kind, account: &str, to: Option<&str>) -> Result<i64, String> {
+        let account = Name::user(account).expect("a name");
+        let to = to.map(|to| Name::other_side(to).expect("a name"));
+        let amount = Amount::new(500).filter(|_| kind != Kind::Balance);
+        let operation = Operation::new(kind, None, account, to, amount).expect("an operation");
+        plan(0, 0, 1, 1).delta(&operation)
+    }
+
+    #[test]
+    fn each_operation_has_one_side_here() {
+        assert_eq!(delta(Kind::Withdraw, "main", None), Ok(-500));
+        assert_eq!(delta(Kind::Deposit, "main", None), Ok(500));
+        assert_eq!(delta(Kind::Transfer, "main", None), Ok(-500));
+        assert_eq!(delta(Kind::Transfer, "main", Some("ops")), Ok(-500));
+        assert_eq!(delta(Kind::Transfer, "ops", Some("main")), Ok(500));
+        assert_eq!(delta(Kind::Loan, "main", None), Ok(500));
+        assert_eq!(delta(Kind::Balance, "main", None), Ok(0));
+        let other = Err("`sync` has one balance, `main`; `ops` is another account".to_owned());
+        for kind in Kind::ALL {
+            assert_eq!(delta(kind, "ops", None), other, "{kind}");
+        }
+        assert_eq!(delta(Kind::Transfer, "ops", Some("elsewhere")), other);
+        let same = Err("both sides are the same account".to_owned());
+        assert_eq!(delta(Kind::Transfer, "main", Some("main")), same);
+    }
+}

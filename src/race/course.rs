@@ -1,0 +1,163 @@
+//! What every thread does, whatever the remedy.
+
+use std::panic;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Barrier, OnceLock};
+use std::thread::{self, Builder, ScopedJoinHandle};
+use std::time::{Duration, Instant};
+
+use super::packed::Packed;
+use super::shared::Shared;
+use super::turn::Turn;
+use super::{Plan, RaceError, channel};
+
+/// How many operations a thread runs at most before it looks whether it is to stop.
+const STRIDE: usize = 1024;
+
+/// The operations that all threads run, and when to stop.
+pub(super) struct Course<'a> {
+    plan: &'a Plan,
+    deltas: &'a [i64],
+    stop: &'a AtomicBool,
+}
+
+/// What threads did, as they know it themselves.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tally {
+    /// All operations.
+    pub(super) operations: u64,
+    /// Those that the bank refused.
+    pub(super) refused: u64,
+    /// The movements that were accepted.
+    pub(super) updates: u64,
+    /// What those moved, in minor units.
+    pub(super) moved: i64,
+    /// From the first start to the last end.
+    span: Option<(Instant, Instant)>,
+}
+
+impl Tally {
+    pub(super) fn elapsed(&self) -> Duration {
+        self.span.map_or(Duration::ZERO, |(start, end)| end - start)
+    }
+
+    pub(super) fn note(&mut self, delta: i64, accepted: bool) {
+        self.operations += 1;
+        if !accepted {
+            self.refused += 1;
+        } else if delta != 0 {
+            self.updates += 1;
+            self.moved += delta;
+        }
+    }
+
+    fn joined(self, other: Tally) -> Tally {
+        let span = match (self.span, other.span) {
+            (Some(one), Some(two)) => Some((one.0.min(two.0), one.1.max(two.1))),
+            (one, two) => one.or(two),
+        };
+        Tally {
+            operations: self.operations + other.operations,
+            refused: self.refused + other.refused,
+            updates: self.updates + other.updates,
+            moved: self.moved + other.moved,
+            span,
+        }
+    }
+}
+
+impl<'a> Course<'a> {
+    pub(super) fn new(plan: &'a Plan, deltas: &'a [i64], stop: &'a AtomicBool) -> Self {
+        Course { plan, deltas, stop }
+    }
+
+    /// Every thread touches the balance itself.
+    pub(super) fn on_shared(&self, shared: &impl Shared) -> Result<(Tally, Packed), RaceError> {
+        let hands = (0..self.plan.threads)
+            .map(|_| |turn| shared.apply(turn))
+            .collect();
+        let tally = self.run(hands)?;
+        Ok((tally, shared.view()))
+    }
+
+    /// One more thread owns the balance and the others ask it.
+    pub(super) fn on_owned(&self, start: Packed) -> Result<(Tally, Packed), RaceError> {
+        let (owner, senders) = channel::open(self.plan.threads as usize);
+        thread::scope(|scope| {
+            let owner = Builder::new()
+                .spawn_scoped(scope, move || owner.serve(start))
+                .map_err(|source| self.no_thread(source))?;
+            let hands = senders
+                .into_iter()
+                .map(|sender| move |turn| sender.apply(turn))
+                .collect();
+            // The senders end with their threads, or with this call if it fails, and then so does
+            // the owner.
+            let tally = self.run(hands)?;
+            Ok((tally, joined(owner)))
+        })
+    }
+
+    /// One thread for each hand, all starting together.
+    fn run<F>(&self, hands: Vec<F>) -> Result<Tally, RaceError>
+    where
+        F: Fn(Turn) -> bool + Send,
+    {
+        // Who stands at the barrier waits for all the others, so nobody goes there before it is
+        // known that all of them exist.
+        let complete = OnceLock::new();
+        let barrier = Barrier::new(hands.len());
+        thread::scope(|scope| {
+            let (complete, barrier) = (&complete, &barrier);
+            let racer = |hand: F| {
+                move || match complete.wait() {
+                    true => {
+                        barrier.wait();
+                        self.all_rounds(&hand)
+                    }
+                    false => Tally::default(),
+                }
+            };
+            let racers: Result<Vec<_>, _> = hands
+                .into_iter()
+                .map(|hand| Builder::new().spawn_scoped(scope, racer(hand)))
+                .collect();
+            complete.get_or_init(|| racers.is_ok());
+            let racers = racers.map_err(|source| self.no_thread(source))?;
+            let tallies = racers.into_iter().map(joined);
+            Ok(tallies.fold(Tally::default(), Tally::joined))
+        })
+    }
+
+    /// What one thread does.
+    fn all_rounds(&self, hand: &impl Fn(Turn) -> bool) -> Tally {
+        let floor = self.plan.floor();
+        let start = Instant::now();
+        let mut tally = Tally::default();
+        'race: for _ in 0..self.plan.rounds {
+            for stride in self.deltas.chunks(STRIDE) {
+                if self.stop.load(Ordering::Relaxed) {
+                    break 'race;
+                }
+                for &delta in stride {
+                    let turn = Turn::new(tally.operations, delta, floor);
+                    tally.note(delta, hand(turn));
+                }
+            }
+        }
+        tally.span = Some((start, Instant::now()));
+        tally
+    }
+
+    fn no_thread(&self, source: std::io::Error) -> RaceError {
+        let threads = self.plan.threads;
+        RaceError::NoThread { threads, source }
+    }
+}
+
+/// What a thread returned; a panic goes on in the caller.
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread
+        .join()
+        .unwrap_or_else(|payload| panic::resume_unwind(payload))
+}

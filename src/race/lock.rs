@@ -1,0 +1,141 @@
+//! The remedies that let one thread in at a time.
+
+use std::hint;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError, RwLock};
+use std::thread;
+
+use super::packed::Packed;
+use super::shared::{Bare, Shared};
+use super::turn::Turn;
+
+/// Reads, decides and writes what a lock guards.
+fn update(word: &mut Packed, turn: Turn) -> bool {
+    match turn.decide(*word) {
+        Some(after) => {
+            *word = after;
+            true
+        }
+        None => false,
+    }
+}
+
+impl Shared for Mutex<Packed> {
+    fn view(&self) -> Packed {
+        *self.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn movement(&self, turn: Turn) -> bool {
+        let mut word = self.lock().unwrap_or_else(PoisonError::into_inner);
+        update(&mut word, turn)
+    }
+}
+
+impl Shared for RwLock<Packed> {
+    fn view(&self) -> Packed {
+        *self.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn movement(&self, turn: Turn) -> bool {
+        let mut word = self.write().unwrap_or_else(PoisonError::into_inner);
+        update(&mut word, turn)
+    }
+}
+
+/// A lock that is waited for by trying again, around the bare word.
+pub(super) struct Spin {
+    taken: AtomicBool,
+    word: Bare,
+}
+
+/// How often a thread tries before it lets another have the processor. Where threads outnumber
+/// processors, the one that holds the lock may be waiting for just that.
+const TRIES: u32 = 64;
+
+impl Spin {
+    pub(super) fn new(start: Packed) -> Self {
+        Spin {
+            taken: AtomicBool::new(false),
+            word: Bare::new(start),
+        }
+    }
+
+    /// `Acquire` here meets `Release` below: what the last holder wrote is seen by the next.
+    fn locked<T>(&self, work: impl FnOnce(&Bare) -> T) -> T {
+        let mut tries = 0;
+        while self.taken.swap(true, Ordering::Acquire) {
+            // Wait by reading: a swap would take the cache line from the one that holds the lock.
+            while self.taken.load(Ordering::Relaxed) {
+                tries += 1;
+                if tries % TRIES == 0 {
+                    thread::yield_now();
+                } else {
+                    hint::spin_loop();
+                }
+            }
+        }
+        let result = work(&self.word);
+        self.taken.store(false, Ordering::Release);
+        result
+    }
+}
+
+impl Shared for Spin {
+    fn view(&self) -> Packed {
+        self.locked(Bare::load)
+    }
+
+    fn movement(&self, turn: Turn) -> bool {
+        self.locked(|word| word.load_then_store(turn))
+    }
+}
+
+/// A counting semaphore with one permit, around the bare word.
+///
+/// The standard library has none; a count, a lock for the count and a place to wait make one.
+pub(super) struct Semaphore {
+    permits: Mutex<u32>,
+    returned: Condvar,
+    word: Bare,
+}
+
+impl Semaphore {
+    pub(super) fn new(start: Packed) -> Self {
+        Semaphore {
+            permits: Mutex::new(1),
+            returned: Condvar::new(),
+            word: Bare::new(start),
+        }
+    }
+
+    fn acquire(&self) {
+        let permits = self.permits.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut permits = self
+            .returned
+            .wait_while(permits, |permits| *permits == 0)
+            .unwrap_or_else(PoisonError::into_inner);
+        *permits -= 1;
+    }
+
+    fn release(&self) {
+        *self.permits.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.returned.notify_one();
+    }
+
+    fn permitted<T>(&self, work: impl FnOnce(&Bare) -> T) -> T {
+        self.acquire();
+        let result = work(&self.word);
+        self.release();
+        result
+    }
+}
+
+impl Shared for Semaphore {
+    fn view(&self) -> Packed {
+        self.permitted(Bare::load)
+    }
+
+    fn movement(&self, turn: Turn) -> bool {
+        self.permitted(|word| word.load_then_store(turn))
+    }
+}

@@ -1,0 +1,111 @@
+//! The remedies by name.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// What keeps threads from overwriting each other's updates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Remedy {
+    /// Nothing does.
+    None,
+    /// A lock that one thread holds at a time.
+    Mutex,
+    /// A lock that many readers or one writer hold.
+    RwLock,
+    /// An addition that nothing can come between.
+    Atomic,
+    /// A write that fails if somebody else wrote since the read.
+    Cas,
+    /// A lock that is waited for by trying again.
+    Spin,
+    /// One owner, to whom all others send messages.
+    Channel,
+    /// A count of permits.
+    Semaphore,
+}
+
+impl Remedy {
+    /// All of them, none first.
+    pub const ALL: [Remedy; 8] = [
+        Remedy::None,
+        Remedy::Mutex,
+        Remedy::RwLock,
+        Remedy::Atomic,
+        Remedy::Cas,
+        Remedy::Spin,
+        Remedy::Channel,
+        Remedy::Semaphore,
+    ];
+
+    /// The stable word for it on the command line and in JSON output.
+    pub fn word(self) -> &'static str {
+        match self {
+            Remedy::None => "none",
+            Remedy::Mutex => "mutex",
+            Remedy::RwLock => "rwlock",
+            Remedy::Atomic => "atomic",
+            Remedy::Cas => "cas",
+            Remedy::Spin => "spin",
+            Remedy::Channel => "channel",
+            Remedy::Semaphore => "semaphore",
+        }
+    }
+
+    /// What it does, in one line.
+    pub fn description(self) -> &'static str {
+        match self {
+            Remedy::None => "read, decide, write, whatever others did in between: loses updates",
+            Remedy::Mutex => {
+                "one thread at a time holds the lock; the others sleep until it is free"
+            }
+            Remedy::RwLock => "views share the lock; a movement holds it alone",
+            Remedy::Atomic => "one indivisible addition; a debit that went too low is added back",
+            Remedy::Cas => "write only if nobody wrote since the read, else decide again",
+            Remedy::Spin => "one thread at a time holds the lock; the others keep trying",
+            Remedy::Channel => "one thread owns the balance; the others send it messages",
+            Remedy::Semaphore => {
+                "one permit; whoever has it reads and writes, the others wait for it"
+            }
+        }
+    }
+}
+
+impl FromStr for Remedy {
+    type Err = UnknownRemedy;
+
+    fn from_str(text: &str) -> Result<Self, UnknownRemedy> {
+        Remedy::ALL
+            .into_iter()
+            .find(|remedy| remedy.word() == text)
+            .ok_or(UnknownRemedy)
+    }
+}
+
+impl fmt::Display for Remedy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// A word that names no remedy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a remedy is one of `none`, `mutex`, `rwlock`, `atomic`, `cas`, `spin`, `channel`, `semaphore`"
+)]
+pub struct UnknownRemedy;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_remedy_has_a_word_of_its_own() {
+        let message = UnknownRemedy.to_string();
+        for remedy in Remedy::ALL {
+            assert_eq!(remedy.word().parse(), Ok(remedy));
+            assert!(message.contains(&format!("`{remedy}`")), "{remedy}");
+            assert!(!remedy.description().contains('\n'));
+        }
+        assert_eq!("Mutex".parse::<Remedy>(), Err(UnknownRemedy));
+    }
+}

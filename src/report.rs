@@ -1,0 +1,292 @@
+//! The only place that prints: results on stdout, talk on stderr, a recording of the run in a file.
+//!
+//! The printing has a thread of its own, so that a reader of stdout that is slow, or has stopped for
+//! good, never keeps the caller from its signals and deadlines.
+
+mod json;
+mod printer;
+mod text;
+
+#[cfg(test)]
+mod samples;
+
+use std::fmt::Display;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+
+use crate::event::{Counts, Event, Race};
+use crate::wake::Waker;
+use printer::{Output, Printer, Progress};
+
+/// The backlog at which a caller hands out no more work. Once it has fallen below half of this, the
+/// caller is woken.
+pub const BACKLOG_LIMIT: usize = 16_384;
+
+/// How events look on stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs: JSON Lines.
+    Json,
+}
+
+/// Where the events of a run go.
+#[derive(Clone, Debug)]
+pub struct Outputs {
+    /// How they look on stdout.
+    pub stdout: Format,
+    /// The file that records them as JSON Lines, whatever stdout shows.
+    pub events: Option<PathBuf>,
+}
+
+/// Why there can be no report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The file that should record the events could not be created.
+    #[error("cannot create the events file `{path}`: {source}")]
+    Events {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// There is no stdout to write to.
+    #[error("cannot write to `stdout`: {0}")]
+    Stdout(io::Error),
+    /// The system gives no further thread.
+    #[error("cannot start the thread that prints: {0}")]
+    Thread(io::Error),
+}
+
+/// What became of an output that takes no more events. The other one goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// Whoever read stdout went away, which is no fault.
+    Closed,
+    /// A write failed: which output, and what the system says.
+    Failed(String),
+}
+
+/// Takes the events of a run and sees to it that they are written.
+pub struct Reporter {
+    events: Option<Sender<Vec<Event>>>,
+    progress: Arc<Progress>,
+}
+
+impl Reporter {
+    /// Opens the outputs, an existing events file being emptied, and starts the printing.
+    ///
+    /// The waker is used when the backlog has fallen below half of [`BACKLOG_LIMIT`], when an output
+    /// breaks, and when everything is written.
+    pub fn start(outputs: Outputs, waker: Waker) -> Result<Self, ReportError> {
+        let recording = match outputs.events {
+            None => None,
+            Some(path) => match File::create(&path) {
+                Ok(file) => Some(Output::recording(&path, file)),
+                Err(source) => return Err(ReportError::Events { path, source }),
+            },
+        };
+        // A handle of its own: the standard one would write every line by itself.
+        let stdout = io::stdout().as_fd().try_clone_to_owned();
+        let stdout = Output::stdout(File::from(stdout.map_err(ReportError::Stdout)?));
+        Self::over(outputs.stdout, stdout, recording, waker).map_err(ReportError::Thread)
+    }
+
+    fn over(
+        format: Format,
+        stdout: Output,
+        recording: Option<Output>,
+        waker: Waker,
+    ) -> io::Result<Self> {
+        let progress = Arc::new(Progress::new(waker));
+        let printer = Printer::new(format, stdout, recording, Arc::clone(&progress));
+        let (sender, receiver) = mpsc::channel();
+        thread::Builder::new()
+            .name("reporter".into())
+            .spawn(move || printer.run(&receiver))?;
+        Ok(Reporter {
+            events: Some(sender),
+            progress,
+        })
+    }
+
+    /// Hands over events in their order; never blocks.
+    pub fn tell(&self, events: Vec<Event>) {
+        let Some(sender) = &self.events else { return };
+        self.progress.told(events.len());
+        // Without a printer there is a failure to be seen in `broken`.
+        let _ = sender.send(events);
+    }
+
+    /// How many events were told and are not yet written.
+    pub fn backlog(&self) -> usize {
+        self.progress.backlog()
+    }
+
+    /// The output that broke, if one did; a failure counts for more than a reader that went away.
+    pub fn broken(&self) -> Option<Broken> {
+        self.progress.broken()
+    }
+
+    /// Takes no more events. What was told is still written: [`Self::done`] says when it is, and the
+    /// waker announces it.
+    pub fn close(&mut self) {
+        self.events = None;
+    }
+
+    /// Whether the reporter was closed and everything is written, or lost to an output that broke.
+    pub fn done(&self) -> bool {
+        self.progress.done()
+    }
+}
+
+/// Says one line on stderr, as the program. A stderr that takes nothing is ignored.
+pub fn talk(text: impl Display) {
+    let line = format!("bank-par: {}\n", text::one_line(&text.to_string()));
+    let _ = io::stderr().write_all(line.as_bytes());
+}
+
+/// The exact decimal text of a sum that may exceed one balance: `-12.50`.
+fn decimal(minor: i128) -> String {
+    let sign = if minor < 0 { "-" } else { "" };
+    let units = minor.unsigned_abs();
+    format!("{sign}{}.{:02}", units / 100, units % 100)
+}
+
+/// How many operations came to an end, whichever it was.
+fn operations(counts: Counts) -> u64 {
+    counts.completed + counts.refused + counts.failed
+}
+
+fn ns_per_operation(race: &Race) -> u128 {
+    race.elapsed.as_nanos() / u128::from(race.operations.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples;
+    use crate::wake::Alarm;
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use std::fs;
+    use std::io::{PipeReader, Read};
+
+    fn recorder(path: &std::path::Path) -> Output {
+        Output::recording(path, File::create(path).expect("a file"))
+    }
+
+    /// A reporter whose stdout is a pipe.
+    fn piped(recording: Option<Output>) -> (Reporter, PipeReader, Alarm) {
+        let (reader, writer) = io::pipe().expect("a pipe");
+        let stdout = Output::stdout(File::from(std::os::fd::OwnedFd::from(writer)));
+        let (alarm, waker) = Alarm::new().expect("an alarm");
+        let reporter = Reporter::over(Format::Json, stdout, recording, waker);
+        (reporter.expect("a reporter"), reader, alarm)
+    }
+
+    /// Waits as a caller does: on the alarm alone.
+    fn wait_until(alarm: &mut Alarm, mut reached: impl FnMut() -> bool) {
+        while !reached() {
+            let patience = Timespec {
+                tv_sec: 30,
+                tv_nsec: 0,
+            };
+            let mut fds = [PollFd::new(&*alarm, PollFlags::IN)];
+            assert_eq!(poll(&mut fds, Some(&patience)), Ok(1), "nobody woke us");
+            alarm.reset();
+        }
+    }
+
+    #[test]
+    fn everything_told_is_written_to_both_outputs() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("events.jsonl");
+        let (mut reporter, mut reader, mut alarm) = piped(Some(recorder(&path)));
+        let reading = thread::spawn(move || {
+            let mut all = String::new();
+            reader.read_to_string(&mut all).map(|_| all)
+        });
+        for _ in 0..100 {
+            reporter.tell(vec![samples::completed(); 100]);
+        }
+        assert!(!reporter.done());
+        reporter.close();
+        wait_until(&mut alarm, || reporter.done());
+        assert_eq!((reporter.backlog(), reporter.broken()), (0, None));
+        let seen = reading.join().expect("no panic").expect("text");
+        assert_eq!(seen.lines().count(), 10_000);
+        assert!(seen.lines().all(|line| line == samples::COMPLETED_JSON));
+        assert_eq!(fs::read_to_string(&path).expect("text"), seen);
+    }
+
+    #[test]
+    fn one_event_is_seen_before_there_are_more() {
+        let (reporter, mut reader, _alarm) = piped(None);
+        reporter.tell(vec![samples::completed()]);
+        let mut line = vec![0; samples::COMPLETED_JSON.len()];
+        reader.read_exact(&mut line).expect("a line");
+        assert_eq!(line, samples::COMPLETED_JSON.as_bytes());
+    }
+
+    #[test]
+    fn a_reader_that_stops_reading_blocks_nobody_and_may_go_away() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("events.jsonl");
+        let (mut reporter, reader, mut alarm) = piped(Some(recorder(&path)));
+        reporter.tell(vec![samples::completed(); 2 * BACKLOG_LIMIT]);
+        reporter.close();
+        assert!(!reporter.done() && reporter.backlog() > BACKLOG_LIMIT);
+        drop(reader);
+        wait_until(&mut alarm, || reporter.broken() == Some(Broken::Closed));
+        wait_until(&mut alarm, || reporter.done());
+        assert_eq!(reporter.backlog(), 0);
+        let recorded = fs::read_to_string(&path).expect("text");
+        assert_eq!(recorded.lines().count(), 2 * BACKLOG_LIMIT);
+    }
+
+    #[test]
+    fn a_failed_output_is_named_and_the_other_goes_on() {
+        let (mut reporter, mut reader, mut alarm) = piped(Some(recorder("/dev/full".as_ref())));
+        reporter.tell(vec![samples::completed()]);
+        wait_until(&mut alarm, || reporter.broken().is_some());
+        let Some(Broken::Failed(why)) = reporter.broken() else {
+            panic!("a full file is a failure");
+        };
+        assert!(why.starts_with("cannot write to `/dev/full`: "), "{why}");
+        assert!(why.contains("os error 28"), "{why}");
+        reporter.tell(vec![samples::completed()]);
+        reporter.close();
+        wait_until(&mut alarm, || reporter.done());
+        let mut seen = String::new();
+        drop(reporter);
+        reader.read_to_string(&mut seen).expect("text");
+        assert_eq!(seen.lines().count(), 2);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_created_is_named() {
+        let outputs = Outputs {
+            stdout: Format::Text,
+            events: Some("/nowhere/events.jsonl".into()),
+        };
+        let (_alarm, waker) = Alarm::new().expect("an alarm");
+        let error = Reporter::start(outputs, waker).err().expect("no folder");
+        let start = "cannot create the events file `/nowhere/events.jsonl`: ";
+        assert!(error.to_string().starts_with(start), "{error}");
+    }
+
+    #[test]
+    fn a_sum_has_room_for_more_than_one_balance() {
+        for (minor, expected) in [(0, "0.00"), (-5, "-0.05"), (123_456, "1234.56")] {
+            assert_eq!(decimal(minor), expected);
+        }
+        let least = "-1701411834604692317316873037158841057.28";
+        assert_eq!(decimal(i128::MIN), least);
+    }
+}

@@ -1,0 +1,328 @@
+//! The thread that writes: formats events into a block and writes the block.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, OnceLock};
+use std::thread;
+
+use rustix::event::{PollFd, PollFlags, poll};
+
+use super::text::Text;
+use super::{BACKLOG_LIMIT, Broken, Format, json, talk};
+use crate::event::{Event, Fact};
+use crate::wake::Waker;
+
+/// A block is written when it is this large, in bytes, or when no further event is ready.
+const BLOCK: usize = 64 * 1024;
+
+/// How far the printing is, as both threads see it.
+pub(super) struct Progress {
+    backlog: AtomicUsize,
+    closed: AtomicBool,
+    failed: OnceLock<String>,
+    done: AtomicBool,
+    waker: Waker,
+}
+
+impl Progress {
+    pub(super) fn new(waker: Waker) -> Self {
+        Progress {
+            backlog: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
+            failed: OnceLock::new(),
+            done: AtomicBool::new(false),
+            waker,
+        }
+    }
+
+    pub(super) fn told(&self, events: usize) {
+        self.backlog.fetch_add(events, Ordering::Relaxed);
+    }
+
+    /// Wakes whoever saw the limit reached. It saw more than half of it, so the crossing is yet to
+    /// come and no wake-up is missed.
+    fn written(&self, events: usize) {
+        let before = self.backlog.fetch_sub(events, Ordering::Relaxed);
+        let half = BACKLOG_LIMIT / 2;
+        if before >= half && before - events < half {
+            self.waker.wake();
+        }
+    }
+
+    pub(super) fn backlog(&self) -> usize {
+        self.backlog.load(Ordering::Relaxed)
+    }
+
+    /// Keeps the first failure; a later one would say no more.
+    fn broke(&self, broken: Broken) {
+        match broken {
+            Broken::Closed => self.closed.store(true, Ordering::Release),
+            Broken::Failed(why) => drop(self.failed.set(why)),
+        }
+        self.waker.wake();
+    }
+
+    pub(super) fn broken(&self) -> Option<Broken> {
+        let failed = self.failed.get().cloned().map(Broken::Failed);
+        let closed = || self.closed.load(Ordering::Acquire);
+        failed.or_else(|| closed().then_some(Broken::Closed))
+    }
+
+    fn finish(&self) {
+        self.done.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+
+    pub(super) fn done(&self) -> bool {
+        self.done.load(Ordering::Acquire)
+    }
+}
+
+/// Somewhere to write, until it breaks.
+pub(super) struct Output {
+    name: String,
+    /// Its reader may go away without that being a fault.
+    may_close: bool,
+    file: Option<File>,
+}
+
+impl Output {
+    pub(super) fn stdout(file: File) -> Self {
+        Output {
+            name: "stdout".into(),
+            may_close: true,
+            file: Some(file),
+        }
+    }
+
+    pub(super) fn recording(path: &Path, file: File) -> Self {
+        Output {
+            name: path.display().to_string(),
+            may_close: false,
+            file: Some(file),
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// Writes the block if nothing is broken, and says what broke just now.
+    fn write(&mut self, block: &[u8]) -> Option<Broken> {
+        let error = write_all(self.file.as_ref()?, block).err()?;
+        self.file = None;
+        Some(if self.may_close && error.kind() == ErrorKind::BrokenPipe {
+            Broken::Closed
+        } else {
+            Broken::Failed(format!("cannot write to `{}`: {error}", self.name))
+        })
+    }
+}
+
+/// Writes to a file that may be non-blocking: whoever shares a terminal or a pipe with us can make
+/// it so, and then a full one is no error.
+fn write_all(mut file: &File, mut block: &[u8]) -> io::Result<()> {
+    while !block.is_empty() {
+        match file.write(block) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(taken) => block = &block[taken..],
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => wait_for_room(file)?,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn wait_for_room(file: &File) -> io::Result<()> {
+    match poll(&mut [PollFd::new(file, PollFlags::OUT)], None) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Formats and writes events until the last one.
+pub(super) struct Printer {
+    format: Format,
+    stdout: Output,
+    recording: Option<Output>,
+    text: Text,
+    text_block: Vec<u8>,
+    json_block: Vec<u8>,
+    unwritten: usize,
+    progress: Arc<Progress>,
+}
+
+impl Printer {
+    pub(super) fn new(
+        format: Format,
+        stdout: Output,
+        recording: Option<Output>,
+        progress: Arc<Progress>,
+    ) -> Self {
+        Printer {
+            format,
+            stdout,
+            recording,
+            text: Text::default(),
+            text_block: Vec::new(),
+            json_block: Vec::new(),
+            unwritten: 0,
+            progress,
+        }
+    }
+
+    pub(super) fn run(mut self, blocks: &Receiver<Vec<Event>>) {
+        while let Ok(events) = blocks.recv() {
+            self.take(events);
+            while let Ok(events) = blocks.try_recv() {
+                self.take(events);
+            }
+            self.write();
+        }
+    }
+
+    fn take(&mut self, events: Vec<Event>) {
+        for event in events {
+            self.unwritten += 1;
+            match &event.fact {
+                Fact::Warned(text) => {
+                    // On a terminal both streams are one, and what happened before stands above.
+                    self.write();
+                    talk(format_args!("warning: {text}"));
+                }
+                _ => self.format(&event),
+            }
+            if self.text_block.len().max(self.json_block.len()) >= BLOCK {
+                self.write();
+            }
+        }
+    }
+
+    /// Makes only the lines that someone still takes. Memory takes every byte, so nothing fails.
+    fn format(&mut self, event: &Event) {
+        let shown = self.stdout.is_whole().then_some(self.format);
+        let recorded = self.recording.as_ref().is_some_and(Output::is_whole);
+        if shown == Some(Format::Text) {
+            let _ = self.text.write(event, &mut self.text_block);
+        }
+        if recorded || shown == Some(Format::Json) {
+            let _ = json::write(event, &mut self.json_block);
+        }
+    }
+
+    fn write(&mut self) {
+        let shown = match self.format {
+            Format::Text => &self.text_block,
+            Format::Json => &self.json_block,
+        };
+        let recording = self.recording.as_mut();
+        let broken = [
+            recording.and_then(|recording| recording.write(&self.json_block)),
+            self.stdout.write(shown),
+        ];
+        for broken in broken.into_iter().flatten() {
+            self.progress.broke(broken);
+        }
+        self.text_block.clear();
+        self.json_block.clear();
+        self.progress.written(std::mem::take(&mut self.unwritten));
+    }
+}
+
+impl Drop for Printer {
+    /// However the thread ends, nobody waits for it in vain.
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let why = "the thread that prints ended unexpectedly";
+            self.progress.broke(Broken::Failed(why.into()));
+        }
+        self.progress.finish();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wake::Alarm;
+    use rustix::event::Timespec;
+    use std::io::{PipeReader, Read};
+    use std::os::fd::OwnedFd;
+
+    fn is_set_off(alarm: &mut Alarm) -> bool {
+        let now = Timespec::default();
+        let ready = poll(&mut [PollFd::new(&*alarm, PollFlags::IN)], Some(&now));
+        alarm.reset();
+        ready == Ok(1)
+    }
+
+    fn pipe() -> (PipeReader, File) {
+        let (reader, writer) = io::pipe().expect("a pipe");
+        (reader, File::from(OwnedFd::from(writer)))
+    }
+
+    #[test]
+    fn the_backlog_wakes_once_when_it_falls_below_half() {
+        let (mut alarm, waker) = Alarm::new().expect("an alarm");
+        let progress = Progress::new(waker);
+        progress.told(BACKLOG_LIMIT);
+        progress.written(BACKLOG_LIMIT / 2);
+        assert!(!is_set_off(&mut alarm), "at half");
+        progress.written(1);
+        assert!(is_set_off(&mut alarm), "below half");
+        progress.written(BACKLOG_LIMIT / 2 - 1);
+        assert!(!is_set_off(&mut alarm), "all the way down");
+        assert_eq!(progress.backlog(), 0);
+    }
+
+    #[test]
+    fn a_failure_counts_for_more_than_a_closed_stdout() {
+        let (mut alarm, waker) = Alarm::new().expect("an alarm");
+        let progress = Progress::new(waker);
+        assert_eq!(progress.broken(), None);
+        progress.broke(Broken::Closed);
+        assert!(is_set_off(&mut alarm));
+        assert_eq!(progress.broken(), Some(Broken::Closed));
+        progress.broke(Broken::Failed("first".into()));
+        progress.broke(Broken::Failed("second".into()));
+        assert_eq!(progress.broken(), Some(Broken::Failed("first".into())));
+    }
+
+    fn closed_pipe() -> File {
+        let (_reader, writer) = pipe();
+        writer
+    }
+
+    #[test]
+    fn only_stdout_may_be_closed() {
+        let check = |mut output: Output, expected: Broken| {
+            assert_eq!(output.write(b"lost"), Some(expected));
+            assert!(!output.is_whole());
+            assert_eq!(output.write(b"dropped"), None);
+        };
+        check(Output::stdout(closed_pipe()), Broken::Closed);
+        let why = "cannot write to `e.jsonl`: Broken pipe (os error 32)".into();
+        let recording = Output::recording(Path::new("e.jsonl"), closed_pipe());
+        check(recording, Broken::Failed(why));
+        let full = File::options().write(true).open("/dev/full").expect("full");
+        let why = "cannot write to `stdout`: No space left on device (os error 28)".into();
+        check(Output::stdout(full), Broken::Failed(why));
+    }
+
+    #[test]
+    fn a_full_pipe_that_does_not_block_is_waited_for() {
+        let (mut reader, writer) = pipe();
+        rustix::io::ioctl_fionbio(&writer, true).expect("non-blocking");
+        let reading = thread::spawn(move || {
+            let mut all = Vec::new();
+            reader.read_to_end(&mut all).map(|_| all)
+        });
+        let block = vec![b'x'; 1 << 20];
+        write_all(&writer, &block).expect("a patient write");
+        drop(writer);
+        assert_eq!(reading.join().expect("no panic").expect("bytes"), block);
+    }
+}

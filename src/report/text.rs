@@ -1,0 +1,337 @@
+//! Events as lines for people.
+
+use std::borrow::Cow;
+use std::fmt::{self, Display};
+use std::io::{self, Write};
+use std::time::Duration;
+
+use super::{decimal, ns_per_operation, operations};
+use crate::bank::{Action, Balance, Decimal, Kind, Name, Operation, Rejection, View, WORLD};
+use crate::event::{AccountSummary, Event, Fact, Race, Summary};
+
+/// The accounts that a summary shows; people read no more.
+const ACCOUNTS_SHOWN: usize = 10;
+
+/// The lines so far, as far as later ones depend on them.
+#[derive(Default)]
+pub(super) struct Text {
+    /// The header of the table of remedies is printed.
+    raced: bool,
+}
+
+impl Text {
+    /// Adds the lines of an event. A warning has none, it is talk; a hold has none either, because
+    /// the start was told just before.
+    pub(super) fn write(&mut self, event: &Event, out: &mut Vec<u8>) -> io::Result<()> {
+        match &event.fact {
+            Fact::Warned(_) | Fact::Held { .. } => Ok(()),
+            Fact::Started(subject) => started(&subject.operation, out),
+            Fact::Completed {
+                subject,
+                view,
+                duplicate,
+                ..
+            } => completed(&subject.operation, view, *duplicate, out),
+            Fact::Refused {
+                subject,
+                rejection,
+                view,
+                duplicate,
+                ..
+            } => {
+                let title = Title(&subject.operation);
+                write!(out, "{title} refused: {rejection}")?;
+                if let (Rejection::InsufficientFunds, Some(view)) = (rejection, view) {
+                    write!(out, ". Available: {}", Dollars::of(view.available))?;
+                }
+                writeln!(out, "{}", mark(*duplicate))
+            }
+            Fact::Failed { subject, fault, .. } => {
+                let title = Title(&subject.operation);
+                writeln!(out, "{title} failed: {}", one_line(&fault.detail))
+            }
+            Fact::Invalid { line, reason } => {
+                writeln!(out, "Line {line} is invalid: {}", one_line(reason))
+            }
+            Fact::Raced(race) => self.raced(race, out),
+            Fact::Ended(summary) => ended(summary, out),
+        }
+    }
+
+    fn raced(&mut self, race: &Race, out: &mut Vec<u8>) -> io::Result<()> {
+        let row = |out: &mut Vec<u8>, cells: [&dyn Display; 5]| {
+            let [remedy, expected, actual, lost, ns] = cells;
+            writeln!(
+                out,
+                "{remedy:<16}{expected:>16}{actual:>16}{lost:>16}{ns:>16}"
+            )
+        };
+        if !self.raced {
+            self.raced = true;
+            let names = ["expected", "actual", "lost updates", "ns/operation"];
+            let [expected, actual, lost, ns] = &names;
+            row(out, [&"remedy", expected, actual, lost, ns])?;
+        }
+        let expected = Dollars::of(race.expected).to_string();
+        let actual = Dollars::of(race.actual).to_string();
+        let lost = Grouped(race.lost_updates.into()).to_string();
+        let ns = Grouped(ns_per_operation(race)).to_string();
+        row(out, [&race.remedy, &expected, &actual, &lost, &ns])
+    }
+}
+
+/// A view says what it saw and no more, so its start has no line.
+fn started(operation: &Operation, out: &mut Vec<u8>) -> io::Result<()> {
+    if operation.kind() == Kind::Balance {
+        return Ok(());
+    }
+    writeln!(out, "{} started", Title(operation))
+}
+
+fn completed(
+    operation: &Operation,
+    view: &View,
+    duplicate: bool,
+    out: &mut Vec<u8>,
+) -> io::Result<()> {
+    if operation.kind() == Kind::Balance {
+        let account = Account(&operation.account);
+        write!(out, "Current balance{account}: ")?;
+    } else {
+        write!(out, "{} completed. Updated balance: ", Title(operation))?;
+    }
+    writeln!(out, "{}{}", Dollars::of(view.posted), mark(duplicate))
+}
+
+fn mark(duplicate: bool) -> &'static str {
+    if duplicate { " (duplicate)" } else { "" }
+}
+
+fn ended(summary: &Summary, out: &mut Vec<u8>) -> io::Result<()> {
+    writeln!(out)?;
+    counts(summary, out)?;
+    if summary.processes > 0 {
+        let processes = Count(summary.processes, "process", "processes");
+        writeln!(out, "{processes} started")?;
+    }
+    let elapsed = Seconds(summary.elapsed);
+    let sequential = Seconds(summary.sequential);
+    writeln!(
+        out,
+        "Elapsed: {elapsed} s (one after another: {sequential} s)"
+    )?;
+    accounts(summary, out)?;
+    if let Some(why) = &summary.ended_early {
+        writeln!(out, "Ended early: {}", one_line(why))?;
+    }
+    Ok(())
+}
+
+fn counts(summary: &Summary, out: &mut Vec<u8>) -> io::Result<()> {
+    let counts = summary.counts;
+    let all = Count(operations(counts), "operation", "operations");
+    write!(out, "{all}: {} completed", Grouped(counts.completed.into()))?;
+    for (count, what) in [(counts.refused, "refused"), (counts.failed, "failed")] {
+        if count > 0 {
+            write!(out, ", {} {what}", Grouped(count.into()))?;
+        }
+    }
+    for (count, one, many) in [
+        (counts.duplicates, "duplicate", "duplicates"),
+        (counts.invalid, "invalid line", "invalid lines"),
+    ] {
+        if count > 0 {
+            write!(out, "; {}", Count(count, one, many))?;
+        }
+    }
+    writeln!(out)
+}
+
+/// The users' accounts before the bank's own, and among them first those that are wrong.
+fn accounts(summary: &Summary, out: &mut Vec<u8>) -> io::Result<()> {
+    let mut accounts: Vec<&AccountSummary> = summary.accounts.iter().collect();
+    accounts.sort_by_key(|account| (account.name.is_the_banks(), is_right(account)));
+    for account in accounts.iter().take(ACCOUNTS_SHOWN) {
+        let (name, posted) = (&account.name, Dollars::of(account.view.posted));
+        writeln!(out, "Balance of {name}: {posted} ({})", Verdict(account))?;
+    }
+    let unseen = accounts.len().saturating_sub(ACCOUNTS_SHOWN) as u64;
+    let unseen = unseen.saturating_add(summary.accounts_omitted);
+    if unseen > 0 {
+        let unseen = Count(unseen, "more account", "more accounts");
+        writeln!(out, "and {unseen}")?;
+    }
+    if summary.wrong_accounts > 0 {
+        let wrong = Count(summary.wrong_accounts, "account", "accounts");
+        writeln!(out, "Not as it must be: {wrong}")?;
+    }
+    let verdict = if summary.sum == 0 {
+        ""
+    } else {
+        " (must be $0.00)"
+    };
+    writeln!(
+        out,
+        "Sum over all accounts: {}{verdict}",
+        Dollars(summary.sum)
+    )
+}
+
+fn is_right(account: &AccountSummary) -> bool {
+    account.view.posted == account.expected && account.lost_updates == 0
+}
+
+/// An account's balance against what it must be.
+struct Verdict<'a>(&'a AccountSummary);
+
+impl Display for Verdict<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let account = self.0;
+        if account.view.posted == account.expected {
+            f.write_str("as it must be")?;
+        } else {
+            write!(f, "must be {}", Dollars::of(account.expected))?;
+        }
+        if account.lost_updates > 0 {
+            write!(
+                f,
+                ": {} lost",
+                Count(account.lost_updates, "update", "updates")
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// What an operation is called. The default account goes without saying.
+struct Title<'a>(&'a Operation);
+
+impl Display for Title<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let operation = self.0;
+        let what = match operation.kind() {
+            Kind::Withdraw => "Withdrawal of ",
+            Kind::Deposit => "Deposit of ",
+            Kind::Transfer => "Transfer of ",
+            Kind::Loan => "Loan application for ",
+            Kind::Balance => "Balance",
+        };
+        f.write_str(what)?;
+        if let Some(amount) = operation.amount() {
+            f.write_str("$")?;
+            f.write_str(Decimal::new(amount.minor()).as_str())?;
+        }
+        if let Action::Transfer { to, .. } = &operation.action
+            && *to != WORLD
+        {
+            write!(f, " to {to}")?;
+        }
+        Account(&operation.account).fmt(f)
+    }
+}
+
+/// The account of an operation, unless it is the default one.
+struct Account<'a>(&'a Name);
+
+impl Display for Account<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self.0 == Name::default() {
+            return Ok(());
+        }
+        write!(f, " (account {})", self.0)
+    }
+}
+
+/// Money in minor units; the sign stands before the currency.
+struct Dollars(i128);
+
+impl Dollars {
+    fn of(balance: Balance) -> Self {
+        Dollars(balance.minor().into())
+    }
+}
+
+impl Display for Dollars {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = decimal(self.0);
+        match text.strip_prefix('-') {
+            Some(positive) => write!(f, "-${positive}"),
+            None => write!(f, "${text}"),
+        }
+    }
+}
+
+/// Seconds to the millisecond.
+struct Seconds(Duration);
+
+impl Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:03}", self.0.as_secs(), self.0.subsec_millis())
+    }
+}
+
+/// A number of things, with the word for one and for several.
+struct Count(u64, &'static str, &'static str);
+
+impl Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Count(count, one, many) = *self;
+        let word = if count == 1 { one } else { many };
+        write!(f, "{} {word}", Grouped(count.into()))
+    }
+}
+
+/// A number with its thousands told apart: `9,992`.
+struct Grouped(u128);
+
+impl Display for Grouped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 < 1000 {
+            return write!(f, "{}", self.0);
+        }
+        write!(f, "{},{:03}", Grouped(self.0 / 1000), self.0 % 1000)
+    }
+}
+
+/// A text that keeps to its line, whatever it quotes: control characters are shown, not obeyed.
+pub(super) fn one_line(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(char::is_control) {
+        return text.into();
+    }
+    let shown = |c: char| {
+        let escaped = c.is_control().then(|| c.escape_default());
+        let plain = escaped.is_none().then_some(c);
+        escaped.into_iter().flatten().chain(plain)
+    };
+    text.chars().flat_map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_at_a_glance() {
+        for (number, expected) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (9_992, "9,992"),
+            (1_002_003, "1,002,003"),
+        ] {
+            assert_eq!(Grouped(number).to_string(), expected);
+        }
+        let seconds = |millis| Seconds(Duration::from_millis(millis)).to_string();
+        assert_eq!(seconds(10_004), "10.004");
+        assert_eq!(seconds(7), "0.007");
+    }
+
+    #[test]
+    fn what_is_quoted_keeps_to_its_line() {
+        assert_eq!(one_line("a `ü` b"), "a `ü` b");
+        assert_eq!(
+            one_line("a\nb\u{1b}[31mü\u{9b}"),
+            "a\\nb\\u{1b}[31mü\\u{9b}"
+        );
+    }
+}

@@ -1,0 +1,181 @@
+//! The workers of a run and what each of them was given.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::bank::{Operation, Request as BankRequest, ShareRequest};
+use crate::event::{Cause, Fault, Subject};
+use crate::protocol::{Ask, Reply, Request};
+use crate::supervisor::Exit;
+use crate::worker::REPLY_LIMIT;
+
+/// How long a worker may take to start, to end, or to get its last words through.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// One operation in a worker's hands.
+pub(super) struct Task {
+    /// Names it towards the worker and the store; the worker's own number is the upper half.
+    pub(super) number: u64,
+    pub(super) operation: Operation,
+    pub(super) line: Option<u64>,
+    pub(super) work: Duration,
+    pub(super) given_at: Duration,
+}
+
+/// One worker.
+pub(super) struct Member {
+    pub(super) worker: u32,
+    pub(super) pid: u32,
+    /// Its link is up.
+    pub(super) ready: bool,
+    /// It was told that nothing more will come.
+    pub(super) closing: bool,
+    /// How many operations it was given in all.
+    pub(super) given: u64,
+    /// Those in its hands, in the order in which it does them.
+    pub(super) tasks: VecDeque<Task>,
+    /// How many of them it has asked about.
+    asked: usize,
+    /// Answers on their way to it.
+    pub(super) replies: Vec<Reply>,
+    /// It waits for a lease that another holds.
+    waits: bool,
+    pub(super) link_ended: bool,
+    pub(super) exit: Option<Exit>,
+    pub(super) fault: Option<Fault>,
+    /// When it last got on.
+    since: Duration,
+    /// Since when it is busy.
+    busy_since: Option<Duration>,
+}
+
+impl Member {
+    pub(super) fn new(worker: u32, pid: u32, now: Duration) -> Self {
+        Member {
+            worker,
+            pid,
+            ready: false,
+            closing: false,
+            given: 0,
+            tasks: VecDeque::new(),
+            asked: 0,
+            replies: Vec::new(),
+            waits: false,
+            link_ended: false,
+            exit: None,
+            fault: None,
+            since: now,
+            busy_since: Some(now),
+        }
+    }
+
+    /// Whether it can be given operations.
+    pub(super) fn takes(&self) -> bool {
+        self.ready && !self.closing && !self.link_ended && self.exit.is_none() && self.fault.is_none()
+    }
+
+    pub(super) fn give(&mut self, task: Task, now: Duration) {
+        if self.tasks.is_empty() {
+            self.since = now;
+            self.busy_since.get_or_insert(now);
+        }
+        self.given += 1;
+        self.tasks.push_back(task);
+    }
+
+    /// It got on: its patience starts anew.
+    pub(super) fn got_on(&mut self, now: Duration) {
+        self.since = now;
+        if std::mem::replace(&mut self.waits, false) {
+            self.busy_since = Some(now);
+        }
+    }
+
+    /// It waits for a lease. Returns how long it was busy before.
+    pub(super) fn wait(&mut self, now: Duration) -> Duration {
+        self.waits = true;
+        self.rest(now)
+    }
+
+    /// It is not busy any more. Returns for how long it was.
+    pub(super) fn rest(&mut self, now: Duration) -> Duration {
+        self.busy_since.take().map_or(Duration::ZERO, |since| now.saturating_sub(since))
+    }
+
+    /// Takes its first task off it, if that is the one of this number.
+    pub(super) fn done(&mut self, number: u64) -> Option<Task> {
+        let task = self.tasks.pop_front_if(|task| task.number == number)?;
+        self.asked = self.asked.saturating_sub(1);
+        Some(task)
+    }
+
+    /// The task that a request is about, if it is one that this worker may ask now.
+    pub(super) fn asks(&mut self, request: &Request) -> Option<&Task> {
+        let (index, operation) = match &request.ask {
+            Ask::Bank(BankRequest::Execute(operation)) => {
+                self.asked += 1;
+                (self.asked - 1, Some(operation))
+            }
+            Ask::Bank(BankRequest::Begin(operation)) | Ask::Share(ShareRequest::Claim(operation)) => {
+                self.asked = 1;
+                (0, Some(operation))
+            }
+            Ask::Bank(_) | Ask::Share(_) => {
+                self.asked = 1;
+                (0, None)
+            }
+        };
+        let task = self.tasks.get(index).filter(|task| task.number == request.number)?;
+        operation.is_none_or(|operation| *operation == task.operation).then_some(task)
+    }
+
+    /// When its patience ends, and what is said of it then.
+    pub(super) fn due(&self, timeout: Option<Duration>) -> Option<(Duration, Fault)> {
+        let front = self.tasks.front();
+        let (limit, did_not) = match front {
+            _ if self.fault.is_some() && self.exit.is_none() => return None,
+            _ if self.exit.is_some() => (START_LIMIT, "get its last messages through"),
+            _ if !self.ready => (START_LIMIT, "connect to the server"),
+            _ if self.waits => return None,
+            Some(task) => (timeout.unwrap_or(task.work + REPLY_LIMIT), "finish its operation"),
+            None if self.closing => (START_LIMIT, "end when it had nothing more to do"),
+            None => return None,
+        };
+        let Member { worker, pid, .. } = self;
+        let detail = format!("worker {worker} (pid {pid}) did not {did_not} within {limit:?}");
+        let cause = Cause::Deadline;
+        Some((self.since + limit, Fault { cause, detail }))
+    }
+
+    /// Why its operation could not be done, now that it has ended.
+    pub(super) fn verdict(&self) -> Fault {
+        self.fault.clone().unwrap_or_else(|| Fault {
+            cause: Cause::Died,
+            detail: format!("{self} {}", self.exit.unwrap_or(Exit::Status(0))),
+        })
+    }
+
+    /// Whether it ended as a worker should.
+    pub(super) fn ended_well(&self) -> bool {
+        self.fault.is_none() && self.exit == Some(Exit::Status(0))
+    }
+
+    pub(super) fn subject(&self, task: &Task) -> Subject {
+        self.subject_of(task.operation.clone(), task.line)
+    }
+
+    pub(super) fn subject_of(&self, operation: Operation, line: Option<u64>) -> Subject {
+        Subject {
+            operation,
+            line,
+            worker: self.worker,
+            pid: self.pid,
+        }
+    }
+}
+
+impl std::fmt::Display for Member {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "worker {} (pid {})", self.worker, self.pid)
+    }
+}

@@ -1,0 +1,124 @@
+//! What a run adds up while it goes: its counts, its status, and what every balance must be.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::bank::{Answer, Balance, LOANS, Name, Operation, Outcome, Rejection, WORLD};
+use crate::event::{AccountSummary, Counts, Fault, Summary};
+use crate::status::Status;
+use crate::store::Standing;
+
+/// The most accounts that a summary lists.
+const MAX_LISTED: usize = 100;
+
+/// The counts of a run, and its own idea of every balance, added up from what was completed and not
+/// from what the store says.
+pub(super) struct Tally {
+    pub(super) counts: Counts,
+    pub(super) status: Status,
+    world: i128,
+    loans: i128,
+    accounts: HashMap<Name, i128>,
+}
+
+impl Tally {
+    pub(super) fn new(account: &Name, start: Balance) -> Self {
+        Tally {
+            counts: Counts::default(),
+            status: Status::Posted,
+            world: -i128::from(start.minor()),
+            loans: 0,
+            accounts: HashMap::from([(account.clone(), start.minor().into())]),
+        }
+    }
+
+    /// Counts an operation that the bank decided.
+    pub(super) fn decided(&mut self, operation: &Operation, answer: &Answer) {
+        self.counts.duplicates += u64::from(answer.duplicate);
+        match answer.outcome {
+            Outcome::Refused { rejection, .. } => {
+                self.counts.refused += 1;
+                self.met(match rejection {
+                    Rejection::IdConflict => Status::IdConflict,
+                    _ => Status::Refused,
+                });
+            }
+            Outcome::Posted { .. } if !answer.duplicate => {
+                self.counts.completed += 1;
+                self.move_money(operation);
+            }
+            _ => self.counts.completed += 1,
+        }
+    }
+
+    pub(super) fn failed(&mut self, fault: &Fault) {
+        self.counts.failed += 1;
+        self.met(fault.cause.status());
+    }
+
+    pub(super) fn invalid(&mut self) {
+        self.counts.invalid += 1;
+        self.met(Status::Usage);
+    }
+
+    /// Notes a status; the gravest is kept.
+    pub(super) fn met(&mut self, status: Status) {
+        self.status = self.status.worse(status);
+    }
+
+    fn move_money(&mut self, operation: &Operation) {
+        if let Some(movement) = operation.movement() {
+            let amount = i128::from(movement.amount.minor());
+            *self.expected_of(movement.debit) -= amount;
+            *self.expected_of(movement.credit) += amount;
+        }
+    }
+
+    fn expected_of(&mut self, name: &Name) -> &mut i128 {
+        if *name == WORLD {
+            return &mut self.world;
+        }
+        if *name == LOANS {
+            return &mut self.loans;
+        }
+        if !self.accounts.contains_key(name) {
+            self.accounts.insert(name.clone(), 0);
+        }
+        self.accounts.entry(name.clone()).or_default()
+    }
+
+    /// Holds every balance against what it must be. Any difference is a violation.
+    pub(super) fn close(mut self, mode: &'static str, standings: Vec<Standing>) -> Summary {
+        let sum = standings.iter().map(|standing| i128::from(standing.view.posted.minor())).sum();
+        let lost_updates = standings.iter().map(|standing| standing.lost_updates).sum();
+        let mut wrong_accounts = 0;
+        let mut accounts = Vec::new();
+        let accounts_omitted = standings.len().saturating_sub(MAX_LISTED) as u64;
+        for Standing { name, view, lost_updates } in standings {
+            let expected = *self.expected_of(&name);
+            let wrong = expected != i128::from(view.posted.minor());
+            wrong_accounts += u64::from(wrong);
+            if accounts.len() < MAX_LISTED {
+                let expected = Balance::new(i64::try_from(expected).unwrap_or(i64::MAX));
+                accounts.push(AccountSummary { name, view, expected, lost_updates });
+            }
+        }
+        if sum != 0 || wrong_accounts > 0 || lost_updates > 0 {
+            self.met(Status::Violation);
+        }
+        Summary {
+            mode,
+            elapsed: Duration::ZERO,
+            sequential: Duration::ZERO,
+            processes: 0,
+            counts: self.counts,
+            accounts,
+            accounts_omitted,
+            sum,
+            wrong_accounts,
+            lost_updates,
+            ended_early: None,
+            status: self.status,
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The signals that a parent hears.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
+use signal_hook::iterator::backend::SignalDelivery;
+use signal_hook::iterator::exfiltrator::SignalOnly;
+
+/// The signals that came and were not looked at yet, on a descriptor that can be polled.
+pub struct Signals(SignalDelivery<UnixStream, SignalOnly>);
+
+impl Signals {
+    /// Begins to hear the signals that end or stop a program, and those that tell of children.
+    ///
+    /// One that this process was started to ignore (`nohup`, a shell's background job) stays ignored.
+    pub fn listen() -> io::Result<Self> {
+        let ignored = ignored();
+        let heard = [SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGTSTP];
+        let heard = heard.into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
+        let (read, write) = UnixStream::pair()?;
+        Ok(Signals(SignalDelivery::with_pipe(read, write, SignalOnly, heard)?))
+    }
+
+    /// Those that came since the last look.
+    pub fn pending(&mut self) -> Vec<i32> {
+        self.0.pending().collect()
+    }
+}
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.get_read().as_fd()
+    }
+}
+
+/// The set of signals that this process ignores, bit `n - 1` for signal `n` (see `proc(5)`, `SigIgn`).
+/// Where there is no such file, none.
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // A child that nobody waits for is ours to wait for, whatever was set before.
+    let ignored = line.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).unwrap_or_default();
+    ignored & !(1 << (SIGCHLD - 1))
+}
+
+/// Stops this process as Ctrl-Z does; returns when it goes on.
+pub fn stop_self() {
+    let _ = signal_hook::low_level::emulate_default_handler(SIGTSTP);
+}
+
+/// Ends this process by a signal, so that its parent sees why. Returns only if that signal cannot end
+/// a process.
+pub fn end_by(signal: i32) {
+    let _ = signal_hook::low_level::emulate_default_handler(signal);
+}

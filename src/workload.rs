@@ -1,0 +1,290 @@
+//! Where operations come from: a list, or lines of a file or of standard input.
+//!
+//! Lines are read and parsed on a thread of their own, ahead of whoever runs the operations, but only
+//! so far ahead: a [`Feed`] holds a bounded number of them however long the input is.
+
+mod csv;
+mod fields;
+mod json;
+mod lines;
+mod parse;
+mod reader;
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, TryRecvError};
+
+use crate::bank::{Name, Operation};
+use crate::wake::Waker;
+
+pub use lines::MAX_LINE;
+use parse::Parser;
+use reader::{BLOCK_ITEMS, Message};
+
+/// What stands in one place of a workload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// Something to run.
+    Operation {
+        /// The line of the input it stands on, from 1; none if it was not read from lines.
+        line: Option<u64>,
+        /// What to run.
+        operation: Operation,
+    },
+    /// A line that is no operation.
+    Invalid {
+        /// Which one, from 1.
+        line: u64,
+        /// Why: a fragment of bounded length without control characters.
+        reason: String,
+    },
+}
+
+/// What stands in for the fields that a line leaves out.
+#[derive(Clone, Debug, Default)]
+pub struct Defaults {
+    /// The account of an operation that names none.
+    pub account: Name,
+    /// The other account of a transfer that names none; of no concern to the other operations.
+    pub to: Option<Name>,
+}
+
+/// How an operation is written on a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON object per line, with the fields `op`, `amount`, `account`, `to` and `id`.
+    JsonLines,
+    /// Comma-separated values, one record per line. The first line that is not blank names the
+    /// columns, in any order, with the same words as in JSON Lines. A field is taken as it is, spaces
+    /// included; an empty one counts as absent.
+    Csv,
+}
+
+impl Format {
+    /// The format that a file's name tells.
+    fn of(path: &Path) -> Option<Format> {
+        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+        match extension.as_str() {
+            "csv" => Some(Format::Csv),
+            "jsonl" | "ndjson" | "json" => Some(Format::JsonLines),
+            _ => None,
+        }
+    }
+}
+
+/// Where a workload comes from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// These, in this order.
+    Operations(Vec<Operation>),
+    /// The lines of a file, or of a named pipe.
+    File(PathBuf),
+    /// The lines of standard input.
+    Stdin,
+}
+
+/// Why a workload cannot be read, or not to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkloadError {
+    /// The file is missing, or may not be read.
+    #[error("cannot open `{}`: {cause}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// There is a directory under the file's name.
+    #[error("cannot read `{}`: it is a directory, not a file of operations", .0.display())]
+    Directory(PathBuf),
+    /// Reading broke off; the lines before that were good.
+    #[error("cannot read `{input}` any further: {cause}")]
+    Read {
+        /// The file, or `standard input`.
+        input: String,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The columns of a CSV input are not known, so none of its lines can be read.
+    #[error("`{input}`, line {line}: {reason}")]
+    Header {
+        /// The file, or `standard input`.
+        input: String,
+        /// The header's line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The system gave no thread to read on.
+    #[error("cannot start a thread to read `{input}`: {cause}")]
+    Thread {
+        /// The file, or `standard input`.
+        input: String,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The reading thread ended and did not say why.
+    #[error("the thread that read the workload ended before its input did")]
+    Vanished,
+}
+
+/// What a [`Feed`] has to give.
+#[derive(Debug)]
+pub enum Next {
+    /// The next item.
+    Item(Item),
+    /// Nothing so far; the waker is woken when it is worth asking again.
+    NotYet,
+    /// Nothing, and nothing more will come.
+    End,
+    /// The rest of the input cannot be read. Told once, after the items before it.
+    Failed(WorkloadError),
+}
+
+/// The items of a workload, in order.
+#[derive(Debug)]
+pub struct Feed {
+    /// What is here and not taken yet.
+    items: VecDeque<Item>,
+    rest: Rest,
+}
+
+/// What comes after the items that are here.
+#[derive(Debug)]
+enum Rest {
+    Reading(Receiver<Message>),
+    Failed(WorkloadError),
+    Ended,
+}
+
+impl Feed {
+    /// Opens `source` and begins to read it. Without a `format`, the file's name or else the first
+    /// line tells it. The `waker` is woken whenever items, the end or a failure have arrived.
+    ///
+    /// # Errors
+    ///
+    /// A file that is missing, is a directory or may not be read; no thread.
+    pub fn start(
+        source: Source,
+        format: Option<Format>,
+        defaults: Defaults,
+        waker: Waker,
+    ) -> Result<Feed, WorkloadError> {
+        let parser = |path: Option<&Path>| {
+            let format = format.or_else(|| path.and_then(Format::of));
+            Parser::new(format, defaults)
+        };
+        match source {
+            Source::Operations(operations) => Ok(Feed::list(operations)),
+            Source::File(path) => Feed::file(&path, parser(Some(&path)), waker),
+            Source::Stdin => {
+                // A descriptor of its own: a blocked read then holds no lock of the standard library.
+                let open = || io::stdin().as_fd().try_clone_to_owned().map(File::from);
+                Feed::read(open, "standard input".into(), parser(None), waker)
+            }
+        }
+    }
+
+    fn list(operations: Vec<Operation>) -> Feed {
+        let item = |operation| Item::Operation {
+            line: None,
+            operation,
+        };
+        Feed {
+            items: operations.into_iter().map(item).collect(),
+            rest: Rest::Ended,
+        }
+    }
+
+    fn file(path: &Path, parser: Parser, waker: Waker) -> Result<Feed, WorkloadError> {
+        let failed = |cause| WorkloadError::Open {
+            path: path.to_owned(),
+            cause,
+        };
+        let input = path.display().to_string();
+        let kind = fs::metadata(path).map_err(failed)?.file_type();
+        if kind.is_dir() {
+            return Err(WorkloadError::Directory(path.to_owned()));
+        }
+        if kind.is_fifo() {
+            // Opening waits for someone who writes, and nobody may wait here.
+            let path = path.to_owned();
+            return Feed::read(move || File::open(path), input, parser, waker);
+        }
+        let file = File::open(path).map_err(failed)?;
+        Feed::read(move || Ok(file), input, parser, waker)
+    }
+
+    fn read<R: Read>(
+        open: impl FnOnce() -> io::Result<R> + Send + 'static,
+        input: String,
+        parser: Parser,
+        waker: Waker,
+    ) -> Result<Feed, WorkloadError> {
+        Ok(Feed {
+            items: VecDeque::new(),
+            rest: Rest::Reading(reader::start(open, input, parser, waker)?),
+        })
+    }
+
+    /// What comes next. Never waits.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an iterator cannot say that there is nothing yet"
+    )]
+    pub fn next(&mut self) -> Next {
+        if self.items.is_empty() {
+            self.receive();
+        }
+        if let Some(item) = self.items.pop_front() {
+            return Next::Item(item);
+        }
+        match std::mem::replace(&mut self.rest, Rest::Ended) {
+            Rest::Reading(blocks) => {
+                self.rest = Rest::Reading(blocks);
+                Next::NotYet
+            }
+            Rest::Failed(error) => Next::Failed(error),
+            Rest::Ended => Next::End,
+        }
+    }
+
+    /// Gives items back, to come next in the order given: what a worker was handed and did not begin.
+    pub fn put_back<I>(&mut self, items: I)
+    where
+        I: IntoIterator<Item = Item, IntoIter: DoubleEndedIterator>,
+    {
+        for item in items.into_iter().rev() {
+            self.items.push_front(item);
+        }
+    }
+
+    /// How many items can be taken right now: all of them, or at least 512. More may have been read.
+    pub fn ready(&mut self) -> usize {
+        self.receive();
+        self.items.len()
+    }
+
+    /// Takes over what was read, until there is a block's worth of items or no more for now. Anything
+    /// beyond that stays in the channel, whose bound is what makes the reader wait.
+    fn receive(&mut self) {
+        while self.items.len() < BLOCK_ITEMS
+            && let Rest::Reading(blocks) = &self.rest
+        {
+            match blocks.try_recv() {
+                Ok(Message::Items(block)) => self.items.extend(block),
+                Ok(Message::Ended) => self.rest = Rest::Ended,
+                Ok(Message::Failed(error)) => self.rest = Rest::Failed(error),
+                Err(TryRecvError::Empty) => return,
+                Err(TryRecvError::Disconnected) => self.rest = Rest::Failed(WorkloadError::Vanished),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

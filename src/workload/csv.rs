@@ -1,0 +1,163 @@
+//! One line of CSV.
+//!
+//! A record never goes beyond its line: otherwise one forgotten quote would make a single record of
+//! the rest of the input.
+
+use std::borrow::Cow;
+
+use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
+
+use super::fields::{Excerpt, Field, Fields};
+use super::lines::MAX_LINE;
+
+/// One field more than a line can rightly have, so that too many are seen.
+const MAX_FIELDS: usize = Field::ALL.len() + 1;
+
+const UNCLOSED: &str = "a quote is not closed on its line";
+const STRAY: &str = "a quote stands inside a field (quote the whole field and double that quote)";
+const NOT_UTF8: &str = "a field is not UTF-8";
+
+/// Reads the lines below a header.
+#[derive(Debug)]
+pub(super) struct Csv {
+    columns: Vec<Field>,
+    splitter: Splitter,
+}
+
+impl Csv {
+    /// Takes a header, or tells why it is none.
+    pub(super) fn new(header: &[u8]) -> Result<Csv, String> {
+        let mut splitter = Splitter::new();
+        let names = splitter.split(header)?;
+        let mut columns = Vec::with_capacity(names.count);
+        for (name, number) in (0..names.count).map(|i| names.get(i)).zip(1..) {
+            let field = column(name?.trim(), &columns);
+            columns.push(field.map_err(|e| format!("column {number}: {e}"))?);
+        }
+        if !columns.contains(&Field::Op) {
+            return Err("the column `op` is missing".into());
+        }
+        Ok(Csv { columns, splitter })
+    }
+
+    /// The fields of a record, or the reason why it is none.
+    pub(super) fn parse(&mut self, line: &[u8]) -> Result<Fields<'_>, String> {
+        let record = self.splitter.split(line)?;
+        let (found, needed) = (record.count, self.columns.len());
+        if found > needed {
+            return Err(format!("there are more fields than the header's {needed}"));
+        }
+        if found < needed {
+            return Err(format!("there are {found} fields and not the header's {needed}"));
+        }
+        let mut fields = Fields::default();
+        for (i, column) in self.columns.iter().enumerate() {
+            let text = record.get(i)?;
+            if !text.is_empty() {
+                fields.set(*column, Cow::Borrowed(text));
+            }
+        }
+        Ok(fields)
+    }
+}
+
+/// The column of this name, to be added to those before it.
+fn column(name: &str, before: &[Field]) -> Result<Field, String> {
+    let field = Field::ALL.into_iter().find(|field| field.word() == name);
+    let field = field.ok_or_else(|| {
+        format!(
+            "`{}` is not a column; CSV begins with the names of its columns, some of \
+             `op`, `amount`, `account`, `to`, `id`",
+            Excerpt(name)
+        )
+    })?;
+    if before.contains(&field) {
+        return Err(format!("`{name}` is named twice"));
+    }
+    Ok(field)
+}
+
+/// Splits lines into fields, in buffers that it uses again.
+#[derive(Debug)]
+struct Splitter {
+    reader: Reader,
+    text: Vec<u8>,
+    ends: [usize; MAX_FIELDS],
+}
+
+/// The fields of one line.
+struct Record<'a> {
+    text: &'a str,
+    ends: &'a [usize],
+    count: usize,
+}
+
+impl Splitter {
+    fn new() -> Self {
+        let mut splitter = Splitter {
+            reader: ReaderBuilder::new()
+                .terminator(Terminator::Any(b'\n'))
+                .build(),
+            // The parser also wants room for a byte at the line feed, though it writes none.
+            text: vec![0; MAX_LINE + 1],
+            ends: [0; MAX_FIELDS],
+        };
+        splitter.start_again();
+        splitter
+    }
+
+    /// Forgets an unfinished record. An empty line then takes the reader past the place where it
+    /// would skip a byte order mark, which is only one at the start of the whole input.
+    fn start_again(&mut self) {
+        self.reader.reset();
+        let _ = self
+            .reader
+            .read_record(b"\n", &mut self.text, &mut self.ends);
+    }
+
+    /// The fields of a line of at most [`MAX_LINE`] bytes, or the first [`MAX_FIELDS`] of more.
+    fn split(&mut self, line: &[u8]) -> Result<Record<'_>, &'static str> {
+        let (_, _, length, before) =
+            self.reader
+                .read_record(line, &mut self.text, &mut self.ends);
+        let (text, ends) = (&mut self.text[length..], &mut self.ends[before..]);
+        let (result, _, _, last) = self.reader.read_record(b"\n", text, ends);
+        if result != ReadRecordResult::Record {
+            self.start_again();
+        }
+        if result == ReadRecordResult::InputEmpty {
+            return Err(UNCLOSED);
+        }
+        if has_stray_quote(line) {
+            return Err(STRAY);
+        }
+        let count = before + last;
+        Ok(Record {
+            text: std::str::from_utf8(&self.text[..length]).map_err(|_| NOT_UTF8)?,
+            ends: &self.ends[..count],
+            count,
+        })
+    }
+}
+
+impl<'a> Record<'a> {
+    /// The text of a field, counted from 0.
+    fn get(&self, i: usize) -> Result<&'a str, &'static str> {
+        let start = i.checked_sub(1).map_or(0, |before| self.ends[before]);
+        // The end of one field and the start of the next may look like a character between them.
+        self.text.get(start..self.ends[i]).ok_or(NOT_UTF8)
+    }
+}
+
+/// Whether a quote is neither at a field's edge nor doubled. `"1"2` would otherwise be read as `12`.
+fn has_stray_quote(line: &[u8]) -> bool {
+    let at_edge = |i: Option<usize>| {
+        let byte = i.and_then(|i| line.get(i));
+        matches!(byte, None | Some(b',' | b'"'))
+    };
+    let quotes = memchr::memchr_iter(b'"', line);
+    quotes.zip(0u64..).any(|(at, nth)| match nth % 2 {
+        0 => !at_edge(at.checked_sub(1)),
+        _ => !at_edge(at.checked_add(1)),
+    })
+}

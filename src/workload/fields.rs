@@ -1,0 +1,128 @@
+//! The fields of an operation, whatever the format, and what they must say.
+
+use std::borrow::Cow;
+use std::fmt::{self, Display, Write};
+
+use crate::bank::{Amount, Id, Kind, Name, Operation};
+
+use super::Defaults;
+
+/// How much of a foreign text a reason shows, in characters.
+const EXCERPT: usize = 80;
+
+/// The fields that an operation may have on a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Field {
+    Op,
+    Amount,
+    Account,
+    To,
+    Id,
+}
+
+impl Field {
+    pub(super) const ALL: [Field; 5] = [
+        Field::Op,
+        Field::Amount,
+        Field::Account,
+        Field::To,
+        Field::Id,
+    ];
+
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Field::Op => "op",
+            Field::Amount => "amount",
+            Field::Account => "account",
+            Field::To => "to",
+            Field::Id => "id",
+        }
+    }
+}
+
+/// What a line says in each field; nothing where it leaves one out.
+#[derive(Debug, Default)]
+pub(super) struct Fields<'a>([Option<Cow<'a, str>>; Field::ALL.len()]);
+
+impl<'a> Fields<'a> {
+    pub(super) fn set(&mut self, field: Field, text: Cow<'a, str>) {
+        self.0[field as usize] = Some(text);
+    }
+
+    /// What a field says, as `parse` understands it.
+    fn read<T, E: Display>(
+        &self,
+        field: Field,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, String> {
+        let Some(text) = self.0[field as usize].as_deref() else {
+            return Ok(None);
+        };
+        let wrong = |e| format!("{} `{}`: {e}", field.word(), Excerpt(text));
+        parse(text).map(Some).map_err(wrong)
+    }
+
+    /// The operation that a line asks for, or the reason why it asks for none.
+    pub(super) fn operation(&self, defaults: &Defaults) -> Result<Operation, String> {
+        let kind: Kind = self
+            .read(Field::Op, str::parse)?
+            .ok_or("the field `op` is missing")?;
+        let amount = self.read(Field::Amount, str::parse::<Amount>)?;
+        let account = self.read(Field::Account, Name::user)?;
+        let account = account.unwrap_or_else(|| defaults.account.clone());
+        let to = match self.read(Field::To, Name::other_side)? {
+            None if kind == Kind::Transfer => defaults.to.clone(),
+            to => to,
+        };
+        let id = self.read(Field::Id, Id::new)?;
+        Operation::new(kind, id, account, to, amount).map_err(|e| e.to_string())
+    }
+}
+
+/// Shows the beginning of a foreign text, with escapes for whatever a terminal would not just print.
+pub(super) struct Excerpt<'a>(pub(super) &'a str);
+
+impl Display for Excerpt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut room = EXCERPT;
+        for c in self.0.chars() {
+            let escaped = c.escape_debug();
+            let Some(left) = room.checked_sub(escaped.len()) else {
+                return f.write_char('…');
+            };
+            room = left;
+            match c {
+                '"' | '\'' => f.write_char(c)?,
+                _ => escaped.fmt(f)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn an_excerpt_is_short_and_harmless() {
+        let check = |text: &str, expected: &str| {
+            assert_eq!(Excerpt(text).to_string(), expected);
+        };
+        check("plain \"text\" it's ä", "plain \"text\" it's ä");
+        check("\u{1b}[31m\n\0", "\\u{1b}[31m\\n\\0");
+        check("a\u{202e}b", "a\\u{202e}b");
+        check(&"x".repeat(80), &"x".repeat(80));
+        check(&"x".repeat(81), &format!("{}…", "x".repeat(80)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_excerpt_is_long_or_has_control_characters(text in any::<String>()) {
+            let excerpt = Excerpt(&text).to_string();
+            prop_assert!(excerpt.chars().count() <= EXCERPT + 1);
+            prop_assert!(!excerpt.chars().any(char::is_control));
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! One line of JSON Lines.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::error::Category;
+use serde_json::value::RawValue;
+
+use super::fields::{Excerpt, Field, Fields};
+
+/// The values as they are written: an amount is read from its own text, never through a float, and a
+/// value of the wrong type can be named with its field. A `null` counts as absent.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Object<'a> {
+    #[serde(borrow)]
+    op: Option<&'a RawValue>,
+    #[serde(borrow)]
+    amount: Option<&'a RawValue>,
+    #[serde(borrow)]
+    account: Option<&'a RawValue>,
+    #[serde(borrow)]
+    to: Option<&'a RawValue>,
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+}
+
+/// The fields of the object on a line, or the reason why there is none.
+pub(super) fn parse(line: &str) -> Result<Fields<'_>, String> {
+    // Without this, serde would also take an array with the values in the order of the fields.
+    if !line.trim_ascii_start().starts_with('{') {
+        return Err("a line of JSON Lines is one object, `{...}`".into());
+    }
+    let object: Object<'_> = serde_json::from_str(line).map_err(|e| reason(&e))?;
+    let values = [
+        (Field::Op, object.op),
+        (Field::Amount, object.amount),
+        (Field::Account, object.account),
+        (Field::To, object.to),
+        (Field::Id, object.id),
+    ];
+    let mut fields = Fields::default();
+    for (field, value) in values {
+        if let Some(value) = value {
+            fields.set(field, text(field, value.get())?);
+        }
+    }
+    Ok(fields)
+}
+
+/// The text of a value, which is valid JSON already.
+fn text(field: Field, value: &str) -> Result<Cow<'_, str>, String> {
+    match value.as_bytes().first() {
+        Some(b'"') => unescape(field, value),
+        Some(b'-' | b'0'..=b'9') if field == Field::Amount => Ok(Cow::Borrowed(value)),
+        _ if field == Field::Amount => Err("field `amount`: not a string or a number".into()),
+        _ => Err(format!("field `{}`: not a string", field.word())),
+    }
+}
+
+fn unescape(field: Field, string: &str) -> Result<Cow<'_, str>, String> {
+    let inner = string.strip_prefix('"').and_then(|s| s.strip_suffix('"'));
+    match inner {
+        // What has no escapes stands there as it is.
+        Some(inner) if !inner.contains('\\') => Ok(Cow::Borrowed(inner)),
+        _ => serde_json::from_str(string)
+            .map(Cow::Owned)
+            .map_err(|e| format!("field `{}`: {}", field.word(), reason(&e))),
+    }
+}
+
+/// The parser's own words, without its line number, which is always 1 here.
+fn reason(error: &serde_json::Error) -> String {
+    let words = error.to_string();
+    let words = words.rsplit_once(" at line ").map_or(&*words, |(w, _)| w);
+    match error.classify() {
+        Category::Data => Excerpt(words).to_string(),
+        _ => format!("not JSON: {}, column {}", Excerpt(words), error.column()),
+    }
+}
