@@ -163,6 +163,9 @@ impl Run {
         self.retire();
         self.links.flush();
         self.tell();
+        if self.is_over() {
+            return Ok(());
+        }
         let ready = self.wait()?;
         self.now = self.clock.now();
         self.heed_signals();
