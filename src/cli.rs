@@ -43,7 +43,12 @@ impl Failure {
 /// found a violation (a lost update); 5 an id was reused with other content; 6 a deadline passed; 7 a
 /// worker or the server died; 10 ended early with work left; 128+n ended by signal n.
 #[derive(Parser)]
-#[command(name = "bank-par", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    name = "bank-par",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -44,7 +44,9 @@ impl Transport {
 
     /// The transport of this word.
     pub fn from_word(word: &str) -> Option<Self> {
-        Transport::ALL.into_iter().find(|transport| transport.word() == word)
+        Transport::ALL
+            .into_iter()
+            .find(|transport| transport.word() == word)
     }
 
     /// The parent's ends of a new run. `waker` is woken by whatever arrives otherwise than on a
@@ -206,7 +208,11 @@ impl<'a> Watch<'a> {
             Ok(_) => {}
             Err(errno) => return Err(errno.into()),
         }
-        let ready = self.fds.iter().zip(&self.keys).filter(|(fd, _)| !fd.revents().is_empty());
+        let ready = self
+            .fds
+            .iter()
+            .zip(&self.keys)
+            .filter(|(fd, _)| !fd.revents().is_empty());
         Ok(ready.map(|(_, key)| Ready { key: *key }).collect())
     }
 }

@@ -10,7 +10,7 @@ pub struct Incoming<'a> {
     /// The operation's number.
     pub number: u64,
     /// The account it works on.
-    pub account: &'a Name,
+    pub account: Name,
     /// What its worker asks.
     pub ask: &'a Ask,
 }
@@ -40,7 +40,10 @@ impl Server {
     pub fn decide(&mut self, batch: &[Incoming<'_>]) -> Vec<Outgoing> {
         match self {
             Server::Bank(memory) => decide_by_bank(memory, batch),
-            Server::Cells(cells) => batch.iter().flat_map(|incoming| decide_by_cells(cells, incoming)).collect(),
+            Server::Cells(cells) => batch
+                .iter()
+                .flat_map(|incoming| decide_by_cells(cells, incoming))
+                .collect(),
         }
     }
 
@@ -76,11 +79,8 @@ impl Server {
             Server::Bank(memory) => memory.standings(),
             Server::Cells(cells) => cells.standings(),
         };
-        // `@` sorts before every letter, but digits and some signs before it.
-        standings.sort_by(|a, b| {
-            let key = |standing: &Standing| (!standing.name.is_the_banks(), standing.name.clone());
-            key(a).cmp(&key(b))
-        });
+        standings
+            .sort_by_cached_key(|standing| (!standing.name.is_the_banks(), standing.name.clone()));
         standings
     }
 }
@@ -93,7 +93,9 @@ fn decide_by_bank(memory: &mut Memory, batch: &[Incoming<'_>]) -> Vec<Outgoing> 
     let mut answers = memory.transact(asked).into_iter();
     let outgoing = |incoming: &Incoming<'_>| match incoming.ask {
         Ask::Bank(_) => reply(incoming.number, answers.next().flatten()),
-        Ask::Share(_) => Outgoing::Impossible(incoming.number, "shared data where the bank decides"),
+        Ask::Share(_) => {
+            Outgoing::Impossible(incoming.number, "shared data where the bank decides")
+        }
     };
     batch.iter().map(outgoing).collect()
 }
@@ -108,9 +110,12 @@ fn reply(number: u64, answer: Option<Answer>) -> Outgoing {
 fn decide_by_cells(cells: &mut Cells, incoming: &Incoming<'_>) -> Vec<Outgoing> {
     let number = incoming.number;
     let Ask::Share(request) = incoming.ask else {
-        return vec![Outgoing::Impossible(number, "a decision of the bank where data is shared")];
+        return vec![Outgoing::Impossible(
+            number,
+            "a decision of the bank where data is shared",
+        )];
     };
-    let own = match cells.ask(number, incoming.account, request) {
+    let own = match cells.ask(number, &incoming.account, request) {
         Verdict::Shared(reply) => Outgoing::Reply(number, Said::Shared(reply)),
         Verdict::Decided(answer) => Outgoing::Reply(number, Said::Decided(answer)),
         Verdict::Waits => Outgoing::Waits(number),

@@ -54,7 +54,11 @@ impl Status {
     /// The graver of the two.
     pub fn worse(self, other: Status) -> Status {
         let gravity = |status| Status::BY_GRAVITY.iter().position(|s| *s == status);
-        if gravity(other) > gravity(self) { other } else { self }
+        if gravity(other) > gravity(self) {
+            other
+        } else {
+            self
+        }
     }
 }
 

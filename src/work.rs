@@ -46,7 +46,10 @@ mod tests {
 
     #[test]
     fn a_pace_multiplies_the_classic_durations() {
-        let seconds: Vec<u64> = Kind::ALL.iter().map(|kind| Pace::CLASSIC.of(*kind).as_secs()).collect();
+        let seconds: Vec<u64> = Kind::ALL
+            .iter()
+            .map(|kind| Pace::CLASSIC.of(*kind).as_secs())
+            .collect();
         assert_eq!(seconds, [3, 2, 4, 1, 0]);
         let half = Pace::new(0.5).expect("in range");
         assert_eq!(half.of(Kind::Withdraw), Duration::from_millis(1_500));

@@ -50,7 +50,10 @@ impl Conduct {
     ];
 
     fn word(self) -> &'static str {
-        Conduct::ALL.iter().find(|(conduct, _)| *conduct == self).map_or("ask", |(_, word)| word)
+        Conduct::ALL
+            .iter()
+            .find(|(conduct, _)| *conduct == self)
+            .map_or("ask", |(_, word)| word)
     }
 }
 
@@ -102,7 +105,9 @@ impl Orders {
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
     /// It was not started by a parent.
-    #[error("`{ENTRY}` is how bank-par starts its own workers; see `bank-par --help` for what to run")]
+    #[error(
+        "`{ENTRY}` is how bank-par starts its own workers; see `bank-par --help` for what to run"
+    )]
     NotAWorker,
     /// Its link failed.
     #[error("worker {worker}: the link to the server (pid {parent}) failed: {source}")]
@@ -165,7 +170,8 @@ fn die_with(parent: u32) -> bool {
         // It cannot fail for a signal that exists.
         let _ = set_parent_process_death_signal(Some(Signal::KILL));
     }
-    rustix::process::getppid().is_some_and(|pid| pid.as_raw_nonzero().get().cast_unsigned() == parent)
+    rustix::process::getppid()
+        .is_some_and(|pid| pid.as_raw_nonzero().get().cast_unsigned() == parent)
 }
 
 struct Worker {
@@ -184,7 +190,11 @@ impl Worker {
     fn connect(orders: Orders) -> Result<Self, WorkerError> {
         let Orders { worker, parent, .. } = orders;
         let link = orders.transport.worker(worker, &orders.address);
-        let link = link.map_err(|source| WorkerError::Link { worker, parent, source })?;
+        let link = link.map_err(|source| WorkerError::Link {
+            worker,
+            parent,
+            source,
+        })?;
         Ok(Worker {
             orders,
             link,
@@ -203,7 +213,9 @@ impl Worker {
             self.flush()?;
             match self.receive()? {
                 Some(ToWorker::Assignments(assignments)) => self.assignments.extend(assignments),
-                Some(ToWorker::Replies(replies)) => self.due = self.due.saturating_sub(replies.len()),
+                Some(ToWorker::Replies(replies)) => {
+                    self.due = self.due.saturating_sub(replies.len())
+                }
                 None => return Ok(()),
             }
         }
@@ -227,7 +239,11 @@ impl Worker {
     fn work(&mut self, assignment: &Assignment) -> Result<(), WorkerError> {
         let begin = Ask::Bank(BankRequest::Begin(assignment.operation.clone()));
         let said = self.ask(assignment.number, begin)?;
-        let Said::Decided(Answer { outcome: Outcome::Held { .. }, .. }) = said else {
+        let Said::Decided(Answer {
+            outcome: Outcome::Held { .. },
+            ..
+        }) = said
+        else {
             return Ok(());
         };
         std::thread::sleep(assignment.work);
@@ -256,7 +272,10 @@ impl Worker {
                 Some(ToWorker::Assignments(assignments)) => self.assignments.extend(assignments),
                 Some(ToWorker::Replies(replies)) => {
                     self.due = self.due.saturating_sub(replies.len());
-                    if let Some(reply) = replies.into_iter().find(|reply: &Reply| reply.number == number) {
+                    if let Some(reply) = replies
+                        .into_iter()
+                        .find(|reply: &Reply| reply.number == number)
+                    {
                         return Ok(reply.said);
                     }
                 }

@@ -280,7 +280,9 @@ impl Feed {
                 Ok(Message::Ended) => self.rest = Rest::Ended,
                 Ok(Message::Failed(error)) => self.rest = Rest::Failed(error),
                 Err(TryRecvError::Empty) => return,
-                Err(TryRecvError::Disconnected) => self.rest = Rest::Failed(WorkloadError::Vanished),
+                Err(TryRecvError::Disconnected) => {
+                    self.rest = Rest::Failed(WorkloadError::Vanished)
+                }
             }
         }
     }

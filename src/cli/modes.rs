@@ -65,7 +65,10 @@ fn pace(text: &str) -> anyhow::Result<Pace> {
 
 /// A duration with a unit, or a plain number of seconds.
 fn duration(text: &str) -> anyhow::Result<Duration> {
-    let seconds = text.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let seconds = text
+        .parse::<f64>()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let duration = match seconds {
         Some(duration) => duration,
         None => humantime::parse_duration(text)?,
@@ -88,7 +91,12 @@ pub(super) fn server_share(args: ServerShareArgs) -> Outcome {
         SyncFlag::Lock => Sync::Lock,
         SyncFlag::Cas => Sync::Cas,
     };
-    start("server-share", Transport::Socket, Conduct::ShareData(sync), args.mode)
+    start(
+        "server-share",
+        Transport::Socket,
+        Conduct::ShareData(sync),
+        args.mode,
+    )
 }
 
 /// `bank-par queue`
@@ -103,7 +111,11 @@ pub(super) fn pipe(args: ModeArgs) -> Outcome {
 
 fn start(mode: &'static str, transport: Transport, conduct: Conduct, args: ModeArgs) -> Outcome {
     make_room_for(args.jobs).map_err(Failure::usage)?;
-    let built_in = if args.workload.is_built_in() { Pace::CLASSIC } else { Pace::NONE };
+    let built_in = if args.workload.is_built_in() {
+        Pace::CLASSIC
+    } else {
+        Pace::NONE
+    };
     let plan = Plan {
         mode,
         transport,
@@ -132,7 +144,10 @@ fn make_room_for(jobs: u32) -> anyhow::Result<()> {
     const PER_JOB: u64 = 3;
     const OWN: u64 = 32;
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: maximum, maximum };
+    let raised = Rlimit {
+        current: maximum,
+        maximum,
+    };
     let limit = match setrlimit(Resource::Nofile, raised) {
         Ok(()) => maximum,
         Err(_) => current,

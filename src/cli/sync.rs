@@ -86,7 +86,12 @@ impl<'a> Course<'a> {
     }
 
     /// Reads the whole workload, since every thread runs it many times.
-    fn deltas(&mut self, plan: &Plan, feed: &mut Feed, alarm: &mut Alarm) -> Result<Vec<i64>, Failure> {
+    fn deltas(
+        &mut self,
+        plan: &Plan,
+        feed: &mut Feed,
+        alarm: &mut Alarm,
+    ) -> Result<Vec<i64>, Failure> {
         let mut deltas = Vec::new();
         while (deltas.len() as i64) <= MAX_UPDATES {
             match feed.next() {
@@ -112,7 +117,12 @@ impl<'a> Course<'a> {
     ///
     /// In the table, `none` is what the others are held against: only a loss of a remedy is a
     /// violation there.
-    fn run(&mut self, plan: &Plan, deltas: &[i64], only: Option<Remedy>) -> Result<Option<i32>, Failure> {
+    fn run(
+        &mut self,
+        plan: &Plan,
+        deltas: &[i64],
+        only: Option<Remedy>,
+    ) -> Result<Option<i32>, Failure> {
         let interrupt = Interrupt::listen().map_err(Failure::died)?;
         for remedy in Remedy::ALL {
             let wanted = only.is_none_or(|only| only == remedy);
@@ -154,7 +164,10 @@ impl Interrupt {
     }
 
     fn signal(&self) -> Option<i32> {
-        let came = self.signals.iter().find(|(_, came)| came.load(Ordering::Relaxed));
+        let came = self
+            .signals
+            .iter()
+            .find(|(_, came)| came.load(Ordering::Relaxed));
         came.map(|(signal, _)| *signal)
     }
 }

@@ -102,7 +102,11 @@ impl WorkloadArgs {
 
     fn operations(&self) -> Vec<Operation> {
         let all = Kind::ALL.map(|kind| Choice { kind, amount: None });
-        let chosen = if self.ops.is_empty() { &all[..] } else { &self.ops };
+        let chosen = if self.ops.is_empty() {
+            &all[..]
+        } else {
+            &self.ops
+        };
         let operation = |choice: &Choice| {
             let amount = choice.amount.unwrap_or(self.amount);
             let amount = (choice.kind != Kind::Balance).then_some(amount);

@@ -28,7 +28,11 @@ use crate::wake::Waker;
 #[derive(Serialize, Deserialize)]
 enum Hello {
     /// The worker is there and waits for its channels.
-    Up { worker: u32, pid: u32, boot: IpcSender<Boot> },
+    Up {
+        worker: u32,
+        pid: u32,
+        boot: IpcSender<Boot>,
+    },
     /// The worker exited before it connected; the parent ends its own wait.
     Abort,
 }
@@ -42,7 +46,11 @@ struct Boot {
 
 /// What the threads of the queue tell the parent's loop.
 enum Inbound {
-    Up { worker: u32, pid: u32, boot: IpcSender<Boot> },
+    Up {
+        worker: u32,
+        pid: u32,
+        boot: IpcSender<Boot>,
+    },
     /// The one-shot server of a worker has ended without it.
     NotUp(u32),
     Frame(ByteBuf),
@@ -79,7 +87,9 @@ impl QueueLinks {
         let (requests, queue) = ipc::channel::<ByteBuf>()?;
         let (tell, inbound) = mpsc::channel();
         let (teller, wake) = (tell.clone(), waker.clone());
-        thread::Builder::new().name("queue".to_string()).spawn(move || drain(&queue, &teller, &wake))?;
+        thread::Builder::new()
+            .name("queue".to_string())
+            .spawn(move || drain(&queue, &teller, &wake))?;
         Ok(QueueLinks {
             requests,
             inbound,
@@ -114,11 +124,14 @@ impl QueueLinks {
             return;
         };
         end.rendezvous = None;
-        let booted = ipc::channel::<ByteBuf>().map_err(LinkError::from).and_then(|(sender, replies)| {
-            let requests = self.requests.clone();
-            boot.send(Boot { requests, replies }).map_err(ipc_error)?;
-            Ok(sender)
-        });
+        let booted =
+            ipc::channel::<ByteBuf>()
+                .map_err(LinkError::from)
+                .and_then(|(sender, replies)| {
+                    let requests = self.requests.clone();
+                    boot.send(Boot { requests, replies }).map_err(ipc_error)?;
+                    Ok(sender)
+                });
         match booted {
             Ok(sender) => {
                 end.replies = Some(sender);
@@ -135,14 +148,22 @@ impl QueueLinks {
         let decoded = Frame::new(bytes).and_then(|frame| Ok((frame.worker, frame.to_parent()?)));
         let worker = Frame::new(bytes).map(|frame| frame.worker);
         let (worker, what) = match (decoded, worker) {
-            (Ok((worker, ToParent::Requests(requests))), _) => (worker, Arrived::Requests(requests)),
+            (Ok((worker, ToParent::Requests(requests))), _) => {
+                (worker, Arrived::Requests(requests))
+            }
             (Ok((worker, ToParent::Gone)), _) => (worker, Arrived::Closed),
-            (Ok((worker, ToParent::Hello)), _) => (worker, Arrived::Broken(ProtocolError::Kind(1).to_string())),
+            (Ok((worker, ToParent::Hello)), _) => {
+                (worker, Arrived::Broken(ProtocolError::Kind(1).to_string()))
+            }
             (Err(error), Ok(worker)) => (worker, Arrived::Broken(error.to_string())),
             (Err(_), Err(_)) => return,
         };
         let ended = !matches!(what, Arrived::Requests(_));
-        let known = if ended { self.ends.remove(&worker).is_some() } else { self.ends.contains_key(&worker) };
+        let known = if ended {
+            self.ends.remove(&worker).is_some()
+        } else {
+            self.ends.contains_key(&worker)
+        };
         if known {
             arrivals.push(Arrival { worker, what });
         }
@@ -175,7 +196,14 @@ fn drain(queue: &IpcReceiver<ByteBuf>, tell: &mpsc::Sender<Inbound>, waker: &Wak
 /// with `Hello::Abort` when the worker has exited.
 fn await_worker(server: IpcOneShotServer<Hello>, worker: u32) -> Inbound {
     match server.accept() {
-        Ok((_, Hello::Up { worker: up, pid, boot })) if up == worker => Inbound::Up { worker, pid, boot },
+        Ok((
+            _,
+            Hello::Up {
+                worker: up,
+                pid,
+                boot,
+            },
+        )) if up == worker => Inbound::Up { worker, pid, boot },
         _ => Inbound::NotUp(worker),
     }
 }
@@ -186,11 +214,13 @@ impl Links for QueueLinks {
         let (server, name) = IpcOneShotServer::<Hello>::new()?;
         socket::check_path(name.as_ref())?;
         let (tell, waker) = (self.tell.clone(), self.waker.clone());
-        thread::Builder::new().name(format!("await {worker}")).spawn(move || {
-            if tell.send(await_worker(server, worker)).is_ok() {
-                waker.wake();
-            }
-        })?;
+        thread::Builder::new()
+            .name(format!("await {worker}"))
+            .spawn(move || {
+                if tell.send(await_worker(server, worker)).is_ok() {
+                    waker.wake();
+                }
+            })?;
         let end = QueueEnd {
             outbox: Outbox::new(worker),
             rendezvous: Some(name.clone()),
@@ -264,7 +294,9 @@ impl QueueEnd {
     /// buffers (the bound is where operations are handed out).
     fn flush(&mut self) {
         if let Some(replies) = &self.replies {
-            let sent = self.outbox.send_each(|frame| replies.send(ByteBuf::from(frame)));
+            let sent = self
+                .outbox
+                .send_each(|frame| replies.send(ByteBuf::from(frame)));
             if sent.is_err() || self.closing {
                 self.replies = None;
             }
@@ -286,17 +318,24 @@ pub(super) fn connect(worker: u32, address: &str) -> Result<impl WorkerEnd + use
     let hello = IpcSender::connect(address.to_string())?;
     let (boot, booted) = ipc::channel::<Boot>()?;
     let pid = std::process::id();
-    hello.send(Hello::Up { worker, pid, boot }).map_err(ipc_error)?;
-    let Boot { requests, replies } = booted.try_recv_timeout(BOOT_LIMIT).map_err(|error| match error {
-        TryRecvError::Empty => io::Error::from(io::ErrorKind::TimedOut).into(),
-        TryRecvError::IpcError(error) => ipc_error(error),
-    })?;
+    hello
+        .send(Hello::Up { worker, pid, boot })
+        .map_err(ipc_error)?;
+    let Boot { requests, replies } =
+        booted
+            .try_recv_timeout(BOOT_LIMIT)
+            .map_err(|error| match error {
+                TryRecvError::Empty => io::Error::from(io::ErrorKind::TimedOut).into(),
+                TryRecvError::IpcError(error) => ipc_error(error),
+            })?;
     Ok(WorkerQueue { requests, replies })
 }
 
 impl WorkerEnd for WorkerQueue {
     fn send(&mut self, outbox: &mut Outbox) -> Result<(), LinkError> {
-        outbox.send_each(|frame| self.requests.send(ByteBuf::from(frame))).map_err(ipc_error)
+        outbox
+            .send_each(|frame| self.requests.send(ByteBuf::from(frame)))
+            .map_err(ipc_error)
     }
 
     fn receive(&mut self, patience: Option<Duration>) -> Result<Received, LinkError> {

@@ -10,7 +10,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use interprocess::local_socket::traits::{Listener as _, Stream as _, StreamCommon as _};
-use interprocess::local_socket::{GenericFilePath, ListenerNonblockingMode, ListenerOptions, ToFsName};
+use interprocess::local_socket::{
+    GenericFilePath, ListenerNonblockingMode, ListenerOptions, ToFsName,
+};
 use interprocess::os::unix::local_socket::ListenerOptionsExt;
 use interprocess::os::unix::uds_local_socket::{Listener, Stream};
 use tempfile::TempDir;
@@ -87,7 +89,8 @@ impl SocketLinks {
                 && pid.is_none_or(|pid| self.expected.values().any(|expected| *expected == pid));
             if let (true, Ok(wire)) = (ours, Wire::socket(OwnedFd::from(stream))) {
                 self.last_unnamed = self.last_unnamed.wrapping_add(1);
-                self.unnamed.insert(self.last_unnamed, (StreamEnd::new(wire), pid));
+                self.unnamed
+                    .insert(self.last_unnamed, (StreamEnd::new(wire), pid));
             }
         }
     }

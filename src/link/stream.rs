@@ -100,7 +100,12 @@ impl StreamEnd {
                 Ok(false)
             }
             Ok(_) => Ok(true),
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                ) =>
+            {
                 Ok(true)
             }
             // A peer that was killed with unread bytes resets its socket; that is its end.
@@ -111,7 +116,7 @@ impl StreamEnd {
 
     /// The next whole message and the worker it says it is from.
     pub(super) fn next(&mut self) -> Result<Option<(u32, ToParent)>, ProtocolError> {
-        match self.inbox.next()? {
+        match self.inbox.take()? {
             Some(frame) => Ok(Some((frame.worker, frame.to_parent()?))),
             None => Ok(None),
         }
@@ -162,7 +167,6 @@ impl Streams {
     pub(super) fn insert(&mut self, worker: u32, wire: Wire) {
         self.ends.insert(worker, StreamEnd::of(worker, wire));
     }
-
 
     pub(super) fn watch<'a>(&'a self, watch: &mut Watch<'a>) {
         for (worker, end) in &self.ends {
@@ -287,7 +291,7 @@ impl<F: AsFd> WorkerEnd for WorkerStream<F> {
 
     fn receive(&mut self, patience: Option<Duration>) -> Result<Received, LinkError> {
         loop {
-            if let Some(frame) = self.inbox.next()? {
+            if let Some(frame) = self.inbox.take()? {
                 return Ok(Received::Message(frame.to_worker()?));
             }
             if let Some(patience) = patience {

@@ -71,7 +71,11 @@ impl Member {
 
     /// Whether it can be given operations.
     pub(super) fn takes(&self) -> bool {
-        self.ready && !self.closing && !self.link_ended && self.exit.is_none() && self.fault.is_none()
+        self.ready
+            && !self.closing
+            && !self.link_ended
+            && self.exit.is_none()
+            && self.fault.is_none()
     }
 
     pub(super) fn give(&mut self, task: Task, now: Duration) {
@@ -99,14 +103,16 @@ impl Member {
 
     /// It is not busy any more. Returns for how long it was.
     pub(super) fn rest(&mut self, now: Duration) -> Duration {
-        self.busy_since.take().map_or(Duration::ZERO, |since| now.saturating_sub(since))
+        self.busy_since
+            .take()
+            .map_or(Duration::ZERO, |since| now.saturating_sub(since))
     }
 
     /// Takes its first task off it, if that is the one of this number.
     pub(super) fn done(&mut self, number: u64) -> Option<Task> {
-        let task = self.tasks.pop_front_if(|task| task.number == number)?;
+        self.tasks.front().filter(|task| task.number == number)?;
         self.asked = self.asked.saturating_sub(1);
-        Some(task)
+        self.tasks.pop_front()
     }
 
     /// The task that a request is about, if it is one that this worker may ask now.
@@ -116,7 +122,8 @@ impl Member {
                 self.asked += 1;
                 (self.asked - 1, Some(operation))
             }
-            Ask::Bank(BankRequest::Begin(operation)) | Ask::Share(ShareRequest::Claim(operation)) => {
+            Ask::Bank(BankRequest::Begin(operation))
+            | Ask::Share(ShareRequest::Claim(operation)) => {
                 self.asked = 1;
                 (0, Some(operation))
             }
@@ -125,8 +132,13 @@ impl Member {
                 (0, None)
             }
         };
-        let task = self.tasks.get(index).filter(|task| task.number == request.number)?;
-        operation.is_none_or(|operation| *operation == task.operation).then_some(task)
+        let task = self
+            .tasks
+            .get(index)
+            .filter(|task| task.number == request.number)?;
+        operation
+            .is_none_or(|operation| *operation == task.operation)
+            .then_some(task)
     }
 
     /// When its patience ends, and what is said of it then.
@@ -137,7 +149,10 @@ impl Member {
             _ if self.exit.is_some() => (START_LIMIT, "get its last messages through"),
             _ if !self.ready => (START_LIMIT, "connect to the server"),
             _ if self.waits => return None,
-            Some(task) => (timeout.unwrap_or(task.work + REPLY_LIMIT), "finish its operation"),
+            Some(task) => (
+                timeout.unwrap_or(task.work + REPLY_LIMIT),
+                "finish its operation",
+            ),
             None if self.closing => (START_LIMIT, "end when it had nothing more to do"),
             None => return None,
         };

@@ -89,18 +89,31 @@ impl Tally {
 
     /// Holds every balance against what it must be. Any difference is a violation.
     pub(super) fn close(mut self, mode: &'static str, standings: Vec<Standing>) -> Summary {
-        let sum = standings.iter().map(|standing| i128::from(standing.view.posted.minor())).sum();
+        let sum = standings
+            .iter()
+            .map(|standing| i128::from(standing.view.posted.minor()))
+            .sum();
         let lost_updates = standings.iter().map(|standing| standing.lost_updates).sum();
         let mut wrong_accounts = 0;
         let mut accounts = Vec::new();
         let accounts_omitted = standings.len().saturating_sub(MAX_LISTED) as u64;
-        for Standing { name, view, lost_updates } in standings {
+        for Standing {
+            name,
+            view,
+            lost_updates,
+        } in standings
+        {
             let expected = *self.expected_of(&name);
             let wrong = expected != i128::from(view.posted.minor());
             wrong_accounts += u64::from(wrong);
             if accounts.len() < MAX_LISTED {
                 let expected = Balance::new(i64::try_from(expected).unwrap_or(i64::MAX));
-                accounts.push(AccountSummary { name, view, expected, lost_updates });
+                accounts.push(AccountSummary {
+                    name,
+                    view,
+                    expected,
+                    lost_updates,
+                });
             }
         }
         if sum != 0 || wrong_accounts > 0 || lost_updates > 0 {

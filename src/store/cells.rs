@@ -53,7 +53,11 @@ impl Cells {
             last_seq: 0,
             overdraft,
         };
-        for (name, posted) in [(&WORLD, -balance.minor()), (&LOANS, 0), (account, balance.minor())] {
+        for (name, posted) in [
+            (&WORLD, -balance.minor()),
+            (&LOANS, 0),
+            (account, balance.minor()),
+        ] {
             let shared = cells.shared(name);
             shared.cell.open = true;
             shared.cell.account.posted = posted;
@@ -70,7 +74,9 @@ impl Cells {
                 Verdict::Shared(ShareReply::Cells(self.read(names)))
             }
             ShareRequest::Lock(names) if names.len() <= MAX_TOUCHED => self.lock(number, names),
-            ShareRequest::Write(cells) if cells.len() <= MAX_TOUCHED => self.write(number, account, cells),
+            ShareRequest::Write(cells) if cells.len() <= MAX_TOUCHED => {
+                self.write(number, account, cells)
+            }
             ShareRequest::CompareAndSet(cells) if cells.len() <= MAX_TOUCHED => {
                 self.compare_and_set(number, account, cells)
             }
@@ -82,7 +88,8 @@ impl Cells {
     /// The leases that are free for the next of those that wait, with the cells it gets.
     pub fn grant(&mut self) -> Vec<(u64, ShareReply)> {
         let granted = self.leases.grant();
-        let reply = |(number, names): (u64, Vec<Name>)| (number, ShareReply::Cells(self.read(&names)));
+        let reply =
+            |(number, names): (u64, Vec<Name>)| (number, ShareReply::Cells(self.read(&names)));
         granted.into_iter().map(reply).collect()
     }
 
@@ -103,7 +110,11 @@ impl Cells {
             view: shared.cell.account.view(),
             lost_updates: shared.written.saturating_sub(shared.cell.updates),
         };
-        self.cells.values().filter(|shared| shared.cell.open).map(standing).collect()
+        self.cells
+            .values()
+            .filter(|shared| shared.cell.open)
+            .map(standing)
+            .collect()
     }
 
     fn claim(&mut self, number: u64, operation: &Operation) -> Verdict {
@@ -116,7 +127,10 @@ impl Cells {
     }
 
     fn read(&mut self, names: &[Name]) -> Vec<Cell> {
-        names.iter().map(|name| self.shared(name).cell.clone()).collect()
+        names
+            .iter()
+            .map(|name| self.shared(name).cell.clone())
+            .collect()
     }
 
     fn lock(&mut self, number: u64, names: &[Name]) -> Verdict {
@@ -131,7 +145,9 @@ impl Cells {
     }
 
     fn compare_and_set(&mut self, number: u64, account: &Name, cells: &[Cell]) -> Verdict {
-        let same = cells.iter().all(|cell| self.shared(&cell.name).cell.version == cell.version);
+        let same = cells
+            .iter()
+            .all(|cell| self.shared(&cell.name).cell.version == cell.version);
         if same {
             return self.write(number, account, cells);
         }
@@ -147,7 +163,10 @@ impl Cells {
         for cell in cells {
             let shared = self.shared(&cell.name);
             let version = shared.cell.version + 1;
-            shared.cell = Cell { version, ..cell.clone() };
+            shared.cell = Cell {
+                version,
+                ..cell.clone()
+            };
             shared.written += 1;
         }
         self.last_seq += 1;
@@ -157,7 +176,10 @@ impl Cells {
 
     fn settle(&mut self, number: u64, outcome: Outcome) -> Verdict {
         let outcome = match outcome {
-            Outcome::Viewed { view, .. } => Outcome::Viewed { seq: self.last_seq, view },
+            Outcome::Viewed { view, .. } => Outcome::Viewed {
+                seq: self.last_seq,
+                view,
+            },
             Outcome::Posted { .. } | Outcome::Refused { .. } => outcome,
             Outcome::Held { .. } | Outcome::Voided => {
                 return Verdict::Impossible("an outcome that shared data does not have");
@@ -229,7 +251,6 @@ impl Leases {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -244,7 +265,11 @@ mod tests {
     }
 
     fn read(cells: &mut Cells, operation: &Operation) -> Vec<Cell> {
-        match cells.ask(0, &operation.account, &ShareRequest::Read(touched(operation))) {
+        match cells.ask(
+            0,
+            &operation.account,
+            &ShareRequest::Read(touched(operation)),
+        ) {
             Verdict::Shared(ShareReply::Cells(cells)) => cells,
             other => panic!("{other:?}"),
         }
@@ -252,7 +277,10 @@ mod tests {
 
     fn main_of(cells: &Cells) -> Standing {
         let standings = cells.standings();
-        standings.into_iter().find(|standing| standing.name == Name::default()).expect("main")
+        standings
+            .into_iter()
+            .find(|standing| standing.name == Name::default())
+            .expect("main")
     }
 
     #[test]
@@ -266,7 +294,10 @@ mod tests {
             assert!(matches!(verdict, Verdict::Decided(_)), "{verdict:?}");
         }
         let main = main_of(&cells);
-        assert_eq!((main.view.posted, main.lost_updates), (Balance::new(1_100), 1));
+        assert_eq!(
+            (main.view.posted, main.lost_updates),
+            (Balance::new(1_100), 1)
+        );
     }
 
     #[test]
@@ -276,8 +307,12 @@ mod tests {
         let seen = read(&mut cells, &deposit);
         let after = Cell::decide(&deposit, &seen).expect("room");
         let set = ShareRequest::CompareAndSet(after);
-        assert!(matches!(cells.ask(1, &deposit.account, &set), Verdict::Decided(_)));
-        let Verdict::Shared(ShareReply::Conflict(now)) = cells.ask(2, &deposit.account, &set) else {
+        assert!(matches!(
+            cells.ask(1, &deposit.account, &set),
+            Verdict::Decided(_)
+        ));
+        let Verdict::Shared(ShareReply::Conflict(now)) = cells.ask(2, &deposit.account, &set)
+        else {
             panic!("the second one must not be set");
         };
         assert_eq!(now[1].account.posted, 1_500);
@@ -289,11 +324,18 @@ mod tests {
         let mut cells = cells();
         let lock = ShareRequest::Lock(touched(&operation(Kind::Deposit, 1)));
         let account = Name::default();
-        assert!(matches!(cells.ask(1, &account, &lock), Verdict::Shared(ShareReply::Cells(_))));
+        assert!(matches!(
+            cells.ask(1, &account, &lock),
+            Verdict::Shared(ShareReply::Cells(_))
+        ));
         assert_eq!(cells.ask(2, &account, &lock), Verdict::Waits);
         assert_eq!(cells.ask(3, &account, &lock), Verdict::Waits);
         cells.abandon(1);
-        let granted: Vec<u64> = cells.grant().into_iter().map(|(number, _)| number).collect();
+        let granted: Vec<u64> = cells
+            .grant()
+            .into_iter()
+            .map(|(number, _)| number)
+            .collect();
         assert_eq!(granted, [2]);
         assert_eq!(cells.waiting().collect::<Vec<_>>(), [3]);
     }
@@ -306,7 +348,11 @@ mod tests {
         leases.ask(2, vec![name("b"), name("c")]);
         leases.ask(3, vec![name("c"), name("d")]);
         leases.ask(4, vec![name("e")]);
-        let granted: Vec<u64> = leases.grant().into_iter().map(|(number, _)| number).collect();
+        let granted: Vec<u64> = leases
+            .grant()
+            .into_iter()
+            .map(|(number, _)| number)
+            .collect();
         assert_eq!(granted, [1, 4], "3 must not pass 2, which came first");
     }
 }

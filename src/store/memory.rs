@@ -27,7 +27,10 @@ impl Memory {
 
     /// Decides a batch in its order. Nothing stands where a request ends an operation that is not
     /// under way.
-    pub fn transact<'a>(&mut self, batch: impl IntoIterator<Item = (u64, &'a Request)>) -> Vec<Option<Answer>> {
+    pub fn transact<'a>(
+        &mut self,
+        batch: impl IntoIterator<Item = (u64, &'a Request)>,
+    ) -> Vec<Option<Answer>> {
         let decide = |(number, request)| self.books.decide(number, request);
         batch.into_iter().map(decide).collect()
     }

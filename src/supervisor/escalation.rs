@@ -65,7 +65,15 @@ mod tests {
         check(&[], &[], None);
         check(&[INT], &[Step::Finish], Some(INT));
         check(&[TERM, INT], &[Step::Finish, Step::Kill], Some(TERM));
-        check(&[INT; 3], &[Step::Finish, Step::Kill, Step::End(INT)], Some(INT));
-        check(&[INT, TERM, TERM, INT], &[Step::Finish, Step::Kill, Step::End(INT), Step::End(INT)], Some(INT));
+        check(
+            &[INT; 3],
+            &[Step::Finish, Step::Kill, Step::End(INT)],
+            Some(INT),
+        );
+        check(
+            &[INT, TERM, TERM, INT],
+            &[Step::Finish, Step::Kill, Step::End(INT), Step::End(INT)],
+            Some(INT),
+        );
     }
 }

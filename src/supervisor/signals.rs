@@ -18,9 +18,13 @@ impl Signals {
     pub fn listen() -> io::Result<Self> {
         let ignored = ignored();
         let heard = [SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGTSTP];
-        let heard = heard.into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
+        let heard = heard
+            .into_iter()
+            .filter(|signal| ignored & (1 << (signal - 1)) == 0);
         let (read, write) = UnixStream::pair()?;
-        Ok(Signals(SignalDelivery::with_pipe(read, write, SignalOnly, heard)?))
+        Ok(Signals(SignalDelivery::with_pipe(
+            read, write, SignalOnly, heard,
+        )?))
     }
 
     /// Those that came since the last look.
@@ -41,7 +45,9 @@ fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     // A child that nobody waits for is ours to wait for, whatever was set before.
-    let ignored = line.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).unwrap_or_default();
+    let ignored = line
+        .and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())
+        .unwrap_or_default();
     ignored & !(1 << (SIGCHLD - 1))
 }
 

@@ -8,7 +8,11 @@ impl Worker {
     /// One operation on shared data. The work stands between the read and the write, so that the race
     /// is wide, and is done once: a retry only reads and decides again.
     pub(super) fn share(&mut self, assignment: &Assignment, sync: Sync) -> Result<(), WorkerError> {
-        let Assignment { number, operation, work } = assignment;
+        let Assignment {
+            number,
+            operation,
+            work,
+        } = assignment;
         if operation.id.is_some() {
             let claim = ShareRequest::Claim(operation.clone());
             if let Said::Decided(_) = self.request(*number, claim)? {
@@ -48,8 +52,14 @@ impl Worker {
         cells: &[Cell],
         rejection: Rejection,
     ) -> Result<(), WorkerError> {
-        let Assignment { number, operation, work } = assignment;
-        let own = cells.iter().find(|cell| cell.name == operation.account && cell.open);
+        let Assignment {
+            number,
+            operation,
+            work,
+        } = assignment;
+        let own = cells
+            .iter()
+            .find(|cell| cell.name == operation.account && cell.open);
         let view = own.map(|cell| cell.account.view());
         let outcome = match (&operation.action, view) {
             (Action::Balance, Some(view)) => {

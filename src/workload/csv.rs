@@ -48,7 +48,9 @@ impl Csv {
             return Err(format!("there are more fields than the header's {needed}"));
         }
         if found < needed {
-            return Err(format!("there are {found} fields and not the header's {needed}"));
+            return Err(format!(
+                "there are {found} fields and not the header's {needed}"
+            ));
         }
         let mut fields = Fields::default();
         for (i, column) in self.columns.iter().enumerate() {
@@ -117,9 +119,9 @@ impl Splitter {
 
     /// The fields of a line of at most [`MAX_LINE`] bytes, or the first [`MAX_FIELDS`] of more.
     fn split(&mut self, line: &[u8]) -> Result<Record<'_>, &'static str> {
-        let (_, _, length, before) =
-            self.reader
-                .read_record(line, &mut self.text, &mut self.ends);
+        let (_, _, length, before) = self
+            .reader
+            .read_record(line, &mut self.text, &mut self.ends);
         let (text, ends) = (&mut self.text[length..], &mut self.ends[before..]);
         let (result, _, _, last) = self.reader.read_record(b"\n", text, ends);
         if result != ReadRecordResult::Record {

@@ -1,0 +1,242 @@
+//! Frames: how messages are put into bytes and found again in them.
+
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+use super::wire::{WireAssignment, WireReply, WireRequest};
+use super::{Assignment, ProtocolError, Reply, Request, ToParent, ToWorker};
+
+/// The most bytes of a frame after its length. A longer one is refused before anything is allocated.
+pub const MAX_FRAME: usize = 65_536;
+/// A frame with this many bytes takes no further element. The longest element, an operation with two
+/// names and an id, has some 300 bytes.
+const FULL_FRAME: usize = 16_384;
+const LENGTH: usize = size_of::<u32>();
+pub(super) const HEADER: usize = 1 + size_of::<u32>();
+
+fn codec() -> impl bincode::config::Config {
+    bincode::config::standard().with_limit::<MAX_FRAME>()
+}
+
+const HELLO: u8 = 1;
+const REQUESTS: u8 = 2;
+const GONE: u8 = 3;
+const ASSIGNMENTS: u8 = 4;
+const REPLIES: u8 = 5;
+
+/// Frames on their way out, back to back.
+pub struct Outbox {
+    worker: u32,
+    bytes: Vec<u8>,
+    /// Where the frame begins that may still take elements, and its kind.
+    open: Option<(usize, u8)>,
+    sent: usize,
+}
+
+impl Outbox {
+    /// An empty outbox of, or for, this worker.
+    pub fn new(worker: u32) -> Self {
+        Outbox {
+            worker,
+            bytes: Vec::new(),
+            open: None,
+            sent: 0,
+        }
+    }
+
+    /// Adds the worker's first frame.
+    pub fn hello(&mut self) {
+        self.begin(HELLO);
+        self.seal();
+    }
+
+    /// Adds the marker behind a worker's last frame.
+    pub fn gone(&mut self) {
+        self.begin(GONE);
+        self.seal();
+    }
+
+    /// Adds a request.
+    pub fn request(&mut self, request: &Request) -> Result<(), ProtocolError> {
+        self.element(REQUESTS, &WireRequest::from(request))
+    }
+
+    /// Adds an operation for the worker.
+    pub fn assignment(&mut self, assignment: &Assignment) -> Result<(), ProtocolError> {
+        self.element(ASSIGNMENTS, &WireAssignment::from(assignment))
+    }
+
+    /// Adds a reply.
+    pub fn reply(&mut self, reply: &Reply) -> Result<(), ProtocolError> {
+        self.element(REPLIES, &WireReply::from(reply))
+    }
+
+    /// Whether nothing waits to be sent.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.len() == self.sent
+    }
+
+    /// The whole frames that wait to be sent, as one run of bytes.
+    pub fn unsent(&mut self) -> &[u8] {
+        self.seal();
+        &self.bytes[self.sent..]
+    }
+
+    /// Notes that `count` of the unsent bytes are on their way.
+    pub fn sent(&mut self, count: usize) {
+        self.sent += count;
+        if self.is_empty() {
+            self.bytes.clear();
+            self.sent = 0;
+        }
+    }
+
+    /// Hands every waiting frame, without its length, to `send`; for links that keep messages apart.
+    pub fn send_each<E>(&mut self, mut send: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        self.seal();
+        while let Some((length, rest)) = self.bytes[self.sent..].split_first_chunk::<LENGTH>() {
+            let length = u32::from_le_bytes(*length) as usize;
+            send(&rest[..length])?;
+            self.sent(LENGTH + length);
+        }
+        Ok(())
+    }
+
+    fn element(&mut self, kind: u8, element: &impl Serialize) -> Result<(), ProtocolError> {
+        match self.open {
+            Some((start, open)) if open == kind && self.bytes.len() - start < FULL_FRAME => {}
+            _ => {
+                self.seal();
+                self.begin(kind);
+            }
+        }
+        bincode::serde::encode_into_std_write(element, &mut self.bytes, codec())
+            .map_err(|error| ProtocolError::Encoding(error.to_string()))?;
+        Ok(())
+    }
+
+    fn begin(&mut self, kind: u8) {
+        self.open = Some((self.bytes.len(), kind));
+        self.bytes.extend([0; LENGTH]);
+        self.bytes.push(kind);
+        self.bytes.extend(self.worker.to_le_bytes());
+    }
+
+    /// Writes the length of the open frame.
+    fn seal(&mut self) {
+        if let Some((start, _)) = self.open.take() {
+            // A frame is full long before its length leaves this range.
+            let length = (self.bytes.len() - start - LENGTH) as u32;
+            self.bytes[start..start + LENGTH].copy_from_slice(&length.to_le_bytes());
+        }
+    }
+}
+
+/// Bytes that arrived and are not a whole frame yet, or not yet taken.
+#[derive(Default)]
+pub struct Inbox {
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Inbox {
+    /// Lets `read` put bytes into the free room; returns their number, 0 at the end.
+    pub fn fill(&mut self, read: impl FnOnce(&mut [u8]) -> io::Result<usize>) -> io::Result<usize> {
+        if self.start > 0 {
+            self.bytes.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        // Whole frames are always taken before the next reading, so this leaves room.
+        self.bytes.resize(LENGTH + MAX_FRAME, 0);
+        let count = read(&mut self.bytes[self.end..])?;
+        self.end += count;
+        Ok(count)
+    }
+
+    /// The next whole frame.
+    pub fn take(&mut self) -> Result<Option<Frame<'_>>, ProtocolError> {
+        let Some((length, rest)) = self.bytes[self.start..self.end].split_first_chunk::<LENGTH>()
+        else {
+            return Ok(None);
+        };
+        let length = u32::from_le_bytes(*length) as usize;
+        if !(HEADER..=MAX_FRAME).contains(&length) {
+            return Err(ProtocolError::Length(length));
+        }
+        if rest.len() < length {
+            return Ok(None);
+        }
+        self.start += LENGTH + length;
+        Frame::new(&self.bytes[self.start - length..self.start]).map(Some)
+    }
+
+    /// At the end of the link: fails if it ended within a frame.
+    pub fn check_end(&self) -> Result<(), ProtocolError> {
+        match self.end - self.start {
+            0 => Ok(()),
+            rest => Err(ProtocolError::Truncated(rest)),
+        }
+    }
+}
+
+/// One frame, without its length.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    kind: u8,
+    /// The worker that sent it or that it is for.
+    pub worker: u32,
+    body: &'a [u8],
+}
+
+impl<'a> Frame<'a> {
+    /// The frame in these bytes.
+    pub fn new(bytes: &'a [u8]) -> Result<Self, ProtocolError> {
+        match bytes {
+            [kind, a, b, c, d, body @ ..] if bytes.len() <= MAX_FRAME => Ok(Frame {
+                kind: *kind,
+                worker: u32::from_le_bytes([*a, *b, *c, *d]),
+                body,
+            }),
+            _ => Err(ProtocolError::Length(bytes.len())),
+        }
+    }
+
+    /// Decodes what a worker sent.
+    pub fn to_parent(self) -> Result<ToParent, ProtocolError> {
+        match self.kind {
+            HELLO if self.body.is_empty() => Ok(ToParent::Hello),
+            GONE if self.body.is_empty() => Ok(ToParent::Gone),
+            REQUESTS => self.elements(WireRequest::checked).map(ToParent::Requests),
+            kind => Err(ProtocolError::Kind(kind)),
+        }
+    }
+
+    /// Decodes what the parent sent.
+    pub fn to_worker(self) -> Result<ToWorker, ProtocolError> {
+        match self.kind {
+            ASSIGNMENTS => self
+                .elements(WireAssignment::checked)
+                .map(ToWorker::Assignments),
+            REPLIES => self.elements(WireReply::checked).map(ToWorker::Replies),
+            kind => Err(ProtocolError::Kind(kind)),
+        }
+    }
+
+    fn elements<W: Deserialize<'a>, T>(
+        self,
+        check: impl Fn(W) -> Result<T, ProtocolError>,
+    ) -> Result<Vec<T>, ProtocolError> {
+        let mut rest = self.body;
+        let mut elements = Vec::new();
+        while !rest.is_empty() {
+            let (element, used) = bincode::serde::borrow_decode_from_slice(rest, codec())
+                .map_err(|error| ProtocolError::Encoding(error.to_string()))?;
+            elements.push(check(element)?);
+            rest = &rest[used..];
+        }
+        Ok(elements)
+    }
+}

@@ -1,0 +1,350 @@
+//! The types that travel, and how they become the bank's own: whatever is not possible in the bank is
+//! refused here.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Ask, Assignment, ProtocolError, Reply, Request, Said};
+use crate::bank::{
+    Account, Action, Amount, Answer, Balance, Cell, Id, Name, Operation, Outcome, Rejection,
+    Request as BankRequest, ShareReply, ShareRequest, View,
+};
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct WireOperation<'a> {
+    id: Option<&'a str>,
+    account: &'a str,
+    action: WireAction<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum WireAction<'a> {
+    Withdraw(i64),
+    Deposit(i64),
+    Transfer(i64, &'a str),
+    Loan(i64),
+    Balance,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct WireAssignment<'a> {
+    number: u64,
+    #[serde(borrow)]
+    operation: WireOperation<'a>,
+    work: Duration,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct WireRequest<'a> {
+    number: u64,
+    #[serde(borrow)]
+    ask: WireAsk<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum WireAsk<'a> {
+    #[serde(borrow)]
+    Execute(WireOperation<'a>),
+    Begin(WireOperation<'a>),
+    Post,
+    Void,
+    Claim(WireOperation<'a>),
+    Read(Vec<&'a str>),
+    Lock(Vec<&'a str>),
+    Write(Vec<WireCell<'a>>),
+    CompareAndSet(Vec<WireCell<'a>>),
+    Settle(WireOutcome),
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct WireReply<'a> {
+    number: u64,
+    #[serde(borrow)]
+    said: WireSaid<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum WireSaid<'a> {
+    Decided(WireOutcome, bool),
+    Claimed,
+    #[serde(borrow)]
+    Cells(Vec<WireCell<'a>>),
+    Conflict(Vec<WireCell<'a>>),
+    Waiting,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct WireCell<'a> {
+    name: &'a str,
+    open: bool,
+    account: (i64, i64, i64),
+    version: u64,
+    updates: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+enum WireOutcome {
+    Held(WireView),
+    Posted(u64, WireView),
+    Viewed(u64, WireView),
+    Voided,
+    Refused(WireRejection, Option<WireView>),
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct WireView(i64, i64);
+
+#[derive(Serialize, Deserialize)]
+enum WireRejection {
+    InsufficientFunds,
+    UnknownAccount,
+    SameAccount,
+    BalanceOverflow,
+    IdConflict,
+    InProgress,
+}
+
+impl<'a> From<&'a Operation> for WireOperation<'a> {
+    fn from(operation: &'a Operation) -> Self {
+        WireOperation {
+            id: operation.id.as_ref().map(Id::as_str),
+            account: operation.account.as_str(),
+            action: match &operation.action {
+                Action::Withdraw(amount) => WireAction::Withdraw(amount.minor()),
+                Action::Deposit(amount) => WireAction::Deposit(amount.minor()),
+                Action::Transfer { amount, to } => {
+                    WireAction::Transfer(amount.minor(), to.as_str())
+                }
+                Action::Loan(amount) => WireAction::Loan(amount.minor()),
+                Action::Balance => WireAction::Balance,
+            },
+        }
+    }
+}
+
+impl WireOperation<'_> {
+    pub(super) fn checked(self) -> Result<Operation, ProtocolError> {
+        let amount = |minor| Amount::new(minor).ok_or(ProtocolError::Content("amount"));
+        let id = |text| Id::new(text).map_err(|_| ProtocolError::Content("id"));
+        Ok(Operation {
+            id: self.id.map(id).transpose()?,
+            account: Name::user(self.account).map_err(|_| ProtocolError::Content("account"))?,
+            action: match self.action {
+                WireAction::Withdraw(minor) => Action::Withdraw(amount(minor)?),
+                WireAction::Deposit(minor) => Action::Deposit(amount(minor)?),
+                WireAction::Transfer(minor, to) => Action::Transfer {
+                    amount: amount(minor)?,
+                    to: name(to)?,
+                },
+                WireAction::Loan(minor) => Action::Loan(amount(minor)?),
+                WireAction::Balance => Action::Balance,
+            },
+        })
+    }
+}
+
+fn name(text: &str) -> Result<Name, ProtocolError> {
+    Name::other_side(text).map_err(|_| ProtocolError::Content("account"))
+}
+
+fn names(texts: Vec<&str>) -> Result<Vec<Name>, ProtocolError> {
+    texts.into_iter().map(name).collect()
+}
+
+impl<'a> From<&'a Assignment> for WireAssignment<'a> {
+    fn from(assignment: &'a Assignment) -> Self {
+        WireAssignment {
+            number: assignment.number,
+            operation: (&assignment.operation).into(),
+            work: assignment.work,
+        }
+    }
+}
+
+impl WireAssignment<'_> {
+    pub(super) fn checked(self) -> Result<Assignment, ProtocolError> {
+        Ok(Assignment {
+            number: self.number,
+            operation: self.operation.checked()?,
+            work: self.work,
+        })
+    }
+}
+
+impl<'a> From<&'a Request> for WireRequest<'a> {
+    fn from(request: &'a Request) -> Self {
+        let texts = |names: &'a [Name]| names.iter().map(Name::as_str).collect();
+        let cells = |cells: &'a [Cell]| cells.iter().map(WireCell::from).collect();
+        WireRequest {
+            number: request.number,
+            ask: match &request.ask {
+                Ask::Bank(BankRequest::Execute(operation)) => WireAsk::Execute(operation.into()),
+                Ask::Bank(BankRequest::Begin(operation)) => WireAsk::Begin(operation.into()),
+                Ask::Bank(BankRequest::Post) => WireAsk::Post,
+                Ask::Bank(BankRequest::Void) => WireAsk::Void,
+                Ask::Share(ShareRequest::Claim(operation)) => WireAsk::Claim(operation.into()),
+                Ask::Share(ShareRequest::Read(names)) => WireAsk::Read(texts(names)),
+                Ask::Share(ShareRequest::Lock(names)) => WireAsk::Lock(texts(names)),
+                Ask::Share(ShareRequest::Write(all)) => WireAsk::Write(cells(all)),
+                Ask::Share(ShareRequest::CompareAndSet(all)) => WireAsk::CompareAndSet(cells(all)),
+                Ask::Share(ShareRequest::Settle(outcome)) => WireAsk::Settle(outcome.into()),
+            },
+        }
+    }
+}
+
+impl WireRequest<'_> {
+    pub(super) fn checked(self) -> Result<Request, ProtocolError> {
+        let ask = match self.ask {
+            WireAsk::Execute(operation) => Ask::Bank(BankRequest::Execute(operation.checked()?)),
+            WireAsk::Begin(operation) => Ask::Bank(BankRequest::Begin(operation.checked()?)),
+            WireAsk::Post => Ask::Bank(BankRequest::Post),
+            WireAsk::Void => Ask::Bank(BankRequest::Void),
+            WireAsk::Claim(operation) => Ask::Share(ShareRequest::Claim(operation.checked()?)),
+            WireAsk::Read(texts) => Ask::Share(ShareRequest::Read(names(texts)?)),
+            WireAsk::Lock(texts) => Ask::Share(ShareRequest::Lock(names(texts)?)),
+            WireAsk::Write(all) => Ask::Share(ShareRequest::Write(cells(all)?)),
+            WireAsk::CompareAndSet(all) => Ask::Share(ShareRequest::CompareAndSet(cells(all)?)),
+            WireAsk::Settle(outcome) => Ask::Share(ShareRequest::Settle(outcome.into())),
+        };
+        let number = self.number;
+        Ok(Request { number, ask })
+    }
+}
+
+impl<'a> From<&'a Reply> for WireReply<'a> {
+    fn from(reply: &'a Reply) -> Self {
+        let cells = |cells: &'a [Cell]| cells.iter().map(WireCell::from).collect();
+        WireReply {
+            number: reply.number,
+            said: match &reply.said {
+                Said::Decided(answer) => {
+                    WireSaid::Decided((&answer.outcome).into(), answer.duplicate)
+                }
+                Said::Shared(ShareReply::Claimed) => WireSaid::Claimed,
+                Said::Shared(ShareReply::Cells(all)) => WireSaid::Cells(cells(all)),
+                Said::Shared(ShareReply::Conflict(all)) => WireSaid::Conflict(cells(all)),
+                Said::Shared(ShareReply::Waiting) => WireSaid::Waiting,
+            },
+        }
+    }
+}
+
+impl WireReply<'_> {
+    pub(super) fn checked(self) -> Result<Reply, ProtocolError> {
+        let said = match self.said {
+            WireSaid::Decided(outcome, duplicate) => Said::Decided(Answer {
+                outcome: outcome.into(),
+                duplicate,
+            }),
+            WireSaid::Claimed => Said::Shared(ShareReply::Claimed),
+            WireSaid::Cells(all) => Said::Shared(ShareReply::Cells(cells(all)?)),
+            WireSaid::Conflict(all) => Said::Shared(ShareReply::Conflict(cells(all)?)),
+            WireSaid::Waiting => Said::Shared(ShareReply::Waiting),
+        };
+        let number = self.number;
+        Ok(Reply { number, said })
+    }
+}
+
+impl<'a> From<&'a Cell> for WireCell<'a> {
+    fn from(cell: &'a Cell) -> Self {
+        WireCell {
+            name: cell.name.as_str(),
+            open: cell.open,
+            account: cell.account.parts(),
+            version: cell.version,
+            updates: cell.updates,
+        }
+    }
+}
+
+fn cells(all: Vec<WireCell<'_>>) -> Result<Vec<Cell>, ProtocolError> {
+    let checked = |cell: WireCell<'_>| {
+        Ok(Cell {
+            name: name(cell.name)?,
+            open: cell.open,
+            account: Account::from_parts(cell.account).ok_or(ProtocolError::Content("account"))?,
+            version: cell.version,
+            updates: cell.updates,
+        })
+    };
+    all.into_iter().map(checked).collect()
+}
+
+impl From<&Outcome> for WireOutcome {
+    fn from(outcome: &Outcome) -> Self {
+        match *outcome {
+            Outcome::Held { view } => WireOutcome::Held(view.into()),
+            Outcome::Posted { seq, view } => WireOutcome::Posted(seq, view.into()),
+            Outcome::Viewed { seq, view } => WireOutcome::Viewed(seq, view.into()),
+            Outcome::Voided => WireOutcome::Voided,
+            Outcome::Refused { rejection, view } => {
+                WireOutcome::Refused(rejection.into(), view.map(WireView::from))
+            }
+        }
+    }
+}
+
+impl From<WireOutcome> for Outcome {
+    fn from(outcome: WireOutcome) -> Self {
+        match outcome {
+            WireOutcome::Held(view) => Outcome::Held { view: view.into() },
+            WireOutcome::Posted(seq, view) => Outcome::Posted {
+                seq,
+                view: view.into(),
+            },
+            WireOutcome::Viewed(seq, view) => Outcome::Viewed {
+                seq,
+                view: view.into(),
+            },
+            WireOutcome::Voided => Outcome::Voided,
+            WireOutcome::Refused(rejection, view) => Outcome::Refused {
+                rejection: rejection.into(),
+                view: view.map(View::from),
+            },
+        }
+    }
+}
+
+impl From<View> for WireView {
+    fn from(view: View) -> Self {
+        WireView(view.posted.minor(), view.available.minor())
+    }
+}
+
+impl From<WireView> for View {
+    fn from(WireView(posted, available): WireView) -> Self {
+        View {
+            posted: Balance::new(posted),
+            available: Balance::new(available),
+        }
+    }
+}
+
+impl From<Rejection> for WireRejection {
+    fn from(rejection: Rejection) -> Self {
+        match rejection {
+            Rejection::InsufficientFunds => WireRejection::InsufficientFunds,
+            Rejection::UnknownAccount => WireRejection::UnknownAccount,
+            Rejection::SameAccount => WireRejection::SameAccount,
+            Rejection::BalanceOverflow => WireRejection::BalanceOverflow,
+            Rejection::IdConflict => WireRejection::IdConflict,
+            Rejection::InProgress => WireRejection::InProgress,
+        }
+    }
+}
+
+impl From<WireRejection> for Rejection {
+    fn from(rejection: WireRejection) -> Self {
+        match rejection {
+            WireRejection::InsufficientFunds => Rejection::InsufficientFunds,
+            WireRejection::UnknownAccount => Rejection::UnknownAccount,
+            WireRejection::SameAccount => Rejection::SameAccount,
+            WireRejection::BalanceOverflow => Rejection::BalanceOverflow,
+            WireRejection::IdConflict => Rejection::IdConflict,
+            WireRejection::InProgress => Rejection::InProgress,
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! What workers ask and what they are answered.
+
+use super::{NEWS_INTERVAL, Run};
+use crate::bank::{Answer, Outcome, ShareReply};
+use crate::event::{Cause, Fact, Fault};
+use crate::link::{Arrival, Arrived, Ready};
+use crate::protocol::{Reply, Request, Said};
+use crate::server::{Incoming, Outgoing};
+
+impl Run {
+    pub(super) fn receive(&mut self, ready: &[Ready]) {
+        let mut arrivals = Vec::new();
+        self.links.receive(ready, &mut arrivals);
+        self.take(arrivals);
+    }
+
+    /// Decides everything that arrived as one batch, then looks at the links that ended.
+    pub(super) fn take(&mut self, arrivals: Vec<Arrival>) {
+        let mut requests: Vec<(u32, Request)> = Vec::new();
+        let mut ended = Vec::new();
+        for Arrival { worker, what } in arrivals {
+            match what {
+                Arrived::Requests(block) => {
+                    requests.extend(block.into_iter().map(|request| (worker, request)))
+                }
+                Arrived::Ready => self.greet(worker),
+                Arrived::Closed => ended.push((worker, None)),
+                Arrived::Broken(why) => ended.push((worker, Some(why))),
+            }
+        }
+        self.decide(&requests);
+        for (worker, why) in ended {
+            self.link_ended(worker, why);
+        }
+    }
+
+    pub(super) fn greet(&mut self, worker: u32) {
+        if let Some(member) = self.members.get_mut(&worker) {
+            member.ready = true;
+            member.got_on(self.now);
+        }
+    }
+
+    pub(super) fn decide(&mut self, requests: &[(u32, Request)]) {
+        let mut batch = Vec::with_capacity(requests.len());
+        for (worker, request) in requests {
+            let member = self.members.get_mut(worker);
+            let Some(member) = member.filter(|member| member.fault.is_none()) else {
+                continue;
+            };
+            match member.asks(request) {
+                Some(task) => batch.push(Incoming {
+                    number: request.number,
+                    account: task.operation.account.clone(),
+                    ask: &request.ask,
+                }),
+                None => self.blame(*worker, "asked about what it was not given"),
+            }
+        }
+        let outgoing = self.server.decide(&batch);
+        self.answer(outgoing);
+    }
+
+    /// Sends every answer on its way, and takes note of what it means.
+    pub(super) fn answer(&mut self, outgoing: Vec<Outgoing>) {
+        let mut last = None;
+        for outgoing in outgoing {
+            let number = match &outgoing {
+                Outgoing::Reply(number, _)
+                | Outgoing::Waits(number)
+                | Outgoing::Impossible(number, _) => *number,
+            };
+            let worker = (number >> 32) as u32;
+            if last.is_some_and(|last| last != worker) {
+                self.send_replies(last);
+            }
+            last = Some(worker);
+            match outgoing {
+                Outgoing::Reply(number, said) => self.reply(worker, number, said),
+                Outgoing::Waits(_) => {
+                    if let Some(member) = self.members.get_mut(&worker) {
+                        self.busy += member.wait(self.now);
+                    }
+                }
+                Outgoing::Impossible(_, why) => {
+                    self.blame(worker, &format!("asked for the impossible: {why}"))
+                }
+            }
+        }
+        self.send_replies(last);
+    }
+
+    pub(super) fn send_replies(&mut self, worker: Option<u32>) {
+        let Some(member) = worker.and_then(|worker| self.members.get_mut(&worker)) else {
+            return;
+        };
+        let replies = std::mem::take(&mut member.replies);
+        let worker = member.worker;
+        let Some(outbox) = self.links.outbox(worker) else {
+            return;
+        };
+        let all = replies.iter().try_for_each(|reply| outbox.reply(reply));
+        if let Err(error) = all {
+            self.blame(worker, &error.to_string());
+        }
+    }
+
+    pub(super) fn reply(&mut self, worker: u32, number: u64, said: Said) {
+        let Some(member) = self.members.get_mut(&worker) else {
+            return;
+        };
+        member.replies.push(Reply {
+            number,
+            said: said.clone(),
+        });
+        match said {
+            Said::Decided(Answer {
+                outcome: Outcome::Held { view },
+                ..
+            }) => {
+                member.got_on(self.now);
+                let subject = member.tasks.front().map(|task| member.subject(task));
+                if let Some(subject) = subject {
+                    self.note(Fact::Held { subject, view });
+                }
+            }
+            Said::Decided(answer) => self.finish(worker, number, answer),
+            // Others got on; this one still waits.
+            Said::Shared(ShareReply::Waiting) => {}
+            Said::Shared(_) => member.got_on(self.now),
+        }
+    }
+
+    /// An operation is decided.
+    pub(super) fn finish(&mut self, worker: u32, number: u64, answer: Answer) {
+        let Some(member) = self.members.get_mut(&worker) else {
+            return;
+        };
+        let Some(task) = member.done(number) else {
+            return;
+        };
+        member.got_on(self.now);
+        if member.tasks.is_empty() {
+            self.busy += member.rest(self.now);
+        }
+        self.tally.decided(&task.operation, &answer);
+        let elapsed = self.now.saturating_sub(task.given_at);
+        let subject = member.subject_of(task.operation, task.line);
+        let duplicate = answer.duplicate;
+        self.note(match answer.outcome {
+            Outcome::Posted { seq, view } | Outcome::Viewed { seq, view } => Fact::Completed {
+                subject,
+                seq,
+                view,
+                elapsed,
+                duplicate,
+            },
+            Outcome::Refused { rejection, view } => Fact::Refused {
+                subject,
+                rejection,
+                view,
+                elapsed,
+                duplicate,
+            },
+            // Neither ends an operation that its worker asked about.
+            Outcome::Held { .. } | Outcome::Voided => return,
+        });
+    }
+
+    pub(super) fn link_ended(&mut self, worker: u32, why: Option<String>) {
+        if let Some(why) = why {
+            self.blame(worker, &format!("sent what no worker sends: {why}"));
+        }
+        if let Some(member) = self.members.get_mut(&worker) {
+            member.link_ended = true;
+        }
+        self.judge(worker);
+    }
+
+    /// Ends a worker that does what no worker does.
+    pub(super) fn blame(&mut self, worker: u32, what: &str) {
+        if let Some(member) = self.members.get_mut(&worker)
+            && member.fault.is_none()
+        {
+            let detail = format!("{member} {what}");
+            let cause = Cause::Protocol;
+            member.fault = Some(Fault { cause, detail });
+            self.supervisor.kill(worker);
+        }
+    }
+
+    /// Tells those who wait for a lease, now and then, that it is worth it: whoever holds it has a
+    /// deadline of its own.
+    pub(super) fn bring_news(&mut self) {
+        if self.now.saturating_sub(self.news_at) >= NEWS_INTERVAL {
+            self.news_at = self.now;
+            let news = self.server.comfort();
+            self.answer(news);
+        }
+    }
+}
