@@ -1,5 +1,47 @@
-//! bank
-#![allow(missing_docs)]
+//! bank-par runs bank operations from the shell, each in its own operating-system process, against
+//! one balance that is never lost, duplicated or overdrawn.
+//!
+//! One idea carries the whole program: **one owner decides; everyone else sends messages.** The parent
+//! process starts itself again as workers. A worker does one operation and asks the parent, over its
+//! link, to begin, post or void it; the parent decides by the bank's rules and answers. The modes
+//! differ only in how the messages travel. The one exception is the lesson: in `server-share` the
+//! workers share the data and decide for themselves, and in `sync` threads do.
+//!
+//! # The map
+//!
+//! | where | what |
+//! |---|---|
+//! | [`cli`] | the command line: flags become a plan, the plan is run, the ending becomes a status |
+//! | [`bank`] | amounts, names, operations and the rules: pure, without input, output, clock or threads |
+//! | [`store`] | where balances live: the bank's books in memory, or the cells of `server-share` |
+//! | [`protocol`] | the messages between the parent and its workers, and their bytes |
+//! | [`link`] | how the messages travel: a socket, a queue, pipes; both ends of each |
+//! | [`server`] | takes what arrived as one batch, has it decided, says what goes back to whom |
+//! | [`supervisor`] | the processes: spawned, signalled, reaped; how signals end a run |
+//! | [`run`] | one execution of a workload: the parent's loop, which brings all the others together |
+//! | [`worker`] | the child's side: one operation after another |
+//! | [`work`] | what an operation does while it is being processed |
+//! | [`workload`] | where operations come from |
+//! | [`race`] | the threads of `sync`, with each remedy |
+//! | [`event`], [`report`] | what happened, and the only place that prints it |
+//! | [`status`] | the exit statuses |
+//! | [`wake`] | waking a thread that polls; a clock that stands still while the process is stopped |
+//!
+//! # One turn of the parent's loop
+//!
+//! Operations go out to workers that have room, in blocks. The parent then waits for whatever comes
+//! first: bytes on a link, a signal, more input, a deadline. Every complete request that arrived, from
+//! all links, is one batch; it is decided in its order and answered, in blocks again. Nobody waits for
+//! a timer: under load the batches grow by themselves. A worker that has exited is judged only after
+//! its link was read to its end, so what it had sent still counts.
+//!
+//! # Who may know whom
+//!
+//! `bank` knows nobody. `protocol` knows `bank`, `link` knows `protocol`, `store` knows `bank`. `run`
+//! knows everything below `cli`, and nobody knows `cli`. Only `store` changes a balance, only `report`
+//! prints, and only `protocol` knows the encoding of what travels. A test reads the source and holds
+//! these rules.
+
 pub mod bank;
 pub mod cli;
 pub mod event;

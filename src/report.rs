@@ -8,6 +8,8 @@ mod printer;
 mod text;
 
 #[cfg(test)]
+mod expected;
+#[cfg(test)]
 mod samples;
 
 use std::fmt::Display;

@@ -1,11 +1,9 @@
-//! Every kind of event, with the text and the JSON it must become.
+//! Events of every kind, for tests.
 
 use std::time::Duration;
 
-use super::text::Text;
-use super::{Format, json};
 use crate::bank::{Amount, Balance, Id, Kind, LOANS, Name, Operation, Rejection, View, WORLD};
-use crate::event::{AccountSummary, Cause, Counts, Event, Fact, Fault, Race, Subject, Summary};
+use crate::event::{AccountSummary, Cause, Counts, Event, Fact, Fault, Subject, Summary};
 use crate::status::Status;
 
 /// An event as many runs have it.
@@ -17,7 +15,7 @@ pub(super) fn completed() -> Event {
 pub(super) const COMPLETED_JSON: &str = r#"{"v":1,"type":"completed","id":"payout-000017","op":"withdraw","account":"main","amount":"500.00","balance":"500.00","available":"400.00","seq":2,"worker":3,"pid":4711,"line":17,"at_us":1500,"elapsed_us":1200}"#;
 
 /// What is asked for, put together word by word.
-struct Asked {
+pub(super) struct Asked {
     kind: Kind,
     id: Option<&'static str>,
     account: Name,
@@ -26,7 +24,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn of(kind: Kind) -> Self {
+    pub(super) fn of(kind: Kind) -> Self {
         Asked {
             kind,
             id: None,
@@ -36,33 +34,33 @@ impl Asked {
         }
     }
 
-    fn id(self, id: &'static str) -> Self {
+    pub(super) fn id(self, id: &'static str) -> Self {
         Asked {
             id: Some(id),
             ..self
         }
     }
 
-    fn on(self, account: &str) -> Self {
+    pub(super) fn on(self, account: &str) -> Self {
         let account = Name::user(account).expect("a name");
         Asked { account, ..self }
     }
 
-    fn to(self, to: &'static str) -> Self {
+    pub(super) fn to(self, to: &'static str) -> Self {
         Asked {
             to: Some(to),
             ..self
         }
     }
 
-    fn line(self, line: u64) -> Self {
+    pub(super) fn line(self, line: u64) -> Self {
         Asked {
             line: Some(line),
             ..self
         }
     }
 
-    fn subject(self) -> Subject {
+    pub(super) fn subject(self) -> Subject {
         let id = self.id.map(|id| Id::new(id).expect("an id"));
         let to = self.to.map(|to| Name::other_side(to).expect("a name"));
         let amount = (self.kind != Kind::Balance).then(|| Amount::new(50_000));
@@ -78,19 +76,19 @@ impl Asked {
 
 const ELAPSED: Duration = Duration::from_micros(1_200);
 
-fn event(fact: Fact) -> Event {
+pub(super) fn event(fact: Fact) -> Event {
     let at = Duration::from_micros(1_500);
     Event { at, fact }
 }
 
-fn view(posted: i64, available: i64) -> View {
+pub(super) fn view(posted: i64, available: i64) -> View {
     View {
         posted: Balance::new(posted),
         available: Balance::new(available),
     }
 }
 
-fn answered(asked: Asked, view: View, duplicate: bool) -> Event {
+pub(super) fn answered(asked: Asked, view: View, duplicate: bool) -> Event {
     event(Fact::Completed {
         subject: asked.subject(),
         seq: 2,
@@ -100,11 +98,16 @@ fn answered(asked: Asked, view: View, duplicate: bool) -> Event {
     })
 }
 
-fn posted(asked: Asked) -> Event {
+pub(super) fn posted(asked: Asked) -> Event {
     answered(asked, view(50_000, 40_000), false)
 }
 
-fn refused(asked: Asked, rejection: Rejection, view: Option<View>, duplicate: bool) -> Event {
+pub(super) fn refused(
+    asked: Asked,
+    rejection: Rejection,
+    view: Option<View>,
+    duplicate: bool,
+) -> Event {
     event(Fact::Refused {
         subject: asked.subject(),
         rejection,
@@ -114,7 +117,7 @@ fn refused(asked: Asked, rejection: Rejection, view: Option<View>, duplicate: bo
     })
 }
 
-fn failed(asked: Asked, cause: Cause, detail: &str) -> Event {
+pub(super) fn failed(asked: Asked, cause: Cause, detail: &str) -> Event {
     event(Fact::Failed {
         subject: asked.subject(),
         fault: Fault {
@@ -125,7 +128,7 @@ fn failed(asked: Asked, cause: Cause, detail: &str) -> Event {
     })
 }
 
-fn account(name: Name, posted: i64, expected: i64, lost_updates: u64) -> AccountSummary {
+pub(super) fn account(name: Name, posted: i64, expected: i64, lost_updates: u64) -> AccountSummary {
     AccountSummary {
         name,
         view: view(posted, posted),
@@ -134,7 +137,7 @@ fn account(name: Name, posted: i64, expected: i64, lost_updates: u64) -> Account
     }
 }
 
-fn summary() -> Summary {
+pub(super) fn summary() -> Summary {
     Summary {
         mode: "parallel",
         elapsed: Duration::from_micros(4_004_321),
@@ -156,269 +159,4 @@ fn summary() -> Summary {
         ended_early: None,
         status: Status::Posted,
     }
-}
-
-fn format(format: Format, events: &[Event]) -> String {
-    let mut text = Text::default();
-    let mut out = Vec::new();
-    for event in events {
-        match format {
-            Format::Text => text.write(event, &mut out).expect("room"),
-            Format::Json => json::write(event, &mut out).expect("room"),
-        }
-    }
-    String::from_utf8(out).expect("text")
-}
-
-fn check_all(events: &[Event], expected_text: &str, expected_json: &str) {
-    assert_eq!(format(Format::Text, events), expected_text);
-    let lines = format(Format::Json, events);
-    assert_eq!(lines, expected_json);
-    for line in lines.lines() {
-        assert!(line.starts_with(r#"{"v":1,"type":""#), "{line}");
-        assert!(serde_json::from_str::<serde_json::Value>(line).is_ok());
-    }
-}
-
-fn check(event: Event, expected_text: &str, expected_json: &str) {
-    check_all(&[event], expected_text, &format!("{expected_json}\n"));
-}
-
-/// Checks the text alone, of events whose JSON shows nothing new.
-fn check_text(event: Event, expected: &str) {
-    assert_eq!(format(Format::Text, &[event]), format!("{expected}\n"));
-}
-
-#[test]
-fn what_goes_on_before_a_result() {
-    check(
-        event(Fact::Started(Asked::of(Kind::Withdraw).subject())),
-        "Withdrawal of $500.00 started\n",
-        r#"{"v":1,"type":"started","op":"withdraw","account":"main","amount":"500.00","worker":3,"pid":4711,"at_us":1500}"#,
-    );
-    check(
-        event(Fact::Started(Asked::of(Kind::Balance).subject())),
-        "",
-        r#"{"v":1,"type":"started","op":"balance","account":"main","worker":3,"pid":4711,"at_us":1500}"#,
-    );
-    check(
-        event(Fact::Held {
-            subject: Asked::of(Kind::Withdraw).subject(),
-            view: view(100_000, 50_000),
-        }),
-        "",
-        r#"{"v":1,"type":"held","op":"withdraw","account":"main","amount":"500.00","balance":"1000.00","available":"500.00","worker":3,"pid":4711,"at_us":1500}"#,
-    );
-    check_all(&[event(Fact::Warned("on stderr".into()))], "", "");
-}
-
-#[test]
-fn the_classic_words() {
-    for (kind, title) in [
-        (Kind::Withdraw, "Withdrawal of $500.00"),
-        (Kind::Deposit, "Deposit of $500.00"),
-        (Kind::Transfer, "Transfer of $500.00"),
-        (Kind::Loan, "Loan application for $500.00"),
-    ] {
-        let started = event(Fact::Started(Asked::of(kind).subject()));
-        check_text(started, &format!("{title} started"));
-        let completed = format!("{title} completed. Updated balance: $500.00");
-        check_text(posted(Asked::of(kind)), &completed);
-    }
-    check_text(
-        answered(Asked::of(Kind::Balance), view(100_000, 100_000), false),
-        "Current balance: $1000.00",
-    );
-}
-
-#[test]
-fn what_was_completed() {
-    check(
-        completed(),
-        "Withdrawal of $500.00 completed. Updated balance: $500.00\n",
-        COMPLETED_JSON,
-    );
-    check(
-        posted(Asked::of(Kind::Transfer).on("ops").to("rent")),
-        "Transfer of $500.00 to rent (account ops) completed. Updated balance: $500.00\n",
-        r#"{"v":1,"type":"completed","op":"transfer","account":"ops","to":"rent","amount":"500.00","balance":"500.00","available":"400.00","seq":2,"worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
-    );
-    check(
-        answered(Asked::of(Kind::Loan).id("l"), view(-500, -500), true),
-        "Loan application for $500.00 completed. Updated balance: -$5.00 (duplicate)\n",
-        r#"{"v":1,"type":"completed","id":"l","op":"loan","account":"main","amount":"500.00","balance":"-5.00","available":"-5.00","seq":2,"duplicate":true,"worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
-    );
-    check(
-        answered(Asked::of(Kind::Balance).on("ops"), view(0, 0), false),
-        "Current balance (account ops): $0.00\n",
-        r#"{"v":1,"type":"completed","op":"balance","account":"ops","balance":"0.00","available":"0.00","seq":2,"worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
-    );
-}
-
-#[test]
-fn what_was_refused_or_failed() {
-    check(
-        refused(
-            Asked::of(Kind::Withdraw),
-            Rejection::InsufficientFunds,
-            Some(view(20_000, 10_000)),
-            false,
-        ),
-        "Withdrawal of $500.00 refused: insufficient funds. Available: $100.00\n",
-        r#"{"v":1,"type":"refused","op":"withdraw","account":"main","amount":"500.00","balance":"200.00","available":"100.00","reason":"insufficient_funds","worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
-    );
-    check(
-        refused(
-            Asked::of(Kind::Balance),
-            Rejection::UnknownAccount,
-            None,
-            false,
-        ),
-        "Balance refused: unknown account\n",
-        r#"{"v":1,"type":"refused","op":"balance","account":"main","reason":"unknown_account","worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
-    );
-    check(
-        refused(
-            Asked::of(Kind::Transfer).id("t").to("main"),
-            Rejection::SameAccount,
-            Some(view(0, 0)),
-            true,
-        ),
-        "Transfer of $500.00 to main refused: both sides are the same account (duplicate)\n",
-        r#"{"v":1,"type":"refused","id":"t","op":"transfer","account":"main","to":"main","amount":"500.00","balance":"0.00","available":"0.00","duplicate":true,"reason":"same_account","worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
-    );
-    check(
-        failed(
-            Asked::of(Kind::Deposit),
-            Cause::Died,
-            "worker 3 was killed\nby signal 9",
-        ),
-        "Deposit of $500.00 failed: worker 3 was killed\\nby signal 9\n",
-        r#"{"v":1,"type":"failed","op":"deposit","account":"main","amount":"500.00","reason":"worker_died","detail":"worker 3 was killed\nby signal 9","worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
-    );
-    check(
-        event(Fact::Invalid {
-            line: 7,
-            reason: "`\u{1b}[2J` is no amount".into(),
-        }),
-        "Line 7 is invalid: `\\u{1b}[2J` is no amount\n",
-        r#"{"v":1,"type":"invalid","line":7,"reason":"`\u001b[2J` is no amount","at_us":1500}"#,
-    );
-}
-
-#[test]
-fn a_nasty_id_comes_back_as_it_was() {
-    for id in [
-        r#"","op":"deposit"#,
-        r"\",
-        r"\u0000",
-        "</script>",
-        "\u{2028}ü💰\u{200b}",
-    ] {
-        let line = format(Format::Json, &[posted(Asked::of(Kind::Loan).id(id))]);
-        assert_eq!(line.lines().count(), 1);
-        let object: serde_json::Value = serde_json::from_str(&line).expect("JSON");
-        assert_eq!((&object["id"], &object["op"]), (&id.into(), &"loan".into()));
-    }
-}
-
-#[test]
-fn every_remedy_has_a_row() {
-    let race = |remedy, actual, lost_updates| {
-        event(Fact::Raced(Race {
-            remedy,
-            threads: 4,
-            operations: 40_000,
-            refused: 0,
-            expected: Balance::new(100_000),
-            actual: Balance::new(actual),
-            lost_updates,
-            elapsed: Duration::from_micros(50_100),
-        }))
-    };
-    let text = "\
-remedy                  expected          actual    lost updates    ns/operation
-none                    $1000.00        -$234.50          12,345           1,252
-mutex                   $1000.00        $1000.00               0           1,252
-";
-    let json = r#"{"v":1,"type":"raced","remedy":"none","threads":4,"operations":40000,"refused":0,"expected":"1000.00","actual":"-234.50","lost_updates":12345,"elapsed_us":50100,"ns_per_operation":1252}
-{"v":1,"type":"raced","remedy":"mutex","threads":4,"operations":40000,"refused":0,"expected":"1000.00","actual":"1000.00","lost_updates":0,"elapsed_us":50100,"ns_per_operation":1252}
-"#;
-    let events = [race("none", -23_450, 12_345), race("mutex", 100_000, 0)];
-    check_all(&events, text, json);
-}
-
-#[test]
-fn a_summary_of_a_good_run() {
-    check(
-        event(Fact::Ended(Box::new(summary()))),
-        "
-5 operations: 5 completed
-5 processes started
-Elapsed: 4.004 s (one after another: 10.004 s)
-Balance of main: $1000.00 (as it must be)
-Balance of @loans: -$500.00 (as it must be)
-Balance of @world: -$500.00 (as it must be)
-Sum over all accounts: $0.00
-",
-        r#"{"v":1,"type":"summary","mode":"parallel","status":0,"operations":5,"completed":5,"refused":0,"failed":0,"invalid":0,"duplicates":0,"processes":5,"elapsed_us":4004321,"sequential_us":10004999,"balances":[{"account":"@loans","balance":"-500.00","available":"-500.00","expected":"-500.00"},{"account":"@world","balance":"-500.00","available":"-500.00","expected":"-500.00"},{"account":"main","balance":"1000.00","available":"1000.00","expected":"1000.00"}],"accounts_omitted":0,"sum":"0.00","wrong_accounts":0,"lost_updates":0}"#,
-    );
-}
-
-#[test]
-fn a_summary_of_a_bad_run() {
-    let bad = Summary {
-        mode: "server-share",
-        processes: 1,
-        counts: Counts {
-            completed: 998,
-            refused: 1,
-            failed: 1,
-            invalid: 2,
-            duplicates: 1,
-        },
-        accounts: vec![
-            account(WORLD.clone(), -100_000, -100_000, 0),
-            account(Name::default(), 70_000, 100_000, 3),
-            account(Name::user("ops").expect("a name"), 0, 0, 1),
-        ],
-        sum: -30_000,
-        wrong_accounts: 1,
-        lost_updates: 4,
-        ended_early: Some("stdout was closed".into()),
-        status: Status::Violation,
-        ..summary()
-    };
-    check(
-        event(Fact::Ended(Box::new(bad))),
-        "
-1,000 operations: 998 completed, 1 refused, 1 failed; 1 duplicate; 2 invalid lines
-1 process started
-Elapsed: 4.004 s (one after another: 10.004 s)
-Balance of main: $700.00 (must be $1000.00: 3 updates lost)
-Balance of ops: $0.00 (as it must be: 1 update lost)
-Balance of @world: -$1000.00 (as it must be)
-Not as it must be: 1 account
-Sum over all accounts: -$300.00 (must be $0.00)
-Ended early: stdout was closed
-",
-        r#"{"v":1,"type":"summary","mode":"server-share","status":3,"operations":1000,"completed":998,"refused":1,"failed":1,"invalid":2,"duplicates":1,"processes":1,"elapsed_us":4004321,"sequential_us":10004999,"balances":[{"account":"@world","balance":"-1000.00","available":"-1000.00","expected":"-1000.00"},{"account":"main","balance":"700.00","available":"700.00","expected":"1000.00","lost_updates":3},{"account":"ops","balance":"0.00","available":"0.00","expected":"0.00","lost_updates":1}],"accounts_omitted":0,"sum":"-300.00","wrong_accounts":1,"lost_updates":4,"ended_early":"stdout was closed"}"#,
-    );
-}
-
-#[test]
-fn people_see_ten_accounts_and_the_wrong_ones_first() {
-    let named = |number: i64| Name::user(&format!("a{number}")).expect("a name");
-    let mut accounts = vec![account(WORLD.clone(), 0, 0, 0)];
-    accounts.extend((0..12).map(|n| account(named(n), 0, if n == 11 { 100 } else { 0 }, 0)));
-    let many = Summary {
-        accounts,
-        accounts_omitted: 9_989,
-        ..summary()
-    };
-    let text = format(Format::Text, &[event(Fact::Ended(Box::new(many)))]);
-    let lines: Vec<&str> = text.lines().skip(4).collect();
-    assert_eq!(lines[0], "Balance of a11: $0.00 (must be $1.00)");
-    assert_eq!(lines[9], "Balance of a8: $0.00 (as it must be)");
-    assert_eq!(lines[10], "and 9,992 more accounts");
 }
