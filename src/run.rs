@@ -102,7 +102,12 @@ pub fn run(
 ) -> io::Result<Ending> {
     let mut run = Run::new(plan, feed, reporter, alarm, waker)?;
     while !run.is_over() {
-        run.turn()?;
+        if let Err(error) = run.turn() {
+            // What was decided is still reported; the workers end with the supervisor.
+            run.tally.met(Status::Died);
+            run.stop(&format!("the server cannot go on: {error}"));
+            break;
+        }
     }
     run.end()
 }
@@ -132,6 +137,8 @@ struct Run {
     busy: Duration,
     news_at: Duration,
     spawned: bool,
+    /// The system gave no further process; it may when another has ended.
+    crowded: bool,
 }
 
 impl Run {
@@ -161,6 +168,7 @@ impl Run {
             busy: Duration::ZERO,
             news_at: Duration::ZERO,
             spawned: false,
+            crowded: false,
             plan,
             feed,
             reporter,
@@ -296,7 +304,8 @@ impl Run {
     /// Why the run ended before its work did, if it did.
     fn work_left(&mut self) -> Option<String> {
         let stopped = self.stopped.take()?;
-        let left = !self.exhausted && !matches!(self.feed.next(), Next::End);
+        let left =
+            !self.members.is_empty() || !self.exhausted && !matches!(self.feed.next(), Next::End);
         (left || self.feed.ready() > 0).then_some(stopped)
     }
 

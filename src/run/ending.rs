@@ -10,6 +10,7 @@ use crate::workload::Item;
 impl Run {
     pub(super) fn reap(&mut self) {
         for (worker, exit) in self.supervisor.reap() {
+            self.crowded = false;
             if let Some(member) = self.members.get_mut(&worker) {
                 member.exit = Some(exit);
                 member.got_on(self.now);

@@ -29,12 +29,11 @@ impl Run {
             self.fill(worker);
         }
         for _ in 0..SPAWNS_A_TURN {
-            if self.supervisor.live() >= self.plan.jobs
-                || self.starting() * self.share() >= self.feed.ready()
-            {
+            let enough = self.starting() * self.share() >= self.feed.ready();
+            if enough || self.crowded || self.supervisor.live() >= self.plan.jobs {
                 break;
             }
-            self.spawn()?;
+            self.spawn_or_make_do()?;
         }
         if self.members.is_empty() && !self.exhausted && !self.spawned {
             self.skim();
@@ -156,7 +155,22 @@ impl Run {
         }
     }
 
-    pub(super) fn spawn(&mut self) -> io::Result<()> {
+    /// Starts a worker. Where the system allows no more processes, those that are there go on alone.
+    fn spawn_or_make_do(&mut self) -> io::Result<()> {
+        match self.spawn() {
+            Err(error) if !self.members.is_empty() => {
+                self.crowded = true;
+                let workers = self.members.len();
+                let warning =
+                    format!("no further worker can be started ({error}); {workers} go on");
+                self.note(Fact::Warned(warning));
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    fn spawn(&mut self) -> io::Result<()> {
         self.last_worker += 1;
         let worker = self.last_worker;
         let mut command = this_program();

@@ -3,6 +3,7 @@
 use super::csv::Csv;
 use super::lines::{Line, MAX_LINE};
 use super::{Defaults, Format, Item, json};
+use crate::bank::Operation;
 
 /// Makes items of lines, in the format that was given or that the first line shows.
 #[derive(Debug)]
@@ -67,7 +68,7 @@ impl Parser {
         };
     }
 
-    fn operation(&mut self, line: &[u8]) -> Result<crate::bank::Operation, String> {
+    fn operation(&mut self, line: &[u8]) -> Result<Operation, String> {
         let fields = match &mut self.state {
             State::Csv(csv) => csv.parse(line)?,
             _ => json::parse(text(line)?)?,

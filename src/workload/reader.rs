@@ -49,14 +49,26 @@ pub(super) fn start<R: Read>(
             parser,
             items: Vec::new(),
             sender,
-            waker,
+            waker: waker.clone(),
         },
     };
     thread::Builder::new()
         .name("workload".into())
-        .spawn(move || reader.run(open))
+        .spawn(move || {
+            let _last_call = LastCall(waker);
+            reader.run(open);
+        })
         .map_err(|cause| WorkloadError::Thread { input, cause })?;
     Ok(blocks)
+}
+
+/// Wakes once more when the sender is gone, so that a reader that vanished is noticed.
+struct LastCall(Waker);
+
+impl Drop for LastCall {
+    fn drop(&mut self) {
+        self.0.wake();
+    }
 }
 
 struct Reader {

@@ -1,0 +1,100 @@
+use super::{check, check_bytes};
+
+/// One record below a header of three columns.
+fn csv(record: &str, expected: &str) {
+    check(&format!("op,amount,account\n{record}\n"), &[expected]);
+}
+
+#[test]
+fn csv_asks_for_operations() {
+    csv("deposit,1.25,a", "2 deposit 1.25 a - -");
+    csv("deposit,1.25,", "2 deposit 1.25 main - -");
+    csv("\"deposit\",\"1.25\",\"\"", "2 deposit 1.25 main - -");
+    csv("balance,,b\r", "2 balance - b - -");
+    check(
+        "\u{feff}\n\n id , to,op,account,amount\r\n\n\"a \"\"b\"\", c\",ops,transfer,x,1\r\n",
+        &["5 transfer 1.00 x ops a \"b\", c"],
+    );
+    check("op\nbalance", &["2 balance - main - -"]);
+}
+
+#[test]
+fn a_csv_field_is_taken_as_it_is() {
+    csv(
+        "balance,,\" a\"",
+        "2! account ` a`: an account name is 1 to 64 of `a-z A-Z 0-9 . _ : -` and does not begin \
+         with `-`",
+    );
+    csv(
+        "deposit, 1,",
+        "2! amount ` 1`: an amount is digits with at most two after a point, such as `500` or \
+         `12.50`",
+    );
+    csv(",1,a", "2! the field `op` is missing");
+}
+
+#[test]
+fn a_record_has_the_headers_fields_on_one_line() {
+    csv("balance,", "2! there are 2 fields and not the header's 3");
+    csv("balance,,,", "2! there are more fields than the header's 3");
+    for length in [5, 6, 7, 500] {
+        csv(
+            &",".repeat(length),
+            "2! there are more fields than the header's 3",
+        );
+    }
+    check(
+        "op,amount,account,to,id\nbalance,,,,\nbalance,,,,,\nbalance,,,,,,\nbalance,,,,\n",
+        &[
+            "2 balance - main - -",
+            "3! there are more fields than the header's 5",
+            "4! there are more fields than the header's 5",
+            "5 balance - main - -",
+        ],
+    );
+}
+
+#[test]
+fn an_open_quote_ends_with_its_line() {
+    check(
+        "op,account\nbalance,\"a\nbalance,b\n\"\nbalance,\"c\"\n",
+        &[
+            "2! a quote is not closed on its line",
+            "3 balance - b - -",
+            "4! a quote is not closed on its line",
+            "5 balance - c - -",
+        ],
+    );
+}
+
+#[test]
+fn a_stray_quote_changes_no_amount() {
+    let stray = "2! a quote stands inside a field (quote the whole field and double that quote)";
+    for amount in ["\"1\"2", "1\"2\"", "1\"\"2", "\"1\" ", " \"1\""] {
+        csv(&format!("deposit,{amount},"), stray);
+    }
+}
+
+#[test]
+fn a_header_that_is_none_ends_it() {
+    let none = |name: &str| {
+        format!(
+            "`{name}` is not a column; CSV begins with the names of its columns, some of `op`, \
+             `amount`, `account`, `to`, `id`"
+        )
+    };
+    check(
+        "op,ammount\nbalance,",
+        &[&format!("end: column 2: {}", none("ammount"))],
+    );
+    check("\nOp\n", &[&format!("end: column 1: {}", none("Op"))]);
+    check("op,", &[&format!("end: column 2: {}", none(""))]);
+    check("amount,op,op", &["end: column 3: `op` is named twice"]);
+    check(
+        "op,amount,account,to,id,to,x,y",
+        &["end: column 6: `to` is named twice"],
+    );
+    check("amount,account", &["end: the column `op` is missing"]);
+    check("op,\"amount", &["end: a quote is not closed on its line"]);
+    check_bytes(b"\xff\xfeo\0p\0", &["end: a field is not UTF-8"]);
+}

@@ -1,0 +1,182 @@
+use super::check;
+
+/// One line of JSON Lines with these fields beside a good `op`.
+fn json(fields: &str, expected: &str) {
+    check(&format!(r#"{{"op":"deposit",{fields}}}"#), &[expected]);
+}
+
+#[test]
+fn json_lines_ask_for_operations() {
+    check(r#"{"op":"balance"}"#, &["1 balance - main - -"]);
+    json(r#""amount":"1.25""#, "1 deposit 1.25 main - -");
+    json(r#""amount":1.5"#, "1 deposit 1.50 main - -");
+    json(
+        r#""id":"i 1","account":"a","amount":7"#,
+        "1 deposit 7.00 a - i 1",
+    );
+    check(
+        " {\"op\" : \"withdraw\", \"amount\" : 2 } \r\n\n{\"op\":\"balance\"}",
+        &["1 withdraw 2.00 main - -", "3 balance - main - -"],
+    );
+}
+
+#[test]
+fn null_counts_as_absent() {
+    json(
+        r#""amount":1,"account":null,"to":null,"id":null"#,
+        "1 deposit 1.00 main - -",
+    );
+    json(r#""amount":null"#, "1! `deposit` needs an amount");
+}
+
+#[test]
+fn escapes_are_undone() {
+    json(
+        r#""amount":"\u0031.5","account":"\u0061","id":"\"\u00e4""#,
+        "1 deposit 1.50 a - \"ä",
+    );
+    check(r#"{"\u006fp":"b\u0061lance"}"#, &["1 balance - main - -"]);
+    json(
+        r#""amount":1,"id":"\ud800""#,
+        "1! field `id`: not JSON: unexpected end of hex escape, column 8",
+    );
+}
+
+#[test]
+fn a_transfer_alone_takes_the_default_for_its_other_side() {
+    check(
+        r#"{"op":"transfer","amount":1}
+{"op":"transfer","amount":1,"to":"@loans"}
+{"op":"deposit","amount":1,"to":"b"}
+{"op":"transfer","amount":1,"to":"@x"}"#,
+        &[
+            "1 transfer 1.00 main savings -",
+            "2 transfer 1.00 main @loans -",
+            "3! `deposit` takes no other account (`to`)",
+            "4! to `@x`: the bank's own accounts are `@world` and `@loans`",
+        ],
+    );
+}
+
+#[test]
+fn an_amount_is_read_from_its_own_text() {
+    for amount in ["1e3", "1E0", "1.0e1"] {
+        json(
+            &format!(r#""amount":{amount}"#),
+            &format!(
+                "1! amount `{amount}`: an amount is digits with at most two after a point, such as \
+                 `500` or `12.50`"
+            ),
+        );
+    }
+    json(
+        r#""amount":1.234"#,
+        "1! amount `1.234`: an amount has at most two digits after the point",
+    );
+    json(
+        r#""amount":-1"#,
+        "1! amount `-1`: an amount is never negative",
+    );
+    // The nearest float is another number.
+    json(
+        r#""amount":92233720368547758.07"#,
+        "1 deposit 92233720368547758.07 main - -",
+    );
+    json(
+        r#""amount":92233720368547758.08"#,
+        "1! amount `92233720368547758.08`: an amount is at most 92233720368547758.07",
+    );
+}
+
+#[test]
+fn a_wrong_type_is_named_with_its_field() {
+    json(
+        r#""amount":true"#,
+        "1! field `amount`: not a string or a number",
+    );
+    json(
+        r#""amount":[[{}]]"#,
+        "1! field `amount`: not a string or a number",
+    );
+    json(
+        r#""amount":1,"account":5"#,
+        "1! field `account`: not a string",
+    );
+    json(r#""amount":1,"id":{}"#, "1! field `id`: not a string");
+}
+
+#[test]
+fn a_field_that_is_not_one_is_never_overlooked() {
+    json(
+        r#""amount":1,"acount":"a""#,
+        "1! unknown field `acount`, expected one of `op`, `amount`, `account`, `to`, `id`",
+    );
+    json(r#""amount":1,"amount":2"#, "1! duplicate field `amount`");
+    json(
+        r#""amount":1,"account":null,"account":"a""#,
+        "1! duplicate field `account`",
+    );
+}
+
+#[test]
+fn what_is_not_one_object_is_invalid() {
+    let not_an_object = "2! a line of JSON Lines is one object, `{...}`";
+    for line in [r#"["deposit","1"]"#, "1", "null", "op,amount", "\0"] {
+        check(
+            &format!("{{\"op\":\"balance\"}}\n{line}"),
+            &["1 balance - main - -", not_an_object],
+        );
+    }
+    check(
+        r#"{"op":"balance"} x"#,
+        &["1! not JSON: trailing characters, column 18"],
+    );
+    check(
+        r#"{"op":"balance"}{"op":"balance"}"#,
+        &["1! not JSON: trailing characters, column 17"],
+    );
+    check(
+        r#"{"op":"balance""#,
+        &["1! not JSON: EOF while parsing an object, column 15"],
+    );
+}
+
+#[test]
+fn what_is_wrong_is_shown() {
+    check(r#"{"amount":1}"#, &["1! the field `op` is missing"]);
+    check(
+        r#"{"op":"steal"}"#,
+        &[
+            "1! op `steal`: an operation is one of `withdraw`, `deposit`, `transfer`, `loan`, \
+           `balance`",
+        ],
+    );
+    json(
+        r#""amount":1,"account":"a b""#,
+        "1! account `a b`: an account name is 1 to 64 of `a-z A-Z 0-9 . _ : -` and does not begin \
+         with `-`",
+    );
+    json(
+        r#""amount":1,"account":"@world""#,
+        "1! account `@world`: `@` names are the bank's own and may only be a transfer's other side \
+         (`to`)",
+    );
+    json(
+        r#""amount":1,"id":"\u001b[0m""#,
+        "1! id `\\u{1b}[0m`: an id is 1 to 128 bytes without control characters",
+    );
+}
+
+#[test]
+fn foreign_text_is_shown_in_part() {
+    let long = "x".repeat(5000);
+    let start = "x".repeat(80);
+    json(
+        &format!(r#""amount":1,"id":"{long}""#),
+        &format!("1! id `{start}…`: an id is 1 to 128 bytes without control characters"),
+    );
+    json(
+        &format!(r#""{long}":1"#),
+        &format!("1! unknown field `{}…", &start[..65]),
+    );
+}
