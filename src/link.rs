@@ -4,6 +4,7 @@
 //! behind [`WorkerEnd`]. Whatever the mechanism, both sides speak in the frames of
 //! [`crate::protocol`].
 
+mod folder;
 mod pipe;
 mod queue;
 mod socket;

@@ -133,6 +133,7 @@ struct Run {
     /// Why no more operations are handed out although there may be some.
     stopped: Option<String>,
     last_worker: u32,
+    processes: u64,
     last_number: u32,
     busy: Duration,
     news_at: Duration,
@@ -164,6 +165,7 @@ impl Run {
             exhausted: false,
             stopped: None,
             last_worker: 0,
+            processes: 0,
             last_number: 0,
             busy: Duration::ZERO,
             news_at: Duration::ZERO,
@@ -317,7 +319,7 @@ impl Run {
         Summary {
             elapsed: self.began.elapsed(),
             sequential: self.busy,
-            processes: u64::from(self.last_worker),
+            processes: self.processes,
             ended_early,
             ..tally.close(self.plan.mode, self.server.standings())
         }

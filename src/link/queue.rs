@@ -18,9 +18,9 @@ use ipc_channel::ipc::{self, IpcOneShotServer, IpcReceiver, IpcSender};
 use ipc_channel::{IpcError, TryRecvError};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
-use tempfile::TempDir;
 
-use super::{Arrival, Arrived, LinkError, Links, Ready, Received, Watch, WorkerEnd, socket};
+use super::folder::{Folder, check_path};
+use super::{Arrival, Arrived, LinkError, Links, Ready, Received, Watch, WorkerEnd};
 use crate::protocol::{Frame, Outbox, ProtocolError, ToParent};
 use crate::wake::Waker;
 
@@ -65,7 +65,7 @@ pub(super) struct QueueLinks {
     tell: mpsc::Sender<Inbound>,
     waker: Waker,
     ends: HashMap<u32, QueueEnd>,
-    _folder: TempDir,
+    _folder: Folder,
 }
 
 /// The parent's end of one worker's link.
@@ -80,7 +80,7 @@ struct QueueEnd {
 
 impl QueueLinks {
     pub(super) fn open(waker: Waker) -> io::Result<Self> {
-        let folder = socket::private_folder()?;
+        let folder = Folder::create()?;
         // One-shot servers make their sockets in tempfile's folder; nobody else can enter this one.
         // The library accepts no second setting, and no second run needs one.
         let _ = tempfile::env::override_temp_dir(folder.path());
@@ -212,7 +212,7 @@ impl Links for QueueLinks {
     fn prepare(&mut self, worker: u32, command: &mut Command) -> io::Result<String> {
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let (server, name) = IpcOneShotServer::<Hello>::new()?;
-        socket::check_path(name.as_ref())?;
+        check_path(name.as_ref())?;
         let (tell, waker) = (self.tell.clone(), self.waker.clone());
         thread::Builder::new()
             .name(format!("await {worker}"))

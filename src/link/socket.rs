@@ -1,10 +1,8 @@
 //! `parallel` and `server-share`: a local socket in a folder that only its user can enter.
 
 use std::collections::HashMap;
-use std::fs::Permissions;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -15,33 +13,11 @@ use interprocess::local_socket::{
 };
 use interprocess::os::unix::local_socket::ListenerOptionsExt;
 use interprocess::os::unix::uds_local_socket::{Listener, Stream};
-use tempfile::TempDir;
 
+use super::folder::{Folder, check_path};
 use super::stream::{StreamEnd, Streams, Wire, WorkerStream};
 use super::{Arrival, Arrived, Key, LinkError, Links, Ready, Watch, WorkerEnd};
 use crate::protocol::{Outbox, ToParent};
-
-/// The longest path of a local socket on Linux, in bytes (`sun_path` without its final zero).
-const MAX_PATH: usize = 107;
-
-/// A new folder that no other user can enter, under the system's folder for temporary files.
-pub(super) fn private_folder() -> io::Result<TempDir> {
-    tempfile::Builder::new()
-        .prefix("bank-par-")
-        .permissions(Permissions::from_mode(0o700))
-        .tempdir()
-}
-
-/// Refuses a path that no socket can have, and says what to do.
-pub(super) fn check_path(path: &Path) -> io::Result<&str> {
-    let text = path.to_str().filter(|text| text.len() <= MAX_PATH);
-    text.ok_or_else(|| {
-        io::Error::other(format!(
-            "`{}` is no path for a socket, which has at most {MAX_PATH} bytes of UTF-8: set TMPDIR to a shorter one",
-            path.display()
-        ))
-    })
-}
 
 /// The parent's end of the socket.
 pub(super) struct SocketLinks {
@@ -53,12 +29,12 @@ pub(super) struct SocketLinks {
     /// Links that have not said whose they are, with the pid that the kernel gives for them.
     unnamed: HashMap<u32, (StreamEnd, Option<u32>)>,
     last_unnamed: u32,
-    _folder: TempDir,
+    _folder: Folder,
 }
 
 impl SocketLinks {
     pub(super) fn open() -> io::Result<Self> {
-        let folder = private_folder()?;
+        let folder = Folder::create()?;
         let path = folder.path().join("server");
         let address = check_path(&path)?.to_string();
         let listener = ListenerOptions::new()

@@ -181,7 +181,9 @@ impl Run {
             parent: std::process::id(),
             conduct: self.plan.conduct,
         };
-        let mut child = self.supervisor.spawn(&mut command, &orders)?;
+        let spawned = self.supervisor.spawn(&mut command, &orders);
+        let mut child = spawned.inspect_err(|_| self.links.exited(worker, &mut Vec::new()))?;
+        self.processes += 1;
         self.links.spawned(worker, &mut child)?;
         self.members
             .insert(worker, Member::new(worker, child.id(), self.now));
