@@ -192,7 +192,6 @@ impl Run {
         self.now = self.clock.now();
         self.heed_signals();
         self.receive(&ready);
-        self.reap();
         self.enforce_deadlines();
         self.bring_news();
         Ok(())
@@ -235,7 +234,7 @@ impl Run {
         use signal_hook::consts::{SIGCHLD, SIGTSTP};
         for signal in self.signals.pending() {
             match signal {
-                SIGCHLD => {}
+                SIGCHLD => self.reap(),
                 SIGTSTP => {
                     self.supervisor.stop_all();
                     stop_self();

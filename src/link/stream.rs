@@ -55,9 +55,10 @@ impl Wire {
     fn close_writer(&mut self) {
         match self {
             Wire::Socket { socket, open } => {
-                // It fails only where the peer is gone already.
-                let _ = rustix::net::shutdown(socket, Shutdown::Write);
-                *open = false;
+                if std::mem::replace(open, false) {
+                    // It fails only where the peer is gone already.
+                    let _ = rustix::net::shutdown(socket, Shutdown::Write);
+                }
             }
             Wire::Pipes { writer, .. } => *writer = None,
         }

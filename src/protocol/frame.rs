@@ -12,6 +12,8 @@ pub const MAX_FRAME: usize = 65_536;
 /// A frame with this many bytes takes no further element. The longest element, an operation with two
 /// names and an id, has some 300 bytes.
 const FULL_FRAME: usize = 16_384;
+/// What an inbox has room for at first.
+const SMALL_INBOX: usize = 1_024;
 const LENGTH: usize = size_of::<u32>();
 pub(super) const HEADER: usize = 1 + size_of::<u32>();
 
@@ -149,8 +151,12 @@ impl Inbox {
             self.end -= self.start;
             self.start = 0;
         }
-        // Whole frames are always taken before the next reading, so this leaves room.
-        self.bytes.resize(LENGTH + MAX_FRAME, 0);
+        // Whole frames are always taken before the next reading, so a full buffer is shorter than the
+        // longest frame. It starts small: most workers see a few dozen bytes in their whole life.
+        if self.end == self.bytes.len() {
+            let room = (2 * self.bytes.len()).clamp(SMALL_INBOX, LENGTH + MAX_FRAME);
+            self.bytes.resize(room, 0);
+        }
         let count = read(&mut self.bytes[self.end..])?;
         self.end += count;
         Ok(count)
