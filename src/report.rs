@@ -51,12 +51,12 @@ pub struct Outputs {
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// The file that should record the events could not be created.
-    #[error("cannot create the events file `{path}`: {source}")]
+    #[error("cannot create the events file `{path}`: {cause}")]
     Events {
         /// Which file.
         path: PathBuf,
         /// Why not.
-        source: io::Error,
+        cause: io::Error,
     },
     /// There is no stdout to write to.
     #[error("cannot write to `stdout`: {0}")]
@@ -91,7 +91,7 @@ impl Reporter {
             None => None,
             Some(path) => match File::create(&path) {
                 Ok(file) => Some(Output::recording(&path, file)),
-                Err(source) => return Err(ReportError::Events { path, source }),
+                Err(cause) => return Err(ReportError::Events { path, cause }),
             },
         };
         // A handle of its own: the standard one would write every line by itself.

@@ -137,7 +137,8 @@ struct Run {
     last_number: u32,
     busy: Duration,
     news_at: Duration,
-    spawned: bool,
+    /// There is more to do at once: do not wait for anything.
+    eager: bool,
     /// The system gave no further process; it may when another has ended.
     crowded: bool,
 }
@@ -169,7 +170,7 @@ impl Run {
             last_number: 0,
             busy: Duration::ZERO,
             news_at: Duration::ZERO,
-            spawned: false,
+            eager: false,
             crowded: false,
             plan,
             feed,
@@ -202,7 +203,7 @@ impl Run {
     }
 
     fn wait(&mut self) -> io::Result<Vec<Ready>> {
-        let patience = if self.spawned {
+        let patience = if self.eager {
             Duration::ZERO
         } else {
             self.patience()

@@ -269,6 +269,13 @@ impl Feed {
         self.items.len()
     }
 
+    /// Whether more than this many operations can be taken right now, among the items that are here.
+    pub fn has_more_than(&mut self, count: usize) -> bool {
+        self.receive();
+        let is_operation = |item: &&Item| matches!(item, Item::Operation { .. });
+        self.items.iter().filter(is_operation).nth(count).is_some()
+    }
+
     /// Takes over what was read, until there is a block's worth of items or no more for now. Anything
     /// beyond that stays in the channel, whose bound is what makes the reader wait.
     fn receive(&mut self) {

@@ -217,3 +217,6 @@ impl Books {
         slot
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,3 +63,6 @@ fn refused(rejection: Rejection) -> Answer {
     }
     .into()
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use std::io;
 use crate::bank::Operation;
 use crate::event::Fact;
 use crate::protocol::{Assignment, weight};
-use crate::report::BACKLOG_LIMIT;
+use crate::report::{BACKLOG_LIMIT, talk};
 use crate::status::Status;
 use crate::supervisor::this_program;
 use crate::worker::Orders;
@@ -15,7 +15,7 @@ use crate::workload::{Item, Next};
 
 impl Run {
     pub(super) fn hand_out(&mut self) -> io::Result<()> {
-        self.spawned = false;
+        self.eager = false;
         if self.stopped.is_some() || self.reporter.backlog() >= BACKLOG_LIMIT {
             return Ok(());
         }
@@ -29,14 +29,15 @@ impl Run {
             self.fill(worker);
         }
         for _ in 0..SPAWNS_A_TURN {
-            let enough = self.starting() * self.share() >= self.feed.ready();
-            if enough || self.crowded || self.supervisor.live() >= self.plan.jobs {
+            if self.crowded || self.supervisor.live() >= self.plan.jobs {
+                break;
+            }
+            // A line that is no operation has no process.
+            self.skim();
+            if !self.feed.has_more_than(self.starting() * self.share()) {
                 break;
             }
             self.spawn_or_make_do()?;
-        }
-        if self.members.is_empty() && !self.exhausted && !self.spawned {
-            self.skim();
         }
         Ok(())
     }
@@ -49,7 +50,7 @@ impl Run {
             .count()
     }
 
-    /// Looks at the feed when no worker does: it may have nothing but invalid lines, or have ended.
+    /// Reports the invalid lines at the feed's front, and sees its end, without a worker to ask for more.
     pub(super) fn skim(&mut self) {
         if let Some((line, operation)) = self.next() {
             self.feed.put_back([Item::Operation { line, operation }]);
@@ -106,6 +107,11 @@ impl Run {
                 Next::Item(Item::Invalid { line, reason }) => {
                     self.tally.invalid();
                     self.note(Fact::Invalid { line, reason });
+                    // An input of nothing but such lines must not keep anyone waiting, nor fill memory.
+                    if self.events.len() >= BACKLOG_LIMIT {
+                        self.eager = true;
+                        return None;
+                    }
                 }
                 Next::NotYet => return None,
                 Next::End => {
@@ -115,7 +121,7 @@ impl Run {
                 Next::Failed(error) => {
                     self.exhausted = true;
                     self.tally.met(Status::Usage);
-                    self.note(Fact::Warned(error.to_string()));
+                    talk(format_args!("error: {error}"));
                     return None;
                 }
             }
@@ -187,7 +193,7 @@ impl Run {
         self.links.spawned(worker, &mut child)?;
         self.members
             .insert(worker, Member::new(worker, child.id(), self.now));
-        self.spawned = true;
+        self.eager = true;
         Ok(())
     }
 

@@ -1,0 +1,396 @@
+//! Random sequences of requests against a model that is plainly right.
+
+use std::collections::{BTreeMap, HashMap};
+
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+use super::*;
+use crate::bank::{Amount, Id, Kind};
+
+/// One request, as it is drawn.
+#[derive(Clone, Debug)]
+enum Step {
+    Execute(Operation),
+    Begin(Operation),
+    /// The end of one of the numbers used so far, or of one never used.
+    End(Index, Request),
+}
+
+/// Amounts of everyday sizes, which meet, and of the largest, which overflow.
+fn amount() -> impl Strategy<Value = i64> {
+    prop_oneof![
+        4 => 1i64..=20,
+        1 => 1..=i64::MAX,
+        1 => (0i64..3).prop_map(|less| i64::MAX - less),
+        1 => (-2i64..3).prop_map(|more| i64::MAX / 2 + more),
+    ]
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    let id = proptest::option::of(select(vec!["i", "j", "k"]));
+    let account = select(vec!["a", "b", "c"]);
+    let to = select(vec!["a", "b", "c", "@world", "@loans"]);
+    (select(Kind::ALL.to_vec()), id, account, to, amount()).prop_map(
+        |(kind, id, account, to, minor)| {
+            let id = id.map(|id| Id::new(id).expect("an id"));
+            let account = Name::user(account).expect("a name");
+            let to = Name::other_side(to).expect("a name");
+            let to = (kind == Kind::Transfer).then_some(to);
+            let amount = Amount::new(minor).filter(|_| kind != Kind::Balance);
+            Operation::new(kind, id, account, to, amount).expect("an operation")
+        },
+    )
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => operation().prop_map(Step::Execute),
+        3 => operation().prop_map(Step::Begin),
+        2 => any::<Index>().prop_map(|index| Step::End(index, Request::Post)),
+        1 => any::<Index>().prop_map(|index| Step::End(index, Request::Void)),
+    ]
+}
+
+fn overdraft() -> impl Strategy<Value = i64> {
+    prop_oneof![Just(0), 1i64..30, Just(i64::MAX)]
+}
+
+/// Posted and held sums of every open account.
+type Sums = BTreeMap<Name, (i128, i128)>;
+
+/// The same bank without any care for speed: unbounded sums, and the history of every id.
+struct Model {
+    sums: Sums,
+    overdraft: i128,
+    under_way: HashMap<u64, Operation>,
+    /// Nothing while under way.
+    ids: HashMap<Id, (Operation, Option<Outcome>)>,
+    entries: u64,
+}
+
+impl Model {
+    fn new(overdraft: i64) -> Self {
+        Model {
+            sums: Sums::from([(WORLD.clone(), (0, 0)), (LOANS.clone(), (0, 0))]),
+            overdraft: overdraft.into(),
+            under_way: HashMap::new(),
+            ids: HashMap::new(),
+            entries: 0,
+        }
+    }
+
+    fn view(&self, name: &Name) -> Option<View> {
+        let balance = |sum: i128| Balance::new(sum.try_into().expect("in range"));
+        self.sums.get(name).map(|(posted, held)| View {
+            posted: balance(*posted),
+            available: balance(posted - held),
+        })
+    }
+
+    /// What is known of the operation's id.
+    fn known(&self, operation: &Operation) -> Option<Answer> {
+        let (first, outcome) = self.ids.get(operation.id.as_ref()?)?;
+        let refused = |rejection| Outcome::Refused {
+            rejection,
+            view: None,
+        };
+        let same = first.account == operation.account && first.action == operation.action;
+        Some(match outcome {
+            _ if !same => refused(Rejection::IdConflict).into(),
+            None => refused(Rejection::InProgress).into(),
+            Some(outcome) => Answer {
+                outcome: *outcome,
+                duplicate: true,
+            },
+        })
+    }
+
+    fn remember(&mut self, operation: &Operation, outcome: Option<Outcome>) {
+        if let Some(id) = operation.id.clone() {
+            self.ids.insert(id, (operation.clone(), outcome));
+        }
+    }
+
+    /// Why the operation cannot begin, if it cannot.
+    fn objection(&self, operation: &Operation) -> Option<Rejection> {
+        let Some(Movement {
+            debit,
+            credit,
+            amount,
+        }) = operation.movement()
+        else {
+            let known = self.sums.contains_key(&operation.account);
+            return (!known).then_some(Rejection::UnknownAccount);
+        };
+        if debit == credit {
+            return Some(Rejection::SameAccount);
+        }
+        let Some((posted, held)) = self.sums.get(debit) else {
+            return Some(Rejection::UnknownAccount);
+        };
+        let amount = i128::from(amount.minor());
+        let arrived = self.sums.get(credit).map_or(0, |(posted, _)| *posted) + amount;
+        let rest = posted - held - amount;
+        let range = i128::from(i64::MIN)..=i128::from(i64::MAX);
+        if [rest, held + amount, arrived]
+            .iter()
+            .any(|sum| !range.contains(sum))
+        {
+            return Some(Rejection::BalanceOverflow);
+        }
+        let short = !debit.is_the_banks() && rest < -self.overdraft;
+        short.then_some(Rejection::InsufficientFunds)
+    }
+
+    fn refuse(&mut self, operation: &Operation, rejection: Rejection) -> Answer {
+        let view = self.view(&operation.account);
+        let outcome = Outcome::Refused { rejection, view };
+        self.remember(operation, Some(outcome));
+        outcome.into()
+    }
+
+    fn execute(&mut self, operation: &Operation) -> Answer {
+        if let Some(answer) = self.known(operation) {
+            return answer;
+        }
+        match self.objection(operation) {
+            Some(rejection) => self.refuse(operation, rejection),
+            None => self.enter(operation),
+        }
+    }
+
+    /// Moves the money.
+    fn enter(&mut self, operation: &Operation) -> Answer {
+        if let Some(movement) = operation.movement() {
+            let amount = i128::from(movement.amount.minor());
+            self.sums.entry(movement.debit.clone()).or_default().0 -= amount;
+            self.sums.entry(movement.credit.clone()).or_default().0 += amount;
+            self.entries += 1;
+        }
+        let view = self.view(&operation.account).expect("an open account");
+        let seq = self.entries;
+        let outcome = match operation.movement() {
+            Some(_) => Outcome::Posted { seq, view },
+            None => Outcome::Viewed { seq, view },
+        };
+        self.remember(operation, Some(outcome));
+        outcome.into()
+    }
+
+    fn begin(&mut self, number: u64, operation: &Operation) -> Answer {
+        if let Some(answer) = self.known(operation) {
+            return answer;
+        }
+        if let Some(rejection) = self.objection(operation) {
+            return self.refuse(operation, rejection);
+        }
+        self.hold(operation, 1);
+        self.remember(operation, None);
+        self.under_way.insert(number, operation.clone());
+        // The account of an operation that will open it has nothing yet.
+        let nothing = View {
+            posted: Balance::default(),
+            available: Balance::default(),
+        };
+        let view = self.view(&operation.account).unwrap_or(nothing);
+        Outcome::Held { view }.into()
+    }
+
+    fn hold(&mut self, operation: &Operation, sign: i128) {
+        if let Some(movement) = operation.movement() {
+            let (_, held) = self.sums.get_mut(movement.debit).expect("an open account");
+            *held += sign * i128::from(movement.amount.minor());
+        }
+    }
+
+    fn post(&mut self, number: u64) -> Option<Answer> {
+        let operation = self.under_way.remove(&number)?;
+        self.hold(&operation, -1);
+        let full = operation.movement().is_some_and(|movement| {
+            let posted = self
+                .sums
+                .get(movement.credit)
+                .map_or(0, |(posted, _)| *posted);
+            posted + i128::from(movement.amount.minor()) > i64::MAX.into()
+        });
+        Some(match full {
+            true => self.refuse(&operation, Rejection::BalanceOverflow),
+            false => self.enter(&operation),
+        })
+    }
+
+    fn void(&mut self, number: u64) -> Option<Answer> {
+        let operation = self.under_way.remove(&number)?;
+        self.hold(&operation, -1);
+        if let Some(id) = &operation.id {
+            self.ids.remove(id);
+        }
+        Some(Outcome::Voided.into())
+    }
+}
+
+/// Every account of the books with its posted and held sums.
+fn sums(books: &Books) -> Sums {
+    let sums = |(name, view): (&Name, View)| {
+        let (posted, available) = (
+            i128::from(view.posted.minor()),
+            i128::from(view.available.minor()),
+        );
+        (name.clone(), (posted, posted - available))
+    };
+    books.accounts().map(sums).collect()
+}
+
+/// The bank beside its model, asked the same.
+struct Course {
+    books: Books,
+    model: Model,
+    last_number: u64,
+}
+
+impl Course {
+    fn new(overdraft: i64) -> Self {
+        Course {
+            books: Books::new(Balance::new(overdraft)),
+            model: Model::new(overdraft),
+            last_number: 0,
+        }
+    }
+
+    fn take(&mut self, step: &Step) -> Result<(), TestCaseError> {
+        let before = sums(&self.books);
+        let entries = self.model.entries;
+        let (answer, expected, is_end) = self.ask(step);
+        prop_assert_eq!(answer, expected, "{:?}", step);
+        let after = sums(&self.books);
+        prop_assert_eq!(&after, &self.model.sums);
+        // What follows needs no model to be believed.
+        let all: i128 = after.values().map(|(posted, _)| posted).sum();
+        prop_assert_eq!(all, 0, "money was made or lost");
+        let least = -i128::from(self.books.overdraft.minor());
+        let users = after.iter().filter(|(name, _)| !name.is_the_banks());
+        for (name, (posted, held)) in users {
+            prop_assert!(posted - held >= least, "{} is overdrawn", name);
+            prop_assert!(*held >= 0, "{} holds less than nothing", name);
+        }
+        let Some(Answer { outcome, duplicate }) = answer else {
+            prop_assert_eq!(&after, &before);
+            return Ok(());
+        };
+        let refused = matches!(outcome, Outcome::Refused { .. });
+        if duplicate || refused && !is_end || matches!(outcome, Outcome::Viewed { .. }) {
+            prop_assert_eq!(&after, &before);
+        }
+        if let (Outcome::Posted { seq, .. }, false) = (outcome, duplicate) {
+            prop_assert_eq!(seq, entries + 1);
+        }
+        Ok(())
+    }
+
+    /// What the bank and the model answer, and whether this ended something.
+    fn ask(&mut self, step: &Step) -> (Option<Answer>, Option<Answer>, bool) {
+        let Course { books, model, .. } = self;
+        match step {
+            Step::Execute(operation) => {
+                self.last_number += 1;
+                let answer = books.decide(self.last_number, &Request::Execute(operation.clone()));
+                (answer, Some(model.execute(operation)), false)
+            }
+            Step::Begin(operation) => {
+                self.last_number += 1;
+                let answer = books.decide(self.last_number, &Request::Begin(operation.clone()));
+                (
+                    answer,
+                    Some(model.begin(self.last_number, operation)),
+                    false,
+                )
+            }
+            Step::End(index, request) => {
+                let number = index.index(self.last_number as usize + 2) as u64;
+                let answer = books.decide(number, request);
+                let expected = match request {
+                    Request::Post => model.post(number),
+                    _ => model.void(number),
+                };
+                (answer, expected, true)
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+    #[test]
+    fn the_books_decide_as_the_model_does(
+        overdraft in overdraft(), steps in prop::collection::vec(step(), 1..80),
+    ) {
+        let mut course = Course::new(overdraft);
+        for step in &steps {
+            course.take(step)?;
+        }
+        // Whatever is still under way can be given back, and then nothing is held.
+        for number in 0..=course.last_number {
+            course.books.decide(number, &Request::Void);
+        }
+        prop_assert!(sums(&course.books).values().all(|(_, held)| *held == 0));
+    }
+}
+
+fn deposit(minor: i64, id: Option<&str>) -> Operation {
+    let id = id.map(|id| Id::new(id).expect("an id"));
+    let amount = Amount::new(minor);
+    Operation::new(Kind::Deposit, id, Name::default(), None, amount).expect("an operation")
+}
+
+#[test]
+fn a_post_that_has_no_room_any_more_gives_back_what_was_held() {
+    let mut books = Books::new(Balance::default());
+    let rest = deposit(i64::MAX, None);
+    let small = deposit(1, Some("x"));
+    let loan = Operation {
+        action: crate::bank::Action::Loan(Amount::new(i64::MAX).expect("positive")),
+        ..rest
+    };
+    assert!(matches!(
+        books.decide(1, &Request::Begin(small.clone())),
+        Some(Answer {
+            outcome: Outcome::Held { .. },
+            ..
+        })
+    ));
+    books.decide(2, &Request::Execute(loan));
+    let answer = books.decide(1, &Request::Post).expect("under way");
+    let Outcome::Refused { rejection, .. } = answer.outcome else {
+        panic!("{answer:?}");
+    };
+    assert_eq!(rejection, Rejection::BalanceOverflow);
+    assert!(sums(&books).values().all(|(_, held)| *held == 0));
+    // The refusal is the outcome from now on.
+    let again = books
+        .decide(3, &Request::Execute(small))
+        .expect("an answer");
+    assert_eq!((again.outcome, again.duplicate), (answer.outcome, true));
+}
+
+#[test]
+fn a_voided_id_can_be_tried_again() {
+    let mut books = Books::new(Balance::default());
+    let asked = deposit(5, Some("x"));
+    for number in 1..4 {
+        let held = books
+            .decide(number, &Request::Begin(asked.clone()))
+            .expect("an answer");
+        assert!(
+            matches!(held.outcome, Outcome::Held { .. }) && !held.duplicate,
+            "{held:?}"
+        );
+        let voided = books.decide(number, &Request::Void).expect("under way");
+        assert_eq!(voided.outcome, Outcome::Voided);
+        assert_eq!(books.decide(number, &Request::Post), None);
+    }
+    let posted = books
+        .decide(9, &Request::Execute(asked))
+        .expect("an answer");
+    assert!(matches!(posted.outcome, Outcome::Posted { seq: 1, .. }) && !posted.duplicate);
+}

@@ -1,0 +1,75 @@
+//! What is known of an id follows from the last thing that happened under it.
+
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::*;
+use crate::bank::{Amount, Balance, Kind, Name, View};
+
+fn operation() -> impl Strategy<Value = Operation> {
+    let id = proptest::option::of(select(vec!["i", "j"]));
+    let kinds = select(vec![Kind::Deposit, Kind::Withdraw]);
+    (id, kinds, select(vec!["a", "b"]), 1i64..3).prop_map(|(id, kind, account, minor)| {
+        let id = id.map(|id| Id::new(id).expect("an id"));
+        let account = Name::user(account).expect("a name");
+        Operation::new(kind, id, account, None, Amount::new(minor)).expect("an operation")
+    })
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    let view = View {
+        posted: Balance::new(7),
+        available: Balance::new(5),
+    };
+    prop_oneof![
+        (1u64..99).prop_map(move |seq| Outcome::Posted { seq, view }),
+        (1u64..99).prop_map(move |seq| Outcome::Viewed { seq, view }),
+        Just(Outcome::Voided),
+        Just(Outcome::Refused {
+            rejection: Rejection::InsufficientFunds,
+            view: Some(view),
+        }),
+    ]
+}
+
+/// What the log of everything that was noted says of an operation.
+fn expected(log: &[(Operation, Option<Outcome>)], asked: &Operation) -> Option<Answer> {
+    let id = asked.id.as_ref()?;
+    let of_id = |(operation, _): &&(Operation, _)| operation.id.as_ref() == Some(id);
+    let (last, outcome) = log.iter().rev().find(of_id)?;
+    if *outcome == Some(Outcome::Voided) {
+        return None;
+    }
+    let same = (&last.account, &last.action) == (&asked.account, &asked.action);
+    Some(match outcome {
+        _ if !same => refused(Rejection::IdConflict),
+        None => refused(Rejection::InProgress),
+        Some(outcome) => Answer {
+            outcome: *outcome,
+            duplicate: true,
+        },
+    })
+}
+
+proptest! {
+    #[test]
+    fn the_last_word_about_an_id_counts(
+        log in prop::collection::vec((operation(), proptest::option::of(outcome())), 0..20),
+        asked in prop::collection::vec(operation(), 1..9),
+    ) {
+        let mut claims = Claims::default();
+        for (operation, outcome) in &log {
+            match outcome {
+                None => claims.open(operation),
+                Some(outcome) => claims.settle(operation, *outcome),
+            }
+            // Asking changes nothing: neither a conflict nor an id under way is remembered.
+            for asked in &asked {
+                claims.known(asked);
+            }
+        }
+        for asked in &asked {
+            prop_assert_eq!(claims.known(asked), expected(&log, asked));
+        }
+    }
+}

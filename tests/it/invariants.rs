@@ -1,0 +1,246 @@
+//! The house's rules, read from the source. They are worded as absences: what a part must not mention.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A file is one thought; a longer one holds two.
+const MOST_LINES: usize = 450;
+
+/// A file of the project: its path from the project's folder, and its text.
+struct Source {
+    path: String,
+    text: String,
+}
+
+impl Source {
+    /// Its lines of code, numbered from 1, without comments.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        (1..).zip(self.text.lines().map(without_comment))
+    }
+
+    /// Whether it is the module of this path, or one below it.
+    fn is_in(&self, module: &str) -> bool {
+        let rest = self.path.strip_prefix(module);
+        rest.is_some_and(|rest| rest.starts_with(['.', '/']))
+    }
+}
+
+/// The line up to a comment. What looks like one within a text is cut too; no rule needs it.
+fn without_comment(line: &str) -> &str {
+    line.split_once("//").map_or(line, |(code, _)| code)
+}
+
+fn folder() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn sources(below: &str) -> Vec<Source> {
+    let mut sources = Vec::new();
+    collect(&folder().join(below), &mut sources);
+    assert!(!sources.is_empty(), "no sources in `{below}`");
+    sources
+}
+
+fn collect(path: &Path, sources: &mut Vec<Source>) {
+    let entries = fs::read_dir(path).unwrap();
+    for path in entries.map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            collect(&path, sources);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            sources.push(source(&path));
+        }
+    }
+}
+
+fn source(path: &PathBuf) -> Source {
+    let text = fs::read_to_string(path).unwrap();
+    let path = path
+        .strip_prefix(folder())
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .to_string();
+    Source { path, text }
+}
+
+/// Checks that the code of `src` mentions none of these words, except in these modules.
+#[track_caller]
+fn check(words: &[&str], except: &[&str]) {
+    let sources = sources("src");
+    let bound = sources
+        .iter()
+        .filter(|source| !except.iter().any(|module| source.is_in(module)));
+    let found = mentions(bound, words);
+    assert!(
+        found.is_empty(),
+        "found outside {except:?}:\n{}",
+        found.join("\n")
+    );
+    // A module that is exempt from a rule for nothing is a rule that is out of date.
+    for module in except {
+        let exempt = sources.iter().filter(|source| source.is_in(module));
+        assert!(
+            !mentions(exempt, words).is_empty(),
+            "`{module}` mentions none of {words:?} any more"
+        );
+    }
+}
+
+/// Where the words are mentioned.
+fn mentions<'a>(sources: impl Iterator<Item = &'a Source>, words: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    for source in sources {
+        for (number, line) in source.code() {
+            if words.iter().any(|word| has_word(line, word)) {
+                found.push(format!("{}:{number}: {}", source.path, line.trim()));
+            }
+        }
+    }
+    found
+}
+
+/// Whether the line has the word, and not only as a part of a longer one.
+fn has_word(line: &str, word: &str) -> bool {
+    let part_of_word = |c: char| c.is_alphanumeric() || c == '_';
+    line.match_indices(word).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        let after = line[at + word.len()..].chars().next();
+        let open_end = word.ends_with(part_of_word);
+        let longer = open_end && after.is_some_and(part_of_word);
+        !before.is_some_and(part_of_word) && !longer
+    })
+}
+
+#[test]
+fn words_are_whole_words() {
+    assert!(has_word("a println!(x)", "println!"));
+    assert!(!has_word("eprintln!(x)", "println!"));
+    assert!(
+        has_word("x as f64;", "f64") && !has_word("from_f64(x)", "f64") && !has_word("f640", "f64")
+    );
+    assert_eq!(without_comment("let x = 1; // f64"), "let x = 1; ");
+}
+
+#[test]
+fn the_bank_is_pure() {
+    let impure = [
+        "io", "fs", "net", "process", "thread", "time", "env", "sync",
+    ];
+    let banks: Vec<Source> = sources("src")
+        .into_iter()
+        .filter(|source| source.is_in("src/bank"))
+        .collect();
+    assert!(banks.len() > 5);
+    let mut words: Vec<String> = impure
+        .iter()
+        .map(|module| format!("std::{module}"))
+        .collect();
+    words.extend(["std::{", "rand", "Instant", "SystemTime"].map(String::from));
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    assert_eq!(mentions(banks.iter(), &words), [""; 0]);
+}
+
+#[test]
+fn the_bank_knows_nobody() {
+    for source in sources("src")
+        .iter()
+        .filter(|source| source.is_in("src/bank"))
+    {
+        for (number, line) in source.code() {
+            let ours = line.replace("crate::bank", "");
+            assert!(
+                !ours.contains("crate::"),
+                "{}:{number}: {line}",
+                source.path
+            );
+        }
+    }
+}
+
+#[test]
+fn only_the_report_prints() {
+    let words = [
+        "print!",
+        "println!",
+        "eprint!",
+        "eprintln!",
+        "stdout()",
+        "stderr()",
+        "io::Stdout",
+        "io::Stderr",
+    ];
+    // A pipe worker's stdout is the wire.
+    check(&words, &["src/report", "src/link/pipe"]);
+}
+
+#[test]
+fn only_the_protocol_knows_the_encoding() {
+    check(&["bincode"], &["src/protocol"]);
+}
+
+#[test]
+fn nobody_knows_the_command_line() {
+    check(&["crate::cli", "super::cli", "clap"], &["src/cli"]);
+    let main = fs::read_to_string(folder().join("src/bin/bank-par.rs")).unwrap();
+    assert!(main.contains("cli::main()"));
+}
+
+#[test]
+fn only_a_store_and_a_race_change_a_balance() {
+    // The rules decide; a store keeps what they decided; the lesson shares the same rules' data.
+    check(&["Books", "Claims"], &["src/bank", "src/store"]);
+}
+
+#[test]
+fn floats_are_for_time_alone() {
+    check(&["f64", "f32"], &["src/work", "src/cli/modes"]);
+}
+
+#[test]
+fn nothing_is_unsafe_or_unfinished() {
+    check(
+        &["unsafe", "todo!", "unimplemented!", "dbg!", "static mut"],
+        &[],
+    );
+}
+
+#[test]
+fn a_file_is_one_thought() {
+    for source in sources("src").into_iter().chain(sources("tests")) {
+        let lines = source.text.lines().count();
+        assert!(
+            lines <= MOST_LINES,
+            "`{}` has {lines} lines, more than {MOST_LINES}",
+            source.path
+        );
+        assert!(
+            !source.path.ends_with("/mod.rs"),
+            "`{}`: a module stands beside its folder",
+            source.path
+        );
+    }
+}
+
+#[test]
+fn the_readme_has_every_exit_status() {
+    let readme = fs::read_to_string(folder().join("README.md")).unwrap();
+    let status = fs::read_to_string(folder().join("src/status.rs")).unwrap();
+    let rows = readme.lines().filter_map(|line| {
+        line.strip_prefix("| ")?
+            .split_once(" |")?
+            .0
+            .parse::<u8>()
+            .ok()
+    });
+    let mut documented: Vec<u8> = rows.collect();
+    let codes = status
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("Status::")?.split_once(" => "));
+    let mut codes: Vec<u8> = codes
+        .map(|(_, code)| code.trim_end_matches(',').parse().unwrap())
+        .collect();
+    codes.sort_unstable();
+    documented.sort_unstable();
+    assert!(codes.contains(&0) && codes.contains(&10));
+    assert_eq!(documented, codes);
+}
