@@ -71,6 +71,9 @@ pub(super) struct StreamEnd {
     inbox: Inbox,
     outbox: Outbox,
     closing: bool,
+    /// Its worker's process has ended: what cannot be read now will never come, even if someone else
+    /// has got hold of the other end.
+    exited: bool,
 }
 
 impl StreamEnd {
@@ -85,6 +88,7 @@ impl StreamEnd {
             inbox: Inbox::default(),
             outbox: Outbox::new(worker),
             closing: false,
+            exited: false,
         }
     }
 
@@ -94,13 +98,22 @@ impl StreamEnd {
 
     /// Reads what is there. `Ok(false)` is the end.
     pub(super) fn fill(&mut self) -> Result<bool, LinkError> {
-        let StreamEnd { wire, inbox, .. } = self;
+        let StreamEnd {
+            wire,
+            inbox,
+            exited,
+            ..
+        } = self;
         match inbox.fill(|room| Ok(rustix::io::read(wire.reader(), room)?)) {
             Ok(0) => {
                 inbox.check_end()?;
                 Ok(false)
             }
             Ok(_) => Ok(true),
+            Err(error) if *exited && error.kind() == io::ErrorKind::WouldBlock => {
+                inbox.check_end()?;
+                Ok(false)
+            }
             Err(error)
                 if matches!(
                     error.kind(),
@@ -209,9 +222,11 @@ impl Streams {
         }
     }
 
-    /// Reads a link whose worker has ended to its end, which is there since nobody else has the
-    /// other end.
+    /// Reads a link whose worker has ended to its end: all that it sent is there by now.
     pub(super) fn exited(&mut self, worker: u32, arrivals: &mut Vec<Arrival>) {
+        if let Some(end) = self.ends.get_mut(&worker) {
+            end.exited = true;
+        }
         while self.receive_from(worker, arrivals) {}
     }
 

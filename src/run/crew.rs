@@ -118,6 +118,13 @@ impl Member {
     /// The task that a request is about, if it is one that this worker may ask now.
     pub(super) fn asks(&mut self, request: &Request) -> Option<&Task> {
         let (index, operation) = match &request.ask {
+            // No worker gives an operation back, and none begins what it has begun.
+            Ask::Bank(BankRequest::Void) => return None,
+            Ask::Bank(BankRequest::Begin(_)) | Ask::Share(ShareRequest::Claim(_))
+                if self.asked > 0 =>
+            {
+                return None;
+            }
             Ask::Bank(BankRequest::Execute(operation)) => {
                 self.asked += 1;
                 (self.asked - 1, Some(operation))

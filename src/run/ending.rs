@@ -42,12 +42,7 @@ impl Run {
             Some(task) => self.fail(&member, task),
             None if member.ended_well() => {}
             None if !member.ready => self.fail_next(&member),
-            None => {
-                let fault = member.verdict();
-                self.tally.met(fault.cause.status());
-                let warning = format!("{}, with nothing left to do", fault.detail);
-                self.note(Fact::Warned(warning));
-            }
+            None => self.warn_of(&member.verdict()),
         }
         let items = left.into_iter().map(
             |Task {
@@ -74,20 +69,32 @@ impl Run {
     /// A worker that ended before it could be given anything fails the operation it was started for, so
     /// that workers that cannot start are not started for ever.
     pub(super) fn fail_next(&mut self, member: &Member) {
-        if self.stopped.is_some() {
-            return;
+        let next = if self.stopped.is_some() {
+            None
+        } else {
+            self.next()
+        };
+        let fault = member.verdict();
+        match next {
+            Some((line, operation)) => {
+                self.tally.failed(&fault);
+                let elapsed = Duration::ZERO;
+                let subject = member.subject_of(operation, line);
+                self.note(Fact::Failed {
+                    subject,
+                    fault,
+                    elapsed,
+                });
+            }
+            None => self.warn_of(&fault),
         }
-        if let Some((line, operation)) = self.next() {
-            let fault = member.verdict();
-            self.tally.failed(&fault);
-            let elapsed = Duration::ZERO;
-            let subject = member.subject_of(operation, line);
-            self.note(Fact::Failed {
-                subject,
-                fault,
-                elapsed,
-            });
-        }
+    }
+
+    /// A worker ended badly, and no operation suffered from it.
+    fn warn_of(&mut self, fault: &Fault) {
+        self.tally.met(fault.cause.status());
+        let warning = format!("{}, with nothing left to do", fault.detail);
+        self.note(Fact::Warned(warning));
     }
 
     pub(super) fn enforce_deadlines(&mut self) {

@@ -9,10 +9,15 @@
 )]
 
 mod cli;
+// Faults are made and observed through `/proc`.
+#[cfg(target_os = "linux")]
+mod faults;
 mod ids;
 mod invariants;
 mod many;
 mod modes;
 mod output;
+#[cfg(target_os = "linux")]
+mod process;
 mod races;
 mod workloads;
