@@ -168,7 +168,8 @@ pub struct Summary {
     pub accounts_omitted: u64,
     /// The sum over all accounts in minor units; anything but zero is a violation.
     pub sum: i128,
-    /// The accounts whose balance is not what the completed operations add up to.
+    /// The accounts whose balance is not what the completed operations add up to, or where money is
+    /// still set aside.
     pub wrong_accounts: u64,
     /// The updates of shared cells that were lost.
     pub lost_updates: u64,

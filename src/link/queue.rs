@@ -178,6 +178,8 @@ fn drain(queue: &IpcReceiver<ByteBuf>, tell: &mpsc::Sender<Inbound>, waker: &Wak
         let inbound = match received {
             Ok(Ok(bytes)) => Inbound::Frame(bytes),
             Ok(Err(IpcError::Disconnected)) => return,
+            // A whole message of nobody's: whoever sent it gets no answer, and meets its deadline.
+            Ok(Err(IpcError::SerializationError(_))) => continue,
             Ok(Err(error)) => Inbound::Lost(format!("the queue failed: {error}")),
             Err(_) => Inbound::Lost("the queue got what no worker sends".to_string()),
         };

@@ -104,7 +104,9 @@ impl Tally {
         } in standings
         {
             let expected = *self.expected_of(&name);
-            let wrong = expected != i128::from(view.posted.minor());
+            // Nothing is under way any more, so nothing may be set aside.
+            let wrong =
+                expected != i128::from(view.posted.minor()) || view.available != view.posted;
             wrong_accounts += u64::from(wrong);
             if accounts.len() < MAX_LISTED {
                 let expected = Balance::new(i64::try_from(expected).unwrap_or(i64::MAX));
