@@ -55,7 +55,9 @@ impl SocketLinks {
 
     /// Takes every connection that waits, and drops those of other users and of processes that are no
     /// worker of ours, although the folder keeps other users out already.
-    fn accept(&mut self) {
+    ///
+    /// The first message of most is there already.
+    fn accept(&mut self, arrivals: &mut Vec<Arrival>) {
         while let Ok(stream) = self.listener.accept() {
             let Ok(peer) = stream.peer_creds() else {
                 continue;
@@ -67,6 +69,7 @@ impl SocketLinks {
                 self.last_unnamed = self.last_unnamed.wrapping_add(1);
                 self.unnamed
                     .insert(self.last_unnamed, (StreamEnd::new(wire), pid));
+                self.name(self.last_unnamed, arrivals);
             }
         }
     }
@@ -121,7 +124,7 @@ impl Links for SocketLinks {
     fn receive(&mut self, ready: &[Ready], arrivals: &mut Vec<Arrival>) {
         for Ready { key } in ready {
             match key {
-                Key::Listener => self.accept(),
+                Key::Listener => self.accept(arrivals),
                 Key::Unnamed(unnamed) => self.name(*unnamed, arrivals),
                 Key::Worker(_) | Key::Own(_) => {}
             }
@@ -144,7 +147,7 @@ impl Links for SocketLinks {
     fn exited(&mut self, worker: u32, arrivals: &mut Vec<Arrival>) {
         // Its connection may still stand in the listener's queue.
         if self.expected.contains_key(&worker) {
-            self.accept();
+            self.accept(arrivals);
             for key in self.unnamed.keys().copied().collect::<Vec<_>>() {
                 self.name(key, arrivals);
             }
