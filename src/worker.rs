@@ -182,6 +182,8 @@ struct Worker {
     assignments: VecDeque<Assignment>,
     /// How many replies are due.
     due: usize,
+    /// How long each may take.
+    limit: Duration,
     /// What was asked last, for the message when no answer comes.
     asked: &'static str,
 }
@@ -201,6 +203,7 @@ impl Worker {
             outbox: Outbox::new(worker),
             assignments: VecDeque::new(),
             due: 0,
+            limit: REPLY_LIMIT,
             asked: "request",
         })
     }
@@ -300,7 +303,7 @@ impl Worker {
             };
         }
         let mut clock = RunningClock::start();
-        while clock.now() < REPLY_LIMIT {
+        while clock.now() < self.limit {
             match self.link.receive(Some(TICK)) {
                 Ok(Received::Message(message)) => return Ok(Some(message)),
                 Ok(Received::Closed) => return Err(self.deserted()),
@@ -311,7 +314,7 @@ impl Worker {
         Err(WorkerError::NoReply {
             worker: self.orders.worker,
             parent: self.orders.parent,
-            limit: REPLY_LIMIT,
+            limit: self.limit,
             asked: self.asked,
         })
     }
@@ -350,6 +353,54 @@ fn what_asks(ask: &Ask) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A server that says nothing, and then, perhaps, goes away.
+    struct Silence {
+        ends: bool,
+    }
+
+    impl WorkerEnd for Silence {
+        fn send(&mut self, outbox: &mut Outbox) -> Result<(), LinkError> {
+            outbox.send_each(|_| Ok(()))
+        }
+
+        fn receive(&mut self, _: Option<Duration>) -> Result<Received, LinkError> {
+            Ok(if self.ends {
+                Received::Closed
+            } else {
+                Received::Nothing
+            })
+        }
+    }
+
+    fn ask_silence(ends: bool) -> String {
+        let orders = Orders {
+            transport: Transport::Pipe,
+            address: "-".to_string(),
+            worker: 3,
+            parent: 42,
+            conduct: Conduct::AskTheBank,
+        };
+        let mut worker = Worker {
+            orders,
+            link: Box::new(Silence { ends }),
+            outbox: Outbox::new(3),
+            assignments: VecDeque::new(),
+            due: 0,
+            limit: Duration::from_millis(2),
+            asked: "request",
+        };
+        let said = worker.ask(1, Ask::Bank(BankRequest::Post));
+        said.expect_err("nobody answers").to_string()
+    }
+
+    #[test]
+    fn a_worker_says_for_whom_it_waited_in_vain() {
+        let waited = "worker 3 waited 2ms for the server (pid 42) to answer its post";
+        assert_eq!(ask_silence(false), waited);
+        let left = "worker 3: the server (pid 42) went away with an answer due";
+        assert_eq!(ask_silence(true), left);
+    }
 
     #[test]
     fn orders_survive_their_arguments() {
