@@ -24,6 +24,10 @@ use super::{Arrival, Arrived, LinkError, Links, Ready, Received, Watch, WorkerEn
 use crate::protocol::{Frame, Outbox, ProtocolError, ToParent};
 use crate::wake::Waker;
 
+/// As long as the path of a one-shot server's socket in its folder. The library cuts off a longer one
+/// than a socket can have, and says nothing.
+const RENDEZVOUS: &str = ".tmpXXXXXX/socket";
+
 /// The first message on a one-shot server.
 #[derive(Serialize, Deserialize)]
 enum Hello {
@@ -81,6 +85,7 @@ struct QueueEnd {
 impl QueueLinks {
     pub(super) fn open(waker: Waker) -> io::Result<Self> {
         let folder = Folder::create()?;
+        check_path(&folder.path().join(RENDEZVOUS))?;
         // One-shot servers make their sockets in tempfile's folder; nobody else can enter this one.
         // The library accepts no second setting, and no second run needs one.
         let _ = tempfile::env::override_temp_dir(folder.path());
@@ -214,7 +219,6 @@ impl Links for QueueLinks {
     fn prepare(&mut self, worker: u32, command: &mut Command) -> io::Result<String> {
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let (server, name) = IpcOneShotServer::<Hello>::new()?;
-        check_path(name.as_ref())?;
         let (tell, waker) = (self.tell.clone(), self.waker.clone());
         thread::Builder::new()
             .name(format!("await {worker}"))

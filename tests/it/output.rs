@@ -388,3 +388,25 @@ fn has_room(pipe: &impl std::os::fd::AsFd) -> bool {
         Some(&while_waiting),
     ) == Ok(1)
 }
+
+#[test]
+fn a_folder_that_is_too_deep_for_sockets_is_named_with_the_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let deep = folder.path().join("x".repeat(100));
+    std::fs::create_dir(&deep).unwrap();
+    for mode in ["parallel", "server-share", "queue"] {
+        let mut command = program(&[mode, "--time-scale", "0"]);
+        command.env("TMPDIR", &deep);
+        let run = Running::start(command).finish().expect(7);
+        assert!(
+            run.stderr.contains("set TMPDIR to a shorter one"),
+            "{}",
+            run.stderr
+        );
+        assert_eq!(
+            std::fs::read_dir(&deep).unwrap().count(),
+            0,
+            "{mode} left something"
+        );
+    }
+}
