@@ -397,7 +397,8 @@ fn a_folder_that_is_too_deep_for_sockets_is_named_with_the_way_out() {
     for mode in ["parallel", "server-share", "queue"] {
         let mut command = program(&[mode, "--time-scale", "0"]);
         command.env("TMPDIR", &deep);
-        let run = Running::start(command).finish().expect(7);
+        let run = Running::start(command).finish();
+        assert_eq!(run.code(), 7, "{mode}: {}", run.stderr);
         assert!(
             run.stderr.contains("set TMPDIR to a shorter one"),
             "{}",
