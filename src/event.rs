@@ -156,7 +156,7 @@ pub struct Summary {
     pub mode: &'static str,
     /// From start to end.
     pub elapsed: Duration,
-    /// The time the workers were busy, summed: what it would take one after another.
+    /// The work that was done, summed: what it would take one after another.
     pub sequential: Duration,
     /// Worker processes started.
     pub processes: u64,

@@ -135,7 +135,8 @@ struct Run {
     last_worker: u32,
     processes: u64,
     last_number: u32,
-    busy: Duration,
+    /// The work that was done, summed.
+    worked: Duration,
     news_at: Duration,
     /// There is more to do at once: do not wait for anything.
     eager: bool,
@@ -168,7 +169,7 @@ impl Run {
             last_worker: 0,
             processes: 0,
             last_number: 0,
-            busy: Duration::ZERO,
+            worked: Duration::ZERO,
             news_at: Duration::ZERO,
             eager: false,
             crowded: false,
@@ -318,7 +319,7 @@ impl Run {
         );
         Summary {
             elapsed: self.began.elapsed(),
-            sequential: self.busy,
+            sequential: self.worked,
             processes: self.processes,
             ended_early,
             ..tally.close(self.plan.mode, self.server.standings())

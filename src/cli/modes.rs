@@ -21,7 +21,7 @@ const MAX_JOBS: u32 = 4_096;
 pub(super) struct ModeArgs {
     #[command(flatten)]
     workload: WorkloadArgs,
-    /// The most worker processes at a time
+    /// The most worker processes at a time, up to 4096
     #[arg(long, short, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_JOBS)))]
     jobs: u32,
     /// How many operations a worker takes before it is replaced; 0 for no limit
@@ -29,9 +29,9 @@ pub(super) struct ModeArgs {
     ops_per_worker: u64,
     /// Simulated work as a multiple of the classic durations (withdraw 3 s, deposit 2 s, transfer 4 s,
     /// loan 1 s) [default: 1, and 0 for operations from a file or a pipe]
-    #[arg(long, value_name = "FACTOR", value_parser = pace)]
+    #[arg(long, value_name = "FACTOR", value_parser = pace, allow_negative_numbers = true)]
     time_scale: Option<Pace>,
-    /// End an operation whose work takes longer, such as `90s` or `500ms` [default: its simulated
+    /// End an operation whose work takes longer, such as `90`, `90s` or `500ms` [default: its simulated
     /// duration and 60 s]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     timeout: Option<Duration>,
@@ -71,7 +71,9 @@ fn duration(text: &str) -> anyhow::Result<Duration> {
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let duration = match seconds {
         Some(duration) => duration,
-        None => humantime::parse_duration(text)?,
+        None => humantime::parse_duration(text).context(
+            "a timeout is a number of seconds or has a unit, such as `90`, `90s` or `500ms`",
+        )?,
     };
     if duration.is_zero() {
         bail!("a timeout is more than nothing");

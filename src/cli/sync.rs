@@ -50,6 +50,10 @@ pub(super) fn sync(args: SyncArgs) -> Outcome {
     };
     let mut course = Course::new(&reporter);
     let deltas = course.deltas(&plan, &mut feed, &mut alarm)?;
+    if deltas.is_empty() {
+        let nothing = anyhow::anyhow!("there is no operation on `{}` to race", plan.account);
+        return Err(Failure::usage(nothing));
+    }
     plan.check(&deltas).map_err(Failure::usage)?;
     let signal = course.run(&plan, &deltas, args.lock)?;
     let mut status = course.status;

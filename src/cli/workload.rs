@@ -18,16 +18,26 @@ pub(super) struct WorkloadArgs {
     #[arg(long, value_enum, requires = "input")]
     format: Option<InputFormat>,
     /// What each of the built-in operations moves
-    #[arg(long, default_value = "100", conflicts_with = "input")]
+    #[arg(
+        long,
+        default_value = "100",
+        conflicts_with = "input",
+        allow_negative_numbers = true
+    )]
     amount: Amount,
     /// Run this operation instead of the five; may be repeated
     #[arg(long = "op", value_name = "NAME[=AMOUNT]", conflicts_with = "input")]
     ops: Vec<Choice>,
     /// What the account starts with
-    #[arg(long, default_value = "1000")]
+    #[arg(long, default_value = "1000", allow_negative_numbers = true)]
     pub(super) balance: Balance,
     /// How far below zero every account may go
-    #[arg(long, default_value = "0", value_name = "AMOUNT")]
+    #[arg(
+        long,
+        default_value = "0",
+        value_name = "AMOUNT",
+        allow_negative_numbers = true
+    )]
     pub(super) overdraft: Balance,
     /// The account of operations that name none
     #[arg(long, default_value_t = Name::default(), value_parser = user, value_name = "NAME")]

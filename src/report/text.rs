@@ -114,12 +114,12 @@ fn ended(summary: &Summary, out: &mut Vec<u8>) -> io::Result<()> {
         let processes = Count(summary.processes, "process", "processes");
         writeln!(out, "{processes} started")?;
     }
-    let elapsed = Seconds(summary.elapsed);
-    let sequential = Seconds(summary.sequential);
-    writeln!(
-        out,
-        "Elapsed: {elapsed} s (one after another: {sequential} s)"
-    )?;
+    write!(out, "Elapsed: {} s", Seconds(summary.elapsed))?;
+    if !summary.sequential.is_zero() {
+        let sequential = Seconds(summary.sequential);
+        write!(out, " (one after another: {sequential} s)")?;
+    }
+    writeln!(out)?;
     accounts(summary, out)?;
     if let Some(why) = &summary.ended_early {
         writeln!(out, "Ended early: {}", one_line(why))?;
@@ -163,7 +163,7 @@ fn accounts(summary: &Summary, out: &mut Vec<u8>) -> io::Result<()> {
     }
     if summary.wrong_accounts > 0 {
         let wrong = Count(summary.wrong_accounts, "account", "accounts");
-        writeln!(out, "Not as it must be: {wrong}")?;
+        writeln!(out, "Wrong: {wrong}")?;
     }
     let verdict = if summary.sum == 0 {
         ""
@@ -187,19 +187,16 @@ struct Verdict<'a>(&'a AccountSummary);
 impl Display for Verdict<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let account = self.0;
-        if account.view.posted == account.expected {
-            f.write_str("as it must be")?;
-        } else {
-            write!(f, "must be {}", Dollars::of(account.expected))?;
+        let lost = Count(account.lost_updates, "update", "updates");
+        match (
+            account.view.posted == account.expected,
+            account.lost_updates,
+        ) {
+            (true, 0) => f.write_str("as it must be"),
+            (true, _) => write!(f, "right by luck: {lost} lost"),
+            (false, 0) => write!(f, "must be {}", Dollars::of(account.expected)),
+            (false, _) => write!(f, "must be {}: {lost} lost", Dollars::of(account.expected)),
         }
-        if account.lost_updates > 0 {
-            write!(
-                f,
-                ": {} lost",
-                Count(account.lost_updates, "update", "updates")
-            )?;
-        }
-        Ok(())
     }
 }
 

@@ -79,7 +79,7 @@ impl Run {
                 Outgoing::Reply(number, said) => self.reply(worker, number, said),
                 Outgoing::Waits(_) => {
                     if let Some(member) = self.members.get_mut(&worker) {
-                        self.busy += member.wait(self.now);
+                        member.wait();
                     }
                 }
                 Outgoing::Impossible(_, why) => {
@@ -140,8 +140,8 @@ impl Run {
             return;
         };
         member.got_on(self.now);
-        if member.tasks.is_empty() {
-            self.busy += member.rest(self.now);
+        if !matches!(answer.outcome, Outcome::Refused { .. }) && !answer.duplicate {
+            self.worked += task.work;
         }
         self.tally.decided(&task.operation, &answer);
         let elapsed = self.now.saturating_sub(task.given_at);

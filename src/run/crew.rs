@@ -45,8 +45,6 @@ pub(super) struct Member {
     pub(super) fault: Option<Fault>,
     /// When it last got on.
     since: Duration,
-    /// Since when it is busy.
-    busy_since: Option<Duration>,
 }
 
 impl Member {
@@ -65,7 +63,6 @@ impl Member {
             exit: None,
             fault: None,
             since: now,
-            busy_since: Some(now),
         }
     }
 
@@ -81,7 +78,6 @@ impl Member {
     pub(super) fn give(&mut self, task: Task, now: Duration) {
         if self.tasks.is_empty() {
             self.since = now;
-            self.busy_since.get_or_insert(now);
         }
         self.given += 1;
         self.tasks.push_back(task);
@@ -90,22 +86,12 @@ impl Member {
     /// It got on: its patience starts anew.
     pub(super) fn got_on(&mut self, now: Duration) {
         self.since = now;
-        if std::mem::replace(&mut self.waits, false) {
-            self.busy_since = Some(now);
-        }
+        self.waits = false;
     }
 
-    /// It waits for a lease. Returns how long it was busy before.
-    pub(super) fn wait(&mut self, now: Duration) -> Duration {
+    /// It waits for a lease.
+    pub(super) fn wait(&mut self) {
         self.waits = true;
-        self.rest(now)
-    }
-
-    /// It is not busy any more. Returns for how long it was.
-    pub(super) fn rest(&mut self, now: Duration) -> Duration {
-        self.busy_since
-            .take()
-            .map_or(Duration::ZERO, |since| now.saturating_sub(since))
     }
 
     /// Takes its first task off it, if that is the one of this number.

@@ -36,7 +36,6 @@ impl Run {
 
     /// What a worker leaves behind: the operation it was at has failed, those it had not begun go back.
     pub(super) fn bury(&mut self, mut member: Member) {
-        self.busy += member.rest(self.now);
         let mut left = std::mem::take(&mut member.tasks);
         match left.pop_front() {
             Some(task) => self.fail(&member, task),

@@ -205,7 +205,6 @@ impl Run {
             if member.tasks.is_empty() && member.takes() && (no_more || member.given >= quota) {
                 member.closing = true;
                 member.got_on(self.now);
-                self.busy += member.rest(self.now);
                 self.links.close(member.worker);
             }
         }
