@@ -138,6 +138,7 @@ struct Run {
     /// The work that was done, summed.
     worked: Duration,
     news_at: Duration,
+    reaped_at: Duration,
     /// There is more to do at once: do not wait for anything.
     eager: bool,
     /// The system gave no further process; it may when another has ended.
@@ -171,6 +172,7 @@ impl Run {
             last_number: 0,
             worked: Duration::ZERO,
             news_at: Duration::ZERO,
+            reaped_at: Duration::ZERO,
             eager: false,
             crowded: false,
             plan,
@@ -244,6 +246,10 @@ impl Run {
                 }
                 _ => self.escalate(signal),
             }
+        }
+        // Whoever started this program may have blocked SIGCHLD.
+        if self.now.saturating_sub(self.reaped_at) >= TICK {
+            self.reap();
         }
         match self.reporter.broken() {
             None => {}

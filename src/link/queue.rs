@@ -78,8 +78,48 @@ struct QueueEnd {
     /// The name of the one-shot server, until the worker has connected to it.
     rendezvous: Option<String>,
     pid: u32,
-    replies: Option<IpcSender<ByteBuf>>,
+    replies: Option<Replies>,
     closing: bool,
+}
+
+/// Where a worker's messages go. The library's send blocks when the kernel's buffer is full, so only
+/// what fits unread is sent by the parent's loop; a worker that lives longer gets a thread.
+enum Replies {
+    /// The channel, and how much of the kernel's buffer its messages can have taken so far.
+    Direct(IpcSender<ByteBuf>, usize),
+    Threaded(mpsc::Sender<ByteBuf>),
+}
+
+/// Well below what the kernel buffers for one socket.
+const DIRECT: usize = 64 * 1024;
+
+impl Replies {
+    fn send(&mut self, frame: &[u8]) -> io::Result<()> {
+        if let Replies::Direct(channel, taken) = self {
+            // A message takes up to twice its length and a header of its own.
+            *taken += 2 * frame.len() + 1_024;
+            if *taken <= DIRECT {
+                return channel.send(ByteBuf::from(frame)).map_err(io::Error::other);
+            }
+            let channel = channel.clone();
+            let (sender, frames) = mpsc::channel::<ByteBuf>();
+            // Ends with its worker, which the deadline ends, or when the link is closed.
+            thread::Builder::new()
+                .name("replies".to_string())
+                .spawn(move || {
+                    while let Ok(frame) = frames.recv()
+                        && channel.send(frame).is_ok()
+                    {}
+                })?;
+            *self = Replies::Threaded(sender);
+        }
+        match self {
+            Replies::Threaded(sender) => {
+                sender.send(ByteBuf::from(frame)).map_err(io::Error::other)
+            }
+            Replies::Direct(..) => Ok(()),
+        }
+    }
 }
 
 impl QueueLinks {
@@ -139,7 +179,7 @@ impl QueueLinks {
                 });
         match booted {
             Ok(sender) => {
-                end.replies = Some(sender);
+                end.replies = Some(Replies::Direct(sender, 0));
                 let what = Arrived::Ready;
                 arrivals.push(Arrival { worker, what });
             }
@@ -296,13 +336,10 @@ impl Links for QueueLinks {
 }
 
 impl QueueEnd {
-    /// Sends every waiting message. It cannot block: a worker is never sent more than the kernel
-    /// buffers (the bound is where operations are handed out).
+    /// Sends every waiting message, without blocking.
     fn flush(&mut self) {
-        if let Some(replies) = &self.replies {
-            let sent = self
-                .outbox
-                .send_each(|frame| replies.send(ByteBuf::from(frame)));
+        if let Some(replies) = &mut self.replies {
+            let sent = self.outbox.send_each(|frame| replies.send(frame));
             if sent.is_err() || self.closing {
                 self.replies = None;
             }

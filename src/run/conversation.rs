@@ -173,6 +173,8 @@ impl Run {
         }
         if let Some(member) = self.members.get_mut(&worker) {
             member.link_ended = true;
+            // Its end must follow, also where it was idle or waited for a lease.
+            member.got_on(self.now);
         }
         self.judge(worker);
     }

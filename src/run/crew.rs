@@ -36,6 +36,8 @@ pub(super) struct Member {
     pub(super) tasks: VecDeque<Task>,
     /// How many of them it has asked about.
     asked: usize,
+    /// The first of them has begun and is not decided.
+    begun: bool,
     /// Answers on their way to it.
     pub(super) replies: Vec<Reply>,
     /// It waits for a lease that another holds.
@@ -57,6 +59,7 @@ impl Member {
             given: 0,
             tasks: VecDeque::new(),
             asked: 0,
+            begun: false,
             replies: Vec::new(),
             waits: false,
             link_ended: false,
@@ -98,6 +101,7 @@ impl Member {
     pub(super) fn done(&mut self, number: u64) -> Option<Task> {
         self.tasks.front().filter(|task| task.number == number)?;
         self.asked = self.asked.saturating_sub(1);
+        self.begun = false;
         self.tasks.pop_front()
     }
 
@@ -111,6 +115,9 @@ impl Member {
             {
                 return None;
             }
+            // None goes on to the next one before the first is decided, or comes back to it.
+            Ask::Bank(BankRequest::Execute(_)) if self.begun => return None,
+            Ask::Bank(BankRequest::Post) | Ask::Share(_) if self.asked > 1 => return None,
             Ask::Bank(BankRequest::Execute(operation)) => {
                 self.asked += 1;
                 (self.asked - 1, Some(operation))
@@ -118,6 +125,7 @@ impl Member {
             Ask::Bank(BankRequest::Begin(operation))
             | Ask::Share(ShareRequest::Claim(operation)) => {
                 self.asked = 1;
+                self.begun = true;
                 (0, Some(operation))
             }
             Ask::Bank(_) | Ask::Share(_) => {
@@ -146,7 +154,9 @@ impl Member {
                 timeout.unwrap_or(task.work + REPLY_LIMIT),
                 "finish its operation",
             ),
-            None if self.closing => (START_LIMIT, "end when it had nothing more to do"),
+            None if self.closing || self.link_ended => {
+                (START_LIMIT, "end when it had nothing more to do")
+            }
             None => return None,
         };
         let Member { worker, pid, .. } = self;

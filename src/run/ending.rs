@@ -9,6 +9,7 @@ use crate::workload::Item;
 
 impl Run {
     pub(super) fn reap(&mut self) {
+        self.reaped_at = self.now;
         for (worker, exit) in self.supervisor.reap() {
             self.crowded = false;
             if let Some(member) = self.members.get_mut(&worker) {
