@@ -197,3 +197,51 @@ impl std::fmt::Display for Member {
         write!(f, "worker {} (pid {})", self.worker, self.pid)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bank::{Amount, Kind, Name};
+
+    fn operation() -> Operation {
+        Operation::new(Kind::Deposit, None, Name::default(), None, Amount::new(1)).expect("fits")
+    }
+
+    /// Whether a worker with three tasks may ask these one after another.
+    fn check(asks: &[(u64, BankRequest)], expected: &[bool]) {
+        let mut member = Member::new(1, 2, Duration::ZERO);
+        for number in 0..3 {
+            let task = Task {
+                number,
+                operation: operation(),
+                line: None,
+                work: Duration::ZERO,
+                given_at: Duration::ZERO,
+            };
+            member.give(task, Duration::ZERO);
+        }
+        let may = |(number, request): &(u64, BankRequest)| {
+            let (number, ask) = (*number, Ask::Bank(request.clone()));
+            member.asks(&Request { number, ask }).is_some()
+        };
+        assert_eq!(
+            asks.iter().map(may).collect::<Vec<_>>(),
+            expected,
+            "{asks:?}"
+        );
+    }
+
+    #[test]
+    fn a_worker_asks_in_order_and_never_twice() {
+        let execute = |number| (number, BankRequest::Execute(operation()));
+        let begin = |number| (number, BankRequest::Begin(operation()));
+        let post = |number| (number, BankRequest::Post);
+        check(&[execute(0), execute(1), execute(2)], &[true; 3]);
+        check(&[begin(0), post(0)], &[true; 2]);
+        check(&[begin(0), begin(0)], &[true, false]);
+        check(&[begin(0), execute(1)], &[true, false]);
+        check(&[execute(0), execute(1), post(0)], &[true, true, false]);
+        check(&[execute(1)], &[false]);
+        check(&[begin(0), (0, BankRequest::Void)], &[true, false]);
+    }
+}
