@@ -28,9 +28,9 @@ use crew::Member;
 use tally::Tally;
 
 /// How many operations without work a worker may have in its hands: while it does one half, the next
-/// is on its way. With their answers they fit into what the kernel buffers for one link.
+/// is on its way.
 const WINDOW: usize = 1_024;
-/// The most bytes that the operations in one worker's hands may take on the wire.
+/// The most bytes that the operations handed to one worker at once may take on the wire.
 const WINDOW_BYTES: usize = 32 * 1_024;
 /// How many workers are started before the others are looked after again.
 const SPAWNS_A_TURN: usize = 4;

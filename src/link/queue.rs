@@ -190,18 +190,15 @@ impl QueueLinks {
 
     /// Decodes one message from the queue. What is no message cannot be held against any worker.
     fn frame(&mut self, bytes: &[u8], arrivals: &mut Vec<Arrival>) {
-        let decoded = Frame::new(bytes).and_then(|frame| Ok((frame.worker, frame.to_parent()?)));
-        let worker = Frame::new(bytes).map(|frame| frame.worker);
-        let (worker, what) = match (decoded, worker) {
-            (Ok((worker, ToParent::Requests(requests))), _) => {
-                (worker, Arrived::Requests(requests))
-            }
-            (Ok((worker, ToParent::Gone)), _) => (worker, Arrived::Closed),
-            (Ok((worker, ToParent::Hello)), _) => {
-                (worker, Arrived::Broken(ProtocolError::Kind(1).to_string()))
-            }
-            (Err(error), Ok(worker)) => (worker, Arrived::Broken(error.to_string())),
-            (Err(_), Err(_)) => return,
+        let Ok(frame) = Frame::new(bytes) else {
+            return;
+        };
+        let worker = frame.worker;
+        let what = match frame.to_parent() {
+            Ok(ToParent::Requests(requests)) => Arrived::Requests(requests),
+            Ok(ToParent::Gone) => Arrived::Closed,
+            Ok(ToParent::Hello) => Arrived::Broken(ProtocolError::Kind(1).to_string()),
+            Err(error) => Arrived::Broken(error.to_string()),
         };
         let ended = !matches!(what, Arrived::Requests(_));
         let known = if ended {
