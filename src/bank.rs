@@ -8,6 +8,7 @@ mod account;
 mod amount;
 mod books;
 mod claims;
+mod journal;
 mod name;
 mod operation;
 mod rejection;
@@ -15,8 +16,9 @@ mod share;
 
 pub use account::{Account, Sides};
 pub use amount::{Amount, AmountError, Balance, Decimal};
-pub use books::{Books, Request};
-pub use claims::Claims;
+pub use books::{Books, Hold, Last};
+pub use claims::{Claim, Claims, Release, State};
+pub use journal::{Asked, Caller, Journal, Line, Moment, Owner, Record, Request, Unkept};
 pub use name::{Id, IdError, LOANS, MAX_ID, MAX_NAME, Name, NameError, WORLD};
 pub use operation::{Action, Kind, Movement, Operation, OperationError};
 pub use rejection::Rejection;
@@ -54,7 +56,15 @@ pub enum Outcome {
         view: View,
     },
     /// What was set aside is given back.
-    Voided,
+    Voided {
+        /// The operation's account after it.
+        view: View,
+    },
+    /// The account is open.
+    Opened {
+        /// The account as it stands.
+        view: View,
+    },
     /// The bank said no.
     Refused {
         /// Why.

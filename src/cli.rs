@@ -41,7 +41,7 @@ impl Failure {
 ///
 /// Exit status: 0 all posted; 1 the bank said no to something; 2 usage or unreadable input; 3 a check
 /// found a violation (a lost update); 5 an id was reused with other content; 6 a deadline passed; 7 a
-/// worker or the server died; 10 ended early with work left; 128+n ended by signal n.
+/// worker or the server died; 8 the ledger is unavailable or damaged; 10 ended early with work left; 128+n ended by signal n.
 #[derive(Parser)]
 #[command(
     name = "bank-par",

@@ -1,18 +1,18 @@
 //! The server process that the parent plays: it takes what arrived from all links as one batch, has
 //! it decided, and says what goes back to whom.
 
-use crate::bank::{Answer, Name, Request as BankRequest, ShareReply};
+use crate::bank::{Answer, Asked, Caller, Name, Request as BankRequest, ShareReply};
 use crate::protocol::{Ask, Said};
 use crate::store::{Cells, Memory, Standing, Verdict};
 
 /// One request of a batch.
-pub struct Incoming<'a> {
+pub struct Incoming {
     /// The operation's number.
     pub number: u64,
     /// The account it works on.
     pub account: Name,
     /// What its worker asks.
-    pub ask: &'a Ask,
+    pub ask: Ask,
 }
 
 /// What follows from one request.
@@ -37,12 +37,14 @@ pub enum Server {
 impl Server {
     /// Decides a batch in its order. The answers to one request may include those to earlier ones
     /// that waited for it.
-    pub fn decide(&mut self, batch: &[Incoming<'_>]) -> Vec<Outgoing> {
+    pub fn decide(&mut self, batch: Vec<Incoming>) -> Vec<Outgoing> {
+        let batch = batch.into_iter();
         match self {
-            Server::Bank(memory) => decide_by_bank(memory, batch),
+            Server::Bank(memory) => batch
+                .map(|incoming| decide_by_bank(memory, incoming))
+                .collect(),
             Server::Cells(cells) => batch
-                .iter()
-                .flat_map(|incoming| decide_by_cells(cells, incoming))
+                .flat_map(|incoming| decide_by_cells(cells, &incoming))
                 .collect(),
         }
     }
@@ -52,7 +54,7 @@ impl Server {
     pub fn abandon(&mut self, number: u64) -> Vec<Outgoing> {
         match self {
             Server::Bank(memory) => {
-                memory.transact([(number, &BankRequest::Void)]);
+                memory.decide(&asked(number, BankRequest::Void));
                 Vec::new()
             }
             Server::Cells(cells) => {
@@ -85,19 +87,20 @@ impl Server {
     }
 }
 
-fn decide_by_bank(memory: &mut Memory, batch: &[Incoming<'_>]) -> Vec<Outgoing> {
-    let asked = batch.iter().filter_map(|incoming| match incoming.ask {
-        Ask::Bank(request) => Some((incoming.number, request)),
-        Ask::Share(_) => None,
-    });
-    let mut answers = memory.transact(asked).into_iter();
-    let outgoing = |incoming: &Incoming<'_>| match incoming.ask {
-        Ask::Bank(_) => reply(incoming.number, answers.next().flatten()),
-        Ask::Share(_) => {
-            Outgoing::Impossible(incoming.number, "shared data where the bank decides")
-        }
+fn decide_by_bank(memory: &mut Memory, incoming: Incoming) -> Outgoing {
+    let number = incoming.number;
+    match incoming.ask {
+        Ask::Bank(request) => reply(number, memory.decide(&asked(number, request))),
+        Ask::Share(_) => Outgoing::Impossible(number, "shared data where the bank decides"),
+    }
+}
+
+fn asked(number: u64, request: BankRequest) -> Asked {
+    let caller = Caller {
+        number,
+        ..Caller::default()
     };
-    batch.iter().map(outgoing).collect()
+    Asked { caller, request }
 }
 
 fn reply(number: u64, answer: Option<Answer>) -> Outgoing {
@@ -107,9 +110,9 @@ fn reply(number: u64, answer: Option<Answer>) -> Outgoing {
     }
 }
 
-fn decide_by_cells(cells: &mut Cells, incoming: &Incoming<'_>) -> Vec<Outgoing> {
+fn decide_by_cells(cells: &mut Cells, incoming: &Incoming) -> Vec<Outgoing> {
     let number = incoming.number;
-    let Ask::Share(request) = incoming.ask else {
+    let Ask::Share(request) = &incoming.ask else {
         return vec![Outgoing::Impossible(
             number,
             "a decision of the bank where data is shared",

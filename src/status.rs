@@ -21,12 +21,14 @@ pub enum Status {
     Deadline,
     /// 7: a worker or the server died.
     Died,
+    /// 8: the ledger is unavailable or damaged.
+    Ledger,
 }
 
 impl Status {
     /// All of them, the gravest last. A run that was cut short did not see all that it was asked, so
     /// that counts for more than what single operations met.
-    const BY_GRAVITY: [Status; 8] = [
+    const BY_GRAVITY: [Status; 9] = [
         Status::Posted,
         Status::Refused,
         Status::Usage,
@@ -35,6 +37,7 @@ impl Status {
         Status::Violation,
         Status::Deadline,
         Status::Died,
+        Status::Ledger,
     ];
 
     /// The number that the process exits with.
@@ -47,6 +50,7 @@ impl Status {
             Status::IdConflict => 5,
             Status::Deadline => 6,
             Status::Died => 7,
+            Status::Ledger => 8,
             Status::EndedEarly => 10,
         }
     }
@@ -75,7 +79,7 @@ mod tests {
     #[test]
     fn the_gravest_wins() {
         let codes: Vec<u8> = Status::BY_GRAVITY.iter().map(|s| s.code()).collect();
-        assert_eq!(codes, [0, 1, 2, 5, 10, 3, 6, 7]);
+        assert_eq!(codes, [0, 1, 2, 5, 10, 3, 6, 7, 8]);
         assert_eq!(Status::Died.worse(Status::Refused), Status::Died);
         assert_eq!(Status::Refused.worse(Status::Violation), Status::Violation);
         assert_eq!(Status::Posted.worse(Status::Posted), Status::Posted);

@@ -1,9 +1,15 @@
-//! Where balances live: the bank's own state in memory, or the cells that `server-share` shares.
+//! Where balances live: the bank's own state in memory, the cells that `server-share` shares, or a
+//! ledger that lasts.
 
 mod cells;
+mod ledger;
 mod memory;
 
 pub use cells::{Cells, Verdict};
+pub use ledger::{
+    ChainEnd, DoneLine, Entries, Entry, Ledger, LedgerError, MAX_PAGE, OpenHold, Query, RunName,
+    RunNameError, Verified,
+};
 pub use memory::Memory;
 
 use crate::bank::{Name, View};

@@ -346,6 +346,7 @@ fn what_asks(ask: &Ask) -> &'static str {
         Ask::Bank(BankRequest::Begin(_)) => "begin",
         Ask::Bank(BankRequest::Post) => "post",
         Ask::Bank(BankRequest::Void) => "void",
+        Ask::Bank(_) => "request",
         Ask::Share(_) => "request for shared data",
     }
 }

@@ -33,6 +33,19 @@ impl Account {
         }
     }
 
+    /// The same account with another limit, which bounds the debits from now on.
+    pub fn with_overdraft(self, overdraft: Balance) -> Self {
+        Account {
+            floor: Account::new(overdraft).floor,
+            ..self
+        }
+    }
+
+    /// How far below zero it may go; the largest balance for the bank's own.
+    pub fn overdraft(&self) -> Balance {
+        Balance::new(self.floor.saturating_neg())
+    }
+
     /// The account as an answer tells it.
     pub fn view(&self) -> View {
         View {
@@ -87,11 +100,11 @@ impl Sides {
         Ok(self)
     }
 
-    /// Moves what `begin` set aside.
+    /// Moves what `begin` set aside, or `amount` of it; the rest is given back.
     ///
     /// Only the credit side can refuse, when other postings filled it up to the end of the range
     /// since; the caller then voids.
-    pub fn post(mut self, amount: Amount) -> Result<Self, Rejection> {
+    pub fn post(mut self, held: Amount, amount: Amount) -> Result<Self, Rejection> {
         let arrived = self.credit.posted.checked_add(amount.minor());
         let left = self.debit.posted.checked_sub(amount.minor());
         let (Some(arrived), Some(left)) = (arrived, left) else {
@@ -99,7 +112,7 @@ impl Sides {
         };
         self.credit.posted = arrived;
         self.debit.posted = left;
-        self.debit.held -= amount.minor();
+        self.debit.held -= held.minor();
         Ok(self)
     }
 
@@ -111,7 +124,7 @@ impl Sides {
 
     /// Begins and posts in one step, for an operation without work.
     pub fn execute(self, amount: Amount) -> Result<Self, Rejection> {
-        self.begin(amount)?.post(amount)
+        self.begin(amount)?.post(amount, amount)
     }
 }
 
@@ -171,7 +184,7 @@ mod tests {
         let full = sides(account(10, 0, 0), account(i64::MAX - 1, 0, 0));
         assert_eq!(full.begin(amount), Err(Rejection::BalanceOverflow));
         let held = sides(account(10, 2, 0), account(i64::MAX - 1, 0, 0));
-        assert_eq!(held.post(amount), Err(Rejection::BalanceOverflow));
+        assert_eq!(held.post(amount, amount), Err(Rejection::BalanceOverflow));
     }
 
     #[test]
@@ -180,10 +193,16 @@ mod tests {
         let begun = sides(account(100, 0, 0), account(5, 0, 0))
             .begin(amount)
             .expect("funds");
-        let posted = begun.post(amount).expect("room");
+        let posted = begun.post(amount, amount).expect("room");
         assert_eq!(
             (posted.debit, posted.credit),
             (account(70, 0, 0), account(35, 0, 0))
+        );
+        let less = Amount::new(10).expect("positive");
+        let part = begun.post(amount, less).expect("room");
+        assert_eq!(
+            (part.debit, part.credit),
+            (account(90, 0, 0), account(15, 0, 0))
         );
         let voided = begun.void(amount);
         assert_eq!(

@@ -1,35 +1,45 @@
-//! The books: every account, every operation under way, every id, and the decision about a request.
+//! The books: every account, every hold, every id, and the decision about a request.
+
+mod desk;
 
 use std::collections::HashMap;
 
-use super::{
-    Account, Answer, Balance, Claims, LOANS, Movement, Name, Operation, Outcome, Rejection, Sides,
-    View, WORLD,
-};
+use super::journal::{Asked, Caller, Journal, Moment, Owner, Request};
+use super::{Account, Answer, Balance, Claims, LOANS, Name, Operation, Release, View, WORLD};
+use desk::{Desk, End};
 
-/// What the bank is asked to decide about one operation.
+/// Money that is set aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Request {
-    /// Begin and post in one step: there is no work between.
-    Execute(Operation),
-    /// Validate, claim the id, set the money aside.
-    Begin(Operation),
-    /// Move what was set aside.
-    Post,
-    /// Give back what was set aside.
-    Void,
+pub struct Hold {
+    /// What for.
+    pub operation: Operation,
+    /// Who ends it.
+    pub owner: Owner,
 }
 
-/// The state of a bank in memory.
+/// The state of a bank, or that part of it which the next requests touch.
 ///
-/// The caller numbers its operations; a number names an operation between its begin and its end.
+/// A store that keeps its state elsewhere brings in the accounts, holds and ids of a batch before it
+/// is decided; then these books decide as if they held everything.
 pub struct Books {
     slots: HashMap<Name, usize>,
     accounts: Vec<Account>,
-    under_way: HashMap<u64, Operation>,
+    holds: HashMap<u64, Hold>,
+    /// The hold of each operation that a run has begun, by the run's own number for it.
+    begun: HashMap<(u32, u64), u64>,
     claims: Claims,
-    last_seq: u64,
+    last: Last,
+    now: Moment,
     overdraft: Balance,
+}
+
+/// The last numbers that were given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Last {
+    /// To an entry.
+    pub seq: u64,
+    /// To another record.
+    pub record: u64,
 }
 
 const WORLD_SLOT: usize = 0;
@@ -41,16 +51,13 @@ impl Books {
         Books {
             slots: HashMap::from([(WORLD.clone(), WORLD_SLOT), (LOANS.clone(), LOANS_SLOT)]),
             accounts: vec![Account::the_banks(); 2],
-            under_way: HashMap::new(),
+            holds: HashMap::new(),
+            begun: HashMap::new(),
             claims: Claims::default(),
-            last_seq: 0,
+            last: Last::default(),
+            now: Moment::default(),
             overdraft,
         }
-    }
-
-    /// Opens an account; one that is open already stays as it is.
-    pub fn open(&mut self, name: &Name) {
-        self.slot_or_new(name);
     }
 
     /// Every account with what it holds, in no particular order.
@@ -59,143 +66,39 @@ impl Books {
         self.slots.iter().map(view)
     }
 
-    /// Decides one request about operation `number` and keeps what follows from it.
+    /// Decides one request, keeps what follows from it and writes it down.
     ///
-    /// Nothing is returned for a `Post` or `Void` of an operation that is not under way.
-    pub fn decide(&mut self, number: u64, request: &Request) -> Option<Answer> {
-        match request {
-            Request::Execute(operation) => {
-                Some(self.start(operation, |books| books.execute(operation)))
-            }
-            Request::Begin(operation) => {
-                Some(self.start(operation, |books| books.begin(number, operation)))
-            }
-            Request::Post => self.end(number, Self::post),
-            Request::Void => self.end(number, Self::void),
-        }
-    }
-
-    /// Answers from the id where it is known; otherwise decides, and remembers under the id.
-    fn start(
-        &mut self,
-        operation: &Operation,
-        decide: impl FnOnce(&mut Self) -> Result<Outcome, Rejection>,
-    ) -> Answer {
-        if let Some(answer) = self.claims.known(operation) {
-            return answer;
-        }
-        let outcome = decide(self).unwrap_or_else(|rejection| Outcome::Refused {
-            rejection,
-            view: self
-                .slot(&operation.account)
-                .map(|slot| self.accounts[slot].view()),
-        });
-        match outcome {
-            Outcome::Held { .. } => self.claims.open(operation),
-            _ => self.claims.settle(operation, outcome),
-        }
-        outcome.into()
-    }
-
-    fn execute(&mut self, operation: &Operation) -> Result<Outcome, Rejection> {
-        let Some(movement) = operation.movement() else {
-            return self.look(operation);
+    /// Nothing is returned for a `Post` or `Void` of an operation that its caller has not begun.
+    pub fn decide(&mut self, asked: &Asked, journal: &mut impl Journal) -> Option<Answer> {
+        let mut desk = Desk {
+            caller: &asked.caller,
+            books: self,
+            journal,
         };
-        let sides = self.sides(&movement)?.execute(movement.amount)?;
-        Ok(self.enter(operation, &movement, sides))
-    }
-
-    fn begin(&mut self, number: u64, operation: &Operation) -> Result<Outcome, Rejection> {
-        let view = match operation.movement() {
-            None => self.look_at(&operation.account)?,
-            Some(movement) => {
-                let sides = self.sides(&movement)?.begin(movement.amount)?;
-                self.keep_debit(&movement, sides);
-                match self.slot(&operation.account) {
-                    Some(slot) => self.accounts[slot].view(),
-                    None => Account::new(self.overdraft).view(),
-                }
+        Some(match &asked.request {
+            Request::Execute(operation) => desk.execute(operation),
+            Request::Begin(operation) => desk.begin(operation),
+            Request::Post => desk.end_begun(End::Post)?,
+            Request::Void => desk.end_begun(End::Void)?,
+            Request::Hold { operation, lasts } => {
+                let expires = lasts.map(|lasts| desk.books.now.after(lasts));
+                desk.hold(operation, Owner::Anyone { expires })
             }
-        };
-        self.under_way.insert(number, operation.clone());
-        Ok(Outcome::Held { view })
-    }
-
-    fn end(&mut self, number: u64, decide: fn(&mut Self, &Operation) -> Outcome) -> Option<Answer> {
-        let operation = self.under_way.remove(&number)?;
-        let outcome = decide(self, &operation);
-        self.claims.settle(&operation, outcome);
-        Some(outcome.into())
-    }
-
-    fn post(&mut self, operation: &Operation) -> Outcome {
-        let posted = match operation.movement() {
-            None => self.look(operation),
-            Some(movement) => self
-                .sides(&movement)
-                .and_then(|sides| sides.post(movement.amount))
-                .map(|sides| self.enter(operation, &movement, sides)),
-        };
-        posted.unwrap_or_else(|rejection| {
-            self.void(operation);
-            Outcome::Refused {
-                rejection,
-                view: self.look_at(&operation.account).ok(),
-            }
+            Request::PostHold { id, amount } => desk.post_hold(id, *amount),
+            Request::VoidHold { id } => desk.void_hold(id),
+            Request::Open { account, overdraft } => desk.open(account, *overdraft),
         })
     }
 
-    fn void(&mut self, operation: &Operation) -> Outcome {
-        if let Some(movement) = operation.movement()
-            && let Ok(sides) = self.sides(&movement)
-        {
-            self.keep_debit(&movement, sides.void(movement.amount));
-        }
-        Outcome::Voided
-    }
-
-    fn look(&self, operation: &Operation) -> Result<Outcome, Rejection> {
-        let view = self.look_at(&operation.account)?;
-        let seq = self.last_seq;
-        Ok(Outcome::Viewed { seq, view })
-    }
-
-    fn look_at(&self, name: &Name) -> Result<View, Rejection> {
-        let slot = self.slot(name).ok_or(Rejection::UnknownAccount)?;
-        Ok(self.accounts[slot].view())
-    }
-
-    /// The two accounts of a movement. Money coming in opens an account, money going out does not.
-    fn sides(&self, movement: &Movement<'_>) -> Result<Sides, Rejection> {
-        movement.check()?;
-        let debit = self.slot(movement.debit).ok_or(Rejection::UnknownAccount)?;
-        let credit = self.slot(movement.credit);
-        Ok(Sides {
-            debit: self.accounts[debit],
-            credit: credit.map_or_else(|| Account::new(self.overdraft), |slot| self.accounts[slot]),
-        })
-    }
-
-    /// Enters a decided movement: from here on nothing can fail.
-    fn enter(&mut self, operation: &Operation, movement: &Movement<'_>, sides: Sides) -> Outcome {
-        self.keep_debit(movement, sides);
-        let credit = self.slot_or_new(movement.credit);
-        self.accounts[credit] = sides.credit;
-        self.last_seq += 1;
-        let own = if operation.account == *movement.debit {
-            sides.debit
-        } else {
-            sides.credit
+    /// Gives back a hold that nobody else ends any more.
+    pub fn release(&mut self, hold: u64, release: Release, journal: &mut impl Journal) {
+        let mut desk = Desk {
+            caller: &Caller::default(),
+            books: self,
+            journal,
         };
-        Outcome::Posted {
-            seq: self.last_seq,
-            view: own.view(),
-        }
-    }
-
-    fn keep_debit(&mut self, movement: &Movement<'_>, sides: Sides) {
-        if let Some(slot) = self.slot(movement.debit) {
-            self.accounts[slot] = sides.debit;
+        if let Some(Hold { operation, .. }) = desk.take(hold) {
+            desk.give_back(hold, &operation, release);
         }
     }
 
@@ -207,14 +110,95 @@ impl Books {
         self.slots.get(name).copied()
     }
 
-    fn slot_or_new(&mut self, name: &Name) -> usize {
-        if let Some(slot) = self.slot(name) {
-            return slot;
-        }
+    fn view(&self, name: &Name) -> Option<View> {
+        self.slot(name).map(|slot| self.accounts[slot].view())
+    }
+
+    /// What an account that nobody opened would show.
+    fn view_or_nothing(&self, name: &Name) -> View {
+        let nothing = || Account::new(self.overdraft).view();
+        self.view(name).unwrap_or_else(nothing)
+    }
+
+    fn add(&mut self, name: &Name, account: Account) -> usize {
         let slot = self.accounts.len();
-        self.accounts.push(Account::new(self.overdraft));
+        self.accounts.push(account);
         self.slots.insert(name.clone(), slot);
         slot
+    }
+}
+
+/// What a store that keeps its state elsewhere brings in and takes out.
+impl Books {
+    /// Sets the clock, and goes on from these numbers.
+    pub fn resume(&mut self, last: Last, now: Moment) {
+        self.last = last;
+        self.now = now;
+    }
+
+    /// The last numbers that were given.
+    pub fn last(&self) -> Last {
+        self.last
+    }
+
+    /// The place of an account that is here.
+    pub fn place(&self, name: &Name) -> Option<usize> {
+        self.slot(name)
+    }
+
+    /// The account in a place.
+    pub fn account(&self, slot: usize) -> &Account {
+        &self.accounts[slot]
+    }
+
+    /// How many places there are; they are numbered from 0, the bank's own first.
+    pub fn places(&self) -> usize {
+        self.accounts.len()
+    }
+
+    /// Brings in an account, and tells its place.
+    pub fn bring_account(&mut self, name: &Name, account: Account) -> usize {
+        match self.slot(name) {
+            Some(slot) => {
+                self.accounts[slot] = account;
+                slot
+            }
+            None => self.add(name, account),
+        }
+    }
+
+    /// Brings in a hold.
+    pub fn bring_hold(&mut self, number: u64, hold: Hold) {
+        if let Owner::Run { run, number: begun } = hold.owner {
+            self.begun.insert((run, begun), number);
+        }
+        self.holds.insert(number, hold);
+    }
+
+    /// The hold of this number, if it is here.
+    pub fn held(&self, number: u64) -> Option<&Hold> {
+        self.holds.get(&number)
+    }
+
+    /// The number of the hold that a run has begun, if it is here.
+    pub fn begun(&self, run: u32, number: u64) -> Option<u64> {
+        self.begun.get(&(run, number)).copied()
+    }
+
+    /// The ids that are here.
+    pub fn claims(&mut self) -> &mut Claims {
+        &mut self.claims
+    }
+
+    /// Forgets every account, hold and id; whoever keeps them brings back those that matter.
+    pub fn forget(&mut self) {
+        *self = Books {
+            last: self.last,
+            now: self.now,
+            // What a run has begun, nobody else ends while it lives.
+            begun: std::mem::take(&mut self.begun),
+            ..Books::new(self.overdraft)
+        };
     }
 }
 

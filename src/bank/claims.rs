@@ -1,62 +1,112 @@
-//! Which ids were used, for what, and with which outcome.
+//! Which ids were used, for what, and what became of it.
 
 use std::collections::HashMap;
 
-use super::{Answer, Id, Operation, Outcome, Rejection};
+use super::{Amount, Answer, Id, Operation, Outcome, Rejection, View};
 
-/// The ids that callers gave, with the operation and the outcome of each.
+/// The ids that callers gave, each with the operation and what became of it last.
 #[derive(Default)]
 pub struct Claims {
     known: HashMap<Id, Claim>,
 }
 
-struct Claim {
-    operation: Operation,
-    /// Nothing while the operation is under way.
-    outcome: Option<Outcome>,
+/// What is known under one id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// What was asked for.
+    pub operation: Operation,
+    /// What became of it.
+    pub state: State,
+}
+
+/// What became of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It has begun, and somebody works on it.
+    UnderWay,
+    /// It was held in the first of two steps, and the second is still to come.
+    Held {
+        /// The hold's number.
+        hold: u64,
+        /// Its account since then.
+        view: View,
+    },
+    /// It was posted, viewed or refused.
+    Settled {
+        /// The outcome that every repeat is answered with.
+        outcome: Outcome,
+        /// How much was posted, if anything was.
+        amount: Option<Amount>,
+    },
+    /// What was set aside was given back; it may be tried again.
+    Released(Release),
+}
+
+/// Why a hold was given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Release {
+    /// Somebody voided it, or whoever worked on it is gone.
+    Voided,
+    /// Its time was over.
+    Expired,
 }
 
 impl Claims {
     /// What is already decided about this operation through its id; nothing if it is new or has none.
-    pub fn known(&self, operation: &Operation) -> Option<Answer> {
+    ///
+    /// A repeat of the first of two steps (`two_steps`) is answered with the hold while that is open.
+    /// `retry` overlooks a refusal, which is then decided anew.
+    pub fn known(&self, operation: &Operation, two_steps: bool, retry: bool) -> Option<Answer> {
         let claim = self.known.get(operation.id.as_ref()?)?;
-        if !claim.operation.same_content(operation) {
-            return Some(refused(Rejection::IdConflict));
-        }
-        Some(match claim.outcome {
-            Some(outcome) => Answer {
-                outcome,
-                duplicate: true,
+        let outcome = match claim.state {
+            State::Released(_) => return None,
+            _ if !claim.operation.same_content(operation) => {
+                return Some(refused(Rejection::IdConflict));
+            }
+            State::Held { view, .. } if two_steps => Outcome::Held { view },
+            State::UnderWay | State::Held { .. } => return Some(refused(Rejection::InProgress)),
+            State::Settled { outcome, .. } => match outcome {
+                Outcome::Refused { .. } if retry => return None,
+                _ => outcome,
             },
-            None => refused(Rejection::InProgress),
+        };
+        Some(Answer {
+            outcome,
+            duplicate: true,
         })
     }
 
-    /// Notes that an operation is under way.
-    pub fn open(&mut self, operation: &Operation) {
-        self.put(operation, None);
+    /// The claim on this id.
+    pub fn get(&self, id: &Id) -> Option<&Claim> {
+        self.known.get(id)
     }
 
-    /// Remembers how an operation ended. A voided one may be tried again under its id.
-    pub fn settle(&mut self, operation: &Operation, outcome: Outcome) {
-        match (outcome, &operation.id) {
-            (_, None) => {}
-            (Outcome::Voided, Some(id)) => {
-                self.known.remove(id);
-            }
-            (_, Some(_)) => self.put(operation, Some(outcome)),
-        }
-    }
-
-    fn put(&mut self, operation: &Operation, outcome: Option<Outcome>) {
+    /// Notes what became of an operation, if it has an id.
+    pub fn put(&mut self, operation: &Operation, state: State) {
         if let Some(id) = &operation.id {
             let operation = operation.clone();
-            self.known.insert(id.clone(), Claim { operation, outcome });
+            self.known.insert(id.clone(), Claim { operation, state });
         }
+    }
+
+    /// Remembers the outcome of an operation without a hold of its own.
+    pub fn settle(&mut self, operation: &Operation, outcome: Outcome) {
+        let amount = operation.amount();
+        self.put(operation, State::Settled { outcome, amount });
+    }
+
+    /// How many ids are known.
+    pub fn count(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Forgets every id; whoever keeps them elsewhere brings back those that matter.
+    pub fn forget(&mut self) {
+        self.known.clear();
     }
 }
 
-fn refused(rejection: Rejection) -> Answer {
+pub(super) fn refused(rejection: Rejection) -> Answer {
     Outcome::Refused {
         rejection,
         view: None,

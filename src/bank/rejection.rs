@@ -17,9 +17,34 @@ pub enum Rejection {
     IdConflict,
     /// An operation with this id is still under way; its outcome is not known yet.
     InProgress,
+    /// No operation is held under the id.
+    UnknownHold,
+    /// What was held under the id is posted, or another part of it than was asked for.
+    AlreadyPosted,
+    /// What was held under the id was given back.
+    AlreadyVoided,
+    /// What was held under the id was given back when its time was over.
+    Expired,
+    /// More was asked for than is held under the id.
+    ExceedsHold,
 }
 
 impl Rejection {
+    /// All of them, in a fixed order.
+    pub const ALL: [Rejection; 11] = [
+        Rejection::InsufficientFunds,
+        Rejection::UnknownAccount,
+        Rejection::SameAccount,
+        Rejection::BalanceOverflow,
+        Rejection::IdConflict,
+        Rejection::InProgress,
+        Rejection::UnknownHold,
+        Rejection::AlreadyPosted,
+        Rejection::AlreadyVoided,
+        Rejection::Expired,
+        Rejection::ExceedsHold,
+    ];
+
     /// The stable word for it in JSON output.
     pub fn word(self) -> &'static str {
         match self {
@@ -29,6 +54,11 @@ impl Rejection {
             Rejection::BalanceOverflow => "balance_overflow",
             Rejection::IdConflict => "id_conflict",
             Rejection::InProgress => "in_progress",
+            Rejection::UnknownHold => "unknown_hold",
+            Rejection::AlreadyPosted => "already_posted",
+            Rejection::AlreadyVoided => "already_voided",
+            Rejection::Expired => "expired",
+            Rejection::ExceedsHold => "exceeds_hold",
         }
     }
 }
@@ -42,6 +72,11 @@ impl fmt::Display for Rejection {
             Rejection::BalanceOverflow => "a balance would leave the range of 64-bit minor units",
             Rejection::IdConflict => "the id was used before with other content",
             Rejection::InProgress => "an operation with this id is still under way",
+            Rejection::UnknownHold => "nothing is held under this id",
+            Rejection::AlreadyPosted => "what was held is already posted",
+            Rejection::AlreadyVoided => "what was held is already voided",
+            Rejection::Expired => "the hold has expired",
+            Rejection::ExceedsHold => "more than what is held",
         })
     }
 }

@@ -49,6 +49,10 @@ enum WireAsk<'a> {
     Begin(WireOperation<'a>),
     Post,
     Void,
+    Hold(WireOperation<'a>, Option<Duration>),
+    PostHold(&'a str, Option<i64>),
+    VoidHold(&'a str),
+    Open(&'a str, Option<i64>),
     Claim(WireOperation<'a>),
     Read(Vec<&'a str>),
     Lock(Vec<&'a str>),
@@ -88,22 +92,14 @@ enum WireOutcome {
     Held(WireView),
     Posted(u64, WireView),
     Viewed(u64, WireView),
-    Voided,
-    Refused(WireRejection, Option<WireView>),
+    Voided(WireView),
+    Opened(WireView),
+    /// By the rejection's place in [`Rejection::ALL`].
+    Refused(u8, Option<WireView>),
 }
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct WireView(i64, i64);
-
-#[derive(Serialize, Deserialize)]
-enum WireRejection {
-    InsufficientFunds,
-    UnknownAccount,
-    SameAccount,
-    BalanceOverflow,
-    IdConflict,
-    InProgress,
-}
 
 impl<'a> From<&'a Operation> for WireOperation<'a> {
     fn from(operation: &'a Operation) -> Self {
@@ -125,11 +121,9 @@ impl<'a> From<&'a Operation> for WireOperation<'a> {
 
 impl WireOperation<'_> {
     pub(super) fn checked(self) -> Result<Operation, ProtocolError> {
-        let amount = |minor| Amount::new(minor).ok_or(ProtocolError::Content("amount"));
-        let id = |text| Id::new(text).map_err(|_| ProtocolError::Content("id"));
         Ok(Operation {
             id: self.id.map(id).transpose()?,
-            account: Name::user(self.account).map_err(|_| ProtocolError::Content("account"))?,
+            account: user(self.account)?,
             action: match self.action {
                 WireAction::Withdraw(minor) => Action::Withdraw(amount(minor)?),
                 WireAction::Deposit(minor) => Action::Deposit(amount(minor)?),
@@ -179,10 +173,7 @@ impl<'a> From<&'a Request> for WireRequest<'a> {
         WireRequest {
             number: request.number,
             ask: match &request.ask {
-                Ask::Bank(BankRequest::Execute(operation)) => WireAsk::Execute(operation.into()),
-                Ask::Bank(BankRequest::Begin(operation)) => WireAsk::Begin(operation.into()),
-                Ask::Bank(BankRequest::Post) => WireAsk::Post,
-                Ask::Bank(BankRequest::Void) => WireAsk::Void,
+                Ask::Bank(request) => request.into(),
                 Ask::Share(ShareRequest::Claim(operation)) => WireAsk::Claim(operation.into()),
                 Ask::Share(ShareRequest::Read(names)) => WireAsk::Read(texts(names)),
                 Ask::Share(ShareRequest::Lock(names)) => WireAsk::Lock(texts(names)),
@@ -194,19 +185,77 @@ impl<'a> From<&'a Request> for WireRequest<'a> {
     }
 }
 
+impl<'a> From<&'a BankRequest> for WireAsk<'a> {
+    fn from(request: &'a BankRequest) -> Self {
+        match request {
+            BankRequest::Execute(operation) => WireAsk::Execute(operation.into()),
+            BankRequest::Begin(operation) => WireAsk::Begin(operation.into()),
+            BankRequest::Post => WireAsk::Post,
+            BankRequest::Void => WireAsk::Void,
+            BankRequest::Hold { operation, lasts } => WireAsk::Hold(operation.into(), *lasts),
+            BankRequest::PostHold { id, amount } => {
+                WireAsk::PostHold(id.as_str(), amount.map(Amount::minor))
+            }
+            BankRequest::VoidHold { id } => WireAsk::VoidHold(id.as_str()),
+            BankRequest::Open { account, overdraft } => {
+                WireAsk::Open(account.as_str(), overdraft.map(Balance::minor))
+            }
+        }
+    }
+}
+
+impl WireAsk<'_> {
+    fn checked_bank(self) -> Result<BankRequest, ProtocolError> {
+        Ok(match self {
+            WireAsk::Execute(operation) => BankRequest::Execute(operation.checked()?),
+            WireAsk::Begin(operation) => BankRequest::Begin(operation.checked()?),
+            WireAsk::Post => BankRequest::Post,
+            WireAsk::Void => BankRequest::Void,
+            WireAsk::Hold(operation, lasts) => BankRequest::Hold {
+                operation: operation.checked()?,
+                lasts,
+            },
+            WireAsk::PostHold(text, minor) => BankRequest::PostHold {
+                id: id(text)?,
+                amount: minor.map(amount).transpose()?,
+            },
+            WireAsk::VoidHold(text) => BankRequest::VoidHold { id: id(text)? },
+            WireAsk::Open(account, overdraft) => BankRequest::Open {
+                account: user(account)?,
+                overdraft: overdraft.map(limit).transpose()?,
+            },
+            _ => return Err(ProtocolError::Content("request")),
+        })
+    }
+}
+
+fn amount(minor: i64) -> Result<Amount, ProtocolError> {
+    Amount::new(minor).ok_or(ProtocolError::Content("amount"))
+}
+
+fn limit(minor: i64) -> Result<Balance, ProtocolError> {
+    let balance = (minor >= 0).then_some(Balance::new(minor));
+    balance.ok_or(ProtocolError::Content("overdraft"))
+}
+
+fn id(text: &str) -> Result<Id, ProtocolError> {
+    Id::new(text).map_err(|_| ProtocolError::Content("id"))
+}
+
+fn user(text: &str) -> Result<Name, ProtocolError> {
+    Name::user(text).map_err(|_| ProtocolError::Content("account"))
+}
+
 impl WireRequest<'_> {
     pub(super) fn checked(self) -> Result<Request, ProtocolError> {
         let ask = match self.ask {
-            WireAsk::Execute(operation) => Ask::Bank(BankRequest::Execute(operation.checked()?)),
-            WireAsk::Begin(operation) => Ask::Bank(BankRequest::Begin(operation.checked()?)),
-            WireAsk::Post => Ask::Bank(BankRequest::Post),
-            WireAsk::Void => Ask::Bank(BankRequest::Void),
             WireAsk::Claim(operation) => Ask::Share(ShareRequest::Claim(operation.checked()?)),
             WireAsk::Read(texts) => Ask::Share(ShareRequest::Read(names(texts)?)),
             WireAsk::Lock(texts) => Ask::Share(ShareRequest::Lock(names(texts)?)),
             WireAsk::Write(all) => Ask::Share(ShareRequest::Write(cells(all)?)),
             WireAsk::CompareAndSet(all) => Ask::Share(ShareRequest::CompareAndSet(cells(all)?)),
-            WireAsk::Settle(outcome) => Ask::Share(ShareRequest::Settle(outcome.into())),
+            WireAsk::Settle(outcome) => Ask::Share(ShareRequest::Settle(outcome.checked()?)),
+            bank => Ask::Bank(bank.checked_bank()?),
         };
         let number = self.number;
         Ok(Request { number, ask })
@@ -235,7 +284,7 @@ impl WireReply<'_> {
     pub(super) fn checked(self) -> Result<Reply, ProtocolError> {
         let said = match self.said {
             WireSaid::Decided(outcome, duplicate) => Said::Decided(Answer {
-                outcome: outcome.into(),
+                outcome: outcome.checked()?,
                 duplicate,
             }),
             WireSaid::Claimed => Said::Shared(ShareReply::Claimed),
@@ -279,17 +328,20 @@ impl From<&Outcome> for WireOutcome {
             Outcome::Held { view } => WireOutcome::Held(view.into()),
             Outcome::Posted { seq, view } => WireOutcome::Posted(seq, view.into()),
             Outcome::Viewed { seq, view } => WireOutcome::Viewed(seq, view.into()),
-            Outcome::Voided => WireOutcome::Voided,
+            Outcome::Voided { view } => WireOutcome::Voided(view.into()),
+            Outcome::Opened { view } => WireOutcome::Opened(view.into()),
             Outcome::Refused { rejection, view } => {
-                WireOutcome::Refused(rejection.into(), view.map(WireView::from))
+                let place = Rejection::ALL.iter().position(|r| *r == rejection);
+                let place = place.and_then(|place| u8::try_from(place).ok());
+                WireOutcome::Refused(place.unwrap_or(u8::MAX), view.map(WireView::from))
             }
         }
     }
 }
 
-impl From<WireOutcome> for Outcome {
-    fn from(outcome: WireOutcome) -> Self {
-        match outcome {
+impl WireOutcome {
+    fn checked(self) -> Result<Outcome, ProtocolError> {
+        Ok(match self {
             WireOutcome::Held(view) => Outcome::Held { view: view.into() },
             WireOutcome::Posted(seq, view) => Outcome::Posted {
                 seq,
@@ -299,12 +351,15 @@ impl From<WireOutcome> for Outcome {
                 seq,
                 view: view.into(),
             },
-            WireOutcome::Voided => Outcome::Voided,
-            WireOutcome::Refused(rejection, view) => Outcome::Refused {
-                rejection: rejection.into(),
+            WireOutcome::Voided(view) => Outcome::Voided { view: view.into() },
+            WireOutcome::Opened(view) => Outcome::Opened { view: view.into() },
+            WireOutcome::Refused(place, view) => Outcome::Refused {
+                rejection: *Rejection::ALL
+                    .get(usize::from(place))
+                    .ok_or(ProtocolError::Content("rejection"))?,
                 view: view.map(View::from),
             },
-        }
+        })
     }
 }
 
@@ -319,32 +374,6 @@ impl From<WireView> for View {
         View {
             posted: Balance::new(posted),
             available: Balance::new(available),
-        }
-    }
-}
-
-impl From<Rejection> for WireRejection {
-    fn from(rejection: Rejection) -> Self {
-        match rejection {
-            Rejection::InsufficientFunds => WireRejection::InsufficientFunds,
-            Rejection::UnknownAccount => WireRejection::UnknownAccount,
-            Rejection::SameAccount => WireRejection::SameAccount,
-            Rejection::BalanceOverflow => WireRejection::BalanceOverflow,
-            Rejection::IdConflict => WireRejection::IdConflict,
-            Rejection::InProgress => WireRejection::InProgress,
-        }
-    }
-}
-
-impl From<WireRejection> for Rejection {
-    fn from(rejection: WireRejection) -> Self {
-        match rejection {
-            WireRejection::InsufficientFunds => Rejection::InsufficientFunds,
-            WireRejection::UnknownAccount => Rejection::UnknownAccount,
-            WireRejection::SameAccount => Rejection::SameAccount,
-            WireRejection::BalanceOverflow => Rejection::BalanceOverflow,
-            WireRejection::IdConflict => Rejection::IdConflict,
-            WireRejection::InProgress => Rejection::InProgress,
         }
     }
 }

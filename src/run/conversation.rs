@@ -28,7 +28,7 @@ impl Run {
                 Arrived::Broken(why) => ended.push((worker, Some(why))),
             }
         }
-        self.decide(&requests);
+        self.decide(requests);
         for (worker, why) in ended {
             self.link_ended(worker, why);
         }
@@ -41,23 +41,23 @@ impl Run {
         }
     }
 
-    pub(super) fn decide(&mut self, requests: &[(u32, Request)]) {
+    pub(super) fn decide(&mut self, requests: Vec<(u32, Request)>) {
         let mut batch = Vec::with_capacity(requests.len());
         for (worker, request) in requests {
-            let member = self.members.get_mut(worker);
+            let member = self.members.get_mut(&worker);
             let Some(member) = member.filter(|member| member.fault.is_none()) else {
                 continue;
             };
-            match member.asks(request) {
+            match member.asks(&request) {
                 Some(task) => batch.push(Incoming {
                     number: request.number,
                     account: task.operation.account.clone(),
-                    ask: &request.ask,
+                    ask: request.ask,
                 }),
-                None => self.blame(*worker, "asked about what it was not given"),
+                None => self.blame(worker, "asked about what it was not given"),
             }
         }
-        let outgoing = self.server.decide(&batch);
+        let outgoing = self.server.decide(batch);
         self.answer(outgoing);
     }
 
@@ -163,7 +163,7 @@ impl Run {
                 duplicate,
             },
             // Neither ends an operation that its worker asked about.
-            Outcome::Held { .. } | Outcome::Voided => return,
+            Outcome::Held { .. } | Outcome::Voided { .. } | Outcome::Opened { .. } => return,
         });
     }
 

@@ -108,8 +108,15 @@ impl Member {
     /// The task that a request is about, if it is one that this worker may ask now.
     pub(super) fn asks(&mut self, request: &Request) -> Option<&Task> {
         let (index, operation) = match &request.ask {
-            // No worker gives an operation back, and none begins what it has begun.
-            Ask::Bank(BankRequest::Void) => return None,
+            // No worker gives an operation back, and none deals in holds and accounts.
+            Ask::Bank(
+                BankRequest::Void
+                | BankRequest::Hold { .. }
+                | BankRequest::PostHold { .. }
+                | BankRequest::VoidHold { .. }
+                | BankRequest::Open { .. },
+            ) => return None,
+            // None begins what it has begun.
             Ask::Bank(BankRequest::Begin(_)) | Ask::Share(ShareRequest::Claim(_))
                 if self.asked > 0 =>
             {

@@ -5,8 +5,8 @@ use std::collections::{HashMap, VecDeque};
 
 use super::Standing;
 use crate::bank::{
-    Account, Answer, Balance, Cell, Claims, LOANS, Name, Operation, Outcome, ShareReply,
-    ShareRequest, WORLD,
+    Account, Answer, Balance, Cell, Claims, LOANS, Name, Operation, Outcome, Release, ShareReply,
+    ShareRequest, State, WORLD,
 };
 
 /// An operation touches at most two cells.
@@ -100,7 +100,10 @@ impl Cells {
 
     /// Ends an operation whose worker is gone: its lease is taken back, its id is free again.
     pub fn abandon(&mut self, number: u64) {
-        self.end(number, Outcome::Voided);
+        if let Some(operation) = self.end(number) {
+            let state = State::Released(Release::Voided);
+            self.claims.put(&operation, state);
+        }
     }
 
     /// Every cell, in no particular order.
@@ -118,10 +121,10 @@ impl Cells {
     }
 
     fn claim(&mut self, number: u64, operation: &Operation) -> Verdict {
-        if let Some(answer) = self.claims.known(operation) {
+        if let Some(answer) = self.claims.known(operation, false, false) {
             return Verdict::Decided(answer);
         }
-        self.claims.open(operation);
+        self.claims.put(operation, State::UnderWay);
         self.claimed.insert(number, operation.clone());
         Verdict::Shared(ShareReply::Claimed)
     }
@@ -181,19 +184,19 @@ impl Cells {
                 view,
             },
             Outcome::Posted { .. } | Outcome::Refused { .. } => outcome,
-            Outcome::Held { .. } | Outcome::Voided => {
+            Outcome::Held { .. } | Outcome::Voided { .. } | Outcome::Opened { .. } => {
                 return Verdict::Impossible("an outcome that shared data does not have");
             }
         };
-        self.end(number, outcome);
+        if let Some(operation) = self.end(number) {
+            self.claims.settle(&operation, outcome);
+        }
         Verdict::Decided(outcome.into())
     }
 
-    fn end(&mut self, number: u64, outcome: Outcome) {
+    fn end(&mut self, number: u64) -> Option<Operation> {
         self.leases.release(number);
-        if let Some(operation) = self.claimed.remove(&number) {
-            self.claims.settle(&operation, outcome);
-        }
+        self.claimed.remove(&number)
     }
 
     /// The cell of this name; one that nobody opened stands there too, closed and empty.

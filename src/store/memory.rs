@@ -1,7 +1,9 @@
 //! A ledger that lives as long as its run.
 
 use super::Standing;
-use crate::bank::{Action, Amount, Answer, Balance, Books, Name, Operation, Request};
+use crate::bank::{
+    Action, Amount, Answer, Asked, Balance, Books, Caller, Name, Operation, Request, Unkept,
+};
 
 /// The books of one run, in memory.
 pub struct Memory {
@@ -12,27 +14,29 @@ impl Memory {
     /// A ledger with one open account, which starts with this balance: an entry from `@world` like
     /// any other.
     pub fn new(account: &Name, balance: Balance, overdraft: Balance) -> Self {
-        let mut books = Books::new(overdraft);
-        books.open(account);
+        let books = Books::new(overdraft);
+        let mut memory = Memory { books };
+        let mut ask = |request| {
+            let caller = Caller::default();
+            memory.decide(&Asked { caller, request })
+        };
+        ask(Request::Open {
+            account: account.clone(),
+            overdraft: None,
+        });
         if let Some(amount) = Amount::new(balance.minor()) {
-            let start = Operation {
+            ask(Request::Execute(Operation {
                 id: None,
                 account: account.clone(),
                 action: Action::Deposit(amount),
-            };
-            books.decide(0, &Request::Execute(start));
+            }));
         }
-        Memory { books }
+        memory
     }
 
-    /// Decides a batch in its order. Nothing stands where a request ends an operation that is not
-    /// under way.
-    pub fn transact<'a>(
-        &mut self,
-        batch: impl IntoIterator<Item = (u64, &'a Request)>,
-    ) -> Vec<Option<Answer>> {
-        let decide = |(number, request)| self.books.decide(number, request);
-        batch.into_iter().map(decide).collect()
+    /// Decides one request. Nothing stands where it ends an operation that is not under way.
+    pub fn decide(&mut self, asked: &Asked) -> Option<Answer> {
+        self.books.decide(asked, &mut Unkept)
     }
 
     /// Every account, in no particular order.

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::*;
-use crate::bank::{Amount, Id, Kind};
+use crate::bank::{Amount, Caller, Id, Kind, Movement, Outcome, Rejection, Unkept};
 
 /// One request, as it is drawn.
 #[derive(Clone, Debug)]
@@ -54,6 +54,15 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn overdraft() -> impl Strategy<Value = i64> {
     prop_oneof![Just(0), 1i64..30, Just(i64::MAX)]
+}
+
+/// Decides a request that nobody writes down.
+fn decide(books: &mut Books, number: u64, request: Request) -> Option<Answer> {
+    let caller = Caller {
+        number,
+        ..Caller::default()
+    };
+    books.decide(&Asked { caller, request }, &mut Unkept)
 }
 
 /// Posted and held sums of every open account.
@@ -226,7 +235,12 @@ impl Model {
         if let Some(id) = &operation.id {
             self.ids.remove(id);
         }
-        Some(Outcome::Voided.into())
+        let nothing = View {
+            posted: Balance::default(),
+            available: Balance::default(),
+        };
+        let view = self.view(&operation.account).unwrap_or(nothing);
+        Some(Outcome::Voided { view }.into())
     }
 }
 
@@ -294,12 +308,12 @@ impl Course {
         match step {
             Step::Execute(operation) => {
                 self.last_number += 1;
-                let answer = books.decide(self.last_number, &Request::Execute(operation.clone()));
+                let answer = decide(books, self.last_number, Request::Execute(operation.clone()));
                 (answer, Some(model.execute(operation)), false)
             }
             Step::Begin(operation) => {
                 self.last_number += 1;
-                let answer = books.decide(self.last_number, &Request::Begin(operation.clone()));
+                let answer = decide(books, self.last_number, Request::Begin(operation.clone()));
                 (
                     answer,
                     Some(model.begin(self.last_number, operation)),
@@ -308,7 +322,7 @@ impl Course {
             }
             Step::End(index, request) => {
                 let number = index.index(self.last_number as usize + 2) as u64;
-                let answer = books.decide(number, request);
+                let answer = decide(books, number, request.clone());
                 let expected = match request {
                     Request::Post => model.post(number),
                     _ => model.void(number),
@@ -331,7 +345,7 @@ proptest! {
         }
         // Whatever is still under way can be given back, and then nothing is held.
         for number in 0..=course.last_number {
-            course.books.decide(number, &Request::Void);
+            decide(&mut course.books, number, Request::Void);
         }
         prop_assert!(sums(&course.books).values().all(|(_, held)| *held == 0));
     }
@@ -353,23 +367,21 @@ fn a_post_that_has_no_room_any_more_gives_back_what_was_held() {
         ..rest
     };
     assert!(matches!(
-        books.decide(1, &Request::Begin(small.clone())),
+        decide(&mut books, 1, Request::Begin(small.clone())),
         Some(Answer {
             outcome: Outcome::Held { .. },
             ..
         })
     ));
-    books.decide(2, &Request::Execute(loan));
-    let answer = books.decide(1, &Request::Post).expect("under way");
+    decide(&mut books, 2, Request::Execute(loan));
+    let answer = decide(&mut books, 1, Request::Post).expect("under way");
     let Outcome::Refused { rejection, .. } = answer.outcome else {
         panic!("{answer:?}");
     };
     assert_eq!(rejection, Rejection::BalanceOverflow);
     assert!(sums(&books).values().all(|(_, held)| *held == 0));
     // The refusal is the outcome from now on.
-    let again = books
-        .decide(3, &Request::Execute(small))
-        .expect("an answer");
+    let again = decide(&mut books, 3, Request::Execute(small)).expect("an answer");
     assert_eq!((again.outcome, again.duplicate), (answer.outcome, true));
 }
 
@@ -378,19 +390,15 @@ fn a_voided_id_can_be_tried_again() {
     let mut books = Books::new(Balance::default());
     let asked = deposit(5, Some("x"));
     for number in 1..4 {
-        let held = books
-            .decide(number, &Request::Begin(asked.clone()))
-            .expect("an answer");
+        let held = decide(&mut books, number, Request::Begin(asked.clone())).expect("an answer");
         assert!(
             matches!(held.outcome, Outcome::Held { .. }) && !held.duplicate,
             "{held:?}"
         );
-        let voided = books.decide(number, &Request::Void).expect("under way");
-        assert_eq!(voided.outcome, Outcome::Voided);
-        assert_eq!(books.decide(number, &Request::Post), None);
+        let voided = decide(&mut books, number, Request::Void).expect("under way");
+        assert!(matches!(voided.outcome, Outcome::Voided { .. }));
+        assert_eq!(decide(&mut books, number, Request::Post), None);
     }
-    let posted = books
-        .decide(9, &Request::Execute(asked))
-        .expect("an answer");
+    let posted = decide(&mut books, 9, Request::Execute(asked)).expect("an answer");
     assert!(matches!(posted.outcome, Outcome::Posted { seq: 1, .. }) && !posted.duplicate);
 }

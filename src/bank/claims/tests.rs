@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::bank::{Amount, Balance, Kind, Name, View};
+use crate::bank::{Balance, Kind, Name};
 
 fn operation() -> impl Strategy<Value = Operation> {
     let id = proptest::option::of(select(vec!["i", "j"]));
@@ -24,7 +24,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
     prop_oneof![
         (1u64..99).prop_map(move |seq| Outcome::Posted { seq, view }),
         (1u64..99).prop_map(move |seq| Outcome::Viewed { seq, view }),
-        Just(Outcome::Voided),
+        Just(Outcome::Voided { view }),
         Just(Outcome::Refused {
             rejection: Rejection::InsufficientFunds,
             view: Some(view),
@@ -37,7 +37,7 @@ fn expected(log: &[(Operation, Option<Outcome>)], asked: &Operation) -> Option<A
     let id = asked.id.as_ref()?;
     let of_id = |(operation, _): &&(Operation, _)| operation.id.as_ref() == Some(id);
     let (last, outcome) = log.iter().rev().find(of_id)?;
-    if *outcome == Some(Outcome::Voided) {
+    if matches!(outcome, Some(Outcome::Voided { .. })) {
         return None;
     }
     let same = (&last.account, &last.action) == (&asked.account, &asked.action);
@@ -60,16 +60,19 @@ proptest! {
         let mut claims = Claims::default();
         for (operation, outcome) in &log {
             match outcome {
-                None => claims.open(operation),
+                None => claims.put(operation, State::UnderWay),
+                Some(Outcome::Voided { .. }) => {
+                    claims.put(operation, State::Released(Release::Voided));
+                }
                 Some(outcome) => claims.settle(operation, *outcome),
             }
             // Asking changes nothing: neither a conflict nor an id under way is remembered.
             for asked in &asked {
-                claims.known(asked);
+                claims.known(asked, false, false);
             }
         }
         for asked in &asked {
-            prop_assert_eq!(claims.known(asked), expected(&log, asked));
+            prop_assert_eq!(claims.known(asked, false, false), expected(&log, asked));
         }
     }
 }

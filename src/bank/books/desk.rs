@@ -1,0 +1,382 @@
+//! The decision about one request.
+
+use super::{Books, Hold};
+use crate::bank::claims::refused;
+use crate::bank::journal::{Caller, Journal, Owner, Record};
+use crate::bank::{
+    Account, Amount, Answer, Balance, Id, Movement, Name, Operation, Outcome, Rejection, Release,
+    Sides, State,
+};
+
+/// How an operation that was begun ends.
+#[derive(Clone, Copy)]
+pub(super) enum End {
+    Post,
+    Void,
+}
+
+/// The books while they decide one caller's request.
+pub(super) struct Desk<'a, J> {
+    pub(super) caller: &'a Caller,
+    pub(super) books: &'a mut Books,
+    pub(super) journal: &'a mut J,
+}
+
+impl<J: Journal> Desk<'_, J> {
+    pub(super) fn execute(&mut self, operation: &Operation) -> Answer {
+        if let Some(answer) = self.known(operation, false) {
+            return answer;
+        }
+        let decided = match operation.movement() {
+            None => self.look(operation, None),
+            Some(movement) => self
+                .sides(&movement)
+                .and_then(|sides| sides.execute(movement.amount))
+                .map(|sides| self.enter(operation, &movement, sides, None)),
+        };
+        let outcome = decided.unwrap_or_else(|rejection| self.refuse(operation, rejection));
+        outcome.into()
+    }
+
+    pub(super) fn begin(&mut self, operation: &Operation) -> Answer {
+        let Caller { run, number, .. } = *self.caller;
+        self.hold(operation, Owner::Run { run, number })
+    }
+
+    pub(super) fn hold(&mut self, operation: &Operation, owner: Owner) -> Answer {
+        let two_steps = matches!(owner, Owner::Anyone { .. });
+        if let Some(answer) = self.known(operation, two_steps) {
+            return answer;
+        }
+        match self.set_aside(operation) {
+            Ok(()) => self.held(operation, owner).into(),
+            Err(rejection) => self.refuse(operation, rejection).into(),
+        }
+    }
+
+    fn set_aside(&mut self, operation: &Operation) -> Result<(), Rejection> {
+        match operation.movement() {
+            None => {
+                let seen = self.books.view(&operation.account);
+                seen.map(drop).ok_or(Rejection::UnknownAccount)
+            }
+            Some(movement) => {
+                let sides = self.sides(&movement)?.begin(movement.amount)?;
+                self.keep_debit(&movement, sides);
+                Ok(())
+            }
+        }
+    }
+
+    /// The money is set aside: from here on nothing can fail.
+    fn held(&mut self, operation: &Operation, owner: Owner) -> Outcome {
+        let number = self.next_record();
+        let view = self.books.view_or_nothing(&operation.account);
+        self.journal.record(
+            self.caller,
+            &Record::Held {
+                number,
+                operation,
+                owner,
+                view,
+            },
+        );
+        let hold = Hold {
+            operation: operation.clone(),
+            owner,
+        };
+        self.books.bring_hold(number, hold);
+        let state = match owner {
+            Owner::Run { .. } => State::UnderWay,
+            Owner::Anyone { .. } => State::Held { hold: number, view },
+        };
+        self.books.claims.put(operation, state);
+        Outcome::Held { view }
+    }
+
+    pub(super) fn end_begun(&mut self, end: End) -> Option<Answer> {
+        let hold = self.books.begun(self.caller.run, self.caller.number)?;
+        let Hold { operation, .. } = self.take(hold)?;
+        let outcome = match end {
+            End::Post => self.post(hold, &operation, operation.amount()),
+            End::Void => self.give_back(hold, &operation, Release::Voided),
+        };
+        Some(outcome.into())
+    }
+
+    pub(super) fn post_hold(&mut self, id: &Id, amount: Option<Amount>) -> Answer {
+        let (hold, operation) = match self.two_step_hold(id, amount) {
+            Ok(hold) => hold,
+            Err(answer) => return answer,
+        };
+        let amount = amount.or(operation.amount());
+        if amount > operation.amount() {
+            return refused(Rejection::ExceedsHold);
+        }
+        self.take(hold);
+        self.post(hold, &operation, amount).into()
+    }
+
+    pub(super) fn void_hold(&mut self, id: &Id) -> Answer {
+        let (hold, operation) = match self.two_step_hold(id, None) {
+            Ok(hold) => hold,
+            Err(answer) => {
+                return match answer.outcome {
+                    Outcome::Posted { .. } => refused(Rejection::AlreadyPosted),
+                    Outcome::Refused {
+                        rejection: Rejection::AlreadyVoided,
+                        view: Some(view),
+                    } => Answer {
+                        outcome: Outcome::Voided { view },
+                        duplicate: true,
+                    },
+                    _ => answer,
+                };
+            }
+        };
+        self.take(hold);
+        self.give_back(hold, &operation, Release::Voided).into()
+    }
+
+    /// The open hold of this id, or what there is to say instead.
+    fn two_step_hold(
+        &mut self,
+        id: &Id,
+        amount: Option<Amount>,
+    ) -> Result<(u64, Operation), Answer> {
+        let unknown = || refused(Rejection::UnknownHold);
+        let claim = self.books.claims.get(id).ok_or_else(unknown)?;
+        let no = |rejection| Outcome::Refused {
+            rejection,
+            view: self.books.view(&claim.operation.account),
+        };
+        Err(match claim.state {
+            State::Held { hold, .. } => return Ok((hold, claim.operation.clone())),
+            State::UnderWay => refused(Rejection::InProgress),
+            State::Released(Release::Voided) => no(Rejection::AlreadyVoided).into(),
+            State::Released(Release::Expired) => no(Rejection::Expired).into(),
+            State::Settled {
+                outcome: outcome @ Outcome::Posted { .. },
+                amount: posted,
+            } if amount.or(claim.operation.amount()) == posted => Answer {
+                outcome,
+                duplicate: true,
+            },
+            State::Settled {
+                outcome: Outcome::Posted { .. },
+                ..
+            } => no(Rejection::AlreadyPosted).into(),
+            State::Settled { .. } => unknown(),
+        })
+    }
+
+    pub(super) fn open(&mut self, name: &Name, overdraft: Option<Balance>) -> Answer {
+        let slot = self.books.slot(name);
+        let old = slot.map(|slot| self.books.accounts[slot]);
+        let new = match (old, overdraft) {
+            (Some(account), None) => account,
+            (Some(account), Some(overdraft)) => account.with_overdraft(overdraft),
+            (None, overdraft) => Account::new(overdraft.unwrap_or(self.books.overdraft)),
+        };
+        let view = new.view();
+        let duplicate = old == Some(new);
+        if !duplicate {
+            let slot = self.books.bring_account(name, new);
+            self.journal.changed(slot);
+            let number = self.next_record();
+            let overdraft = new.overdraft();
+            self.journal.record(
+                self.caller,
+                &Record::Opened {
+                    number,
+                    account: name,
+                    overdraft,
+                    view,
+                },
+            );
+        }
+        Answer {
+            outcome: Outcome::Opened { view },
+            duplicate,
+        }
+    }
+
+    fn known(&self, operation: &Operation, two_steps: bool) -> Option<Answer> {
+        let claims = &self.books.claims;
+        claims.known(operation, two_steps, self.caller.retry)
+    }
+
+    /// Takes a hold off the books; what it set aside is still to be moved or given back.
+    pub(super) fn take(&mut self, hold: u64) -> Option<Hold> {
+        let taken = self.books.holds.remove(&hold)?;
+        if let Owner::Run { run, number } = taken.owner {
+            self.books.begun.remove(&(run, number));
+        }
+        Some(taken)
+    }
+
+    /// Moves `amount` of what was held and gives back the rest. Where there is no room for it any more,
+    /// all of it is given back and the operation is refused.
+    fn post(&mut self, hold: u64, operation: &Operation, amount: Option<Amount>) -> Outcome {
+        let (Some(movement), Some(amount)) = (operation.movement(), amount) else {
+            let seen = self.look(operation, Some(hold));
+            return seen.unwrap_or_else(|rejection| self.refuse(operation, rejection));
+        };
+        let posted = self
+            .sides(&movement)
+            .and_then(|sides| sides.post(movement.amount, amount));
+        match posted {
+            Ok(sides) => {
+                let movement = Movement { amount, ..movement };
+                self.enter(operation, &movement, sides, Some(hold))
+            }
+            Err(rejection) => {
+                self.give_back(hold, operation, Release::Voided);
+                self.refuse(operation, rejection)
+            }
+        }
+    }
+
+    pub(super) fn give_back(
+        &mut self,
+        hold: u64,
+        operation: &Operation,
+        release: Release,
+    ) -> Outcome {
+        if let Some(movement) = operation.movement()
+            && let Ok(sides) = self.sides(&movement)
+        {
+            self.keep_debit(&movement, sides.void(movement.amount));
+        }
+        let number = self.next_record();
+        let view = self.books.view_or_nothing(&operation.account);
+        self.journal.record(
+            self.caller,
+            &Record::Released {
+                number,
+                hold,
+                operation,
+                release,
+                view,
+            },
+        );
+        self.books.claims.put(operation, State::Released(release));
+        Outcome::Voided { view }
+    }
+
+    fn refuse(&mut self, operation: &Operation, rejection: Rejection) -> Outcome {
+        let view = self.books.view(&operation.account);
+        if self.is_remembered(operation) {
+            let number = self.next_record();
+            self.journal.record(
+                self.caller,
+                &Record::Refused {
+                    number,
+                    operation,
+                    rejection,
+                    view,
+                },
+            );
+        }
+        let outcome = Outcome::Refused { rejection, view };
+        self.books.claims.settle(operation, outcome);
+        outcome
+    }
+
+    fn look(&mut self, operation: &Operation, hold: Option<u64>) -> Result<Outcome, Rejection> {
+        let view = self
+            .books
+            .view(&operation.account)
+            .ok_or(Rejection::UnknownAccount)?;
+        let seq = self.books.last.seq;
+        if hold.is_some() || self.is_remembered(operation) {
+            let number = self.next_record();
+            self.journal.record(
+                self.caller,
+                &Record::Viewed {
+                    number,
+                    operation,
+                    hold,
+                    seq,
+                    view,
+                },
+            );
+        }
+        let outcome = Outcome::Viewed { seq, view };
+        self.books.claims.settle(operation, outcome);
+        Ok(outcome)
+    }
+
+    /// Whether a repeat would be known as one.
+    fn is_remembered(&self, operation: &Operation) -> bool {
+        operation.id.is_some() || self.caller.line.is_some()
+    }
+
+    /// The two accounts of a movement. Money coming in opens an account, money going out does not.
+    fn sides(&self, movement: &Movement<'_>) -> Result<Sides, Rejection> {
+        movement.check()?;
+        let books = &*self.books;
+        let debit = books
+            .slot(movement.debit)
+            .ok_or(Rejection::UnknownAccount)?;
+        let credit = match books.slot(movement.credit) {
+            Some(slot) => books.accounts[slot],
+            None if self.caller.strict => return Err(Rejection::UnknownAccount),
+            None => Account::new(books.overdraft),
+        };
+        Ok(Sides {
+            debit: books.accounts[debit],
+            credit,
+        })
+    }
+
+    /// Enters a decided movement: from here on nothing can fail.
+    fn enter(
+        &mut self,
+        operation: &Operation,
+        movement: &Movement<'_>,
+        sides: Sides,
+        hold: Option<u64>,
+    ) -> Outcome {
+        self.keep_debit(movement, sides);
+        let credit = self.books.slot(movement.credit);
+        let credit = credit.unwrap_or_else(|| self.books.add(movement.credit, sides.credit));
+        self.books.accounts[credit] = sides.credit;
+        self.journal.changed(credit);
+        self.books.last.seq += 1;
+        let seq = self.books.last.seq;
+        let own = if operation.account == *movement.debit {
+            sides.debit
+        } else {
+            sides.credit
+        };
+        let (amount, view) = (movement.amount, own.view());
+        self.journal.record(
+            self.caller,
+            &Record::Posted {
+                seq,
+                operation,
+                amount,
+                hold,
+                view,
+            },
+        );
+        let outcome = Outcome::Posted { seq, view };
+        let amount = Some(amount);
+        let state = State::Settled { outcome, amount };
+        self.books.claims.put(operation, state);
+        outcome
+    }
+
+    fn keep_debit(&mut self, movement: &Movement<'_>, sides: Sides) {
+        if let Some(slot) = self.books.slot(movement.debit) {
+            self.books.accounts[slot] = sides.debit;
+            self.journal.changed(slot);
+        }
+    }
+
+    fn next_record(&mut self) -> u64 {
+        self.books.last.record += 1;
+        self.books.last.record
+    }
+}

@@ -1,0 +1,213 @@
+//! What the books write down, and who asked for it.
+
+use core::time::Duration; // a length of time; the bank has no clock
+
+use super::{Amount, Balance, Id, Name, Operation, Rejection, Release, View};
+
+/// What the bank is asked to decide.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Begin and post in one step: there is no work between.
+    Execute(Operation),
+    /// Validate, claim the id, set the money aside, for work that the caller now does.
+    Begin(Operation),
+    /// Move what the caller set aside with `Begin`.
+    Post,
+    /// Give back what the caller set aside with `Begin`.
+    Void,
+    /// The first of two steps: set the money aside under the operation's id, for whoever comes.
+    Hold {
+        /// What to set aside; it has an id.
+        operation: Operation,
+        /// When it is given back by itself; nothing is never.
+        lasts: Option<Duration>,
+    },
+    /// The second of two steps: move what is held under this id, or a part of it.
+    PostHold {
+        /// The hold's id.
+        id: Id,
+        /// How much of it; nothing is all of it. The rest is given back.
+        amount: Option<Amount>,
+    },
+    /// The second of two steps: give back what is held under this id.
+    VoidHold {
+        /// The hold's id.
+        id: Id,
+    },
+    /// Open an account, or change its limit.
+    Open {
+        /// Which one.
+        account: Name,
+        /// How far below zero it may go; nothing leaves that as it is, which is 0 at first.
+        overdraft: Option<Balance>,
+    },
+}
+
+/// Who asks, and on which terms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Caller {
+    /// The run that asks; 0 is nobody's.
+    pub run: u32,
+    /// What the run calls its operation, from its begin to its end.
+    pub number: u64,
+    /// The line of a named run that the operation stands on.
+    pub line: Option<Line>,
+    /// Only `Open` opens an account.
+    pub strict: bool,
+    /// A remembered refusal is decided anew.
+    pub retry: bool,
+}
+
+/// A line of a named run's input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Which one, from 1.
+    pub number: u64,
+    /// The digest of all lines up to and with this one.
+    pub digest: u64,
+}
+
+/// One request, and who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Who asks.
+    pub caller: Caller,
+    /// What.
+    pub request: Request,
+}
+
+/// A moment of a ledger's clock: microseconds since 1970 began, UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(i64);
+
+impl Moment {
+    /// The moment this many microseconds after 1970 began.
+    pub fn new(micros: i64) -> Self {
+        Moment(micros)
+    }
+
+    /// The microseconds since 1970 began.
+    pub fn micros(self) -> i64 {
+        self.0
+    }
+
+    /// The moment that comes so much later, or the last one there is.
+    pub fn after(self, duration: Duration) -> Self {
+        let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+        Moment(self.0.saturating_add(micros))
+    }
+}
+
+/// One thing that the books decided and that must not be forgotten.
+///
+/// Entries are numbered by `seq`; all other records, which move nothing, by a count of their own, so
+/// that the entries of a ledger have no gaps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Record<'a> {
+    /// Money moved.
+    Posted {
+        /// The entry's number.
+        seq: u64,
+        /// What was asked for.
+        operation: &'a Operation,
+        /// How much of it was moved.
+        amount: Amount,
+        /// The hold that it ends, if there was one.
+        hold: Option<u64>,
+        /// The operation's account after it.
+        view: View,
+    },
+    /// Money was set aside; the hold has this record's number.
+    Held {
+        /// The record's number.
+        number: u64,
+        /// What was asked for.
+        operation: &'a Operation,
+        /// Who holds it.
+        owner: Owner,
+        /// The operation's account after it.
+        view: View,
+    },
+    /// What was set aside was given back.
+    Released {
+        /// The record's number.
+        number: u64,
+        /// The hold that it ends.
+        hold: u64,
+        /// What was asked for.
+        operation: &'a Operation,
+        /// Why.
+        release: Release,
+        /// The operation's account after it.
+        view: View,
+    },
+    /// The bank said no.
+    Refused {
+        /// The record's number.
+        number: u64,
+        /// What was asked for.
+        operation: &'a Operation,
+        /// Why.
+        rejection: Rejection,
+        /// The operation's account, where there is one.
+        view: Option<View>,
+    },
+    /// An account was looked at.
+    Viewed {
+        /// The record's number.
+        number: u64,
+        /// What was asked for.
+        operation: &'a Operation,
+        /// The hold that it ends, if there was one.
+        hold: Option<u64>,
+        /// The number of the last entry that the view includes.
+        seq: u64,
+        /// The account.
+        view: View,
+    },
+    /// An account was opened, or its limit changed.
+    Opened {
+        /// The record's number.
+        number: u64,
+        /// Which one.
+        account: &'a Name,
+        /// How far below zero it may go.
+        overdraft: Balance,
+        /// The account.
+        view: View,
+    },
+}
+
+/// Who ends a hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// The run that works on it.
+    Run {
+        /// Which run.
+        run: u32,
+        /// What it calls the operation.
+        number: u64,
+    },
+    /// Whoever comes, or the clock.
+    Anyone {
+        /// When it is given back by itself.
+        expires: Option<Moment>,
+    },
+}
+
+/// Where the books write down what they decide.
+pub trait Journal {
+    /// Writes down a record, in its order.
+    fn record(&mut self, caller: &Caller, record: &Record<'_>);
+
+    /// The account in this place of the books has changed.
+    fn changed(&mut self, slot: usize);
+}
+
+/// The journal of those who keep nothing.
+pub struct Unkept;
+
+impl Journal for Unkept {
+    fn record(&mut self, _: &Caller, _: &Record<'_>) {}
+    fn changed(&mut self, _: usize) {}
+}

@@ -1,0 +1,352 @@
+//! What a ledger that lasts can be asked, wherever it is: a file, or a server process in front of one.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use smol_str::SmolStr;
+
+use super::Standing;
+use crate::bank::{Amount, Answer, Asked, Id, Kind, Moment, Name, Operation, Outcome, View};
+
+/// The most rows of one page.
+pub const MAX_PAGE: usize = 500;
+
+/// A ledger that lasts.
+pub trait Ledger: Send {
+    /// Decides a batch in its order and as one unit: all of it is durable when this returns.
+    ///
+    /// Nothing stands where a request ends an operation that its caller has not begun. After an error
+    /// nobody knows whether the batch counts, and every later call fails too; opening anew decides.
+    fn transact(&mut self, batch: Vec<Asked>) -> Result<Vec<Option<Answer>>, LedgerError>;
+
+    /// The accounts of these names, all as of one moment, with expired holds given back; nothing
+    /// stands for one that nobody opened.
+    fn look_up(&mut self, names: &[Name]) -> Result<Vec<Option<Standing>>, LedgerError>;
+
+    /// At most [`MAX_PAGE`] accounts by name, those after this one; an empty page is the end.
+    fn accounts(&mut self, after: Option<&Name>) -> Result<Vec<Standing>, LedgerError>;
+
+    /// At most [`MAX_PAGE`] holds by number, those after this one; an empty page is the end.
+    fn holds(&mut self, after: u64) -> Result<Vec<OpenHold>, LedgerError>;
+
+    /// A page of entries.
+    fn entries(&mut self, query: &Query) -> Result<Entries, LedgerError>;
+
+    /// Begins or continues a run, and locks it for as long as this ledger is open or until
+    /// [`Ledger::close_run`]. A run without a name is always new. Returns the run's number.
+    fn open_run(&mut self, name: Option<&RunName>) -> Result<u32, LedgerError>;
+
+    /// At most [`MAX_PAGE`] lines that a run has done, in the order in which they were done, those
+    /// after the `after` first ones; an empty page is the end. A line may stand there more than once;
+    /// then the last time counts.
+    fn done_lines(&mut self, run: u32, after: u64) -> Result<Vec<DoneLine>, LedgerError>;
+
+    /// Ends a run of this ledger: what it has begun and not ended is given back.
+    fn close_run(&mut self, run: u32) -> Result<(), LedgerError>;
+
+    /// Holds everything against everything else.
+    fn verify(&mut self, expect: Option<&ChainEnd>) -> Result<Verified, LedgerError>;
+}
+
+/// Which entries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Query {
+    /// Those after this number.
+    pub after: u64,
+    /// Those that have this account on one of their sides.
+    pub account: Option<Name>,
+    /// Those of this moment and later.
+    pub since: Option<Moment>,
+    /// Those before this moment.
+    pub until: Option<Moment>,
+    /// At most so many; never more than [`MAX_PAGE`].
+    pub limit: usize,
+}
+
+/// A page of entries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Entries {
+    /// The entries, in their order.
+    pub entries: Vec<Entry>,
+    /// The number of the last entry that was looked at, whether it is in the page or not: where the
+    /// next page begins.
+    pub looked_at: u64,
+    /// No later entry can be wanted, for now: the page was looked for up to the ledger's end, or up to
+    /// `until`.
+    pub is_last: bool,
+}
+
+/// One posted movement, as it is remembered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its number: the ledger's own order.
+    pub seq: u64,
+    /// When it was posted.
+    pub at: Moment,
+    /// What was asked for. Its amount is what was really moved.
+    pub operation: Operation,
+    /// The operation's account after it.
+    pub view: View,
+    /// The named run that it belongs to.
+    pub run: Option<RunName>,
+    /// The line of that run's input.
+    pub line: Option<u64>,
+}
+
+/// Money that is set aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenHold {
+    /// Its number.
+    pub number: u64,
+    /// What for.
+    pub operation: Operation,
+    /// Since when.
+    pub at: Moment,
+    /// When it is given back by itself.
+    pub expires: Option<Moment>,
+    /// The number of the run that works on it.
+    pub run: Option<u32>,
+}
+
+/// A line that a named run has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DoneLine {
+    /// Which one, from 1.
+    pub line: u64,
+    /// The digest of all lines up to and with this one.
+    pub digest: u64,
+    /// What every repeat is answered with: posted, viewed or refused.
+    pub outcome: Outcome,
+}
+
+/// How a check of everything ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// The entries that were checked.
+    pub entries: u64,
+    /// The other records that were checked.
+    pub records: u64,
+    /// The accounts that were checked.
+    pub accounts: u64,
+    /// The holds that are open.
+    pub holds: u64,
+    /// Where the chain ends.
+    pub end: ChainEnd,
+    /// The first thing that is wrong, if anything is.
+    pub violation: Option<String>,
+}
+
+/// Where the chain over all entries and other records ends: a value that no other history has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChainEnd {
+    /// The number of the last entry in it.
+    pub seq: u64,
+    /// The number of the last other record in it.
+    pub record: u64,
+    /// The hash over both.
+    pub hash: [u8; 32],
+}
+
+impl fmt::Display for ChainEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.", self.seq, self.record)?;
+        self.hash
+            .iter()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl FromStr for ChainEnd {
+    type Err = ChainEndError;
+
+    fn from_str(text: &str) -> Result<Self, ChainEndError> {
+        let mut parts = text.splitn(3, '.');
+        let mut number = || parts.next()?.parse().ok();
+        let (seq, record) = (
+            number().ok_or(ChainEndError)?,
+            number().ok_or(ChainEndError)?,
+        );
+        let digits = parts
+            .next()
+            .filter(|digits| digits.len() == 64 && digits.is_ascii());
+        let digits = digits.ok_or(ChainEndError)?;
+        let mut hash = [0; 32];
+        for (byte, place) in hash.iter_mut().zip((0..64).step_by(2)) {
+            let digits = &digits[place..place + 2];
+            *byte = u8::from_str_radix(digits, 16).map_err(|_| ChainEndError)?;
+        }
+        Ok(ChainEnd { seq, record, hash })
+    }
+}
+
+/// A text that is no chain's end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the end of a chain is two numbers and 64 hexadecimal digits, such as `verify` prints")]
+pub struct ChainEndError;
+
+/// The name of a run.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunName(SmolStr);
+
+impl RunName {
+    /// The name's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for RunName {
+    type Err = RunNameError;
+
+    fn from_str(text: &str) -> Result<Self, RunNameError> {
+        // What names an account is plain enough to name a run.
+        Name::user(text).map_err(|_| RunNameError)?;
+        Ok(RunName(SmolStr::new(text)))
+    }
+}
+
+impl fmt::Display for RunName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Why a text names no run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a run's name is 1 to 64 of `a-z A-Z 0-9 . _ : -` and does not begin with `-`")]
+pub struct RunNameError;
+
+/// Why a ledger does not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The operating system said no.
+    #[error("cannot {doing} the ledger `{ledger}`: {cause}")]
+    Io {
+        /// Which ledger.
+        ledger: String,
+        /// What was tried: `open`, `create`, `write`.
+        doing: &'static str,
+        /// What it said.
+        cause: io::Error,
+    },
+    /// The embedded database said no.
+    #[error("cannot {doing} the ledger `{ledger}`: {cause}")]
+    Database {
+        /// Which ledger.
+        ledger: String,
+        /// What was tried.
+        doing: &'static str,
+        /// What it said.
+        cause: String,
+    },
+    /// It is something else, and was not touched.
+    #[error("`{ledger}` is not a ledger: {what}; it was not touched")]
+    Foreign {
+        /// Which file.
+        ledger: PathBuf,
+        /// What it is, and the way out.
+        what: String,
+    },
+    /// It lies where it cannot be kept safely.
+    #[error(
+        "the ledger `{ledger}` lies on a network file system ({kind}), whose locks cannot be trusted: keep it on a local disk, and reach it through `bank-par serve`"
+    )]
+    Network {
+        /// Which ledger.
+        ledger: PathBuf,
+        /// The file system's name.
+        kind: String,
+    },
+    /// A row is not what was written.
+    #[error("the ledger `{ledger}` is damaged: {what}; `bank-par verify` tells more")]
+    Damaged {
+        /// Which ledger.
+        ledger: String,
+        /// Which row, and what is wrong with it.
+        what: String,
+    },
+    /// Others kept it locked.
+    #[error("the ledger `{ledger}` was locked by {holder} for {waited:?}")]
+    Locked {
+        /// Which ledger.
+        ledger: String,
+        /// Who holds the lock, as far as that is known.
+        holder: String,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// The run is going on elsewhere.
+    #[error(
+        "the run `{run}` of the ledger `{ledger}` is going on in another process: wait for its end, or use another name"
+    )]
+    RunIsLive {
+        /// Which ledger.
+        ledger: String,
+        /// Which run.
+        run: RunName,
+    },
+    /// An earlier commit or message failed.
+    #[error(
+        "the ledger `{ledger}` failed before, so nobody knows how it stands until it is opened anew"
+    )]
+    Failed {
+        /// Which ledger.
+        ledger: String,
+    },
+    /// The server process in front of it is gone, silent, or not ours.
+    #[error("the server of the ledger `{ledger}` {what}")]
+    Server {
+        /// Which ledger.
+        ledger: String,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+impl Entry {
+    /// What was asked for, as a word.
+    pub fn kind(&self) -> Kind {
+        self.operation.kind()
+    }
+
+    /// How much was moved.
+    pub fn amount(&self) -> Option<Amount> {
+        self.operation.amount()
+    }
+
+    /// The caller's id.
+    pub fn id(&self) -> Option<&Id> {
+        self.operation.id.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_chain_is_read_as_it_is_written() {
+        let hash = std::array::from_fn(|place| place as u8 * 7);
+        let end = ChainEnd {
+            seq: 12,
+            record: 0,
+            hash,
+        };
+        assert_eq!(end.to_string().parse(), Ok(end));
+        let long = format!("{end}0");
+        for text in ["", "1", "1.2", "1.2.ab", long.as_str(), "1.2.é", "a.b.c"] {
+            assert_eq!(text.parse::<ChainEnd>(), Err(ChainEndError), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_run_has_a_plain_name() {
+        assert!("november-2".parse::<RunName>().is_ok());
+        for text in ["", "-a", "a b", "@world", "a/b"] {
+            assert_eq!(text.parse::<RunName>(), Err(RunNameError), "{text}");
+        }
+    }
+}
