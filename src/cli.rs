@@ -1,5 +1,7 @@
 //! The command line: flags become a plan, the plan is run, the ending becomes an exit status.
 
+#[allow(dead_code)]
+mod ledger;
 mod modes;
 mod sync;
 mod workload;
@@ -26,6 +28,13 @@ impl Failure {
     /// The user can mend it: flags, files, input.
     fn usage(error: impl Into<anyhow::Error>) -> Self {
         let (status, error) = (Status::Usage, error.into());
+        Failure { status, error }
+    }
+
+    /// The ledger does not answer.
+    #[allow(dead_code)]
+    fn ledger(error: crate::store::LedgerError) -> Self {
+        let (status, error) = (Status::Ledger, error.into());
         Failure { status, error }
     }
 

@@ -12,7 +12,30 @@ pub use ledger::{
 };
 pub use memory::Memory;
 
+use std::path::PathBuf;
+
 use crate::bank::{Name, View};
+
+/// Where a ledger that lasts is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In a file.
+    File(PathBuf),
+    /// Behind a server process that listens on this socket.
+    Server(PathBuf),
+}
+
+impl Place {
+    /// Opens the ledger; a file that does not exist is created.
+    pub fn open(&self) -> Result<Box<dyn Ledger>, LedgerError> {
+        match self {
+            Place::File(path) | Place::Server(path) => Err(LedgerError::Foreign {
+                ledger: path.clone(),
+                what: "no kind of ledger is known yet".to_string(),
+            }),
+        }
+    }
+}
 
 /// One account of a store, as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
