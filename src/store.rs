@@ -4,6 +4,7 @@
 mod cells;
 mod ledger;
 mod memory;
+mod sqlite;
 
 pub use cells::{Cells, Verdict};
 pub use ledger::{
@@ -11,6 +12,7 @@ pub use ledger::{
     RunNameError, Verified,
 };
 pub use memory::Memory;
+pub use sqlite::{Access, Sqlite};
 
 use std::path::PathBuf;
 
@@ -26,10 +28,11 @@ pub enum Place {
 }
 
 impl Place {
-    /// Opens the ledger; a file that does not exist is created.
-    pub fn open(&self) -> Result<Box<dyn Ledger>, LedgerError> {
+    /// Opens the ledger; with [`Access::Create`] a file that does not exist is created.
+    pub fn open(&self, access: Access) -> Result<Box<dyn Ledger>, LedgerError> {
         match self {
-            Place::File(path) | Place::Server(path) => Err(LedgerError::Foreign {
+            Place::File(path) => Ok(Box::new(Sqlite::open(path, access)?)),
+            Place::Server(path) => Err(LedgerError::Foreign {
                 ledger: path.clone(),
                 what: "no kind of ledger is known yet".to_string(),
             }),

@@ -23,6 +23,7 @@ pub struct Hold {
 /// is decided; then these books decide as if they held everything.
 pub struct Books {
     slots: HashMap<Name, usize>,
+    names: Vec<Name>,
     accounts: Vec<Account>,
     holds: HashMap<u64, Hold>,
     /// The hold of each operation that a run has begun, by the run's own number for it.
@@ -50,6 +51,7 @@ impl Books {
     pub fn new(overdraft: Balance) -> Self {
         Books {
             slots: HashMap::from([(WORLD.clone(), WORLD_SLOT), (LOANS.clone(), LOANS_SLOT)]),
+            names: vec![WORLD.clone(), LOANS.clone()],
             accounts: vec![Account::the_banks(); 2],
             holds: HashMap::new(),
             begun: HashMap::new(),
@@ -123,6 +125,7 @@ impl Books {
     fn add(&mut self, name: &Name, account: Account) -> usize {
         let slot = self.accounts.len();
         self.accounts.push(account);
+        self.names.push(name.clone());
         self.slots.insert(name.clone(), slot);
         slot
     }
@@ -146,12 +149,12 @@ impl Books {
         self.slot(name)
     }
 
-    /// The account in a place.
-    pub fn account(&self, slot: usize) -> &Account {
-        &self.accounts[slot]
+    /// The account in a place, and its name.
+    pub fn at(&self, slot: usize) -> (&Name, Account) {
+        (&self.names[slot], self.accounts[slot])
     }
 
-    /// How many places there are; they are numbered from 0, the bank's own first.
+    /// How many places there are; they are numbered from 0, with `@world` and `@loans` first.
     pub fn places(&self) -> usize {
         self.accounts.len()
     }

@@ -112,6 +112,10 @@ pub enum Record<'a> {
         operation: &'a Operation,
         /// How much of it was moved.
         amount: Amount,
+        /// The place in the books of the account that gave.
+        debit: usize,
+        /// The place in the books of the account that received.
+        credit: usize,
         /// The hold that it ends, if there was one.
         hold: Option<u64>,
         /// The operation's account after it.

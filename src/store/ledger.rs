@@ -196,6 +196,11 @@ impl RunName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// What a run without a name is called in messages.
+    pub fn unnamed() -> Self {
+        RunName(SmolStr::new_static("unnamed"))
+    }
 }
 
 impl FromStr for RunName {

@@ -338,7 +338,7 @@ impl<J: Journal> Desk<'_, J> {
         sides: Sides,
         hold: Option<u64>,
     ) -> Outcome {
-        self.keep_debit(movement, sides);
+        let debit = self.keep_debit(movement, sides);
         let credit = self.books.slot(movement.credit);
         let credit = credit.unwrap_or_else(|| self.books.add(movement.credit, sides.credit));
         self.books.accounts[credit] = sides.credit;
@@ -357,6 +357,8 @@ impl<J: Journal> Desk<'_, J> {
                 seq,
                 operation,
                 amount,
+                debit,
+                credit,
                 hold,
                 view,
             },
@@ -368,11 +370,13 @@ impl<J: Journal> Desk<'_, J> {
         outcome
     }
 
-    fn keep_debit(&mut self, movement: &Movement<'_>, sides: Sides) {
-        if let Some(slot) = self.books.slot(movement.debit) {
-            self.books.accounts[slot] = sides.debit;
-            self.journal.changed(slot);
-        }
+    /// Keeps the debit side, whose account is there: `sides` found it.
+    fn keep_debit(&mut self, movement: &Movement<'_>, sides: Sides) -> usize {
+        let slot = self.books.slot(movement.debit);
+        let slot = slot.unwrap_or_else(|| self.books.add(movement.debit, sides.debit));
+        self.books.accounts[slot] = sides.debit;
+        self.journal.changed(slot);
+        slot
     }
 
     fn next_record(&mut self) -> u64 {

@@ -1,0 +1,346 @@
+//! A ledger in a file: SQLite in WAL mode, one database transaction per batch.
+//!
+//! The books in memory are a cache: they are forgotten whenever another connection wrote, and every
+//! batch brings in what it touches inside its own transaction. What they decide is appended to the
+//! entries and records; account and hold rows are kept beside them, so that opening a ledger reads
+//! nothing but what is asked for.
+
+mod faults;
+mod journal;
+mod load;
+mod pages;
+mod rows;
+mod runs;
+mod schema;
+mod turnstile;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rusqlite::Connection;
+
+use super::{
+    ChainEnd, DoneLine, Entries, Ledger, LedgerError, OpenHold, Query, RunName, Standing, Verified,
+};
+use crate::bank::{Answer, Asked, Balance, Books, Moment, Name, Release};
+use journal::Writer;
+use rows::Head;
+use runs::Runs;
+use turnstile::Turnstile;
+
+/// How long a writer waits for others at most: in line, and then for the database's lock.
+const LOCK_LIMIT: Duration = Duration::from_secs(30);
+/// How often a long-lived process looks for runs whose process is gone.
+const RUNS_INTERVAL: Duration = Duration::from_secs(1);
+/// The most accounts and ids that are remembered between batches.
+const MAX_REMEMBERED: usize = 500_000;
+
+/// Whether a ledger's file may be new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// A missing file is created.
+    Create,
+    /// The file must be there.
+    Existing,
+}
+
+/// A ledger in a file.
+pub struct Sqlite {
+    path: PathBuf,
+    connection: Connection,
+    turnstile: Turnstile,
+    books: Books,
+    shelf: Shelf,
+    runs: Runs,
+    /// A commit failed, so nobody knows how the file stands.
+    failed: bool,
+}
+
+/// What is known of the file beside the books.
+struct Shelf {
+    /// SQLite's count of other connections' commits, when the books were last right; nothing before
+    /// they are.
+    version: Option<i64>,
+    head: Head,
+    /// The last entry so far, within a batch.
+    seq: u64,
+    /// The key of each account in the file, by its place in the books.
+    keys: Vec<Key>,
+    /// The next account's key.
+    next_key: i64,
+    /// The places of the accounts that changed in this batch.
+    changed: Vec<usize>,
+}
+
+#[derive(Clone, Copy)]
+struct Key {
+    number: i64,
+    is_new: bool,
+    is_changed: bool,
+}
+
+impl Shelf {
+    fn change(&mut self, slot: usize) {
+        while self.keys.len() <= slot {
+            let number = self.next_key;
+            self.next_key += 1;
+            self.keys.push(Key {
+                number,
+                is_new: true,
+                is_changed: false,
+            });
+        }
+        let key = &mut self.keys[slot];
+        if !key.is_changed {
+            key.is_changed = true;
+            self.changed.push(slot);
+        }
+    }
+
+    /// Notes the key of an account that was brought in.
+    fn know(&mut self, slot: usize, number: i64) {
+        let key = Key {
+            number,
+            is_new: false,
+            is_changed: false,
+        };
+        match self.keys.get_mut(slot) {
+            Some(known) => *known = key,
+            None => self.keys.push(key),
+        }
+    }
+}
+
+impl Sqlite {
+    /// Opens the ledger in this file.
+    pub fn open(path: &Path, access: Access) -> Result<Self, LedgerError> {
+        let (path, connection, turnstile) = schema::open(path, access)?;
+        Ok(Sqlite {
+            path,
+            connection,
+            turnstile,
+            books: Books::new(Balance::default()),
+            shelf: Shelf {
+                version: None,
+                head: Head::default(),
+                seq: 0,
+                keys: Vec::new(),
+                next_key: 0,
+                changed: Vec::new(),
+            },
+            runs: Runs::default(),
+            failed: false,
+        })
+    }
+
+    /// Runs `work` in a write transaction, with the books as the file says. What it did is durable when
+    /// this returns; after an error of its own none of it counts.
+    fn write<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self, Moment) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        if self.failed {
+            let ledger = self.path.display().to_string();
+            return Err(LedgerError::Failed { ledger });
+        }
+        let turn = self.turnstile.enter();
+        self.execute("write", "BEGIN IMMEDIATE")?;
+        drop(turn);
+        let done = self.refresh().and_then(|now| work(self, now));
+        match done {
+            Ok(done) => match self.execute("write", "COMMIT") {
+                Ok(()) => Ok(done),
+                Err(error) => {
+                    self.failed = true;
+                    Err(error)
+                }
+            },
+            Err(error) => {
+                // The books may have gone ahead of the file.
+                self.shelf.version = None;
+                let _ = self.connection.execute_batch("ROLLBACK");
+                Err(error)
+            }
+        }
+    }
+
+    fn execute(&self, doing: &'static str, sql: &str) -> Result<(), LedgerError> {
+        let done = self
+            .connection
+            .prepare_cached(sql)
+            .and_then(|mut sql| sql.execute([]));
+        done.map(drop).map_err(|error| self.fault(doing, &error))
+    }
+
+    /// Forgets what another connection may have changed, and tells the ledger's time.
+    fn refresh(&mut self) -> Result<Moment, LedgerError> {
+        let version = self.read("PRAGMA data_version", |row| row.get::<_, i64>(0))?;
+        let remembered = self.books.places().max(self.books.claims().count());
+        if self.shelf.version != Some(version) || remembered > MAX_REMEMBERED {
+            self.books.forget();
+            self.shelf.keys.clear();
+            for (slot, number) in [(0, 1), (1, 2)] {
+                self.shelf.know(slot, number);
+            }
+            let (head, right) = self.read(Head::READ, Head::read)?;
+            if !right {
+                return Err(self.damaged("the head's checksum is wrong"));
+            }
+            self.shelf.head = head;
+            self.shelf.next_key =
+                self.read("SELECT max(account) + 1 FROM accounts", |row| row.get(0))?;
+            self.bring_own_accounts()?;
+            self.shelf.version = Some(version);
+        }
+        self.shelf.seq = self.shelf.head.last.seq;
+        // Time only ever moves forward in a ledger.
+        let now = wall_clock().max(self.shelf.head.at);
+        self.books.resume(self.shelf.head.last, now);
+        Ok(now)
+    }
+
+    fn read<T>(
+        &self,
+        sql: &str,
+        read: impl FnOnce(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, LedgerError> {
+        let mut query = self
+            .connection
+            .prepare_cached(sql)
+            .map_err(|error| self.fault("read", &error))?;
+        query
+            .query_row([], read)
+            .map_err(|error| self.fault("read", &error))
+    }
+
+    /// Decides a batch within a write transaction.
+    fn decide(&mut self, batch: &[Asked], now: Moment) -> Result<Vec<Option<Answer>>, LedgerError> {
+        let released = self.releases(now)?;
+        for hold in &released {
+            self.bring_hold(hold.0)?;
+        }
+        for asked in batch {
+            self.bring(&asked.request, &asked.caller)?;
+        }
+        let mut writer = Writer::new(&self.connection, &mut self.shelf, now);
+        for (hold, release) in released {
+            self.books.release(hold, release, &mut writer);
+        }
+        let decide = |asked| self.books.decide(asked, &mut writer);
+        let answers = batch.iter().map(decide).collect();
+        let finished = writer.finish(&self.books);
+        finished.map_err(|error| self.fault("write", &error))?;
+        Ok(answers)
+    }
+
+    /// Gives one hold back within a write transaction.
+    fn give_back(&mut self, hold: u64, release: Release, now: Moment) -> Result<(), LedgerError> {
+        self.bring_hold(hold)?;
+        let mut writer = Writer::new(&self.connection, &mut self.shelf, now);
+        self.books.release(hold, release, &mut writer);
+        let finished = writer.finish(&self.books);
+        finished
+            .map(drop)
+            .map_err(|error| self.fault("write", &error))
+    }
+
+    /// The holds that end by themselves now: those whose time is over, and those of runs whose process
+    /// is gone.
+    fn releases(&mut self, now: Moment) -> Result<Vec<(u64, Release)>, LedgerError> {
+        let mut released = self.holds_where("expires <= ?", now.micros(), Release::Expired)?;
+        if self
+            .runs
+            .looked_at
+            .is_none_or(|at| at.elapsed() >= RUNS_INTERVAL)
+        {
+            self.runs.looked_at = Some(Instant::now());
+            for run in self.dead_runs()? {
+                released.extend(self.holds_where("run = ?", run.into(), Release::Voided)?);
+            }
+        }
+        Ok(released)
+    }
+
+    fn holds_where(
+        &self,
+        condition: &str,
+        value: i64,
+        release: Release,
+    ) -> Result<Vec<(u64, Release)>, LedgerError> {
+        let read = || {
+            let sql = format!("SELECT hold FROM holds WHERE {condition} ORDER BY hold");
+            let mut query = self.connection.prepare_cached(&sql)?;
+            let rows = query.query_map([value], |row| {
+                row.get(0).map(|hold: i64| (hold.cast_unsigned(), release))
+            })?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        read().map_err(|error| self.fault("read", &error))
+    }
+
+    fn fault(&self, doing: &'static str, error: &rusqlite::Error) -> LedgerError {
+        faults::database(&self.path, doing, error)
+    }
+
+    fn damaged(&self, what: &str) -> LedgerError {
+        faults::damaged(&self.path, what)
+    }
+}
+
+fn wall_clock() -> Moment {
+    // A clock before 1970 counts as the first moment; the ledger's own time goes on from what is stored.
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Moment::default().after(since)
+}
+
+impl Ledger for Sqlite {
+    fn transact(&mut self, batch: Vec<Asked>) -> Result<Vec<Option<Answer>>, LedgerError> {
+        self.write(|ledger, now| ledger.decide(&batch, now))
+    }
+
+    fn look_up(&mut self, names: &[Name]) -> Result<Vec<Option<Standing>>, LedgerError> {
+        self.settle()?;
+        self.named_accounts(names)
+    }
+
+    fn accounts(&mut self, after: Option<&Name>) -> Result<Vec<Standing>, LedgerError> {
+        if after.is_none() {
+            self.settle()?;
+        }
+        self.accounts_after(after)
+    }
+
+    fn holds(&mut self, after: u64) -> Result<Vec<OpenHold>, LedgerError> {
+        if after == 0 {
+            self.settle()?;
+        }
+        self.holds_after(after)
+    }
+
+    fn entries(&mut self, query: &Query) -> Result<Entries, LedgerError> {
+        self.page_of_entries(query)
+    }
+
+    fn open_run(&mut self, name: Option<&RunName>) -> Result<u32, LedgerError> {
+        self.write(|ledger, now| ledger.begin_run(name, now))
+    }
+
+    fn done_lines(&mut self, run: u32, after: u64) -> Result<Vec<DoneLine>, LedgerError> {
+        self.lines_after(run, after)
+    }
+
+    fn close_run(&mut self, run: u32) -> Result<(), LedgerError> {
+        self.write(|ledger, now| ledger.end_run(run, now))?;
+        self.runs.let_go(run);
+        Ok(())
+    }
+
+    fn verify(&mut self, _expect: Option<&ChainEnd>) -> Result<Verified, LedgerError> {
+        Err(self.damaged("it cannot be verified yet"))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,328 @@
+//! Writes down what the books decide: rows of entries, records and holds, linked into the chain.
+
+use rusqlite::{CachedStatement, Connection, params};
+
+use super::Shelf;
+use super::rows::{
+    AccountRow, Content, EXPIRED, EntryRow, HELD, Head, HoldRow, OPENED, REFUSED, RecordRow,
+    VIEWED, VOIDED, checksum, link, op,
+};
+use crate::bank::{
+    Account, Books, Caller, Hold, Id, Journal, Moment, Operation, Record, Rejection, Release, View,
+};
+
+/// Writes the rows of one database transaction.
+pub(super) struct Writer<'a> {
+    connection: &'a Connection,
+    shelf: &'a mut Shelf,
+    now: Moment,
+    content: Content,
+    entries: Option<CachedStatement<'a>>,
+    /// Something was written down.
+    wrote: bool,
+    /// The first thing that went wrong; nothing is written after it.
+    error: Option<rusqlite::Error>,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(connection: &'a Connection, shelf: &'a mut Shelf, now: Moment) -> Self {
+        Writer {
+            connection,
+            shelf,
+            now,
+            content: Content::default(),
+            entries: None,
+            wrote: false,
+            error: None,
+        }
+    }
+
+    /// Writes the accounts that changed and how far the ledger has come. Tells whether there was
+    /// anything to write.
+    pub(super) fn finish(mut self, books: &Books) -> rusqlite::Result<bool> {
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
+        if !self.wrote {
+            return Ok(false);
+        }
+        let mut changed = std::mem::take(&mut self.shelf.changed);
+        changed.sort_unstable_by_key(|slot| self.shelf.keys[*slot].number);
+        let mut update = self.connection.prepare_cached(AccountRow::UPDATE)?;
+        let mut insert = self.connection.prepare_cached(AccountRow::INSERT)?;
+        for slot in &changed {
+            let key = &mut self.shelf.keys[*slot];
+            let (name, account) = books.at(*slot);
+            let row = AccountRow {
+                key: key.number,
+                name,
+                account,
+            };
+            let (posted, held, floor) = Account::parts(&account);
+            let sealed = row.sealed(&mut self.content);
+            if key.is_new {
+                insert.execute(params![row.key, name.as_str(), posted, held, floor, sealed])?;
+            } else {
+                update.execute(params![posted, held, floor, sealed, row.key])?;
+            }
+            (key.is_new, key.is_changed) = (false, false);
+        }
+        changed.clear();
+        self.shelf.changed = changed;
+        let head = &mut self.shelf.head;
+        (head.last, head.at) = (books.last(), self.now);
+        let sealed = head.sealed(&mut self.content);
+        let (seq, record) = (head.last.seq.cast_signed(), head.last.record.cast_signed());
+        let mut write = self.connection.prepare_cached(Head::WRITE)?;
+        write.execute(params![seq, record, head.at.micros(), head.hash, sealed])?;
+        Ok(true)
+    }
+
+    fn note(&mut self, done: rusqlite::Result<()>) {
+        self.wrote = true;
+        if let Err(error) = done {
+            self.error.get_or_insert(error);
+        }
+    }
+
+    fn entry(&mut self, row: &EntryRow<'_>, debit: usize, credit: usize) -> rusqlite::Result<()> {
+        let hash = row.hash(&mut self.content);
+        self.shelf.head.hash = link(&self.shelf.head.hash, &hash);
+        let (debit, credit) = (
+            self.shelf.keys[debit].number,
+            self.shelf.keys[credit].number,
+        );
+        let insert = match &mut self.entries {
+            Some(insert) => insert,
+            none => none.insert(self.connection.prepare_cached(EntryRow::INSERT)?),
+        };
+        insert.execute(params![
+            row.seq.cast_signed(),
+            row.at.micros(),
+            row.op,
+            debit,
+            credit,
+            row.amount,
+            row.view.0,
+            row.view.1,
+            row.id,
+            row.run,
+            row.line.map(|line| line.number.cast_signed()),
+            row.line.map(|line| line.digest.cast_signed()),
+            row.hold.map(u64::cast_signed),
+            checksum(&hash),
+        ])?;
+        Ok(())
+    }
+
+    fn add(&mut self, row: &RecordRow<'_>) -> rusqlite::Result<()> {
+        let hash = row.hash(&mut self.content);
+        self.shelf.head.hash = link(&self.shelf.head.hash, &hash);
+        let mut insert = self.connection.prepare_cached(RecordRow::INSERT)?;
+        insert.execute(params![
+            row.record.cast_signed(),
+            row.seq.cast_signed(),
+            row.at.micros(),
+            row.kind,
+            row.op,
+            row.account,
+            row.other,
+            row.amount,
+            row.view.map(|view| view.0),
+            row.view.map(|view| view.1),
+            row.rejection,
+            row.overdraft,
+            row.id,
+            row.run,
+            row.line.map(|line| line.number.cast_signed()),
+            row.line.map(|line| line.digest.cast_signed()),
+            row.hold.map(u64::cast_signed),
+            row.number,
+            row.expires,
+            checksum(&hash),
+        ])?;
+        Ok(())
+    }
+
+    fn open_hold(&mut self, row: &HoldRow) -> rusqlite::Result<()> {
+        let Hold { operation, owner } = &row.hold;
+        let (run, number, expires) = HoldRow::owner(*owner);
+        let sealed = row.sealed(&mut self.content);
+        let mut insert = self.connection.prepare_cached(HoldRow::INSERT)?;
+        insert.execute(params![
+            row.number.cast_signed(),
+            row.at.micros(),
+            op(operation.kind()),
+            operation.account.as_str(),
+            operation.to().map(|to| to.as_str()),
+            operation.amount().map(|amount| amount.minor()),
+            operation.id.as_ref().map(Id::as_str),
+            run,
+            number,
+            expires,
+            sealed,
+        ])?;
+        Ok(())
+    }
+
+    fn close_hold(&mut self, hold: Option<u64>) -> rusqlite::Result<()> {
+        let Some(hold) = hold else { return Ok(()) };
+        let mut delete = self.connection.prepare_cached(HoldRow::DELETE)?;
+        delete.execute([hold.cast_signed()])?;
+        Ok(())
+    }
+
+    fn write(&mut self, caller: &Caller, record: &Record<'_>) -> rusqlite::Result<()> {
+        let (at, run) = (self.now, (caller.run > 0).then_some(caller.run));
+        match *record {
+            Record::Posted {
+                seq,
+                operation,
+                amount,
+                debit,
+                credit,
+                hold,
+                view,
+            } => {
+                let Some(movement) = operation.movement() else {
+                    return Ok(());
+                };
+                self.shelf.seq = seq;
+                let row = EntryRow {
+                    seq,
+                    at,
+                    op: op(operation.kind()),
+                    debit: movement.debit.as_str(),
+                    credit: movement.credit.as_str(),
+                    amount: amount.minor(),
+                    view: parts(view),
+                    id: operation.id.as_ref().map(Id::as_str),
+                    run: run.filter(|_| caller.line.is_some()),
+                    line: caller.line,
+                    hold,
+                };
+                self.entry(&row, debit, credit)?;
+                self.close_hold(hold)
+            }
+            Record::Held {
+                number,
+                operation,
+                owner,
+                view,
+            } => {
+                let (_, begun, expires) = HoldRow::owner(owner);
+                self.add(&RecordRow {
+                    record: number,
+                    kind: HELD,
+                    view: Some(parts(view)),
+                    number: begun,
+                    expires,
+                    ..self.about(operation, caller)
+                })?;
+                let hold = Hold {
+                    operation: operation.clone(),
+                    owner,
+                };
+                self.open_hold(&HoldRow { number, at, hold })
+            }
+            Record::Released {
+                number,
+                hold,
+                operation,
+                release,
+                view,
+            } => {
+                self.add(&RecordRow {
+                    record: number,
+                    kind: match release {
+                        Release::Voided => VOIDED,
+                        Release::Expired => EXPIRED,
+                    },
+                    view: Some(parts(view)),
+                    hold: Some(hold),
+                    ..self.about(operation, caller)
+                })?;
+                self.close_hold(Some(hold))
+            }
+            Record::Refused {
+                number,
+                operation,
+                rejection,
+                view,
+            } => self.add(&RecordRow {
+                record: number,
+                kind: REFUSED,
+                rejection: Some(refusal(rejection)),
+                view: view.map(parts),
+                ..self.about(operation, caller)
+            }),
+            Record::Viewed {
+                number,
+                operation,
+                hold,
+                view,
+                ..
+            } => {
+                self.add(&RecordRow {
+                    record: number,
+                    kind: VIEWED,
+                    view: Some(parts(view)),
+                    hold,
+                    ..self.about(operation, caller)
+                })?;
+                self.close_hold(hold)
+            }
+            Record::Opened {
+                number,
+                account,
+                overdraft,
+                view,
+            } => self.add(&RecordRow {
+                record: number,
+                seq: self.shelf.seq,
+                at,
+                kind: OPENED,
+                account: account.as_str(),
+                overdraft: Some(overdraft.minor()),
+                view: Some(parts(view)),
+                ..RecordRow::default()
+            }),
+        }
+    }
+
+    /// What every record about an operation says.
+    fn about<'o>(&self, operation: &'o Operation, caller: &Caller) -> RecordRow<'o> {
+        RecordRow {
+            seq: self.shelf.seq,
+            at: self.now,
+            run: (caller.run > 0).then_some(caller.run),
+            line: caller.line,
+            ..RecordRow::about(operation)
+        }
+    }
+}
+
+impl Journal for Writer<'_> {
+    fn record(&mut self, caller: &Caller, record: &Record<'_>) {
+        if self.error.is_none() {
+            let done = self.write(caller, record);
+            self.note(done);
+        }
+    }
+
+    fn changed(&mut self, slot: usize) {
+        self.shelf.change(slot);
+    }
+}
+
+/// A rejection's number in the file: its place among all.
+pub(super) fn refusal(rejection: Rejection) -> i64 {
+    let place = Rejection::ALL.iter().position(|known| *known == rejection);
+    place
+        .and_then(|place| i64::try_from(place).ok())
+        .unwrap_or(-1)
+}
+
+fn parts(view: View) -> (i64, i64) {
+    (view.posted.minor(), view.available.minor())
+}

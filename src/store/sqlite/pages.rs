@@ -1,0 +1,362 @@
+//! Reading in pages, so that nobody holds the ledger for long.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::rows::{self, Content, EntryRow, HoldRow, REFUSED, RecordRow, VIEWED, checksum};
+use super::{Sqlite, load, wall_clock};
+use crate::bank::{Moment, Name, Outcome};
+use crate::store::{
+    DoneLine, Entries, Entry, LedgerError, MAX_PAGE, OpenHold, Query, RunName, Standing,
+};
+
+/// The most rows of a page, as SQL counts.
+const MAX_ROWS: i64 = MAX_PAGE as i64;
+/// The most entries that one page looks at.
+const MAX_LOOKED_AT: i64 = 20_000;
+
+/// How far the lines that a run has done were read.
+#[derive(Clone, Copy)]
+pub(super) struct Reading {
+    run: u32,
+    /// How many lines were handed out.
+    lines: u64,
+    /// The last record that was read, and then the last entry: a line that was refused and then posted
+    /// stands in both, and the entry counts.
+    record: i64,
+    seq: Option<i64>,
+}
+
+impl Sqlite {
+    /// Gives back the holds that end by themselves now, so that what is read next is right.
+    pub(super) fn settle(&mut self) -> Result<(), LedgerError> {
+        const DUE: &str = "SELECT EXISTS (SELECT 1 FROM holds WHERE expires <= ?)";
+        let now = wall_clock().max(self.shelf.head.at);
+        let due = self.connection.prepare_cached(DUE);
+        let due = due.and_then(|mut query| query.query_row([now.micros()], |row| row.get(0)));
+        let due: bool = due.map_err(|error| self.fault("read", &error))?;
+        if due || self.others_are_live()? {
+            self.runs.looked_at = None;
+            self.write(|ledger, now| ledger.decide(&[], now))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn named_accounts(
+        &mut self,
+        names: &[Name],
+    ) -> Result<Vec<Option<Standing>>, LedgerError> {
+        const SQL: &str =
+            "SELECT account, name, posted, held, floor, checksum FROM accounts WHERE name = ?";
+        // One read transaction, so that all are seen as of one moment.
+        self.execute("read", "BEGIN")?;
+        let find = |name: &Name| {
+            let mut query = self.connection.prepare_cached(SQL)?;
+            query.query_row([name.as_str()], rows::account).optional()
+        };
+        let found: rusqlite::Result<Vec<_>> = names.iter().map(find).collect();
+        self.execute("read", "COMMIT")?;
+        let found = found.map_err(|error| self.fault("read", &error))?;
+        let standing = |(row, name): (Option<Option<_>>, &Name)| match row {
+            None => Ok(None),
+            Some(Some((_, found, account))) if found == *name => Ok(Some(standing(name, &account))),
+            Some(_) => Err(self.damaged(&format!("the row of the account `{name}` is wrong"))),
+        };
+        found.into_iter().zip(names).map(standing).collect()
+    }
+
+    pub(super) fn accounts_after(
+        &self,
+        after: Option<&Name>,
+    ) -> Result<Vec<Standing>, LedgerError> {
+        const SQL: &str = "SELECT account, name, posted, held, floor, checksum FROM accounts WHERE name > ? ORDER BY name LIMIT ?";
+        let read = || {
+            let mut query = self.connection.prepare_cached(SQL)?;
+            let after = after.map_or("", Name::as_str);
+            let rows = query.query_map(params![after, MAX_ROWS], rows::account)?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        let found = read().map_err(|error| self.fault("read", &error))?;
+        let wrong = || self.damaged("the row of an account is wrong");
+        let standing = |row: Option<(i64, Name, _)>| {
+            row.map(|(_, name, account)| standing(&name, &account))
+                .ok_or_else(wrong)
+        };
+        found.into_iter().map(standing).collect()
+    }
+
+    pub(super) fn holds_after(&self, after: u64) -> Result<Vec<OpenHold>, LedgerError> {
+        let sql = format!(
+            "SELECT {} WHERE hold > ? ORDER BY hold LIMIT ?",
+            HoldRow::COLUMNS
+        );
+        let read = || {
+            let mut query = self.connection.prepare_cached(&sql)?;
+            let rows = query.query_map(params![after.cast_signed(), MAX_ROWS], HoldRow::read)?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        let found = read().map_err(|error| self.fault("read", &error))?;
+        let wrong = || self.damaged("the row of a hold is wrong");
+        let open = |row: Option<HoldRow>| row.map(HoldRow::open).ok_or_else(wrong);
+        found.into_iter().map(open).collect()
+    }
+
+    pub(super) fn page_of_entries(&mut self, query: &Query) -> Result<Entries, LedgerError> {
+        let limit = i64::try_from(query.limit).map_or(MAX_ROWS, |limit| limit.clamp(1, MAX_ROWS));
+        // The clock never goes back, so entries are in the order of their times too.
+        let after = match query.since {
+            Some(since) => query.after.max(self.last_before(since)?),
+            None => query.after,
+        };
+        let sql = format!(
+            "SELECT {} WHERE e.seq > ?1 AND e.seq <= ?1 + {MAX_LOOKED_AT} AND (?2 IS NULL OR d.name = ?2 OR c.name = ?2) ORDER BY e.seq LIMIT ?3",
+            EntryRow::COLUMNS
+        );
+        self.execute("read", "BEGIN")?;
+        let read = || {
+            let mut statement = self.connection.prepare_cached(&sql)?;
+            let account = query.account.as_ref().map(Name::as_str);
+            let mut rows = statement.query(params![after.cast_signed(), account, limit])?;
+            let mut page = Vec::new();
+            while let Some(row) = rows.next()? {
+                page.push(entry(row)?);
+            }
+            let last = self
+                .connection
+                .prepare_cached("SELECT ifnull(max(seq), 0) FROM entries");
+            let last: i64 = last?.query_row([], |row| row.get(0))?;
+            Ok((page, last.cast_unsigned()))
+        };
+        let read = read();
+        self.execute("read", "COMMIT")?;
+        let (page, last) = read.map_err(|error| self.fault("read", &error))?;
+        let is_full = page.len() as i64 == limit;
+        let mut entries = Vec::with_capacity(page.len());
+        let mut looked_at = after;
+        for read in page {
+            let found = read.map_err(|seq| self.damaged(&format!("the entry {seq} is wrong")))?;
+            looked_at = found.0.seq;
+            if query.until.is_some_and(|until| found.0.at >= until) {
+                return Ok(Entries {
+                    entries,
+                    looked_at: looked_at - 1,
+                    is_last: true,
+                });
+            }
+            entries.push(self.named(found)?);
+        }
+        if !is_full {
+            looked_at = last
+                .min(after.saturating_add(MAX_LOOKED_AT.cast_unsigned()))
+                .max(after);
+        }
+        Ok(Entries {
+            entries,
+            looked_at,
+            is_last: looked_at >= last,
+        })
+    }
+
+    /// Puts the name of its run to an entry.
+    fn named(&self, (mut entry, run): (Entry, Option<u32>)) -> Result<Entry, LedgerError> {
+        if let Some(run) = run {
+            let query = self
+                .connection
+                .prepare_cached("SELECT name FROM runs WHERE run = ?");
+            let name = query.and_then(|mut query| {
+                query
+                    .query_row([run], |row| row.get::<_, Option<String>>(0))
+                    .optional()
+            });
+            let name = name.map_err(|error| self.fault("read", &error))?.flatten();
+            entry.run = name.and_then(|name| name.parse::<RunName>().ok());
+        }
+        Ok(entry)
+    }
+
+    /// The last entry before this moment.
+    fn last_before(&self, moment: Moment) -> Result<u64, LedgerError> {
+        let at = |seq: i64| {
+            let mut query = self
+                .connection
+                .prepare_cached("SELECT at FROM entries WHERE seq = ?")?;
+            query.query_row([seq], |row| row.get::<_, i64>(0))
+        };
+        let mut before = 0;
+        let mut after = self.read("SELECT ifnull(max(seq), 0) + 1 FROM entries", |row| {
+            row.get(0)
+        })?;
+        while before + 1 < after {
+            let middle = before + (after - before) / 2;
+            if at(middle).map_err(|error| self.fault("read", &error))? < moment.micros() {
+                before = middle;
+            } else {
+                after = middle;
+            }
+        }
+        Ok(before.cast_unsigned())
+    }
+
+    pub(super) fn lines_after(
+        &mut self,
+        run: u32,
+        after: u64,
+    ) -> Result<Vec<DoneLine>, LedgerError> {
+        let mut reading = match self.runs.reading {
+            Some(reading) if (reading.run, reading.lines) == (run, after) => reading,
+            _ => self.begin_reading(run)?,
+        };
+        let mut page = Vec::new();
+        // A page that was read before is read over.
+        while reading.lines <= after {
+            page = self.next_lines(&mut reading)?;
+            if page.is_empty() {
+                break;
+            }
+        }
+        let over = reading.lines - page.len() as u64;
+        let page = page.split_off(
+            usize::try_from(after.saturating_sub(over))
+                .unwrap_or(0)
+                .min(page.len()),
+        );
+        self.runs.reading = Some(reading);
+        Ok(page)
+    }
+
+    fn begin_reading(&self, run: u32) -> Result<Reading, LedgerError> {
+        let query = self
+            .connection
+            .prepare_cached("SELECT record FROM runs WHERE run = ?");
+        let record = query.and_then(|mut query| query.query_row([run], |row| row.get(0)));
+        Ok(Reading {
+            run,
+            lines: 0,
+            record: record.map_err(|error| self.fault("read", &error))?,
+            seq: None,
+        })
+    }
+
+    fn next_lines(&self, reading: &mut Reading) -> Result<Vec<DoneLine>, LedgerError> {
+        let mut page = Vec::new();
+        if reading.seq.is_none() {
+            page = self.recorded_lines(reading)?;
+            if page.is_empty() {
+                let query = self
+                    .connection
+                    .prepare_cached("SELECT seq FROM runs WHERE run = ?");
+                let seq =
+                    query.and_then(|mut query| query.query_row([reading.run], |row| row.get(0)));
+                reading.seq = Some(seq.map_err(|error| self.fault("read", &error))?);
+            }
+        }
+        if let (Some(seq), true) = (reading.seq, page.is_empty()) {
+            page = self.posted_lines(reading, seq)?;
+        }
+        reading.lines += page.len() as u64;
+        Ok(page)
+    }
+
+    fn recorded_lines(&self, reading: &mut Reading) -> Result<Vec<DoneLine>, LedgerError> {
+        let sql = format!(
+            "SELECT {} WHERE record > ? AND run = ? AND line IS NOT NULL AND kind IN ({REFUSED}, {VIEWED}) ORDER BY record LIMIT ?",
+            RecordRow::COLUMNS
+        );
+        let read = || {
+            let mut query = self.connection.prepare_cached(&sql)?;
+            let mut rows = query.query(params![reading.record, reading.run, MAX_ROWS])?;
+            let mut page = Vec::new();
+            while let Some(row) = rows.next()? {
+                let (record, sealed) = RecordRow::read(row)?;
+                let right = checksum(&record.hash(&mut Content::default())) == sealed;
+                let outcome = match record.kind {
+                    REFUSED => load::refused(&record),
+                    _ => load::viewed(&record),
+                };
+                let line = done_line(record.line, outcome.filter(|_| right));
+                page.push((record.record, line));
+            }
+            Ok(page)
+        };
+        let page = read().map_err(|error| self.fault("read", &error))?;
+        if let Some((record, _)) = page.last() {
+            reading.record = record.cast_signed();
+        }
+        let wrong = |number| self.damaged(&format!("the record {number} is wrong"));
+        page.into_iter()
+            .map(|(number, line)| line.ok_or_else(|| wrong(number)))
+            .collect()
+    }
+
+    fn posted_lines(
+        &self,
+        reading: &mut Reading,
+        after: i64,
+    ) -> Result<Vec<DoneLine>, LedgerError> {
+        let sql = format!(
+            "SELECT {} WHERE e.seq > ? AND e.run = ? AND e.line IS NOT NULL ORDER BY e.seq LIMIT ?",
+            EntryRow::COLUMNS
+        );
+        let read = || {
+            let mut query = self.connection.prepare_cached(&sql)?;
+            let mut rows = query.query(params![after, reading.run, MAX_ROWS])?;
+            let mut page = Vec::new();
+            while let Some(row) = rows.next()? {
+                let seq: i64 = row.get(0)?;
+                let right = EntryRow::read(row)?.filter(|(entry, sealed)| {
+                    checksum(&entry.hash(&mut Content::default())) == *sealed
+                });
+                let line = right.and_then(|(entry, _)| {
+                    let (seq, view) = (entry.seq, entry.view());
+                    done_line(entry.line, Some(Outcome::Posted { seq, view }))
+                });
+                page.push((seq, line));
+            }
+            Ok(page)
+        };
+        let page = read().map_err(|error| self.fault("read", &error))?;
+        if let Some((seq, _)) = page.last() {
+            reading.seq = Some(*seq);
+        }
+        let wrong = |number| self.damaged(&format!("the entry {number} is wrong"));
+        page.into_iter()
+            .map(|(number, line)| line.ok_or_else(|| wrong(number)))
+            .collect()
+    }
+}
+
+fn done_line(line: Option<crate::bank::Line>, outcome: Option<Outcome>) -> Option<DoneLine> {
+    let (line, outcome) = line.zip(outcome)?;
+    Some(DoneLine {
+        line: line.number,
+        digest: line.digest,
+        outcome,
+    })
+}
+
+fn standing(name: &Name, account: &crate::bank::Account) -> Standing {
+    Standing {
+        name: name.clone(),
+        view: account.view(),
+        lost_updates: 0,
+    }
+}
+
+/// An entry and the number of its run, or the number of a row that is wrong.
+fn entry(row: &rusqlite::Row<'_>) -> rusqlite::Result<Result<(Entry, Option<u32>), i64>> {
+    let seq: i64 = row.get(0)?;
+    let read = EntryRow::read(row)?;
+    let right =
+        read.filter(|(entry, sealed)| checksum(&entry.hash(&mut Content::default())) == *sealed);
+    let found = right.and_then(|(entry, _)| {
+        let told = Entry {
+            seq: entry.seq,
+            at: entry.at,
+            operation: entry.operation()?,
+            view: entry.view(),
+            run: None,
+            line: entry.line.map(|line| line.number),
+        };
+        Some((told, entry.run))
+    });
+    Ok(found.ok_or(seq))
+}

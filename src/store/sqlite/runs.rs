@@ -1,0 +1,173 @@
+//! Runs: who works on what, and how others know that they are gone.
+//!
+//! Each live run has a lock on a file of its own beside the ledger, which the kernel takes away when
+//! its process ends, however it ends. Those files are opened and removed only inside write
+//! transactions, so that no two processes ever lock different files of one name.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::time::Instant;
+
+use rusqlite::{OptionalExtension, params};
+
+use super::Sqlite;
+use super::turnstile::beside;
+use crate::bank::{Moment, Release};
+use crate::store::{LedgerError, RunName};
+
+/// The runs of this process.
+#[derive(Default)]
+pub(super) struct Runs {
+    locks: HashMap<u32, File>,
+    /// When others' runs were last looked at.
+    pub(super) looked_at: Option<Instant>,
+    /// How far the done lines of a run were read, so that the next page is found at once.
+    pub(super) reading: Option<super::pages::Reading>,
+}
+
+impl Runs {
+    /// Lets go of a run's lock.
+    pub(super) fn let_go(&mut self, run: u32) {
+        self.locks.remove(&run);
+    }
+}
+
+impl Sqlite {
+    /// Begins a run, or goes on with the one of this name.
+    pub(super) fn begin_run(
+        &mut self,
+        name: Option<&RunName>,
+        now: Moment,
+    ) -> Result<u32, LedgerError> {
+        // What a dead run had begun is given back first, its own earlier life's too.
+        self.runs.looked_at = None;
+        self.decide(&[], now)?;
+        let run = match name.map(|name| self.run_of(name)).transpose()?.flatten() {
+            Some(run) => run,
+            None => self.add_run(name)?,
+        };
+        match self.lock(run) {
+            Ok(file) => self.runs.locks.insert(run, file),
+            Err(TryLockError::WouldBlock) => {
+                return Err(LedgerError::RunIsLive {
+                    ledger: self.path.display().to_string(),
+                    run: name.cloned().unwrap_or_else(RunName::unnamed),
+                });
+            }
+            Err(TryLockError::Error(cause)) => return Err(self.no_lock(cause)),
+        };
+        self.mark(run, true)?;
+        Ok(run)
+    }
+
+    fn run_of(&self, name: &RunName) -> Result<Option<u32>, LedgerError> {
+        let query = self
+            .connection
+            .prepare_cached("SELECT run FROM runs WHERE name = ?");
+        let found = query.and_then(|mut query| {
+            query
+                .query_row([name.as_str()], |row| row.get(0))
+                .optional()
+        });
+        found.map_err(|error| self.fault("read", &error))
+    }
+
+    fn add_run(&self, name: Option<&RunName>) -> Result<u32, LedgerError> {
+        let last = self.books.last();
+        let added = self.connection.execute(
+            "INSERT INTO runs (name, seq, record, live) VALUES (?, ?, ?, 1)",
+            params![
+                name.map(RunName::as_str),
+                last.seq.cast_signed(),
+                last.record.cast_signed()
+            ],
+        );
+        added.map_err(|error| self.fault("write", &error))?;
+        let run = u32::try_from(self.connection.last_insert_rowid());
+        run.map_err(|_| self.damaged("it has more runs than can be numbered"))
+    }
+
+    fn lock(&self, run: u32) -> Result<File, TryLockError> {
+        let path = beside(&self.path, &format!("-run-{run}"));
+        let open = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path);
+        let file = open.map_err(TryLockError::Error)?;
+        file.try_lock()?;
+        Ok(file)
+    }
+
+    fn no_lock(&self, cause: io::Error) -> LedgerError {
+        LedgerError::Io {
+            ledger: self.path.display().to_string(),
+            doing: "lock a run of",
+            cause,
+        }
+    }
+
+    fn mark(&self, run: u32, live: bool) -> Result<(), LedgerError> {
+        let query = self
+            .connection
+            .prepare_cached("UPDATE runs SET live = ? WHERE run = ?");
+        let marked = query.and_then(|mut query| query.execute(params![live, run]));
+        marked
+            .map(drop)
+            .map_err(|error| self.fault("write", &error))
+    }
+
+    /// The runs that began and did not end, and whose process is gone. They count as ended from now on.
+    pub(super) fn dead_runs(&mut self) -> Result<Vec<u32>, LedgerError> {
+        let mut dead = Vec::new();
+        for run in self.live_runs()? {
+            if self.runs.locks.contains_key(&run) {
+                continue;
+            }
+            match self.lock(run) {
+                Ok(_free) => {
+                    self.forget_run(run)?;
+                    dead.push(run);
+                }
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(cause)) => return Err(self.no_lock(cause)),
+            }
+        }
+        Ok(dead)
+    }
+
+    /// The runs that are marked as live.
+    pub(super) fn live_runs(&self) -> Result<Vec<u32>, LedgerError> {
+        let read = || {
+            let mut query = self
+                .connection
+                .prepare_cached("SELECT run FROM runs WHERE live = 1")?;
+            let runs = query.query_map([], |row| row.get(0))?;
+            runs.collect::<rusqlite::Result<Vec<u32>>>()
+        };
+        read().map_err(|error| self.fault("read", &error))
+    }
+
+    /// Whether any run is marked as live that is not this process's own.
+    pub(super) fn others_are_live(&self) -> Result<bool, LedgerError> {
+        let runs = self.live_runs()?;
+        Ok(runs.iter().any(|run| !self.runs.locks.contains_key(run)))
+    }
+
+    /// Ends a run of this process: what it has begun is given back.
+    pub(super) fn end_run(&mut self, run: u32, now: Moment) -> Result<(), LedgerError> {
+        for (hold, release) in self.holds_where("run = ?", run.into(), Release::Voided)? {
+            self.give_back(hold, release, now)?;
+        }
+        self.forget_run(run)
+    }
+
+    fn forget_run(&self, run: u32) -> Result<(), LedgerError> {
+        self.mark(run, false)?;
+        match fs::remove_file(beside(&self.path, &format!("-run-{run}"))) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(self.no_lock(cause)),
+            _ => Ok(()),
+        }
+    }
+}

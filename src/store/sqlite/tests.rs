@@ -1,0 +1,264 @@
+//! The file decides as the books in memory do, whoever else writes to it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::*;
+use crate::bank::{Amount, Caller, Id, Kind, Operation, Outcome, Rejection, Request, Unkept, View};
+
+fn open(path: &Path) -> Sqlite {
+    Sqlite::open(path, Access::Create).expect("a ledger")
+}
+
+fn operation(kind: Kind, id: Option<&str>, account: &str, minor: i64) -> Operation {
+    let id = id.map(|id| Id::new(id).expect("an id"));
+    let account = Name::user(account).expect("a name");
+    let amount = Amount::new(minor).filter(|_| kind != Kind::Balance);
+    Operation::new(kind, id, account, None, amount).expect("an operation")
+}
+
+fn asked(number: u64, request: Request) -> Asked {
+    let caller = Caller {
+        run: 1,
+        number,
+        ..Caller::default()
+    };
+    Asked { caller, request }
+}
+
+fn ask(ledger: &mut Sqlite, number: u64, request: Request) -> Option<Answer> {
+    let answers = ledger.transact(vec![asked(number, request)]);
+    answers.expect("an answer").pop().expect("one answer")
+}
+
+fn execute(ledger: &mut Sqlite, kind: Kind, id: Option<&str>, minor: i64) -> Answer {
+    let request = Request::Execute(operation(kind, id, "a", minor));
+    ask(ledger, 0, request).expect("decided")
+}
+
+fn view(posted: i64, available: i64) -> View {
+    View {
+        posted: Balance::new(posted),
+        available: Balance::new(available),
+    }
+}
+
+fn posted(seq: u64, posted: i64) -> Outcome {
+    Outcome::Posted {
+        seq,
+        view: view(posted, posted),
+    }
+}
+
+#[test]
+fn what_was_decided_is_there_after_opening_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("bank.db");
+    let first = execute(&mut open(&path), Kind::Deposit, Some("x"), 500);
+    assert_eq!(first, posted(1, 500).into());
+    let mut again = open(&path);
+    let repeat = execute(&mut again, Kind::Deposit, Some("x"), 500);
+    assert_eq!((repeat.outcome, repeat.duplicate), (first.outcome, true));
+    let conflict = execute(&mut again, Kind::Deposit, Some("x"), 501);
+    let Outcome::Refused { rejection, .. } = conflict.outcome else {
+        panic!("{conflict:?}");
+    };
+    assert_eq!(rejection, Rejection::IdConflict);
+    let seen = again.look_up(&[Name::user("a").expect("a name"), Name::default()]);
+    let seen: Vec<_> = seen
+        .expect("an answer")
+        .into_iter()
+        .map(|found| found.map(|a| a.view))
+        .collect();
+    assert_eq!(seen, [Some(view(500, 500)), None]);
+}
+
+#[test]
+fn two_that_write_in_turn_see_each_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("bank.db");
+    let (mut one, mut other) = (open(&path), open(&path));
+    for round in 0..10 {
+        let first = execute(&mut one, Kind::Deposit, None, 3);
+        assert_eq!(first.outcome, posted(round * 2 + 1, round as i64 * 2 + 3));
+        let second = execute(&mut other, Kind::Withdraw, None, 1);
+        assert_eq!(second.outcome, posted(round * 2 + 2, round as i64 * 2 + 2));
+    }
+}
+
+fn hold(id: &str, lasts: Option<Duration>) -> Request {
+    Request::Hold {
+        operation: operation(Kind::Withdraw, Some(id), "a", 30),
+        lasts,
+    }
+}
+
+#[test]
+fn a_hold_ends_once_whoever_comes_first() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("bank.db");
+    let (mut one, mut other) = (open(&path), open(&path));
+    execute(&mut one, Kind::Deposit, None, 100);
+    let id = || Id::new("h").expect("an id");
+    let held = ask(&mut one, 0, hold("h", None)).expect("decided");
+    assert_eq!(
+        held.outcome,
+        Outcome::Held {
+            view: view(100, 70)
+        }
+    );
+    let repeat = ask(&mut other, 0, hold("h", None)).expect("decided");
+    assert_eq!((repeat.outcome, repeat.duplicate), (held.outcome, true));
+    let less = Amount::new(10);
+    let part = ask(
+        &mut other,
+        0,
+        Request::PostHold {
+            id: id(),
+            amount: less,
+        },
+    )
+    .expect("decided");
+    assert_eq!(part, posted(2, 90).into());
+    let late = ask(&mut one, 0, Request::VoidHold { id: id() }).expect("decided");
+    assert!(
+        matches!(
+            late.outcome,
+            Outcome::Refused {
+                rejection: Rejection::AlreadyPosted,
+                ..
+            }
+        ),
+        "{late:?}"
+    );
+    let same = ask(
+        &mut one,
+        0,
+        Request::PostHold {
+            id: id(),
+            amount: less,
+        },
+    )
+    .expect("decided");
+    assert_eq!((same.outcome, same.duplicate), (part.outcome, true));
+    // What was asked for is the whole hold, whatever was posted of it.
+    let repeat = ask(&mut one, 0, hold("h", None)).expect("decided");
+    assert_eq!((repeat.outcome, repeat.duplicate), (part.outcome, true));
+    assert_eq!(one.holds(0).expect("an answer"), []);
+}
+
+#[test]
+fn a_hold_whose_time_is_over_is_given_back_before_anything_else() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("bank.db");
+    let mut ledger = open(&path);
+    execute(&mut ledger, Kind::Deposit, None, 30);
+    ask(&mut ledger, 0, hold("h", Some(Duration::from_micros(1))));
+    while wall_clock() <= ledger.shelf.head.at {}
+    let posted = execute(&mut ledger, Kind::Withdraw, None, 30);
+    assert!(
+        matches!(posted.outcome, Outcome::Posted { seq: 2, .. }),
+        "{posted:?}"
+    );
+    let id = Id::new("h").expect("an id");
+    let late = ask(&mut ledger, 0, Request::PostHold { id, amount: None }).expect("decided");
+    assert!(
+        matches!(
+            late.outcome,
+            Outcome::Refused {
+                rejection: Rejection::Expired,
+                ..
+            }
+        ),
+        "{late:?}"
+    );
+}
+
+#[test]
+fn what_a_dead_run_had_begun_is_given_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("bank.db");
+    let mut ledger = open(&path);
+    execute(&mut ledger, Kind::Deposit, None, 30);
+    let name = "november".parse().expect("a name");
+    let mut other = open(&path);
+    let run = other.open_run(Some(&name)).expect("a run");
+    let begin = || {
+        let caller = Caller {
+            run,
+            number: 7,
+            ..Caller::default()
+        };
+        let request = Request::Begin(operation(Kind::Withdraw, None, "a", 30));
+        Asked { caller, request }
+    };
+    other.transact(vec![begin()]).expect("begun");
+    assert!(matches!(
+        ledger.open_run(Some(&name)),
+        Err(LedgerError::RunIsLive { .. })
+    ));
+    let a = [Name::user("a").expect("a name")];
+    let available = |ledger: &mut Sqlite| {
+        let seen = ledger.look_up(&a).expect("an answer");
+        seen[0].as_ref().expect("an account").view.available.minor()
+    };
+    assert_eq!(available(&mut ledger), 0);
+    drop(other);
+    assert_eq!(available(&mut ledger), 30);
+    assert_eq!(ledger.open_run(Some(&name)).expect("a run"), run);
+    ledger.close_run(run).expect("closed");
+    let left: Vec<_> = std::fs::read_dir(folder.path())
+        .expect("a folder")
+        .collect();
+    assert_eq!(left.len(), 4, "{left:?}");
+}
+
+/// A step of some run: what, and whether another connection asks it.
+fn step() -> impl Strategy<Value = (Request, u64, bool)> {
+    let id = proptest::option::of(select(vec!["i", "j", "k"]));
+    let account = select(vec!["a", "b"]);
+    let kinds = select(Kind::ALL.to_vec());
+    let drawn = (kinds, id, account, 1i64..9)
+        .prop_map(|(kind, id, account, minor)| operation(kind, id, account, minor));
+    let id = || select(vec!["i", "j", "k"]).prop_map(|id| Id::new(id).expect("an id"));
+    let less = || proptest::option::of((1i64..9).prop_map(|m| Amount::new(m).expect("positive")));
+    let two_steps = (id(), 1i64..9).prop_map(|(id, minor)| Request::Hold {
+        operation: operation(Kind::Withdraw, Some(id.as_str()), "a", minor),
+        lasts: None,
+    });
+    let request = prop_oneof![
+        4 => drawn.clone().prop_map(Request::Execute),
+        2 => drawn.prop_map(Request::Begin),
+        1 => Just(Request::Post),
+        1 => Just(Request::Void),
+        2 => two_steps,
+        2 => (id(), less()).prop_map(|(id, amount)| Request::PostHold { id, amount }),
+        1 => id().prop_map(|id| Request::VoidHold { id }),
+        1 => (0i64..9).prop_map(|minor| Request::Open {
+            account: Name::user("a").expect("a name"),
+            overdraft: Some(Balance::new(minor)),
+        }),
+    ];
+    (request, 0u64..4, any::<bool>())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn the_file_decides_as_the_books_do(steps in prop::collection::vec(step(), 1..40)) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("bank.db");
+        let (mut one, mut other) = (open(&path), open(&path));
+        let mut books = Books::new(Balance::default());
+        for (request, number, by_other) in steps {
+            // What a run has begun only its own process ends.
+            let own = matches!(request, Request::Begin(_) | Request::Post | Request::Void);
+            let ledger = if by_other && !own { &mut other } else { &mut one };
+            let expected = books.decide(&asked(number, request.clone()), &mut Unkept);
+            prop_assert_eq!(ask(ledger, number, request.clone()), expected, "{:?}", request);
+        }
+    }
+}
