@@ -6,7 +6,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -66,10 +66,7 @@ impl Turnstile {
             .name("turnstile".into())
             .spawn(wait)
             .ok()?;
-        match turn.recv_timeout(PATIENCE) {
-            Ok(file) => Some(file),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        turn.recv_timeout(PATIENCE).ok()
     }
 }
 
