@@ -32,6 +32,12 @@ use turnstile::Turnstile;
 const LOCK_LIMIT: Duration = Duration::from_secs(30);
 /// How often a long-lived process looks for runs whose process is gone.
 const RUNS_INTERVAL: Duration = Duration::from_secs(1);
+/// From this size on a batch is one of many, and the log may grow further before it is copied back.
+const LARGE_BATCH: usize = 64;
+/// The pages of the log at which it is copied back into the file. Whoever opens a ledger alone reads
+/// all of the log, so one-shot commands keep it short.
+const SMALL_LOG: u32 = 128;
+const LARGE_LOG: u32 = 4_000;
 /// The most accounts and ids that are remembered between batches.
 const MAX_REMEMBERED: usize = 500_000;
 
@@ -52,6 +58,8 @@ pub struct Sqlite {
     books: Books,
     shelf: Shelf,
     runs: Runs,
+    /// Large batches come, so the log may be long.
+    writes_much: bool,
     /// A commit failed, so nobody knows how the file stands.
     failed: bool,
 }
@@ -115,7 +123,7 @@ impl Sqlite {
     /// Opens the ledger in this file.
     pub fn open(path: &Path, access: Access) -> Result<Self, LedgerError> {
         let (path, connection, turnstile) = schema::open(path, access)?;
-        Ok(Sqlite {
+        let ledger = Sqlite {
             path,
             connection,
             turnstile,
@@ -129,8 +137,18 @@ impl Sqlite {
                 changed: Vec::new(),
             },
             runs: Runs::default(),
+            writes_much: false,
             failed: false,
-        })
+        };
+        ledger.checkpoint_at(SMALL_LOG)?;
+        Ok(ledger)
+    }
+
+    fn checkpoint_at(&self, pages: u32) -> Result<(), LedgerError> {
+        let set = self
+            .connection
+            .pragma_update(None, "wal_autocheckpoint", pages);
+        set.map_err(|error| self.fault("open", &error))
     }
 
     /// Runs `work` in a write transaction, with the books as the file says. What it did is durable when
@@ -139,10 +157,7 @@ impl Sqlite {
         &mut self,
         work: impl FnOnce(&mut Self, Moment) -> Result<T, LedgerError>,
     ) -> Result<T, LedgerError> {
-        if self.failed {
-            let ledger = self.path.display().to_string();
-            return Err(LedgerError::Failed { ledger });
-        }
+        self.check_usable()?;
         let turn = self.turnstile.enter();
         self.execute("write", "BEGIN IMMEDIATE")?;
         drop(turn);
@@ -164,6 +179,15 @@ impl Sqlite {
         }
     }
 
+    /// Refuses everything once a commit has failed.
+    fn check_usable(&self) -> Result<(), LedgerError> {
+        if self.failed {
+            let ledger = self.path.display().to_string();
+            return Err(LedgerError::Failed { ledger });
+        }
+        Ok(())
+    }
+
     fn execute(&self, doing: &'static str, sql: &str) -> Result<(), LedgerError> {
         let done = self
             .connection
@@ -179,6 +203,7 @@ impl Sqlite {
         if self.shelf.version != Some(version) || remembered > MAX_REMEMBERED {
             self.books.forget();
             self.shelf.keys.clear();
+            self.shelf.changed.clear();
             for (slot, number) in [(0, 1), (1, 2)] {
                 self.shelf.know(slot, number);
             }
@@ -287,6 +312,17 @@ impl Sqlite {
     }
 }
 
+impl Drop for Sqlite {
+    /// Leaves a short log behind, if nobody is in the way.
+    fn drop(&mut self) {
+        if self.writes_much && !self.failed && self.connection.busy_handler(None).is_ok() {
+            let truncate = "PRAGMA wal_checkpoint(TRUNCATE)";
+            // What is in the log is durable; copying it back can be left to the next.
+            let _ = self.connection.query_row(truncate, [], |_| Ok(()));
+        }
+    }
+}
+
 fn wall_clock() -> Moment {
     // A clock before 1970 counts as the first moment; the ledger's own time goes on from what is stored.
     let since = SystemTime::now()
@@ -297,6 +333,10 @@ fn wall_clock() -> Moment {
 
 impl Ledger for Sqlite {
     fn transact(&mut self, batch: Vec<Asked>) -> Result<Vec<Option<Answer>>, LedgerError> {
+        if batch.len() >= LARGE_BATCH && !self.writes_much {
+            self.writes_much = true;
+            self.checkpoint_at(LARGE_LOG)?;
+        }
         self.write(|ledger, now| ledger.decide(&batch, now))
     }
 
@@ -306,20 +346,23 @@ impl Ledger for Sqlite {
     }
 
     fn accounts(&mut self, after: Option<&Name>) -> Result<Vec<Standing>, LedgerError> {
-        if after.is_none() {
-            self.settle()?;
+        match after {
+            None => self.settle()?,
+            Some(_) => self.check_usable()?,
         }
         self.accounts_after(after)
     }
 
     fn holds(&mut self, after: u64) -> Result<Vec<OpenHold>, LedgerError> {
-        if after == 0 {
-            self.settle()?;
+        match after {
+            0 => self.settle()?,
+            _ => self.check_usable()?,
         }
         self.holds_after(after)
     }
 
     fn entries(&mut self, query: &Query) -> Result<Entries, LedgerError> {
+        self.check_usable()?;
         self.page_of_entries(query)
     }
 
@@ -328,6 +371,7 @@ impl Ledger for Sqlite {
     }
 
     fn done_lines(&mut self, run: u32, after: u64) -> Result<Vec<DoneLine>, LedgerError> {
+        self.check_usable()?;
         self.lines_after(run, after)
     }
 

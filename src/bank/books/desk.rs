@@ -15,6 +15,23 @@ pub(super) enum End {
     Void,
 }
 
+/// The accounts of a movement and their places in the books; the credit side may have none yet.
+struct Found {
+    sides: Sides,
+    debit: usize,
+    credit: Option<usize>,
+}
+
+impl Found {
+    fn decided(
+        self,
+        decide: impl FnOnce(Sides) -> Result<Sides, Rejection>,
+    ) -> Result<Self, Rejection> {
+        let sides = decide(self.sides)?;
+        Ok(Found { sides, ..self })
+    }
+}
+
 /// The books while they decide one caller's request.
 pub(super) struct Desk<'a, J> {
     pub(super) caller: &'a Caller,
@@ -30,9 +47,9 @@ impl<J: Journal> Desk<'_, J> {
         let decided = match operation.movement() {
             None => self.look(operation, None),
             Some(movement) => self
-                .sides(&movement)
-                .and_then(|sides| sides.execute(movement.amount))
-                .map(|sides| self.enter(operation, &movement, sides, None)),
+                .find(&movement, self.caller.strict)
+                .and_then(|found| found.decided(|sides| sides.execute(movement.amount)))
+                .map(|found| self.enter(operation, &movement, found, None)),
         };
         let outcome = decided.unwrap_or_else(|rejection| self.refuse(operation, rejection));
         outcome.into()
@@ -61,8 +78,9 @@ impl<J: Journal> Desk<'_, J> {
                 seen.map(drop).ok_or(Rejection::UnknownAccount)
             }
             Some(movement) => {
-                let sides = self.sides(&movement)?.begin(movement.amount)?;
-                self.keep_debit(&movement, sides);
+                let found = self.find(&movement, self.caller.strict)?;
+                let found = found.decided(|sides| sides.begin(movement.amount))?;
+                self.keep_debit(&found);
                 Ok(())
             }
         }
@@ -223,12 +241,12 @@ impl<J: Journal> Desk<'_, J> {
             return seen.unwrap_or_else(|rejection| self.refuse(operation, rejection));
         };
         let posted = self
-            .sides(&movement)
-            .and_then(|sides| sides.post(movement.amount, amount));
+            .find(&movement, false)
+            .and_then(|found| found.decided(|sides| sides.post(movement.amount, amount)));
         match posted {
-            Ok(sides) => {
+            Ok(found) => {
                 let movement = Movement { amount, ..movement };
-                self.enter(operation, &movement, sides, Some(hold))
+                self.enter(operation, &movement, found, Some(hold))
             }
             Err(rejection) => {
                 self.give_back(hold, operation, Release::Voided);
@@ -244,9 +262,10 @@ impl<J: Journal> Desk<'_, J> {
         release: Release,
     ) -> Outcome {
         if let Some(movement) = operation.movement()
-            && let Ok(sides) = self.sides(&movement)
+            && let Ok(mut found) = self.find(&movement, false)
         {
-            self.keep_debit(&movement, sides.void(movement.amount));
+            found.sides = found.sides.void(movement.amount);
+            self.keep_debit(&found);
         }
         let number = self.next_record();
         let view = self.books.view_or_nothing(&operation.account);
@@ -312,20 +331,27 @@ impl<J: Journal> Desk<'_, J> {
         operation.id.is_some() || self.caller.line.is_some()
     }
 
-    /// The two accounts of a movement. Money coming in opens an account, money going out does not.
-    fn sides(&self, movement: &Movement<'_>) -> Result<Sides, Rejection> {
+    /// The two accounts of a movement. Money coming in opens an account, unless the terms are strict;
+    /// money going out does not.
+    fn find(&self, movement: &Movement<'_>, strict: bool) -> Result<Found, Rejection> {
         movement.check()?;
         let books = &*self.books;
-        let debit = books
-            .slot(movement.debit)
-            .ok_or(Rejection::UnknownAccount)?;
-        let credit = match books.slot(movement.credit) {
-            Some(slot) => books.accounts[slot],
-            None if self.caller.strict => return Err(Rejection::UnknownAccount),
-            None => Account::new(books.overdraft),
-        };
-        Ok(Sides {
+        let debit = books.slot(movement.debit);
+        let debit = debit.ok_or(Rejection::UnknownAccount)?;
+        let credit = books.slot(movement.credit);
+        if strict && credit.is_none() {
+            return Err(Rejection::UnknownAccount);
+        }
+        let sides = Sides {
             debit: books.accounts[debit],
+            credit: match credit {
+                Some(slot) => books.accounts[slot],
+                None => Account::new(books.overdraft),
+            },
+        };
+        Ok(Found {
+            sides,
+            debit,
             credit,
         })
     }
@@ -335,12 +361,15 @@ impl<J: Journal> Desk<'_, J> {
         &mut self,
         operation: &Operation,
         movement: &Movement<'_>,
-        sides: Sides,
+        found: Found,
         hold: Option<u64>,
     ) -> Outcome {
-        let debit = self.keep_debit(movement, sides);
-        let credit = self.books.slot(movement.credit);
-        let credit = credit.unwrap_or_else(|| self.books.add(movement.credit, sides.credit));
+        self.keep_debit(&found);
+        let Found { sides, debit, .. } = found;
+        let credit = match found.credit {
+            Some(slot) => slot,
+            None => self.books.add(movement.credit, sides.credit),
+        };
         self.books.accounts[credit] = sides.credit;
         self.journal.changed(credit);
         self.books.last.seq += 1;
@@ -370,13 +399,9 @@ impl<J: Journal> Desk<'_, J> {
         outcome
     }
 
-    /// Keeps the debit side, whose account is there: `sides` found it.
-    fn keep_debit(&mut self, movement: &Movement<'_>, sides: Sides) -> usize {
-        let slot = self.books.slot(movement.debit);
-        let slot = slot.unwrap_or_else(|| self.books.add(movement.debit, sides.debit));
-        self.books.accounts[slot] = sides.debit;
-        self.journal.changed(slot);
-        slot
+    fn keep_debit(&mut self, found: &Found) {
+        self.books.accounts[found.debit] = found.sides.debit;
+        self.journal.changed(found.debit);
     }
 
     fn next_record(&mut self) -> u64 {

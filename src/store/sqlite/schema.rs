@@ -67,6 +67,12 @@ pub(super) fn open(
             cause: io::ErrorKind::NotFound.into(),
         });
     }
+    if matches!(looks, Looks::Empty) && access == Access::Existing {
+        return Err(LedgerError::Foreign {
+            ledger: path,
+            what: "it is empty".to_string(),
+        });
+    }
     let turnstile = Turnstile::beside(&path)?;
     if matches!(looks, Looks::Ours) {
         let connection = connect(&path)?;
