@@ -1,8 +1,10 @@
 //! The command line: flags become a plan, the plan is run, the ending becomes an exit status.
 
-#[allow(dead_code)]
+mod history;
 mod ledger;
 mod modes;
+mod moment;
+mod one;
 mod sync;
 mod workload;
 
@@ -32,7 +34,6 @@ impl Failure {
     }
 
     /// The ledger does not answer.
-    #[allow(dead_code)]
     fn ledger(error: crate::store::LedgerError) -> Self {
         let (status, error) = (Status::Ledger, error.into());
         Failure { status, error }
@@ -75,6 +76,26 @@ enum Command {
     Pipe(modes::ModeArgs),
     /// Threads of one process on one balance, without synchronisation and with each remedy
     Sync(sync::SyncArgs),
+    /// Open an account in a ledger that lasts, or set its overdraft limit
+    Open(one::OpenArgs),
+    /// Put money into an account
+    Deposit(one::MoveArgs),
+    /// Take money out of an account
+    Withdraw(one::MoveArgs),
+    /// Move money from one account to another
+    Transfer(one::TransferArgs),
+    /// Lend an account money of the bank's
+    Loan(one::MoveArgs),
+    /// Show what accounts hold, or what is set aside
+    Balance(one::BalanceArgs),
+    /// Set money aside, and print the id with which it is posted or voided later
+    Hold(one::HoldArgs),
+    /// Move what was set aside, or a part of it
+    Post(one::PostArgs),
+    /// Give back what was set aside
+    Void(one::VoidArgs),
+    /// List what was posted
+    History(history::HistoryArgs),
 }
 
 /// Where results go.
@@ -116,6 +137,16 @@ pub fn main() -> ExitCode {
         Command::Queue(args) => modes::queue(args),
         Command::Pipe(args) => modes::pipe(args),
         Command::Sync(args) => sync::sync(args),
+        Command::Open(args) => one::open(args),
+        Command::Deposit(args) => one::deposit(args),
+        Command::Withdraw(args) => one::withdraw(args),
+        Command::Transfer(args) => one::transfer(args),
+        Command::Loan(args) => one::loan(args),
+        Command::Balance(args) => one::balance(args),
+        Command::Hold(args) => one::hold(args),
+        Command::Post(args) => one::post(args),
+        Command::Void(args) => one::void(args),
+        Command::History(args) => history::history(args),
     };
     match outcome {
         Ok(ending) => {

@@ -3,8 +3,12 @@
 //! The printing has a thread of its own, so that a reader of stdout that is slow, or has stopped for
 //! good, never keeps the caller from its signals and deadlines.
 
+mod columns;
+mod history;
 mod json;
 mod printer;
+mod sheet;
+mod single;
 mod text;
 
 #[cfg(test)]
@@ -20,10 +24,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
+use std::time::{Duration, SystemTime};
 
+use crate::bank::Moment;
 use crate::event::{Counts, Event, Race};
 use crate::wake::Waker;
 use printer::{Output, Printer, Progress};
+
+pub use history::{EntryFormat, History};
+pub use sheet::Sheet;
+pub use single::{About, Answers};
 
 /// The backlog at which a caller hands out no more work. Once it has fallen below half of this, the
 /// caller is woken.
@@ -94,10 +104,7 @@ impl Reporter {
                 Err(cause) => return Err(ReportError::Events { path, cause }),
             },
         };
-        // A handle of its own: the standard one would write every line by itself.
-        let stdout = io::stdout().as_fd().try_clone_to_owned();
-        let stdout = Output::stdout(File::from(stdout.map_err(ReportError::Stdout)?));
-        Self::over(outputs.stdout, stdout, recording, waker).map_err(ReportError::Thread)
+        Self::over(outputs.stdout, stdout()?, recording, waker).map_err(ReportError::Thread)
     }
 
     fn over(
@@ -148,6 +155,14 @@ impl Reporter {
     }
 }
 
+/// A handle of its own: the standard one would write every line by itself.
+fn stdout() -> Result<Output, ReportError> {
+    let stdout = io::stdout().as_fd().try_clone_to_owned();
+    Ok(Output::stdout(File::from(
+        stdout.map_err(ReportError::Stdout)?,
+    )))
+}
+
 /// Says one line on stderr, as the program. A stderr that takes nothing is ignored.
 pub fn talk(text: impl Display) {
     let line = format!("bank-par: {}\n", text::one_line(&text.to_string()));
@@ -159,6 +174,15 @@ fn decimal(minor: i128) -> String {
     let sign = if minor < 0 { "-" } else { "" };
     let units = minor.unsigned_abs();
     format!("{sign}{}.{:02}", units / 100, units % 100)
+}
+
+/// A moment as RFC 3339 has it, in UTC and to the microsecond.
+fn moment(moment: Moment) -> String {
+    /// The end of the year 9999, the last one that has a text.
+    const LAST: u64 = 253_402_300_799_999_999;
+    let micros = u64::try_from(moment.micros()).unwrap_or(0).min(LAST);
+    let time = SystemTime::UNIX_EPOCH + Duration::from_micros(micros);
+    humantime::format_rfc3339_micros(time).to_string()
 }
 
 /// How many operations came to an end, whichever it was.
@@ -281,6 +305,18 @@ mod tests {
         let error = Reporter::start(outputs, waker).err().expect("no folder");
         let start = "cannot create the events file `/nowhere/events.jsonl`: ";
         assert!(error.to_string().starts_with(start), "{error}");
+    }
+
+    #[test]
+    fn a_moment_has_a_text_whatever_it_is() {
+        for (micros, expected) in [
+            (0, "1970-01-01T00:00:00.000000Z"),
+            (1_795_438_800_000_001, "2026-11-23T13:00:00.000001Z"),
+            (-1, "1970-01-01T00:00:00.000000Z"),
+            (i64::MAX, "9999-12-31T23:59:59.999999Z"),
+        ] {
+            assert_eq!(moment(Moment::new(micros)), expected);
+        }
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! The flag that says where the balance lives, the same everywhere.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use clap::Args;
 
-use crate::store::Place;
+use super::Failure;
+use crate::store::{LedgerError, Place};
 
 /// The variable that stands in for the flag.
 pub(super) const VARIABLE: &str = "BANK_PAR_LEDGER";
@@ -17,6 +19,35 @@ pub(super) struct LedgerArgs {
     /// serve`
     #[arg(long, env = VARIABLE, value_name = "LEDGER")]
     pub(super) ledger: Option<LedgerFlag>,
+}
+
+impl LedgerArgs {
+    /// The ledger that lasts, for commands that are over before one in memory would be of use.
+    pub(super) fn place(self) -> Result<Place, Failure> {
+        let what = match self.ledger {
+            Some(LedgerFlag::Lasting(place)) => return Ok(place),
+            Some(LedgerFlag::Memory) => "a ledger in `memory` ends with this command",
+            None => "there is no ledger",
+        };
+        Err(Failure::usage(anyhow!(
+            "{what}: name one that lasts with `--ledger FILE`, or with `{VARIABLE}` for a whole script"
+        )))
+    }
+
+    /// The same, for commands that find nothing in a ledger that is new.
+    pub(super) fn existing_place(self) -> Result<Place, Failure> {
+        let place = self.place()?;
+        match &place {
+            Place::File(path) if matches!(path.try_exists(), Ok(false)) => {
+                Err(Failure::ledger(LedgerError::Io {
+                    ledger: path.display().to_string(),
+                    doing: "open",
+                    cause: ErrorKind::NotFound.into(),
+                }))
+            }
+            _ => Ok(place),
+        }
+    }
 }
 
 /// What `--ledger` names.

@@ -55,11 +55,11 @@ enum InputFormat {
     Csv,
 }
 
-fn user(text: &str) -> Result<Name, crate::bank::NameError> {
+pub(super) fn user(text: &str) -> Result<Name, crate::bank::NameError> {
     Name::user(text)
 }
 
-fn other_side(text: &str) -> Result<Name, crate::bank::NameError> {
+pub(super) fn other_side(text: &str) -> Result<Name, crate::bank::NameError> {
     Name::other_side(text)
 }
 

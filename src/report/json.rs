@@ -10,7 +10,7 @@ use crate::bank::{Balance, Decimal, View};
 use crate::event::{AccountSummary, Event, Fact, Race, Subject, Summary};
 
 /// Grows when readers of the old lines would misread the new ones; a new field is no reason.
-const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 1;
 
 /// Adds the line of an event, if it has one: a warning is talk and has none.
 pub(super) fn write(event: &Event, out: &mut Vec<u8>) -> serde_json::Result<()> {
@@ -62,7 +62,7 @@ pub(super) fn write(event: &Event, out: &mut Vec<u8>) -> serde_json::Result<()> 
     }
 }
 
-fn add(out: &mut Vec<u8>, line: &impl Serialize) -> serde_json::Result<()> {
+pub(super) fn add(out: &mut Vec<u8>, line: &impl Serialize) -> serde_json::Result<()> {
     serde_json::to_writer(&mut *out, line)?;
     out.push(b'\n');
     Ok(())
@@ -272,7 +272,7 @@ impl<'a> AccountObject<'a> {
 
 /// Money in minor units, written as a string so that no reader makes a float of it.
 #[derive(Clone, Copy)]
-struct Money(i64);
+pub(super) struct Money(pub(super) i64);
 
 impl From<Balance> for Money {
     fn from(balance: Balance) -> Self {
@@ -290,6 +290,6 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-fn is_false(flag: &bool) -> bool {
+pub(super) fn is_false(flag: &bool) -> bool {
     !flag
 }

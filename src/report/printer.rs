@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, OnceLock};
 use std::thread;
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::text::Text;
 use super::{BACKLOG_LIMIT, Broken, Format, json, talk};
@@ -110,8 +111,20 @@ impl Output {
         self.file.is_some()
     }
 
+    /// Waits so long, or until its reader goes away. Tells whether there may still be one.
+    pub(super) fn outlasts(&self, patience: Duration) -> bool {
+        let Some(file) = &self.file else { return false };
+        let patience = Timespec::try_from(patience).ok();
+        // Nothing is asked for, so only a lost reader ends the wait early.
+        let ready = poll(
+            &mut [PollFd::new(file, PollFlags::empty())],
+            patience.as_ref(),
+        );
+        !matches!(ready, Ok(1..))
+    }
+
     /// Writes the block if nothing is broken, and says what broke just now.
-    fn write(&mut self, block: &[u8]) -> Option<Broken> {
+    pub(super) fn write(&mut self, block: &[u8]) -> Option<Broken> {
         let error = write_all(self.file.as_ref()?, block).err()?;
         self.file = None;
         Some(if self.may_close && error.kind() == ErrorKind::BrokenPipe {
@@ -248,7 +261,6 @@ impl Drop for Printer {
 mod tests {
     use super::*;
     use crate::wake::Alarm;
-    use rustix::event::Timespec;
     use std::io::{PipeReader, Read};
     use std::os::fd::OwnedFd;
 

@@ -1,0 +1,102 @@
+//! Moments as people write them.
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, anyhow};
+
+use crate::bank::Moment;
+
+/// Reads a moment in UTC, such as `2026-11-23`, `2026-11-23 10:00` or `2026-11-23T10:00:00.5Z`, or a
+/// time before now, such as `2h`.
+pub(super) fn moment(text: &str) -> anyhow::Result<Moment> {
+    moment_seen_from(text, SystemTime::now())
+}
+
+fn moment_seen_from(text: &str, now: SystemTime) -> anyhow::Result<Moment> {
+    let time = match text.as_bytes() {
+        [_, _, _, _, b'-', ..] => date(text)?,
+        _ => ago(text, now)?,
+    };
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    let micros = i64::try_from(since.unwrap_or_default().as_micros());
+    micros
+        .map(Moment::new)
+        .context("a moment lies before the year 10000")
+}
+
+fn date(text: &str) -> anyhow::Result<SystemTime> {
+    let local = text
+        .strip_suffix('Z')
+        .or_else(|| text.strip_suffix("+00:00"));
+    let local = local.unwrap_or(text);
+    let missing = match local.len() {
+        10 => " 00:00:00",
+        16 => ":00",
+        _ => "",
+    };
+    humantime::parse_rfc3339_weak(&format!("{local}{missing}"))
+        .map_err(|cause| wrong(&cause.to_string()))
+}
+
+fn ago(text: &str, now: SystemTime) -> anyhow::Result<SystemTime> {
+    let ago: Duration =
+        humantime::parse_duration(text).map_err(|cause| wrong(&cause.to_string()))?;
+    Ok(now.checked_sub(ago).unwrap_or(SystemTime::UNIX_EPOCH))
+}
+
+fn wrong(cause: &str) -> anyhow::Error {
+    anyhow!(
+        "a moment is a UTC time such as `2026-11-23`, `2026-11-23 10:00` or `2026-11-23T10:00:00Z`, or a time ago such as `2h`: {cause}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, seconds: i64) {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+        let moment = moment_seen_from(text, now).expect(text);
+        assert_eq!(moment.micros(), seconds * 1_000_000, "{text}");
+    }
+
+    #[test]
+    fn a_day_a_time_of_day_and_a_time_ago() {
+        check("1970-01-02", 86_400);
+        check("1970-01-02Z", 86_400);
+        check("1970-01-02 01:30", 86_400 + 5_400);
+        check("1970-01-02T01:30Z", 86_400 + 5_400);
+        check("1970-01-02T01:30:07Z", 86_400 + 5_407);
+        check("1970-01-02 01:30:07+00:00", 86_400 + 5_407);
+        check("0s", 1_000_000);
+        check("2h 30m", 1_000_000 - 9_000);
+        check("50years", 0);
+        let exact = moment("1970-01-02T00:00:00.000001Z").expect("a moment");
+        assert_eq!(exact.micros(), 86_400_000_001);
+    }
+
+    #[test]
+    fn what_is_no_moment_is_told_how_to_be_one() {
+        for text in [
+            "",
+            "now",
+            "10",
+            "2026-13-01",
+            "2026-02-30",
+            "2026-11-23 25:00",
+            "1969-01-01",
+            "2026-11-23T10:00:00+01:00",
+            "2026-1-1",
+            "ää-11-23",
+            "2026-ü",
+            "-2h",
+        ] {
+            let error = moment(text).expect_err(text).to_string();
+            assert!(
+                error.starts_with("a moment is a UTC time such as"),
+                "{error}"
+            );
+        }
+    }
+}

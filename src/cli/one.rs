@@ -1,0 +1,231 @@
+//! One operation at a time, for scripts: one request, one answer, one status.
+
+mod balance;
+mod hold;
+
+pub(super) use balance::{BalanceArgs, balance};
+pub(super) use hold::{HoldArgs, PostArgs, VoidArgs, hold, post, void};
+
+use anyhow::anyhow;
+use clap::{Args, ValueEnum};
+
+use super::ledger::LedgerArgs;
+use super::workload::{other_side, user};
+use super::{Failure, Outcome};
+use crate::bank::{
+    self, Amount, Answer, Asked, Balance, Caller, Id, IdError, Kind, Name, Operation, Request,
+};
+use crate::report::{About, Answers, Format, Sheet};
+use crate::run::Ending;
+use crate::status::Status;
+use crate::store::{Ledger, Place, Query};
+
+/// Where the ledger is, and how the answer looks.
+#[derive(Args)]
+struct SingleArgs {
+    #[command(flatten)]
+    ledger: LedgerArgs,
+    /// How the answer is written to stdout
+    #[arg(long, value_enum, default_value_t = AnswerFormat::Text, value_name = "FORMAT")]
+    output: AnswerFormat,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum AnswerFormat {
+    /// A line that a person reads and a script can cut
+    Text,
+    /// JSON Lines
+    Json,
+}
+
+/// What every operation may say about itself.
+#[derive(Args)]
+struct OperationArgs {
+    /// Whose money it is about
+    #[arg(long, default_value_t = Name::default(), value_parser = user, value_name = "NAME")]
+    account: Name,
+    /// Makes a repeat safe: the same id and the same content is done once
+    #[arg(long, value_parser = id)]
+    id: Option<Id>,
+    /// Refuse accounts that `bank-par open` has not opened
+    #[arg(long)]
+    strict: bool,
+    /// Decide anew what was refused under this id before
+    #[arg(long, requires = "id")]
+    retry_refused: bool,
+}
+
+/// `deposit`, `withdraw` and `loan`.
+#[derive(Args)]
+pub(super) struct MoveArgs {
+    /// How much, such as `500` or `12.50`
+    #[arg(allow_negative_numbers = true)]
+    amount: Amount,
+    #[command(flatten)]
+    operation: OperationArgs,
+    #[command(flatten)]
+    single: SingleArgs,
+}
+
+#[derive(Args)]
+pub(super) struct TransferArgs {
+    #[command(flatten)]
+    movement: MoveArgs,
+    /// Where the money goes: an account, or `@world`
+    #[arg(long, value_parser = other_side, value_name = "NAME")]
+    to: Name,
+}
+
+#[derive(Args)]
+pub(super) struct OpenArgs {
+    /// Which account
+    #[arg(value_parser = user)]
+    account: Name,
+    /// How far below zero it may go; without this an open account keeps its limit
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
+    overdraft: Option<Balance>,
+    #[command(flatten)]
+    single: SingleArgs,
+}
+
+fn id(text: &str) -> Result<Id, IdError> {
+    Id::new(text)
+}
+
+/// `bank-par deposit`
+pub(super) fn deposit(args: MoveArgs) -> Outcome {
+    execute(Kind::Deposit, None, args)
+}
+
+/// `bank-par withdraw`
+pub(super) fn withdraw(args: MoveArgs) -> Outcome {
+    execute(Kind::Withdraw, None, args)
+}
+
+/// `bank-par transfer`
+pub(super) fn transfer(args: TransferArgs) -> Outcome {
+    execute(Kind::Transfer, Some(args.to), args.movement)
+}
+
+/// `bank-par loan`
+pub(super) fn loan(args: MoveArgs) -> Outcome {
+    execute(Kind::Loan, None, args)
+}
+
+fn execute(kind: Kind, to: Option<Name>, args: MoveArgs) -> Outcome {
+    let caller = args.operation.caller();
+    let operation = args.operation.operation(kind, to, args.amount)?;
+    let mut single = Single::open(args.single)?;
+    let answer = single.ask(caller, Request::Execute(operation.clone()))?;
+    let operation = single.as_posted(operation, &answer)?;
+    single.finish(About::Operation(&operation), &answer)
+}
+
+/// `bank-par open`
+pub(super) fn open(args: OpenArgs) -> Outcome {
+    let OpenArgs {
+        account, overdraft, ..
+    } = args;
+    let mut single = Single::open(args.single)?;
+    let request = Request::Open {
+        account: account.clone(),
+        overdraft,
+    };
+    let answer = single.ask(Caller::default(), request)?;
+    let name = &account;
+    single.finish(About::Account { name, overdraft }, &answer)
+}
+
+impl OperationArgs {
+    fn caller(&self) -> Caller {
+        Caller {
+            strict: self.strict,
+            retry: self.retry_refused,
+            ..Caller::default()
+        }
+    }
+
+    fn operation(self, kind: Kind, to: Option<Name>, amount: Amount) -> Result<Operation, Failure> {
+        Operation::new(kind, self.id, self.account, to, Some(amount)).map_err(Failure::usage)
+    }
+}
+
+/// An open ledger, and where its answers go.
+struct Single {
+    ledger: Box<dyn Ledger>,
+    answers: Answers,
+}
+
+impl Single {
+    /// Opens the ledger; a file that does not exist is created.
+    fn open(args: SingleArgs) -> Result<Self, Failure> {
+        let place = args.ledger.place()?;
+        Self::over(&place, args.output)
+    }
+
+    /// Opens the ledger, which must be there: on a new one there is nothing to be found.
+    fn open_existing(args: SingleArgs) -> Result<Self, Failure> {
+        let place = args.ledger.existing_place()?;
+        Self::over(&place, args.output)
+    }
+
+    fn over(place: &Place, output: AnswerFormat) -> Result<Self, Failure> {
+        let format = match output {
+            AnswerFormat::Text => Format::Text,
+            AnswerFormat::Json => Format::Json,
+        };
+        // A stdout that cannot be had is noticed before anything is done.
+        let sheet = Sheet::open().map_err(Failure::usage)?;
+        let ledger = place.open().map_err(Failure::ledger)?;
+        let answers = Answers::new(sheet, format);
+        Ok(Single { ledger, answers })
+    }
+
+    fn ask(&mut self, caller: Caller, request: Request) -> Result<Answer, Failure> {
+        let batch = vec![Asked { caller, request }];
+        let answers = self.ledger.transact(batch).map_err(Failure::ledger)?;
+        let answer = answers.into_iter().next().flatten();
+        answer.ok_or_else(|| Failure {
+            status: Status::Ledger,
+            error: anyhow!("the ledger has no answer: nobody knows whether the operation counts"),
+        })
+    }
+
+    /// The operation as its entry has it. What is posted under an id may be a part of what was held
+    /// under it.
+    fn as_posted(&mut self, operation: Operation, answer: &Answer) -> Result<Operation, Failure> {
+        match answer.outcome {
+            bank::Outcome::Posted { seq, .. } if answer.duplicate => {
+                Ok(self.entry(seq)?.unwrap_or(operation))
+            }
+            _ => Ok(operation),
+        }
+    }
+
+    /// What was posted under this number.
+    fn entry(&mut self, seq: u64) -> Result<Option<Operation>, Failure> {
+        let query = Query {
+            after: seq.saturating_sub(1),
+            limit: 1,
+            ..Query::default()
+        };
+        let page = self.ledger.entries(&query).map_err(Failure::ledger)?;
+        let mut entries = page.entries.into_iter();
+        Ok(entries
+            .find(|entry| entry.seq == seq)
+            .map(|entry| entry.operation))
+    }
+
+    fn finish(mut self, about: About<'_>, answer: &Answer) -> Outcome {
+        let status = self.answers.answer(about, answer);
+        ended(status.worse(self.answers.finish()))
+    }
+}
+
+/// The ending of a command that no signal ended.
+pub(super) fn ended(status: Status) -> Outcome {
+    Ok(Ending {
+        status,
+        signal: None,
+    })
+}

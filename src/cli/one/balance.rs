@@ -1,0 +1,104 @@
+//! How accounts stand, and what is set aside.
+
+use clap::Args;
+
+use super::{Single, SingleArgs, ended};
+use crate::bank::{Answer, Name, Outcome as Decided, Rejection};
+use crate::cli::workload::other_side;
+use crate::cli::{Failure, Outcome};
+use crate::report::About;
+use crate::status::Status;
+use crate::store::MAX_PAGE;
+
+#[derive(Args)]
+pub(in crate::cli) struct BalanceArgs {
+    /// Which accounts; all of them without this
+    #[arg(value_name = "ACCOUNT", value_parser = other_side)]
+    accounts: Vec<Name>,
+    /// List what is set aside instead: id, op, account, to, amount, since, expires, run
+    #[arg(long)]
+    holds: bool,
+    #[command(flatten)]
+    single: SingleArgs,
+}
+
+/// `bank-par balance`
+pub(in crate::cli) fn balance(args: BalanceArgs) -> Outcome {
+    let mut single = Single::open_existing(args.single)?;
+    let status = match (args.holds, args.accounts.is_empty()) {
+        (true, _) => single.holds(&args.accounts)?,
+        (false, true) => single.all_accounts()?,
+        (false, false) => single.accounts(&args.accounts)?,
+    };
+    ended(status.worse(single.answers.finish()))
+}
+
+impl Single {
+    /// The accounts that were named, all as of one moment as far as a page reaches. An unknown one is
+    /// refused, and the others are shown all the same.
+    fn accounts(&mut self, names: &[Name]) -> Result<Status, Failure> {
+        self.answers.accounts();
+        let mut status = Status::Posted;
+        for names in names.chunks(MAX_PAGE) {
+            let standings = self.ledger.look_up(names).map_err(Failure::ledger)?;
+            for (name, standing) in names.iter().zip(standings) {
+                match standing {
+                    Some(standing) => self.answers.account(&standing),
+                    None => status = status.worse(self.unknown(name)),
+                }
+            }
+            if !self.answers.write() {
+                break;
+            }
+        }
+        Ok(status)
+    }
+
+    fn unknown(&mut self, name: &Name) -> Status {
+        let rejection = Rejection::UnknownAccount;
+        let refused = Decided::Refused {
+            rejection,
+            view: None,
+        };
+        let overdraft = None;
+        let about = About::Account { name, overdraft };
+        self.answers.answer(about, &Answer::from(refused))
+    }
+
+    fn all_accounts(&mut self) -> Result<Status, Failure> {
+        self.answers.accounts();
+        let mut after = None;
+        loop {
+            let page = self.ledger.accounts(after.as_ref());
+            let page = page.map_err(Failure::ledger)?;
+            for standing in &page {
+                self.answers.account(standing);
+            }
+            if !self.answers.write() || page.is_empty() {
+                return Ok(Status::Posted);
+            }
+            after = page.into_iter().next_back().map(|standing| standing.name);
+        }
+    }
+
+    /// What is set aside on these accounts, or on all of them.
+    fn holds(&mut self, accounts: &[Name]) -> Result<Status, Failure> {
+        self.answers.holds();
+        let mut after = 0;
+        loop {
+            let page = self.ledger.holds(after).map_err(Failure::ledger)?;
+            for hold in &page {
+                if accounts.is_empty() || accounts.contains(&hold.operation.account) {
+                    self.answers.hold(hold);
+                }
+            }
+            let Some(last) = page.last() else {
+                return Ok(Status::Posted);
+            };
+            if !self.answers.write() {
+                return Ok(Status::Posted);
+            }
+            after = last.number;
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The two-step form: set money aside, later post or void it.
+
+use std::fmt::Write;
+use std::fs::File;
+use std::io::{self, Read};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+
+use super::{OperationArgs, Single, SingleArgs, id};
+use crate::bank::{self, Amount, Caller, Id, IdError, Kind, Name, Request};
+use crate::cli::workload::other_side;
+use crate::cli::{Failure, Outcome};
+use crate::report::About;
+
+/// The longest time that a hold is given; beyond it there is `never`.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+/// The random bytes in an id that nobody chose: enough that no two are ever the same.
+const ID_BYTES: usize = 12;
+
+#[derive(Args)]
+pub(in crate::cli) struct HoldArgs {
+    /// How much, such as `500` or `12.50`
+    #[arg(allow_negative_numbers = true)]
+    amount: Amount,
+    /// Where the money goes once it is posted: a transfer instead of a withdrawal
+    #[arg(long, value_parser = other_side, value_name = "NAME")]
+    to: Option<Name>,
+    /// When it is given back by itself: `10m`, `36h`, up to `366d`, or `never`
+    #[arg(long, default_value = "24h", value_name = "DURATION")]
+    expires: Expiry,
+    #[command(flatten)]
+    operation: OperationArgs,
+    #[command(flatten)]
+    single: SingleArgs,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct PostArgs {
+    /// What `bank-par hold` printed
+    #[arg(value_parser = id)]
+    id: Id,
+    /// Post only so much and give back the rest
+    #[arg(long, value_name = "LESS", allow_negative_numbers = true)]
+    amount: Option<Amount>,
+    #[command(flatten)]
+    single: SingleArgs,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct VoidArgs {
+    /// What `bank-par hold` printed
+    #[arg(value_parser = id)]
+    id: Id,
+    #[command(flatten)]
+    single: SingleArgs,
+}
+
+/// How long a hold lasts; nothing is for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Expiry(Option<Duration>);
+
+impl std::str::FromStr for Expiry {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        if text == "never" {
+            return Ok(Expiry(None));
+        }
+        let lasts = humantime::parse_duration(text)
+            .context("a hold lasts for a number with a unit, such as `10m` or `36h`, or `never`")?;
+        // The ledger's clock counts microseconds.
+        if lasts < Duration::from_micros(1) {
+            bail!("a hold lasts for more than nothing");
+        }
+        if lasts > LONGEST {
+            bail!("a hold lasts for at most `366d`, or `never` ends by itself");
+        }
+        Ok(Expiry(Some(lasts)))
+    }
+}
+
+/// `bank-par hold`
+pub(in crate::cli) fn hold(mut args: HoldArgs) -> Outcome {
+    let caller = args.operation.caller();
+    if args.operation.id.is_none() {
+        args.operation.id = Some(random_id().map_err(Failure::died)?);
+    }
+    let kind = match args.to {
+        Some(_) => Kind::Transfer,
+        None => Kind::Withdraw,
+    };
+    let operation = args.operation.operation(kind, args.to, args.amount)?;
+    let mut single = Single::open(args.single)?;
+    let request = Request::Hold {
+        operation: operation.clone(),
+        lasts: args.expires.0,
+    };
+    let answer = single.ask(caller, request)?;
+    let operation = single.as_posted(operation, &answer)?;
+    let status = single.answers.held(&operation, &answer);
+    super::ended(status.worse(single.answers.finish()))
+}
+
+/// `bank-par post`
+pub(in crate::cli) fn post(args: PostArgs) -> Outcome {
+    let mut single = Single::open_existing(args.single)?;
+    let (id, amount) = (args.id.clone(), args.amount);
+    let answer = single.ask(Caller::default(), Request::PostHold { id, amount })?;
+    let posted = match answer.outcome {
+        bank::Outcome::Posted { seq, .. } => single.entry(seq)?,
+        _ => None,
+    };
+    let about = posted.as_ref().map(About::Operation);
+    single.finish(about.unwrap_or(About::Hold(&args.id)), &answer)
+}
+
+/// `bank-par void`
+pub(in crate::cli) fn void(args: VoidArgs) -> Outcome {
+    let mut single = Single::open_existing(args.single)?;
+    let id = args.id.clone();
+    let answer = single.ask(Caller::default(), Request::VoidHold { id })?;
+    single.finish(About::Hold(&args.id), &answer)
+}
+
+/// An id for a hold whose caller chose none.
+fn random_id() -> anyhow::Result<Id> {
+    let bytes = random_bytes().context("cannot choose an id: use `--id`")?;
+    let mut text = "hold-".to_string();
+    for byte in bytes {
+        write!(text, "{byte:02x}")?;
+    }
+    Id::new(&text).map_err(|error: IdError| error.into())
+}
+
+fn random_bytes() -> io::Result<[u8; ID_BYTES]> {
+    let mut bytes = [0; ID_BYTES];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hold_lasts_for_a_while_or_for_ever() {
+        let lasts = |text: &str| text.parse().map(|Expiry(lasts)| lasts).ok();
+        assert_eq!(lasts("never"), Some(None));
+        assert_eq!(lasts("10m"), Some(Some(Duration::from_secs(600))));
+        assert_eq!(lasts("1ms"), Some(Some(Duration::from_millis(1))));
+        assert_eq!(lasts("366d"), Some(Some(LONGEST)));
+        for text in ["", "0s", "1ns", "10", "-1h", "367d", "always"] {
+            assert_eq!(lasts(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_id_that_nobody_chose_is_new() {
+        let [one, other] = [random_id(), random_id()].map(|id| id.expect("an id"));
+        assert_ne!(one, other);
+        let digits = one.as_str().strip_prefix("hold-").expect("a prefix");
+        assert_eq!(digits.len(), 2 * ID_BYTES);
+        assert!(digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+    }
+}

@@ -1,0 +1,266 @@
+//! Entries, one each: as columns, JSON Lines or CSV. All three are a stable interface.
+
+use csv_core::Writer;
+use serde::Serialize;
+
+use super::columns::{self, Column, numbers, or_nothing, words};
+use super::json::{Money, VERSION, add};
+use super::{Sheet, moment};
+use crate::bank::{Id, Name};
+use crate::status::Status;
+use crate::store::{Entry, RunName};
+
+const COLUMNS: [Column; 8] = [
+    numbers("seq", 8),
+    words("time", 27),
+    words("op", 8),
+    words("account", 16),
+    words("to", 16),
+    numbers("amount", 14),
+    numbers("balance", 14),
+    words("id", 2),
+];
+
+const CSV_FIELDS: [&str; 11] = [
+    "seq",
+    "at",
+    "op",
+    "account",
+    "to",
+    "amount",
+    "balance",
+    "available",
+    "id",
+    "run",
+    "line",
+];
+
+/// How entries look on stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryFormat {
+    /// For people, and for `cut`.
+    Text,
+    /// JSON Lines.
+    Json,
+    /// Comma-separated values with a header.
+    Csv,
+}
+
+/// The entries of a ledger, one after another.
+pub struct History {
+    sheet: Sheet,
+    format: EntryFormat,
+    csv: Writer,
+}
+
+impl History {
+    /// Begins a list of entries.
+    pub fn begin(sheet: Sheet, format: EntryFormat) -> Self {
+        let mut history = History {
+            sheet,
+            format,
+            csv: Writer::new(),
+        };
+        let aligned = history.sheet.on_terminal;
+        match format {
+            EntryFormat::Text => columns::titles(&mut history.sheet.block, &COLUMNS, aligned),
+            EntryFormat::Json => {}
+            EntryFormat::Csv => history.record(&CSV_FIELDS),
+        }
+        history
+    }
+
+    /// Tells an entry.
+    pub fn entry(&mut self, entry: &Entry) {
+        match self.format {
+            EntryFormat::Text => self.row(entry),
+            EntryFormat::Csv => self.fields(entry),
+            // Memory takes every byte, so nothing fails.
+            EntryFormat::Json => drop(add(&mut self.sheet.block, &EntryLine::new(entry))),
+        }
+    }
+
+    /// What was told goes to stdout through this.
+    pub fn sheet(&mut self) -> &mut Sheet {
+        &mut self.sheet
+    }
+
+    /// Writes the rest, and says what was lost.
+    pub fn finish(self) -> Status {
+        self.sheet.finish()
+    }
+
+    fn row(&mut self, entry: &Entry) {
+        let amount = entry.amount().map(|amount| amount.to_string());
+        let cells = [
+            &*entry.seq.to_string(),
+            &moment(entry.at),
+            entry.kind().word(),
+            entry.operation.account.as_str(),
+            or_nothing(entry.operation.to().map(Name::as_str)),
+            or_nothing(amount.as_deref()),
+            &entry.view.posted.to_string(),
+            or_nothing(entry.id().map(Id::as_str)),
+        ];
+        let aligned = self.sheet.on_terminal;
+        columns::row(&mut self.sheet.block, &COLUMNS, aligned, &cells);
+    }
+
+    fn fields(&mut self, entry: &Entry) {
+        let amount = entry.amount().map(|amount| amount.to_string());
+        let line = entry.line.map(|line| line.to_string());
+        self.record(&[
+            &entry.seq.to_string(),
+            &moment(entry.at),
+            entry.kind().word(),
+            entry.operation.account.as_str(),
+            entry.operation.to().map_or("", Name::as_str),
+            amount.as_deref().unwrap_or_default(),
+            &entry.view.posted.to_string(),
+            &entry.view.available.to_string(),
+            entry.id().map_or("", Id::as_str),
+            entry.run.as_ref().map_or("", RunName::as_str),
+            line.as_deref().unwrap_or_default(),
+        ]);
+    }
+
+    fn record(&mut self, fields: &[&str]) {
+        let out = &mut self.sheet.block;
+        let mut at = out.len();
+        // At most every byte of a field is doubled and two quotes and a delimiter stand around it.
+        let most: usize = fields.iter().map(|field| 2 * field.len() + 3).sum();
+        out.resize(at + most, 0);
+        for (number, field) in fields.iter().enumerate() {
+            if number > 0 {
+                at += self.csv.delimiter(&mut out[at..]).1;
+            }
+            at += self.csv.field(field.as_bytes(), &mut out[at..]).2;
+        }
+        at += self.csv.terminator(&mut out[at..]).1;
+        out.truncate(at);
+    }
+}
+
+/// `entry`.
+#[derive(Serialize)]
+struct EntryLine<'a> {
+    v: u8,
+    r#type: &'static str,
+    seq: u64,
+    at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    op: &'static str,
+    account: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amount: Option<Money>,
+    balance: Money,
+    available: Money,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
+}
+
+impl<'a> EntryLine<'a> {
+    fn new(entry: &'a Entry) -> Self {
+        EntryLine {
+            v: VERSION,
+            r#type: "entry",
+            seq: entry.seq,
+            at: moment(entry.at),
+            id: entry.id().map(Id::as_str),
+            op: entry.kind().word(),
+            account: entry.operation.account.as_str(),
+            to: entry.operation.to().map(Name::as_str),
+            amount: entry.amount().map(|amount| Money(amount.minor())),
+            balance: entry.view.posted.into(),
+            available: entry.view.available.into(),
+            run: entry.run.as_ref().map(RunName::as_str),
+            line: entry.line,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bank::{Amount, Balance, Kind, Moment, Operation, View};
+
+    fn entry(id: Option<&str>) -> Entry {
+        let id = id.map(|id| Id::new(id).expect("an id"));
+        let to = Some(Name::user("rent").expect("a name"));
+        let operation =
+            Operation::new(Kind::Transfer, id, Name::default(), to, Amount::new(50_000));
+        Entry {
+            seq: 17,
+            at: Moment::new(1_795_438_800_000_001),
+            operation: operation.expect("an operation"),
+            view: View {
+                posted: Balance::new(-1_250),
+                available: Balance::new(-2_250),
+            },
+            run: None,
+            line: None,
+        }
+    }
+
+    fn of_a_run() -> Entry {
+        let operation = Operation::new(Kind::Loan, None, Name::default(), None, Amount::new(1));
+        Entry {
+            operation: operation.expect("an operation"),
+            run: Some("november".parse().expect("a name")),
+            line: Some(3),
+            ..entry(None)
+        }
+    }
+
+    #[track_caller]
+    fn check(format: EntryFormat, on_terminal: bool, entries: &[Entry], expected: &str) {
+        let mut history = History::begin(Sheet::for_test(on_terminal), format);
+        entries.iter().for_each(|entry| history.entry(entry));
+        let seen = String::from_utf8(history.sheet.block).expect("text");
+        assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn columns_for_people_and_for_cut() {
+        let seen = "17\t2026-11-23T13:00:00.000001Z\ttransfer\tmain\trent\t500.00\t-12.50\ta b\n\
+                    17\t2026-11-23T13:00:00.000001Z\tloan\tmain\t-\t0.01\t-12.50\t-\n";
+        check(
+            EntryFormat::Text,
+            false,
+            &[entry(Some("a b")), of_a_run()],
+            seen,
+        );
+        let seen = "     seq  time                         op        account           to                        amount         balance  id\n      17  2026-11-23T13:00:00.000001Z  transfer  main              rent                      500.00          -12.50  a b\n";
+        check(EntryFormat::Text, true, &[entry(Some("a b"))], seen);
+    }
+
+    #[test]
+    fn json_leaves_out_what_does_not_apply() {
+        let seen = concat!(
+            r#"{"v":1,"type":"entry","seq":17,"at":"2026-11-23T13:00:00.000001Z","id":"a\"b","op":"transfer","account":"main","to":"rent","amount":"500.00","balance":"-12.50","available":"-22.50"}"#,
+            "\n",
+            r#"{"v":1,"type":"entry","seq":17,"at":"2026-11-23T13:00:00.000001Z","op":"loan","account":"main","amount":"0.01","balance":"-12.50","available":"-22.50","run":"november","line":3}"#,
+            "\n",
+        );
+        let entries = [entry(Some("a\"b")), of_a_run()];
+        check(EntryFormat::Json, true, &entries, seen);
+    }
+
+    #[test]
+    fn csv_quotes_what_needs_it() {
+        let quotes = "\"".repeat(128);
+        let seen = format!(
+            "seq,at,op,account,to,amount,balance,available,id,run,line\n\
+             17,2026-11-23T13:00:00.000001Z,transfer,main,rent,500.00,-12.50,-22.50,\"a,\"\"b\"\"\",,\n\
+             17,2026-11-23T13:00:00.000001Z,transfer,main,rent,500.00,-12.50,-22.50,\"{quotes}{quotes}\",,\n\
+             17,2026-11-23T13:00:00.000001Z,loan,main,,0.01,-12.50,-22.50,,november,3\n"
+        );
+        let entries = [entry(Some("a,\"b\"")), entry(Some(&quotes)), of_a_run()];
+        check(EntryFormat::Csv, true, &entries, &seen);
+    }
+}

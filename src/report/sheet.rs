@@ -1,0 +1,99 @@
+//! Stdout for the commands that print what they were asked and end: no thread, no backlog.
+
+use std::io::{self, IsTerminal};
+use std::time::Duration;
+
+use super::printer::Output;
+use super::{Broken, ReportError, stdout, talk};
+use crate::status::Status;
+
+/// Lines that were put together, until they are written in one block.
+pub struct Sheet {
+    pub(super) block: Vec<u8>,
+    /// A person looks on: columns are aligned and have titles.
+    pub(super) on_terminal: bool,
+    stdout: Output,
+    broken: Option<Broken>,
+}
+
+impl Sheet {
+    /// An empty sheet for stdout.
+    pub fn open() -> Result<Self, ReportError> {
+        let on_terminal = io::stdout().is_terminal();
+        Ok(Self::over(stdout()?, on_terminal))
+    }
+
+    /// A sheet that is looked at before it is written.
+    #[cfg(test)]
+    pub(super) fn for_test(on_terminal: bool) -> Self {
+        let null = std::fs::File::options().write(true).open("/dev/null");
+        Self::over(Output::stdout(null.expect("null")), on_terminal)
+    }
+
+    fn over(stdout: Output, on_terminal: bool) -> Self {
+        Sheet {
+            block: Vec::new(),
+            on_terminal,
+            stdout,
+            broken: None,
+        }
+    }
+
+    /// Writes what is on it. Tells whether stdout takes more.
+    pub fn write(&mut self) -> bool {
+        if let Some(broken) = self.stdout.write(&self.block) {
+            self.broken = Some(broken);
+        }
+        self.block.clear();
+        self.broken.is_none()
+    }
+
+    /// Waits so long, or until whoever read stdout goes away. Tells whether stdout takes more.
+    pub fn wait(&self, patience: Duration) -> bool {
+        self.stdout.outlasts(patience)
+    }
+
+    /// Writes the rest, and says what was lost. A reader that went away has read what it wanted.
+    pub fn finish(mut self) -> Status {
+        self.write();
+        match self.broken {
+            Some(Broken::Failed(why)) => {
+                talk(why);
+                Status::EndedEarly
+            }
+            Some(Broken::Closed) | None => Status::Posted,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::os::fd::OwnedFd;
+
+    fn sheet(stdout: File) -> Sheet {
+        let mut sheet = Sheet::over(Output::stdout(stdout), false);
+        sheet.block.extend(b"line\n");
+        sheet
+    }
+
+    #[test]
+    fn a_reader_that_goes_away_is_noticed_and_is_no_fault() {
+        let (reader, writer) = io::pipe().expect("a pipe");
+        let mut sheet = sheet(File::from(OwnedFd::from(writer)));
+        assert!(sheet.wait(Duration::ZERO) && sheet.write());
+        drop(reader);
+        assert!(!sheet.wait(Duration::from_secs(60)));
+        sheet.block.extend(b"lost\n");
+        assert!(!sheet.write());
+        assert!(!sheet.wait(Duration::ZERO));
+        assert_eq!(sheet.finish(), Status::Posted);
+    }
+
+    #[test]
+    fn a_disk_that_is_full_counts() {
+        let full = File::options().write(true).open("/dev/full").expect("full");
+        assert_eq!(sheet(full).finish(), Status::EndedEarly);
+    }
+}

@@ -1,0 +1,157 @@
+//! The answers to one operation at a time: a line that a person reads and a script can cut, or one
+//! JSON object. Both are a stable interface.
+
+mod json;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+use super::columns::{self, Column, numbers, words};
+use super::{Format, Sheet, decimal, talk};
+use crate::bank::{Answer, Balance, Id, Name, Operation, Outcome, Rejection, View};
+use crate::status::Status;
+use crate::store::{OpenHold, Standing};
+
+const ACCOUNTS: [Column; 4] = [
+    words("account", 16),
+    numbers("posted", 14),
+    numbers("held", 14),
+    numbers("available", 14),
+];
+
+const HOLDS: [Column; 8] = [
+    words("id", 25),
+    words("op", 8),
+    words("account", 16),
+    words("to", 16),
+    numbers("amount", 14),
+    words("since", 27),
+    words("expires", 27),
+    words("run", 3),
+];
+
+/// What an answer is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About<'a> {
+    /// An operation; where it was posted, its amount is what was really moved.
+    Operation(&'a Operation),
+    /// What is held under this id.
+    Hold(&'a Id),
+    /// An account.
+    Account {
+        /// Which one.
+        name: &'a Name,
+        /// The limit that was asked for.
+        overdraft: Option<Balance>,
+    },
+}
+
+/// The answers of one command.
+pub struct Answers {
+    sheet: Sheet,
+    format: Format,
+}
+
+impl Answers {
+    /// Answers in this format.
+    pub fn new(sheet: Sheet, format: Format) -> Self {
+        Answers { sheet, format }
+    }
+
+    /// Tells one answer, and what status follows from it. A refusal is talk, unless a program reads.
+    pub fn answer(&mut self, about: About<'_>, answer: &Answer) -> Status {
+        match (self.format, answer.outcome) {
+            (Format::Json, _) => json::answer(about, answer, &mut self.sheet.block),
+            (Format::Text, Outcome::Refused { .. }) => talk(text::Refusal(about, answer)),
+            (Format::Text, _) => text::answer(about, answer, &mut self.sheet.block),
+        }
+        status(answer)
+    }
+
+    /// Tells a hold's id, which is all that a script needs for the second step. That a repeated one is
+    /// posted already is talk.
+    pub fn held(&mut self, operation: &Operation, answer: &Answer) -> Status {
+        match (self.format, answer.outcome, &operation.id) {
+            (Format::Text, Outcome::Held { .. } | Outcome::Posted { .. }, Some(id)) => {
+                if let Outcome::Posted { seq, .. } = answer.outcome {
+                    talk(format_args!(
+                        "`{}` is posted already: seq {seq}",
+                        id.as_str()
+                    ));
+                }
+                self.sheet.block.extend(id.as_str().as_bytes());
+                self.sheet.block.push(b'\n');
+                status(answer)
+            }
+            _ => self.answer(About::Operation(operation), answer),
+        }
+    }
+
+    /// Begins a list of accounts.
+    pub fn accounts(&mut self) {
+        self.titles(&ACCOUNTS);
+    }
+
+    /// Tells how an account stands.
+    pub fn account(&mut self, standing: &Standing) {
+        let View { posted, available } = standing.view;
+        let held = i128::from(posted.minor()) - i128::from(available.minor());
+        let held = decimal(held);
+        match self.format {
+            Format::Json => json::account(standing, &held, &mut self.sheet.block),
+            Format::Text => {
+                let (posted, available) = (posted.to_string(), available.to_string());
+                let cells = [standing.name.as_str(), &posted, &held, &available];
+                self.row(&ACCOUNTS, &cells);
+            }
+        }
+    }
+
+    /// Begins a list of holds.
+    pub fn holds(&mut self) {
+        self.titles(&HOLDS);
+    }
+
+    /// Tells what is set aside.
+    pub fn hold(&mut self, hold: &OpenHold) {
+        match self.format {
+            Format::Json => json::hold(hold, &mut self.sheet.block),
+            Format::Text => {
+                let cells = text::hold(hold);
+                self.row(&HOLDS, &cells.each_ref().map(String::as_str));
+            }
+        }
+    }
+
+    /// Writes what was told. Tells whether stdout takes more.
+    pub fn write(&mut self) -> bool {
+        self.sheet.write()
+    }
+
+    /// Writes the rest, and says what was lost.
+    pub fn finish(self) -> Status {
+        self.sheet.finish()
+    }
+
+    fn titles(&mut self, columns: &[Column]) {
+        let aligned = self.sheet.on_terminal && self.format == Format::Text;
+        columns::titles(&mut self.sheet.block, columns, aligned);
+    }
+
+    fn row(&mut self, columns: &[Column], cells: &[&str]) {
+        let aligned = self.sheet.on_terminal;
+        columns::row(&mut self.sheet.block, columns, aligned, cells);
+    }
+}
+
+fn status(answer: &Answer) -> Status {
+    match answer.outcome {
+        Outcome::Refused {
+            rejection: Rejection::IdConflict,
+            ..
+        } => Status::IdConflict,
+        Outcome::Refused { .. } => Status::Refused,
+        _ => Status::Posted,
+    }
+}

@@ -1,0 +1,136 @@
+//! Answers as lines of words, with one space between.
+
+use std::fmt::{self, Display};
+
+use super::About;
+use crate::bank::{Answer, Id, Name, Operation, Outcome, Rejection, View, WORLD};
+use crate::report::columns::or_nothing;
+use crate::report::moment;
+use crate::store::OpenHold;
+
+/// Adds the line of an answer that is no refusal.
+pub(super) fn answer(about: About<'_>, answer: &Answer, out: &mut Vec<u8>) {
+    let (word, view, seq) = match answer.outcome {
+        Outcome::Held { view } => ("held", view, None),
+        Outcome::Posted { seq, view } => ("posted", view, Some(seq)),
+        Outcome::Viewed { seq, view } => ("viewed", view, Some(seq)),
+        Outcome::Voided { view } => ("voided", view, None),
+        Outcome::Opened { view } => ("opened", view, None),
+        Outcome::Refused { .. } => return,
+    };
+    let View { posted, available } = view;
+    let subject = Subject(about);
+    let mut line = format!("{word} {subject} balance {posted} available {available}");
+    if let Some(seq) = seq {
+        line += &format!(" seq {seq}");
+    }
+    if let Some(to) = other_side(about) {
+        line += &format!(" to {to}");
+    }
+    if answer.duplicate {
+        line += " duplicate";
+    }
+    line.push('\n');
+    out.extend(line.into_bytes());
+}
+
+/// What an answer is about, in words.
+struct Subject<'a>(About<'a>);
+
+impl Display for Subject<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            About::Account { name, .. } => name.fmt(f),
+            About::Hold(id) => f.write_str(id.as_str()),
+            About::Operation(operation) => {
+                let (kind, account) = (operation.kind(), &operation.account);
+                match operation.amount() {
+                    Some(amount) => write!(f, "{kind} {amount} {account}"),
+                    None => write!(f, "{kind} {account}"),
+                }
+            }
+        }
+    }
+}
+
+fn other_side(about: About<'_>) -> Option<&Name> {
+    match about {
+        About::Operation(operation) => operation.to(),
+        About::Hold(_) | About::Account { .. } => None,
+    }
+}
+
+/// Why the bank said no, and what would help.
+pub(super) struct Refusal<'a>(pub(super) About<'a>, pub(super) &'a Answer);
+
+impl Display for Refusal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Refusal(about, answer) = self;
+        let Outcome::Refused { rejection, view } = answer.outcome else {
+            return Ok(());
+        };
+        write!(f, "refused: {rejection}")?;
+        match (rejection, about) {
+            (Rejection::InsufficientFunds, About::Operation(Operation { account, .. })) => {
+                let available = view.map(|view| view.available).unwrap_or_default();
+                write!(f, ": `{account}` has {available} available")?;
+            }
+            (Rejection::UnknownAccount, _) => {
+                if let Some(account) = unknown(*about, view) {
+                    write!(f, ": `{account}`; `bank-par open {account}` opens it")?;
+                }
+            }
+            (Rejection::SameAccount, About::Operation(operation)) => {
+                write!(f, ": `{}`", operation.account)?;
+            }
+            _ => {
+                if let Some(id) = id(*about) {
+                    write!(f, ": `{}`", id.as_str())?;
+                }
+            }
+        }
+        f.write_str(if answer.duplicate { " (duplicate)" } else { "" })
+    }
+}
+
+/// The account that nobody opened. An operation's own account comes first, and where that one could
+/// be seen, it is the other side.
+fn unknown<'a>(about: About<'a>, view: Option<View>) -> Option<&'a Name> {
+    match about {
+        About::Account { name, .. } => Some(name),
+        About::Operation(operation) if view.is_none() => Some(&operation.account),
+        About::Operation(operation) => operation.to().filter(|to| **to != WORLD),
+        About::Hold(_) => None,
+    }
+}
+
+fn id(about: About<'_>) -> Option<&Id> {
+    match about {
+        About::Operation(operation) => operation.id.as_ref(),
+        About::Hold(id) => Some(id),
+        About::Account { .. } => None,
+    }
+}
+
+/// The cells of a hold.
+pub(super) fn hold(hold: &OpenHold) -> [String; 8] {
+    let operation = &hold.operation;
+    let text = |text: Option<&str>| or_nothing(text).to_string();
+    let amount = operation.amount().map(|amount| amount.to_string());
+    let run = hold.run.map(|run| run.to_string());
+    let expires = match (hold.expires, hold.run) {
+        (Some(expires), _) => moment(expires),
+        (None, Some(_)) => text(None),
+        (None, None) => "never".to_string(),
+    };
+    [
+        text(operation.id.as_ref().map(Id::as_str)),
+        operation.kind().word().to_string(),
+        operation.account.to_string(),
+        text(operation.to().map(Name::as_str)),
+        text(amount.as_deref()),
+        moment(hold.at),
+        expires,
+        text(run.as_deref()),
+    ]
+}
