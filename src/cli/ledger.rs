@@ -1,6 +1,5 @@
 //! The flag that says where the balance lives, the same everywhere.
 
-use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -8,7 +7,8 @@ use anyhow::{anyhow, bail};
 use clap::Args;
 
 use super::Failure;
-use crate::store::{LedgerError, Place};
+use crate::status::Status;
+use crate::store::Place;
 
 /// The variable that stands in for the flag.
 pub(super) const VARIABLE: &str = "BANK_PAR_LEDGER";
@@ -38,13 +38,13 @@ impl LedgerArgs {
     pub(super) fn existing_place(self) -> Result<Place, Failure> {
         let place = self.place()?;
         match &place {
-            Place::File(path) if matches!(path.try_exists(), Ok(false)) => {
-                Err(Failure::ledger(LedgerError::Io {
-                    ledger: path.display().to_string(),
-                    doing: "open",
-                    cause: ErrorKind::NotFound.into(),
-                }))
-            }
+            Place::File(path) if matches!(path.try_exists(), Ok(false)) => Err(Failure {
+                status: Status::Ledger,
+                error: anyhow!(
+                    "there is no ledger `{}`: `bank-par open` or a deposit creates it",
+                    path.display()
+                ),
+            }),
             _ => Ok(place),
         }
     }
