@@ -22,7 +22,7 @@ pub(crate) const MODES: [&str; 4] = ["parallel", "server-share", "queue", "pipe"
 /// A command that runs the program.
 pub(crate) fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bank-par"));
-    command.args(arguments);
+    command.args(arguments).env_remove("BANK_PAR_LEDGER");
     command
 }
 

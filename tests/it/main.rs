@@ -12,10 +12,14 @@ mod cli;
 // Faults are made and observed through `/proc`.
 #[cfg(target_os = "linux")]
 mod faults;
+mod history;
+mod holds;
 mod ids;
 mod invariants;
+mod ledger;
 mod many;
 mod modes;
+mod oneshot;
 mod output;
 #[cfg(target_os = "linux")]
 mod process;

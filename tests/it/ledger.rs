@@ -1,0 +1,107 @@
+//! A ledger that lasts, and commands on it.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::cli::{Run, Running, program};
+
+/// A ledger of its own, which is empty at first.
+pub(crate) struct Ledger {
+    folder: TempDir,
+}
+
+impl Ledger {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Ledger { folder }
+    }
+
+    pub(crate) fn path(&self) -> String {
+        let path = self.folder.path().join("bank.db");
+        path.to_str().unwrap().to_string()
+    }
+
+    /// A command of the program on this ledger, its words told apart by spaces.
+    pub(crate) fn command(&self, words: &str) -> Command {
+        let mut command = program(&words.split_whitespace().collect::<Vec<_>>());
+        command.env("BANK_PAR_LEDGER", self.path());
+        command
+    }
+
+    /// Runs such a command to its end.
+    pub(crate) fn run(&self, words: &str) -> Run {
+        Running::start(self.command(words)).finish()
+    }
+
+    /// Runs such a command, which must end with 0, and returns what it printed.
+    #[track_caller]
+    pub(crate) fn say(&self, words: &str) -> String {
+        self.run(words).expect(0).stdout
+    }
+
+    /// Runs such a command, which must end with 0 and print one object.
+    #[track_caller]
+    pub(crate) fn json(&self, words: &str) -> Value {
+        let run = self.run(&format!("{words} --output json")).expect(0);
+        let [event] = run.events().try_into().unwrap();
+        event
+    }
+
+    /// Runs a script in which `bank-par` is the program and works on this ledger.
+    pub(crate) fn script(&self, script: &str) -> Run {
+        let folder = Path::new(env!("CARGO_BIN_EXE_bank-par")).parent().unwrap();
+        let path = std::env::var("PATH").unwrap();
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", script])
+            .current_dir(self.folder.path())
+            .env("PATH", format!("{}:{path}", folder.display()))
+            .env("BANK_PAR_LEDGER", self.path());
+        Running::start(command).finish()
+    }
+
+    /// What `balance` says of one account: posted, held, available.
+    #[track_caller]
+    pub(crate) fn money(&self, account: &str) -> [String; 3] {
+        let line = self.say(&format!("balance {account}"));
+        let cells: Vec<&str> = line.trim_end().split('\t').collect();
+        assert_eq!(cells[0], account);
+        cells[1..]
+            .iter()
+            .map(|cell| cell.to_string())
+            .collect::<Vec<_>>()
+            .try_into()
+            .unwrap()
+    }
+
+    /// How many entries there are.
+    pub(crate) fn entries(&self) -> usize {
+        self.say("history").lines().count()
+    }
+
+    /// Checks that a command is refused and says so, with nothing on stdout.
+    #[track_caller]
+    pub(crate) fn refuses(&self, words: &str, code: i32, why: &str) {
+        let run = self.run(words);
+        let said = format!("bank-par: {why}\n");
+        let seen = (run.code(), run.stdout.as_str(), run.stderr.as_str());
+        assert_eq!(seen, (code, "", said.as_str()), "{words}");
+    }
+}
+
+/// Runs the same on several threads, and returns what each got.
+pub(crate) fn at_once<T: Send>(threads: usize, run: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    std::thread::scope(|scope| {
+        let run = &run;
+        let started: Vec<_> = (0..threads)
+            .map(|number| scope.spawn(move || run(number)))
+            .collect();
+        started
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
+    })
+}
