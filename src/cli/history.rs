@@ -11,7 +11,7 @@ use super::workload::other_side;
 use super::{Failure, Outcome};
 use crate::bank::{Moment, Name};
 use crate::report::{EntryFormat, History, Sheet};
-use crate::store::{Ledger, MAX_PAGE, Query};
+use crate::store::{Access, Ledger, MAX_PAGE, Query};
 
 /// How long `--follow` waits before it looks again.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -60,7 +60,7 @@ enum HistoryFormat {
 
 /// `bank-par history`
 pub(super) fn history(args: HistoryArgs) -> Outcome {
-    let place = args.ledger.existing_place()?;
+    let place = args.ledger.place()?;
     let format = match args.output {
         HistoryFormat::Text => EntryFormat::Text,
         HistoryFormat::Json => EntryFormat::Json,
@@ -74,7 +74,7 @@ pub(super) fn history(args: HistoryArgs) -> Outcome {
         limit: MAX_PAGE,
     };
     let sheet = Sheet::open().map_err(Failure::usage)?;
-    let mut ledger = place.open().map_err(Failure::ledger)?;
+    let mut ledger = place.open(Access::Existing).map_err(Failure::ledger)?;
     let mut history = History::begin(sheet, format);
     let left = args.limit.unwrap_or(u64::MAX);
     tell(&mut *ledger, query, left, args.follow, &mut history)?;

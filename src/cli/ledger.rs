@@ -7,7 +7,6 @@ use anyhow::{anyhow, bail};
 use clap::Args;
 
 use super::Failure;
-use crate::status::Status;
 use crate::store::Place;
 
 /// The variable that stands in for the flag.
@@ -32,21 +31,6 @@ impl LedgerArgs {
         Err(Failure::usage(anyhow!(
             "{what}: name one that lasts with `--ledger FILE`, or with `{VARIABLE}` for a whole script"
         )))
-    }
-
-    /// The same, for commands that find nothing in a ledger that is new.
-    pub(super) fn existing_place(self) -> Result<Place, Failure> {
-        let place = self.place()?;
-        match &place {
-            Place::File(path) if matches!(path.try_exists(), Ok(false)) => Err(Failure {
-                status: Status::Ledger,
-                error: anyhow!(
-                    "there is no ledger `{}`: `bank-par open` or a deposit creates it",
-                    path.display()
-                ),
-            }),
-            _ => Ok(place),
-        }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::bank::{
 use crate::report::{About, Answers, Format, Sheet};
 use crate::run::Ending;
 use crate::status::Status;
-use crate::store::{Ledger, Place, Query};
+use crate::store::{Access, Ledger, Query};
 
 /// Where the ledger is, and how the answer looks.
 #[derive(Args)]
@@ -115,7 +115,7 @@ pub(super) fn loan(args: MoveArgs) -> Outcome {
 fn execute(kind: Kind, to: Option<Name>, args: MoveArgs) -> Outcome {
     let caller = args.operation.caller();
     let operation = args.operation.operation(kind, to, args.amount)?;
-    let mut single = Single::open(args.single)?;
+    let mut single = Single::open(args.single, Access::Create)?;
     let answer = single.ask(caller, Request::Execute(operation.clone()))?;
     let operation = single.as_posted(operation, &answer)?;
     single.finish(About::Operation(&operation), &answer)
@@ -126,7 +126,7 @@ pub(super) fn open(args: OpenArgs) -> Outcome {
     let OpenArgs {
         account, overdraft, ..
     } = args;
-    let mut single = Single::open(args.single)?;
+    let mut single = Single::open(args.single, Access::Create)?;
     let request = Request::Open {
         account: account.clone(),
         overdraft,
@@ -157,26 +157,15 @@ struct Single {
 }
 
 impl Single {
-    /// Opens the ledger; a file that does not exist is created.
-    fn open(args: SingleArgs) -> Result<Self, Failure> {
+    fn open(args: SingleArgs, access: Access) -> Result<Self, Failure> {
         let place = args.ledger.place()?;
-        Self::over(&place, args.output)
-    }
-
-    /// Opens the ledger, which must be there: on a new one there is nothing to be found.
-    fn open_existing(args: SingleArgs) -> Result<Self, Failure> {
-        let place = args.ledger.existing_place()?;
-        Self::over(&place, args.output)
-    }
-
-    fn over(place: &Place, output: AnswerFormat) -> Result<Self, Failure> {
-        let format = match output {
+        let format = match args.output {
             AnswerFormat::Text => Format::Text,
             AnswerFormat::Json => Format::Json,
         };
         // A stdout that cannot be had is noticed before anything is done.
         let sheet = Sheet::open().map_err(Failure::usage)?;
-        let ledger = place.open().map_err(Failure::ledger)?;
+        let ledger = place.open(access).map_err(Failure::ledger)?;
         let answers = Answers::new(sheet, format);
         Ok(Single { ledger, answers })
     }

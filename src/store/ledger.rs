@@ -237,6 +237,12 @@ pub enum LedgerError {
         /// What it said.
         cause: io::Error,
     },
+    /// It is not there, and nothing was asked for that would create it.
+    #[error("there is no ledger `{ledger}`: `bank-par open` or a deposit creates it")]
+    Missing {
+        /// Which file.
+        ledger: PathBuf,
+    },
     /// The embedded database said no.
     #[error("cannot {doing} the ledger `{ledger}`: {cause}")]
     Database {

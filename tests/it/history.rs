@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use bank_par::bank::{Amount, Asked, Caller, Kind, Name, Operation, Request};
-use bank_par::store::{MAX_PAGE, Place};
+use bank_par::store::{Access, MAX_PAGE, Place};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use std::os::unix::process::ExitStatusExt;
@@ -99,7 +99,9 @@ fn a_long_history_comes_in_pages() {
             request,
         }
     };
-    let mut direct = Place::File(ledger.path().into()).open().unwrap();
+    let mut direct = Place::File(ledger.path().into())
+        .open(Access::Create)
+        .unwrap();
     direct.transact((1..=many).map(deposit).collect()).unwrap();
     drop(direct);
     let every = |until| (1..=until).collect::<Vec<_>>();

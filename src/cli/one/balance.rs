@@ -8,7 +8,7 @@ use crate::cli::workload::other_side;
 use crate::cli::{Failure, Outcome};
 use crate::report::About;
 use crate::status::Status;
-use crate::store::MAX_PAGE;
+use crate::store::{Access, MAX_PAGE};
 
 #[derive(Args)]
 pub(in crate::cli) struct BalanceArgs {
@@ -24,7 +24,7 @@ pub(in crate::cli) struct BalanceArgs {
 
 /// `bank-par balance`
 pub(in crate::cli) fn balance(args: BalanceArgs) -> Outcome {
-    let mut single = Single::open_existing(args.single)?;
+    let mut single = Single::open(args.single, Access::Existing)?;
     let status = match (args.holds, args.accounts.is_empty()) {
         (true, _) => single.holds(&args.accounts)?,
         (false, true) => single.all_accounts()?,

@@ -13,6 +13,7 @@ use crate::bank::{self, Amount, Caller, Id, IdError, Kind, Name, Request};
 use crate::cli::workload::other_side;
 use crate::cli::{Failure, Outcome};
 use crate::report::About;
+use crate::store::Access;
 
 /// The longest time that a hold is given; beyond it there is `never`.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
@@ -93,7 +94,7 @@ pub(in crate::cli) fn hold(mut args: HoldArgs) -> Outcome {
         None => Kind::Withdraw,
     };
     let operation = args.operation.operation(kind, args.to, args.amount)?;
-    let mut single = Single::open(args.single)?;
+    let mut single = Single::open(args.single, Access::Create)?;
     let request = Request::Hold {
         operation: operation.clone(),
         lasts: args.expires.0,
@@ -106,7 +107,7 @@ pub(in crate::cli) fn hold(mut args: HoldArgs) -> Outcome {
 
 /// `bank-par post`
 pub(in crate::cli) fn post(args: PostArgs) -> Outcome {
-    let mut single = Single::open_existing(args.single)?;
+    let mut single = Single::open(args.single, Access::Existing)?;
     let (id, amount) = (args.id.clone(), args.amount);
     let answer = single.ask(Caller::default(), Request::PostHold { id, amount })?;
     let posted = match answer.outcome {
@@ -119,7 +120,7 @@ pub(in crate::cli) fn post(args: PostArgs) -> Outcome {
 
 /// `bank-par void`
 pub(in crate::cli) fn void(args: VoidArgs) -> Outcome {
-    let mut single = Single::open_existing(args.single)?;
+    let mut single = Single::open(args.single, Access::Existing)?;
     let id = args.id.clone();
     let answer = single.ask(Caller::default(), Request::VoidHold { id })?;
     single.finish(About::Hold(&args.id), &answer)

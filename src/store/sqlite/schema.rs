@@ -61,11 +61,7 @@ pub(super) fn open(
     let looks = look(&path)?;
     refuse_network(&path)?;
     if matches!(looks, Looks::Missing) && access == Access::Existing {
-        return Err(LedgerError::Io {
-            ledger: path.display().to_string(),
-            doing: "find",
-            cause: io::ErrorKind::NotFound.into(),
-        });
+        return Err(LedgerError::Missing { ledger: path });
     }
     if matches!(looks, Looks::Empty) && access == Access::Existing {
         return Err(LedgerError::Foreign {
