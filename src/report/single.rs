@@ -21,7 +21,7 @@ const ACCOUNTS: [Column; 4] = [
 ];
 
 const HOLDS: [Column; 8] = [
-    words("id", 25),
+    words("id", 29),
     words("op", 8),
     words("account", 16),
     words("to", 16),
@@ -63,7 +63,11 @@ impl Answers {
     pub fn answer(&mut self, about: About<'_>, answer: &Answer) -> Status {
         match (self.format, answer.outcome) {
             (Format::Json, _) => json::answer(about, answer, &mut self.sheet.block),
-            (Format::Text, Outcome::Refused { .. }) => talk(text::Refusal(about, answer)),
+            (Format::Text, Outcome::Refused { .. }) => {
+                // On a terminal both streams are one, and what was told before stands above.
+                self.sheet.write();
+                talk(text::Refusal(about, answer));
+            }
             (Format::Text, _) => text::answer(about, answer, &mut self.sheet.block),
         }
         status(answer)

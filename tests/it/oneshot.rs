@@ -1,6 +1,7 @@
 //! One operation at a time, as a script asks for it.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -297,6 +298,28 @@ fn one_id_is_posted_once_however_many_ask() {
     assert_eq!(fresh.iter().sum::<usize>(), 1);
     assert_eq!(ledger.money("main"), ["1.00", "0.00", "1.00"]);
     assert_eq!(ledger.entries(), 1);
+}
+
+#[test]
+fn a_command_that_was_killed_can_be_repeated() {
+    let ledger = Ledger::new();
+    let mut acknowledged = 0;
+    for number in 0..40 {
+        let words = format!("deposit 1 --id {number}");
+        let mut killed = Running::start(ledger.command(&words));
+        // Each is killed a little later than the one before: somewhere between its start and its end.
+        std::thread::sleep(Duration::from_micros(500 * number));
+        killed.kill();
+        let was_acknowledged = !killed.hear().is_empty();
+        killed.finish();
+        let again = ledger.json(&words);
+        if was_acknowledged {
+            acknowledged += 1;
+            assert_eq!(again["duplicate"], true, "{again}");
+        }
+    }
+    assert_eq!(ledger.money("main"), ["40.00", "0.00", "40.00"]);
+    assert_eq!(ledger.entries(), 40, "{acknowledged} were acknowledged");
 }
 
 #[test]
