@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use bank_par::bank::{Amount, Asked, Caller, Kind, Name, Operation, Request};
-use bank_par::store::{Access, MAX_PAGE, Place};
+use bank_par::bank::{Amount, Kind, Name, Operation, Request};
+use bank_par::store::MAX_PAGE;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use std::os::unix::process::ExitStatusExt;
@@ -93,17 +93,9 @@ fn a_long_history_comes_in_pages() {
         let account = if number == 700 { "rare" } else { "main" };
         let account = Name::user(account).unwrap();
         let operation = Operation::new(Kind::Deposit, None, account, None, Amount::new(1));
-        let request = Request::Execute(operation.unwrap());
-        Asked {
-            caller: Caller::default(),
-            request,
-        }
+        Request::Execute(operation.unwrap())
     };
-    let mut direct = Place::File(ledger.path().into())
-        .open(Access::Create)
-        .unwrap();
-    direct.transact((1..=many).map(deposit).collect()).unwrap();
-    drop(direct);
+    ledger.transact((1..=many).map(deposit));
     let every = |until| (1..=until).collect::<Vec<_>>();
     assert_eq!(seqs(&ledger, ""), every(many));
     assert_eq!(seqs(&ledger, "--limit 600"), every(600));

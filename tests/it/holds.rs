@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use bank_par::bank::{Amount, Id, Kind, Name, Operation, Request};
+use bank_par::store::MAX_PAGE;
 use serde_json::json;
 
 use crate::ledger::{Ledger, at_once};
@@ -174,4 +176,32 @@ fn whoever_comes_first_ends_a_hold() {
         (posted, held),
         (format!("{}.00", 100 - 10 * entries), "0.00".into())
     );
+}
+
+#[test]
+fn long_lists_come_in_pages() {
+    let ledger = Ledger::new();
+    let many = 2 * MAX_PAGE + 3;
+    let name = |number: usize| Name::user(&format!("a{number:04}")).unwrap();
+    let amount = Amount::new(100);
+    let movement = |kind, id: Option<String>, number| {
+        let id = id.map(|id| Id::new(&id).unwrap());
+        Operation::new(kind, id, name(number), None, amount).unwrap()
+    };
+    ledger
+        .transact((0..many).map(|number| Request::Execute(movement(Kind::Deposit, None, number))));
+    ledger.transact((0..many).map(|number| Request::Hold {
+        operation: movement(Kind::Withdraw, Some(number.to_string()), number),
+        lasts: None,
+    }));
+    let firsts = |words: &str, column: usize| -> Vec<String> {
+        let text = ledger.say(words);
+        let cell = |line: &str| line.split('\t').nth(column).unwrap().to_string();
+        text.lines().map(cell).collect()
+    };
+    let names: Vec<String> = (0..many).map(|number| name(number).to_string()).collect();
+    assert_eq!(firsts("balance", 0)[2..], names);
+    assert_eq!(firsts("balance --holds", 2), names);
+    assert_eq!(firsts("balance --holds a0007 a1001", 0), ["7", "1001"]);
+    assert_eq!(firsts(&format!("balance {}", names.join(" ")), 0), names);
 }

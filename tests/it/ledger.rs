@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use bank_par::bank::{Asked, Caller, Outcome, Request};
+use bank_par::store::{Access, Place};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -61,6 +63,24 @@ impl Ledger {
             .env("PATH", format!("{}:{path}", folder.display()))
             .env("BANK_PAR_LEDGER", self.path());
         Running::start(command).finish()
+    }
+
+    /// Has all of these decided in one batch, which no command can ask for.
+    pub(crate) fn transact(&self, requests: impl Iterator<Item = Request>) {
+        let asked = |request| Asked {
+            caller: Caller::default(),
+            request,
+        };
+        let place = Place::File(self.path().into());
+        let mut ledger = place.open(Access::Create).unwrap();
+        let answers = ledger.transact(requests.map(asked).collect()).unwrap();
+        let refused = |outcome| matches!(outcome, Outcome::Refused { .. });
+        assert!(
+            answers
+                .iter()
+                .flatten()
+                .all(|answer| !refused(answer.outcome))
+        );
     }
 
     /// What `balance` says of one account: posted, held, available.
