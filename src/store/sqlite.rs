@@ -315,7 +315,8 @@ impl Sqlite {
 impl Drop for Sqlite {
     /// Leaves a short log behind, if nobody is in the way.
     fn drop(&mut self) {
-        if self.writes_much && !self.failed && self.connection.busy_handler(None).is_ok() {
+        if self.writes_much && !self.failed && self.connection.busy_timeout(Duration::ZERO).is_ok()
+        {
             let truncate = "PRAGMA wal_checkpoint(TRUNCATE)";
             // What is in the log is durable; copying it back can be left to the next.
             let _ = self.connection.query_row(truncate, [], |_| Ok(()));
