@@ -280,7 +280,9 @@ pub enum LedgerError {
         what: String,
     },
     /// Others kept it locked.
-    #[error("the ledger `{ledger}` was locked by {holder} for {waited:?}")]
+    #[error(
+        "waited {waited:?} for the ledger `{ledger}`, which {holder} has locked: nothing was done; look at what that process does, or end it"
+    )]
     Locked {
         /// Which ledger.
         ledger: String,

@@ -28,8 +28,6 @@ use rows::Head;
 use runs::Runs;
 use turnstile::Turnstile;
 
-/// How long a writer waits for others at most: in line, and then for the database's lock.
-const LOCK_LIMIT: Duration = Duration::from_secs(30);
 /// How often a long-lived process looks for runs whose process is gone.
 const RUNS_INTERVAL: Duration = Duration::from_secs(1);
 /// From this size on a batch is one of many, and the log may grow further before it is copied back.
@@ -158,8 +156,10 @@ impl Sqlite {
         work: impl FnOnce(&mut Self, Moment) -> Result<T, LedgerError>,
     ) -> Result<T, LedgerError> {
         self.check_usable()?;
+        let began = Instant::now();
         let turn = self.turnstile.enter();
-        self.execute("write", "BEGIN IMMEDIATE")?;
+        let begun = self.execute("write", "BEGIN IMMEDIATE");
+        begun.map_err(|error| faults::after(error, began.elapsed()))?;
         drop(turn);
         let done = self.refresh().and_then(|now| work(self, now));
         match done {

@@ -1,6 +1,7 @@
 //! What goes wrong in the file, in words.
 
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::ErrorCode;
 
@@ -16,7 +17,7 @@ pub(super) fn database(path: &Path, doing: &'static str, error: &rusqlite::Error
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => LedgerError::Locked {
             holder: holder(path),
             ledger,
-            waited: super::LOCK_LIMIT,
+            waited: Duration::ZERO,
         },
         _ => LedgerError::Database {
             ledger,
@@ -24,6 +25,14 @@ pub(super) fn database(path: &Path, doing: &'static str, error: &rusqlite::Error
             cause: error.to_string(),
         },
     }
+}
+
+/// The same error, and how long was waited where others kept the ledger locked.
+pub(super) fn after(mut error: LedgerError, time: Duration) -> LedgerError {
+    if let LedgerError::Locked { waited, .. } = &mut error {
+        *waited = Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+    }
+    error
 }
 
 /// A row or a table is not what was written.
