@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use bank_par::bank::{Asked, Caller, Outcome, Request};
+use bank_par::bank::{Answer, Asked, Caller, Outcome, Request};
 use bank_par::store::{Access, Place};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -67,6 +67,13 @@ impl Ledger {
 
     /// Has all of these decided in one batch, which no command can ask for.
     pub(crate) fn transact(&self, requests: impl Iterator<Item = Request>) {
+        let answers = self.decide(requests);
+        let refused = |outcome| matches!(outcome, Outcome::Refused { .. });
+        assert!(!answers.iter().any(|answer| refused(answer.outcome)));
+    }
+
+    /// Has all of these decided in one batch on a connection of its own.
+    pub(crate) fn decide(&self, requests: impl Iterator<Item = Request>) -> Vec<Answer> {
         let asked = |request| Asked {
             caller: Caller::default(),
             request,
@@ -74,13 +81,7 @@ impl Ledger {
         let place = Place::File(self.path().into());
         let mut ledger = place.open(Access::Create).unwrap();
         let answers = ledger.transact(requests.map(asked).collect()).unwrap();
-        let refused = |outcome| matches!(outcome, Outcome::Refused { .. });
-        assert!(
-            answers
-                .iter()
-                .flatten()
-                .all(|answer| !refused(answer.outcome))
-        );
+        answers.into_iter().map(Option::unwrap).collect()
     }
 
     /// What `balance` says of one account: posted, held, available.

@@ -1,8 +1,10 @@
 //! One operation at a time, as a script asks for it.
 
+use std::iter;
 use std::path::Path;
 use std::time::Duration;
 
+use bank_par::bank::{Amount, Id, Kind, Name, Operation, Request};
 use serde_json::json;
 
 use crate::cli::{Running, program};
@@ -294,6 +296,27 @@ fn one_id_is_posted_once_however_many_ask() {
     let fresh = at_once(8, |_| {
         let asked = (0..25).map(|_| ledger.json("deposit 1 --id once"));
         asked.filter(|answer| answer["duplicate"] != true).count()
+    });
+    assert_eq!(fresh.iter().sum::<usize>(), 1);
+    assert_eq!(ledger.money("main"), ["1.00", "0.00", "1.00"]);
+    assert_eq!(ledger.entries(), 1);
+}
+
+#[test]
+fn one_id_is_posted_once_however_many_batches_ask() {
+    let ledger = Ledger::new();
+    let id = Id::new("once").unwrap();
+    let deposit = Operation::new(
+        Kind::Deposit,
+        Some(id),
+        Name::default(),
+        None,
+        Amount::new(100),
+    );
+    let request = Request::Execute(deposit.unwrap());
+    let fresh = at_once(8, |_| {
+        let batches = (0..25).map(|_| ledger.decide(iter::repeat_n(request.clone(), 50)));
+        batches.flatten().filter(|answer| !answer.duplicate).count()
     });
     assert_eq!(fresh.iter().sum::<usize>(), 1);
     assert_eq!(ledger.money("main"), ["1.00", "0.00", "1.00"]);
