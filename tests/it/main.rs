@@ -22,6 +22,8 @@ mod modes;
 mod oneshot;
 mod output;
 #[cfg(target_os = "linux")]
+mod power;
+#[cfg(target_os = "linux")]
 mod process;
 mod races;
 mod workloads;
