@@ -25,5 +25,7 @@ mod output;
 mod power;
 #[cfg(target_os = "linux")]
 mod process;
+#[cfg(target_os = "linux")]
+mod promised;
 mod races;
 mod workloads;

@@ -1,0 +1,209 @@
+//! What a program promised by saying it, held against the ledger that is found later.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use bank_par::bank::{Amount, Asked, Caller, Id, Kind, Name, Operation, Outcome, Request};
+use bank_par::store::{Access, Entry, Ledger, LedgerError, Place, Query};
+use serde_json::Value;
+
+use crate::cli::events;
+
+/// What was promised.
+#[derive(Debug, Default)]
+pub(crate) struct Promised {
+    /// What was posted, by its number.
+    posted: BTreeMap<u64, Value>,
+    /// The last that was said of each id that is set aside or was given back.
+    aside: BTreeMap<String, Value>,
+    refused: Vec<Value>,
+}
+
+/// What is found in a ledger that keeps its promises.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) entries: u64,
+}
+
+impl Promised {
+    /// Adds the events on these lines. A line that is cut off promises nothing.
+    pub(crate) fn hear(&mut self, lines: &str) {
+        let whole = lines.rfind('\n').map_or("", |end| &lines[..=end]);
+        events(whole).into_iter().for_each(|event| self.note(event));
+    }
+
+    fn note(&mut self, event: Value) {
+        let id = event["id"].as_str().map(String::from);
+        match (event["type"].as_str().unwrap(), id) {
+            ("completed", _) if event["op"] == "balance" => {}
+            ("completed", id) => {
+                id.and_then(|id| self.aside.remove(&id));
+                self.posted.insert(event["seq"].as_u64().unwrap(), event);
+            }
+            ("held" | "voided", Some(id)) => drop(self.aside.insert(id, event)),
+            ("refused", Some(_)) => self.refused.push(event),
+            _ => {}
+        }
+    }
+
+    /// How many operations were promised to be posted.
+    pub(crate) fn posted(&self) -> u64 {
+        self.posted.len() as u64
+    }
+
+    /// Checks that the ledger in this file keeps every promise, has nothing twice, and goes on. It may
+    /// be missing if nothing was promised. Held back is one thing: whether a hold is lost whose id
+    /// begins with `void`, since its void may have come to pass unsaid.
+    pub(crate) fn check(&self, path: &Path) -> Result<Kept, String> {
+        let nothing = self.posted.is_empty() && self.aside.is_empty() && self.refused.is_empty();
+        let access = if nothing {
+            Access::Create
+        } else {
+            Access::Existing
+        };
+        let mut ledger = Place::File(path.to_owned()).open(access).map_err(text)?;
+        let entries = all_entries(&mut *ledger).map_err(text)?;
+        nothing_twice(&entries)?;
+        for (seq, event) in &self.posted {
+            let entry = usize::try_from(seq - 1)
+                .ok()
+                .and_then(|place| entries.get(place));
+            match entry {
+                Some(entry) if is_as_said(entry, event) => {}
+                other => return Err(format!("lost: {event}, but there is {other:?}")),
+            }
+        }
+        self.check_holds(&mut *ledger, &entries)?;
+        self.check_refusals(&mut *ledger)?;
+        goes_on(&mut *ledger, entries.len() as u64)?;
+        Ok(Kept {
+            entries: entries.len() as u64,
+        })
+    }
+
+    fn check_holds(&self, ledger: &mut dyn Ledger, entries: &[Entry]) -> Result<(), String> {
+        let holds = ledger.holds(0).map_err(text)?;
+        let held: BTreeSet<&str> = holds
+            .iter()
+            .filter_map(|hold| hold.operation.id.as_ref())
+            .map(Id::as_str)
+            .collect();
+        let posted: BTreeSet<&str> = entries
+            .iter()
+            .filter_map(|entry| entry.id())
+            .map(Id::as_str)
+            .collect();
+        for (id, event) in &self.aside {
+            let (held, posted) = (held.contains(id.as_str()), posted.contains(id.as_str()));
+            let right = match event["type"].as_str() {
+                Some("held") => held != posted || id.starts_with("void"),
+                _ => !held && !posted,
+            };
+            if !right {
+                return Err(format!("held: {held}, posted: {posted}, but said: {event}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_refusals(&self, ledger: &mut dyn Ledger) -> Result<(), String> {
+        for event in &self.refused {
+            let answer = ask(ledger, Request::Execute(operation(event)))?;
+            if !(answer.duplicate && matches!(answer.outcome, Outcome::Refused { .. })) {
+                return Err(format!("forgotten: {event}, asked again: {answer:?}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// All entries, page by page.
+fn all_entries(ledger: &mut dyn Ledger) -> Result<Vec<Entry>, LedgerError> {
+    let mut query = Query {
+        limit: 500,
+        ..Query::default()
+    };
+    let mut entries = Vec::new();
+    loop {
+        let page = ledger.entries(&query)?;
+        entries.extend(page.entries);
+        query.after = page.looked_at;
+        if page.is_last {
+            return Ok(entries);
+        }
+    }
+}
+
+/// No number, no id and no line of a run stands twice, and no number is left out.
+fn nothing_twice(entries: &[Entry]) -> Result<(), String> {
+    let (mut ids, mut lines) = (BTreeSet::new(), BTreeSet::new());
+    for (seq, entry) in (1..).zip(entries) {
+        let once = entry.id().is_none_or(|id| ids.insert(id.as_str()));
+        let line = entry.run.clone().zip(entry.line);
+        if entry.seq != seq || !once || line.is_some_and(|line| !lines.insert(line)) {
+            return Err(format!("twice, or out of order: {entry:?}"));
+        }
+    }
+    Ok(())
+}
+
+fn is_as_said(entry: &Entry, event: &Value) -> bool {
+    let operation = &entry.operation;
+    let same = |name: &str, there: Option<String>| event[name].as_str() == there.as_deref();
+    // A line of a named run may be known by its number alone.
+    same("id", entry.id().map(|id| id.as_str().to_string()))
+        && same("op", Some(operation.kind().to_string()))
+        && same("account", Some(operation.account.to_string()))
+        && same(
+            "amount",
+            operation.amount().map(|amount| amount.to_string()),
+        )
+        && same("balance", Some(entry.view.posted.to_string()))
+}
+
+/// What the event is about.
+fn operation(event: &Value) -> Operation {
+    let text = |name: &str| event[name].as_str();
+    let kinds = [Kind::Withdraw, Kind::Deposit, Kind::Transfer, Kind::Loan];
+    let kind = kinds
+        .into_iter()
+        .find(|kind| text("op") == Some(kind.word()));
+    Operation::new(
+        kind.unwrap(),
+        text("id").map(|id| Id::new(id).unwrap()),
+        Name::user(text("account").unwrap()).unwrap(),
+        text("to").map(|to| Name::other_side(to).unwrap()),
+        text("amount").map(|amount| amount.parse::<Amount>().unwrap()),
+    )
+    .unwrap()
+}
+
+/// One more operation is posted, once.
+fn goes_on(ledger: &mut dyn Ledger, entries: u64) -> Result<(), String> {
+    let id = Some(Id::new("one-more").unwrap());
+    let amount = Amount::new(1);
+    let operation = Operation::new(Kind::Deposit, id, Name::default(), None, amount).unwrap();
+    for duplicate in [false, true] {
+        let answer = ask(ledger, Request::Execute(operation.clone()))?;
+        let posted = matches!(answer.outcome, Outcome::Posted { seq, .. } if seq == entries + 1);
+        if !posted || answer.duplicate != duplicate {
+            return Err(format!(
+                "does not go on after {entries} entries: {answer:?}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn ask(ledger: &mut dyn Ledger, request: Request) -> Result<bank_par::bank::Answer, String> {
+    let caller = Caller::default();
+    let answers = ledger
+        .transact(vec![Asked { caller, request }])
+        .map_err(text)?;
+    let [answer] = answers.try_into().unwrap();
+    answer.ok_or_else(|| "no answer".to_string())
+}
+
+fn text(error: LedgerError) -> String {
+    error.to_string()
+}
