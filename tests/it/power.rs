@@ -76,10 +76,18 @@ fn record(commands: &[String]) -> Recording {
 
 #[test]
 fn one_shots_survive_a_power_loss() {
-    let found = cut_everywhere(one_shots(), by_chance(4), check);
+    let found = cut_everywhere(one_shots(), by_chance(12), check);
     tell("one-shot commands", &found);
     assert!(found.losses.is_empty(), "{:#?}", found.losses);
     assert!(found.cuts > 50 && found.images > 200, "{found:?}");
+}
+
+#[test]
+fn a_power_loss_during_creation_leaves_nothing_in_the_way() {
+    let recording = record(&["deposit 1 --id first".to_string()]);
+    let found = cut_everywhere(&recording, by_chance(100), check);
+    tell("creation", &found);
+    assert!(found.losses.is_empty(), "{:#?}", found.losses);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::turnstile::Turnstile;
+use super::turnstile::{Turnstile, beside};
 use super::{Access, faults};
 use crate::store::LedgerError;
 
@@ -146,6 +146,11 @@ fn look(path: &Path) -> Result<Looks, LedgerError> {
             return Err(foreign("it is too short"));
         }
         read => read.map_err(failed)?,
+    }
+    // The power failed while it was created. SQLite's journal beside it, which was durable before,
+    // takes back what is there of the first page.
+    if header == [0; HEADER] && beside(path, "-journal").exists() {
+        return Ok(Looks::Empty);
     }
     let number = |at: usize| {
         let bytes = [header[at], header[at + 1], header[at + 2], header[at + 3]];
