@@ -6,6 +6,7 @@ mod modes;
 mod moment;
 mod one;
 mod sync;
+mod verify;
 mod workload;
 
 use std::path::PathBuf;
@@ -50,8 +51,9 @@ impl Failure {
 /// or overdrawn.
 ///
 /// Exit status: 0 all posted; 1 the bank said no to something; 2 usage or unreadable input; 3 a check
-/// found a violation (a lost update); 5 an id was reused with other content; 6 a deadline passed; 7 a
-/// worker or the server died; 8 the ledger is unavailable or damaged; 10 ended early with work left; 128+n ended by signal n.
+/// found a violation (a lost update, or what `verify` finds); 5 an id was reused with other content; 6
+/// a deadline passed; 7 a worker or the server died; 8 the ledger is unavailable or damaged; 10 ended
+/// early with work left; 128+n ended by signal n.
 #[derive(Parser)]
 #[command(
     name = "bank-par",
@@ -96,6 +98,8 @@ enum Command {
     Void(one::VoidArgs),
     /// List what was posted
     History(history::HistoryArgs),
+    /// Check a ledger: every row, every sum, every id, and the chain over all of them
+    Verify(verify::VerifyArgs),
 }
 
 /// Where results go.
@@ -147,6 +151,7 @@ pub fn main() -> ExitCode {
         Command::Post(args) => one::post(args),
         Command::Void(args) => one::void(args),
         Command::History(args) => history::history(args),
+        Command::Verify(args) => verify::verify(args),
     };
     match outcome {
         Ok(ending) => {

@@ -10,6 +10,7 @@ mod printer;
 mod sheet;
 mod single;
 mod text;
+mod verified;
 
 #[cfg(test)]
 mod expected;
@@ -34,6 +35,7 @@ use printer::{Output, Printer, Progress};
 pub use history::{EntryFormat, History};
 pub use sheet::Sheet;
 pub use single::{About, Answers};
+pub use verified::verified;
 
 /// The backlog at which a caller hands out no more work. Once it has fallen below half of this, the
 /// caller is woken.

@@ -13,6 +13,7 @@ mod rows;
 mod runs;
 mod schema;
 mod turnstile;
+mod verify;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -382,8 +383,9 @@ impl Ledger for Sqlite {
         Ok(())
     }
 
-    fn verify(&mut self, _expect: Option<&ChainEnd>) -> Result<Verified, LedgerError> {
-        Err(self.damaged("it cannot be verified yet"))
+    fn verify(&mut self, expect: Option<&ChainEnd>) -> Result<Verified, LedgerError> {
+        self.check_usable()?;
+        self.check_all(expect)
     }
 }
 

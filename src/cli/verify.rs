@@ -1,0 +1,45 @@
+//! `verify`: everything in a ledger is held against everything else.
+
+use clap::{Args, ValueEnum};
+
+use super::ledger::LedgerArgs;
+use super::one::ended;
+use super::{Failure, Outcome};
+use crate::report::{self, Format, Sheet};
+use crate::store::{Access, ChainEnd};
+
+#[derive(Args)]
+pub(super) struct VerifyArgs {
+    /// The end that an earlier `verify` printed and that was kept elsewhere: the ledger must contain
+    /// that history
+    #[arg(long, value_name = "END")]
+    expect: Option<ChainEnd>,
+    /// How the result is written to stdout
+    #[arg(long, value_enum, default_value_t = VerifyFormat::Text, value_name = "FORMAT")]
+    output: VerifyFormat,
+    #[command(flatten)]
+    ledger: LedgerArgs,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum VerifyFormat {
+    /// A line with the counts and one with the chain's end, or the first violation
+    Text,
+    /// One JSON object
+    Json,
+}
+
+/// `bank-par verify`
+pub(super) fn verify(args: VerifyArgs) -> Outcome {
+    let place = args.ledger.place()?;
+    let format = match args.output {
+        VerifyFormat::Text => Format::Text,
+        VerifyFormat::Json => Format::Json,
+    };
+    let sheet = Sheet::open().map_err(Failure::usage)?;
+    let mut ledger = place.open(Access::Existing).map_err(Failure::ledger)?;
+    let verified = ledger
+        .verify(args.expect.as_ref())
+        .map_err(Failure::ledger)?;
+    ended(report::verified(sheet, format, &verified))
+}

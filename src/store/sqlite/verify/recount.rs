@@ -1,0 +1,354 @@
+//! The ledger, added up anew from its entries and records: what each of them says must follow from
+//! those before it by the bank's rules.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::Said;
+use super::shape::{has_its_columns, is_remembered};
+use super::words::{must_be_refused, shown, told};
+use crate::bank::{
+    Account, Amount, Balance, Hold, LOANS, Line, Moment, Movement, Name, Operation, Owner,
+    Rejection, Sides, View, WORLD,
+};
+use crate::store::sqlite::rows::{
+    EXPIRED, EntryRow, HELD, Head, OPENED, REFUSED, RecordRow, VIEWED, VOIDED,
+};
+
+/// The ledger as the rows so far make it.
+pub(super) struct Recount {
+    pub(super) head: Head,
+    pub(super) accounts: HashMap<Name, Account>,
+    /// The open holds by number.
+    pub(super) holds: BTreeMap<u64, Aside>,
+    /// When open holds end by themselves.
+    ends: BTreeSet<(Moment, u64)>,
+}
+
+/// Money that is set aside.
+pub(super) struct Aside {
+    pub(super) at: Moment,
+    pub(super) hold: Hold,
+    line: Option<Line>,
+}
+
+/// What a row tells of who ends a hold.
+struct Ender {
+    run: Option<u32>,
+    line: Option<Line>,
+}
+
+impl Recount {
+    pub(super) fn new() -> Self {
+        let own = [&WORLD, &LOANS].map(|name| (name.clone(), Account::the_banks()));
+        Recount {
+            head: Head::default(),
+            accounts: HashMap::from(own),
+            holds: BTreeMap::new(),
+            ends: BTreeSet::new(),
+        }
+    }
+
+    /// Money moves.
+    pub(super) fn entry(&mut self, row: &EntryRow<'_>) -> Said {
+        self.no_hold_is_overdue(row.at)?;
+        let operation = row.operation().ok_or(NO_OPERATION)?;
+        let movement = operation.movement().ok_or("moves nothing")?;
+        let (debit, credit) = (movement.debit.as_str(), movement.credit.as_str());
+        if (row.debit, row.credit) != (debit, credit) {
+            return Err(format!(
+                "moves money from `{}` to `{}`, as a {} it must be from `{debit}` to `{credit}`",
+                row.debit,
+                row.credit,
+                operation.kind(),
+            ));
+        }
+        let moved = match row.hold {
+            None => self
+                .sides(&movement)
+                .and_then(|sides| sides.execute(movement.amount)),
+            Some(number) => {
+                let (run, line) = (row.run, row.line);
+                let held = self.post(number, &operation, movement.amount, Ender { run, line })?;
+                self.sides(&movement)
+                    .and_then(|sides| sides.post(held, movement.amount))
+            }
+        };
+        let Sides { debit, credit } = moved.map_err(must_be_refused)?;
+        self.accounts.insert(movement.debit.clone(), debit);
+        self.accounts.insert(movement.credit.clone(), credit);
+        self.shows(&operation.account, row.view())
+    }
+
+    /// What else was decided.
+    pub(super) fn record(&mut self, row: &RecordRow<'_>) -> Said {
+        has_its_columns(row)?;
+        if !matches!(row.kind, VOIDED | EXPIRED) {
+            self.no_hold_is_overdue(row.at)?;
+        }
+        if row.kind == OPENED {
+            return self.opened(row);
+        }
+        let operation = row.operation().ok_or(NO_OPERATION)?;
+        match row.kind {
+            HELD => self.held(row, &operation)?,
+            REFUSED => return self.refused(row, &operation),
+            VIEWED => self.viewed(row, &operation)?,
+            _ => self.released(row, &operation)?,
+        }
+        let view = row.view().ok_or("says no balance")?;
+        self.shows(&operation.account, view)
+    }
+
+    fn held(&mut self, row: &RecordRow<'_>, operation: &Operation) -> Said {
+        self.begin(operation).map_err(must_be_refused)?;
+        let owner = match (row.number, row.expires) {
+            (Some(number), None) => Owner::Run {
+                run: row.run.unwrap_or(0),
+                number: number.cast_unsigned(),
+            },
+            (None, expires) => Owner::Anyone {
+                expires: expires.map(Moment::new),
+            },
+            _ => return Err("is held by a run, and so cannot expire".into()),
+        };
+        if let Owner::Anyone {
+            expires: Some(expires),
+        } = owner
+        {
+            self.ends.insert((expires, row.record));
+        }
+        let hold = Hold {
+            operation: operation.clone(),
+            owner,
+        };
+        let aside = Aside {
+            at: row.at,
+            hold,
+            line: row.line,
+        };
+        self.holds.insert(row.record, aside);
+        Ok(())
+    }
+
+    fn released(&mut self, row: &RecordRow<'_>, operation: &Operation) -> Said {
+        let aside = self.end(row.hold, operation)?;
+        same_content(operation, &aside.hold.operation)?;
+        if let (Owner::Run { run, .. }, Some(by)) = (aside.hold.owner, row.run)
+            && run != by
+        {
+            return Err(format!("says run {by}, must be run {run}, which holds it"));
+        }
+        let expires = match aside.hold.owner {
+            Owner::Anyone { expires } => expires,
+            Owner::Run { .. } => None,
+        };
+        if row.kind == EXPIRED && expires.is_none_or(|expires| row.at < expires) {
+            return Err(match expires {
+                None => "gives back a hold that does not expire".into(),
+                Some(expires) => format!(
+                    "gives back a hold at {}, before its time: it must be {} or later",
+                    row.at.micros(),
+                    expires.micros()
+                ),
+            });
+        }
+        if let Some(movement) = operation.movement() {
+            let sides = self.sides(&movement).map_err(must_be_refused)?;
+            let debit = sides.void(movement.amount).debit;
+            self.accounts.insert(movement.debit.clone(), debit);
+        }
+        Ok(())
+    }
+
+    fn refused(&mut self, row: &RecordRow<'_>, operation: &Operation) -> Said {
+        is_remembered(row)?;
+        let place = row.rejection.and_then(|place| usize::try_from(place).ok());
+        let rejection = place.and_then(|place| Rejection::ALL.get(place).copied());
+        let rejection = rejection.ok_or("is refused for a reason that there is not")?;
+        let unopened = |movement: Movement<'_>| !self.accounts.contains_key(movement.credit);
+        // Those who ask strictly are refused where others open an account.
+        let is_strict =
+            rejection == Rejection::UnknownAccount && operation.movement().is_some_and(unopened);
+        match self.decide(operation).err() {
+            Some(must) if must == rejection || is_strict => {}
+            None if is_strict => {}
+            Some(must) => return Err(format!("is refused: {rejection}, must be: {must}")),
+            None => return Err(format!("is refused: {rejection}, must not be refused")),
+        }
+        let view = self.accounts.get(&operation.account).map(Account::view);
+        match (row.view(), view) {
+            (said, must) if said == must => Ok(()),
+            (said, must) => Err(format!("says {}, must be {}", shown(said), shown(must))),
+        }
+    }
+
+    fn viewed(&mut self, row: &RecordRow<'_>, operation: &Operation) -> Said {
+        if operation.movement().is_some() {
+            return Err("is a view of an operation that moves money".into());
+        }
+        if row.hold.is_none() {
+            is_remembered(row)?;
+            return Ok(());
+        }
+        let aside = self.end(row.hold, operation)?;
+        same_content(operation, &aside.hold.operation)?;
+        let (run, line) = (row.run, row.line);
+        aside.is_ended_by(&Ender { run, line })
+    }
+
+    fn opened(&mut self, row: &RecordRow<'_>) -> Said {
+        let name = Name::user(row.account).map_err(|error| error.to_string())?;
+        let overdraft = row.overdraft.filter(|overdraft| *overdraft >= 0);
+        let overdraft = Balance::new(overdraft.ok_or("sets a limit that is none")?);
+        let account = match self.accounts.get(&name) {
+            Some(account) => account.with_overdraft(overdraft),
+            None => Account::new(overdraft),
+        };
+        self.accounts.insert(name.clone(), account);
+        let view = row.view().ok_or("says no balance")?;
+        self.shows(&name, view)
+    }
+
+    /// Ends a hold of which so much is posted. Returns how much was held.
+    fn post(
+        &mut self,
+        number: u64,
+        operation: &Operation,
+        amount: Amount,
+        by: Ender,
+    ) -> Said<Amount> {
+        let aside = self.end(Some(number), operation)?;
+        let held = aside.hold.operation.amount();
+        let held = held.ok_or_else(|| format!("posts the hold {number}, which moves nothing"))?;
+        let is_whole = matches!(aside.hold.owner, Owner::Run { .. });
+        if amount > held || is_whole && amount != held {
+            return Err(format!(
+                "posts {amount} of the hold {number}, which is {held}"
+            ));
+        }
+        aside.is_ended_by(&by)?;
+        Ok(held)
+    }
+
+    /// Takes a hold away that is about this operation, whatever its amount.
+    fn end(&mut self, number: Option<u64>, operation: &Operation) -> Said<Aside> {
+        let number = number.ok_or("ends no hold")?;
+        let gone = || format!("ends the hold {number}, which is not open");
+        let aside = self.holds.remove(&number).ok_or_else(gone)?;
+        if let Owner::Anyone {
+            expires: Some(expires),
+        } = aside.hold.owner
+        {
+            self.ends.remove(&(expires, number));
+        }
+        let held = &aside.hold.operation;
+        let about = |operation: &Operation| {
+            (
+                operation.kind(),
+                operation.account.clone(),
+                operation.to().cloned(),
+                operation.id.clone(),
+            )
+        };
+        if about(held) != about(operation) {
+            return Err(format!(
+                "is {}, must be {}, as the hold {number} that it ends",
+                told(operation),
+                told(held)
+            ));
+        }
+        Ok(aside)
+    }
+
+    /// Whatever is decided at a moment, holds that expired by then were given back before.
+    fn no_hold_is_overdue(&self, at: Moment) -> Said {
+        let mut ended = self.ends.range(..=(at, u64::MAX));
+        let overdue = ended.find(|(_, number)| {
+            let aside = self.holds.get(number);
+            aside.is_some_and(|aside| aside.at < at)
+        });
+        match overdue {
+            None => Ok(()),
+            Some((expires, number)) => Err(format!(
+                "came at {}, when the hold {number} must have been given back, which expired at {}",
+                at.micros(),
+                expires.micros()
+            )),
+        }
+    }
+
+    fn begin(&mut self, operation: &Operation) -> Result<(), Rejection> {
+        if let (Some(movement), Some(sides)) = (operation.movement(), self.decide(operation)?) {
+            self.accounts.insert(movement.debit.clone(), sides.debit);
+        }
+        Ok(())
+    }
+
+    /// What the rules say to setting an operation's money aside.
+    fn decide(&self, operation: &Operation) -> Result<Option<Sides>, Rejection> {
+        match operation.movement() {
+            Some(movement) => Ok(Some(self.sides(&movement)?.begin(movement.amount)?)),
+            None if self.accounts.contains_key(&operation.account) => Ok(None),
+            None => Err(Rejection::UnknownAccount),
+        }
+    }
+
+    fn sides(&self, movement: &Movement<'_>) -> Result<Sides, Rejection> {
+        movement.check()?;
+        let account = |name| self.accounts.get(name).copied();
+        let new = || Account::new(Balance::default());
+        Ok(Sides {
+            debit: account(movement.debit).ok_or(Rejection::UnknownAccount)?,
+            credit: account(movement.credit).unwrap_or_else(new),
+        })
+    }
+
+    /// A row must show the account as it is after it.
+    fn shows(&self, name: &Name, said: View) -> Said {
+        let account = self.accounts.get(name).copied();
+        let must = account
+            .unwrap_or_else(|| Account::new(Balance::default()))
+            .view();
+        if said == must {
+            return Ok(());
+        }
+        let (said, must) = (shown(Some(said)), shown(Some(must)));
+        Err(format!("says of `{name}`: {said}, must be {must}"))
+    }
+}
+
+impl Aside {
+    /// What a run has begun, it ends itself, and for the same line.
+    fn is_ended_by(&self, by: &Ender) -> Said {
+        let Owner::Run { run, .. } = self.hold.owner else {
+            return Ok(());
+        };
+        if by.run.is_some_and(|by| by != run) || by.line != self.line {
+            let line = |line: Option<Line>| {
+                line.map_or("no line".to_string(), |line| {
+                    format!("line {}", line.number)
+                })
+            };
+            return Err(format!(
+                "says {} of run {}, must be {} of run {run}, as it was begun",
+                line(by.line),
+                by.run.unwrap_or(0),
+                line(self.line)
+            ));
+        }
+        Ok(())
+    }
+}
+
+const NO_OPERATION: &str = "says what is no operation";
+
+fn same_content(operation: &Operation, held: &Operation) -> Said {
+    if operation == held {
+        return Ok(());
+    }
+    Err(format!(
+        "is {}, must be {}, as the hold that it ends",
+        told(operation),
+        told(held)
+    ))
+}
