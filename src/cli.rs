@@ -69,13 +69,13 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// One process per operation; each asks the server process over a local socket
-    Parallel(modes::ModeArgs),
+    Parallel(modes::BankArgs),
     /// One process per operation; the workers read and write shared data through the server process
     ServerShare(modes::ServerShareArgs),
     /// One process per operation; all put their requests on one queue
-    Queue(modes::ModeArgs),
+    Queue(modes::BankArgs),
     /// One process per operation; each has a pair of anonymous pipes
-    Pipe(modes::ModeArgs),
+    Pipe(modes::BankArgs),
     /// Threads of one process on one balance, without synchronisation and with each remedy
     Sync(sync::SyncArgs),
     /// Open an account in a ledger that lasts, or set its overdraft limit

@@ -107,6 +107,8 @@ pub enum Cause {
     Deadline,
     /// The worker sent what no worker sends and was ended.
     Protocol,
+    /// The ledger failed.
+    Ledger,
 }
 
 impl Cause {
@@ -116,6 +118,7 @@ impl Cause {
             Cause::Died => "worker_died",
             Cause::Deadline => "deadline",
             Cause::Protocol => "protocol",
+            Cause::Ledger => "ledger",
         }
     }
 
@@ -124,6 +127,7 @@ impl Cause {
         match self {
             Cause::Deadline => Status::Deadline,
             Cause::Died | Cause::Protocol => Status::Died,
+            Cause::Ledger => Status::Ledger,
         }
     }
 }
@@ -162,10 +166,25 @@ pub struct Summary {
     pub processes: u64,
     /// How the operations ended.
     pub counts: Counts,
-    /// The first accounts by name, the bank's own first.
+    /// The ledger, if it lasts.
+    pub ledger: Option<String>,
+    /// The first accounts by name, the bank's own first; of a ledger that lasts, those that the run
+    /// dealt with and that are not the bank's own.
     pub accounts: Vec<AccountSummary>,
     /// How many accounts there are beyond those.
     pub accounts_omitted: u64,
+    /// What a check of all accounts found. Nothing stands for a ledger that lasts, since others may
+    /// write to it too.
+    pub check: Option<Check>,
+    /// Why the run ended before its work did, if it did.
+    pub ended_early: Option<String>,
+    /// The run's exit status.
+    pub status: Status,
+}
+
+/// What a check of all accounts found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Check {
     /// The sum over all accounts in minor units; anything but zero is a violation.
     pub sum: i128,
     /// The accounts whose balance is not what the completed operations add up to, or where money is
@@ -173,10 +192,6 @@ pub struct Summary {
     pub wrong_accounts: u64,
     /// The updates of shared cells that were lost.
     pub lost_updates: u64,
-    /// Why the run ended before its work did, if it did.
-    pub ended_early: Option<String>,
-    /// The run's exit status.
-    pub status: Status,
 }
 
 /// How many operations ended in which way.
@@ -201,8 +216,8 @@ pub struct AccountSummary {
     pub name: Name,
     /// What it holds.
     pub view: View,
-    /// What it must hold, added up from the completed operations.
-    pub expected: Balance,
+    /// What it must hold, added up from the completed operations, if nobody else writes to it.
+    pub expected: Option<Balance>,
     /// Of the updates of its shared cell, how many were lost.
     pub lost_updates: u64,
 }

@@ -7,16 +7,16 @@ mod ending;
 mod handing_out;
 mod tally;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use crate::bank::{Balance, Name};
+use crate::bank::{Balance, Caller, Name};
 use crate::event::{Event, Fact, Summary};
 use crate::link::{Key, Links, Ready, Transport, Watch};
 use crate::report::{Broken, Reporter};
-use crate::server::Server;
+use crate::server::{RunLedger, Server};
 use crate::status::Status;
 use crate::store::{Cells, Memory};
 use crate::supervisor::{Escalation, Signals, Step, Supervisor, end_by, stop_self};
@@ -24,7 +24,7 @@ use crate::wake::{Alarm, RunningClock, TICK, Waker};
 use crate::work::Pace;
 use crate::worker::Conduct;
 use crate::workload::{Feed, Next};
-use crew::Member;
+use crew::{Leaving, Member};
 use tally::Tally;
 
 /// How many operations without work a worker may have in its hands: while it does one half, the next
@@ -53,12 +53,14 @@ pub struct Plan {
     pub jobs: usize,
     /// How many operations a worker takes before it is replaced; nothing is no limit.
     pub ops_per_worker: Option<u64>,
-    /// The account that is open from the start.
+    /// In memory, the account that is open from the start.
     pub account: Name,
-    /// What it starts with.
+    /// In memory, what it starts with.
     pub balance: Balance,
-    /// The overdraft limit of every account.
+    /// In memory, the overdraft limit of every account.
     pub overdraft: Balance,
+    /// Money coming in opens no account.
+    pub strict: bool,
     /// When an operation's work is ended; nothing is its own duration and a minute.
     pub timeout: Option<Duration>,
     /// How long simulated work takes.
@@ -74,10 +76,10 @@ impl Plan {
     fn server(&self) -> Server {
         match self.conduct {
             Conduct::AskTheBank => {
-                Server::Bank(Memory::new(&self.account, self.balance, self.overdraft))
+                Server::bank(Memory::new(&self.account, self.balance, self.overdraft))
             }
             Conduct::ShareData(_) => {
-                Server::Cells(Cells::new(&self.account, self.balance, self.overdraft))
+                Server::cells(Cells::new(&self.account, self.balance, self.overdraft))
             }
         }
     }
@@ -92,15 +94,16 @@ pub struct Ending {
     pub signal: Option<i32>,
 }
 
-/// Runs a workload and reports it.
+/// Runs a workload and reports it; in memory, or in a ledger that lasts.
 pub fn run(
     plan: Plan,
+    ledger: Option<RunLedger>,
     feed: Feed,
     reporter: Reporter,
     alarm: Alarm,
     waker: Waker,
 ) -> io::Result<Ending> {
-    let mut run = Run::new(plan, feed, reporter, alarm, waker)?;
+    let mut run = Run::new(plan, ledger, feed, reporter, alarm, waker)?;
     while !run.is_over() {
         if let Err(error) = run.turn() {
             // What was decided is still reported; the workers end with the supervisor.
@@ -121,7 +124,15 @@ struct Run {
     links: Box<dyn Links>,
     supervisor: Supervisor,
     server: Server,
+    /// The ledger, if it lasts.
+    ledger: Option<String>,
+    /// On which terms the run asks.
+    caller: Caller,
     members: BTreeMap<u32, Member>,
+    /// The workers that have ended and still wait for answers.
+    put_off: Vec<u32>,
+    /// The operations of workers that are gone, until what was set aside is given back.
+    leaving: HashMap<u64, Leaving>,
     tally: Tally,
     escalation: Escalation,
     began: Instant,
@@ -143,23 +154,40 @@ struct Run {
     eager: bool,
     /// The system gave no further process; it may when another has ended.
     crowded: bool,
+    /// The ledger failed: nothing more is decided.
+    forsaken: bool,
 }
 
 impl Run {
     fn new(
         plan: Plan,
+        ledger: Option<RunLedger>,
         feed: Feed,
         reporter: Reporter,
         alarm: Alarm,
         waker: Waker,
     ) -> io::Result<Self> {
+        let caller = Caller {
+            run: ledger.as_ref().map_or(0, |ledger| ledger.run),
+            strict: plan.strict,
+            ..Caller::default()
+        };
+        let name = ledger.as_ref().map(|ledger| ledger.name.clone());
+        let (server, tally) = match ledger {
+            None => (plan.server(), Tally::new(&plan.account, plan.balance)),
+            Some(ledger) => (Server::durable(ledger, waker.clone())?, Tally::default()),
+        };
         Ok(Run {
             signals: Signals::listen()?,
             links: plan.transport.parent(waker)?,
             supervisor: Supervisor::default(),
-            server: plan.server(),
+            server,
+            ledger: name,
+            caller,
             members: BTreeMap::new(),
-            tally: Tally::new(&plan.account, plan.balance),
+            put_off: Vec::new(),
+            leaving: HashMap::new(),
+            tally,
             escalation: Escalation::default(),
             began: Instant::now(),
             clock: RunningClock::start(),
@@ -175,6 +203,7 @@ impl Run {
             reaped_at: Duration::ZERO,
             eager: false,
             crowded: false,
+            forsaken: false,
             plan,
             feed,
             reporter,
@@ -198,11 +227,15 @@ impl Run {
         self.receive(&ready);
         self.enforce_deadlines();
         self.bring_news();
+        self.collect();
         Ok(())
     }
 
     fn is_over(&mut self) -> bool {
-        self.members.is_empty() && self.no_more()
+        self.members.is_empty()
+            && self.leaving.is_empty()
+            && self.server.is_idle()
+            && self.no_more()
     }
 
     fn wait(&mut self) -> io::Result<Vec<Ready>> {
@@ -225,10 +258,7 @@ impl Run {
     /// Until the next deadline, and never longer than the clock's tick.
     fn patience(&mut self) -> Duration {
         let now = self.clock.now();
-        let due = self
-            .members
-            .values()
-            .filter_map(|member| member.due(self.plan.timeout));
+        let due = self.members.values().filter_map(|member| self.due(member));
         let next = due.map(|(due, _)| due.saturating_sub(now)).min();
         // One millisecond more, since `poll` rounds down and would come back too early.
         next.map_or(TICK, |next| TICK.min(next + Duration::from_millis(1)))
@@ -293,6 +323,7 @@ impl Run {
         if ended_early.is_some() {
             self.tally.met(Status::EndedEarly);
         }
+        self.close_server()?;
         let summary = self.summary(ended_early);
         let mut status = summary.status;
         self.note(Fact::Ended(Box::new(summary)));
@@ -310,6 +341,19 @@ impl Run {
         Ok(Ending { status, signal })
     }
 
+    /// Ends the run in its ledger, and learns how the accounts stand.
+    fn close_server(&mut self) -> io::Result<()> {
+        let tally = &self.tally;
+        self.server.close(|| tally.touched());
+        while !self.server.is_closed() {
+            self.wait()?;
+            self.now = self.clock.now();
+            self.heed_signals();
+            self.collect();
+        }
+        Ok(())
+    }
+
     /// Why the run ended before its work did, if it did.
     fn work_left(&mut self) -> Option<String> {
         let stopped = self.stopped.take()?;
@@ -319,16 +363,20 @@ impl Run {
     }
 
     fn summary(&mut self, ended_early: Option<String>) -> Summary {
-        let tally = std::mem::replace(
-            &mut self.tally,
-            Tally::new(&self.plan.account, self.plan.balance),
-        );
+        let (tally, mode) = (std::mem::take(&mut self.tally), self.plan.mode);
+        let standings = self.server.standings();
+        let summary = if self.ledger.is_some() {
+            tally.list(mode, standings)
+        } else {
+            tally.check(mode, standings)
+        };
         Summary {
+            ledger: self.ledger.take(),
             elapsed: self.began.elapsed(),
             sequential: self.worked,
             processes: self.processes,
             ended_early,
-            ..tally.close(self.plan.mode, self.server.standings())
+            ..summary
         }
     }
 }

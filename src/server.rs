@@ -1,14 +1,20 @@
 //! The server process that the parent plays: it takes what arrived from all links as one batch, has
 //! it decided, and says what goes back to whom.
 
+mod durable;
+
+use std::io;
+
 use crate::bank::{Answer, Asked, Caller, Name, Request as BankRequest, ShareReply};
 use crate::protocol::{Ask, Said};
-use crate::store::{Cells, Memory, Standing, Verdict};
+use crate::store::{Cells, LedgerError, Memory, Standing, Verdict};
+use crate::wake::Waker;
+pub use durable::{Durable, RunLedger};
 
 /// One request of a batch.
 pub struct Incoming {
-    /// The operation's number.
-    pub number: u64,
+    /// Who asks, about which operation.
+    pub caller: Caller,
     /// The account it works on.
     pub account: Name,
     /// What its worker asks.
@@ -24,63 +30,183 @@ pub enum Outgoing {
     Waits(u64),
     /// No worker asks this of this operation, and why.
     Impossible(u64, &'static str),
+    /// The operation, whose worker is gone, was given back.
+    Abandoned(u64),
+}
+
+/// Answers what is submitted, at once or later.
+pub struct Server {
+    decider: Decider,
+    /// Decided and not collected.
+    out: Vec<Outgoing>,
+    /// How many requests were submitted so far.
+    submitted: u64,
+    /// How many of them, from the first on, need no more waiting for.
+    settled: u64,
+    /// The accounts as they stand at the end.
+    standings: Vec<Standing>,
 }
 
 /// Who decides.
-pub enum Server {
+enum Decider {
     /// The bank, on its own books.
     Bank(Memory),
     /// The workers, on shared cells.
     Cells(Cells),
+    /// The bank, on a ledger that lasts.
+    Durable(Durable),
 }
 
 impl Server {
-    /// Decides a batch in its order. The answers to one request may include those to earlier ones
-    /// that waited for it.
-    pub fn decide(&mut self, batch: Vec<Incoming>) -> Vec<Outgoing> {
-        let batch = batch.into_iter();
-        match self {
-            Server::Bank(memory) => batch
-                .map(|incoming| decide_by_bank(memory, incoming))
-                .collect(),
-            Server::Cells(cells) => batch
-                .flat_map(|incoming| decide_by_cells(cells, &incoming))
-                .collect(),
+    /// The bank decides, in memory.
+    pub fn bank(memory: Memory) -> Self {
+        Server::new(Decider::Bank(memory))
+    }
+
+    /// The workers decide, on these cells.
+    pub fn cells(cells: Cells) -> Self {
+        Server::new(Decider::Cells(cells))
+    }
+
+    /// The bank decides, on a ledger that lasts. The answers come later, and the waker is woken.
+    pub fn durable(ledger: RunLedger, waker: Waker) -> io::Result<Self> {
+        Ok(Server::new(Decider::Durable(Durable::start(
+            ledger, waker,
+        )?)))
+    }
+
+    fn new(decider: Decider) -> Self {
+        Server {
+            decider,
+            out: Vec::new(),
+            submitted: 0,
+            settled: 0,
+            standings: Vec::new(),
         }
     }
 
-    /// Ends an operation whose worker is gone and that was not decided: what was set aside is given
-    /// back, a lease goes to the next.
-    pub fn abandon(&mut self, number: u64) -> Vec<Outgoing> {
-        match self {
-            Server::Bank(memory) => {
-                memory.decide(&asked(number, BankRequest::Void));
-                Vec::new()
+    /// Takes a batch to decide in its order.
+    pub fn submit(&mut self, batch: Vec<Incoming>) {
+        let first = self.submitted;
+        self.submitted += batch.len() as u64;
+        match &mut self.decider {
+            Decider::Bank(memory) => {
+                let batch = batch.into_iter();
+                self.out
+                    .extend(batch.map(|incoming| decide_by_bank(memory, incoming)));
             }
-            Server::Cells(cells) => {
-                cells.abandon(number);
-                grants(cells)
+            Decider::Cells(cells) => {
+                let batch = batch.into_iter();
+                self.out
+                    .extend(batch.flat_map(|incoming| decide_by_cells(cells, &incoming)));
+            }
+            Decider::Durable(durable) => self.out.extend(durable.submit(batch, first)),
+        }
+    }
+
+    /// How many requests were submitted so far.
+    pub fn submitted(&self) -> u64 {
+        self.submitted
+    }
+
+    /// Ends an operation whose worker is gone and that was not decided: what was set aside is given
+    /// back, a lease goes to the next. [`Outgoing::Abandoned`] follows, once that counts.
+    pub fn abandon(&mut self, caller: Caller, account: &Name) {
+        match &mut self.decider {
+            Decider::Bank(memory) => {
+                memory.decide(&Asked {
+                    caller,
+                    request: BankRequest::Void,
+                });
+                self.out.push(Outgoing::Abandoned(caller.number));
+            }
+            Decider::Cells(cells) => {
+                cells.abandon(caller.number);
+                self.out.push(Outgoing::Abandoned(caller.number));
+                self.out.extend(grants(cells));
+            }
+            Decider::Durable(_) => {
+                let (account, ask) = (account.clone(), Ask::Bank(BankRequest::Void));
+                self.submit(vec![Incoming {
+                    caller,
+                    account,
+                    ask,
+                }]);
             }
         }
+    }
+
+    /// What was decided since the last time. The answers to one request may include those to earlier
+    /// ones that waited for it.
+    pub fn collect(&mut self) -> Vec<Outgoing> {
+        let mut out = std::mem::take(&mut self.out);
+        self.settled = self.submitted;
+        if let Decider::Durable(durable) = &mut self.decider {
+            durable.collect(&mut out, &mut self.standings);
+            self.settled = durable.first_due().unwrap_or(self.submitted);
+        }
+        out
+    }
+
+    /// Why the ledger decides nothing more, told once. Nobody knows then what became of all that was
+    /// submitted and has not settled.
+    pub fn failure(&mut self) -> Option<LedgerError> {
+        match &mut self.decider {
+            Decider::Bank(_) | Decider::Cells(_) => None,
+            Decider::Durable(durable) => durable.failure(),
+        }
+    }
+
+    /// Waits for nothing any more: all that was submitted counts as settled.
+    pub fn give_up(&mut self) {
+        if let Decider::Durable(durable) = &mut self.decider {
+            durable.give_up();
+        }
+        self.settled = self.submitted;
+    }
+
+    /// Whether the answers to the first so many requests were collected.
+    pub fn has_settled(&self, submitted: u64) -> bool {
+        self.settled >= submitted
+    }
+
+    /// Whether no answer is due.
+    pub fn is_idle(&self) -> bool {
+        self.has_settled(self.submitted) && self.out.is_empty()
     }
 
     /// News for all who wait for a lease, so that their patience starts anew.
     pub fn comfort(&self) -> Vec<Outgoing> {
-        match self {
-            Server::Bank(_) => Vec::new(),
-            Server::Cells(cells) => {
+        match &self.decider {
+            Decider::Bank(_) | Decider::Durable(_) => Vec::new(),
+            Decider::Cells(cells) => {
                 let news = |number| Outgoing::Reply(number, Said::Shared(ShareReply::Waiting));
                 cells.waiting().map(news).collect()
             }
         }
     }
 
-    /// Every account, the bank's own first, then by name.
-    pub fn standings(&self) -> Vec<Standing> {
-        let mut standings = match self {
-            Server::Bank(memory) => memory.standings(),
-            Server::Cells(cells) => cells.standings(),
-        };
+    /// Asks for the end of it all: nothing more will be submitted. In memory every account is wanted
+    /// in the end, of a ledger that lasts these.
+    pub fn close(&mut self, names: impl FnOnce() -> Vec<Name>) {
+        match &mut self.decider {
+            Decider::Bank(memory) => self.standings = memory.standings(),
+            Decider::Cells(cells) => self.standings = cells.standings(),
+            Decider::Durable(durable) => durable.close(names()),
+        }
+    }
+
+    /// Whether the end has come; until then there is more to collect.
+    pub fn is_closed(&self) -> bool {
+        match &self.decider {
+            Decider::Bank(_) | Decider::Cells(_) => true,
+            Decider::Durable(durable) => durable.is_closed(),
+        }
+    }
+
+    /// The accounts at the end, the bank's own first, then by name.
+    pub fn standings(&mut self) -> Vec<Standing> {
+        let mut standings = std::mem::take(&mut self.standings);
         standings
             .sort_by_cached_key(|standing| (!standing.name.is_the_banks(), standing.name.clone()));
         standings
@@ -88,19 +214,15 @@ impl Server {
 }
 
 fn decide_by_bank(memory: &mut Memory, incoming: Incoming) -> Outgoing {
-    let number = incoming.number;
-    match incoming.ask {
-        Ask::Bank(request) => reply(number, memory.decide(&asked(number, request))),
-        Ask::Share(_) => Outgoing::Impossible(number, "shared data where the bank decides"),
+    let Incoming { caller, ask, .. } = incoming;
+    match ask {
+        Ask::Bank(request) => reply(caller.number, memory.decide(&Asked { caller, request })),
+        Ask::Share(_) => not_shared(caller.number),
     }
 }
 
-fn asked(number: u64, request: BankRequest) -> Asked {
-    let caller = Caller {
-        number,
-        ..Caller::default()
-    };
-    Asked { caller, request }
+fn not_shared(number: u64) -> Outgoing {
+    Outgoing::Impossible(number, "shared data where the bank decides")
 }
 
 fn reply(number: u64, answer: Option<Answer>) -> Outgoing {
@@ -111,7 +233,7 @@ fn reply(number: u64, answer: Option<Answer>) -> Outgoing {
 }
 
 fn decide_by_cells(cells: &mut Cells, incoming: &Incoming) -> Vec<Outgoing> {
-    let number = incoming.number;
+    let number = incoming.caller.number;
     let Ask::Share(request) = &incoming.ask else {
         return vec![Outgoing::Impossible(
             number,

@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 /// How a run ended. With several at once the gravest wins: see [`Status::worse`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Status {
     /// 0: everything asked for was posted.
+    #[default]
     Posted,
     /// 1: the bank said no to at least one operation.
     Refused,

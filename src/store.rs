@@ -14,6 +14,7 @@ pub use ledger::{
 pub use memory::Memory;
 pub use sqlite::{Access, Sqlite};
 
+use std::fmt;
 use std::path::PathBuf;
 
 use crate::bank::{Name, View};
@@ -36,6 +37,15 @@ impl Place {
                 ledger: path.clone(),
                 what: "no kind of ledger is known yet".to_string(),
             }),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::File(path) => path.display().fmt(f),
+            Place::Server(path) => write!(f, "unix:{}", path.display()),
         }
     }
 }

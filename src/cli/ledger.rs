@@ -1,5 +1,6 @@
 //! The flag that says where the balance lives, the same everywhere.
 
+use std::env;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -7,6 +8,7 @@ use anyhow::{anyhow, bail};
 use clap::Args;
 
 use super::Failure;
+use crate::report::talk;
 use crate::store::Place;
 
 /// The variable that stands in for the flag.
@@ -31,6 +33,33 @@ impl LedgerArgs {
         Err(Failure::usage(anyhow!(
             "{what}: name one that lasts with `--ledger FILE`, or with `{VARIABLE}` for a whole script"
         )))
+    }
+}
+
+/// The flag of those modes that have no ledger but memory. The variable is for the other commands of
+/// a script, so it is no reason to refuse.
+#[derive(Args)]
+pub(super) struct MemoryArgs {
+    /// Where the balance lives: only `memory` is possible in this mode
+    #[arg(long, value_name = "LEDGER")]
+    ledger: Option<LedgerFlag>,
+}
+
+impl MemoryArgs {
+    /// Refuses a ledger that lasts, and says why.
+    pub(super) fn check(&self, mode: &str, why: &str) -> Result<(), Failure> {
+        if let Some(LedgerFlag::Lasting(place)) = &self.ledger {
+            return Err(Failure::usage(anyhow!(
+                "`{mode}` cannot use the ledger `{place}`: {why}; `parallel`, `queue` and `pipe` can"
+            )));
+        }
+        let variable = env::var(VARIABLE).ok().filter(|_| self.ledger.is_none());
+        if let Some(ledger) = variable.filter(|ledger| ledger != "memory") {
+            talk(format_args!(
+                "`{mode}` runs in memory and not in `{ledger}` of `{VARIABLE}`: {why}"
+            ));
+        }
+        Ok(())
     }
 }
 

@@ -5,11 +5,14 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
+use super::ledger::{LedgerArgs, LedgerFlag, MemoryArgs};
 use super::workload::WorkloadArgs;
 use super::{Failure, Outcome, OutputArgs};
 use crate::link::Transport;
 use crate::report::Reporter;
 use crate::run::{Plan, run};
+use crate::server::RunLedger;
+use crate::store::{Access, LedgerError, Place};
 use crate::wake::Alarm;
 use crate::work::Pace;
 use crate::worker::{Conduct, Sync};
@@ -39,10 +42,24 @@ pub(super) struct ModeArgs {
     output: OutputArgs,
 }
 
+/// A mode in which the bank decides.
+#[derive(Args)]
+pub(super) struct BankArgs {
+    #[command(flatten)]
+    mode: ModeArgs,
+    #[command(flatten)]
+    ledger: LedgerArgs,
+    /// Refuse accounts that `bank-par open` has not opened
+    #[arg(long)]
+    strict: bool,
+}
+
 #[derive(Args)]
 pub(super) struct ServerShareArgs {
     #[command(flatten)]
     mode: ModeArgs,
+    #[command(flatten)]
+    ledger: MemoryArgs,
     /// How the workers keep out of each other's way
     #[arg(long, value_enum, default_value_t = SyncFlag::Cas, value_name = "HOW")]
     sync: SyncFlag,
@@ -82,8 +99,8 @@ fn duration(text: &str) -> anyhow::Result<Duration> {
 }
 
 /// `bank-par parallel`
-pub(super) fn parallel(args: ModeArgs) -> Outcome {
-    start("parallel", Transport::Socket, Conduct::AskTheBank, args)
+pub(super) fn parallel(args: BankArgs) -> Outcome {
+    ask_the_bank("parallel", Transport::Socket, args)
 }
 
 /// `bank-par server-share`
@@ -93,50 +110,85 @@ pub(super) fn server_share(args: ServerShareArgs) -> Outcome {
         SyncFlag::Lock => Sync::Lock,
         SyncFlag::Cas => Sync::Cas,
     };
-    start(
-        "server-share",
-        Transport::Socket,
-        Conduct::ShareData(sync),
-        args.mode,
-    )
+    let why = "its workers share the data itself, in the memory of the server process";
+    args.ledger.check("server-share", why)?;
+    let (transport, conduct) = (Transport::Socket, Conduct::ShareData(sync));
+    let plan = args.mode.plan("server-share", transport, conduct, false);
+    start(plan, None, args.mode)
 }
 
 /// `bank-par queue`
-pub(super) fn queue(args: ModeArgs) -> Outcome {
-    start("queue", Transport::Queue, Conduct::AskTheBank, args)
+pub(super) fn queue(args: BankArgs) -> Outcome {
+    ask_the_bank("queue", Transport::Queue, args)
 }
 
 /// `bank-par pipe`
-pub(super) fn pipe(args: ModeArgs) -> Outcome {
-    start("pipe", Transport::Pipe, Conduct::AskTheBank, args)
+pub(super) fn pipe(args: BankArgs) -> Outcome {
+    ask_the_bank("pipe", Transport::Pipe, args)
 }
 
-fn start(mode: &'static str, transport: Transport, conduct: Conduct, args: ModeArgs) -> Outcome {
+fn ask_the_bank(mode: &'static str, transport: Transport, args: BankArgs) -> Outcome {
+    let BankArgs {
+        mode: args,
+        ledger,
+        strict,
+    } = args;
+    let plan = args.plan(mode, transport, Conduct::AskTheBank, strict);
+    match ledger.ledger {
+        None | Some(LedgerFlag::Memory) => start(plan, None, args),
+        Some(LedgerFlag::Lasting(place)) => {
+            args.workload.check_lasting().map_err(Failure::usage)?;
+            start(plan, Some(place), args)
+        }
+    }
+}
+
+impl ModeArgs {
+    fn plan(
+        &self,
+        mode: &'static str,
+        transport: Transport,
+        conduct: Conduct,
+        strict: bool,
+    ) -> Plan {
+        let built_in = if self.workload.is_built_in() {
+            Pace::CLASSIC
+        } else {
+            Pace::NONE
+        };
+        Plan {
+            mode,
+            transport,
+            conduct,
+            jobs: self.jobs as usize,
+            ops_per_worker: (self.ops_per_worker > 0).then_some(self.ops_per_worker),
+            account: self.workload.account.clone(),
+            balance: self.workload.balance(),
+            overdraft: self.workload.overdraft(),
+            strict,
+            timeout: self.timeout,
+            pace: self.time_scale.unwrap_or(built_in),
+        }
+    }
+}
+
+fn start(plan: Plan, place: Option<Place>, args: ModeArgs) -> Outcome {
     make_room_for(args.jobs).map_err(Failure::usage)?;
-    let built_in = if args.workload.is_built_in() {
-        Pace::CLASSIC
-    } else {
-        Pace::NONE
-    };
-    let plan = Plan {
-        mode,
-        transport,
-        conduct,
-        jobs: args.jobs as usize,
-        ops_per_worker: (args.ops_per_worker > 0).then_some(args.ops_per_worker),
-        account: args.workload.account.clone(),
-        balance: args.workload.balance,
-        overdraft: args.workload.overdraft,
-        timeout: args.timeout,
-        pace: args.time_scale.unwrap_or(built_in),
-    };
     let (alarm, waker) = Alarm::new().map_err(Failure::died)?;
     let feed = args.workload.feed(waker.clone()).map_err(Failure::usage)?;
+    let ledger = place.map(open).transpose().map_err(Failure::ledger)?;
     let reporter = Reporter::start(args.output.outputs(), waker.clone()).map_err(Failure::usage)?;
-    run(plan, feed, reporter, alarm, waker).map_err(|error| {
-        let context = format!("`{mode}` cannot go on");
-        Failure::died(anyhow::Error::new(error).context(context))
-    })
+    let context = format!("`{}` cannot go on", plan.mode);
+    run(plan, ledger, feed, reporter, alarm, waker)
+        .map_err(|error| Failure::died(anyhow::Error::new(error).context(context)))
+}
+
+/// Opens a ledger that lasts for a run without a name.
+fn open(place: Place) -> Result<RunLedger, LedgerError> {
+    let mut ledger = place.open(Access::Create)?;
+    let run = ledger.open_run(None)?;
+    let name = place.to_string();
+    Ok(RunLedger { ledger, run, name })
 }
 
 /// Raises the soft limit of open files to the hard one, and refuses more jobs than fit under it.

@@ -8,6 +8,7 @@ use std::time::Instant;
 use anyhow::Context;
 use clap::Args;
 
+use super::ledger::MemoryArgs;
 use super::workload::WorkloadArgs;
 use super::{Failure, Outcome, OutputArgs};
 use crate::event::{Event, Fact};
@@ -23,6 +24,8 @@ use crate::workload::{Feed, Item, Next};
 pub(super) struct SyncArgs {
     #[command(flatten)]
     workload: WorkloadArgs,
+    #[command(flatten)]
+    ledger: MemoryArgs,
     /// How many threads race
     #[arg(long, default_value_t = 4, value_name = "N")]
     threads: u32,
@@ -38,13 +41,15 @@ pub(super) struct SyncArgs {
 
 /// `bank-par sync`
 pub(super) fn sync(args: SyncArgs) -> Outcome {
+    let why = "its threads race for one balance in memory, which is the lesson";
+    args.ledger.check("sync", why)?;
     let (mut alarm, waker) = Alarm::new().map_err(Failure::died)?;
     let mut feed = args.workload.feed(waker.clone()).map_err(Failure::usage)?;
     let mut reporter = Reporter::start(args.output.outputs(), waker).map_err(Failure::usage)?;
     let plan = Plan {
         account: args.workload.account.clone(),
-        start: args.workload.balance,
-        overdraft: args.workload.overdraft,
+        start: args.workload.balance(),
+        overdraft: args.workload.overdraft(),
         threads: args.threads,
         rounds: args.rounds,
     };

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use anyhow::bail;
 use clap::{Args, ValueEnum};
 
 use crate::bank::{Amount, Balance, Kind, Name, Operation};
@@ -28,17 +29,12 @@ pub(super) struct WorkloadArgs {
     /// Run this operation instead of the five; may be repeated
     #[arg(long = "op", value_name = "NAME[=AMOUNT]", conflicts_with = "input")]
     ops: Vec<Choice>,
-    /// What the account starts with
-    #[arg(long, default_value = "1000", allow_negative_numbers = true)]
-    pub(super) balance: Balance,
-    /// How far below zero every account may go
-    #[arg(
-        long,
-        default_value = "0",
-        value_name = "AMOUNT",
-        allow_negative_numbers = true
-    )]
-    pub(super) overdraft: Balance,
+    /// What the account starts with, in memory [default: 1000]
+    #[arg(long, allow_negative_numbers = true)]
+    balance: Option<Balance>,
+    /// How far below zero every account may go, in memory [default: 0]
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
+    overdraft: Option<Balance>,
     /// The account of operations that name none
     #[arg(long, default_value_t = Name::default(), value_parser = user, value_name = "NAME")]
     pub(super) account: Name,
@@ -90,6 +86,33 @@ impl WorkloadArgs {
     /// Whether the operations are the built-in ones, which have simulated work unless told otherwise.
     pub(super) fn is_built_in(&self) -> bool {
         self.input.is_none()
+    }
+
+    /// What the account starts with, in memory.
+    pub(super) fn balance(&self) -> Balance {
+        self.balance.unwrap_or(Balance::new(100_000))
+    }
+
+    /// How far below zero every account may go, in memory.
+    pub(super) fn overdraft(&self) -> Balance {
+        self.overdraft.unwrap_or_default()
+    }
+
+    /// Refuses what only makes sense for accounts that begin with the run.
+    pub(super) fn check_lasting(&self) -> anyhow::Result<()> {
+        if self.balance.is_some() {
+            bail!(
+                "`--balance` is for a run in memory; in a ledger that lasts, put money into `{0}` with `bank-par deposit AMOUNT --account {0}`",
+                self.account
+            );
+        }
+        if self.overdraft.is_some() {
+            bail!(
+                "`--overdraft` is for a run in memory; in a ledger that lasts, set the limit of `{0}` with `bank-par open {0} --overdraft AMOUNT`",
+                self.account
+            );
+        }
+        Ok(())
     }
 
     /// Opens the input, or puts the built-in operations together.

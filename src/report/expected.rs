@@ -9,7 +9,7 @@ use super::samples::{
 use super::text::Text;
 use super::{Format, json};
 use crate::bank::{Balance, Kind, Name, Rejection, WORLD};
-use crate::event::{Cause, Counts, Event, Fact, Race, Summary};
+use crate::event::{Cause, Check, Counts, Event, Fact, Race, Summary};
 use crate::status::Status;
 
 fn format(format: Format, events: &[Event]) -> String {
@@ -236,9 +236,11 @@ fn a_summary_of_a_bad_run() {
             account(Name::default(), 70_000, 100_000, 3),
             account(Name::user("ops").expect("a name"), 0, 0, 1),
         ],
-        sum: -30_000,
-        wrong_accounts: 1,
-        lost_updates: 4,
+        check: Some(Check {
+            sum: -30_000,
+            wrong_accounts: 1,
+            lost_updates: 4,
+        }),
         ended_early: Some("stdout was closed".into()),
         status: Status::Violation,
         ..summary()

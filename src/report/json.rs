@@ -201,6 +201,8 @@ struct SummaryLine<'a> {
     v: u8,
     r#type: &'static str,
     mode: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ledger: Option<&'a str>,
     status: u8,
     operations: u64,
     completed: u64,
@@ -213,9 +215,12 @@ struct SummaryLine<'a> {
     sequential_us: u64,
     balances: Vec<AccountObject<'a>>,
     accounts_omitted: u64,
-    sum: String,
-    wrong_accounts: u64,
-    lost_updates: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sum: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wrong_accounts: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lost_updates: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ended_early: Option<&'a str>,
 }
@@ -227,6 +232,7 @@ impl<'a> SummaryLine<'a> {
             v: VERSION,
             r#type: "summary",
             mode: summary.mode,
+            ledger: summary.ledger.as_deref(),
             status: summary.status.code(),
             operations: super::operations(counts),
             completed: counts.completed,
@@ -239,9 +245,9 @@ impl<'a> SummaryLine<'a> {
             sequential_us: micros(summary.sequential),
             balances: summary.accounts.iter().map(AccountObject::new).collect(),
             accounts_omitted: summary.accounts_omitted,
-            sum: decimal(summary.sum),
-            wrong_accounts: summary.wrong_accounts,
-            lost_updates: summary.lost_updates,
+            sum: summary.check.map(|check| decimal(check.sum)),
+            wrong_accounts: summary.check.map(|check| check.wrong_accounts),
+            lost_updates: summary.check.map(|check| check.lost_updates),
             ended_early: summary.ended_early.as_deref(),
         }
     }
@@ -253,7 +259,8 @@ struct AccountObject<'a> {
     account: &'a str,
     balance: Money,
     available: Money,
-    expected: Money,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<Money>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lost_updates: Option<u64>,
 }
@@ -264,7 +271,7 @@ impl<'a> AccountObject<'a> {
             account: account.name.as_str(),
             balance: account.view.posted.into(),
             available: account.view.available.into(),
-            expected: account.expected.into(),
+            expected: account.expected.map(Money::from),
             lost_updates: (account.lost_updates > 0).then_some(account.lost_updates),
         }
     }

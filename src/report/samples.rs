@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::bank::{Amount, Balance, Id, Kind, LOANS, Name, Operation, Rejection, View, WORLD};
-use crate::event::{AccountSummary, Cause, Counts, Event, Fact, Fault, Subject, Summary};
+use crate::event::{AccountSummary, Cause, Check, Counts, Event, Fact, Fault, Subject, Summary};
 use crate::status::Status;
 
 /// An event as many runs have it.
@@ -132,7 +132,7 @@ pub(super) fn account(name: Name, posted: i64, expected: i64, lost_updates: u64)
     AccountSummary {
         name,
         view: view(posted, posted),
-        expected: Balance::new(expected),
+        expected: Some(Balance::new(expected)),
         lost_updates,
     }
 }
@@ -147,15 +147,14 @@ pub(super) fn summary() -> Summary {
             completed: 5,
             ..Counts::default()
         },
+        ledger: None,
         accounts: vec![
             account(LOANS.clone(), -50_000, -50_000, 0),
             account(WORLD.clone(), -50_000, -50_000, 0),
             account(Name::default(), 100_000, 100_000, 0),
         ],
         accounts_omitted: 0,
-        sum: 0,
-        wrong_accounts: 0,
-        lost_updates: 0,
+        check: Some(Check::default()),
         ended_early: None,
         status: Status::Posted,
     }

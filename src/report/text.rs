@@ -153,7 +153,11 @@ fn accounts(summary: &Summary, out: &mut Vec<u8>) -> io::Result<()> {
     accounts.sort_by_key(|account| (account.name.is_the_banks(), is_right(account)));
     for account in accounts.iter().take(ACCOUNTS_SHOWN) {
         let (name, posted) = (&account.name, Dollars::of(account.view.posted));
-        writeln!(out, "Balance of {name}: {posted} ({})", Verdict(account))?;
+        write!(out, "Balance of {name}: {posted}")?;
+        if let Some(expected) = account.expected {
+            write!(out, " ({})", Verdict { account, expected })?;
+        }
+        writeln!(out)?;
     }
     let unseen = accounts.len().saturating_sub(ACCOUNTS_SHOWN) as u64;
     let unseen = unseen.saturating_add(summary.accounts_omitted);
@@ -161,11 +165,14 @@ fn accounts(summary: &Summary, out: &mut Vec<u8>) -> io::Result<()> {
         let unseen = Count(unseen, "more account", "more accounts");
         writeln!(out, "and {unseen}")?;
     }
-    if summary.wrong_accounts > 0 {
-        let wrong = Count(summary.wrong_accounts, "account", "accounts");
+    let Some(check) = summary.check else {
+        return Ok(());
+    };
+    if check.wrong_accounts > 0 {
+        let wrong = Count(check.wrong_accounts, "account", "accounts");
         writeln!(out, "Wrong: {wrong}")?;
     }
-    let verdict = if summary.sum == 0 {
+    let verdict = if check.sum == 0 {
         ""
     } else {
         " (must be $0.00)"
@@ -173,29 +180,30 @@ fn accounts(summary: &Summary, out: &mut Vec<u8>) -> io::Result<()> {
     writeln!(
         out,
         "Sum over all accounts: {}{verdict}",
-        Dollars(summary.sum)
+        Dollars(check.sum)
     )
 }
 
 fn is_right(account: &AccountSummary) -> bool {
-    account.view.posted == account.expected && account.lost_updates == 0
+    let expected = account.expected.unwrap_or(account.view.posted);
+    account.view.posted == expected && account.lost_updates == 0
 }
 
 /// An account's balance against what it must be.
-struct Verdict<'a>(&'a AccountSummary);
+struct Verdict<'a> {
+    account: &'a AccountSummary,
+    expected: Balance,
+}
 
 impl Display for Verdict<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let account = self.0;
+        let Verdict { account, expected } = *self;
         let lost = Count(account.lost_updates, "update", "updates");
-        match (
-            account.view.posted == account.expected,
-            account.lost_updates,
-        ) {
+        match (account.view.posted == expected, account.lost_updates) {
             (true, 0) => f.write_str("as it must be"),
             (true, _) => write!(f, "right by luck: {lost} lost"),
-            (false, 0) => write!(f, "must be {}", Dollars::of(account.expected)),
-            (false, _) => write!(f, "must be {}: {lost} lost", Dollars::of(account.expected)),
+            (false, 0) => write!(f, "must be {}", Dollars::of(expected)),
+            (false, _) => write!(f, "must be {}: {lost} lost", Dollars::of(expected)),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What workers ask and what they are answered.
 
 use super::{NEWS_INTERVAL, Run};
-use crate::bank::{Answer, Outcome, ShareReply};
+use crate::bank::{Answer, Caller, Outcome, ShareReply};
 use crate::event::{Cause, Fact, Fault};
 use crate::link::{Arrival, Arrived, Ready};
 use crate::protocol::{Reply, Request, Said};
@@ -28,7 +28,9 @@ impl Run {
                 Arrived::Broken(why) => ended.push((worker, Some(why))),
             }
         }
-        self.decide(requests);
+        if !requests.is_empty() {
+            self.decide(requests);
+        }
         for (worker, why) in ended {
             self.link_ended(worker, why);
         }
@@ -43,22 +45,42 @@ impl Run {
 
     pub(super) fn decide(&mut self, requests: Vec<(u32, Request)>) {
         let mut batch = Vec::with_capacity(requests.len());
+        let before = self.server.submitted();
         for (worker, request) in requests {
             let member = self.members.get_mut(&worker);
             let Some(member) = member.filter(|member| member.fault.is_none()) else {
                 continue;
             };
             match member.asks(&request) {
-                Some(task) => batch.push(Incoming {
-                    number: request.number,
-                    account: task.operation.account.clone(),
-                    ask: request.ask,
-                }),
+                Some(task) => {
+                    let caller = Caller {
+                        number: request.number,
+                        ..self.caller
+                    };
+                    batch.push(Incoming {
+                        caller,
+                        account: task.operation.account.clone(),
+                        ask: request.ask,
+                    });
+                    member.waits_until = before + batch.len() as u64;
+                }
                 None => self.blame(worker, "asked about what it was not given"),
             }
         }
-        let outgoing = self.server.decide(batch);
+        self.server.submit(batch);
+        self.collect();
+    }
+
+    /// Passes on what was decided, and judges those who waited for it.
+    pub(super) fn collect(&mut self) {
+        let outgoing = self.server.collect();
         self.answer(outgoing);
+        if let Some(error) = self.server.failure() {
+            self.forsake(&error);
+        }
+        for worker in std::mem::take(&mut self.put_off) {
+            self.judge(worker);
+        }
     }
 
     /// Sends every answer on its way, and takes note of what it means.
@@ -68,7 +90,8 @@ impl Run {
             let number = match &outgoing {
                 Outgoing::Reply(number, _)
                 | Outgoing::Waits(number)
-                | Outgoing::Impossible(number, _) => *number,
+                | Outgoing::Impossible(number, _)
+                | Outgoing::Abandoned(number) => *number,
             };
             let worker = (number >> 32) as u32;
             if last.is_some_and(|last| last != worker) {
@@ -85,6 +108,7 @@ impl Run {
                 Outgoing::Impossible(_, why) => {
                     self.blame(worker, &format!("asked for the impossible: {why}"))
                 }
+                Outgoing::Abandoned(number) => self.given_back(number),
             }
         }
         self.send_replies(last);

@@ -22,6 +22,13 @@ pub(super) struct Task {
     pub(super) given_at: Duration,
 }
 
+/// An operation whose worker is gone, until what was set aside is given back.
+pub(super) struct Leaving {
+    pub(super) subject: Subject,
+    pub(super) fault: Fault,
+    pub(super) given_at: Duration,
+}
+
 /// One worker.
 pub(super) struct Member {
     pub(super) worker: u32,
@@ -42,6 +49,8 @@ pub(super) struct Member {
     pub(super) replies: Vec<Reply>,
     /// It waits for a lease that another holds.
     waits: bool,
+    /// How many requests must have settled before none of its own is in flight.
+    pub(super) waits_until: u64,
     pub(super) link_ended: bool,
     pub(super) exit: Option<Exit>,
     pub(super) fault: Option<Fault>,
@@ -62,6 +71,7 @@ impl Member {
             begun: false,
             replies: Vec::new(),
             waits: false,
+            waits_until: 0,
             link_ended: false,
             exit: None,
             fault: None,
@@ -103,6 +113,12 @@ impl Member {
         self.asked = self.asked.saturating_sub(1);
         self.begun = false;
         self.tasks.pop_front()
+    }
+
+    /// Takes those tasks off it that it has asked about.
+    pub(super) fn take_asked(&mut self) -> Vec<Task> {
+        let asked = std::mem::take(&mut self.asked).min(self.tasks.len());
+        self.tasks.drain(..asked).collect()
     }
 
     /// The task that a request is about, if it is one that this worker may ask now.

@@ -3,8 +3,12 @@
 use std::time::Duration;
 
 use super::Run;
-use super::crew::{Member, Task};
-use crate::event::{Fact, Fault};
+use super::crew::{Leaving, Member, Task};
+use crate::bank::Caller;
+use crate::event::{Cause, Fact, Fault};
+use crate::report::talk;
+use crate::status::Status;
+use crate::store::LedgerError;
 use crate::workload::Item;
 
 impl Run {
@@ -23,23 +27,32 @@ impl Run {
         }
     }
 
-    /// Judges a worker that has exited and whose link was read to its end.
+    /// Judges a worker that has exited, whose link was read to its end, and whom no answer is due.
     pub(super) fn judge(&mut self, worker: u32) {
         let Some(member) = self.members.remove(&worker) else {
             return;
         };
-        if member.exit.is_none() || !member.link_ended {
-            self.members.insert(worker, member);
-            return;
+        let ended = member.exit.is_some() && member.link_ended;
+        if ended && self.server.has_settled(member.waits_until) {
+            return self.bury(member);
         }
-        self.bury(member);
+        if ended {
+            self.put_off.push(worker);
+        }
+        self.members.insert(worker, member);
     }
 
     /// What a worker leaves behind: the operation it was at has failed, those it had not begun go back.
     pub(super) fn bury(&mut self, mut member: Member) {
         let mut left = std::mem::take(&mut member.tasks);
-        match left.pop_front() {
+        let front = if self.forsaken {
+            None
+        } else {
+            left.pop_front()
+        };
+        match front {
             Some(task) => self.fail(&member, task),
+            None if self.is_forsaken(&member) => {}
             None if member.ended_well() => {}
             None if !member.ready => self.fail_next(&member),
             None => self.warn_of(&member.verdict()),
@@ -52,18 +65,80 @@ impl Run {
         self.feed.put_back(items);
     }
 
-    pub(super) fn fail(&mut self, member: &Member, task: Task) {
-        let outgoing = self.server.abandon(task.number);
-        self.answer(outgoing);
-        let fault = member.verdict();
+    /// Gives an operation back whose worker is gone. It has failed as soon as that counts.
+    fn fail(&mut self, member: &Member, task: Task) {
+        let caller = Caller {
+            number: task.number,
+            ..self.caller
+        };
+        self.server.abandon(caller, &task.operation.account);
+        let leaving = Leaving {
+            subject: member.subject_of(task.operation, task.line),
+            fault: member.verdict(),
+            given_at: task.given_at,
+        };
+        self.leaving.insert(task.number, leaving);
+    }
+
+    /// What an operation had set aside is given back.
+    pub(super) fn given_back(&mut self, number: u64) {
+        if let Some(leaving) = self.leaving.remove(&number) {
+            self.has_failed(leaving);
+        }
+    }
+
+    fn has_failed(&mut self, leaving: Leaving) {
+        let Leaving {
+            subject,
+            fault,
+            given_at,
+        } = leaving;
         self.tally.failed(&fault);
-        let elapsed = self.now.saturating_sub(task.given_at);
-        let subject = member.subject_of(task.operation, task.line);
+        let elapsed = self.now.saturating_sub(given_at);
         self.note(Fact::Failed {
             subject,
             fault,
             elapsed,
         });
+    }
+
+    /// The ledger failed. Nobody knows whether what is in flight counts, so all of it has failed, and
+    /// those who were at it end.
+    pub(super) fn forsake(&mut self, error: &LedgerError) {
+        self.forsaken = true;
+        self.tally.met(Status::Ledger);
+        self.stop("the ledger failed");
+        talk(format_args!("error: {error}"));
+        for leaving in std::mem::take(&mut self.leaving).into_values() {
+            self.has_failed(leaving);
+        }
+        let mut failed = Vec::new();
+        for member in self.members.values_mut() {
+            if member.tasks.is_empty() {
+                continue;
+            }
+            let in_flight = !self.server.has_settled(member.waits_until);
+            let fault = ledger_fault(in_flight);
+            for task in member.take_asked() {
+                failed.push(Leaving {
+                    subject: member.subject_of(task.operation, task.line),
+                    fault: fault.clone(),
+                    given_at: task.given_at,
+                });
+            }
+            member.fault.get_or_insert(fault);
+            self.supervisor.kill(member.worker);
+        }
+        for leaving in failed {
+            self.has_failed(leaving);
+        }
+        self.server.give_up();
+    }
+
+    /// Whether a worker ended because the ledger failed, which was said already.
+    fn is_forsaken(&self, member: &Member) -> bool {
+        let fault = member.fault.as_ref();
+        self.forsaken && fault.is_some_and(|fault| fault.cause == Cause::Ledger)
     }
 
     /// A worker that ended before it could be given anything fails the operation it was started for, so
@@ -97,9 +172,16 @@ impl Run {
         self.note(Fact::Warned(warning));
     }
 
+    /// When a worker's patience ends, and what is said of it then. One that waits for the ledger is not
+    /// to blame; the ledger has a limit of its own.
+    pub(super) fn due(&self, member: &Member) -> Option<(Duration, Fault)> {
+        let settled = self.server.has_settled(member.waits_until);
+        settled.then(|| member.due(self.plan.timeout)).flatten()
+    }
+
     pub(super) fn enforce_deadlines(&mut self) {
         let overdue = |member: &Member| {
-            let (due, fault) = member.due(self.plan.timeout)?;
+            let (due, fault) = self.due(member)?;
             (due <= self.now).then_some((member.worker, fault))
         };
         let all: Vec<(u32, Fault)> = self.members.values().filter_map(overdue).collect();
@@ -112,5 +194,17 @@ impl Run {
             self.supervisor.kill(worker);
             self.judge(worker);
         }
+    }
+}
+
+fn ledger_fault(in_flight: bool) -> Fault {
+    let detail = if in_flight {
+        "the ledger failed while it was being decided: it is unknown whether it counts"
+    } else {
+        "the ledger failed before it was posted: it does not count"
+    };
+    Fault {
+        cause: Cause::Ledger,
+        detail: detail.to_string(),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::bank::{Answer, Balance, LOANS, Name, Operation, Outcome, Rejection, WORLD};
-use crate::event::{AccountSummary, Counts, Fault, Summary};
+use crate::event::{AccountSummary, Check, Counts, Fault, Summary};
 use crate::status::Status;
 use crate::store::Standing;
 
@@ -13,6 +13,7 @@ const MAX_LISTED: usize = 100;
 
 /// The counts of a run, and its own idea of every balance, added up from what was completed and not
 /// from what the store says.
+#[derive(Default)]
 pub(super) struct Tally {
     pub(super) counts: Counts,
     pub(super) status: Status,
@@ -22,13 +23,12 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    /// For a run on books of its own, in which one account is open from the start.
     pub(super) fn new(account: &Name, start: Balance) -> Self {
         Tally {
-            counts: Counts::default(),
-            status: Status::Posted,
             world: -i128::from(start.minor()),
-            loans: 0,
             accounts: HashMap::from([(account.clone(), start.minor().into())]),
+            ..Tally::default()
         }
     }
 
@@ -38,6 +38,7 @@ impl Tally {
         match answer.outcome {
             Outcome::Refused { rejection, .. } => {
                 self.counts.refused += 1;
+                self.expected_of(&operation.account);
                 self.met(match rejection {
                     Rejection::IdConflict => Status::IdConflict,
                     _ => Status::Refused,
@@ -47,7 +48,10 @@ impl Tally {
                 self.counts.completed += 1;
                 self.move_money(operation);
             }
-            _ => self.counts.completed += 1,
+            _ => {
+                self.counts.completed += 1;
+                self.expected_of(&operation.account);
+            }
         }
     }
 
@@ -87,8 +91,47 @@ impl Tally {
         self.accounts.entry(name.clone()).or_default()
     }
 
+    /// The users' accounts that the run dealt with, the first by name as far as they are listed.
+    pub(super) fn touched(&self) -> Vec<Name> {
+        let mut names: Vec<Name> = self.accounts.keys().cloned().collect();
+        names.sort_unstable();
+        names.truncate(MAX_LISTED);
+        names
+    }
+
+    /// Lists the accounts of a ledger that lasts, in which others may write too.
+    pub(super) fn list(self, mode: &'static str, standings: Vec<Standing>) -> Summary {
+        let account = |Standing { name, view, .. }| AccountSummary {
+            name,
+            view,
+            expected: None,
+            lost_updates: 0,
+        };
+        Summary {
+            accounts: standings.into_iter().map(account).collect(),
+            accounts_omitted: self.accounts.len().saturating_sub(MAX_LISTED) as u64,
+            ..self.summary(mode)
+        }
+    }
+
+    fn summary(&self, mode: &'static str) -> Summary {
+        Summary {
+            mode,
+            elapsed: Duration::ZERO,
+            sequential: Duration::ZERO,
+            processes: 0,
+            counts: self.counts,
+            ledger: None,
+            accounts: Vec::new(),
+            accounts_omitted: 0,
+            check: None,
+            ended_early: None,
+            status: self.status,
+        }
+    }
+
     /// Holds every balance against what it must be. Any difference is a violation.
-    pub(super) fn close(mut self, mode: &'static str, standings: Vec<Standing>) -> Summary {
+    pub(super) fn check(mut self, mode: &'static str, standings: Vec<Standing>) -> Summary {
         let sum = standings
             .iter()
             .map(|standing| i128::from(standing.view.posted.minor()))
@@ -113,7 +156,7 @@ impl Tally {
                 accounts.push(AccountSummary {
                     name,
                     view,
-                    expected,
+                    expected: Some(expected),
                     lost_updates,
                 });
             }
@@ -121,19 +164,16 @@ impl Tally {
         if sum != 0 || wrong_accounts > 0 || lost_updates > 0 {
             self.met(Status::Violation);
         }
-        Summary {
-            mode,
-            elapsed: Duration::ZERO,
-            sequential: Duration::ZERO,
-            processes: 0,
-            counts: self.counts,
-            accounts,
-            accounts_omitted,
+        let check = Check {
             sum,
             wrong_accounts,
             lost_updates,
-            ended_early: None,
-            status: self.status,
+        };
+        Summary {
+            accounts,
+            accounts_omitted,
+            check: Some(check),
+            ..self.summary(mode)
         }
     }
 }
