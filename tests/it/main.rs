@@ -28,4 +28,5 @@ mod process;
 #[cfg(target_os = "linux")]
 mod promised;
 mod races;
+mod verify;
 mod workloads;

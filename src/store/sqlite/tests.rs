@@ -252,6 +252,8 @@ proptest! {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("bank.db");
         let (mut one, mut other) = (open(&path), open(&path));
+        // What is asked below is asked by a run.
+        prop_assert_eq!(one.open_run(None).expect("a run"), 1);
         let mut books = Books::new(Balance::default());
         for (request, number, by_other) in steps {
             // What a run has begun only its own process ends.
@@ -260,5 +262,6 @@ proptest! {
             let expected = books.decide(&asked(number, request.clone()), &mut Unkept);
             prop_assert_eq!(ask(ledger, number, request.clone()), expected, "{:?}", request);
         }
+        prop_assert_eq!(other.verify(None).expect("checked").violation, None);
     }
 }

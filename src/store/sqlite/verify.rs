@@ -92,8 +92,17 @@ fn is_damage(error: &rusqlite::Error) -> bool {
 impl Sqlite {
     /// Checks everything, and writes nothing.
     pub(super) fn check_all(&self, expect: Option<&ChainEnd>) -> Result<Verified, LedgerError> {
+        self.check_in_pages(PAGE, expect)
+    }
+
+    /// The same, in pages of so many rows.
+    fn check_in_pages(
+        &self,
+        page: u64,
+        expect: Option<&ChainEnd>,
+    ) -> Result<Verified, LedgerError> {
         let mut walk = Walk::new(&self.connection, expect.copied());
-        let violation = match self.check(&mut walk) {
+        let violation = match self.check(&mut walk, page) {
             Ok(()) => None,
             Err(Stop::Wrong(why)) => Some(why),
             Err(Stop::Database(error)) if is_damage(&error) => {
@@ -104,9 +113,9 @@ impl Sqlite {
         Ok(walk.verified(violation))
     }
 
-    fn check(&self, walk: &mut Walk<'_>) -> Checked {
+    fn check(&self, walk: &mut Walk<'_>, page: u64) -> Checked {
         walk.hold_against_expected()?;
-        self.catch_up(walk)?;
+        self.catch_up(walk, page)?;
         let reading = self.connection.unchecked_transaction()?;
         walk.page(u64::MAX)?;
         walk.check_tables()?;
@@ -116,13 +125,13 @@ impl Sqlite {
     }
 
     /// Walks in pages until little is left, or until those who write are about as fast.
-    fn catch_up(&self, walk: &mut Walk<'_>) -> Checked {
+    fn catch_up(&self, walk: &mut Walk<'_>, page: u64) -> Checked {
         let mut left = walk.left()?;
-        while left > PAGE {
+        while left > page {
             let goal = walk.walked().saturating_add(left);
             while walk.walked() < goal {
                 let reading = self.connection.unchecked_transaction()?;
-                let is_end = walk.page(PAGE)?;
+                let is_end = walk.page(page)?;
                 drop(reading);
                 if is_end {
                     return Ok(());
@@ -149,3 +158,6 @@ impl Sqlite {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

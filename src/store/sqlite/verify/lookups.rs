@@ -92,7 +92,7 @@ impl Walk<'_> {
         match self.began(run)? {
             None => wrong(format!("is of the run {run}, which is not there")),
             Some(began) if !is_before(began) => wrong(format!(
-                "is of the run {run}, which must have begun after the entry {} and the record {}",
+                "is of the run {run}, which began only after the entry {} and the record {}",
                 began.seq, began.record
             )),
             Some(_) => Ok(()),

@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, Row};
 use super::walk::Walk;
 use super::words::told;
 use super::{Checked, wrong};
-use crate::bank::{Account, Hold, Moment, Name, Owner};
+use crate::bank::{Account, Balance, Hold, Moment, Name, Owner};
 use crate::store::RunName;
 use crate::store::sqlite::rows::{self, Head, HoldRow};
 
@@ -17,11 +17,11 @@ impl Walk<'_> {
     /// Everything that is not an entry or a record, after the last of them.
     pub(super) fn check_tables(&self) -> Checked {
         self.check_numbers()?;
+        let head = self.check_head();
+        head.map_err(|stop| stop.of("the head of the ledger"))?;
         self.check_accounts()?;
         self.check_holds()?;
-        self.check_runs()?;
-        self.check_head()
-            .map_err(|stop| stop.of("the head of the ledger"))
+        self.check_runs()
     }
 
     /// No row hides before the first, and the indexes have no more rows than there are.
@@ -82,7 +82,7 @@ impl Walk<'_> {
         self.check_count("sqlite_autoindex_accounts_1", "accounts", "true", count)?;
         if sum != 0 {
             return wrong(format!(
-                "all accounts together have {sum} minor units, must have 0"
+                "all accounts together have {sum} minor units, must have none"
             ));
         }
         Ok(())
@@ -101,8 +101,9 @@ impl Walk<'_> {
         }
         let said = (row.get(2)?, row.get(3)?, row.get(4)?);
         if said != account.parts() {
-            let told = |(posted, held, floor): (i64, i64, i64)| {
-                format!("posted {posted}, held {held}, at least {floor} minor units")
+            let told = |(posted, held, floor)| {
+                let [posted, held, floor] = [posted, held, floor].map(Balance::new);
+                format!("posted {posted}, held {held}, at least {floor}")
             };
             let (said, must) = (told(said), told(account.parts()));
             return wrong(format!("(`{name}`) says {said}; must be {must}"));
@@ -233,6 +234,16 @@ impl Walk<'_> {
         let mut query = self.connection.prepare(Head::READ)?;
         let (said, is_right) = query.query_row([], Head::read)?;
         let must = self.count.head;
+        for (said, must, what) in [
+            (said.last.seq, must.last.seq, "entry"),
+            (said.last.record, must.last.record, "record"),
+        ] {
+            if said > must {
+                return wrong(format!(
+                    "speaks of the {what} {said}, and the last one there is {must}: the tail was cut off"
+                ));
+            }
+        }
         if (said.last, said.at) != (must.last, must.at) {
             let told = |head: Head| {
                 let (seq, record, at) = (head.last.seq, head.last.record, head.at.micros());

@@ -1,0 +1,174 @@
+//! A ledger with everything in it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::bank::{
+    Amount, Answer, Asked, Balance, Caller, Id, Kind, Line, Name, Operation, Outcome, Request,
+};
+use crate::store::sqlite::{Sqlite, wall_clock};
+use crate::store::{Access, Ledger};
+
+pub(super) struct Full {
+    folder: TempDir,
+    pub(super) ledger: Sqlite,
+    /// A run that is going on.
+    pub(super) run: u32,
+}
+
+pub(super) fn open(path: &Path) -> Sqlite {
+    Sqlite::open(path, Access::Create).expect("a ledger")
+}
+
+pub(super) fn operation(
+    kind: Kind,
+    id: Option<&str>,
+    account: &str,
+    to: Option<&str>,
+    minor: i64,
+) -> Operation {
+    let id = id.map(|id| Id::new(id).expect("an id"));
+    let account = Name::user(account).expect("a name");
+    let to = to.map(|to| Name::other_side(to).expect("a name"));
+    Operation::new(kind, id, account, to, Amount::new(minor)).expect("an operation")
+}
+
+pub(super) fn ask(ledger: &mut Sqlite, caller: Caller, request: Request) -> Outcome {
+    let answers = ledger.transact(vec![Asked { caller, request }]);
+    let answer: Option<Answer> = answers.expect("answers").pop().expect("one answer");
+    answer.expect("decided").outcome
+}
+
+pub(super) fn execute(ledger: &mut Sqlite, operation: Operation) -> Outcome {
+    ask(ledger, Caller::default(), Request::Execute(operation))
+}
+
+impl Full {
+    pub(super) fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut ledger = open(&folder.path().join("bank.db"));
+        let run = ledger.open_run(Some(&"november".parse().expect("a name")));
+        let run = run.expect("a run");
+        let mut full = Full {
+            folder,
+            ledger,
+            run,
+        };
+        full.one_step();
+        full.two_steps();
+        full.lines();
+        full
+    }
+
+    /// A ledger that says the same, to be changed.
+    pub(super) fn copy(&self) -> Sqlite {
+        let path = self.folder.path().join("copy.db");
+        for ending in ["", "-wal", "-shm", "-turn"] {
+            let _ = std::fs::remove_file(format!("{}{ending}", path.display()));
+        }
+        let into = path.to_str().expect("a path");
+        let copied = self.ledger.connection.execute("VACUUM INTO ?", [into]);
+        copied.expect("a copy");
+        let copy = open(&path);
+        for (pragma, value) in [("journal_mode", "wal"), ("synchronous", "off")] {
+            let set = copy.connection.pragma_update(None, pragma, value);
+            set.expect(pragma);
+        }
+        copy
+    }
+
+    fn execute(&mut self, kind: Kind, id: Option<&str>, account: &str, minor: i64) {
+        execute(&mut self.ledger, operation(kind, id, account, None, minor));
+    }
+
+    fn one_step(&mut self) {
+        self.execute(Kind::Deposit, Some("first"), "a", 1_000);
+        self.execute(Kind::Loan, None, "b", 50);
+        let transfer = operation(Kind::Transfer, Some("t"), "a", Some("c"), 100);
+        execute(&mut self.ledger, transfer);
+        self.execute(Kind::Withdraw, Some("again"), "b", 60);
+        self.execute(Kind::Withdraw, Some("stranger"), "z", 1);
+        let same = operation(Kind::Transfer, Some("same"), "a", Some("a"), 1);
+        execute(&mut self.ledger, same);
+        let view = Operation::new(
+            Kind::Balance,
+            Id::new("look").ok(),
+            Name::user("a").expect("a name"),
+            None,
+            None,
+        );
+        execute(&mut self.ledger, view.expect("a view"));
+        let open = Request::Open {
+            account: Name::user("b").expect("a name"),
+            overdraft: Some(Balance::new(20)),
+        };
+        ask(&mut self.ledger, Caller::default(), open);
+        let again = Request::Execute(operation(Kind::Withdraw, Some("again"), "b", None, 60));
+        let retry = Caller {
+            retry: true,
+            ..Caller::default()
+        };
+        ask(&mut self.ledger, retry, again);
+    }
+
+    fn two_steps(&mut self) {
+        let id = |id: &str| Id::new(id).expect("an id");
+        let mut hold = |name: &str, lasts: Option<Duration>| {
+            let operation = operation(Kind::Transfer, Some(name), "a", Some("d"), 30);
+            let request = Request::Hold { operation, lasts };
+            ask(&mut self.ledger, Caller::default(), request);
+        };
+        hold("part", None);
+        hold("void", None);
+        hold("open", None);
+        hold("later", Some(Duration::from_secs(1 << 30)));
+        hold("short", Some(Duration::from_micros(1)));
+        while wall_clock() <= self.ledger.shelf.head.at {}
+        let (part, void) = (
+            Request::PostHold {
+                id: id("part"),
+                amount: Amount::new(10),
+            },
+            Request::VoidHold { id: id("void") },
+        );
+        ask(&mut self.ledger, Caller::default(), part);
+        ask(&mut self.ledger, Caller::default(), void);
+        self.execute(Kind::Deposit, None, "a", 5);
+    }
+
+    fn lines(&mut self) {
+        let view = Operation {
+            id: None,
+            ..operation(Kind::Deposit, None, "a", None, 1)
+        };
+        let view = Operation::new(Kind::Balance, None, view.account, None, None);
+        let view = view.expect("a view");
+        let withdraw = |minor| operation(Kind::Withdraw, None, "a", None, minor);
+        let begin = Request::Begin;
+        for (number, request) in [
+            (1, begin(withdraw(7))),
+            (1, Request::Post),
+            (2, begin(withdraw(8))),
+            (2, Request::Void),
+            (3, Request::Execute(withdraw(9))),
+            (4, Request::Execute(withdraw(1_000_000))),
+            (5, begin(view)),
+            (5, Request::Post),
+            (6, begin(operation(Kind::Deposit, None, "new", None, 3))),
+        ] {
+            let line = Some(Line {
+                number,
+                digest: number * 1_000,
+            });
+            let caller = Caller {
+                run: self.run,
+                number,
+                line,
+                ..Caller::default()
+            };
+            ask(&mut self.ledger, caller, request);
+        }
+    }
+}
