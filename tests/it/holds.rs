@@ -48,6 +48,7 @@ fn a_hold_is_posted_once_and_in_part() {
         (0, format!("{id}\n"), said)
     );
     assert_eq!(ledger.money("main"), ["7.00", "0.00", "7.00"]);
+    ledger.verify();
 }
 
 #[test]
@@ -148,6 +149,7 @@ fn a_hold_expires_once() {
     ledger.say("deposit 4");
     ledger.say("hold 4 --id h");
     ledger.say("post h");
+    ledger.verify();
 }
 
 #[test]
@@ -176,6 +178,7 @@ fn whoever_comes_first_ends_a_hold() {
         (posted, held),
         (format!("{}.00", 100 - 10 * entries), "0.00".into())
     );
+    ledger.verify();
 }
 
 #[test]

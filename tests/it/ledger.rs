@@ -103,6 +103,12 @@ impl Ledger {
         self.say("history").lines().count()
     }
 
+    /// Has the ledger held against itself: `verify` must find nothing.
+    #[track_caller]
+    pub(crate) fn verify(&self) {
+        self.run("verify").expect(0);
+    }
+
     /// Checks that a command is refused and says so, with nothing on stdout.
     #[track_caller]
     pub(crate) fn refuses(&self, words: &str, code: i32, why: &str) {

@@ -288,6 +288,7 @@ fn the_last_money_is_spent_once() {
     assert_eq!(paid.iter().sum::<usize>(), 8);
     assert_eq!(ledger.money("pot"), ["0.00", "0.00", "0.00"]);
     assert_eq!(ledger.entries(), 16);
+    ledger.verify();
 }
 
 #[test]
@@ -300,6 +301,28 @@ fn one_id_is_posted_once_however_many_ask() {
     assert_eq!(fresh.iter().sum::<usize>(), 1);
     assert_eq!(ledger.money("main"), ["1.00", "0.00", "1.00"]);
     assert_eq!(ledger.entries(), 1);
+}
+
+#[test]
+fn one_id_is_posted_once_by_runs_and_commands_alike() {
+    let ledger = Ledger::new();
+    let run = r#"yes '{"op":"deposit","amount":"1","id":"once"}' | head -n 10000 |
+        bank-par parallel - --jobs 4 --ops-per-worker 0 --output json | tail -n 1"#;
+    let fresh = at_once(5, |number| match number {
+        0 => {
+            let summary = ledger.script(run).expect(0).summary();
+            assert_eq!(summary["completed"], 10_000, "{summary}");
+            10_000 - summary["duplicates"].as_u64().unwrap()
+        }
+        _ => {
+            let asked = (0..10).map(|_| ledger.json("deposit 1 --id once"));
+            asked.filter(|answer| answer["duplicate"] != true).count() as u64
+        }
+    });
+    assert_eq!(fresh.iter().sum::<u64>(), 1, "{fresh:?}");
+    assert_eq!(ledger.money("main"), ["1.00", "0.00", "1.00"]);
+    assert_eq!(ledger.entries(), 1);
+    ledger.verify();
 }
 
 #[test]
@@ -321,6 +344,7 @@ fn one_id_is_posted_once_however_many_batches_ask() {
     assert_eq!(fresh.iter().sum::<usize>(), 1);
     assert_eq!(ledger.money("main"), ["1.00", "0.00", "1.00"]);
     assert_eq!(ledger.entries(), 1);
+    ledger.verify();
 }
 
 #[test]
@@ -343,6 +367,7 @@ fn a_command_that_was_killed_can_be_repeated() {
     }
     assert_eq!(ledger.money("main"), ["40.00", "0.00", "40.00"]);
     assert_eq!(ledger.entries(), 40, "{acknowledged} were acknowledged");
+    ledger.verify();
 }
 
 #[test]
