@@ -30,3 +30,4 @@ mod promised;
 mod races;
 mod verify;
 mod workloads;
+mod writers;

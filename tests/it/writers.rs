@@ -1,0 +1,99 @@
+//! Many processes on one ledger file: none fails, and the sums are exact.
+//!
+//! `BANK_PAR_WRITERS=N` has each of the eight shells run N commands instead of a few.
+
+use std::process::Command;
+
+use crate::cli::{Run, Running};
+use crate::ledger::{Ledger, at_once};
+use crate::promised::Promised;
+
+const SHELLS: usize = 8;
+
+/// How many commands each shell runs.
+fn commands() -> u64 {
+    let wanted = std::env::var("BANK_PAR_WRITERS").ok();
+    wanted.map_or(25, |wanted| wanted.parse().expect("a number of commands"))
+}
+
+/// What one shell runs: half of its commands are deposits, half transfers to its own account.
+const SHELL: &str = r#"
+for number in $(seq COMMANDS); do
+    if [ $((number % 2)) = 1 ]
+    then bank-par deposit 0.03 --id "SHELL-$number" --output json
+    else bank-par transfer 0.01 --to "shell-SHELL" --id "SHELL-$number" --output json
+    fi || exit
+done
+"#;
+
+fn shell(number: usize) -> String {
+    let script = SHELL.replace("COMMANDS", &commands().to_string());
+    script.replace("SHELL", &number.to_string())
+}
+
+/// Checks that every command of every shell was done, once.
+fn check_all(ledger: &Ledger, runs: &[Run]) {
+    let mut promised = Promised::default();
+    for run in runs {
+        assert_eq!((run.code(), run.stderr.as_str()), (0, ""), "{}", run.stdout);
+        promised.hear(&run.stdout);
+    }
+    let (each, shells) = (commands(), SHELLS as u64);
+    assert_eq!(promised.posted(), each * shells);
+    let (deposits, transfers) = (each.div_ceil(2), each / 2);
+    let cents = |cents: u64| format!("{}.{:02}", cents / 100, cents % 100);
+    let main = cents((3 * deposits - transfers) * shells);
+    assert_eq!(ledger.money("main"), [&main, "0.00", &main]);
+    for number in 0..SHELLS {
+        let own = cents(transfers);
+        assert_eq!(
+            ledger.money(&format!("shell-{number}")),
+            [&own, "0.00", &own]
+        );
+    }
+    let world = format!("-{}", cents(3 * deposits * shells));
+    assert_eq!(ledger.money("@world"), [&world, "0.00", &world]);
+    promised.check(ledger.path().as_ref()).unwrap();
+}
+
+#[test]
+fn shells_write_to_one_file() {
+    let ledger = Ledger::new();
+    // What is moved out was put in before, whoever comes first.
+    ledger.say("open main --overdraft 100");
+    let runs = at_once(SHELLS, |number| ledger.script(&shell(number)));
+    check_all(&ledger, &runs);
+}
+
+#[test]
+fn processes_race_to_create_the_file() {
+    for _ in 0..12 {
+        let ledger = Ledger::new();
+        let racer = |number| {
+            let words = format!("deposit 0.01 --id {number} --output json");
+            gated(&ledger.command(&words))
+        };
+        let mut racers: Vec<Running> = (0..SHELLS).map(racer).collect();
+        racers.iter_mut().for_each(|racer| drop(racer.stdin.take()));
+        let mut promised = Promised::default();
+        for racer in racers {
+            promised.hear(&racer.finish().expect(0).stdout);
+        }
+        assert_eq!(promised.posted(), SHELLS as u64);
+        let kept = promised.check(ledger.path().as_ref()).unwrap();
+        assert_eq!(kept.entries, SHELLS as u64);
+    }
+}
+
+/// Starts a command that waits until its stdin is closed.
+fn gated(command: &Command) -> Running {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", r#"read -r _; exec "$@""#, "sh"]);
+    shell.arg(command.get_program()).args(command.get_args());
+    shell.envs(
+        command
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    Running::start(shell)
+}
