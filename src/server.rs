@@ -258,3 +258,6 @@ fn grants(cells: &mut Cells) -> Vec<Outgoing> {
     let granted = |(number, reply)| Outgoing::Reply(number, Said::Shared(reply));
     cells.grant().into_iter().map(granted).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use super::samples::{
 use super::text::Text;
 use super::{Format, json};
 use crate::bank::{Balance, Kind, Name, Rejection, WORLD};
-use crate::event::{Cause, Check, Counts, Event, Fact, Race, Summary};
+use crate::event::{AccountSummary, Cause, Check, Counts, Event, Fact, Race, Summary};
 use crate::status::Status;
 
 fn format(format: Format, events: &[Event]) -> String {
@@ -216,6 +216,30 @@ Balance of @world: -$500.00 (as it must be)
 Sum over all accounts: $0.00
 ",
         r#"{"v":1,"type":"summary","mode":"parallel","status":0,"operations":5,"completed":5,"refused":0,"failed":0,"invalid":0,"duplicates":0,"processes":5,"elapsed_us":4004321,"sequential_us":10004999,"balances":[{"account":"@loans","balance":"-500.00","available":"-500.00","expected":"-500.00"},{"account":"@world","balance":"-500.00","available":"-500.00","expected":"-500.00"},{"account":"main","balance":"1000.00","available":"1000.00","expected":"1000.00"}],"accounts_omitted":0,"sum":"0.00","wrong_accounts":0,"lost_updates":0}"#,
+    );
+}
+
+#[test]
+fn a_summary_of_a_run_on_a_ledger_that_lasts() {
+    let unchecked = AccountSummary {
+        expected: None,
+        ..account(Name::default(), 50_000, 0, 0)
+    };
+    let lasting = Summary {
+        ledger: Some("bank.db".into()),
+        accounts: vec![unchecked],
+        check: None,
+        ..summary()
+    };
+    check(
+        event(Fact::Ended(Box::new(lasting))),
+        "
+5 operations: 5 completed
+5 processes started
+Elapsed: 4.004 s (one after another: 10.004 s)
+Balance of main: $500.00
+",
+        r#"{"v":1,"type":"summary","mode":"parallel","ledger":"bank.db","status":0,"operations":5,"completed":5,"refused":0,"failed":0,"invalid":0,"duplicates":0,"processes":5,"elapsed_us":4004321,"sequential_us":10004999,"balances":[{"account":"main","balance":"500.00","available":"500.00"}],"accounts_omitted":0}"#,
     );
 }
 

@@ -9,6 +9,8 @@
 )]
 
 mod cli;
+#[cfg(target_os = "linux")]
+mod durable;
 // Faults are made and observed through `/proc`.
 #[cfg(target_os = "linux")]
 mod faults;

@@ -1,0 +1,289 @@
+//! A ledger that lasts and takes its time, or fails.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::durable::MAX_BATCH;
+use super::*;
+use crate::bank::{Amount, Balance, Kind, Operation, Outcome};
+use crate::store::{ChainEnd, DoneLine, Entries, Ledger, OpenHold, Query, RunName, Verified};
+use crate::wake::Alarm;
+
+const RUN: u32 = 7;
+
+/// A ledger that tells of each batch and decides it only when it may.
+struct Slow {
+    memory: Memory,
+    began: Sender<Vec<u64>>,
+    may: Receiver<bool>,
+    closed: Sender<u32>,
+}
+
+impl Ledger for Slow {
+    fn transact(&mut self, batch: Vec<Asked>) -> Result<Vec<Option<Answer>>, LedgerError> {
+        let numbers = batch.iter().map(|asked| asked.caller.number).collect();
+        let _ = self.began.send(numbers);
+        if self.may.recv() != Ok(true) {
+            let ledger = "slow".to_string();
+            return Err(LedgerError::Failed { ledger });
+        }
+        assert!(batch.iter().all(|asked| asked.caller.run == RUN));
+        Ok(batch
+            .iter()
+            .map(|asked| self.memory.decide(asked))
+            .collect())
+    }
+
+    fn look_up(&mut self, names: &[Name]) -> Result<Vec<Option<Standing>>, LedgerError> {
+        let standings = self.memory.standings();
+        let of = |name: &Name| standings.iter().find(|of| of.name == *name).cloned();
+        Ok(names.iter().map(of).collect())
+    }
+
+    fn close_run(&mut self, run: u32) -> Result<(), LedgerError> {
+        let _ = self.closed.send(run);
+        Ok(())
+    }
+
+    fn accounts(&mut self, _: Option<&Name>) -> Result<Vec<Standing>, LedgerError> {
+        unreachable!("a run asks for its own accounts")
+    }
+
+    fn holds(&mut self, _: u64) -> Result<Vec<OpenHold>, LedgerError> {
+        unreachable!("a run lists nothing")
+    }
+
+    fn entries(&mut self, _: &Query) -> Result<Entries, LedgerError> {
+        unreachable!("a run lists nothing")
+    }
+
+    fn open_run(&mut self, _: Option<&RunName>) -> Result<u32, LedgerError> {
+        unreachable!("the run is open")
+    }
+
+    fn done_lines(&mut self, _: u32, _: u64) -> Result<Vec<DoneLine>, LedgerError> {
+        unreachable!("the run has no name")
+    }
+
+    fn verify(&mut self, _: Option<&ChainEnd>) -> Result<Verified, LedgerError> {
+        unreachable!("a run checks nothing")
+    }
+}
+
+/// A server on such a ledger, and its strings.
+struct Bench {
+    server: Server,
+    alarm: Alarm,
+    began: Receiver<Vec<u64>>,
+    may: Sender<bool>,
+    closed: Receiver<u32>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let (tell_began, began) = channel();
+        let (may, let_it) = channel();
+        let (tell_closed, closed) = channel();
+        let ledger = Slow {
+            memory: Memory::new(&Name::default(), Balance::new(100_000), Balance::default()),
+            began: tell_began,
+            may: let_it,
+            closed: tell_closed,
+        };
+        let opened = RunLedger {
+            ledger: Box::new(ledger),
+            run: RUN,
+            name: "slow".to_string(),
+        };
+        let (alarm, waker) = Alarm::new().expect("an alarm");
+        Bench {
+            server: Server::durable(opened, waker).expect("a thread"),
+            alarm,
+            began,
+            may,
+            closed,
+        }
+    }
+
+    fn submit(&mut self, numbers: impl IntoIterator<Item = u64>, request: &BankRequest) {
+        let incoming = |number| Incoming {
+            caller: caller(number),
+            account: Name::default(),
+            ask: Ask::Bank(request.clone()),
+        };
+        self.server
+            .submit(numbers.into_iter().map(incoming).collect());
+    }
+
+    /// Waits as the loop does: on the alarm alone.
+    fn wait_until(&mut self, mut reached: impl FnMut(&mut Server) -> bool) {
+        while !reached(&mut self.server) {
+            let patience = Timespec {
+                tv_sec: 30,
+                tv_nsec: 0,
+            };
+            let mut fds = [PollFd::new(&self.alarm, PollFlags::IN)];
+            assert_eq!(poll(&mut fds, Some(&patience)), Ok(1), "nobody woke us");
+            self.alarm.reset();
+        }
+    }
+
+    /// The next so many answers.
+    fn collect(&mut self, count: usize) -> Vec<Outgoing> {
+        let mut all = Vec::new();
+        self.wait_until(|server| {
+            all.extend(server.collect());
+            all.len() >= count
+        });
+        assert_eq!(all.len(), count, "{all:?}");
+        all
+    }
+}
+
+fn caller(number: u64) -> Caller {
+    Caller {
+        run: RUN,
+        number,
+        ..Caller::default()
+    }
+}
+
+fn withdrawal() -> Operation {
+    let amount = Amount::new(1);
+    Operation::new(Kind::Withdraw, None, Name::default(), None, amount).expect("an operation")
+}
+
+fn execute() -> BankRequest {
+    BankRequest::Execute(withdrawal())
+}
+
+/// The operations that these answer, all of which were posted in this order.
+fn posted(outgoing: &[Outgoing]) -> Vec<u64> {
+    let mut last = 0;
+    let number = |outgoing: &Outgoing| match outgoing {
+        Outgoing::Reply(number, Said::Decided(answer)) => {
+            let Outcome::Posted { seq, .. } = answer.outcome else {
+                panic!("not posted: {answer:?}");
+            };
+            assert!(seq > last, "{seq} after {last}");
+            last = seq;
+            *number
+        }
+        other => panic!("no answer: {other:?}"),
+    };
+    outgoing.iter().map(number).collect()
+}
+
+#[test]
+fn what_arrives_meanwhile_is_the_next_batch() {
+    let mut bench = Bench::new();
+    bench.submit([1], &execute());
+    assert_eq!(bench.began.recv(), Ok(vec![1]));
+    bench.submit([2, 3], &execute());
+    bench.submit([4], &execute());
+    assert!(bench.server.collect().is_empty(), "before it is durable");
+    assert!(!bench.server.has_settled(1) && !bench.server.is_idle());
+    bench.may.send(true).expect("a ledger");
+    assert_eq!(posted(&bench.collect(1)), [1]);
+    assert!(bench.server.has_settled(1) && !bench.server.has_settled(2));
+    assert_eq!(bench.began.recv(), Ok(vec![2, 3, 4]));
+    bench.may.send(true).expect("a ledger");
+    assert_eq!(posted(&bench.collect(3)), [2, 3, 4]);
+    assert!(bench.server.has_settled(4) && bench.server.is_idle());
+}
+
+#[test]
+fn a_batch_has_an_end_so_that_others_get_their_turn() {
+    let mut bench = Bench::new();
+    let all = 2 * MAX_BATCH as u64 + 5;
+    bench.submit(1..=all, &execute());
+    for size in [MAX_BATCH, MAX_BATCH, 5] {
+        assert_eq!(bench.began.recv().map(|batch| batch.len()), Ok(size));
+        bench.may.send(true).expect("a ledger");
+    }
+    assert_eq!(
+        posted(&bench.collect(all as usize)),
+        (1..=all).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn what_is_given_back_counts_before_it_is_told() {
+    let mut bench = Bench::new();
+    bench.submit([1], &BankRequest::Begin(withdrawal()));
+    assert_eq!(bench.began.recv(), Ok(vec![1]));
+    bench.server.abandon(caller(1), &Name::default());
+    bench.submit([2], &BankRequest::Post);
+    bench.may.send(true).expect("a ledger");
+    bench.collect(1);
+    assert_eq!(bench.began.recv(), Ok(vec![1, 2]));
+    assert!(bench.server.collect().is_empty(), "before it is durable");
+    bench.may.send(true).expect("a ledger");
+    let told = bench.collect(2);
+    assert!(
+        matches!(
+            told[..],
+            [Outgoing::Abandoned(1), Outgoing::Impossible(2, _)]
+        ),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_failure_ends_everything_and_is_told_once() {
+    let mut bench = Bench::new();
+    bench.submit([1], &execute());
+    assert_eq!(bench.began.recv(), Ok(vec![1]));
+    bench.submit([2, 3], &execute());
+    bench.may.send(true).expect("a ledger");
+    assert_eq!(bench.began.recv(), Ok(vec![2, 3]));
+    bench.submit([4], &execute());
+    bench.may.send(false).expect("a ledger");
+    // What was durable before is answered all the same.
+    assert_eq!(posted(&bench.collect(1)), [1]);
+    let mut failure = None;
+    bench.wait_until(|server| {
+        assert!(server.collect().is_empty());
+        failure = server.failure();
+        failure.is_some()
+    });
+    let failure = failure.map(|failure| failure.to_string());
+    assert!(failure.is_some_and(|why| why.starts_with("the ledger `slow` failed")));
+    assert!(bench.server.has_settled(1) && !bench.server.has_settled(2));
+    bench.server.give_up();
+    bench.submit([5], &execute());
+    assert!(bench.server.collect().is_empty());
+    assert!(bench.server.failure().is_none());
+    bench.server.close(Vec::new);
+    assert!(bench.server.is_idle() && bench.server.is_closed());
+    assert!(
+        bench.closed.try_recv().is_err(),
+        "whoever opens it anew decides"
+    );
+}
+
+#[test]
+fn the_end_comes_after_all_that_was_asked() {
+    let mut bench = Bench::new();
+    bench.submit([1], &execute());
+    assert_eq!(bench.began.recv(), Ok(vec![1]));
+    bench.submit([2], &execute());
+    let unknown = Name::user("nobody").expect("a name");
+    bench.server.close(|| vec![Name::default(), unknown]);
+    assert!(!bench.server.is_closed());
+    bench.may.send(true).expect("a ledger");
+    bench.may.send(true).expect("a ledger");
+    assert_eq!(posted(&bench.collect(2)), [1, 2]);
+    bench.wait_until(|server| {
+        server.collect();
+        server.is_closed()
+    });
+    assert_eq!(bench.closed.recv(), Ok(RUN));
+    let standings = bench.server.standings();
+    let held: Vec<_> = standings
+        .iter()
+        .map(|standing| (standing.name.as_str(), standing.view.posted.minor()))
+        .collect();
+    assert_eq!(held, [("main", 99_998)]);
+}
