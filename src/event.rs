@@ -36,7 +36,8 @@ pub enum Fact {
         view: View,
         /// From the moment a worker was given it.
         elapsed: Duration,
-        /// This is the stored outcome of an earlier operation with the same id.
+        /// This is the stored outcome of an earlier operation with the same id, or of the line when a
+        /// named run did it.
         duplicate: bool,
     },
     /// The bank said no.
@@ -49,7 +50,8 @@ pub enum Fact {
         view: Option<View>,
         /// From the moment a worker was given it.
         elapsed: Duration,
-        /// This is the stored outcome of an earlier operation with the same id.
+        /// This is the stored outcome of an earlier operation with the same id, or of the line when a
+        /// named run did it.
         duplicate: bool,
     },
     /// The operation was voided, or never began, because its worker failed.
@@ -83,9 +85,9 @@ pub struct Subject {
     pub operation: Operation,
     /// The line of the input it came from, from 1.
     pub line: Option<u64>,
-    /// The worker's number within the run, from 1.
+    /// The worker's number within the run, from 1; 0 if there was no need of one.
     pub worker: u32,
-    /// The worker's process.
+    /// The worker's process; 0 if there was no need of one.
     pub pid: u32,
 }
 
@@ -205,7 +207,7 @@ pub struct Counts {
     pub failed: u64,
     /// Lines that are no operation.
     pub invalid: u64,
-    /// Of those completed and refused, how many were answered from an id's stored outcome.
+    /// Of those completed and refused, how many were answered with a stored outcome.
     pub duplicates: u64,
 }
 

@@ -5,6 +5,7 @@ mod conversation;
 mod crew;
 mod ending;
 mod handing_out;
+pub mod named;
 mod tally;
 
 use std::collections::{BTreeMap, HashMap};

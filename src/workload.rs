@@ -4,6 +4,8 @@
 //! so far ahead: a [`Feed`] holds a bounded number of them however long the input is.
 
 mod csv;
+mod digest;
+mod done;
 mod fields;
 mod json;
 mod lines;
@@ -18,9 +20,11 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, TryRecvError};
 
-use crate::bank::{Name, Operation};
+use crate::bank::{Line, Name, Operation, Outcome};
 use crate::wake::Waker;
 
+use done::Continued;
+pub use done::{Change, Done};
 pub use lines::MAX_LINE;
 use parse::Parser;
 use reader::{BLOCK_ITEMS, Message};
@@ -30,10 +34,20 @@ use reader::{BLOCK_ITEMS, Message};
 pub enum Item {
     /// Something to run.
     Operation {
-        /// The line of the input it stands on, from 1; none if it was not read from lines.
-        line: Option<u64>,
+        /// The line of the input it stands on; none if it was not read from lines. The digest is that
+        /// of a named run, else 0.
+        line: Option<Line>,
         /// What to run.
         operation: Operation,
+    },
+    /// Something that a named run has done before, and that is not run again.
+    Done {
+        /// The line of the input it stands on, from 1.
+        line: u64,
+        /// What was run.
+        operation: Operation,
+        /// What came of it.
+        outcome: Outcome,
     },
     /// A line that is no operation.
     Invalid {
@@ -119,6 +133,14 @@ pub enum WorkloadError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The input is not the one that a named run has begun.
+    #[error("`{input}`: {change}")]
+    Changed {
+        /// The file, or `standard input`.
+        input: String,
+        /// What is different.
+        change: Change,
+    },
     /// The system gave no thread to read on.
     #[error("cannot start a thread to read `{input}`: {cause}")]
     Thread {
@@ -163,7 +185,8 @@ enum Rest {
 
 impl Feed {
     /// Opens `source` and begins to read it. Without a `format`, the file's name or else the first
-    /// line tells it. The `waker` is woken whenever items, the end or a failure have arrived.
+    /// line tells it. For a named run, `done` is what it has done of these lines. The `waker` is woken
+    /// whenever items, the end or a failure have arrived.
     ///
     /// # Errors
     ///
@@ -172,19 +195,27 @@ impl Feed {
         source: Source,
         format: Option<Format>,
         defaults: Defaults,
+        done: Option<Done>,
         waker: Waker,
     ) -> Result<Feed, WorkloadError> {
         let parser = |path: Option<&Path>| {
             let format = format.or_else(|| path.and_then(Format::of));
             Parser::new(format, defaults)
         };
+        let continued = done.map(Continued::new);
         match source {
             Source::Operations(operations) => Ok(Feed::list(operations)),
-            Source::File(path) => Feed::file(&path, parser(Some(&path)), waker),
+            Source::File(path) => Feed::file(&path, parser(Some(&path)), continued, waker),
             Source::Stdin => {
                 // A descriptor of its own: a blocked read then holds no lock of the standard library.
                 let open = || io::stdin().as_fd().try_clone_to_owned().map(File::from);
-                Feed::read(open, "standard input".into(), parser(None), waker)
+                Feed::read(
+                    open,
+                    "standard input".into(),
+                    parser(None),
+                    continued,
+                    waker,
+                )
             }
         }
     }
@@ -200,7 +231,12 @@ impl Feed {
         }
     }
 
-    fn file(path: &Path, parser: Parser, waker: Waker) -> Result<Feed, WorkloadError> {
+    fn file(
+        path: &Path,
+        parser: Parser,
+        continued: Option<Continued>,
+        waker: Waker,
+    ) -> Result<Feed, WorkloadError> {
         let failed = |cause| WorkloadError::Open {
             path: path.to_owned(),
             cause,
@@ -213,21 +249,22 @@ impl Feed {
         if kind.is_fifo() {
             // Opening waits for someone who writes, and nobody may wait here.
             let path = path.to_owned();
-            return Feed::read(move || File::open(path), input, parser, waker);
+            return Feed::read(move || File::open(path), input, parser, continued, waker);
         }
         let file = File::open(path).map_err(failed)?;
-        Feed::read(move || Ok(file), input, parser, waker)
+        Feed::read(move || Ok(file), input, parser, continued, waker)
     }
 
     fn read<R: Read>(
         open: impl FnOnce() -> io::Result<R> + Send + 'static,
         input: String,
         parser: Parser,
+        continued: Option<Continued>,
         waker: Waker,
     ) -> Result<Feed, WorkloadError> {
         Ok(Feed {
             items: VecDeque::new(),
-            rest: Rest::Reading(reader::start(open, input, parser, waker)?),
+            rest: Rest::Reading(reader::start(open, input, parser, continued, waker)?),
         })
     }
 

@@ -108,9 +108,11 @@ impl<'a> Course<'a> {
                 Next::NotYet => wait(alarm).map_err(Failure::died)?,
                 Next::Failed(error) => return Err(Failure::usage(error)),
                 Next::Item(Item::Invalid { line, reason }) => self.invalid(line, reason),
+                // No run of threads has a name.
+                Next::Item(Item::Done { .. }) => {}
                 Next::Item(Item::Operation { line, operation }) => match plan.delta(&operation) {
                     Ok(delta) => deltas.push(delta),
-                    Err(reason) => self.invalid(line.unwrap_or_default(), reason),
+                    Err(reason) => self.invalid(line.map_or(0, |line| line.number), reason),
                 },
             }
         }

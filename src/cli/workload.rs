@@ -130,7 +130,7 @@ impl WorkloadArgs {
             InputFormat::Jsonl => Format::JsonLines,
             InputFormat::Csv => Format::Csv,
         });
-        Feed::start(source, format, defaults, waker)
+        Feed::start(source, format, defaults, None, waker)
     }
 
     fn operations(&self) -> Vec<Operation> {

@@ -93,7 +93,9 @@ struct OperationLine<'a> {
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<&'a str>,
+    #[serde(skip_serializing_if = "is_zero")]
     worker: u32,
+    #[serde(skip_serializing_if = "is_zero")]
     pid: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<u64>,
@@ -295,6 +297,10 @@ impl Serialize for Money {
 
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 pub(super) fn is_false(flag: &bool) -> bool {

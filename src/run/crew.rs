@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::bank::{Operation, Request as BankRequest, ShareRequest};
+use crate::bank::{Line, Operation, Request as BankRequest, ShareRequest};
 use crate::event::{Cause, Fault, Subject};
 use crate::protocol::{Ask, Reply, Request};
 use crate::supervisor::Exit;
@@ -17,7 +17,7 @@ pub(super) struct Task {
     /// Names it towards the worker and the store; the worker's own number is the upper half.
     pub(super) number: u64,
     pub(super) operation: Operation,
-    pub(super) line: Option<u64>,
+    pub(super) line: Option<Line>,
     pub(super) work: Duration,
     pub(super) given_at: Duration,
 }
@@ -205,10 +205,10 @@ impl Member {
         self.subject_of(task.operation.clone(), task.line)
     }
 
-    pub(super) fn subject_of(&self, operation: Operation, line: Option<u64>) -> Subject {
+    pub(super) fn subject_of(&self, operation: Operation, line: Option<Line>) -> Subject {
         Subject {
             operation,
-            line,
+            line: line.map(|line| line.number),
             worker: self.worker,
             pid: self.pid,
         }

@@ -4,7 +4,7 @@ use super::crew::{Member, Task};
 use super::{Run, SPAWNS_A_TURN, WINDOW_BYTES};
 use std::io;
 
-use crate::bank::Operation;
+use crate::bank::{Line, Operation};
 use crate::event::Fact;
 use crate::protocol::{Assignment, weight};
 use crate::report::{BACKLOG_LIMIT, talk};
@@ -99,20 +99,26 @@ impl Run {
         }
     }
 
-    /// The next operation of the feed, if it has one now. Invalid lines before it are reported.
-    pub(super) fn next(&mut self) -> Option<(Option<u64>, Operation)> {
+    /// The next operation of the feed, if it has one now. Lines before it that are invalid, or were done
+    /// before, are reported.
+    pub(super) fn next(&mut self) -> Option<(Option<Line>, Operation)> {
         loop {
+            // An input of nothing but such lines must not keep anyone waiting, nor fill memory.
+            if self.events.len() >= BACKLOG_LIMIT {
+                self.eager = true;
+                return None;
+            }
             match self.feed.next() {
                 Next::Item(Item::Operation { line, operation }) => return Some((line, operation)),
                 Next::Item(Item::Invalid { line, reason }) => {
                     self.tally.invalid();
                     self.note(Fact::Invalid { line, reason });
-                    // An input of nothing but such lines must not keep anyone waiting, nor fill memory.
-                    if self.events.len() >= BACKLOG_LIMIT {
-                        self.eager = true;
-                        return None;
-                    }
                 }
+                Next::Item(Item::Done {
+                    line,
+                    operation,
+                    outcome,
+                }) => self.done_before(line, operation, outcome),
                 Next::NotYet => return None,
                 Next::End => {
                     self.exhausted = true;
@@ -128,7 +134,7 @@ impl Run {
         }
     }
 
-    pub(super) fn give(&mut self, worker: u32, line: Option<u64>, operation: Operation) {
+    pub(super) fn give(&mut self, worker: u32, line: Option<Line>, operation: Operation) {
         let (Some(member), Some(outbox)) =
             (self.members.get_mut(&worker), self.links.outbox(worker))
         else {

@@ -3,7 +3,7 @@
 use super::csv::Csv;
 use super::lines::{Line, MAX_LINE};
 use super::{Defaults, Format, Item, json};
-use crate::bank::Operation;
+use crate::bank::{self, Operation};
 
 /// Makes items of lines, in the format that was given or that the first line shows.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl Parser {
         let number = line.number;
         let item = match whole(line).and_then(|text| self.operation(text)) {
             Ok(operation) => Item::Operation {
-                line: Some(number),
+                line: Some(bank::Line { number, digest: 0 }),
                 operation,
             },
             Err(reason) => Item::Invalid {

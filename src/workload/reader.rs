@@ -6,6 +6,7 @@ use std::thread;
 
 use crate::wake::Waker;
 
+use super::done::{Change, Continued};
 use super::lines::{Line, Lines};
 use super::parse::Parser;
 use super::{Item, WorkloadError};
@@ -39,6 +40,7 @@ pub(super) fn start<R: Read>(
     open: impl FnOnce() -> io::Result<R> + Send + 'static,
     input: String,
     parser: Parser,
+    continued: Option<Continued>,
     waker: Waker,
 ) -> Result<Receiver<Message>, WorkloadError> {
     let (sender, blocks) = sync_channel(BLOCKS);
@@ -47,6 +49,7 @@ pub(super) fn start<R: Read>(
         lines: Lines::default(),
         sink: Sink {
             parser,
+            continued,
             items: Vec::new(),
             sender,
             waker: waker.clone(),
@@ -85,7 +88,7 @@ impl Reader {
             Err(Stop::Failed(error)) => Message::Failed(error),
             Err(Stop::Unwanted) => return,
         };
-        let _ = self.sink.send(end);
+        let _ = self.sink.flush().and_then(|()| self.sink.send(end));
     }
 
     fn read_all<R: Read>(&mut self, open: impl FnOnce() -> io::Result<R>) -> Result<(), Stop> {
@@ -111,11 +114,11 @@ impl Reader {
     fn take(&mut self, chunk: &[u8]) -> Result<(), Stop> {
         let Reader { input, lines, sink } = self;
         let mut each = |line: Line<'_>| sink.take(&line, input);
-        if chunk.is_empty() {
-            lines.finish(&mut each)
-        } else {
-            lines.split(chunk, &mut each)
+        if !chunk.is_empty() {
+            return lines.split(chunk, &mut each);
         }
+        lines.finish(&mut each)?;
+        sink.finish(input)
     }
 
     fn broken(&self, cause: io::Error) -> Stop {
@@ -126,9 +129,16 @@ impl Reader {
     }
 }
 
+fn changed(input: &str, change: Change) -> Stop {
+    let input = input.to_owned();
+    Stop::Failed(WorkloadError::Changed { input, change })
+}
+
 /// Makes items of lines and sends them in blocks.
 struct Sink {
     parser: Parser,
+    /// Knows what a named run has done of these lines.
+    continued: Option<Continued>,
     items: Vec<Item>,
     sender: SyncSender<Message>,
     waker: Waker,
@@ -143,7 +153,26 @@ impl Sink {
                 reason,
             })
         })?;
-        self.items.extend(item);
+        let Some(continued) = &mut self.continued else {
+            return item.map_or(Ok(()), |item| self.push(item));
+        };
+        let taken = continued.take(line, item);
+        taken.map_err(|change| changed(input, change))?;
+        while let Some(item) = self.continued.as_mut().and_then(Continued::next) {
+            self.push(item)?;
+        }
+        Ok(())
+    }
+
+    /// There are no more lines.
+    fn finish(&mut self, input: &str) -> Result<(), Stop> {
+        let continued = self.continued.as_ref();
+        let finished = continued.map_or(Ok(()), Continued::finish);
+        finished.map_err(|change| changed(input, change))
+    }
+
+    fn push(&mut self, item: Item) -> Result<(), Stop> {
+        self.items.push(item);
         if self.items.len() == BLOCK_ITEMS {
             self.flush()?;
         }

@@ -19,14 +19,14 @@ struct Reading {
 impl Reading {
     fn source(source: Source) -> Result<Self, WorkloadError> {
         let (alarm, waker) = Alarm::new().expect("an alarm");
-        let feed = Feed::start(source, None, Defaults::default(), waker)?;
+        let feed = Feed::start(source, None, Defaults::default(), None, waker)?;
         Ok(Reading { feed, alarm })
     }
 
     fn of<R: Read + Send + 'static>(input: R) -> Self {
         let (alarm, waker) = Alarm::new().expect("an alarm");
         let parser = Parser::new(None, Defaults::default());
-        let feed = Feed::read(|| Ok(input), "input".into(), parser, waker).expect("a feed");
+        let feed = Feed::read(|| Ok(input), "input".into(), parser, None, waker).expect("a feed");
         Reading { feed, alarm }
     }
 
@@ -68,8 +68,8 @@ impl Reading {
 
 fn line(item: &Item) -> u64 {
     match item {
-        Item::Operation { line, .. } => line.expect("a line"),
-        Item::Invalid { line, .. } => *line,
+        Item::Operation { line, .. } => line.expect("a line").number,
+        Item::Done { line, .. } | Item::Invalid { line, .. } => *line,
     }
 }
 

@@ -28,11 +28,12 @@ fn items(format: Option<Format>, input: &[u8]) -> (Vec<Item>, Option<String>) {
 fn show(item: &Item) -> String {
     match item {
         Item::Invalid { line, reason } => format!("{line}! {reason}"),
+        Item::Done { line, .. } => panic!("line {line} was never done"),
         Item::Operation { line, operation } => {
             let amount = operation.amount().map(|amount| amount.to_string());
             format!(
                 "{} {} {} {} {} {}",
-                line.expect("a line"),
+                line.expect("a line").number,
                 operation.kind(),
                 amount.as_deref().unwrap_or("-"),
                 operation.account,
@@ -160,7 +161,8 @@ fn numbers(input: &[u8]) -> Vec<u64> {
 fn number(item: &Item) -> u64 {
     match item {
         Item::Invalid { line, .. } => *line,
-        Item::Operation { line, .. } => line.expect("a line"),
+        Item::Operation { line, .. } => line.expect("a line").number,
+        Item::Done { line, .. } => *line,
     }
 }
 
@@ -187,7 +189,7 @@ proptest! {
         let (found, end) = items(None, &input);
         let reasons = found.iter().filter_map(|item| match item {
             Item::Invalid { reason, .. } => Some(reason),
-            Item::Operation { .. } => None,
+            Item::Operation { .. } | Item::Done { .. } => None,
         });
         for reason in reasons.chain(&end) {
             prop_assert!(reason.len() < 500 && !reason.chars().any(char::is_control));
@@ -201,7 +203,7 @@ proptest! {
         let json = format!("\n{{\"op\":\"{op}\",\"amount\":{amount},\"account\":\"{account}\"}}");
         let csv = format!("account,op,amount\n{account},{op},{amount}");
         let (json, csv) = (items(None, json.as_bytes()), items(None, csv.as_bytes()));
-        let is_operation = matches!(json.0[..], [Item::Operation { line: Some(2), .. }]);
+        let is_operation = matches!(json.0[..], [Item::Operation { line: Some(bank::Line { number: 2, .. }), .. }]);
         prop_assert!(is_operation);
         prop_assert_eq!(json, csv);
     }
