@@ -103,6 +103,15 @@ fn what_was_completed() {
         r#"{"v":1,"type":"completed","id":"l","op":"loan","account":"main","amount":"500.00","balance":"-5.00","available":"-5.00","seq":2,"duplicate":true,"worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
     );
     check(
+        answered(
+            Asked::of(Kind::Deposit).line(7).unaided(),
+            view(500, 500),
+            true,
+        ),
+        "Deposit of $500.00 completed. Updated balance: $5.00 (duplicate)\n",
+        r#"{"v":1,"type":"completed","op":"deposit","account":"main","amount":"500.00","balance":"5.00","available":"5.00","seq":2,"duplicate":true,"line":7,"at_us":1500,"elapsed_us":1200}"#,
+    );
+    check(
         answered(Asked::of(Kind::Balance).on("ops"), view(0, 0), false),
         "Current balance (account ops): $0.00\n",
         r#"{"v":1,"type":"completed","op":"balance","account":"ops","balance":"0.00","available":"0.00","seq":2,"worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,

@@ -21,6 +21,7 @@ pub(super) struct Asked {
     account: Name,
     to: Option<&'static str>,
     line: Option<u64>,
+    unaided: bool,
 }
 
 impl Asked {
@@ -31,6 +32,7 @@ impl Asked {
             account: Name::default(),
             to: None,
             line: None,
+            unaided: false,
         }
     }
 
@@ -60,6 +62,14 @@ impl Asked {
         }
     }
 
+    /// Without a worker.
+    pub(super) fn unaided(self) -> Self {
+        Asked {
+            unaided: true,
+            ..self
+        }
+    }
+
     pub(super) fn subject(self) -> Subject {
         let id = self.id.map(|id| Id::new(id).expect("an id"));
         let to = self.to.map(|to| Name::other_side(to).expect("a name"));
@@ -68,8 +78,8 @@ impl Asked {
         Subject {
             operation: operation.expect("an operation"),
             line: self.line,
-            worker: 3,
-            pid: 4711,
+            worker: if self.unaided { 0 } else { 3 },
+            pid: if self.unaided { 0 } else { 4711 },
         }
     }
 }
