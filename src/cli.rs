@@ -4,6 +4,7 @@ mod history;
 mod ledger;
 mod modes;
 mod moment;
+mod named;
 mod one;
 mod sync;
 mod verify;

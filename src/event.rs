@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::bank::{Balance, Name, Operation, Rejection, View};
+use crate::bank::{Answer, Balance, Name, Operation, Outcome, Rejection, View};
 use crate::status::Status;
 
 /// One fact, and when it was known.
@@ -76,6 +76,32 @@ pub enum Fact {
     Raced(Race),
     /// The run ended.
     Ended(Box<Summary>),
+}
+
+impl Fact {
+    /// How an operation ended that the bank decided; nothing if the answer is no end.
+    pub fn decided(subject: Subject, answer: Answer, elapsed: Duration) -> Option<Fact> {
+        let duplicate = answer.duplicate;
+        match answer.outcome {
+            Outcome::Posted { seq, view } | Outcome::Viewed { seq, view } => {
+                Some(Fact::Completed {
+                    subject,
+                    seq,
+                    view,
+                    elapsed,
+                    duplicate,
+                })
+            }
+            Outcome::Refused { rejection, view } => Some(Fact::Refused {
+                subject,
+                rejection,
+                view,
+                elapsed,
+                duplicate,
+            }),
+            Outcome::Held { .. } | Outcome::Voided { .. } | Outcome::Opened { .. } => None,
+        }
+    }
 }
 
 /// The operation that an event is about, and who ran it.

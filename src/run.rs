@@ -26,6 +26,7 @@ use crate::work::Pace;
 use crate::worker::Conduct;
 use crate::workload::{Feed, Next};
 use crew::{Leaving, Member};
+use named::Named;
 use tally::Tally;
 
 /// How many operations without work a worker may have in its hands: while it does one half, the next
@@ -66,6 +67,8 @@ pub struct Plan {
     pub timeout: Option<Duration>,
     /// How long simulated work takes.
     pub pace: Pace,
+    /// The run can be continued.
+    pub named: Option<Named>,
 }
 
 impl Plan {
@@ -171,6 +174,7 @@ impl Run {
         let caller = Caller {
             run: ledger.as_ref().map_or(0, |ledger| ledger.run),
             strict: plan.strict,
+            retry: plan.named.as_ref().is_some_and(|named| named.retry_refused),
             ..Caller::default()
         };
         let name = ledger.as_ref().map(|ledger| ledger.name.clone());
@@ -327,6 +331,7 @@ impl Run {
         self.close_server()?;
         let summary = self.summary(ended_early);
         let mut status = summary.status;
+        let to_go_on = self.to_go_on(&summary);
         self.note(Fact::Ended(Box::new(summary)));
         self.tell();
         self.reporter.close();
@@ -337,6 +342,9 @@ impl Run {
         if let Some(Broken::Failed(why)) = self.reporter.broken() {
             crate::report::talk(&why);
             status = status.worse(Status::EndedEarly);
+        }
+        if let Some(words) = to_go_on {
+            crate::report::talk(words);
         }
         let signal = self.escalation.ends_by();
         Ok(Ending { status, signal })

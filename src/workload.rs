@@ -13,7 +13,7 @@ mod parse;
 mod reader;
 
 use std::collections::VecDeque;
-use std::fs::{self, File};
+use std::fs::{self, File, FileType};
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
@@ -99,6 +99,20 @@ pub enum Source {
     File(PathBuf),
     /// The lines of standard input.
     Stdin,
+}
+
+impl Source {
+    /// Refuses a file that is not there.
+    ///
+    /// # Errors
+    ///
+    /// A file that is missing, is a directory or may not be looked at.
+    pub fn check(&self) -> Result<(), WorkloadError> {
+        match self {
+            Source::File(path) => file_type(path).map(drop),
+            Source::Operations(_) | Source::Stdin => Ok(()),
+        }
+    }
 }
 
 /// Why a workload cannot be read, or not to its end.
@@ -242,11 +256,7 @@ impl Feed {
             cause,
         };
         let input = path.display().to_string();
-        let kind = fs::metadata(path).map_err(failed)?.file_type();
-        if kind.is_dir() {
-            return Err(WorkloadError::Directory(path.to_owned()));
-        }
-        if kind.is_fifo() {
+        if file_type(path)?.is_fifo() {
             // Opening waits for someone who writes, and nobody may wait here.
             let path = path.to_owned();
             return Feed::read(move || File::open(path), input, parser, continued, waker);
@@ -330,6 +340,18 @@ impl Feed {
             }
         }
     }
+}
+
+/// What a file is, if it is none that cannot be read.
+fn file_type(path: &Path) -> Result<FileType, WorkloadError> {
+    let metadata = fs::metadata(path).map_err(|cause| WorkloadError::Open {
+        path: path.to_owned(),
+        cause,
+    })?;
+    if metadata.is_dir() {
+        return Err(WorkloadError::Directory(path.to_owned()));
+    }
+    Ok(metadata.file_type())
 }
 
 #[cfg(test)]

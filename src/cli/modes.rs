@@ -6,13 +6,13 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
 use super::ledger::{LedgerArgs, LedgerFlag, MemoryArgs};
+use super::named::NamedArgs;
 use super::workload::WorkloadArgs;
 use super::{Failure, Outcome, OutputArgs};
 use crate::link::Transport;
 use crate::report::Reporter;
 use crate::run::{Plan, run};
-use crate::server::RunLedger;
-use crate::store::{Access, LedgerError, Place};
+use crate::store::Place;
 use crate::wake::Alarm;
 use crate::work::Pace;
 use crate::worker::{Conduct, Sync};
@@ -49,6 +49,8 @@ pub(super) struct BankArgs {
     mode: ModeArgs,
     #[command(flatten)]
     ledger: LedgerArgs,
+    #[command(flatten)]
+    named: NamedArgs,
     /// Refuse accounts that `bank-par open` has not opened
     #[arg(long)]
     strict: bool,
@@ -131,14 +133,19 @@ fn ask_the_bank(mode: &'static str, transport: Transport, args: BankArgs) -> Out
     let BankArgs {
         mode: args,
         ledger,
+        named,
         strict,
     } = args;
-    let plan = args.plan(mode, transport, Conduct::AskTheBank, strict);
+    named
+        .check(ledger.ledger.as_ref())
+        .map_err(Failure::usage)?;
+    let mut plan = args.plan(mode, transport, Conduct::AskTheBank, strict);
+    plan.named = named.named();
     match ledger.ledger {
         None | Some(LedgerFlag::Memory) => start(plan, None, args),
         Some(LedgerFlag::Lasting(place)) => {
             args.workload.check_lasting().map_err(Failure::usage)?;
-            start(plan, Some(place), args)
+            start(plan, Some((place, named)), args)
         }
     }
 }
@@ -168,27 +175,24 @@ impl ModeArgs {
             strict,
             timeout: self.timeout,
             pace: self.time_scale.unwrap_or(built_in),
+            named: None,
         }
     }
 }
 
-fn start(plan: Plan, place: Option<Place>, args: ModeArgs) -> Outcome {
+fn start(plan: Plan, ledger: Option<(Place, NamedArgs)>, args: ModeArgs) -> Outcome {
     make_room_for(args.jobs).map_err(Failure::usage)?;
     let (alarm, waker) = Alarm::new().map_err(Failure::died)?;
-    let feed = args.workload.feed(waker.clone()).map_err(Failure::usage)?;
-    let ledger = place.map(open).transpose().map_err(Failure::ledger)?;
+    // A ledger is not created for an input that is not there.
+    args.workload.source().check().map_err(Failure::usage)?;
+    let opened = ledger.map(|(place, named)| named.open(&place)).transpose();
+    let (ledger, done) = opened.map_err(Failure::ledger)?.unzip();
+    let feed = args.workload.feed(done.flatten(), waker.clone());
+    let feed = feed.map_err(Failure::usage)?;
     let reporter = Reporter::start(args.output.outputs(), waker.clone()).map_err(Failure::usage)?;
     let context = format!("`{}` cannot go on", plan.mode);
     run(plan, ledger, feed, reporter, alarm, waker)
         .map_err(|error| Failure::died(anyhow::Error::new(error).context(context)))
-}
-
-/// Opens a ledger that lasts for a run without a name.
-fn open(place: Place) -> Result<RunLedger, LedgerError> {
-    let mut ledger = place.open(Access::Create)?;
-    let run = ledger.open_run(None)?;
-    let name = place.to_string();
-    Ok(RunLedger { ledger, run, name })
 }
 
 /// Raises the soft limit of open files to the hard one, and refuses more jobs than fit under it.

@@ -44,7 +44,10 @@ pub(super) fn sync(args: SyncArgs) -> Outcome {
     let why = "its threads race for one balance in memory, which is the lesson";
     args.ledger.check("sync", why)?;
     let (mut alarm, waker) = Alarm::new().map_err(Failure::died)?;
-    let mut feed = args.workload.feed(waker.clone()).map_err(Failure::usage)?;
+    let mut feed = args
+        .workload
+        .feed(None, waker.clone())
+        .map_err(Failure::usage)?;
     let mut reporter = Reporter::start(args.output.outputs(), waker).map_err(Failure::usage)?;
     let plan = Plan {
         account: args.workload.account.clone(),

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 
 use crate::bank::{Amount, Balance, Kind, Name, Operation};
 use crate::wake::Waker;
-use crate::workload::{Defaults, Feed, Format, Source, WorkloadError};
+use crate::workload::{Defaults, Done, Feed, Format, Source, WorkloadError};
 
 #[derive(Args)]
 pub(super) struct WorkloadArgs {
@@ -115,22 +115,27 @@ impl WorkloadArgs {
         Ok(())
     }
 
-    /// Opens the input, or puts the built-in operations together.
-    pub(super) fn feed(&self, waker: Waker) -> Result<Feed, WorkloadError> {
+    /// Opens the input, or puts the built-in operations together. For a named run, `done` is what it has
+    /// done of the input.
+    pub(super) fn feed(&self, done: Option<Done>, waker: Waker) -> Result<Feed, WorkloadError> {
         let defaults = Defaults {
             account: self.account.clone(),
             to: Some(self.to.clone()),
-        };
-        let source = match &self.input {
-            None => Source::Operations(self.operations()),
-            Some(path) if path.as_os_str() == "-" => Source::Stdin,
-            Some(path) => Source::File(path.clone()),
         };
         let format = self.format.map(|format| match format {
             InputFormat::Jsonl => Format::JsonLines,
             InputFormat::Csv => Format::Csv,
         });
-        Feed::start(source, format, defaults, None, waker)
+        Feed::start(self.source(), format, defaults, done, waker)
+    }
+
+    /// Where the operations come from.
+    pub(super) fn source(&self) -> Source {
+        match &self.input {
+            None => Source::Operations(self.operations()),
+            Some(path) if path.as_os_str() == "-" => Source::Stdin,
+            Some(path) => Source::File(path.clone()),
+        }
     }
 
     fn operations(&self) -> Vec<Operation> {

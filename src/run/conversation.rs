@@ -55,6 +55,7 @@ impl Run {
                 Some(task) => {
                     let caller = Caller {
                         number: request.number,
+                        line: task.line.filter(|_| self.plan.named.is_some()),
                         ..self.caller
                     };
                     batch.push(Incoming {
@@ -170,25 +171,10 @@ impl Run {
         self.tally.decided(&task.operation, &answer);
         let elapsed = self.now.saturating_sub(task.given_at);
         let subject = member.subject_of(task.operation, task.line);
-        let duplicate = answer.duplicate;
-        self.note(match answer.outcome {
-            Outcome::Posted { seq, view } | Outcome::Viewed { seq, view } => Fact::Completed {
-                subject,
-                seq,
-                view,
-                elapsed,
-                duplicate,
-            },
-            Outcome::Refused { rejection, view } => Fact::Refused {
-                subject,
-                rejection,
-                view,
-                elapsed,
-                duplicate,
-            },
-            // Neither ends an operation that its worker asked about.
-            Outcome::Held { .. } | Outcome::Voided { .. } | Outcome::Opened { .. } => return,
-        });
+        // No other answer ends an operation that its worker asked about.
+        if let Some(fact) = Fact::decided(subject, answer, elapsed) {
+            self.note(fact);
+        }
     }
 
     pub(super) fn link_ended(&mut self, worker: u32, why: Option<String>) {

@@ -2,13 +2,28 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::Run;
 use crate::bank::{Answer, Line, Operation, Outcome};
-use crate::event::{Fact, Subject};
+use crate::event::{Fact, Subject, Summary};
 use crate::store::{Ledger, LedgerError, RunName};
 use crate::workload::Done;
+
+/// A run that has a name.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// Lines that were refused are run again.
+    pub retry_refused: bool,
+    /// The command line that goes on with it, for a shell.
+    pub words: String,
+}
+
+/// How long a process that was killed may take until it is gone and its run is free.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How long to wait before looking again.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Begins or continues the run of this name. Returns its number and what it has done so far.
 pub fn open(
@@ -16,7 +31,7 @@ pub fn open(
     name: &RunName,
     retry_refused: bool,
 ) -> Result<(u32, Done), LedgerError> {
-    let run = ledger.open_run(Some(name))?;
+    let run = open_when_free(ledger, name)?;
     let mut lines = Vec::new();
     loop {
         let page = ledger.done_lines(run, lines.len() as u64)?;
@@ -27,6 +42,19 @@ pub fn open(
             let (number, digest) = (done.line, done.digest);
             (Line { number, digest }, done.outcome)
         }));
+    }
+}
+
+/// Opens a run. Whoever starts it again at once may find its last process still being ended.
+fn open_when_free(ledger: &mut dyn Ledger, name: &RunName) -> Result<u32, LedgerError> {
+    let began = Instant::now();
+    loop {
+        match ledger.open_run(Some(name)) {
+            Err(LedgerError::RunIsLive { .. }) if began.elapsed() < PATIENCE => {
+                thread::sleep(PAUSE);
+            }
+            opened => return opened,
+        }
     }
 }
 
@@ -58,33 +86,27 @@ fn quote(argument: &OsStr) -> String {
 impl Run {
     /// Tells again what a line came to when it was done.
     pub(super) fn done_before(&mut self, line: u64, operation: Operation, outcome: Outcome) {
-        let (duplicate, elapsed) = (true, Duration::ZERO);
-        self.tally
-            .decided(&operation, &Answer { outcome, duplicate });
+        let answer = Answer {
+            outcome,
+            duplicate: true,
+        };
+        self.tally.decided(&operation, &answer);
         let subject = Subject {
             operation,
             line: Some(line),
             worker: 0,
             pid: 0,
         };
-        self.note(match outcome {
-            Outcome::Posted { seq, view } | Outcome::Viewed { seq, view } => Fact::Completed {
-                subject,
-                seq,
-                view,
-                elapsed,
-                duplicate,
-            },
-            Outcome::Refused { rejection, view } => Fact::Refused {
-                subject,
-                rejection,
-                view,
-                elapsed,
-                duplicate,
-            },
-            // None of them ends a line.
-            Outcome::Held { .. } | Outcome::Voided { .. } | Outcome::Opened { .. } => return,
-        });
+        if let Some(fact) = Fact::decided(subject, answer, Duration::ZERO) {
+            self.note(fact);
+        }
+    }
+
+    /// How to go on, for a run with a name that did not do all that it was asked.
+    pub(super) fn to_go_on(&self, summary: &Summary) -> Option<String> {
+        let all = summary.ended_early.is_none() && summary.counts.failed == 0;
+        let named = self.plan.named.as_ref().filter(|_| !all);
+        named.map(|named| format!("to go on: {}", named.words))
     }
 }
 

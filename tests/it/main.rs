@@ -21,6 +21,7 @@ mod invariants;
 mod ledger;
 mod many;
 mod modes;
+mod named;
 mod oneshot;
 mod output;
 #[cfg(target_os = "linux")]
