@@ -6,6 +6,8 @@ mod modes;
 mod moment;
 mod named;
 mod one;
+mod open_files;
+mod serve;
 mod sync;
 mod verify;
 mod workload;
@@ -101,6 +103,8 @@ enum Command {
     History(history::HistoryArgs),
     /// Check a ledger: every row, every sum, every id, and the chain over all of them
     Verify(verify::VerifyArgs),
+    /// Serve a ledger to many clients at a time, on a local socket
+    Serve(serve::ServeArgs),
 }
 
 /// Where results go.
@@ -153,6 +157,7 @@ pub fn main() -> ExitCode {
         Command::Void(args) => one::void(args),
         Command::History(args) => history::history(args),
         Command::Verify(args) => verify::verify(args),
+        Command::Serve(args) => serve::serve(args),
     };
     match outcome {
         Ok(ending) => {

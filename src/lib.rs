@@ -16,6 +16,7 @@
 //! | [`store`] | where balances live: the bank's books in memory, or the cells of `server-share` |
 //! | [`protocol`] | the messages between the parent and its workers, and their bytes |
 //! | [`link`] | how the messages travel: a socket, a queue, pipes; both ends of each |
+//! | [`serve`] | a ledger behind a socket, for many clients: its requests gathered into batches |
 //! | [`server`] | takes what arrived as one batch, has it decided, says what goes back to whom |
 //! | [`supervisor`] | the processes: spawned, signalled, reaped; how signals end a run |
 //! | [`run`] | one execution of a workload: the parent's loop, which brings all the others together |
@@ -50,6 +51,7 @@ pub mod protocol;
 pub mod race;
 pub mod report;
 pub mod run;
+pub mod serve;
 pub mod server;
 pub mod status;
 pub mod store;

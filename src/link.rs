@@ -175,6 +175,8 @@ pub enum Key {
     Worker(u32),
     /// A link that has not said whose it is.
     Unnamed(u32),
+    /// A client of a served ledger.
+    Client(u32),
 }
 
 /// One descriptor that is ready.

@@ -1,4 +1,5 @@
-//! What travels between the parent and its workers, and how it is written as bytes.
+//! What travels between the parent and its workers, and between the server process of a ledger and its
+//! clients, and how it is written as bytes.
 //!
 //! A frame is a length (u32, little endian, of what follows it), a kind (u8), the worker's number
 //! (u32, little endian) and as many elements of that kind as fit, each in bincode's standard
@@ -6,6 +7,7 @@
 //! decoded is checked and turned into the bank's own types before anyone else sees it.
 
 mod frame;
+mod ledger;
 mod wire;
 
 use std::time::Duration;
@@ -14,6 +16,7 @@ use crate::bank::{Answer, Operation, Request as BankRequest, ShareReply, ShareRe
 
 use frame::HEADER;
 pub use frame::{Frame, Inbox, MAX_FRAME, Outbox};
+pub use ledger::{Fault, Finding, Question, ToClient, ToServer, VERSION};
 
 /// One operation for a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +103,14 @@ pub enum ProtocolError {
     /// The frame ended before its length did.
     #[error("a message was cut off: {0} bytes of it arrived")]
     Truncated(usize),
+    /// The other end says other things, or the same things otherwise.
+    #[error(
+        "it speaks version {theirs} of the protocol, and this program version {VERSION}: use the same `bank-par` on both sides"
+    )]
+    Version {
+        /// What the other end speaks.
+        theirs: u32,
+    },
 }
 
 /// At most how many bytes an operation takes on the wire.

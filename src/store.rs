@@ -4,6 +4,7 @@
 mod cells;
 mod ledger;
 mod memory;
+mod remote;
 mod sqlite;
 
 pub use cells::{Cells, Verdict};
@@ -33,10 +34,7 @@ impl Place {
     pub fn open(&self, access: Access) -> Result<Box<dyn Ledger>, LedgerError> {
         match self {
             Place::File(path) => Ok(Box::new(Sqlite::open(path, access)?)),
-            Place::Server(path) => Err(LedgerError::Foreign {
-                ledger: path.clone(),
-                what: "no kind of ledger is known yet".to_string(),
-            }),
+            Place::Server(path) => Ok(Box::new(remote::Remote::connect(path)?)),
         }
     }
 }

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use super::ledger::{LedgerArgs, LedgerFlag, MemoryArgs};
 use super::named::NamedArgs;
 use super::workload::WorkloadArgs;
-use super::{Failure, Outcome, OutputArgs};
+use super::{Failure, Outcome, OutputArgs, open_files};
 use crate::link::Transport;
 use crate::report::Reporter;
 use crate::run::{Plan, run};
@@ -195,26 +195,11 @@ fn start(plan: Plan, ledger: Option<(Place, NamedArgs)>, args: ModeArgs) -> Outc
         .map_err(|error| Failure::died(anyhow::Error::new(error).context(context)))
 }
 
-/// Raises the soft limit of open files to the hard one, and refuses more jobs than fit under it.
+/// Refuses more jobs than the limit of open files allows.
 fn make_room_for(jobs: u32) -> anyhow::Result<()> {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     /// Two descriptors of a link, and three while a process is being started.
     const PER_JOB: u64 = 3;
     const OWN: u64 = 32;
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: maximum,
-        maximum,
-    };
-    let limit = match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => maximum,
-        Err(_) => current,
-    };
     let needed = OWN + PER_JOB * u64::from(jobs);
-    match limit {
-        Some(limit) if limit < needed => bail!(
-            "`--jobs {jobs}` needs {needed} open files and the system allows {limit}: use fewer jobs, or raise the limit (`ulimit -Hn`)"
-        ),
-        _ => Ok(()),
-    }
+    open_files::make_room(needed).with_context(|| format!("`--jobs {jobs}` is too many"))
 }

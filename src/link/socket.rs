@@ -126,7 +126,7 @@ impl Links for SocketLinks {
             match key {
                 Key::Listener => self.accept(arrivals),
                 Key::Unnamed(unnamed) => self.name(*unnamed, arrivals),
-                Key::Worker(_) | Key::Own(_) => {}
+                Key::Worker(_) | Key::Own(_) | Key::Client(_) => {}
             }
         }
         self.streams.receive(ready, arrivals);

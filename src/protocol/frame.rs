@@ -1,5 +1,7 @@
 //! Frames: how messages are put into bytes and found again in them.
 
+mod ledger;
+
 use std::io;
 
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,8 @@
 //! The types that travel, and how they become the bank's own: whatever is not possible in the bank is
 //! refused here.
 
+pub(super) mod ledger;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -88,7 +90,7 @@ pub(super) struct WireCell<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
-enum WireOutcome {
+pub(super) enum WireOutcome {
     Held(WireView),
     Posted(u64, WireView),
     Viewed(u64, WireView),

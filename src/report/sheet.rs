@@ -1,6 +1,7 @@
 //! Stdout for the commands that print what they were asked and end: no thread, no backlog.
 
-use std::io::{self, IsTerminal};
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write as _};
 use std::time::Duration;
 
 use super::printer::Output;
@@ -37,6 +38,12 @@ impl Sheet {
             stdout,
             broken: None,
         }
+    }
+
+    /// Puts a line on it.
+    pub fn line(&mut self, text: impl Display) {
+        // Memory takes everything.
+        let _ = writeln!(self.block, "{text}");
     }
 
     /// Writes what is on it. Tells whether stdout takes more.

@@ -1,0 +1,83 @@
+//! The frames between the server process of a ledger and its clients.
+
+use super::super::ledger::{Finding, Question, ToClient, ToServer, VERSION};
+use super::super::wire::ledger::{WireAsked, WireFinding, WireQuestion};
+use super::{Frame, Inbox, Outbox, ProtocolError};
+use crate::bank::Asked;
+
+// This kind and its body never change, so that any two versions can tell each other theirs.
+const GREETING: u8 = 16;
+const ASKED: u8 = 17;
+const QUESTION: u8 = 18;
+const FINDINGS: u8 = 19;
+
+impl Outbox {
+    /// Adds the first frame of a client or a server.
+    pub fn greeting(&mut self) {
+        self.seal();
+        self.begin(GREETING);
+        self.bytes.extend(VERSION.to_le_bytes());
+        self.seal();
+    }
+
+    /// Adds a request to decide.
+    pub fn asked(&mut self, asked: &Asked) -> Result<(), ProtocolError> {
+        self.element(ASKED, &WireAsked::from(asked))
+    }
+
+    /// Adds a question.
+    pub fn question(&mut self, question: &Question) -> Result<(), ProtocolError> {
+        self.seal();
+        self.element(QUESTION, &WireQuestion::from(question))
+    }
+
+    /// Adds a piece of an answer.
+    pub fn finding(&mut self, finding: &Finding) -> Result<(), ProtocolError> {
+        self.element(FINDINGS, &WireFinding::from(finding))
+    }
+
+    /// How many bytes wait to be sent.
+    pub fn backlog(&self) -> usize {
+        self.bytes.len() - self.sent
+    }
+}
+
+impl Inbox {
+    /// Whether nothing is there, not even a part of a frame.
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+}
+
+impl Frame<'_> {
+    /// Decodes what a client sent to the server of a ledger.
+    pub fn to_server(self) -> Result<ToServer, ProtocolError> {
+        match self.kind {
+            GREETING => self.version().map(ToServer::Greeting),
+            ASKED => self.elements(WireAsked::checked).map(ToServer::Asked),
+            QUESTION => {
+                let mut questions = self.elements(WireQuestion::checked)?;
+                match (questions.pop(), questions.is_empty()) {
+                    (Some(question), true) => Ok(ToServer::Question(question)),
+                    _ => Err(ProtocolError::Content("count of questions")),
+                }
+            }
+            kind => Err(ProtocolError::Kind(kind)),
+        }
+    }
+
+    /// Decodes what the server of a ledger sent.
+    pub fn to_client(self) -> Result<ToClient, ProtocolError> {
+        match self.kind {
+            GREETING => self.version().map(ToClient::Greeting),
+            FINDINGS => self.elements(WireFinding::checked).map(ToClient::Findings),
+            kind => Err(ProtocolError::Kind(kind)),
+        }
+    }
+
+    /// The version that a greeting names; later ones may say more behind it.
+    fn version(self) -> Result<u32, ProtocolError> {
+        let version = self.body.first_chunk().copied().map(u32::from_le_bytes);
+        version.ok_or(ProtocolError::Content("version"))
+    }
+}

@@ -1,0 +1,112 @@
+//! What travels between the server process of a ledger and its clients.
+//!
+//! Both begin with a greeting that names their version. Then the client asks. The requests of one
+//! frame are decided as one unit; further frames may follow before the answers come. Any other
+//! question goes alone. Answers come in the order of what was asked, row by row, in as many frames as
+//! they need.
+
+use crate::bank::{Answer, Asked, Name};
+use crate::store::{
+    ChainEnd, DoneLine, Entry, LedgerError, OpenHold, Query, RunName, Standing, Verified,
+};
+
+/// The version of what clients and servers say to each other.
+pub const VERSION: u32 = 1;
+
+/// The most bytes of a text that a finding tells.
+pub(super) const MAX_TEXT: usize = 8_192;
+
+/// What a client asks the server of a ledger, beside requests to decide: the other methods of
+/// [`crate::store::Ledger`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// The accounts of these names.
+    LookUp(Vec<Name>),
+    /// A page of accounts after this one.
+    Accounts(Option<Name>),
+    /// A page of holds after this one.
+    Holds(u64),
+    /// A page of entries.
+    Entries(Query),
+    /// Begin or continue a run.
+    OpenRun(Option<RunName>),
+    /// A page of the lines that a run has done.
+    DoneLines {
+        /// Which run.
+        run: u32,
+        /// How many lines to leave out.
+        after: u64,
+    },
+    /// End a run.
+    CloseRun(u32),
+    /// Hold everything against everything else.
+    Verify(Option<ChainEnd>),
+}
+
+/// A piece of what the server answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// What was decided about one request.
+    Answer(Option<Answer>),
+    /// An account.
+    Standing(Option<Standing>),
+    /// A hold.
+    Hold(OpenHold),
+    /// An entry.
+    Entry(Entry),
+    /// A line that is done.
+    DoneLine(DoneLine),
+    /// Behind the entries of a page: how far it was looked for them.
+    Looked {
+        /// The last entry that was looked at.
+        at: u64,
+        /// No later one can be wanted.
+        is_last: bool,
+    },
+    /// The run's number.
+    Run(u32),
+    /// How a check ended.
+    Verified(Verified),
+    /// Behind all rows of an answer, or all there is to say.
+    Done,
+    /// The ledger does not answer.
+    Failed(Fault),
+}
+
+/// Why a served ledger does not answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The run is going on elsewhere; the ledger can be used all the same.
+    RunIsLive(RunName),
+    /// Anything else, in words.
+    Other(String),
+}
+
+impl From<&LedgerError> for Fault {
+    fn from(error: &LedgerError) -> Self {
+        match error {
+            LedgerError::RunIsLive { run, .. } => Fault::RunIsLive(run.clone()),
+            other => Fault::Other(other.to_string()),
+        }
+    }
+}
+
+/// A decoded frame from a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToServer {
+    /// It is there, and speaks this version.
+    Greeting(u32),
+    /// Requests to decide as one unit.
+    Asked(Vec<Asked>),
+    /// Anything else.
+    Question(Question),
+}
+
+/// A decoded frame from the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToClient {
+    /// It is there, and speaks this version.
+    Greeting(u32),
+    /// Pieces of answers.
+    Findings(Vec<Finding>),
+}

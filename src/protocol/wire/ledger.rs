@@ -1,0 +1,343 @@
+//! The types that travel between the server process of a ledger and its clients.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::ledger::{Fault, Finding, MAX_TEXT, Question};
+use super::{WireAsk, WireOperation, WireOutcome, WireView, name, names};
+use crate::bank::{Answer, Asked, Caller, Line, Moment, Name};
+use crate::protocol::ProtocolError;
+use crate::store::{
+    ChainEnd, DoneLine, Entry, MAX_PAGE, OpenHold, Query, RunName, Standing, Verified,
+};
+
+#[derive(Serialize, Deserialize)]
+pub(in super::super) struct WireAsked<'a> {
+    run: u32,
+    number: u64,
+    line: Option<(u64, u64)>,
+    strict: bool,
+    retry: bool,
+    #[serde(borrow)]
+    ask: WireAsk<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(in super::super) enum WireQuestion<'a> {
+    #[serde(borrow)]
+    LookUp(Vec<&'a str>),
+    Accounts(Option<&'a str>),
+    Holds(u64),
+    Entries(WireQuery<'a>),
+    OpenRun(Option<&'a str>),
+    DoneLines(u32, u64),
+    CloseRun(u32),
+    Verify(Option<WireEnd>),
+}
+
+#[derive(Serialize, Deserialize)]
+pub(in super::super) struct WireQuery<'a> {
+    after: u64,
+    account: Option<&'a str>,
+    since: Option<i64>,
+    until: Option<i64>,
+    limit: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(in super::super) struct WireEnd(u64, u64, [u8; 32]);
+
+#[derive(Serialize, Deserialize)]
+pub(in super::super) enum WireFinding<'a> {
+    Answer(Option<(WireOutcome, bool)>),
+    #[serde(borrow)]
+    Standing(Option<WireStanding<'a>>),
+    Hold(WireHold<'a>),
+    Entry(WireEntry<'a>),
+    DoneLine(u64, u64, WireOutcome),
+    Looked(u64, bool),
+    Run(u32),
+    Verified(WireVerified<'a>),
+    Done,
+    RunIsLive(&'a str),
+    Failed(&'a str),
+}
+
+#[derive(Serialize, Deserialize)]
+pub(in super::super) struct WireStanding<'a>(&'a str, WireView, u64);
+
+#[derive(Serialize, Deserialize)]
+pub(in super::super) struct WireHold<'a> {
+    number: u64,
+    #[serde(borrow)]
+    operation: WireOperation<'a>,
+    at: i64,
+    expires: Option<i64>,
+    run: Option<u32>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(in super::super) struct WireEntry<'a> {
+    seq: u64,
+    at: i64,
+    #[serde(borrow)]
+    operation: WireOperation<'a>,
+    view: WireView,
+    run: Option<&'a str>,
+    line: Option<u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(in super::super) struct WireVerified<'a> {
+    entries: u64,
+    records: u64,
+    accounts: u64,
+    holds: u64,
+    end: WireEnd,
+    violation: Option<&'a str>,
+}
+
+impl<'a> From<&'a Asked> for WireAsked<'a> {
+    fn from(Asked { caller, request }: &'a Asked) -> Self {
+        WireAsked {
+            run: caller.run,
+            number: caller.number,
+            line: caller.line.map(|line| (line.number, line.digest)),
+            strict: caller.strict,
+            retry: caller.retry,
+            ask: request.into(),
+        }
+    }
+}
+
+impl WireAsked<'_> {
+    pub(in super::super) fn checked(self) -> Result<Asked, ProtocolError> {
+        let line = |(number, digest)| Line { number, digest };
+        Ok(Asked {
+            caller: Caller {
+                run: self.run,
+                number: self.number,
+                line: self.line.map(line),
+                strict: self.strict,
+                retry: self.retry,
+            },
+            request: self.ask.checked_bank()?,
+        })
+    }
+}
+
+impl<'a> From<&'a Question> for WireQuestion<'a> {
+    fn from(question: &'a Question) -> Self {
+        match question {
+            Question::LookUp(names) => {
+                WireQuestion::LookUp(names.iter().map(Name::as_str).collect())
+            }
+            Question::Accounts(after) => WireQuestion::Accounts(after.as_ref().map(Name::as_str)),
+            Question::Holds(after) => WireQuestion::Holds(*after),
+            Question::Entries(query) => WireQuestion::Entries(WireQuery {
+                after: query.after,
+                account: query.account.as_ref().map(Name::as_str),
+                since: query.since.map(Moment::micros),
+                until: query.until.map(Moment::micros),
+                limit: u32::try_from(query.limit.min(MAX_PAGE)).unwrap_or(u32::MAX),
+            }),
+            Question::OpenRun(run) => WireQuestion::OpenRun(run.as_ref().map(RunName::as_str)),
+            Question::DoneLines { run, after } => WireQuestion::DoneLines(*run, *after),
+            Question::CloseRun(run) => WireQuestion::CloseRun(*run),
+            Question::Verify(expect) => WireQuestion::Verify(expect.map(WireEnd::from)),
+        }
+    }
+}
+
+impl WireQuestion<'_> {
+    pub(in super::super) fn checked(self) -> Result<Question, ProtocolError> {
+        Ok(match self {
+            WireQuestion::LookUp(texts) => Question::LookUp(names(texts)?),
+            WireQuestion::Accounts(after) => Question::Accounts(after.map(name).transpose()?),
+            WireQuestion::Holds(after) => Question::Holds(after),
+            WireQuestion::Entries(query) => Question::Entries(Query {
+                after: query.after,
+                account: query.account.map(name).transpose()?,
+                since: query.since.map(Moment::new),
+                until: query.until.map(Moment::new),
+                limit: usize::try_from(query.limit).map_or(MAX_PAGE, |limit| limit.min(MAX_PAGE)),
+            }),
+            WireQuestion::OpenRun(name) => Question::OpenRun(name.map(run_name).transpose()?),
+            WireQuestion::DoneLines(run, after) => Question::DoneLines { run, after },
+            WireQuestion::CloseRun(run) => Question::CloseRun(run),
+            WireQuestion::Verify(expect) => Question::Verify(expect.map(ChainEnd::from)),
+        })
+    }
+}
+
+fn run_name(text: &str) -> Result<RunName, ProtocolError> {
+    text.parse().map_err(|_| ProtocolError::Content("run"))
+}
+
+impl From<ChainEnd> for WireEnd {
+    fn from(end: ChainEnd) -> Self {
+        WireEnd(end.seq, end.record, end.hash)
+    }
+}
+
+impl From<WireEnd> for ChainEnd {
+    fn from(WireEnd(seq, record, hash): WireEnd) -> Self {
+        ChainEnd { seq, record, hash }
+    }
+}
+
+impl<'a> From<&'a Finding> for WireFinding<'a> {
+    fn from(finding: &'a Finding) -> Self {
+        match finding {
+            Finding::Answer(answer) => WireFinding::Answer(
+                answer
+                    .as_ref()
+                    .map(|answer| ((&answer.outcome).into(), answer.duplicate)),
+            ),
+            Finding::Standing(standing) => {
+                WireFinding::Standing(standing.as_ref().map(WireStanding::from))
+            }
+            Finding::Hold(hold) => WireFinding::Hold(hold.into()),
+            Finding::Entry(entry) => WireFinding::Entry(entry.into()),
+            Finding::DoneLine(done) => {
+                WireFinding::DoneLine(done.line, done.digest, (&done.outcome).into())
+            }
+            Finding::Looked { at, is_last } => WireFinding::Looked(*at, *is_last),
+            Finding::Run(run) => WireFinding::Run(*run),
+            Finding::Verified(verified) => WireFinding::Verified(verified.into()),
+            Finding::Done => WireFinding::Done,
+            Finding::Failed(Fault::RunIsLive(run)) => WireFinding::RunIsLive(run.as_str()),
+            Finding::Failed(Fault::Other(text)) => WireFinding::Failed(bounded(text)),
+        }
+    }
+}
+
+/// As much of a text as may travel.
+fn bounded(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_TEXT)]
+}
+
+impl WireFinding<'_> {
+    pub(in super::super) fn checked(self) -> Result<Finding, ProtocolError> {
+        Ok(match self {
+            WireFinding::Answer(None) => Finding::Answer(None),
+            WireFinding::Answer(Some((outcome, duplicate))) => Finding::Answer(Some(Answer {
+                outcome: outcome.checked()?,
+                duplicate,
+            })),
+            WireFinding::Standing(standing) => {
+                Finding::Standing(standing.map(WireStanding::checked).transpose()?)
+            }
+            WireFinding::Hold(hold) => Finding::Hold(hold.checked()?),
+            WireFinding::Entry(entry) => Finding::Entry(entry.checked()?),
+            WireFinding::DoneLine(line, digest, outcome) => Finding::DoneLine(DoneLine {
+                line,
+                digest,
+                outcome: outcome.checked()?,
+            }),
+            WireFinding::Looked(at, is_last) => Finding::Looked { at, is_last },
+            WireFinding::Run(run) => Finding::Run(run),
+            WireFinding::Verified(verified) => Finding::Verified(verified.into()),
+            WireFinding::Done => Finding::Done,
+            WireFinding::RunIsLive(run) => Finding::Failed(Fault::RunIsLive(run_name(run)?)),
+            WireFinding::Failed(text) => Finding::Failed(Fault::Other(text.to_string())),
+        })
+    }
+}
+
+impl<'a> From<&'a Standing> for WireStanding<'a> {
+    fn from(standing: &'a Standing) -> Self {
+        let Standing {
+            name,
+            view,
+            lost_updates,
+        } = standing;
+        WireStanding(name.as_str(), (*view).into(), *lost_updates)
+    }
+}
+
+impl WireStanding<'_> {
+    fn checked(self) -> Result<Standing, ProtocolError> {
+        let WireStanding(text, view, lost_updates) = self;
+        Ok(Standing {
+            name: name(text)?,
+            view: view.into(),
+            lost_updates,
+        })
+    }
+}
+
+impl<'a> From<&'a OpenHold> for WireHold<'a> {
+    fn from(hold: &'a OpenHold) -> Self {
+        WireHold {
+            number: hold.number,
+            operation: (&hold.operation).into(),
+            at: hold.at.micros(),
+            expires: hold.expires.map(Moment::micros),
+            run: hold.run,
+        }
+    }
+}
+
+impl WireHold<'_> {
+    fn checked(self) -> Result<OpenHold, ProtocolError> {
+        Ok(OpenHold {
+            number: self.number,
+            operation: self.operation.checked()?,
+            at: Moment::new(self.at),
+            expires: self.expires.map(Moment::new),
+            run: self.run,
+        })
+    }
+}
+
+impl<'a> From<&'a Entry> for WireEntry<'a> {
+    fn from(entry: &'a Entry) -> Self {
+        WireEntry {
+            seq: entry.seq,
+            at: entry.at.micros(),
+            operation: (&entry.operation).into(),
+            view: entry.view.into(),
+            run: entry.run.as_ref().map(RunName::as_str),
+            line: entry.line,
+        }
+    }
+}
+
+impl WireEntry<'_> {
+    fn checked(self) -> Result<Entry, ProtocolError> {
+        Ok(Entry {
+            seq: self.seq,
+            at: Moment::new(self.at),
+            operation: self.operation.checked()?,
+            view: self.view.into(),
+            run: self.run.map(run_name).transpose()?,
+            line: self.line,
+        })
+    }
+}
+
+impl<'a> From<&'a Verified> for WireVerified<'a> {
+    fn from(verified: &'a Verified) -> Self {
+        WireVerified {
+            entries: verified.entries,
+            records: verified.records,
+            accounts: verified.accounts,
+            holds: verified.holds,
+            end: verified.end.into(),
+            violation: verified.violation.as_deref().map(bounded),
+        }
+    }
+}
+
+impl From<WireVerified<'_>> for Verified {
+    fn from(wire: WireVerified<'_>) -> Self {
+        Verified {
+            entries: wire.entries,
+            records: wire.records,
+            accounts: wire.accounts,
+            holds: wire.holds,
+            end: wire.end.into(),
+            violation: wire.violation.map(str::to_string),
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! A server process in front of a ledger, for many clients at a time.
+//!
+//! One loop listens and reads; the ledger has a thread of its own. Every request that arrived while
+//! the last batch was made durable is in the next one, whoever sent it, so nobody waits for a timer
+//! and many clients share one sync. A client that is slow, silent or hostile meets limits of its own,
+//! and costs the others nothing.
+
+mod address;
+mod checker;
+mod client;
+mod complaints;
+mod conversation;
+mod owner;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::bank::Asked;
+use crate::link::{Key, Ready, Watch};
+use crate::protocol::{Fault, Finding, Question};
+use crate::run::Ending;
+use crate::status::Status;
+use crate::store::{Access, LedgerError, Place};
+use crate::supervisor::{Signals, end_by, stop_self};
+use crate::wake::{Alarm, RunningClock, TICK};
+use address::Address;
+pub use address::AddressError;
+use checker::Checker;
+use client::Client;
+use complaints::Complaints;
+use owner::{Done, Job, Owner};
+
+/// The most requests of one batch.
+const MAX_BATCH: usize = 8_192;
+/// The most questions that are answered between two batches.
+const MAX_QUESTIONS: usize = 16;
+/// How long the answers may take to leave, once the end was asked for.
+const LEAVING_PATIENCE: Duration = Duration::from_secs(10);
+
+const ALARM: Key = Key::Own(0);
+const SIGNALS: Key = Key::Own(1);
+
+/// What to serve.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The ledger.
+    pub ledger: Place,
+    /// Where to listen.
+    pub socket: PathBuf,
+    /// The most clients at a time.
+    pub max_clients: usize,
+}
+
+/// Why a ledger is not served, or no longer.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The ledger does not answer.
+    #[error("{0}")]
+    Ledger(#[from] LedgerError),
+    /// Nobody can listen there.
+    #[error("{0}")]
+    Address(#[from] AddressError),
+    /// The operating system said no.
+    #[error("the server cannot go on: {0}")]
+    Io(#[from] io::Error),
+    /// The thread that owns the ledger has ended by itself.
+    #[error("the ledger's own thread has died")]
+    Died,
+}
+
+/// Serves a ledger until a signal asks for the end. `ready` is called once clients can connect.
+pub fn serve(plan: Plan, ready: impl FnOnce()) -> Result<Ending, ServeError> {
+    let mut server = Server::new(plan)?;
+    ready();
+    while !server.is_over() {
+        server.turn()?;
+    }
+    server.end()
+}
+
+struct Server {
+    max_clients: usize,
+    /// Nothing once the end was asked for.
+    address: Option<Address>,
+    signals: Signals,
+    alarm: Alarm,
+    owner: Owner,
+    checker: Checker,
+    clients: BTreeMap<u32, Client>,
+    last_client: u32,
+    /// What is to be decided, in the order in which it arrived.
+    requests: VecDeque<(u32, Vec<Asked>)>,
+    /// What is to be answered otherwise.
+    questions: VecDeque<(u32, Question)>,
+    /// The clients that wait for a check of everything.
+    checking: BTreeSet<u32>,
+    /// Questions are next, since requests were last.
+    questions_next: bool,
+    /// The system gives no further descriptors for the moment.
+    crowded: bool,
+    /// The signal that the server ends by, and when it came.
+    ending: Option<(i32, Duration)>,
+    /// Why the ledger can no longer be used.
+    dead: Option<LedgerError>,
+    complaints: Complaints,
+    clock: RunningClock,
+    now: Duration,
+}
+
+impl Server {
+    fn new(plan: Plan) -> Result<Self, ServeError> {
+        let (alarm, waker) = Alarm::new()?;
+        let ledger = plan.ledger.open(Access::Create)?;
+        let signals = Signals::listen()?;
+        Ok(Server {
+            max_clients: plan.max_clients,
+            address: Some(Address::claim(&plan.socket)?),
+            signals,
+            alarm,
+            owner: Owner::start(ledger, waker.clone())?,
+            checker: Checker::start(plan.ledger, waker)?,
+            clients: BTreeMap::new(),
+            last_client: 0,
+            requests: VecDeque::new(),
+            questions: VecDeque::new(),
+            checking: BTreeSet::new(),
+            questions_next: false,
+            crowded: false,
+            ending: None,
+            dead: None,
+            complaints: Complaints::default(),
+            clock: RunningClock::start(),
+            now: Duration::ZERO,
+        })
+    }
+
+    /// One turn of the loop: what was decided is answered, what arrived is handed on.
+    fn turn(&mut self) -> Result<(), ServeError> {
+        let ready = self.wait()?;
+        self.now = self.clock.now();
+        self.heed_signals();
+        self.take_done()?;
+        self.read(&ready);
+        self.accept(&ready);
+        self.enforce_deadlines();
+        self.see_off();
+        self.hand_on()
+    }
+
+    fn wait(&mut self) -> io::Result<Vec<Ready>> {
+        let mut watch = Watch::default();
+        watch.read(ALARM, self.alarm.as_fd());
+        watch.read(SIGNALS, self.signals.as_fd());
+        if let Some(address) = self.address.as_ref().filter(|_| !self.crowded) {
+            watch.read(Key::Listener, address.fd());
+        }
+        for (key, client) in &self.clients {
+            client.watch(*key, &mut watch);
+        }
+        let ready = watch.wait(TICK)?;
+        if ready.iter().any(|ready| ready.key == ALARM) {
+            self.alarm.reset();
+        }
+        Ok(ready)
+    }
+
+    fn heed_signals(&mut self) {
+        use signal_hook::consts::{SIGCHLD, SIGTSTP};
+        for signal in self.signals.pending() {
+            match (signal, self.ending) {
+                (SIGCHLD, _) => {}
+                (SIGTSTP, _) => stop_self(),
+                (signal, None) => self.begin_to_end(signal),
+                (_, Some((first, _))) => end_by(first),
+            }
+        }
+    }
+
+    /// Nobody new, and nothing new: what has arrived by now is decided and answered.
+    fn begin_to_end(&mut self, signal: i32) {
+        self.ending = Some((signal, self.now));
+        self.accept_all();
+        self.address = None;
+        for client in self.clients.values_mut() {
+            client.hear_last_words();
+        }
+        self.tell_unchecked();
+    }
+
+    /// Tells those who wait for a check of everything that it does not come.
+    fn tell_unchecked(&mut self) {
+        for key in std::mem::take(&mut self.checking) {
+            let fault = Fault::Other("the server ends before everything is checked".to_string());
+            self.tell(key, &[Finding::Failed(fault)]);
+        }
+    }
+
+    /// Answers what the threads have found out.
+    fn take_done(&mut self) -> Result<(), ServeError> {
+        while let Some((done, dead)) = self.owner.take() {
+            self.dead = self.dead.take().or(dead);
+            match done {
+                Done::Decided(blocks) => {
+                    for (key, count, decided) in blocks {
+                        self.answer(key, count, decided);
+                    }
+                }
+                Done::Answered(answers) => {
+                    for (key, findings) in answers {
+                        self.tell(key, &findings);
+                    }
+                }
+            }
+        }
+        while let Some((key, findings)) = self.checker.take() {
+            if self.checking.remove(&key) {
+                self.tell(key, &findings);
+            }
+        }
+        match self.owner.is_gone() {
+            true => Err(ServeError::Died),
+            false => Ok(()),
+        }
+    }
+
+    fn accept(&mut self, ready: &[Ready]) {
+        self.crowded = false;
+        if ready.iter().any(|ready| ready.key == Key::Listener) {
+            self.accept_all();
+        }
+    }
+
+    fn accept_all(&mut self) {
+        while let Some(address) = &self.address {
+            let (socket, user) = match address.accept() {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    let nobody = [io::ErrorKind::WouldBlock, io::ErrorKind::Interrupted];
+                    self.crowded = !nobody.contains(&error.kind());
+                    return;
+                }
+            };
+            if user != Some(rustix::process::geteuid().as_raw()) {
+                let why = "a client of another user was sent away";
+                self.complaints.say(self.now, why);
+            } else if let Ok(client) = Client::new(socket, self.now) {
+                self.welcome(client);
+            }
+        }
+    }
+
+    fn welcome(&mut self, mut client: Client) {
+        let connected = self.clients.values().filter(|client| client.is_connected());
+        if connected.count() >= self.max_clients {
+            let why = format!(
+                "it has its {} clients already: come back later, or start it with a larger `--max-clients`",
+                self.max_clients
+            );
+            self.complaints
+                .say(self.now, "a client was sent away: there are too many");
+            if client.tell(&Finding::Failed(Fault::Other(why))).is_ok() {
+                client.flush(self.now);
+            }
+            return;
+        }
+        client.flush(self.now);
+        self.last_client = self.last_client.wrapping_add(1);
+        self.clients.insert(self.last_client, client);
+        self.read_from(self.last_client);
+    }
+
+    fn enforce_deadlines(&mut self) {
+        let now = self.now;
+        let overdue: Vec<(u32, &str)> = self
+            .clients
+            .iter_mut()
+            .filter_map(|(key, client)| Some((*key, client.overdue(now)?)))
+            .collect();
+        for (key, why) in overdue {
+            self.drop_client(key, &format!("it {why}"));
+        }
+        self.complaints.catch_up(now);
+    }
+
+    /// Ends the runs of clients that have gone, and forgets those that nothing more is owed to.
+    fn see_off(&mut self) {
+        let questions = &mut self.questions;
+        self.clients.retain(|key, client| {
+            if !client.has_ended() {
+                return true;
+            }
+            for run in client.runs.drain(..) {
+                // Before others' questions, who may wait to continue this very run.
+                questions.push_front((*key, Question::CloseRun(run)));
+            }
+            client.is_connected() && !client.is_told()
+        });
+    }
+
+    /// Gives the ledger's thread its next job, if it has none.
+    fn hand_on(&mut self) -> Result<(), ServeError> {
+        if self.owner.is_busy() || self.dead.is_some() {
+            return Ok(());
+        }
+        let job = match self.questions_next {
+            true => self.next_questions().or_else(|| self.next_batch()),
+            false => self.next_batch().or_else(|| self.next_questions()),
+        };
+        let Some(job) = job else {
+            return Ok(());
+        };
+        self.questions_next = matches!(job, Job::Decide(_));
+        match self.owner.give(job) {
+            true => Ok(()),
+            false => Err(ServeError::Died),
+        }
+    }
+
+    fn next_batch(&mut self) -> Option<Job> {
+        let mut blocks = Vec::new();
+        let mut count = 0;
+        while count < MAX_BATCH
+            && let Some((key, asked)) = self.requests.pop_front()
+        {
+            count += asked.len();
+            blocks.push((key, asked));
+        }
+        (!blocks.is_empty()).then_some(Job::Decide(blocks))
+    }
+
+    fn next_questions(&mut self) -> Option<Job> {
+        // A run that a client has left is ended before anyone is told that it is going on.
+        let leaving = self
+            .clients
+            .values()
+            .any(|client| client.is_leaving() && !client.runs.is_empty());
+        let mut next = Vec::new();
+        let mut later = VecDeque::new();
+        while next.len() < MAX_QUESTIONS
+            && let Some((key, question)) = self.questions.pop_front()
+        {
+            match question {
+                Question::OpenRun(Some(_)) if leaving => later.push_back((key, question)),
+                question => next.push((key, question)),
+            }
+        }
+        later.append(&mut self.questions);
+        self.questions = later;
+        (!next.is_empty()).then_some(Job::Answer(next))
+    }
+
+    /// Whether everything that was asked for is done: the end, and what had arrived before it.
+    fn is_over(&self) -> bool {
+        if self.dead.is_some() {
+            return !self.owner.is_busy();
+        }
+        let Some((_, since)) = self.ending else {
+            return false;
+        };
+        let ledger_idle =
+            !self.owner.is_busy() && self.requests.is_empty() && self.questions.is_empty();
+        let told = |client: &Client| client.is_told() && client.has_ended();
+        let patience_over = self.now.saturating_sub(since) >= LEAVING_PATIENCE;
+        ledger_idle && (patience_over || self.clients.values().all(told))
+    }
+
+    fn end(self) -> Result<Ending, ServeError> {
+        self.owner.end();
+        match (self.dead, self.ending) {
+            (Some(error), _) => Err(error.into()),
+            (None, ending) => Ok(Ending {
+                status: Status::Posted,
+                signal: ending.map(|(signal, _)| signal),
+            }),
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! One client of a server: its bytes, its limits, its deadlines.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::net::SendFlags;
+
+use crate::link::{Key, Watch};
+use crate::protocol::{Finding, Inbox, Outbox, ProtocolError, Question, ToServer};
+
+/// How long a client may take for the rest of a message that it began, or for its greeting.
+const MESSAGE_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a client may take nothing of what waits for it.
+const TAKING_PATIENCE: Duration = Duration::from_secs(30);
+/// With this many bytes waiting for it, a client is asked nothing more.
+const MAX_BACKLOG: usize = 262_144;
+/// With this many requests undecided, too.
+const MAX_UNDECIDED: usize = 4_096;
+
+/// A connection.
+pub(super) struct Client {
+    /// Nothing once the connection is given up.
+    socket: Option<OwnedFd>,
+    inbox: Inbox,
+    outbox: Outbox,
+    /// It has said which version it speaks.
+    pub(super) greeted: bool,
+    /// The runs that it has opened.
+    pub(super) runs: Vec<u32>,
+    /// Its requests that are not decided yet.
+    pub(super) undecided: usize,
+    /// It has asked a question that is not answered yet.
+    pub(super) asking: bool,
+    /// That question, while requests before it are undecided.
+    pub(super) later: Option<Question>,
+    /// Nothing more is read from it.
+    ended: bool,
+    /// The end is near: it is read until nothing is there for the moment.
+    last_words: bool,
+    /// No whole message is left in the inbox.
+    drained: bool,
+    /// Since when the inbox holds a part of a message.
+    partial_since: Option<Duration>,
+    /// Since when nothing was taken from the outbox.
+    stuck_since: Option<Duration>,
+}
+
+impl Client {
+    pub(super) fn new(socket: OwnedFd, now: Duration) -> io::Result<Self> {
+        rustix::io::ioctl_fionbio(&socket, true)?;
+        let mut outbox = Outbox::new(0);
+        outbox.greeting();
+        Ok(Client {
+            socket: Some(socket),
+            inbox: Inbox::default(),
+            outbox,
+            greeted: false,
+            runs: Vec::new(),
+            undecided: 0,
+            asking: false,
+            later: None,
+            ended: false,
+            last_words: false,
+            drained: true,
+            partial_since: Some(now),
+            stuck_since: None,
+        })
+    }
+
+    pub(super) fn watch<'a>(&'a self, key: u32, watch: &mut Watch<'a>) {
+        let Some(socket) = &self.socket else {
+            return;
+        };
+        if self.wants_bytes() {
+            watch.read(Key::Client(key), socket.as_fd());
+        }
+        if !self.outbox.is_empty() {
+            watch.write(Key::Client(key), socket.as_fd());
+        }
+    }
+
+    /// Whether its next message may be taken.
+    fn may_ask(&self) -> bool {
+        !self.asking && self.undecided < MAX_UNDECIDED && self.outbox.backlog() < MAX_BACKLOG
+    }
+
+    fn wants_bytes(&self) -> bool {
+        !self.ended && self.drained && self.may_ask()
+    }
+
+    /// Whether a message may be in the inbox that was not taken because of a limit.
+    pub(super) fn is_held_up(&self) -> bool {
+        !self.drained && self.may_ask()
+    }
+
+    /// Reads what is there, if its limits allow.
+    pub(super) fn read(&mut self) -> Result<(), String> {
+        let Some(socket) = self.socket.as_ref().filter(|_| self.wants_bytes()) else {
+            return Ok(());
+        };
+        match self.inbox.fill(|room| Ok(rustix::io::read(socket, room)?)) {
+            Ok(0) => {
+                self.ended = true;
+                self.inbox.check_end().map_err(|error| error.to_string())
+            }
+            Ok(_) => {
+                self.drained = false;
+                Ok(())
+            }
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock => {
+                    self.ended |= self.last_words;
+                    Ok(())
+                }
+                io::ErrorKind::Interrupted => Ok(()),
+                io::ErrorKind::ConnectionReset => {
+                    self.give_up();
+                    Ok(())
+                }
+                _ => Err(error.to_string()),
+            },
+        }
+    }
+
+    /// The next whole message, if its limits allow.
+    pub(super) fn next(&mut self, now: Duration) -> Result<Option<ToServer>, ProtocolError> {
+        if self.drained || !self.may_ask() {
+            return Ok(None);
+        }
+        match self.inbox.take()? {
+            Some(frame) => {
+                self.partial_since = None;
+                frame.to_server().map(Some)
+            }
+            None => {
+                self.drained = true;
+                // A client that has not greeted is waited for from its connection on.
+                let waiting = !self.inbox.is_empty() || !self.greeted;
+                let since = self.partial_since.unwrap_or(now);
+                self.partial_since = waiting.then_some(since);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Puts a piece of an answer on its way.
+    pub(super) fn tell(&mut self, finding: &Finding) -> Result<(), ProtocolError> {
+        match self.socket {
+            Some(_) => self.outbox.finding(finding),
+            None => Ok(()),
+        }
+    }
+
+    /// Sends as much as the kernel takes.
+    pub(super) fn flush(&mut self, now: Duration) {
+        let Some(socket) = &self.socket else {
+            return;
+        };
+        while !self.outbox.is_empty() {
+            match rustix::net::send(socket, self.outbox.unsent(), SendFlags::NOSIGNAL) {
+                Ok(count) => {
+                    self.outbox.sent(count);
+                    self.stuck_since = None;
+                }
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
+                    self.stuck_since.get_or_insert(now);
+                    return;
+                }
+                // What it had sent before it went is still read, and counts.
+                Err(_) => {
+                    let rest = self.outbox.backlog();
+                    self.outbox.sent(rest);
+                }
+            }
+        }
+        self.stuck_since = None;
+    }
+
+    /// Why it is dropped, if one of its deadlines has passed.
+    pub(super) fn overdue(&mut self, now: Duration) -> Option<&'static str> {
+        if !self.wants_bytes() {
+            // What it is not asked for, it need not send.
+            self.partial_since = self.partial_since.map(|_| now);
+        }
+        let passed = |since: Option<Duration>, patience| {
+            since.is_some_and(|since| now.saturating_sub(since) >= patience)
+        };
+        if passed(self.partial_since, MESSAGE_PATIENCE) {
+            return Some("did not finish its message in 10 s");
+        }
+        passed(self.stuck_since, TAKING_PATIENCE).then_some("took none of its answers for 30 s")
+    }
+
+    /// Reads what has arrived by now and nothing after it.
+    pub(super) fn hear_last_words(&mut self) {
+        self.last_words = true;
+    }
+
+    /// Closes the connection; what it had sent still counts.
+    pub(super) fn give_up(&mut self) {
+        self.socket = None;
+        self.ended = true;
+        self.drained = true;
+        self.outbox = Outbox::new(0);
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        self.socket.is_some()
+    }
+
+    /// Nothing more will come of it, and nothing of what came is undecided.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended && self.drained && self.undecided == 0 && !self.asking
+    }
+
+    /// Nothing more will come of it.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.ended
+    }
+
+    /// Everything that it was told is on its way.
+    pub(super) fn is_told(&self) -> bool {
+        self.outbox.is_empty()
+    }
+}

@@ -1,0 +1,185 @@
+//! What a server and its clients say to each other.
+
+use super::Server;
+use super::client::Client;
+use super::owner::Decided;
+use crate::bank::{Asked, Request};
+use crate::link::{Key, Ready};
+use crate::protocol::{Fault, Finding, ProtocolError, Question, ToServer, VERSION};
+use crate::store::MAX_PAGE;
+
+/// The most runs that one client may have open.
+const MAX_RUNS: usize = 64;
+
+impl Server {
+    pub(super) fn answer(&mut self, key: u32, count: usize, decided: Decided) {
+        let Some(client) = self.clients.get_mut(&key) else {
+            return;
+        };
+        client.undecided -= count;
+        let told = match decided {
+            Ok(answers) => answers
+                .into_iter()
+                .try_for_each(|answer| client.tell(&Finding::Answer(answer))),
+            Err(fault) => client.tell(&Finding::Failed(fault)),
+        };
+        let next = client.later.take_if(|_| client.undecided == 0);
+        self.send(key, told);
+        if let Some(question) = next {
+            self.put(key, question);
+        }
+    }
+
+    pub(super) fn tell(&mut self, key: u32, findings: &[Finding]) {
+        let Some(client) = self.clients.get_mut(&key) else {
+            // The end of a run whose client has gone.
+            if let [Finding::Failed(Fault::Other(why))] = findings {
+                self.complaints.say(self.now, why);
+            }
+            return;
+        };
+        client.asking = false;
+        if let [Finding::Run(run)] = findings {
+            client.runs.push(*run);
+        }
+        let told = findings.iter().try_for_each(|finding| client.tell(finding));
+        self.send(key, told);
+    }
+
+    /// Sends what was told to a client, and takes what it had to hold back meanwhile.
+    fn send(&mut self, key: u32, told: Result<(), ProtocolError>) {
+        if let Err(error) = told {
+            self.drop_client(key, &error.to_string());
+        }
+        if let Some(client) = self.clients.get_mut(&key) {
+            client.flush(self.now);
+            if client.is_held_up() {
+                self.heed(key);
+            }
+        }
+    }
+
+    pub(super) fn read(&mut self, ready: &[Ready]) {
+        let clients = ready.iter().filter_map(|ready| match ready.key {
+            Key::Client(key) => Some(key),
+            _ => None,
+        });
+        for key in clients {
+            self.read_from(key);
+        }
+        if self.ending.is_some() {
+            for key in self.clients.keys().copied().collect::<Vec<_>>() {
+                self.read_from(key);
+            }
+        }
+    }
+
+    pub(super) fn read_from(&mut self, key: u32) {
+        let Some(client) = self.clients.get_mut(&key) else {
+            return;
+        };
+        client.flush(self.now);
+        match client.read() {
+            Ok(()) => self.heed(key),
+            Err(why) => self.drop_client(key, &why),
+        }
+    }
+
+    /// Takes a client's whole messages, as far as its limits allow.
+    fn heed(&mut self, key: u32) {
+        while let Some(client) = self.clients.get_mut(&key) {
+            let heard = match client.next(self.now) {
+                Ok(None) => return,
+                Ok(Some(message)) => self.receive(key, message),
+                Err(error) => Err(error.to_string()),
+            };
+            if let Err(why) = heard {
+                self.drop_client(key, &why);
+                return;
+            }
+        }
+    }
+
+    /// Takes one message, or says what is wrong with it.
+    fn receive(&mut self, key: u32, message: ToServer) -> Result<(), String> {
+        let Some(client) = self.clients.get_mut(&key) else {
+            return Ok(());
+        };
+        match message {
+            ToServer::Greeting(VERSION) if !client.greeted => client.greeted = true,
+            ToServer::Greeting(theirs) => {
+                return Err(ProtocolError::Version { theirs }.to_string());
+            }
+            _ if !client.greeted => return Err("it did not greet".to_string()),
+            ToServer::Asked(asked) => {
+                if let Some(wrong) = asked.iter().find_map(|asked| impossible(client, asked)) {
+                    return Err(wrong.to_string());
+                }
+                client.undecided += asked.len();
+                self.requests.push_back((key, asked));
+            }
+            ToServer::Question(question) => {
+                check(client, &question)?;
+                client.asking = true;
+                match client.undecided {
+                    0 => self.put(key, question),
+                    // What it asked before comes before.
+                    _ => client.later = Some(question),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, key: u32, question: Question) {
+        match question {
+            Question::Verify(_) => {
+                self.checking.insert(key);
+                if self.ending.is_some() || !self.checker.ask(key, question) {
+                    self.tell_unchecked();
+                }
+            }
+            question => self.questions.push_back((key, question)),
+        }
+    }
+
+    pub(super) fn drop_client(&mut self, key: u32, why: &str) {
+        if let Some(client) = self.clients.get_mut(&key) {
+            client.give_up();
+            self.complaints
+                .say(self.now, &format!("a client was sent away: {why}"));
+        }
+    }
+}
+
+/// Why this client cannot ask this: it is another's, or nobody's.
+fn impossible(client: &Client, Asked { caller, request }: &Asked) -> Option<&'static str> {
+    let needs_run = matches!(request, Request::Begin(_) | Request::Post | Request::Void);
+    if caller.run == 0 {
+        return needs_run.then_some("it begins or ends work that belongs to no run");
+    }
+    (!client.runs.contains(&caller.run))
+        .then_some("it asks in the name of a run that is not its own")
+}
+
+fn check(client: &mut Client, question: &Question) -> Result<(), String> {
+    match question {
+        Question::LookUp(names) if names.len() > MAX_PAGE => Err(format!(
+            "it asks for {} accounts at once, where {MAX_PAGE} are possible",
+            names.len()
+        )),
+        Question::OpenRun(_) if client.runs.len() >= MAX_RUNS => {
+            Err(format!("it opens more than {MAX_RUNS} runs"))
+        }
+        Question::DoneLines { run, .. } if !client.runs.contains(run) => {
+            Err("it asks for a run that is not its own".to_string())
+        }
+        Question::CloseRun(run) => {
+            let place = client.runs.iter().position(|own| own == run);
+            let place = place.ok_or("it ends a run that is not its own")?;
+            client.runs.swap_remove(place);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,227 @@
+//! A client's connection to the server of a ledger.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::time::Duration;
+
+use interprocess::local_socket::traits::StreamCommon as _;
+use interprocess::os::unix::uds_local_socket::Stream;
+use rustix::io::Errno;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+
+use crate::bank::Asked;
+use crate::link::{Key, Watch};
+use crate::protocol::{Fault, Finding, Inbox, Outbox, ProtocolError, Question, ToClient, VERSION};
+use crate::wake::{RunningClock, TICK};
+
+/// How long a server may take to accept and greet.
+const GREETING_PATIENCE: Duration = Duration::from_secs(10);
+
+/// One connection. What goes wrong is told in words that follow `the server of the ledger ...`.
+pub(super) struct Line {
+    socket: OwnedFd,
+    inbox: Inbox,
+    outbox: Outbox,
+    /// What arrived and was not taken.
+    findings: VecDeque<Finding>,
+    /// The server has greeted.
+    greeted: bool,
+    clock: RunningClock,
+}
+
+impl Line {
+    pub(super) fn connect(path: &Path) -> Result<Self, String> {
+        let socket = open(path)?;
+        let (socket, owner) = owner(socket).map_err(|error| format!("cannot be known: {error}"))?;
+        let ours = rustix::process::geteuid().as_raw();
+        match owner {
+            Some(owner) if owner == ours => {}
+            Some(owner) => {
+                return Err(format!(
+                    "belongs to user {owner}, and this process to user {ours}: only a server of one's own is used"
+                ));
+            }
+            None => return Err("belongs to nobody knows whom, and is not used".to_string()),
+        }
+        rustix::io::ioctl_fionbio(&socket, true).map_err(failed)?;
+        let mut line = Line {
+            socket,
+            inbox: Inbox::default(),
+            outbox: Outbox::new(0),
+            findings: VecDeque::new(),
+            greeted: false,
+            clock: RunningClock::start(),
+        };
+        line.outbox.greeting();
+        line.exchange(GREETING_PATIENCE, |line| line.greeted)?;
+        match line.findings.pop_front() {
+            None => Ok(line),
+            Some(Finding::Failed(Fault::Other(text))) => Err(format!("answers: {text}")),
+            Some(_) => Err("answered before it was asked".to_string()),
+        }
+    }
+
+    /// Puts a request on its way.
+    pub(super) fn request(&mut self, asked: &Asked) -> Result<(), String> {
+        self.outbox.asked(asked).map_err(wrong)
+    }
+
+    /// Puts a question on its way.
+    pub(super) fn ask(&mut self, question: &Question) -> Result<(), String> {
+        self.outbox.question(question).map_err(wrong)
+    }
+
+    /// Whether all that was asked is sent, and all that came is taken.
+    pub(super) fn is_idle(&self) -> bool {
+        self.outbox.is_empty() && self.inbox.is_empty() && self.findings.is_empty()
+    }
+
+    /// The next piece of an answer; on the way, sends what waits.
+    pub(super) fn finding(&mut self, patience: Duration) -> Result<Finding, String> {
+        if self.findings.is_empty() {
+            self.exchange(patience, |line| !line.findings.is_empty())?;
+        }
+        let next = self.findings.pop_front();
+        next.ok_or_else(|| "said nothing".to_string())
+    }
+
+    /// Sends and reads until `enough`; `patience` is for the time without any progress.
+    fn exchange(
+        &mut self,
+        patience: Duration,
+        enough: impl Fn(&Self) -> bool,
+    ) -> Result<(), String> {
+        let mut since = self.clock.now();
+        loop {
+            self.send()?;
+            if self.wait()? {
+                let ended = self.read()?;
+                self.take().map_err(wrong)?;
+                if enough(self) {
+                    return Ok(());
+                }
+                if ended {
+                    return Err("ended the connection".to_string());
+                }
+                since = self.clock.now();
+            } else if self.clock.now().saturating_sub(since) >= patience {
+                let pid = std::process::id();
+                return Err(format!(
+                    "did not answer process {pid} for {patience:?}: it may be stopped, or its ledger locked by others"
+                ));
+            }
+        }
+    }
+
+    /// Waits for a moment; true if the socket is ready for anything.
+    fn wait(&self) -> Result<bool, String> {
+        let mut watch = Watch::default();
+        watch.read(Key::Own(0), self.socket.as_fd());
+        if !self.outbox.is_empty() {
+            watch.write(Key::Own(1), self.socket.as_fd());
+        }
+        let ready = watch
+            .wait(TICK)
+            .map_err(|error| format!("cannot be heard: {error}"))?;
+        Ok(!ready.is_empty())
+    }
+
+    /// Sends as much as the kernel takes.
+    fn send(&mut self) -> Result<(), String> {
+        while !self.outbox.is_empty() {
+            match rustix::net::send(
+                &self.socket,
+                self.outbox.unsent(),
+                rustix::net::SendFlags::NOSIGNAL,
+            ) {
+                Ok(count) => self.outbox.sent(count),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => break,
+                // It may have said why; what it said is read, and then its end.
+                Err(Errno::PIPE | Errno::CONNRESET) => {
+                    let rest = self.outbox.unsent().len();
+                    self.outbox.sent(rest);
+                    break;
+                }
+                Err(errno) => return Err(failed(errno)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what is there; true at the end.
+    fn read(&mut self) -> Result<bool, String> {
+        let socket = &self.socket;
+        match self.inbox.fill(|room| Ok(rustix::io::read(socket, room)?)) {
+            Ok(0) => Ok(true),
+            Ok(_) => Ok(false),
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(false),
+                io::ErrorKind::ConnectionReset => Ok(true),
+                _ => Err(format!("cannot be heard: {error}")),
+            },
+        }
+    }
+
+    /// Decodes what arrived.
+    fn take(&mut self) -> Result<(), ProtocolError> {
+        while let Some(frame) = self.inbox.take()? {
+            match frame.to_client()? {
+                ToClient::Greeting(VERSION) if !self.greeted => self.greeted = true,
+                ToClient::Greeting(theirs) => return Err(ProtocolError::Version { theirs }),
+                ToClient::Findings(findings) if self.greeted => self.findings.extend(findings),
+                ToClient::Findings(_) => return Err(ProtocolError::Content("first message")),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Connects, waiting for at most [`GREETING_PATIENCE`] where a server's queue is full.
+fn open(path: &Path) -> Result<OwnedFd, String> {
+    let address = SocketAddrUnix::new(path)
+        .map_err(|_| "cannot be reached: a socket's path has at most 107 bytes".to_string())?;
+    let socket = rustix::net::socket_with(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+    .map_err(failed)?;
+    set_socket_timeout(&socket, Timeout::Send, Some(GREETING_PATIENCE)).map_err(failed)?;
+    loop {
+        return match rustix::net::connect(&socket, &address) {
+            Ok(()) => Ok(socket),
+            Err(Errno::INTR) => continue,
+            Err(Errno::NOENT) => {
+                Err("is not there: start it with `bank-par serve`, or check the path".to_string())
+            }
+            Err(Errno::CONNREFUSED) => Err(
+                "has ended and left its socket: start it anew with `bank-par serve`".to_string(),
+            ),
+            Err(Errno::AGAIN) => Err(format!(
+                "did not accept process {} for {GREETING_PATIENCE:?}: it may be stopped",
+                std::process::id()
+            )),
+            Err(errno) => Err(failed(errno)),
+        };
+    }
+}
+
+/// The user whose server it is.
+fn owner(socket: OwnedFd) -> io::Result<(OwnedFd, Option<u32>)> {
+    let stream = Stream::from(socket);
+    let owner = stream.peer_creds()?.euid();
+    Ok((OwnedFd::from(stream), owner))
+}
+
+fn failed(errno: Errno) -> String {
+    format!("cannot be reached: {}", io::Error::from(errno))
+}
+
+fn wrong(error: ProtocolError) -> String {
+    format!("is not understood: {error}")
+}
