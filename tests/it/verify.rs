@@ -91,7 +91,8 @@ fn pages_that_cannot_be_read_are_a_violation() {
     change(&ledger, "PRAGMA wal_checkpoint(TRUNCATE)");
     let connection = Connection::open(ledger.path()).unwrap();
     let root = "SELECT rootpage FROM sqlite_schema WHERE name = 'records'";
-    let root: usize = connection.query_row(root, [], |row| row.get(0)).unwrap();
+    let root: i64 = connection.query_row(root, [], |row| row.get(0)).unwrap();
+    let root = usize::try_from(root).unwrap();
     drop(connection);
     let mut bytes = fs::read(ledger.path()).unwrap();
     let size = usize::from(u16::from_be_bytes([bytes[16], bytes[17]]));
