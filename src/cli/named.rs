@@ -62,6 +62,7 @@ impl NamedArgs {
         let ledger = ledger.unwrap_or_default();
         Some(Named {
             retry_refused: self.retry_refused,
+            from_stdin: arguments.iter().any(|argument| argument == "-"),
             words: format!("{ledger}{}", command(arguments)),
         })
     }

@@ -16,6 +16,8 @@ use crate::workload::Done;
 pub struct Named {
     /// Lines that were refused are run again.
     pub retry_refused: bool,
+    /// Its lines come from standard input.
+    pub from_stdin: bool,
     /// The command line that goes on with it, for a shell.
     pub words: String,
 }
@@ -106,7 +108,14 @@ impl Run {
     pub(super) fn to_go_on(&self, summary: &Summary) -> Option<String> {
         let all = summary.ended_early.is_none() && summary.counts.failed == 0;
         let named = self.plan.named.as_ref().filter(|_| !all);
-        named.map(|named| format!("to go on: {}", named.words))
+        named.map(
+            |Named {
+                 from_stdin, words, ..
+             }| match from_stdin {
+                true => format!("to go on, with the same input from its beginning: {words}"),
+                false => format!("to go on: {words}"),
+            },
+        )
     }
 }
 

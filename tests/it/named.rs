@@ -290,6 +290,47 @@ fn a_run_that_ended_early_says_how_to_go_on() {
 }
 
 #[test]
+fn a_line_whose_worker_died_is_done_when_the_run_is_repeated() {
+    let desk = Desk::new(&deposits(3));
+    let mut running = desk.start(&["--jobs", "1", "--time-scale", "0.01"]);
+    let started = running.hear_event();
+    assert_eq!(started["type"], "started");
+    let worker = started["pid"].as_i64().unwrap();
+    let worker = Pid::from_raw(worker.try_into().unwrap()).unwrap();
+    kill_process(worker, Signal::KILL).unwrap();
+    let run = running.finish();
+    assert_eq!(run.code(), 7, "{run:?}");
+    assert!(run.stderr.contains("to go on: "), "{run:?}");
+    let expected = json!([
+        ["completed", 1, false],
+        ["completed", 2, true],
+        ["completed", 3, true],
+    ]);
+    let mut again = what(&desk.run(&[]).expect(0));
+    let by_line = |event: &Value| event[1].as_u64();
+    again.as_array_mut().unwrap().sort_by_key(by_line);
+    assert_eq!(again, expected);
+    assert_eq!(desk.balance().2, 3);
+}
+
+#[test]
+fn a_csv_is_lines_too() {
+    let desk = Desk::new("");
+    let header = "op,amount\n";
+    let first = format!("{header}deposit,1\n");
+    desk.feed(&first).expect(0);
+    let run = desk.feed(&format!("{first}deposit,2\n")).expect(0);
+    let expected = json!([["completed", 2, true], ["completed", 3, false]]);
+    assert_eq!(what(&run), expected);
+    // Another header makes other operations of the same lines.
+    let other = desk.feed("op,amount,id\ndeposit,1,a\n");
+    assert_eq!(other.code(), 2, "{other:?}");
+    let telling = "`standard input`: line 2, or one from line 1 on before it, has changed";
+    assert!(other.stderr.contains(telling), "{other:?}");
+    assert_eq!(desk.balance().2, 2);
+}
+
+#[test]
 fn a_name_needs_lines_and_a_ledger_that_lasts() {
     let desk = Desk::new(&deposits(1));
     let (input, ledger) = (desk.path("payouts.jsonl"), desk.path("bank.db"));
