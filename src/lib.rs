@@ -33,8 +33,9 @@
 //! Operations go out to workers that have room, in blocks. The parent then waits for whatever comes
 //! first: bytes on a link, a signal, more input, a deadline. Every complete request that arrived, from
 //! all links, is one batch; it is decided in its order and answered, in blocks again. Nobody waits for
-//! a timer: under load the batches grow by themselves. A worker that has exited is judged only after
-//! its link was read to its end, so what it had sent still counts.
+//! a timer: under load the batches grow by themselves. A ledger that lasts has a thread of its own, so
+//! that the next batch is gathered while the last is made durable; no answer leaves before. A worker that has exited is judged only after
+//! its link was read to its end and all it had asked was answered, so what it had sent still counts.
 //!
 //! # Who may know whom
 //!

@@ -32,6 +32,9 @@ use tally::Tally;
 /// How many operations without work a worker may have in its hands: while it does one half, the next
 /// is on its way.
 const WINDOW: usize = 1_024;
+/// How many operations all workers together may have in their hands where a ledger lasts: while one
+/// full batch is made durable, the next is on its way.
+const IN_HANDS: usize = 16_384;
 /// The most bytes that the operations handed to one worker at once may take on the wire.
 const WINDOW_BYTES: usize = 32 * 1_024;
 /// How many workers are started before the others are looked after again.
@@ -72,11 +75,6 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// How many operations a worker may have in its hands.
-    fn window(&self) -> usize {
-        if self.pace.is_none() { WINDOW } else { 1 }
-    }
-
     fn server(&self) -> Server {
         match self.conduct {
             Conduct::AskTheBank => {

@@ -9,7 +9,8 @@ use crate::bank::{Answer, Asked, Caller, Name, Request as BankRequest, ShareRepl
 use crate::protocol::{Ask, Said};
 use crate::store::{Cells, LedgerError, Memory, Standing, Verdict};
 use crate::wake::Waker;
-pub use durable::{Durable, RunLedger};
+use durable::Durable;
+pub use durable::RunLedger;
 
 /// One request of a batch.
 pub struct Incoming {

@@ -1,7 +1,7 @@
 //! Operations go out to workers, and workers are started for them and let go.
 
 use super::crew::{Member, Task};
-use super::{Run, SPAWNS_A_TURN, WINDOW_BYTES};
+use super::{IN_HANDS, Run, SPAWNS_A_TURN, WINDOW, WINDOW_BYTES};
 use std::io;
 
 use crate::bank::{Line, Operation};
@@ -57,21 +57,29 @@ impl Run {
         }
     }
 
+    /// How many operations a worker may have in its hands: one that works, one; of those without work
+    /// more where it takes longer until they are answered.
+    fn window(&self) -> usize {
+        if !self.plan.pace.is_none() {
+            1
+        } else if self.ledger.is_some() {
+            (IN_HANDS / self.plan.jobs.max(1)).max(WINDOW)
+        } else {
+            WINDOW
+        }
+    }
+
     /// How many operations a new worker will take at first.
     pub(super) fn share(&self) -> usize {
         let quota = self.plan.ops_per_worker.unwrap_or(u64::MAX);
-        self.plan
-            .window()
+        self.window()
             .min(usize::try_from(quota).unwrap_or(usize::MAX))
             .max(1)
     }
 
     /// Gives a worker as many operations as it may have in its hands.
     pub(super) fn fill(&mut self, worker: u32) {
-        let (window, quota) = (
-            self.plan.window(),
-            self.plan.ops_per_worker.unwrap_or(u64::MAX),
-        );
+        let (window, quota) = (self.window(), self.plan.ops_per_worker.unwrap_or(u64::MAX));
         // A new block goes out when half of the window is free, so that blocks stay large.
         let Some(held) = self
             .members

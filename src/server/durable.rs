@@ -28,7 +28,7 @@ pub struct RunLedger {
 }
 
 /// The loop's end of the store's thread.
-pub struct Durable {
+pub(super) struct Durable {
     jobs: Sender<Job>,
     done: Receiver<Done>,
     /// What is asked and not answered, in its order.
