@@ -1,5 +1,6 @@
 //! The figures of the real program on this machine, beside a peer or a limit measured in the same
-//! run: `cargo bench`. Medians; a shared machine is noisy, so look at the ratios.
+//! run: `cargo bench`, or one section of them: `cargo bench -- serve`. Medians; a shared machine is
+//! noisy, so look at the ratios.
 
 // A bench is a program of its own: it prints, and divides times by times.
 #![allow(
@@ -8,6 +9,9 @@
     clippy::float_arithmetic,
     reason = "no money here"
 )]
+
+#[path = "figures/serve.rs"]
+mod serve;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -20,12 +24,28 @@ const PAIRS: usize = 5;
 const PROCESSES: usize = 2_000;
 const MODES: [&str; 4] = ["parallel", "pipe", "queue", "server-share"];
 
+/// A part of the figures, and a folder for its files.
+type Section = fn(&Path);
+
 fn main() {
     let folder = tempfile::tempdir().expect("a folder for the workloads");
-    beyond_the_longest();
-    processes_per_second(folder.path());
-    operations_per_second(folder.path());
-    memory(folder.path());
+    let sections: [(&str, Section); 5] = [
+        ("five", |_| beyond_the_longest()),
+        ("processes", processes_per_second),
+        ("operations", operations_per_second),
+        ("memory", memory),
+        ("serve", serve::operations_per_second),
+    ];
+    // Cargo itself adds `--bench`.
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let any = sections
+        .iter()
+        .any(|(name, _)| wanted.iter().any(|word| word == name));
+    for (name, section) in sections {
+        if !any || wanted.iter().any(|word| word == name) {
+            section(folder.path());
+        }
+    }
 }
 
 /// The five operations at their classic pace: what is added to the 4 s of the longest one.

@@ -144,9 +144,10 @@ impl Server {
         self.heed_signals();
         self.take_done()?;
         self.read(&ready);
-        self.accept(&ready);
         self.enforce_deadlines();
+        // Those who leave make room for those who come.
         self.see_off();
+        self.accept(&ready);
         self.hand_on()
     }
 

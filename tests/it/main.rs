@@ -32,5 +32,6 @@ mod process;
 mod promised;
 mod races;
 mod verify;
+mod serve;
 mod workloads;
 mod writers;
