@@ -110,3 +110,6 @@ pub enum ToClient {
     /// Pieces of answers.
     Findings(Vec<Finding>),
 }
+
+#[cfg(test)]
+mod tests;

@@ -226,3 +226,75 @@ impl Client {
         self.outbox.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn connected() -> (Client, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
+        let client = Client::new(OwnedFd::from(ours), Duration::ZERO).expect("a client");
+        (client, theirs)
+    }
+
+    fn greeting() -> Vec<u8> {
+        let mut outbox = Outbox::new(0);
+        outbox.greeting();
+        outbox.unsent().to_vec()
+    }
+
+    /// What is taken after these bytes have arrived.
+    fn take(client: &mut Client, now: Duration) -> Option<ToServer> {
+        client.read().expect("a reading");
+        client.next(now).expect("a message")
+    }
+
+    #[test]
+    fn a_client_must_greet_and_finish_what_it_began_in_time() {
+        let (mut client, mut theirs) = connected();
+        assert_eq!(client.overdue(9 * SECOND), None);
+        assert!(client.overdue(10 * SECOND).is_some());
+
+        theirs.write_all(&greeting()).expect("room");
+        let heard = take(&mut client, 9 * SECOND);
+        assert!(matches!(heard, Some(ToServer::Greeting(_))));
+        client.greeted = true;
+        assert_eq!(client.next(9 * SECOND).expect("nothing"), None);
+        // It may now be idle for as long as it likes.
+        assert_eq!(client.overdue(900 * SECOND), None);
+
+        theirs.write_all(&greeting()[..6]).expect("room");
+        assert_eq!(take(&mut client, 1_000 * SECOND), None);
+        theirs.write_all(&greeting()[6..8]).expect("room");
+        assert_eq!(take(&mut client, 1_009 * SECOND), None);
+        // A trickle wins no time.
+        assert!(client.overdue(1_010 * SECOND).is_some());
+    }
+
+    #[test]
+    fn a_client_must_take_its_answers_in_time() {
+        let (mut client, mut theirs) = connected();
+        theirs.write_all(&greeting()).expect("room");
+        take(&mut client, SECOND);
+        client.greeted = true;
+        let text = "x".repeat(8_000);
+        let finding = Finding::Failed(crate::protocol::Fault::Other(text));
+        while client.is_told() || client.outbox.backlog() < MAX_BACKLOG {
+            client.tell(&finding).expect("room");
+            client.flush(SECOND);
+        }
+        assert!(!client.wants_bytes());
+        assert_eq!(client.overdue(30 * SECOND), None);
+        assert!(client.overdue(31 * SECOND).is_some());
+        // As soon as it takes something, it has all the time again.
+        theirs.read_exact(&mut [0; 100_000]).expect("answers");
+        client.flush(30 * SECOND);
+        assert_eq!(client.overdue(59 * SECOND), None);
+        client.give_up();
+        assert!(client.has_ended() && client.is_told());
+    }
+}

@@ -1,0 +1,265 @@
+use std::io::Read;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::bank::{
+    Action, Amount, Balance, Caller, Id, Line, Moment, Operation, Outcome, Rejection, Request, View,
+};
+use crate::protocol::{Frame, Inbox, MAX_FRAME, Outbox};
+use crate::store::MAX_PAGE;
+
+fn operation(id: Option<&str>) -> Operation {
+    Operation {
+        id: id.map(|id| Id::new(id).expect("an id")),
+        account: Name::user("ops").expect("a name"),
+        action: Action::Transfer {
+            amount: Amount::new(5).expect("positive"),
+            to: Name::other_side("@loans").expect("a name"),
+        },
+    }
+}
+
+fn view() -> View {
+    View {
+        posted: Balance::new(i64::MAX),
+        available: Balance::new(-7),
+    }
+}
+
+/// The frames of an outbox, as they are found again.
+fn frames<T>(
+    outbox: &mut Outbox,
+    decode: impl Fn(Frame<'_>) -> Result<T, crate::protocol::ProtocolError>,
+) -> Vec<T> {
+    let mut bytes = outbox.unsent();
+    let (mut inbox, mut found) = (Inbox::default(), Vec::new());
+    while inbox.fill(|room| bytes.read(room)).expect("memory") > 0 {
+        while let Some(frame) = inbox.take().expect("a frame") {
+            found.push(decode(frame).expect("a message"));
+        }
+    }
+    assert!(inbox.is_empty());
+    found
+}
+
+#[test]
+fn every_question_arrives_as_it_was_asked() {
+    let name = Name::user("a").expect("a name");
+    let run: RunName = "november".parse().expect("a name");
+    let end = ChainEnd {
+        seq: 1,
+        record: 2,
+        hash: [7; 32],
+    };
+    let query = Query {
+        after: 3,
+        account: Some(name.clone()),
+        since: Some(Moment::new(-4)),
+        until: None,
+        limit: MAX_PAGE,
+    };
+    let longest = Name::user(&"x".repeat(64)).expect("a name");
+    let questions = [
+        Question::LookUp(vec![longest; MAX_PAGE]),
+        Question::Accounts(None),
+        Question::Accounts(Some(name)),
+        Question::Holds(9),
+        Question::Entries(query),
+        Question::OpenRun(None),
+        Question::OpenRun(Some(run)),
+        Question::DoneLines { run: 3, after: 4 },
+        Question::CloseRun(3),
+        Question::Verify(None),
+        Question::Verify(Some(end)),
+    ];
+    let mut outbox = Outbox::new(0);
+    outbox.greeting();
+    for question in &questions {
+        outbox.question(question).expect("room");
+    }
+    let expected = [ToServer::Greeting(VERSION)]
+        .into_iter()
+        .chain(questions.map(ToServer::Question));
+    let found = frames(&mut outbox, |frame| frame.to_server());
+    assert!(found.into_iter().eq(expected));
+}
+
+#[test]
+fn requests_arrive_with_their_callers_in_frames_of_their_own() {
+    let caller = Caller {
+        run: 1,
+        number: 2,
+        line: Some(Line {
+            number: 3,
+            digest: u64::MAX,
+        }),
+        strict: true,
+        retry: true,
+    };
+    let requests = [
+        Request::Execute(operation(Some("a"))),
+        Request::Begin(operation(None)),
+        Request::Post,
+        Request::Void,
+        Request::Hold {
+            operation: operation(Some("b")),
+            lasts: Some(Duration::MAX),
+        },
+        Request::PostHold {
+            id: Id::new("b").expect("an id"),
+            amount: Amount::new(1),
+        },
+        Request::VoidHold {
+            id: Id::new("b").expect("an id"),
+        },
+        Request::Open {
+            account: Name::default(),
+            overdraft: Some(Balance::new(0)),
+        },
+    ];
+    let asked = |request: Request| Asked { caller, request };
+    let all: Vec<Asked> = requests
+        .into_iter()
+        .cycle()
+        .take(4_000)
+        .map(asked)
+        .collect();
+    let mut outbox = Outbox::new(0);
+    for asked in &all {
+        outbox.asked(asked).expect("room");
+    }
+    assert!(outbox.backlog() > MAX_FRAME);
+    let found = frames(&mut outbox, |frame| frame.to_server());
+    let blocks: Vec<Vec<Asked>> = found
+        .into_iter()
+        .map(|message| match message {
+            ToServer::Asked(block) => block,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert!(blocks.len() > 1);
+    assert_eq!(blocks.concat(), all);
+}
+
+#[test]
+fn every_finding_arrives_as_it_was_told() {
+    let run: RunName = "november".parse().expect("a name");
+    let refused = Outcome::Refused {
+        rejection: Rejection::Expired,
+        view: None,
+    };
+    let verified = Verified {
+        entries: 1,
+        records: 2,
+        accounts: 3,
+        holds: 4,
+        end: ChainEnd {
+            seq: 1,
+            record: 2,
+            hash: [7; 32],
+        },
+        violation: Some("entry 1".to_string()),
+    };
+    let findings = vec![
+        Finding::Answer(None),
+        Finding::Answer(Some(refused.into())),
+        Finding::Standing(None),
+        Finding::Standing(Some(Standing {
+            name: crate::bank::WORLD.clone(),
+            view: view(),
+            lost_updates: 0,
+        })),
+        Finding::Hold(OpenHold {
+            number: 1,
+            operation: operation(Some("a")),
+            at: Moment::new(2),
+            expires: Some(Moment::new(3)),
+            run: Some(4),
+        }),
+        Finding::Entry(Entry {
+            seq: 1,
+            at: Moment::new(2),
+            operation: operation(None),
+            view: view(),
+            run: Some(run.clone()),
+            line: Some(9),
+        }),
+        Finding::DoneLine(DoneLine {
+            line: 1,
+            digest: 2,
+            outcome: Outcome::Posted {
+                seq: 3,
+                view: view(),
+            },
+        }),
+        Finding::Looked {
+            at: 3,
+            is_last: true,
+        },
+        Finding::Run(u32::MAX),
+        Finding::Verified(verified),
+        Finding::Done,
+        Finding::Failed(Fault::RunIsLive(run)),
+        Finding::Failed(Fault::Other("a text".to_string())),
+    ];
+    let mut outbox = Outbox::new(0);
+    for finding in &findings {
+        outbox.finding(finding).expect("room");
+    }
+    let found = frames(&mut outbox, |frame| frame.to_client());
+    assert_eq!(found, [ToClient::Findings(findings)]);
+}
+
+#[test]
+fn a_long_text_is_cut_between_its_characters() {
+    let mut outbox = Outbox::new(0);
+    let text = "ä".repeat(MAX_TEXT);
+    let told = Finding::Failed(Fault::Other(format!("a{text}")));
+    outbox.finding(&told).expect("room");
+    let found = frames(&mut outbox, |frame| frame.to_client());
+    let [ToClient::Findings(findings)] = found.as_slice() else {
+        panic!("{found:?}");
+    };
+    let [Finding::Failed(Fault::Other(text))] = findings.as_slice() else {
+        panic!("{findings:?}");
+    };
+    assert_eq!(text.len(), MAX_TEXT - 1);
+}
+
+#[test]
+fn what_is_impossible_in_the_bank_is_refused() {
+    // A message of requests: no run, no number, no line, not strict, no repeat, a deposit to `@x`.
+    let deposit = |account: &[u8], amount: u8| {
+        let head = [17, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, account.len() as u8];
+        [&head[..], account, &[1, amount]].concat()
+    };
+    let check = |bytes: &[u8], possible: bool| {
+        let decoded = Frame::new(bytes).and_then(Frame::to_server);
+        assert_eq!(decoded.is_ok(), possible, "{bytes:?}: {decoded:?}");
+    };
+    check(&deposit(b"x", 10), true);
+    check(&deposit(b"@x", 10), false);
+    check(&deposit(b"@world", 10), false);
+    check(&deposit(b"", 10), false);
+    // An amount of nothing, and one below it.
+    check(&deposit(b"x", 0), false);
+    check(&deposit(b"x", 1), false);
+    // Two questions where one is possible, and none.
+    check(&[18, 0, 0, 0, 0, 2, 0], true);
+    check(&[18, 0, 0, 0, 0, 2, 0, 2, 0], false);
+    check(&[18, 0, 0, 0, 0], false);
+    // A greeting says its version, and later ones may say more.
+    check(&[16, 0, 0, 0, 0, 1, 0, 0, 0, 99], true);
+    check(&[16, 0, 0, 0, 0, 1, 0, 0], false);
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_do_harm(kind in 14u8..22, body in prop::collection::vec(any::<u8>(), 0..200)) {
+        let bytes = [&[kind, 0, 0, 0, 0][..], &body].concat();
+        let _ = Frame::new(&bytes).and_then(Frame::to_server);
+        let _ = Frame::new(&bytes).and_then(Frame::to_client);
+    }
+}
