@@ -14,7 +14,7 @@
 //! | [`cli`] | the command line: flags become a plan, the plan is run, the ending becomes a status |
 //! | [`bank`] | amounts, names, operations and the rules: pure, without input, output, clock or threads |
 //! | [`store`] | where balances live: the bank's books in memory, or the cells of `server-share` |
-//! | [`protocol`] | the messages between the parent and its workers, and their bytes |
+//! | [`protocol`] | the messages between the parent and its workers, between a ledger's server and its clients, and their bytes |
 //! | [`link`] | how the messages travel: a socket, a queue, pipes; both ends of each |
 //! | [`serve`] | a ledger behind a socket, for many clients: its requests gathered into batches |
 //! | [`server`] | takes what arrived as one batch, has it decided, says what goes back to whom |
@@ -39,10 +39,11 @@
 //!
 //! # Who may know whom
 //!
-//! `bank` knows nobody. `protocol` knows `bank`, `link` knows `protocol`, `store` knows `bank`. `run`
-//! knows everything below `cli`, and nobody knows `cli`. Only `store` changes a balance, only `report`
-//! prints, and only `protocol` knows the encoding of what travels. A test reads the source and holds
-//! these rules.
+//! `bank` knows nobody. `protocol` knows `bank`, and what a ledger of `store` is asked and answers;
+//! `link` knows `protocol`. `store` knows `bank`; the client of a served ledger in it also knows how
+//! messages travel. `run` and `serve` know everything below `cli`, and nobody knows `cli`. Only
+//! `store` changes a balance, only `report` prints, and only `protocol` knows the encoding of what
+//! travels. A test reads the source and holds these rules.
 
 pub mod bank;
 pub mod cli;
