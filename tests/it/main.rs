@@ -31,7 +31,7 @@ mod process;
 #[cfg(target_os = "linux")]
 mod promised;
 mod races;
-mod verify;
 mod serve;
+mod verify;
 mod workloads;
 mod writers;
