@@ -10,6 +10,8 @@
 
 mod cli;
 #[cfg(target_os = "linux")]
+mod damage;
+#[cfg(target_os = "linux")]
 mod durable;
 // Faults are made and observed through `/proc`.
 #[cfg(target_os = "linux")]
@@ -28,7 +30,6 @@ mod output;
 mod power;
 #[cfg(target_os = "linux")]
 mod process;
-#[cfg(target_os = "linux")]
 mod promised;
 mod races;
 mod serve;

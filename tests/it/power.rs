@@ -13,16 +13,22 @@ mod recording;
 
 use std::path::Path;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use tempfile::TempDir;
 
 use crash::{Found, assert_whole, cut_everywhere};
+pub(crate) use disk::Draws;
+pub(crate) use recording::need_strace;
 use recording::{Recording, What};
 
-use crate::cli::program;
+use crate::cli::{Written, program};
 use crate::promised::Promised;
 
 const LEDGER: &str = "bank.db";
+
+/// The lines of the run that is recorded.
+const LINES: u64 = 300;
 
 /// How many disks by chance are checked for each power loss.
 fn by_chance(default: u64) -> u64 {
@@ -74,6 +80,19 @@ fn record(commands: &[String]) -> Recording {
     recording
 }
 
+/// The lines of a run.
+fn lines() -> String {
+    let line = |number| match number % 3 {
+        0 => format!(
+            "{{\"op\":\"withdraw\",\"amount\":\"0.{:02}\"}}\n",
+            number % 99 + 1
+        ),
+        1 => format!("{{\"op\":\"deposit\",\"amount\":{number}}}\n"),
+        _ => format!("{{\"op\":\"transfer\",\"amount\":\"0.01\",\"to\":\"a{number}\"}}\n"),
+    };
+    (1..=LINES).map(line).collect()
+}
+
 #[test]
 fn one_shots_survive_a_power_loss() {
     let found = cut_everywhere(one_shots(), by_chance(12), check);
@@ -88,6 +107,39 @@ fn a_power_loss_during_creation_leaves_nothing_in_the_way() {
     let found = cut_everywhere(&recording, by_chance(100), check);
     tell("creation", &found);
     assert!(found.losses.is_empty(), "{:#?}", found.losses);
+}
+
+/// Many workers, of which each does little, so that the batches are small and many; an account that
+/// may go below zero, so that their order does not matter.
+#[test]
+fn a_named_run_survives_a_power_loss_and_goes_on() {
+    let input = Written::new("lines.jsonl", lines());
+    let run = format!("parallel {} --run nightly", input.path());
+    let recording = record(&[
+        "open main --overdraft 1000".to_string(),
+        format!("{run} --jobs 4 --ops-per-worker 2"),
+    ]);
+    let images = AtomicU64::new(0);
+    let again = format!("{run} --jobs 1 --ops-per-worker 0");
+    let found = cut_everywhere(&recording, by_chance(3), |folder, said| {
+        let path = folder.join(LEDGER);
+        let mut promised = Promised::default();
+        promised.hear(said);
+        // Now and then it is seen to its end.
+        if images.fetch_add(1, Relaxed).is_multiple_of(16) {
+            let words: Vec<&str> = again.split(' ').collect();
+            let ledger = ["--output", "json", "--ledger", path.to_str().unwrap()];
+            let ended = crate::cli::run(&[&words[..], &ledger].concat());
+            promised.hear(&ended.stdout);
+            if !matches!(ended.code(), 0 | 1) || promised.lines() != LINES {
+                return Err(format!("{} lines: {ended:?}", promised.lines()));
+            }
+        }
+        promised.check(&path).map(drop)
+    });
+    tell("a named run", &found);
+    assert!(found.losses.is_empty(), "{:#?}", found.losses);
+    assert!(found.cuts > 50 && found.images > 100, "{found:?}");
 }
 
 #[test]

@@ -17,12 +17,29 @@ pub(crate) struct Promised {
     /// The last that was said of each id that is set aside or was given back.
     aside: BTreeMap<String, Value>,
     refused: Vec<Value>,
+    /// The lines of a run that were done, whether posted or refused.
+    lines: BTreeSet<u64>,
 }
 
-/// What is found in a ledger that keeps its promises.
+/// What is found in a ledger.
 #[derive(Debug)]
 pub(crate) struct Kept {
+    /// The entries that are there.
     pub(crate) entries: u64,
+    /// What was promised and is not there, or not as it was said.
+    pub(crate) lost: Vec<String>,
+    /// What is there more than once.
+    pub(crate) doubled: Vec<String>,
+}
+
+impl Kept {
+    /// This, in which nothing may be lost or doubled.
+    fn whole(self) -> Result<Self, String> {
+        if self.lost.is_empty() && self.doubled.is_empty() {
+            return Ok(self);
+        }
+        Err(format!("{self:?}"))
+    }
 }
 
 impl Promised {
@@ -34,6 +51,9 @@ impl Promised {
 
     fn note(&mut self, event: Value) {
         let id = event["id"].as_str().map(String::from);
+        if event["type"] == "completed" || event["type"] == "refused" {
+            self.lines.extend(event["line"].as_u64());
+        }
         match (event["type"].as_str().unwrap(), id) {
             ("completed", _) if event["op"] == "balance" => {}
             ("completed", id) => {
@@ -51,10 +71,25 @@ impl Promised {
         self.posted.len() as u64
     }
 
-    /// Checks that the ledger in this file keeps every promise, has nothing twice, and goes on. It may
-    /// be missing if nothing was promised. Held back is one thing: whether a hold is lost whose id
-    /// begins with `void`, since its void may have come to pass unsaid.
+    /// How many lines of a run were done.
+    pub(crate) fn lines(&self) -> u64 {
+        self.lines.len() as u64
+    }
+
+    /// Forgets which lines were done, since another run begins.
+    pub(crate) fn next_run(&mut self) {
+        self.lines.clear();
+    }
+
+    /// Checks that the ledger in this file keeps every promise, has nothing twice, is sound, and goes
+    /// on. It may be missing if nothing was promised. Held back is one thing: whether a hold is lost
+    /// whose id begins with `void`, since its void may have come to pass unsaid.
     pub(crate) fn check(&self, path: &Path) -> Result<Kept, String> {
+        self.find(path).and_then(Kept::whole)
+    }
+
+    /// The same, with what is lost or doubled counted.
+    pub(crate) fn find(&self, path: &Path) -> Result<Kept, String> {
         let nothing = self.posted.is_empty() && self.aside.is_empty() && self.refused.is_empty();
         let access = if nothing {
             Access::Create
@@ -63,22 +98,24 @@ impl Promised {
         };
         let mut ledger = Place::File(path.to_owned()).open(access).map_err(text)?;
         let entries = all_entries(&mut *ledger).map_err(text)?;
-        nothing_twice(&entries)?;
-        for (seq, event) in &self.posted {
-            let entry = usize::try_from(seq - 1)
-                .ok()
-                .and_then(|place| entries.get(place));
-            match entry {
-                Some(entry) if is_as_said(entry, event) => {}
-                other => return Err(format!("lost: {event}, but there is {other:?}")),
-            }
-        }
+        let lost = self.posted.iter().filter_map(|(seq, event)| {
+            let place = usize::try_from(seq - 1).unwrap();
+            let entry = entries.get(place);
+            let kept = entry.is_some_and(|entry| is_as_said(entry, event));
+            (!kept).then(|| format!("{event}, but there is {entry:?}"))
+        });
+        let kept = Kept {
+            entries: entries.len() as u64,
+            lost: lost.collect(),
+            doubled: doubled(&entries)?,
+        };
         self.check_holds(&mut *ledger, &entries)?;
         self.check_refusals(&mut *ledger)?;
         goes_on(&mut *ledger, entries.len() as u64)?;
-        Ok(Kept {
-            entries: entries.len() as u64,
-        })
+        match ledger.verify(None).map_err(text)?.violation {
+            Some(violation) => Err(violation),
+            None => Ok(kept),
+        }
     }
 
     fn check_holds(&self, ledger: &mut dyn Ledger, entries: &[Entry]) -> Result<(), String> {
@@ -134,23 +171,26 @@ fn all_entries(ledger: &mut dyn Ledger) -> Result<Vec<Entry>, LedgerError> {
     }
 }
 
-/// No number, no id and no line of a run stands twice, and no number is left out.
-fn nothing_twice(entries: &[Entry]) -> Result<(), String> {
+/// The entries whose id or line of a run stood there before. Their numbers leave none out.
+fn doubled(entries: &[Entry]) -> Result<Vec<String>, String> {
     let (mut ids, mut lines) = (BTreeSet::new(), BTreeSet::new());
+    let mut doubled = Vec::new();
     for (seq, entry) in (1..).zip(entries) {
-        let once = entry.id().is_none_or(|id| ids.insert(id.as_str()));
-        let line = entry.run.clone().zip(entry.line);
-        if entry.seq != seq || !once || line.is_some_and(|line| !lines.insert(line)) {
-            return Err(format!("twice, or out of order: {entry:?}"));
+        if entry.seq != seq {
+            return Err(format!("out of order: {entry:?}"));
+        }
+        let id = entry.id().is_none_or(|id| ids.insert(id.as_str()));
+        let line = entry.run.as_ref().zip(entry.line);
+        if !id || line.is_some_and(|line| !lines.insert(line)) {
+            doubled.push(format!("{entry:?}"));
         }
     }
-    Ok(())
+    Ok(doubled)
 }
 
 fn is_as_said(entry: &Entry, event: &Value) -> bool {
     let operation = &entry.operation;
     let same = |name: &str, there: Option<String>| event[name].as_str() == there.as_deref();
-    // A line of a named run may be known by its number alone.
     same("id", entry.id().map(|id| id.as_str().to_string()))
         && same("op", Some(operation.kind().to_string()))
         && same("account", Some(operation.account.to_string()))
@@ -180,7 +220,7 @@ fn operation(event: &Value) -> Operation {
 
 /// One more operation is posted, once.
 fn goes_on(ledger: &mut dyn Ledger, entries: u64) -> Result<(), String> {
-    let id = Some(Id::new("one-more").unwrap());
+    let id = Some(Id::new(&format!("one-more-{entries}")).unwrap());
     let amount = Amount::new(1);
     let operation = Operation::new(Kind::Deposit, id, Name::default(), None, amount).unwrap();
     for duplicate in [false, true] {

@@ -98,6 +98,13 @@ fn resolve(path: &Path) -> Result<PathBuf, LedgerError> {
     };
     match fs::canonicalize(path) {
         Ok(path) => Ok(path),
+        // Where it leads, another would look for the side files once the ledger is there.
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound && path.is_symlink() => {
+            Err(LedgerError::Foreign {
+                ledger: path.to_owned(),
+                what: "it is a link to nothing".to_string(),
+            })
+        }
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
             let name = path.file_name().ok_or_else(|| failed(cause))?;
             let folder = match path.parent() {

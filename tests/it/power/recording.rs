@@ -86,17 +86,10 @@ pub(crate) struct Recording {
 impl Recording {
     /// Runs a command to its end and adds what it does to the files of `folder`.
     pub(crate) fn add(&mut self, folder: &Path, command: &Command) -> ExitStatus {
-        self.add_fed(folder, command, "")
-    }
-
-    /// The same with this on its stdin.
-    pub(crate) fn add_fed(&mut self, folder: &Path, command: &Command, input: &str) -> ExitStatus {
         need_strace();
         let aside = tempfile::tempdir().unwrap();
         let aside_path = aside.path().canonicalize().unwrap();
         let (written, said) = (aside_path.join("calls"), aside_path.join("said"));
-        fs::write(aside.path().join("input"), input).unwrap();
-        let input = fs::File::open(aside.path().join("input")).unwrap();
         // A file, so that what is written to it is known from what goes to the wire.
         let stdout = OpenOptions::new()
             .create(true)
@@ -118,7 +111,7 @@ impl Recording {
         ]);
         strace.arg("-e").arg("signal=none").arg("-o").arg(&written);
         strace.arg(command.get_program()).args(command.get_args());
-        let status = strace.stdin(input).stdout(stdout).status().unwrap();
+        let status = strace.stdin(Stdio::null()).stdout(stdout).status().unwrap();
         let calls = fs::read_to_string(&written).unwrap();
         let mut reading = Reading {
             folder: folder.canonicalize().unwrap().to_str().unwrap().to_string(),
