@@ -20,6 +20,8 @@ mod history;
 mod holds;
 mod ids;
 mod invariants;
+#[cfg(target_os = "linux")]
+mod kills;
 mod ledger;
 mod many;
 mod modes;

@@ -1,0 +1,142 @@
+//! Kills at named points: before each call that opens, changes, syncs, locks or removes a file, and
+//! before the reply, one after another until none is left.
+
+use std::process::Command;
+
+use rustix::process::Signal;
+use std::os::unix::process::ExitStatusExt;
+
+use super::Rig;
+use crate::cli::{Running, Written, program};
+use crate::ledger::at_once;
+use crate::power::need_strace;
+
+/// The words of a command that is killed on its `number`th call of this name.
+fn killed_at(call: &str, number: u64, words: &[&str], ledger: &str) -> Command {
+    need_strace();
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-o", "/dev/null", "-e", &format!("trace={call}")]);
+    strace.args(["-e", &format!("inject={call}:signal=KILL:when={number}")]);
+    let words = [words, &["--output", "json", "--ledger", ledger]].concat();
+    let command = program(&words);
+    strace.arg(command.get_program()).args(command.get_args());
+    strace.env_remove("BANK_PAR_LEDGER");
+    strace
+}
+
+/// Kills a one-shot command at its first, second, ... call of this name until it comes to its end.
+/// Each time the command is repeated, and then counts once.
+fn kill_at_each(rig: &mut Rig, call: &str, fresh: bool) {
+    for number in 1.. {
+        if fresh {
+            *rig = Rig {
+                kills: rig.kills,
+                ..Rig::new()
+            };
+        }
+        let id = format!("{call}-{number}");
+        let words = ["deposit", "1", "--id", &id];
+        let path = rig.path();
+        let killed = killed_at(call, number, &words, path.to_str().unwrap());
+        let run = Running::start(killed).finish();
+        rig.promised.hear(&run.stdout);
+        let was_killed = run.status.signal() == Some(Signal::KILL.as_raw());
+        if was_killed {
+            rig.kills += 1;
+        } else {
+            assert_eq!(run.code(), 0, "{run:?}");
+        }
+        let again = rig.start(&words);
+        let again = rig.look(again).expect(0);
+        let duplicate = again.events()[0]["duplicate"] == true;
+        assert!(was_killed || duplicate, "{again:?}");
+        if !was_killed {
+            return;
+        }
+    }
+}
+
+const CALLS: [&str; 6] = [
+    "openat",
+    "pwrite64",
+    "fsync",
+    "ftruncate",
+    "write",
+    "unlink",
+];
+
+#[test]
+fn a_one_shot_killed_at_any_call_counts_once() {
+    let rigs = at_once(2, |number| {
+        let mut rig = Rig::new();
+        for call in CALLS.iter().skip(number).step_by(2) {
+            kill_at_each(&mut rig, call, false);
+        }
+        rig
+    });
+    rigs.iter()
+        .for_each(|rig| rig.tell("one-shots at each call"));
+    assert!(rigs.iter().map(|rig| rig.kills).sum::<u64>() > 20);
+}
+
+#[test]
+fn a_one_shot_that_creates_the_file_counts_once_wherever_it_is_killed() {
+    let rigs = at_once(2, |number| {
+        let mut rig = Rig::new();
+        for call in CALLS.iter().skip(number).step_by(2) {
+            kill_at_each(&mut rig, call, true);
+        }
+        rig
+    });
+    rigs.iter()
+        .for_each(|rig| rig.tell("creations at each call"));
+    assert!(rigs.iter().map(|rig| rig.kills).sum::<u64>() > 40);
+}
+
+/// Kills a run, one of its processes or another, at calls further and further on, and repeats it.
+#[test]
+fn a_run_killed_at_named_points_goes_on() {
+    let input = Written::new("lines.jsonl", super::lines());
+    let rigs = at_once(2, |number| {
+        let mut rig = Rig::new();
+        let points = [
+            ("pwrite64", 9),
+            ("fsync", 2),
+            ("write", 11),
+            ("sendto", 3),
+            ("unlink", 1),
+        ];
+        for (place, (call, step)) in points.iter().enumerate().skip(number).step_by(2) {
+            rig.promised.next_run();
+            let name = format!("run-{place}");
+            let words = [
+                "parallel",
+                input.path(),
+                "--run",
+                &name,
+                "--jobs",
+                "2",
+                "--ops-per-worker",
+                "40",
+            ];
+            for round in 1..4 {
+                let path = rig.path();
+                let killed = killed_at(call, round * step, &words, path.to_str().unwrap());
+                // A worker or the parent, whoever comes to that call first.
+                let run = Running::start(killed).finish();
+                let killed = run.status.signal() == Some(Signal::KILL.as_raw());
+                rig.kills += u64::from(killed || run.status.code() == Some(7));
+                rig.promised.hear(&run.stdout);
+            }
+            let last = rig.start(&words);
+            let last = rig.look(last);
+            assert_eq!(
+                (last.code(), rig.promised.lines()),
+                (0, super::LINES),
+                "{last:?}"
+            );
+        }
+        rig
+    });
+    rigs.iter().for_each(|rig| rig.tell("runs at named points"));
+}
