@@ -12,6 +12,7 @@ mod disk;
 mod recording;
 
 use std::path::Path;
+use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -140,6 +141,46 @@ fn a_named_run_survives_a_power_loss_and_goes_on() {
     tell("a named run", &found);
     assert!(found.losses.is_empty(), "{:#?}", found.losses);
     assert!(found.cuts > 50 && found.images > 100, "{found:?}");
+}
+
+/// What clients of a server were told is durable, too. All of it is one recording: the server's writes
+/// and syncs, and what its clients say.
+#[test]
+fn what_a_server_acknowledged_survives_a_power_loss() {
+    let recording = served();
+    let found = cut_everywhere(recording, by_chance(3), check);
+    tell("a server", &found);
+    assert!(found.losses.is_empty(), "{:#?}", found.losses);
+    assert!(found.cuts > 20 && found.images > 50, "{found:?}");
+    let early = cut_everywhere(&recording.said_early(), 1, check);
+    assert!(!early.losses.is_empty(), "{early:?}");
+}
+
+/// Four shells with twelve commands each through one server.
+const SERVED: &str = r#"
+    pid=$("$0" serve --background --ledger "$1/bank.db" --socket "$2/private/socket" | sed 's/.*pid //; s/)//')
+    [ -n "$pid" ] || exit
+    for shell in 1 2 3 4; do (
+        for number in 1 2 3 4 5 6 7 8 9 10 11 12; do
+            "$0" deposit 1 --id "$shell-$number" --ledger "unix:$2/private/socket" --output json
+        done
+    ) & shells="$shells $!"; done
+    wait $shells
+    kill "$pid"
+"#;
+
+fn served() -> &'static Recording {
+    static RECORDING: OnceLock<Recording> = OnceLock::new();
+    RECORDING.get_or_init(|| {
+        let (folder, socket) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+        let mut sh = Command::new("sh");
+        sh.args(["-c", SERVED, env!("CARGO_BIN_EXE_bank-par")]);
+        sh.arg(folder.path()).arg(socket.path());
+        let mut recording = Recording::default();
+        assert!(recording.add(folder.path(), &sh).success());
+        assert_whole(&recording, folder.path());
+        recording
+    })
 }
 
 #[test]

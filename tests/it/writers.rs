@@ -2,9 +2,16 @@
 //!
 //! `BANK_PAR_WRITERS=N` has each of the eight shells run N commands instead of a few.
 
+use std::io::BufRead;
+use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use crate::cli::{Run, Running};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::cli::{Run, Running, Written, program};
 use crate::ledger::{Ledger, at_once};
 use crate::promised::Promised;
 
@@ -63,6 +70,90 @@ fn shells_write_to_one_file() {
     ledger.say("open main --overdraft 100");
     let runs = at_once(SHELLS, |number| ledger.script(&shell(number)));
     check_all(&ledger, &runs);
+}
+
+#[test]
+fn shells_write_through_a_server() {
+    let ledger = Ledger::new();
+    ledger.say("open main --overdraft 100");
+    let path = ledger.path();
+    let socket = format!("{path}-private/socket");
+    let mut server = Running::start(program(&["serve", "--ledger", &path, "--socket", &socket]));
+    // It says so when clients can connect.
+    assert!(server.hear().contains(&socket));
+    let through = format!("export BANK_PAR_LEDGER='unix:{socket}'\n");
+    let runs = at_once(SHELLS, |number| {
+        ledger.script(&(through.clone() + &shell(number)))
+    });
+    // The file is open to others all the while.
+    check_all(&ledger, &runs);
+    terminate(&server);
+    let ended = server.finish();
+    assert_eq!(
+        ended.status.signal(),
+        Some(Signal::TERM.as_raw()),
+        "{ended:?}"
+    );
+}
+
+fn terminate(running: &Running) {
+    let pid = Pid::from_raw(running.pid.cast_signed()).unwrap();
+    kill_process(pid, Signal::TERM).unwrap();
+}
+
+/// Commands one after another beside a run that writes back to back.
+#[test]
+fn one_shots_get_through_beside_a_run() {
+    let ledger = Ledger::new();
+    let count = commands() * 1_000;
+    let line = "{\"op\":\"deposit\",\"amount\":\"0.01\"}\n";
+    let input = Written::new("lines.jsonl", line.repeat(count as usize));
+    let words = format!(
+        "parallel {} --run busy --ops-per-worker 0 --jobs 2 --output json",
+        input.path()
+    );
+    let mut busy = Running::start(ledger.command(&words));
+    let mut stdout = busy.stdout.take().unwrap();
+    let mut first = String::new();
+    stdout.read_line(&mut first).unwrap();
+    let ended = AtomicBool::new(false);
+    let reading = || {
+        let summary = stdout.lines().last().unwrap().unwrap();
+        ended.store(true, Relaxed);
+        summary
+    };
+    let (summary, beside) = thread::scope(|scope| {
+        let reading = scope.spawn(reading);
+        let beside = at_once(2, |shell| beside(&ledger, shell, &ended));
+        (reading.join().unwrap(), beside)
+    });
+    assert_eq!(busy.finish().code(), 0, "{summary}");
+    let done: u64 = beside.iter().map(|(done, _)| done).sum();
+    let slowest = beside.iter().map(|(_, slowest)| slowest).max().unwrap();
+    tell(count, done, *slowest);
+    let cents = count + done;
+    let sum = format!("{}.{:02}", cents / 100, cents % 100);
+    assert_eq!(ledger.money("main"), [&sum, "0.00", &sum]);
+    ledger.say("verify");
+}
+
+/// One-shot commands until the run has ended: how many, and how long the slowest took.
+fn beside(ledger: &Ledger, shell: usize, ended: &AtomicBool) -> (u64, Duration) {
+    let mut slowest = Duration::ZERO;
+    for number in 0.. {
+        if number > 0 && ended.load(Relaxed) {
+            return (number, slowest);
+        }
+        let began = Instant::now();
+        ledger.say(&format!("deposit 0.01 --id {shell}-{number}"));
+        slowest = slowest.max(began.elapsed());
+    }
+    unreachable!("there are more numbers than time");
+}
+
+#[allow(clippy::print_stdout, reason = "figures for whoever asks for them")]
+fn tell(lines: u64, done: u64, slowest: Duration) {
+    println!("{done} commands beside {lines} lines, the slowest in {slowest:?}");
 }
 
 #[test]
