@@ -143,6 +143,33 @@ fn a_named_run_survives_a_power_loss_and_goes_on() {
     assert!(found.cuts > 50 && found.images > 100, "{found:?}");
 }
 
+/// Large batches let the log grow, and it is cut off at the end; what comes later begins it anew.
+#[test]
+fn large_batches_survive_a_power_loss() {
+    let input = Written::new("lines.jsonl", lines().repeat(5));
+    let run = |name| {
+        format!(
+            "parallel {} --run {name} --ops-per-worker 0 --jobs 2",
+            input.path()
+        )
+    };
+    let deposit = |name| format!("deposit 1 --id {name}");
+    let recording = record(&[
+        "open main --overdraft 1000".to_string(),
+        run("one"),
+        deposit("between"),
+        run("two"),
+        deposit("last"),
+    ]);
+    let emptied =
+        |what: &What| matches!(what, What::Resized { name, length: 0 } if name.ends_with("-wal"));
+    assert!(recording.steps.iter().any(|step| emptied(&step.what)));
+    let found = cut_everywhere(&recording, by_chance(3), check);
+    tell("large batches", &found);
+    assert!(found.losses.is_empty(), "{:#?}", found.losses);
+    assert!(found.cuts > 15 && found.images > 30, "{found:?}");
+}
+
 /// What clients of a server were told is durable, too. All of it is one recording: the server's writes
 /// and syncs, and what its clients say.
 #[test]
@@ -187,13 +214,18 @@ fn served() -> &'static Recording {
 fn planted_faults_are_found() {
     let right = one_shots();
     let log = |what: &What| matches!(what, What::SyncedFile { name, .. } if name.ends_with("-wal"));
+    let file = |what: &What| matches!(what, What::SyncedFile { name, .. } if name == LEDGER);
+    let folder = |what: &What| matches!(what, What::SyncedFolder { .. });
     let faults = [
         ("no sync", right.without_syncs(|_| true)),
         ("no sync of the log", right.without_syncs(log)),
+        ("no sync of the file", right.without_syncs(file)),
+        ("no sync of the folder", right.without_syncs(folder)),
         ("said before the sync", right.said_early()),
     ];
     for (fault, recording) in faults {
         let found = cut_everywhere(&recording, by_chance(4), check);
+        tell(fault, &found);
         assert!(!found.losses.is_empty(), "{fault}: {found:?}");
     }
 }
