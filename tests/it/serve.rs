@@ -1,9 +1,9 @@
 //! A served ledger, and clients of every kind.
 
-use std::fs::{self, File, Permissions};
-use std::io::{Read, Write};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::os::unix::net::{UnixListener, UnixStream};
+mod clients;
+mod place;
+
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +14,7 @@ use bank_par::store::{Access, LedgerError, Place, RunName};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::cli::{Run, Running, program};
+use crate::cli::{Run, Running, Written, program};
 use crate::ledger::{Ledger, at_once};
 
 /// A ledger, and a server in front of it.
@@ -128,16 +128,6 @@ fn execute(id: Option<&str>, account: &str, minor: i64) -> Asked {
         caller: Caller::default(),
         request: Request::Execute(operation),
     }
-}
-
-/// A frame: its length, its kind, a number, its body.
-fn frame(kind: u8, body: &[u8]) -> Vec<u8> {
-    let length = (body.len() + 5) as u32;
-    [&length.to_le_bytes()[..], &[kind], &[0; 4], body].concat()
-}
-
-fn greeting(version: u32) -> Vec<u8> {
-    frame(16, &version.to_le_bytes())
 }
 
 #[test]
@@ -277,195 +267,6 @@ fn a_client_that_dies_loses_what_it_had_begun_and_nothing_more() {
 }
 
 #[test]
-fn a_client_asks_only_for_itself() {
-    let served = Served::start();
-    let mut owner = served.client();
-    let run = owner.open_run(None).unwrap();
-    let mut stranger = served.client();
-    let mut asked = execute(None, "ops", 5);
-    asked.caller.run = run;
-    let error = stranger.transact(vec![asked.clone()]).unwrap_err();
-    assert!(matches!(error, LedgerError::Server { .. }), "{error}");
-    let error = stranger.transact(vec![asked.clone()]).unwrap_err();
-    assert!(matches!(error, LedgerError::Failed { .. }), "{error}");
-    served.client().close_run(run).unwrap_err();
-    owner.transact(vec![asked]).unwrap();
-    owner.close_run(run).unwrap();
-}
-
-#[test]
-fn what_hostile_clients_send_harms_only_them() {
-    let served = Served::start();
-    let huge = [&u32::MAX.to_le_bytes()[..], &[18]].concat();
-    let rubbish: [Vec<u8>; 8] = [
-        b"GET / HTTP/1.0\r\n\r\n".to_vec(),
-        huge.clone(),
-        [greeting(1), huge].concat(),
-        [greeting(1), frame(18, &[255; 40])].concat(),
-        [greeting(1), frame(17, &[251, 255, 255, 1])].concat(),
-        [greeting(1), greeting(1)].concat(),
-        frame(17, &[]),
-        [greeting(1), frame(99, &[])].concat(),
-    ];
-    let mut client = served.client();
-    for bytes in rubbish {
-        let mut hostile = served.connection();
-        hostile.write_all(&bytes).unwrap();
-        // It is greeted, and then its connection ends.
-        let mut heard = Vec::new();
-        let _ = hostile.read_to_end(&mut heard);
-        assert_eq!(heard, greeting(1), "{bytes:?}");
-        client.transact(vec![execute(None, "ops", 1)]).unwrap();
-    }
-    // A half message, and a client that says nothing.
-    let mut half = served.connection();
-    half.write_all(&greeting(1)[..7]).unwrap();
-    let _silent = served.connection();
-    client.transact(vec![execute(None, "ops", 1)]).unwrap();
-    drop(client);
-    assert_eq!(served.say("balance ops"), "ops\t0.09\t0.00\t0.09\n");
-    let (_, run) = served.end();
-    let first = run.stderr.lines().next().unwrap();
-    assert!(
-        first.starts_with("bank-par: a client was sent away: "),
-        "{first}"
-    );
-}
-
-#[test]
-fn a_client_of_another_version_is_told_both() {
-    let served = Served::start();
-    let mut other = served.connection();
-    other.write_all(&greeting(7)).unwrap();
-    let mut heard = Vec::new();
-    let _ = other.read_to_end(&mut heard);
-    assert_eq!(heard, greeting(1));
-    let (_, run) = served.end();
-    assert!(
-        run.stderr.contains("version 7 ") && run.stderr.contains("version 1:"),
-        "{run:?}"
-    );
-
-    // And a server of another version is not used.
-    let folder = tempfile::tempdir().unwrap();
-    let socket = folder.path().join("bank");
-    let listener = UnixListener::bind(&socket).unwrap();
-    let answering = std::thread::spawn(move || {
-        let (mut client, _) = listener.accept().unwrap();
-        client.write_all(&greeting(7)).unwrap();
-        let mut heard = Vec::new();
-        let _ = client.read_to_end(&mut heard);
-    });
-    let error = Place::Server(socket)
-        .open(Access::Create)
-        .err()
-        .unwrap()
-        .to_string();
-    assert!(
-        error.contains("version 7 ") && error.contains("version 1:"),
-        "{error}"
-    );
-    answering.join().unwrap();
-}
-
-#[test]
-fn a_client_that_never_reads_stops_only_itself() {
-    let served = Served::start();
-    served
-        .client()
-        .transact(
-            (0..500)
-                .map(|n| execute(None, &format!("a{n}"), 1))
-                .collect(),
-        )
-        .unwrap();
-    let mut deaf = served.connection();
-    deaf.set_nonblocking(true).unwrap();
-    // Asks for pages of accounts until the server takes no more.
-    let question = frame(18, &[1, 0]);
-    let mut asked = greeting(1);
-    let mut sent = 0;
-    while sent < 50_000_000 {
-        match deaf.write(&asked) {
-            Ok(count) => sent += asked.drain(..count).len(),
-            Err(error) => {
-                assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
-                break;
-            }
-        }
-        if asked.is_empty() {
-            asked = question.repeat(500);
-        }
-    }
-    let mut client = served.client();
-    for _ in 0..20 {
-        client.transact(vec![execute(None, "ops", 1)]).unwrap();
-    }
-    #[cfg(target_os = "linux")]
-    assert!(served.server.peak_memory() < 64 * 1024);
-    drop(deaf);
-    assert_eq!(served.say("balance ops"), "ops\t0.20\t0.00\t0.20\n");
-}
-
-#[test]
-fn one_client_too_many_is_told_so() {
-    let served = Served::over(Ledger::new(), &["--max-clients", "2"]);
-    let (first, _second) = (served.client(), served.client());
-    let run = served.run("balance");
-    assert_eq!(run.code(), 8);
-    assert!(run.stderr.contains("--max-clients"), "{run:?}");
-    drop(first);
-    served.client();
-}
-
-#[test]
-fn a_living_server_is_not_displaced() {
-    let served = Served::start();
-    let run = Running::start(serve(&served.ledger, &served.socket(), &[])).finish();
-    assert_eq!(run.code(), 2);
-    let who = format!("process {} listens on", served.server.pid);
-    assert!(run.stderr.contains(&who), "{run:?}");
-    served.say("deposit 1");
-    // Nor is one that is stopped.
-    served.signal(Signal::STOP);
-    let run = Running::start(serve(&served.ledger, &served.socket(), &[])).finish();
-    assert_eq!(run.code(), 2);
-    served.signal(Signal::CONT);
-    served.say("deposit 1");
-}
-
-#[test]
-fn a_socket_lies_where_only_its_user_can_reach_it() {
-    let served = Served::start();
-    let mode = |path: &Path| fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777;
-    let socket = served.socket();
-    assert_eq!(mode(&socket), 0o600);
-    assert_eq!(mode(socket.parent().unwrap()), 0o700);
-    assert!(
-        fs::symlink_metadata(&socket)
-            .unwrap()
-            .file_type()
-            .is_socket()
-    );
-    let (ledger, _) = served.end();
-    assert!(!socket.exists());
-
-    let folder = tempfile::tempdir().unwrap();
-    let refused = |socket: &Path, why: &str| {
-        let run = Running::start(serve(&ledger, socket, &[])).finish();
-        assert_eq!(run.code(), 2, "{run:?}");
-        assert!(run.stderr.contains(why), "{run:?}");
-    };
-    fs::set_permissions(folder.path(), Permissions::from_mode(0o750)).unwrap();
-    refused(&folder.path().join("bank"), "chmod 700");
-    fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
-    refused(&folder.path().join("x".repeat(108)), "1 to 107 bytes");
-    File::create(folder.path().join("file")).unwrap();
-    refused(&folder.path().join("file"), "not a socket");
-    assert!(folder.path().join("file").exists());
-}
-
-#[test]
 fn a_signal_lets_what_has_arrived_finish() {
     let served = Served::start();
     let (place, pid) = (Place::Server(served.socket()), served.server.pid);
@@ -494,58 +295,21 @@ fn a_signal_lets_what_has_arrived_finish() {
 }
 
 #[test]
-fn a_client_without_a_server_says_what_to_do() {
-    let ledger = Ledger::new();
-    let folder = tempfile::tempdir().unwrap();
-    let socket = socket_in(folder.path());
-    let address = format!("unix:{}", socket.display());
-    let ask = || {
-        let mut command = ledger.command("balance");
-        command.env("BANK_PAR_LEDGER", &address);
-        let run = Running::start(command).finish();
-        assert_eq!(run.code(), 8, "{run:?}");
-        run.stderr
-    };
-    assert!(ask().contains("is not there: start it with `bank-par serve`"));
-    let server = start(&ledger, folder.path(), &[]);
-    server.kill();
-    server.finish();
-    assert!(ask().contains("has ended and left its socket"));
-}
-
-#[test]
-fn a_script_needs_no_sleep() {
-    let ledger = Ledger::new();
-    let script = r#"
-        line=$(bank-par serve --socket run/bank --background) || exit
-        pid=${line##*(pid }
-        export BANK_PAR_LEDGER=unix:run/bank
-        bank-par deposit 5 --account ops
-        kill "${pid%)}"
-        # A server that cannot start tells how it ended.
-        bank-par serve --ledger "$PWD" --socket run/other --background
-        echo "status $?""#;
-    let run = ledger.script(script);
-    let lines: Vec<&str> = run.stdout.lines().collect();
-    assert_eq!(
-        lines,
-        [
-            "posted deposit 5.00 ops balance 5.00 available 5.00 seq 1",
-            "status 8"
-        ],
-        "{run:?}"
-    );
-}
-
-#[test]
-fn only_a_file_is_served() {
-    for (place, why) in [
-        ("memory", "ends with this command"),
-        ("unix:x", "in a file"),
-    ] {
-        let words = ["serve", "--ledger", place, "--socket", "sockets/bank"];
-        let run = Running::start(program(&words)).finish();
-        assert_eq!(run.code(), 2);
-        assert!(run.stderr.contains(why), "{run:?}");
-    }
+fn a_named_run_goes_on_through_the_server() {
+    let served = Served::start();
+    let lines: String = (0..300)
+        .map(|_| "{\"op\":\"deposit\",\"amount\":\"0.01\",\"account\":\"ops\"}\n")
+        .collect();
+    let input = Written::new("ops.jsonl", lines);
+    let words = format!("pipe {} --run november --output json", input.path());
+    let mut first = Running::start(served.command(&words));
+    assert_eq!(first.hear_event()["type"], "completed");
+    first.kill();
+    first.finish();
+    let again = served.run(&words);
+    assert_eq!(again.code(), 0, "{again:?}");
+    assert_eq!(again.of("completed").len(), 300);
+    assert!(again.summary()["duplicates"].as_u64().unwrap() > 0);
+    assert_eq!(served.say("balance ops"), "ops\t3.00\t0.00\t3.00\n");
+    served.run("verify").expect(0);
 }
