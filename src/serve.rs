@@ -40,6 +40,9 @@ const MAX_QUESTIONS: usize = 16;
 /// How long the answers may take to leave, once the end was asked for.
 const LEAVING_PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long the ledger may work on a batch before others are listened to meanwhile.
+const BUSY_PATIENCE: Duration = Duration::from_millis(5);
+
 const ALARM: Key = Key::Own(0);
 const SIGNALS: Key = Key::Own(1);
 
@@ -137,31 +140,51 @@ impl Server {
         })
     }
 
-    /// One turn of the loop: what was decided is answered, what arrived is handed on.
+    /// One turn of the loop: what arrived is handed on, what was decided is answered. In this order,
+    /// since answering takes time and the ledger need not wait for it.
     fn turn(&mut self) -> Result<(), ServeError> {
-        let ready = self.wait()?;
+        let mut ready = self.wait()?;
         self.now = self.clock.now();
         self.heed_signals();
-        self.take_done()?;
+        let done = self.take_done()?;
+        if done.is_some() {
+            ready = self.watch(true, Duration::ZERO)?;
+        }
         self.read(&ready);
         self.enforce_deadlines();
         // Those who leave make room for those who come.
         self.see_off();
         self.accept(&ready);
+        self.hand_on()?;
+        self.tell_done(done);
         self.hand_on()
     }
 
+    /// Waits for what comes first. While the ledger works on a batch, nobody else is listened to for a
+    /// while: whatever arrives is read at once when that is done, and not message by message.
     fn wait(&mut self) -> io::Result<Vec<Ready>> {
+        if self.owner.is_busy() {
+            let ready = self.watch(false, BUSY_PATIENCE)?;
+            if !ready.is_empty() {
+                return Ok(ready);
+            }
+        }
+        self.watch(true, TICK)
+    }
+
+    fn watch(&mut self, clients: bool, patience: Duration) -> io::Result<Vec<Ready>> {
         let mut watch = Watch::default();
         watch.read(ALARM, self.alarm.as_fd());
         watch.read(SIGNALS, self.signals.as_fd());
-        if let Some(address) = self.address.as_ref().filter(|_| !self.crowded) {
-            watch.read(Key::Listener, address.fd());
+        if clients {
+            if let Some(address) = self.address.as_ref().filter(|_| !self.crowded) {
+                watch.read(Key::Listener, address.fd());
+            }
+            for (key, client) in &self.clients {
+                client.watch(*key, &mut watch);
+            }
         }
-        for (key, client) in &self.clients {
-            client.watch(*key, &mut watch);
-        }
-        let ready = watch.wait(TICK)?;
+        let ready = watch.wait(patience)?;
         if ready.iter().any(|ready| ready.key == ALARM) {
             self.alarm.reset();
         }
@@ -199,31 +222,36 @@ impl Server {
         }
     }
 
-    /// Answers what the threads have found out.
-    fn take_done(&mut self) -> Result<(), ServeError> {
-        while let Some((done, dead)) = self.owner.take() {
+    /// What the ledger's thread has done, if it has.
+    fn take_done(&mut self) -> Result<Option<Done>, ServeError> {
+        if self.owner.is_gone() {
+            return Err(ServeError::Died);
+        }
+        Ok(self.owner.take().map(|(done, dead)| {
             self.dead = self.dead.take().or(dead);
-            match done {
-                Done::Decided(blocks) => {
-                    for (key, count, decided) in blocks {
-                        self.answer(key, count, decided);
-                    }
-                }
-                Done::Answered(answers) => {
-                    for (key, findings) in answers {
-                        self.tell(key, &findings);
-                    }
+            done
+        }))
+    }
+
+    /// Answers what the threads have found out.
+    fn tell_done(&mut self, done: Option<Done>) {
+        match done {
+            Some(Done::Decided(blocks)) => {
+                for (key, count, decided) in blocks {
+                    self.answer(key, count, decided);
                 }
             }
+            Some(Done::Answered(answers)) => {
+                for (key, findings) in answers {
+                    self.tell(key, &findings);
+                }
+            }
+            None => {}
         }
         while let Some((key, findings)) = self.checker.take() {
             if self.checking.remove(&key) {
                 self.tell(key, &findings);
             }
-        }
-        match self.owner.is_gone() {
-            true => Err(ServeError::Died),
-            false => Ok(()),
         }
     }
 

@@ -10,7 +10,7 @@ use interprocess::local_socket::traits::StreamCommon as _;
 use interprocess::os::unix::uds_local_socket::Stream;
 use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
 
 use crate::bank::Asked;
 use crate::link::{Key, Watch};
@@ -46,7 +46,7 @@ impl Line {
             }
             None => return Err("belongs to nobody knows whom, and is not used".to_string()),
         }
-        rustix::io::ioctl_fionbio(&socket, true).map_err(failed)?;
+        set_socket_timeout(&socket, Timeout::Recv, Some(TICK)).map_err(failed)?;
         let mut line = Line {
             socket,
             inbox: Inbox::default(),
@@ -97,8 +97,7 @@ impl Line {
         let mut since = self.clock.now();
         loop {
             self.send()?;
-            if self.wait()? {
-                let ended = self.read()?;
+            if let Some(ended) = self.read()? {
                 self.take().map_err(wrong)?;
                 if enough(self) {
                     return Ok(());
@@ -116,26 +115,13 @@ impl Line {
         }
     }
 
-    /// Waits for a moment; true if the socket is ready for anything.
-    fn wait(&self) -> Result<bool, String> {
-        let mut watch = Watch::default();
-        watch.read(Key::Own(0), self.socket.as_fd());
-        if !self.outbox.is_empty() {
-            watch.write(Key::Own(1), self.socket.as_fd());
-        }
-        let ready = watch
-            .wait(TICK)
-            .map_err(|error| format!("cannot be heard: {error}"))?;
-        Ok(!ready.is_empty())
-    }
-
     /// Sends as much as the kernel takes.
     fn send(&mut self) -> Result<(), String> {
         while !self.outbox.is_empty() {
             match rustix::net::send(
                 &self.socket,
                 self.outbox.unsent(),
-                rustix::net::SendFlags::NOSIGNAL,
+                SendFlags::NOSIGNAL | SendFlags::DONTWAIT,
             ) {
                 Ok(count) => self.outbox.sent(count),
                 Err(Errno::INTR) => {}
@@ -152,18 +138,36 @@ impl Line {
         Ok(())
     }
 
-    /// Reads what is there; true at the end.
-    fn read(&mut self) -> Result<bool, String> {
+    /// Waits for a moment and reads what is there, true at the end; nothing if nothing came.
+    fn read(&mut self) -> Result<Option<bool>, String> {
+        let mut flags = RecvFlags::empty();
+        if !self.outbox.is_empty() {
+            // The server may have to be told more before it answers.
+            self.wait()?;
+            flags = RecvFlags::DONTWAIT;
+        }
         let socket = &self.socket;
-        match self.inbox.fill(|room| Ok(rustix::io::read(socket, room)?)) {
-            Ok(0) => Ok(true),
-            Ok(_) => Ok(false),
+        let read = |room: &mut [u8]| Ok(rustix::net::recv(socket, room, flags)?.0);
+        match self.inbox.fill(read) {
+            Ok(0) => Ok(Some(true)),
+            Ok(_) => Ok(Some(false)),
             Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(false),
-                io::ErrorKind::ConnectionReset => Ok(true),
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(None),
+                io::ErrorKind::ConnectionReset => Ok(Some(true)),
                 _ => Err(format!("cannot be heard: {error}")),
             },
         }
+    }
+
+    /// Waits for a moment until something can be read or sent.
+    fn wait(&self) -> Result<(), String> {
+        let mut watch = Watch::default();
+        watch.read(Key::Own(0), self.socket.as_fd());
+        watch.write(Key::Own(1), self.socket.as_fd());
+        let waited = watch.wait(TICK);
+        waited
+            .map(drop)
+            .map_err(|error| format!("cannot be heard: {error}"))
     }
 
     /// Decodes what arrived.
