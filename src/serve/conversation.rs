@@ -154,6 +154,12 @@ impl Server {
 
 /// Why this client cannot ask this: it is another's, or nobody's.
 fn impossible(client: &Client, Asked { caller, request }: &Asked) -> Option<&'static str> {
+    if matches!(request, Request::Hold { operation, .. } if operation.id.is_none()) {
+        return Some("it holds money under no id, which nobody could ever claim");
+    }
+    if caller.run == 0 && caller.line.is_some() {
+        return Some("it asks for a line of no run");
+    }
     let needs_run = matches!(request, Request::Begin(_) | Request::Post | Request::Void);
     if caller.run == 0 {
         return needs_run.then_some("it begins or ends work that belongs to no run");

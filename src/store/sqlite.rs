@@ -47,11 +47,16 @@ pub enum Access {
     Create,
     /// The file must be there.
     Existing,
+    /// This process has the file open already. Only SQLite may open and close it then: the kernel
+    /// takes all of a process's locks on a file away when any handle of it is closed.
+    Again,
 }
 
 /// A ledger in a file.
 pub struct Sqlite {
     path: PathBuf,
+    /// Which file it was when it was opened.
+    file: Option<(u64, u64)>,
     connection: Connection,
     turnstile: Turnstile,
     books: Books,
@@ -123,6 +128,7 @@ impl Sqlite {
     pub fn open(path: &Path, access: Access) -> Result<Self, LedgerError> {
         let (path, connection, turnstile) = schema::open(path, access)?;
         let ledger = Sqlite {
+            file: schema::identity(&path),
             path,
             connection,
             turnstile,
@@ -162,7 +168,10 @@ impl Sqlite {
         let begun = self.execute("write", "BEGIN IMMEDIATE");
         begun.map_err(|error| faults::after(error, began.elapsed()))?;
         drop(turn);
-        let done = self.refresh().and_then(|now| work(self, now));
+        let placed = self.check_place();
+        let done = placed
+            .and_then(|()| self.refresh())
+            .and_then(|now| work(self, now));
         match done {
             Ok(done) => match self.execute("write", "COMMIT") {
                 Ok(()) => Ok(done),
@@ -187,6 +196,18 @@ impl Sqlite {
             return Err(LedgerError::Failed { ledger });
         }
         Ok(())
+    }
+
+    /// What is written into a file that others no longer find would be lost to them.
+    fn check_place(&self) -> Result<(), LedgerError> {
+        if schema::identity(&self.path) == self.file {
+            return Ok(());
+        }
+        Err(LedgerError::Database {
+            ledger: self.path.display().to_string(),
+            doing: "write",
+            cause: "its file was moved, replaced or removed since it was opened, and nothing was done: put it back, or open what is there now".to_string(),
+        })
     }
 
     fn execute(&self, doing: &'static str, sql: &str) -> Result<(), LedgerError> {
@@ -378,9 +399,10 @@ impl Ledger for Sqlite {
     }
 
     fn close_run(&mut self, run: u32) -> Result<(), LedgerError> {
-        self.write(|ledger, now| ledger.end_run(run, now))?;
+        let ended = self.write(|ledger, now| ledger.end_run(run, now));
+        // Whoever comes next gives back what could not be given back now.
         self.runs.let_go(run);
-        Ok(())
+        ended
     }
 
     fn verify(&mut self, expect: Option<&ChainEnd>) -> Result<Verified, LedgerError> {

@@ -28,6 +28,7 @@ mod modes;
 mod named;
 mod oneshot;
 mod output;
+mod place;
 #[cfg(target_os = "linux")]
 mod power;
 #[cfg(target_os = "linux")]

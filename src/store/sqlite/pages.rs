@@ -89,9 +89,10 @@ impl Sqlite {
             "SELECT {} WHERE hold > ? ORDER BY hold LIMIT ?",
             HoldRow::COLUMNS
         );
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
         let read = || {
             let mut query = self.connection.prepare_cached(&sql)?;
-            let rows = query.query_map(params![after.cast_signed(), MAX_ROWS], HoldRow::read)?;
+            let rows = query.query_map(params![after, MAX_ROWS], HoldRow::read)?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
         };
         let found = read().map_err(|error| self.fault("read", &error))?;
@@ -107,6 +108,7 @@ impl Sqlite {
             Some(since) => query.after.max(self.last_before(since)?),
             None => query.after,
         };
+        let after = after.min(i64::MAX.cast_unsigned());
         let sql = format!(
             "SELECT {} WHERE e.seq > ?1 AND e.seq <= ?1 + {MAX_LOOKED_AT} AND (?2 IS NULL OR d.name = ?2 OR c.name = ?2) ORDER BY e.seq LIMIT ?3",
             EntryRow::COLUMNS
@@ -201,8 +203,8 @@ impl Sqlite {
         run: u32,
         after: u64,
     ) -> Result<Vec<DoneLine>, LedgerError> {
-        let mut reading = match self.runs.reading {
-            Some(reading) if (reading.run, reading.lines) == (run, after) => reading,
+        let mut reading = match self.runs.readings.get(&run) {
+            Some(reading) if reading.lines == after => *reading,
             _ => self.begin_reading(run)?,
         };
         let mut page = Vec::new();
@@ -219,7 +221,7 @@ impl Sqlite {
                 .unwrap_or(0)
                 .min(page.len()),
         );
-        self.runs.reading = Some(reading);
+        self.runs.readings.insert(run, reading);
         Ok(page)
     }
 

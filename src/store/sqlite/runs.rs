@@ -22,14 +22,15 @@ pub(super) struct Runs {
     locks: HashMap<u32, File>,
     /// When others' runs were last looked at.
     pub(super) looked_at: Option<Instant>,
-    /// How far the done lines of a run were read, so that the next page is found at once.
-    pub(super) reading: Option<super::pages::Reading>,
+    /// How far the done lines of each run were read, so that the next page is found at once.
+    pub(super) readings: HashMap<u32, super::pages::Reading>,
 }
 
 impl Runs {
     /// Lets go of a run's lock.
     pub(super) fn let_go(&mut self, run: u32) {
         self.locks.remove(&run);
+        self.readings.remove(&run);
     }
 }
 

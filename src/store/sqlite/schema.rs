@@ -58,6 +58,12 @@ pub(super) fn open(
     access: Access,
 ) -> Result<(PathBuf, Connection, Turnstile), LedgerError> {
     let path = resolve(path)?;
+    if access == Access::Again {
+        let connection = connect(&path)?;
+        check_tables(&connection, &path)?;
+        let turnstile = Turnstile::beside(&path)?;
+        return Ok((path, connection, turnstile));
+    }
     let looks = look(&path)?;
     refuse_network(&path)?;
     if matches!(looks, Looks::Missing) && access == Access::Existing {
@@ -80,7 +86,10 @@ pub(super) fn open(
     let turn = turnstile.enter();
     let connection = match look(&path)? {
         Looks::Ours => connect(&path)?,
-        Looks::Missing | Looks::Empty => begin_file(&path)?,
+        Looks::Missing | Looks::Empty => {
+            refuse_lost(&path)?;
+            begin_file(&path)?
+        }
     };
     create_tables(&connection).map_err(|error| faults::database(&path, "create", &error))?;
     check_tables(&connection, &path)?;
@@ -111,7 +120,13 @@ fn resolve(path: &Path) -> Result<PathBuf, LedgerError> {
                 Some(folder) if !folder.as_os_str().is_empty() => folder,
                 _ => Path::new("."),
             };
-            Ok(fs::canonicalize(folder).map_err(failed)?.join(name))
+            let folder = fs::canonicalize(folder).map_err(failed)?;
+            let path = folder.join(name);
+            match fs::read_link(&path) {
+                // A link to what is still to be created. Links in a circle are another error.
+                Ok(target) => resolve(&folder.join(target)),
+                Err(_) => Ok(path),
+            }
         }
         Err(cause) => Err(failed(cause)),
     }
@@ -174,6 +189,27 @@ fn look(path: &Path) -> Result<Looks, LedgerError> {
         )));
     }
     Ok(Looks::Ours)
+}
+
+/// SQLite throws away a log that has no file, and entries may be in it that are nowhere else.
+fn refuse_lost(path: &Path) -> Result<(), LedgerError> {
+    let log = beside(path, "-wal");
+    match fs::metadata(&log) {
+        Ok(about) if about.len() > 0 => Err(LedgerError::Foreign {
+            ledger: path.to_owned(),
+            what: format!(
+                "it is missing or empty, and `{}` may hold entries of the one that was there: put that one back, or move its log away",
+                log.display()
+            ),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// What tells a file from any other that comes to its place.
+pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
+    let about = fs::metadata(path).ok()?;
+    Some((about.dev(), about.ino()))
 }
 
 /// A file system that other machines reach too keeps locks that cannot be trusted.
