@@ -39,6 +39,8 @@ const MAX_BATCH: usize = 8_192;
 const MAX_QUESTIONS: usize = 16;
 /// How long the answers may take to leave, once the end was asked for.
 const LEAVING_PATIENCE: Duration = Duration::from_secs(10);
+/// How long clients that never pause are listened to then.
+const HEARING_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long the ledger may work on a batch before others are listened to meanwhile.
 const BUSY_PATIENCE: Duration = Duration::from_millis(5);

@@ -199,6 +199,12 @@ impl Client {
         self.last_words = true;
     }
 
+    /// Takes nothing more, whether it has arrived or not.
+    pub(super) fn hear_nothing(&mut self) {
+        self.ended = true;
+        self.drained = true;
+    }
+
     /// Closes the connection; what it had sent still counts.
     pub(super) fn give_up(&mut self) {
         self.socket = None;

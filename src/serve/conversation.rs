@@ -1,8 +1,8 @@
 //! What a server and its clients say to each other.
 
-use super::Server;
 use super::client::Client;
 use super::owner::Decided;
+use super::{HEARING_PATIENCE, Server};
 use crate::bank::{Asked, Request};
 use crate::link::{Key, Ready};
 use crate::protocol::{Fault, Finding, ProtocolError, Question, ToServer, VERSION};
@@ -67,10 +67,14 @@ impl Server {
         for key in clients {
             self.read_from(key);
         }
-        if self.ending.is_some() {
-            for key in self.clients.keys().copied().collect::<Vec<_>>() {
-                self.read_from(key);
-            }
+        let Some((_, since)) = self.ending else {
+            return;
+        };
+        if self.now.saturating_sub(since) >= HEARING_PATIENCE {
+            self.clients.values_mut().for_each(Client::hear_nothing);
+        }
+        for key in self.clients.keys().copied().collect::<Vec<_>>() {
+            self.read_from(key);
         }
     }
 

@@ -66,14 +66,9 @@ pub(super) fn open(
     }
     let looks = look(&path)?;
     refuse_network(&path)?;
-    if matches!(looks, Looks::Missing) && access == Access::Existing {
-        return Err(LedgerError::Missing { ledger: path });
-    }
-    if matches!(looks, Looks::Empty) && access == Access::Existing {
-        return Err(LedgerError::Foreign {
-            ledger: path,
-            what: "it is empty".to_string(),
-        });
+    // An empty file with a turnstile beside it is just being created.
+    if !matches!(looks, Looks::Empty) || !beside(&path, "-turn").exists() {
+        must_be_there(&path, &looks, access)?;
     }
     let turnstile = Turnstile::beside(&path)?;
     if matches!(looks, Looks::Ours) {
@@ -84,7 +79,9 @@ pub(super) fn open(
     }
     // Whoever comes first creates it, the others wait here.
     let turn = turnstile.enter();
-    let connection = match look(&path)? {
+    let looks = look(&path)?;
+    must_be_there(&path, &looks, access)?;
+    let connection = match looks {
         Looks::Ours => connect(&path)?,
         Looks::Missing | Looks::Empty => {
             refuse_lost(&path)?;
@@ -120,13 +117,7 @@ fn resolve(path: &Path) -> Result<PathBuf, LedgerError> {
                 Some(folder) if !folder.as_os_str().is_empty() => folder,
                 _ => Path::new("."),
             };
-            let folder = fs::canonicalize(folder).map_err(failed)?;
-            let path = folder.join(name);
-            match fs::read_link(&path) {
-                // A link to what is still to be created. Links in a circle are another error.
-                Ok(target) => resolve(&folder.join(target)),
-                Err(_) => Ok(path),
-            }
+            Ok(fs::canonicalize(folder).map_err(failed)?.join(name))
         }
         Err(cause) => Err(failed(cause)),
     }
@@ -189,6 +180,19 @@ fn look(path: &Path) -> Result<Looks, LedgerError> {
         )));
     }
     Ok(Looks::Ours)
+}
+
+/// Where nothing may be created, something must be there.
+fn must_be_there(path: &Path, looks: &Looks, access: Access) -> Result<(), LedgerError> {
+    let ledger = path.to_owned();
+    match looks {
+        Looks::Missing if access == Access::Existing => Err(LedgerError::Missing { ledger }),
+        Looks::Empty if access == Access::Existing => Err(LedgerError::Foreign {
+            ledger,
+            what: "it is empty".to_string(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// SQLite throws away a log that has no file, and entries may be in it that are nowhere else.
