@@ -2,10 +2,9 @@
 //!
 //! `BANK_PAR_WRITERS=N` has each of the eight shells run N commands instead of a few.
 
-use std::io::BufRead;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -101,54 +100,64 @@ fn terminate(running: &Running) {
     kill_process(pid, Signal::TERM).unwrap();
 }
 
-/// Commands one after another beside a run that writes back to back.
+/// Commands one after another beside runs that write back to back: 800 of them in the long form.
 #[test]
 fn one_shots_get_through_beside_a_run() {
     let ledger = Ledger::new();
     let count = commands() * 1_000;
     let line = "{\"op\":\"deposit\",\"amount\":\"0.01\"}\n";
     let input = Written::new("lines.jsonl", line.repeat(count as usize));
-    let words = format!(
-        "parallel {} --run busy --ops-per-worker 0 --jobs 2 --output json",
-        input.path()
-    );
-    let mut busy = Running::start(ledger.command(&words));
-    let mut stdout = busy.stdout.take().unwrap();
-    let mut first = String::new();
-    stdout.read_line(&mut first).unwrap();
-    let ended = AtomicBool::new(false);
-    let reading = || {
-        let summary = stdout.lines().last().unwrap().unwrap();
-        ended.store(true, Relaxed);
-        summary
+    let begun = busy_run(&ledger, &input, 0);
+    let (done, ended) = (AtomicU64::new(0), AtomicBool::new(false));
+    let busy = || {
+        let mut runs = 0;
+        let mut running = begun;
+        loop {
+            let run = running.finish();
+            assert_eq!((run.code(), run.stderr.as_str()), (0, ""));
+            runs += 1;
+            if done.load(Relaxed) >= commands() * 8 / 5 {
+                ended.store(true, Relaxed);
+                return runs * count;
+            }
+            running = busy_run(&ledger, &input, runs);
+        }
     };
-    let (summary, beside) = thread::scope(|scope| {
-        let reading = scope.spawn(reading);
-        let beside = at_once(2, |shell| beside(&ledger, shell, &ended));
-        (reading.join().unwrap(), beside)
+    let (lines, slowest) = thread::scope(|scope| {
+        let busy = scope.spawn(busy);
+        let slowest = at_once(2, |shell| beside(&ledger, shell, &done, &ended));
+        (busy.join().unwrap(), slowest.into_iter().max().unwrap())
     });
-    assert_eq!(busy.finish().code(), 0, "{summary}");
-    let done: u64 = beside.iter().map(|(done, _)| done).sum();
-    let slowest = beside.iter().map(|(_, slowest)| slowest).max().unwrap();
-    tell(count, done, *slowest);
-    let cents = count + done;
+    let done = done.into_inner();
+    tell(lines, done, slowest);
+    let cents = lines + done;
     let sum = format!("{}.{:02}", cents / 100, cents % 100);
     assert_eq!(ledger.money("main"), [&sum, "0.00", &sum]);
     ledger.say("verify");
 }
 
-/// One-shot commands until the run has ended: how many, and how long the slowest took.
-fn beside(ledger: &Ledger, shell: usize, ended: &AtomicBool) -> (u64, Duration) {
+/// Starts a run, which is under way when this returns.
+fn busy_run(ledger: &Ledger, input: &Written, number: u64) -> Running {
+    let path = input.path();
+    let words = format!("parallel {path} --run busy-{number} --ops-per-worker 0 --jobs 2");
+    let mut running = Running::start(ledger.command(&(words + " --output json")));
+    assert!(running.hear().contains("completed"));
+    running
+}
+
+/// One-shot commands until the runs have ended: how long the slowest took.
+fn beside(ledger: &Ledger, shell: usize, done: &AtomicU64, ended: &AtomicBool) -> Duration {
     let mut slowest = Duration::ZERO;
     for number in 0.. {
-        if number > 0 && ended.load(Relaxed) {
-            return (number, slowest);
+        if ended.load(Relaxed) {
+            break;
         }
         let began = Instant::now();
         ledger.say(&format!("deposit 0.01 --id {shell}-{number}"));
         slowest = slowest.max(began.elapsed());
+        done.fetch_add(1, Relaxed);
     }
-    unreachable!("there are more numbers than time");
+    slowest
 }
 
 #[allow(clippy::print_stdout, reason = "figures for whoever asks for them")]
