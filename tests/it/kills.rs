@@ -16,7 +16,7 @@ use crate::power::Draws;
 use crate::process::{Process, orphans};
 use crate::promised::Promised;
 
-const LINES: u64 = 400;
+pub(crate) const LINES: u64 = 400;
 
 /// How many kills at random.
 fn kills(default: u64) -> u64 {
@@ -86,7 +86,7 @@ impl Rig {
 }
 
 /// Deposits of different amounts.
-fn lines() -> String {
+pub(crate) fn lines() -> String {
     (1..=LINES).fold(String::new(), |mut lines, amount| {
         writeln!(lines, "{{\"op\":\"deposit\",\"amount\":{amount}}}").unwrap();
         lines

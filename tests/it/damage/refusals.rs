@@ -6,9 +6,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use rusqlite::Connection;
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::{copy_back, small_ledger};
-use crate::cli::{Run, Running, program};
+use crate::cli::{Run, Running, Written, program};
+use crate::kills;
 use crate::ledger::Ledger;
 use crate::power::need_strace;
 use crate::promised::Promised;
@@ -266,4 +268,102 @@ fn a_failing_write_is_said_and_leaves_nothing_half() {
 #[test]
 fn a_failing_sync_is_said_and_leaves_nothing_half() {
     fail_each("fsync", "EIO", "-wal", &["I/O"]);
+}
+
+/// The program on a ledger, with a call on its log failing after some that did not.
+fn failing(ledger: &Ledger, call: &str, error: &str, number: u64, words: &[&str]) -> Command {
+    need_strace();
+    let mut strace = Command::new("strace");
+    let log = format!("{}-wal", ledger.path());
+    strace.args([
+        "-f",
+        "-o",
+        "/dev/null",
+        "-P",
+        &log,
+        "-e",
+        &format!("trace={call}"),
+    ]);
+    strace.args(["-e", &format!("inject={call}:error={error}:when={number}+")]);
+    strace.arg(env!("CARGO_BIN_EXE_bank-par")).args(words);
+    strace.env("BANK_PAR_LEDGER", ledger.path());
+    strace
+}
+
+#[test]
+fn a_run_ends_when_a_commit_fails_and_goes_on_when_repeated() {
+    let input = Written::new("lines.jsonl", kills::lines());
+    for (call, error, number) in [("fsync", "EIO", 3), ("pwrite64", "ENOSPC", 40)] {
+        let ledger = Ledger::new();
+        ledger.say("open main");
+        let words = [
+            "parallel",
+            input.path(),
+            "--run",
+            "nightly",
+            "--output",
+            "json",
+        ];
+        let words = [&words[..], &["--jobs", "2", "--ops-per-worker", "20"]].concat();
+        let broken = Running::start(failing(&ledger, call, error, number, &words)).finish();
+        assert_eq!(broken.code(), 8, "{broken:?}");
+        assert!(
+            broken.stderr.contains("cannot write the ledger"),
+            "{}",
+            broken.stderr
+        );
+        let mut promised = Promised::default();
+        promised.hear(&broken.stdout);
+        assert!(promised.lines() < kills::LINES);
+        let again = crate::cli::run(&[&words[..], &["--ledger", &ledger.path()]].concat());
+        promised.hear(&again.stdout);
+        assert_eq!(
+            (again.code(), promised.lines()),
+            (0, kills::LINES),
+            "{call}: {again:?}"
+        );
+        let kept = promised.check(ledger.path().as_ref()).unwrap();
+        assert_eq!(kept.entries, kills::LINES);
+    }
+}
+
+#[test]
+fn a_server_whose_commit_fails_acknowledges_nothing_more() {
+    let ledger = Ledger::new();
+    let mut promised = Promised::default();
+    promised.hear(&ledger.say("deposit 1 --id first --output json"));
+    let socket = format!("{}-private/socket", ledger.path());
+    let at = format!("unix:{socket}");
+    let mut server = Running::start(failing(
+        &ledger,
+        "fsync",
+        "EIO",
+        3,
+        &["serve", "--socket", &socket],
+    ));
+    assert!(server.hear().contains(&socket));
+    let mut failed = 0;
+    for number in 0..8 {
+        let id = number.to_string();
+        let run = crate::cli::run(&[
+            "deposit", "1", "--id", &id, "--output", "json", "--ledger", &at,
+        ]);
+        promised.hear(&run.stdout);
+        failed += u32::from(run.code() == 8);
+        assert!(
+            run.code() == 8 || (run.code() == 0 && failed == 0),
+            "{run:?}"
+        );
+    }
+    assert!(failed > 0);
+    let _ = kill_process(
+        Pid::from_raw(server.pid.cast_signed()).unwrap(),
+        Signal::TERM,
+    );
+    let server = server.finish();
+    assert!(
+        server.stderr.contains("cannot write the ledger"),
+        "{server:?}"
+    );
+    promised.check(ledger.path().as_ref()).unwrap();
 }
