@@ -139,4 +139,5 @@ fn a_run_killed_at_named_points_goes_on() {
         rig
     });
     rigs.iter().for_each(|rig| rig.tell("runs at named points"));
+    assert!(rigs.iter().map(|rig| rig.kills).sum::<u64>() > 4);
 }
