@@ -13,6 +13,7 @@ mod rows;
 mod runs;
 mod schema;
 mod turnstile;
+mod unsure;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -177,6 +178,7 @@ impl Sqlite {
                 Ok(()) => Ok(done),
                 Err(error) => {
                     self.failed = true;
+                    unsure::mark(&self.path);
                     Err(error)
                 }
             },

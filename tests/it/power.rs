@@ -210,6 +210,30 @@ fn served() -> &'static Recording {
     })
 }
 
+/// After a failed sync the system shows what is not on the disk and never will be. What is acknowledged
+/// later must not depend on it.
+#[test]
+fn what_is_acknowledged_after_a_failed_sync_survives_a_power_loss() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join(LEDGER);
+    let mut recording = Recording::default();
+    for id in ["a", "b", "fails", "c", "fails", "d"] {
+        let words = ["deposit", "1", "--id", id, "--output", "json"];
+        let ledger = ["--ledger", path.to_str().unwrap()];
+        let command = program(&[&words[..], &ledger].concat());
+        // The first time that it is tried.
+        let fails = id == "fails" && !recording.fails();
+        let inject = ["-e", "inject=fsync:error=EIO:when=1"];
+        let more = if fails { &inject[..] } else { &[] };
+        let status = recording.add_with(folder.path(), &command, more);
+        assert_eq!(status.code(), Some(if fails { 8 } else { 0 }));
+    }
+    let found = cut_everywhere(&recording, by_chance(12), check);
+    tell("a failed sync", &found);
+    assert!(found.losses.is_empty(), "{:#?}", found.losses);
+    assert!(recording.fails() && found.cuts > 15, "{found:?}");
+}
+
 #[test]
 fn planted_faults_are_found() {
     let right = one_shots();

@@ -10,7 +10,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::turnstile::{Turnstile, beside};
-use super::{Access, faults};
+use super::{Access, faults, unsure};
 use crate::store::LedgerError;
 
 /// `bpar`: where SQLite keeps an application's mark in a file's header.
@@ -74,6 +74,7 @@ pub(super) fn open(
     if matches!(looks, Looks::Ours) {
         let connection = connect(&path)?;
         if check_tables(&connection, &path)? {
+            unsure::settle(&path, &connection)?;
             return Ok((path, connection, turnstile));
         }
     }
@@ -90,6 +91,7 @@ pub(super) fn open(
     };
     create_tables(&connection).map_err(|error| faults::database(&path, "create", &error))?;
     check_tables(&connection, &path)?;
+    unsure::settle(&path, &connection)?;
     sync_folder(&path)?;
     drop(turn);
     Ok((path, connection, turnstile))

@@ -82,6 +82,8 @@ impl Disk {
                     renaming.apply(&mut self.names);
                 }
             }
+            // Whoever reads still sees it, so the recorded program did.
+            What::FailedSync(name) => self.file(name).pending.clear(),
             What::Said(_) => {}
         }
     }

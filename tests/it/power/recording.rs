@@ -48,6 +48,8 @@ pub(crate) enum What {
         name: String,
         before: usize,
     },
+    /// What was not durable yet never will be: the system forgets that it must be written.
+    FailedSync(String),
     /// The same for the names in the folder.
     SyncedFolder {
         before: usize,
@@ -86,6 +88,16 @@ pub(crate) struct Recording {
 impl Recording {
     /// Runs a command to its end and adds what it does to the files of `folder`.
     pub(crate) fn add(&mut self, folder: &Path, command: &Command) -> ExitStatus {
+        self.add_with(folder, command, &[])
+    }
+
+    /// The same with more flags for `strace`, such as one that has a sync fail.
+    pub(crate) fn add_with(
+        &mut self,
+        folder: &Path,
+        command: &Command,
+        more: &[&str],
+    ) -> ExitStatus {
         need_strace();
         let aside = tempfile::tempdir().unwrap();
         let aside_path = aside.path().canonicalize().unwrap();
@@ -97,19 +109,17 @@ impl Recording {
             .open(&said)
             .unwrap();
         let mut strace = Command::new("strace");
-        strace.args([
-            "-f",
-            "--seccomp-bpf",
-            "-y",
-            "-xx",
-            "-a",
-            "1",
-            "-s",
-            "2000000",
-            "-e",
-            CALLS,
-        ]);
-        strace.arg("-e").arg("signal=none").arg("-o").arg(&written);
+        strace.args(["-f", "-y", "-xx", "-a", "1", "-s", "2000000", "-e", CALLS]);
+        if more.is_empty() {
+            // Faster, and at odds with calls that are made to fail.
+            strace.arg("--seccomp-bpf");
+        }
+        strace
+            .args(more)
+            .arg("-e")
+            .arg("signal=none")
+            .arg("-o")
+            .arg(&written);
         strace.arg(command.get_program()).args(command.get_args());
         let status = strace.stdin(Stdio::null()).stdout(stdout).status().unwrap();
         let calls = fs::read_to_string(&written).unwrap();
@@ -122,6 +132,12 @@ impl Recording {
         };
         calls.lines().for_each(|line| reading.line(line));
         status
+    }
+
+    /// Whether a sync failed.
+    pub(crate) fn fails(&self) -> bool {
+        let failed = |step: &Step| matches!(step.what, What::FailedSync(_));
+        self.steps.iter().any(failed)
     }
 
     /// This recording without the syncs that `missing` names.
@@ -199,6 +215,12 @@ impl Reading<'_> {
         };
         let (name, arguments) = call.split_once('(').unwrap();
         let arguments: Vec<&str> = arguments.split(", ").collect();
+        if matches!(name, "fsync" | "fdatasync") && returned.starts_with('-') {
+            let file = opened_path(arguments[0]).and_then(|path| self.within(&path));
+            if let Some(file) = file {
+                self.push(What::FailedSync(file));
+            }
+        }
         if returned.starts_with(['-', '?']) {
             return;
         }
