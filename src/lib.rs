@@ -21,6 +21,7 @@
 //! | [`supervisor`] | the processes: spawned, signalled, reaped; how signals end a run |
 //! | [`run`] | one execution of a workload: the parent's loop, which brings all the others together |
 //! | [`worker`] | the child's side: one operation after another |
+//! | [`errand`] | one operation whose work is a command: set aside, run, post or give back |
 //! | [`work`] | what an operation does while it is being processed |
 //! | [`workload`] | where operations come from |
 //! | [`race`] | the threads of `sync`, with each remedy |
@@ -47,6 +48,7 @@
 
 pub mod bank;
 pub mod cli;
+pub mod errand;
 pub mod event;
 pub mod link;
 pub mod protocol;

@@ -5,6 +5,7 @@
 //! [`crate::protocol`].
 
 mod folder;
+pub use folder::Folder;
 mod pipe;
 mod queue;
 mod socket;

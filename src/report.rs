@@ -34,7 +34,7 @@ use printer::{Output, Printer, Progress};
 
 pub use history::{EntryFormat, History};
 pub use sheet::Sheet;
-pub use single::{About, Answers};
+pub use single::{About, Answers, refusal};
 pub use verified::verified;
 
 /// The backlog at which a caller hands out no more work. Once it has fallen below half of this, the

@@ -94,6 +94,8 @@ pub struct Ending {
     pub status: Status,
     /// The signal that it must end by, if one asked for its end.
     pub signal: Option<i32>,
+    /// The status of the command that it ran, which is passed on.
+    pub passed_on: Option<u8>,
 }
 
 /// Runs a workload and reports it; in memory, or in a ledger that lasts.
@@ -345,7 +347,11 @@ impl Run {
             crate::report::talk(words);
         }
         let signal = self.escalation.ends_by();
-        Ok(Ending { status, signal })
+        Ok(Ending {
+            status,
+            signal,
+            passed_on: None,
+        })
     }
 
     /// Ends the run in its ledger, and learns how the accounts stand.

@@ -405,6 +405,7 @@ impl Server {
             (None, ending) => Ok(Ending {
                 status: Status::Posted,
                 signal: ending.map(|(signal, _)| signal),
+                passed_on: None,
             }),
         }
     }

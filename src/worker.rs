@@ -250,7 +250,8 @@ impl Worker {
             return Ok(());
         };
         std::thread::sleep(assignment.work);
-        self.ask(assignment.number, Ask::Bank(BankRequest::Post))?;
+        let post = BankRequest::Post { amount: None };
+        self.ask(assignment.number, Ask::Bank(post))?;
         Ok(())
     }
 
@@ -344,7 +345,7 @@ fn what_asks(ask: &Ask) -> &'static str {
     match ask {
         Ask::Bank(BankRequest::Execute(_)) => "operation",
         Ask::Bank(BankRequest::Begin(_)) => "begin",
-        Ask::Bank(BankRequest::Post) => "post",
+        Ask::Bank(BankRequest::Post { .. }) => "post",
         Ask::Bank(BankRequest::Void) => "void",
         Ask::Bank(_) => "request",
         Ask::Share(_) => "request for shared data",
@@ -391,7 +392,7 @@ mod tests {
             limit: Duration::from_millis(2),
             asked: "request",
         };
-        let said = worker.ask(1, Ask::Bank(BankRequest::Post));
+        let said = worker.ask(1, Ask::Bank(BankRequest::Post { amount: None }));
         said.expect_err("nobody answers").to_string()
     }
 

@@ -80,7 +80,7 @@ impl Books {
         Some(match &asked.request {
             Request::Execute(operation) => desk.execute(operation),
             Request::Begin(operation) => desk.begin(operation),
-            Request::Post => desk.end_begun(End::Post)?,
+            Request::Post { amount } => desk.end_begun(End::Post(*amount))?,
             Request::Void => desk.end_begun(End::Void)?,
             Request::Hold { operation, lasts } => {
                 let expires = lasts.map(|lasts| desk.books.now.after(lasts));
@@ -101,6 +101,22 @@ impl Books {
         };
         if let Some(Hold { operation, .. }) = desk.take(hold) {
             desk.give_back(hold, &operation, release);
+        }
+    }
+
+    /// Ends what somebody worked on who is gone: what has no consequences is given back, the rest is in
+    /// doubt from now on.
+    pub fn abandon(&mut self, hold: u64, journal: &mut impl Journal) {
+        let owner = self.holds.get(&hold).map(|hold| hold.owner);
+        if let Some(Owner::Run { doubtful: true, .. }) = owner {
+            let mut desk = Desk {
+                caller: &Caller::default(),
+                books: self,
+                journal,
+            };
+            desk.doubt(hold);
+        } else {
+            self.release(hold, Release::Voided, journal);
         }
     }
 
@@ -172,7 +188,10 @@ impl Books {
 
     /// Brings in a hold.
     pub fn bring_hold(&mut self, number: u64, hold: Hold) {
-        if let Owner::Run { run, number: begun } = hold.owner {
+        if let Owner::Run {
+            run, number: begun, ..
+        } = hold.owner
+        {
             self.begun.insert((run, begun), number);
         }
         self.holds.insert(number, hold);

@@ -31,6 +31,11 @@ pub enum State {
         /// Its account since then.
         view: View,
     },
+    /// Its work was begun, and nobody saw the end.
+    InDoubt {
+        /// The hold's number.
+        hold: u64,
+    },
     /// It was posted, viewed or refused.
     Settled {
         /// The outcome that every repeat is answered with.
@@ -64,6 +69,7 @@ impl Claims {
                 return Some(refused(Rejection::IdConflict));
             }
             State::Held { view, .. } if two_steps => Outcome::Held { view },
+            State::InDoubt { .. } => return Some(refused(Rejection::InDoubt)),
             State::UnderWay | State::Held { .. } => return Some(refused(Rejection::InProgress)),
             State::Settled { outcome, .. } => match outcome {
                 Outcome::Refused { .. } if retry => return None,

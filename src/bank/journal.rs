@@ -11,8 +11,11 @@ pub enum Request {
     Execute(Operation),
     /// Validate, claim the id, set the money aside, for work that the caller now does.
     Begin(Operation),
-    /// Move what the caller set aside with `Begin`.
-    Post,
+    /// Move what the caller set aside with `Begin`, or a part of it.
+    Post {
+        /// How much of it; nothing is all of it. The rest is given back.
+        amount: Option<Amount>,
+    },
     /// Give back what the caller set aside with `Begin`.
     Void,
     /// The first of two steps: set the money aside under the operation's id, for whoever comes.
@@ -56,6 +59,10 @@ pub struct Caller {
     pub strict: bool,
     /// A remembered refusal is decided anew.
     pub retry: bool,
+    /// What it begins has work of which nobody would know what it did if nobody saw its end.
+    pub doubtful: bool,
+    /// It begins again what is in doubt.
+    pub takes_over: bool,
 }
 
 /// A line of a named run's input.
@@ -145,6 +152,30 @@ pub enum Record<'a> {
         /// The operation's account after it.
         view: View,
     },
+    /// Nobody saw the end of the work that money is held for.
+    Doubted {
+        /// The record's number.
+        number: u64,
+        /// The hold.
+        hold: u64,
+        /// What was asked for.
+        operation: &'a Operation,
+        /// The operation's account.
+        view: View,
+    },
+    /// A run works again on what was in doubt.
+    TakenOver {
+        /// The record's number.
+        number: u64,
+        /// The hold.
+        hold: u64,
+        /// What was asked for.
+        operation: &'a Operation,
+        /// Who holds it now.
+        owner: Owner,
+        /// The operation's account.
+        view: View,
+    },
     /// The bank said no.
     Refused {
         /// The record's number.
@@ -191,7 +222,11 @@ pub enum Owner {
         run: u32,
         /// What it calls the operation.
         number: u64,
+        /// If the run is gone, nobody knows what its work did.
+        doubtful: bool,
     },
+    /// Nobody knows what the work did: a person, or who takes it over.
+    Doubt,
     /// Whoever comes, or the clock.
     Anyone {
         /// When it is given back by itself.

@@ -17,6 +17,8 @@ pub enum Rejection {
     IdConflict,
     /// An operation with this id is still under way; its outcome is not known yet.
     InProgress,
+    /// The work of the operation with this id was begun, and nobody saw its end.
+    InDoubt,
     /// No operation is held under the id.
     UnknownHold,
     /// What was held under the id is posted, or another part of it than was asked for.
@@ -31,7 +33,7 @@ pub enum Rejection {
 
 impl Rejection {
     /// All of them, in a fixed order.
-    pub const ALL: [Rejection; 11] = [
+    pub const ALL: [Rejection; 12] = [
         Rejection::InsufficientFunds,
         Rejection::UnknownAccount,
         Rejection::SameAccount,
@@ -43,6 +45,7 @@ impl Rejection {
         Rejection::AlreadyVoided,
         Rejection::Expired,
         Rejection::ExceedsHold,
+        Rejection::InDoubt,
     ];
 
     /// The stable word for it in JSON output.
@@ -59,6 +62,7 @@ impl Rejection {
             Rejection::AlreadyVoided => "already_voided",
             Rejection::Expired => "expired",
             Rejection::ExceedsHold => "exceeds_hold",
+            Rejection::InDoubt => "in_doubt",
         }
     }
 }
@@ -77,6 +81,7 @@ impl fmt::Display for Rejection {
             Rejection::AlreadyVoided => "what was held is already voided",
             Rejection::Expired => "the hold has expired",
             Rejection::ExceedsHold => "more than what is held",
+            Rejection::InDoubt => "nobody saw the end of its work",
         })
     }
 }

@@ -2,22 +2,28 @@
 
 use std::process::ExitCode;
 
-use bank_par::{cli, report, worker};
+use bank_par::{cli, errand, report, worker};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
-    // A worker must start fast, and its arguments are none of a user's, so it comes before clap.
-    if arguments.next().is_some_and(|first| first == worker::ENTRY) {
-        let arguments: Vec<String> = arguments
-            .map(|a| a.to_string_lossy().into_owned())
-            .collect();
-        return match worker::run(&arguments) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                report::talk(&error);
-                error.status().into()
-            }
-        };
+    // These must start fast, and their arguments are none of a user's, so they come before clap.
+    match arguments.next() {
+        Some(first) if first == worker::ENTRY => work(arguments),
+        Some(first) if first == errand::GUARD => errand::run_guard(arguments),
+        Some(first) if first == errand::SHIM => errand::run_shim(arguments),
+        _ => cli::main(),
     }
-    cli::main()
+}
+
+fn work(arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
+    let arguments: Vec<String> = arguments
+        .map(|a| a.to_string_lossy().into_owned())
+        .collect();
+    match worker::run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report::talk(&error);
+            error.status().into()
+        }
+    }
 }

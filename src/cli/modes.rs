@@ -83,7 +83,7 @@ fn pace(text: &str) -> anyhow::Result<Pace> {
 }
 
 /// A duration with a unit, or a plain number of seconds.
-fn duration(text: &str) -> anyhow::Result<Duration> {
+pub(super) fn duration(text: &str) -> anyhow::Result<Duration> {
     let seconds = text
         .parse::<f64>()
         .ok()

@@ -2,6 +2,7 @@
 
 mod balance;
 mod hold;
+mod work;
 
 pub(super) use balance::{BalanceArgs, balance};
 pub(super) use hold::{HoldArgs, PostArgs, VoidArgs, hold, post, void};
@@ -19,6 +20,7 @@ use crate::report::{About, Answers, Format, Sheet};
 use crate::run::Ending;
 use crate::status::Status;
 use crate::store::{Access, Ledger, Query};
+use work::WorkArgs;
 
 /// Where the ledger is, and how the answer looks.
 #[derive(Args)]
@@ -65,6 +67,8 @@ pub(super) struct MoveArgs {
     operation: OperationArgs,
     #[command(flatten)]
     single: SingleArgs,
+    #[command(flatten)]
+    work: WorkArgs,
 }
 
 #[derive(Args)]
@@ -115,6 +119,14 @@ pub(super) fn loan(args: MoveArgs) -> Outcome {
 fn execute(kind: Kind, to: Option<Name>, args: MoveArgs) -> Outcome {
     let caller = args.operation.caller();
     let operation = args.operation.operation(kind, to, args.amount)?;
+    if args.work.is_given() {
+        let operation = args.work.named(operation)?;
+        if args.work.only_says(&operation) {
+            return ended(Status::Posted);
+        }
+        let single = Single::open(args.single, Access::Create)?;
+        return args.work.run(single, operation, None, caller);
+    }
     let mut single = Single::open(args.single, Access::Create)?;
     let answer = single.ask(caller, Request::Execute(operation.clone()))?;
     let operation = single.as_posted(operation, &answer)?;
@@ -216,5 +228,6 @@ pub(super) fn ended(status: Status) -> Outcome {
     Ok(Ending {
         status,
         signal: None,
+        passed_on: None,
     })
 }

@@ -111,5 +111,6 @@ fn leave_running(file: &PathBuf, socket: &PathBuf, max_clients: u32) -> Outcome 
     Ok(Ending {
         status,
         signal: None,
+        passed_on: None,
     })
 }

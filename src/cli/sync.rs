@@ -73,7 +73,11 @@ pub(super) fn sync(args: SyncArgs) -> Outcome {
         report::talk(why);
         status = status.worse(Status::EndedEarly);
     }
-    Ok(Ending { status, signal })
+    Ok(Ending {
+        status,
+        signal,
+        passed_on: None,
+    })
 }
 
 /// The remedies, one after another, and what they showed.

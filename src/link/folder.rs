@@ -18,7 +18,7 @@ const MAX_PATH: usize = 107;
 const SETTLED: Duration = Duration::from_secs(60);
 
 /// A private folder, locked for as long as its run lives.
-pub(super) struct Folder {
+pub struct Folder {
     folder: TempDir,
     _lock: File,
 }
@@ -26,7 +26,7 @@ pub(super) struct Folder {
 impl Folder {
     /// A new folder under the system's folder for temporary files. Those of runs that were killed are
     /// removed on the way.
-    pub(super) fn create() -> io::Result<Self> {
+    pub fn create() -> io::Result<Self> {
         sweep(&std::env::temp_dir());
         let folder = tempfile::Builder::new()
             .prefix(PREFIX)
@@ -40,7 +40,8 @@ impl Folder {
         })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    /// Its path.
+    pub fn path(&self) -> &Path {
         self.folder.path()
     }
 }

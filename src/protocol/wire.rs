@@ -49,7 +49,7 @@ enum WireAsk<'a> {
     #[serde(borrow)]
     Execute(WireOperation<'a>),
     Begin(WireOperation<'a>),
-    Post,
+    Post(Option<i64>),
     Void,
     Hold(WireOperation<'a>, Option<Duration>),
     PostHold(&'a str, Option<i64>),
@@ -192,7 +192,7 @@ impl<'a> From<&'a BankRequest> for WireAsk<'a> {
         match request {
             BankRequest::Execute(operation) => WireAsk::Execute(operation.into()),
             BankRequest::Begin(operation) => WireAsk::Begin(operation.into()),
-            BankRequest::Post => WireAsk::Post,
+            BankRequest::Post { amount } => WireAsk::Post(amount.map(Amount::minor)),
             BankRequest::Void => WireAsk::Void,
             BankRequest::Hold { operation, lasts } => WireAsk::Hold(operation.into(), *lasts),
             BankRequest::PostHold { id, amount } => {
@@ -211,7 +211,9 @@ impl WireAsk<'_> {
         Ok(match self {
             WireAsk::Execute(operation) => BankRequest::Execute(operation.checked()?),
             WireAsk::Begin(operation) => BankRequest::Begin(operation.checked()?),
-            WireAsk::Post => BankRequest::Post,
+            WireAsk::Post(minor) => BankRequest::Post {
+                amount: minor.map(amount).transpose()?,
+            },
             WireAsk::Void => BankRequest::Void,
             WireAsk::Hold(operation, lasts) => BankRequest::Hold {
                 operation: operation.checked()?,

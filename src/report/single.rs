@@ -7,6 +7,8 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+use std::fmt::Display;
+
 use super::columns::{self, Column, numbers, words};
 use super::{Format, Sheet, decimal, talk};
 use crate::bank::{Answer, Balance, Id, Name, Operation, Outcome, Rejection, View};
@@ -45,6 +47,11 @@ pub enum About<'a> {
         /// The limit that was asked for.
         overdraft: Option<Balance>,
     },
+}
+
+/// What a refusal is told with.
+pub fn refusal<'a>(operation: &'a Operation, answer: &'a Answer) -> impl Display + use<'a> {
+    text::Refusal(About::Operation(operation), answer)
 }
 
 /// The answers of one command.

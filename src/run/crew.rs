@@ -140,7 +140,7 @@ impl Member {
             }
             // None goes on to the next one before the first is decided, or comes back to it.
             Ask::Bank(BankRequest::Execute(_)) if self.begun => return None,
-            Ask::Bank(BankRequest::Post) | Ask::Share(_) if self.asked > 1 => return None,
+            Ask::Bank(BankRequest::Post { .. }) | Ask::Share(_) if self.asked > 1 => return None,
             Ask::Bank(BankRequest::Execute(operation)) => {
                 self.asked += 1;
                 (self.asked - 1, Some(operation))
@@ -258,7 +258,7 @@ mod tests {
     fn a_worker_asks_in_order_and_never_twice() {
         let execute = |number| (number, BankRequest::Execute(operation()));
         let begin = |number| (number, BankRequest::Begin(operation()));
-        let post = |number| (number, BankRequest::Post);
+        let post = |number| (number, BankRequest::Post { amount: None });
         check(&[execute(0), execute(1), execute(2)], &[true; 3]);
         check(&[begin(0), post(0)], &[true; 2]);
         check(&[begin(0), begin(0)], &[true, false]);

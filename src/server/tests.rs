@@ -214,7 +214,7 @@ fn what_is_given_back_counts_before_it_is_told() {
     bench.submit([1], &BankRequest::Begin(withdrawal()));
     assert_eq!(bench.began.recv(), Ok(vec![1]));
     bench.server.abandon(caller(1), &Name::default());
-    bench.submit([2], &BankRequest::Post);
+    bench.submit([2], &BankRequest::Post { amount: None });
     bench.may.send(true).expect("a ledger");
     bench.collect(1);
     assert_eq!(bench.began.recv(), Ok(vec![1, 2]));

@@ -109,6 +109,8 @@ pub struct OpenHold {
     pub expires: Option<Moment>,
     /// The number of the run that works on it.
     pub run: Option<u32>,
+    /// Nobody saw the end of its work.
+    pub in_doubt: bool,
 }
 
 /// A line that a named run has done.

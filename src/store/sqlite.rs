@@ -264,16 +264,20 @@ impl Sqlite {
 
     /// Decides a batch within a write transaction.
     fn decide(&mut self, batch: &[Asked], now: Moment) -> Result<Vec<Option<Answer>>, LedgerError> {
-        let released = self.releases(now)?;
-        for hold in &released {
-            self.bring_hold(hold.0)?;
+        let expired = self.holds_where("expires <= ?", now.micros())?;
+        let abandoned = self.abandoned()?;
+        for hold in expired.iter().chain(&abandoned) {
+            self.bring_hold(*hold)?;
         }
         for asked in batch {
             self.bring(&asked.request, &asked.caller)?;
         }
         let mut writer = Writer::new(&self.connection, &mut self.shelf, now);
-        for (hold, release) in released {
-            self.books.release(hold, release, &mut writer);
+        for hold in expired {
+            self.books.release(hold, Release::Expired, &mut writer);
+        }
+        for hold in abandoned {
+            self.books.abandon(hold, &mut writer);
         }
         let decide = |asked| self.books.decide(asked, &mut writer);
         let answers = batch.iter().map(decide).collect();
@@ -282,46 +286,35 @@ impl Sqlite {
         Ok(answers)
     }
 
-    /// Gives one hold back within a write transaction.
-    fn give_back(&mut self, hold: u64, release: Release, now: Moment) -> Result<(), LedgerError> {
+    /// Ends one hold within a write transaction that nobody works on any more.
+    fn abandon(&mut self, hold: u64, now: Moment) -> Result<(), LedgerError> {
         self.bring_hold(hold)?;
         let mut writer = Writer::new(&self.connection, &mut self.shelf, now);
-        self.books.release(hold, release, &mut writer);
+        self.books.abandon(hold, &mut writer);
         let finished = writer.finish(&self.books);
         finished
             .map(drop)
             .map_err(|error| self.fault("write", &error))
     }
 
-    /// The holds that end by themselves now: those whose time is over, and those of runs whose process
-    /// is gone.
-    fn releases(&mut self, now: Moment) -> Result<Vec<(u64, Release)>, LedgerError> {
-        let mut released = self.holds_where("expires <= ?", now.micros(), Release::Expired)?;
-        if self
-            .runs
-            .looked_at
-            .is_none_or(|at| at.elapsed() >= RUNS_INTERVAL)
-        {
+    /// The holds of runs whose process is gone, looked for now and then.
+    fn abandoned(&mut self) -> Result<Vec<u64>, LedgerError> {
+        let mut abandoned = Vec::new();
+        let looked_at = self.runs.looked_at;
+        if looked_at.is_none_or(|at| at.elapsed() >= RUNS_INTERVAL) {
             self.runs.looked_at = Some(Instant::now());
             for run in self.dead_runs()? {
-                released.extend(self.holds_where("run = ?", run.into(), Release::Voided)?);
+                abandoned.extend(self.holds_where("run = ?", run.into())?);
             }
         }
-        Ok(released)
+        Ok(abandoned)
     }
 
-    fn holds_where(
-        &self,
-        condition: &str,
-        value: i64,
-        release: Release,
-    ) -> Result<Vec<(u64, Release)>, LedgerError> {
+    fn holds_where(&self, condition: &str, value: i64) -> Result<Vec<u64>, LedgerError> {
         let read = || {
             let sql = format!("SELECT hold FROM holds WHERE {condition} ORDER BY hold");
             let mut query = self.connection.prepare_cached(&sql)?;
-            let rows = query.query_map([value], |row| {
-                row.get(0).map(|hold: i64| (hold.cast_unsigned(), release))
-            })?;
+            let rows = query.query_map([value], |row| row.get(0).map(i64::cast_unsigned))?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
         };
         read().map_err(|error| self.fault("read", &error))

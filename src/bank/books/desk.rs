@@ -11,7 +11,7 @@ use crate::bank::{
 /// How an operation that was begun ends.
 #[derive(Clone, Copy)]
 pub(super) enum End {
-    Post,
+    Post(Option<Amount>),
     Void,
 }
 
@@ -56,8 +56,74 @@ impl<J: Journal> Desk<'_, J> {
     }
 
     pub(super) fn begin(&mut self, operation: &Operation) -> Answer {
-        let Caller { run, number, .. } = *self.caller;
-        self.hold(operation, Owner::Run { run, number })
+        let Caller {
+            run,
+            number,
+            doubtful,
+            takes_over,
+            ..
+        } = *self.caller;
+        let owner = Owner::Run {
+            run,
+            number,
+            doubtful,
+        };
+        let in_doubt = takes_over.then(|| self.in_doubt(operation)).flatten();
+        match in_doubt {
+            Some(hold) => self.take_over(hold, owner),
+            None => self.hold(operation, owner),
+        }
+    }
+
+    /// The hold of this very operation, if it is in doubt.
+    fn in_doubt(&self, operation: &Operation) -> Option<u64> {
+        let claim = self.books.claims.get(operation.id.as_ref()?)?;
+        match claim.state {
+            State::InDoubt { hold } if claim.operation == *operation => Some(hold),
+            _ => None,
+        }
+    }
+
+    fn take_over(&mut self, hold: u64, owner: Owner) -> Answer {
+        let Some(Hold { operation, .. }) = self.take(hold) else {
+            return refused(Rejection::UnknownHold);
+        };
+        let number = self.next_record();
+        let view = self.books.view_or_nothing(&operation.account);
+        self.journal.record(
+            self.caller,
+            &Record::TakenOver {
+                number,
+                hold,
+                operation: &operation,
+                owner,
+                view,
+            },
+        );
+        self.books.claims.put(&operation, State::UnderWay);
+        self.books.bring_hold(hold, Hold { operation, owner });
+        Outcome::Held { view }.into()
+    }
+
+    /// Nobody saw the end of the work that this is held for.
+    pub(super) fn doubt(&mut self, hold: u64) {
+        let Some(Hold { operation, .. }) = self.take(hold) else {
+            return;
+        };
+        let number = self.next_record();
+        let view = self.books.view_or_nothing(&operation.account);
+        self.journal.record(
+            self.caller,
+            &Record::Doubted {
+                number,
+                hold,
+                operation: &operation,
+                view,
+            },
+        );
+        self.books.claims.put(&operation, State::InDoubt { hold });
+        let owner = Owner::Doubt;
+        self.books.bring_hold(hold, Hold { operation, owner });
     }
 
     pub(super) fn hold(&mut self, operation: &Operation, owner: Owner) -> Answer {
@@ -106,6 +172,7 @@ impl<J: Journal> Desk<'_, J> {
         self.books.bring_hold(number, hold);
         let state = match owner {
             Owner::Run { .. } => State::UnderWay,
+            Owner::Doubt => State::InDoubt { hold: number },
             Owner::Anyone { .. } => State::Held { hold: number, view },
         };
         self.books.claims.put(operation, state);
@@ -114,9 +181,13 @@ impl<J: Journal> Desk<'_, J> {
 
     pub(super) fn end_begun(&mut self, end: End) -> Option<Answer> {
         let hold = self.books.begun(self.caller.run, self.caller.number)?;
+        let held = self.books.holds.get(&hold)?.operation.amount();
+        if matches!(end, End::Post(amount) if amount > held) {
+            return None;
+        }
         let Hold { operation, .. } = self.take(hold)?;
         let outcome = match end {
-            End::Post => self.post(hold, &operation, operation.amount()),
+            End::Post(amount) => self.post(hold, &operation, amount.or(operation.amount())),
             End::Void => self.give_back(hold, &operation, Release::Voided),
         };
         Some(outcome.into())
@@ -169,7 +240,9 @@ impl<J: Journal> Desk<'_, J> {
             view: self.books.view(&claim.operation.account),
         };
         Err(match claim.state {
-            State::Held { hold, .. } => return Ok((hold, claim.operation.clone())),
+            State::Held { hold, .. } | State::InDoubt { hold } => {
+                return Ok((hold, claim.operation.clone()));
+            }
             State::UnderWay => refused(Rejection::InProgress),
             State::Released(Release::Voided) => no(Rejection::AlreadyVoided).into(),
             State::Released(Release::Expired) => no(Rejection::Expired).into(),
@@ -227,7 +300,7 @@ impl<J: Journal> Desk<'_, J> {
     /// Takes a hold off the books; what it set aside is still to be moved or given back.
     pub(super) fn take(&mut self, hold: u64) -> Option<Hold> {
         let taken = self.books.holds.remove(&hold)?;
-        if let Owner::Run { run, number } = taken.owner {
+        if let Owner::Run { run, number, .. } = taken.owner {
             self.books.begun.remove(&(run, number));
         }
         Some(taken)

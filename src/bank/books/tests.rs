@@ -47,7 +47,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => operation().prop_map(Step::Execute),
         3 => operation().prop_map(Step::Begin),
-        2 => any::<Index>().prop_map(|index| Step::End(index, Request::Post)),
+        2 => any::<Index>().prop_map(|index| Step::End(index, Request::Post { amount: None })),
         1 => any::<Index>().prop_map(|index| Step::End(index, Request::Void)),
     ]
 }
@@ -324,7 +324,7 @@ impl Course {
                 let number = index.index(self.last_number as usize + 2) as u64;
                 let answer = decide(books, number, request.clone());
                 let expected = match request {
-                    Request::Post => model.post(number),
+                    Request::Post { .. } => model.post(number),
                     _ => model.void(number),
                 };
                 (answer, expected, true)
@@ -374,7 +374,7 @@ fn a_post_that_has_no_room_any_more_gives_back_what_was_held() {
         })
     ));
     decide(&mut books, 2, Request::Execute(loan));
-    let answer = decide(&mut books, 1, Request::Post).expect("under way");
+    let answer = decide(&mut books, 1, Request::Post { amount: None }).expect("under way");
     let Outcome::Refused { rejection, .. } = answer.outcome else {
         panic!("{answer:?}");
     };
@@ -397,7 +397,10 @@ fn a_voided_id_can_be_tried_again() {
         );
         let voided = decide(&mut books, number, Request::Void).expect("under way");
         assert!(matches!(voided.outcome, Outcome::Voided { .. }));
-        assert_eq!(decide(&mut books, number, Request::Post), None);
+        assert_eq!(
+            decide(&mut books, number, Request::Post { amount: None }),
+            None
+        );
     }
     let posted = decide(&mut books, 9, Request::Execute(asked)).expect("an answer");
     assert!(matches!(posted.outcome, Outcome::Posted { seq: 1, .. }) && !posted.duplicate);

@@ -8,11 +8,12 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 
-use super::{OperationArgs, Single, SingleArgs, id};
+use super::{OperationArgs, Single, SingleArgs, WorkArgs, id};
 use crate::bank::{self, Amount, Caller, Id, IdError, Kind, Name, Request};
 use crate::cli::workload::other_side;
 use crate::cli::{Failure, Outcome};
 use crate::report::About;
+use crate::status::Status;
 use crate::store::Access;
 
 /// The longest time that a hold is given; beyond it there is `never`.
@@ -36,6 +37,8 @@ pub(in crate::cli) struct HoldArgs {
     operation: OperationArgs,
     #[command(flatten)]
     single: SingleArgs,
+    #[command(flatten)]
+    work: WorkArgs,
 }
 
 #[derive(Args)]
@@ -87,13 +90,21 @@ impl std::str::FromStr for Expiry {
 pub(in crate::cli) fn hold(mut args: HoldArgs) -> Outcome {
     let caller = args.operation.caller();
     if args.operation.id.is_none() {
-        args.operation.id = Some(random_id().map_err(Failure::died)?);
+        args.operation.id = Some(random_id("hold").map_err(Failure::died)?);
     }
     let kind = match args.to {
         Some(_) => Kind::Transfer,
         None => Kind::Withdraw,
     };
     let operation = args.operation.operation(kind, args.to, args.amount)?;
+    if args.work.is_given() {
+        if args.work.only_says(&operation) {
+            return super::ended(Status::Posted);
+        }
+        let single = Single::open(args.single, Access::Create)?;
+        let lasts = Some(args.expires.0);
+        return args.work.run(single, operation, lasts, caller);
+    }
     let mut single = Single::open(args.single, Access::Create)?;
     let request = Request::Hold {
         operation: operation.clone(),
@@ -126,10 +137,10 @@ pub(in crate::cli) fn void(args: VoidArgs) -> Outcome {
     single.finish(About::Hold(&args.id), &answer)
 }
 
-/// An id for a hold whose caller chose none.
-fn random_id() -> anyhow::Result<Id> {
+/// An id where the caller chose none, and what it begins with.
+pub(super) fn random_id(prefix: &str) -> anyhow::Result<Id> {
     let bytes = random_bytes().context("cannot choose an id: use `--id`")?;
-    let mut text = "hold-".to_string();
+    let mut text = format!("{prefix}-");
     for byte in bytes {
         write!(text, "{byte:02x}")?;
     }
@@ -160,7 +171,7 @@ mod tests {
 
     #[test]
     fn an_id_that_nobody_chose_is_new() {
-        let [one, other] = [random_id(), random_id()].map(|id| id.expect("an id"));
+        let [one, other] = [random_id("hold"), random_id("hold")].map(|id| id.expect("an id"));
         assert_ne!(one, other);
         let digits = one.as_str().strip_prefix("hold-").expect("a prefix");
         assert_eq!(digits.len(), 2 * ID_BYTES);

@@ -97,11 +97,15 @@ fn requests_arrive_with_their_callers_in_frames_of_their_own() {
         }),
         strict: true,
         retry: true,
+        doubtful: true,
+        takes_over: true,
     };
     let requests = [
         Request::Execute(operation(Some("a"))),
         Request::Begin(operation(None)),
-        Request::Post,
+        Request::Post {
+            amount: Amount::new(3),
+        },
         Request::Void,
         Request::Hold {
             operation: operation(Some("b")),
@@ -177,6 +181,7 @@ fn every_finding_arrives_as_it_was_told() {
             at: Moment::new(2),
             expires: Some(Moment::new(3)),
             run: Some(4),
+            in_doubt: true,
         }),
         Finding::Entry(Entry {
             seq: 1,

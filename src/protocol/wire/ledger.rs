@@ -17,6 +17,8 @@ pub(in super::super) struct WireAsked<'a> {
     line: Option<(u64, u64)>,
     strict: bool,
     retry: bool,
+    doubtful: bool,
+    takes_over: bool,
     #[serde(borrow)]
     ask: WireAsk<'a>,
 }
@@ -73,6 +75,7 @@ pub(in super::super) struct WireHold<'a> {
     at: i64,
     expires: Option<i64>,
     run: Option<u32>,
+    in_doubt: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -104,6 +107,8 @@ impl<'a> From<&'a Asked> for WireAsked<'a> {
             line: caller.line.map(|line| (line.number, line.digest)),
             strict: caller.strict,
             retry: caller.retry,
+            doubtful: caller.doubtful,
+            takes_over: caller.takes_over,
             ask: request.into(),
         }
     }
@@ -119,6 +124,8 @@ impl WireAsked<'_> {
                 line: self.line.map(line),
                 strict: self.strict,
                 retry: self.retry,
+                doubtful: self.doubtful,
+                takes_over: self.takes_over,
             },
             request: self.ask.checked_bank()?,
         })
@@ -274,6 +281,7 @@ impl<'a> From<&'a OpenHold> for WireHold<'a> {
             at: hold.at.micros(),
             expires: hold.expires.map(Moment::micros),
             run: hold.run,
+            in_doubt: hold.in_doubt,
         }
     }
 }
@@ -286,6 +294,7 @@ impl WireHold<'_> {
             at: Moment::new(self.at),
             expires: self.expires.map(Moment::new),
             run: self.run,
+            in_doubt: self.in_doubt,
         })
     }
 }

@@ -41,6 +41,7 @@ pub(super) fn hold(hold: &OpenHold, out: &mut Vec<u8>) {
         at: moment(hold.at),
         expires: hold.expires.map(moment),
         run: hold.run,
+        in_doubt: hold.in_doubt,
     };
     let _ = add(out, &line);
 }
@@ -169,4 +170,6 @@ struct HoldLine<'a> {
     expires: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<u32>,
+    #[serde(skip_serializing_if = "is_false")]
+    in_doubt: bool,
 }

@@ -211,6 +211,7 @@ fn accounts_and_holds_are_listed() {
         at: Moment::new(1_795_438_800_000_001),
         expires,
         run,
+        in_doubt: false,
     };
     let list = |format| {
         let mut answers = answers(format);

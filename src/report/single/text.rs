@@ -119,6 +119,7 @@ pub(super) fn hold(hold: &OpenHold) -> [String; 8] {
     let amount = operation.amount().map(|amount| amount.to_string());
     let run = hold.run.map(|run| run.to_string());
     let expires = match (hold.expires, hold.run) {
+        _ if hold.in_doubt => "in doubt".to_string(),
         (Some(expires), _) => moment(expires),
         (None, Some(_)) => text(None),
         (None, None) => "never".to_string(),

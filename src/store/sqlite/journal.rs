@@ -4,11 +4,12 @@ use rusqlite::{CachedStatement, Connection, params};
 
 use super::Shelf;
 use super::rows::{
-    AccountRow, Content, EXPIRED, EntryRow, HELD, Head, HoldRow, OPENED, REFUSED, RecordRow,
-    VIEWED, VOIDED, checksum, link, op,
+    AccountRow, Content, DOUBTED, EXPIRED, EntryRow, HELD, Head, HoldRow, OPENED, OwnerColumns,
+    REFUSED, RecordRow, TAKEN_OVER, VIEWED, VOIDED, checksum, link, op,
 };
 use crate::bank::{
-    Account, Books, Caller, Hold, Id, Journal, Moment, Operation, Record, Rejection, Release, View,
+    Account, Books, Caller, Hold, Id, Journal, Moment, Operation, Owner, Record, Rejection,
+    Release, View,
 };
 
 /// Writes the rows of one database transaction.
@@ -139,6 +140,7 @@ impl<'a> Writer<'a> {
             row.hold.map(u64::cast_signed),
             row.number,
             row.expires,
+            row.doubt,
             checksum(&hash),
         ])?;
         Ok(())
@@ -146,7 +148,7 @@ impl<'a> Writer<'a> {
 
     fn open_hold(&mut self, row: &HoldRow) -> rusqlite::Result<()> {
         let Hold { operation, owner } = &row.hold;
-        let (run, number, expires) = HoldRow::owner(*owner);
+        let own = OwnerColumns::of(*owner);
         let sealed = row.sealed(&mut self.content);
         let mut insert = self.connection.prepare_cached(HoldRow::INSERT)?;
         insert.execute(params![
@@ -157,10 +159,42 @@ impl<'a> Writer<'a> {
             operation.to().map(|to| to.as_str()),
             operation.amount().map(|amount| amount.minor()),
             operation.id.as_ref().map(Id::as_str),
-            run,
-            number,
-            expires,
+            own.run,
+            own.number,
+            own.expires,
+            own.doubt,
             sealed,
+        ])?;
+        Ok(())
+    }
+
+    /// Another ends a hold from now on.
+    fn own_hold(
+        &mut self,
+        number: u64,
+        operation: &Operation,
+        owner: Owner,
+    ) -> rusqlite::Result<()> {
+        let mut began = self.connection.prepare_cached(HoldRow::BEGAN)?;
+        let at = began.query_row([number.cast_signed()], |row| row.get(0))?;
+        let row = HoldRow {
+            number,
+            at: Moment::new(at),
+            hold: Hold {
+                operation: operation.clone(),
+                owner,
+            },
+        };
+        let own = OwnerColumns::of(owner);
+        let sealed = row.sealed(&mut self.content);
+        let mut update = self.connection.prepare_cached(HoldRow::OWN)?;
+        update.execute(params![
+            own.run,
+            own.number,
+            own.expires,
+            own.doubt,
+            sealed,
+            number.cast_signed(),
         ])?;
         Ok(())
     }
@@ -210,13 +244,14 @@ impl<'a> Writer<'a> {
                 owner,
                 view,
             } => {
-                let (_, begun, expires) = HoldRow::owner(owner);
+                let own = OwnerColumns::of(owner);
                 self.add(&RecordRow {
                     record: number,
                     kind: HELD,
                     view: Some(parts(view)),
-                    number: begun,
-                    expires,
+                    number: own.number,
+                    expires: own.expires,
+                    doubt: own.doubt,
                     ..self.about(operation, caller)
                 })?;
                 let hold = Hold {
@@ -243,6 +278,38 @@ impl<'a> Writer<'a> {
                     ..self.about(operation, caller)
                 })?;
                 self.close_hold(Some(hold))
+            }
+            Record::Doubted {
+                number,
+                hold,
+                operation,
+                view,
+            } => {
+                self.add(&RecordRow {
+                    record: number,
+                    kind: DOUBTED,
+                    view: Some(parts(view)),
+                    hold: Some(hold),
+                    ..self.about(operation, caller)
+                })?;
+                self.own_hold(hold, operation, Owner::Doubt)
+            }
+            Record::TakenOver {
+                number,
+                hold,
+                operation,
+                owner,
+                view,
+            } => {
+                self.add(&RecordRow {
+                    record: number,
+                    kind: TAKEN_OVER,
+                    view: Some(parts(view)),
+                    hold: Some(hold),
+                    number: OwnerColumns::of(owner).number,
+                    ..self.about(operation, caller)
+                })?;
+                self.own_hold(hold, operation, owner)
             }
             Record::Refused {
                 number,

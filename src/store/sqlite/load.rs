@@ -4,7 +4,8 @@ use rusqlite::OptionalExtension;
 
 use super::Sqlite;
 use super::rows::{
-    self, Content, EXPIRED, EntryRow, HELD, HoldRow, REFUSED, RecordRow, VIEWED, VOIDED, checksum,
+    self, Content, DOUBTED, EXPIRED, EntryRow, HELD, HoldRow, REFUSED, RecordRow, TAKEN_OVER,
+    VIEWED, VOIDED, checksum,
 };
 use crate::bank::{
     Amount, Caller, Claim, Id, LOANS, Name, Operation, Outcome, Owner, Rejection, Release, Request,
@@ -21,19 +22,28 @@ impl Sqlite {
             | Request::Hold { operation, .. } => {
                 if let Some(id) = &operation.id {
                     self.bring_claim(id)?;
+                    let claim = self.books.claims().get(id);
+                    // It may be taken over.
+                    if let Some(State::InDoubt { hold }) = claim.map(|claim| claim.state) {
+                        self.bring_hold(hold)?;
+                    }
                 }
                 self.bring_accounts_of(operation)
             }
-            Request::Post | Request::Void => match self.books.begun(caller.run, caller.number) {
-                Some(hold) => self.bring_hold(hold),
-                None => Ok(()),
-            },
+            Request::Post { .. } | Request::Void => {
+                match self.books.begun(caller.run, caller.number) {
+                    Some(hold) => self.bring_hold(hold),
+                    None => Ok(()),
+                }
+            }
             Request::PostHold { id, .. } | Request::VoidHold { id } => {
                 self.bring_claim(id)?;
                 let claim = self.books.claims().get(id);
                 let claim = claim.map(|claim| (claim.state, claim.operation.account.clone()));
                 match claim {
-                    Some((State::Held { hold, .. }, _)) => self.bring_hold(hold),
+                    Some((State::Held { hold, .. } | State::InDoubt { hold }, _)) => {
+                        self.bring_hold(hold)
+                    }
                     Some((_, account)) => self.bring_account(&account),
                     None => Ok(()),
                 }
@@ -174,6 +184,7 @@ impl Sqlite {
         let gone = || self.damaged(&format!("the row of the hold {hold} is missing"));
         let state = match row.ok_or_else(gone)?.hold.owner {
             Owner::Run { .. } => State::UnderWay,
+            Owner::Doubt => State::InDoubt { hold },
             Owner::Anyone { .. } => State::Held { hold, view },
         };
         Ok(Some(Claim { state, ..claim }))
@@ -216,6 +227,10 @@ fn claim(record: &RecordRow<'_>) -> Option<Claim> {
     let state = match record.kind {
         HELD => State::Held {
             hold: record.record,
+            view: record.view()?,
+        },
+        DOUBTED | TAKEN_OVER => State::Held {
+            hold: record.hold?,
             view: record.view()?,
         },
         VOIDED => State::Released(Release::Voided),

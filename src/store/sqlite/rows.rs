@@ -16,8 +16,10 @@ use crate::bank::{
 };
 pub(super) use account::{AccountRow, account};
 pub(super) use entry::EntryRow;
-pub(super) use hold::HoldRow;
-pub(super) use record::{EXPIRED, HELD, OPENED, REFUSED, RecordRow, VIEWED, VOIDED};
+pub(super) use hold::{HoldRow, OwnerColumns};
+pub(super) use record::{
+    DOUBTED, EXPIRED, HELD, OPENED, REFUSED, RecordRow, TAKEN_OVER, VIEWED, VOIDED,
+};
 
 /// The SHA-256 of a row or of the chain.
 pub(super) type Hash = [u8; 32];

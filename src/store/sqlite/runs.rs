@@ -13,7 +13,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::Sqlite;
 use super::turnstile::beside;
-use crate::bank::{Moment, Release};
+use crate::bank::Moment;
 use crate::store::{LedgerError, RunName};
 
 /// The runs of this process.
@@ -158,8 +158,8 @@ impl Sqlite {
 
     /// Ends a run of this process: what it has begun is given back.
     pub(super) fn end_run(&mut self, run: u32, now: Moment) -> Result<(), LedgerError> {
-        for (hold, release) in self.holds_where("run = ?", run.into(), Release::Voided)? {
-            self.give_back(hold, release, now)?;
+        for hold in self.holds_where("run = ?", run.into())? {
+            self.abandon(hold, now)?;
         }
         self.forget_run(run)
     }

@@ -30,10 +30,11 @@ const TABLES: [&str; 10] = [
     // What was posted. Nothing here ever changes.
     "CREATE TABLE entries (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, op INTEGER NOT NULL, debit INTEGER NOT NULL, credit INTEGER NOT NULL, amount INTEGER NOT NULL, posted INTEGER NOT NULL, available INTEGER NOT NULL, id TEXT, run INTEGER, line INTEGER, digest INTEGER, hold INTEGER, checksum INTEGER NOT NULL) STRICT",
     // What else was decided and must not be forgotten; `seq` is the last entry before it. Nothing here
-    // ever changes. Kinds: 0 held, 1 voided, 2 expired, 3 refused, 4 viewed, 5 opened.
-    "CREATE TABLE records (record INTEGER PRIMARY KEY, seq INTEGER NOT NULL, at INTEGER NOT NULL, kind INTEGER NOT NULL, op INTEGER, account TEXT NOT NULL, other TEXT, amount INTEGER, posted INTEGER, available INTEGER, rejection INTEGER, overdraft INTEGER, id TEXT, run INTEGER, line INTEGER, digest INTEGER, hold INTEGER, number INTEGER, expires INTEGER, checksum INTEGER NOT NULL) STRICT",
-    // What is set aside now.
-    "CREATE TABLE holds (hold INTEGER PRIMARY KEY, at INTEGER NOT NULL, op INTEGER NOT NULL, account TEXT NOT NULL, other TEXT, amount INTEGER, id TEXT, run INTEGER, number INTEGER, expires INTEGER, checksum INTEGER NOT NULL) STRICT",
+    // ever changes. Kinds: 0 held, 1 voided, 2 expired, 3 refused, 4 viewed, 5 opened, 6 in doubt,
+    // 7 taken over. `doubt` is 0 where a hold will be in doubt if its run is gone.
+    "CREATE TABLE records (record INTEGER PRIMARY KEY, seq INTEGER NOT NULL, at INTEGER NOT NULL, kind INTEGER NOT NULL, op INTEGER, account TEXT NOT NULL, other TEXT, amount INTEGER, posted INTEGER, available INTEGER, rejection INTEGER, overdraft INTEGER, id TEXT, run INTEGER, line INTEGER, digest INTEGER, hold INTEGER, number INTEGER, expires INTEGER, doubt INTEGER, checksum INTEGER NOT NULL) STRICT",
+    // What is set aside now; `doubt` is 1 where nobody saw the end of its work.
+    "CREATE TABLE holds (hold INTEGER PRIMARY KEY, at INTEGER NOT NULL, op INTEGER NOT NULL, account TEXT NOT NULL, other TEXT, amount INTEGER, id TEXT, run INTEGER, number INTEGER, expires INTEGER, doubt INTEGER, checksum INTEGER NOT NULL) STRICT",
     // Each run, and where the ledger stood when it began.
     "CREATE TABLE runs (run INTEGER PRIMARY KEY, name TEXT UNIQUE, seq INTEGER NOT NULL, record INTEGER NOT NULL, live INTEGER NOT NULL) STRICT",
     "CREATE INDEX live_runs ON runs (run) WHERE live = 1",

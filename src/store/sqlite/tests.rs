@@ -232,7 +232,7 @@ fn step() -> impl Strategy<Value = (Request, u64, bool)> {
     let request = prop_oneof![
         4 => drawn.clone().prop_map(Request::Execute),
         2 => drawn.prop_map(Request::Begin),
-        1 => Just(Request::Post),
+        1 => Just(Request::Post { amount: None }),
         1 => Just(Request::Void),
         2 => two_steps,
         2 => (id(), less()).prop_map(|(id, amount)| Request::PostHold { id, amount }),
@@ -257,7 +257,7 @@ proptest! {
         let mut books = Books::new(Balance::default());
         for (request, number, by_other) in steps {
             // What a run has begun only its own process ends.
-            let own = matches!(request, Request::Begin(_) | Request::Post | Request::Void);
+            let own = matches!(request, Request::Begin(_) | Request::Post { .. } | Request::Void);
             let ledger = if by_other && !own { &mut other } else { &mut one };
             let expected = books.decide(&asked(number, request.clone()), &mut Unkept);
             prop_assert_eq!(ask(ledger, number, request.clone()), expected, "{:?}", request);

@@ -6,6 +6,58 @@ use super::{Content, checksum, op, operation, text};
 use crate::bank::{Amount, Hold, Id, Moment, Name, Owner};
 use crate::store::OpenHold;
 
+/// Who ends a hold, as columns.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::store::sqlite) struct OwnerColumns {
+    pub(in crate::store::sqlite) run: Option<u32>,
+    pub(in crate::store::sqlite) number: Option<i64>,
+    pub(in crate::store::sqlite) expires: Option<i64>,
+    /// 0: if the run is gone, it is in doubt; 1: it is in doubt.
+    pub(in crate::store::sqlite) doubt: Option<i64>,
+}
+
+impl OwnerColumns {
+    pub(in crate::store::sqlite) fn of(owner: Owner) -> Self {
+        let none = OwnerColumns::default();
+        match owner {
+            Owner::Run {
+                run,
+                number,
+                doubtful,
+            } => OwnerColumns {
+                run: Some(run),
+                number: Some(number.cast_signed()),
+                doubt: doubtful.then_some(0),
+                ..none
+            },
+            Owner::Doubt => OwnerColumns {
+                doubt: Some(1),
+                ..none
+            },
+            Owner::Anyone { expires } => OwnerColumns {
+                expires: expires.map(Moment::micros),
+                ..none
+            },
+        }
+    }
+
+    /// The owner; nothing if that is none.
+    pub(in crate::store::sqlite) fn owner(self) -> Option<Owner> {
+        let owner = match (self.run, self.number) {
+            (Some(run), Some(number)) => Owner::Run {
+                run,
+                number: number.cast_unsigned(),
+                doubtful: self.doubt.is_some(),
+            },
+            _ if self.doubt.is_some() => Owner::Doubt,
+            _ => Owner::Anyone {
+                expires: self.expires.map(Moment::new),
+            },
+        };
+        (OwnerColumns::of(owner) == self).then_some(owner)
+    }
+}
+
 /// A hold as it stands in the file.
 pub(in crate::store::sqlite) struct HoldRow {
     pub(in crate::store::sqlite) number: u64,
@@ -14,38 +66,36 @@ pub(in crate::store::sqlite) struct HoldRow {
 }
 
 impl HoldRow {
-    pub(in crate::store::sqlite) const INSERT: &'static str = "INSERT INTO holds (hold, at, op, account, other, amount, id, run, number, expires, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    pub(in crate::store::sqlite) const INSERT: &'static str = "INSERT INTO holds (hold, at, op, account, other, amount, id, run, number, expires, doubt, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     pub(in crate::store::sqlite) const DELETE: &str = "DELETE FROM holds WHERE hold = ?";
     /// What [`HoldRow::read`] reads.
-    pub(in crate::store::sqlite) const COLUMNS: &'static str =
-        "hold, at, op, account, other, amount, id, run, number, expires, checksum FROM holds";
+    pub(in crate::store::sqlite) const COLUMNS: &'static str = "hold, at, op, account, other, amount, id, run, number, expires, doubt, checksum FROM holds";
 
-    /// The columns that say who ends it: run, number, expires.
-    pub(in crate::store::sqlite) fn owner(owner: Owner) -> (Option<u32>, Option<i64>, Option<i64>) {
-        match owner {
-            Owner::Run { run, number } => (Some(run), Some(number.cast_signed()), None),
-            Owner::Anyone { expires } => (None, None, expires.map(Moment::micros)),
-        }
-    }
+    pub(in crate::store::sqlite) const BEGAN: &str = "SELECT at FROM holds WHERE hold = ?";
+    pub(in crate::store::sqlite) const OWN: &str =
+        "UPDATE holds SET run = ?, number = ?, expires = ?, doubt = ?, checksum = ? WHERE hold = ?";
 
     /// The hold as others see it.
     pub(in crate::store::sqlite) fn open(self) -> OpenHold {
         let (run, expires) = match self.hold.owner {
             Owner::Run { run, .. } => (Some(run), None),
+            Owner::Doubt => (None, None),
             Owner::Anyone { expires } => (None, expires),
         };
+        let in_doubt = self.hold.owner == Owner::Doubt;
         OpenHold {
             number: self.number,
             operation: self.hold.operation,
             at: self.at,
             expires,
             run,
+            in_doubt,
         }
     }
 
     pub(in crate::store::sqlite) fn sealed(&self, content: &mut Content) -> i64 {
         let Hold { operation, owner } = &self.hold;
-        let (run, number, expires) = HoldRow::owner(*owner);
+        let own = OwnerColumns::of(*owner);
         content
             .of(b'o')
             .number(self.number.cast_signed())
@@ -57,9 +107,10 @@ impl HoldRow {
         content.maybe(operation.amount().map(Amount::minor));
         content.text(operation.id.as_ref().map(Id::as_str));
         content
-            .maybe(run.map(i64::from))
-            .maybe(number)
-            .maybe(expires);
+            .maybe(own.run.map(i64::from))
+            .maybe(own.number)
+            .maybe(own.expires)
+            .maybe(own.doubt);
         checksum(&content.hash())
     }
 
@@ -74,19 +125,13 @@ impl HoldRow {
             row.get(5)?,
             text(row, 6)?,
         );
-        let (run, begun): (Option<u32>, Option<i64>) = (row.get(7)?, row.get(8)?);
-        let expires: Option<i64> = row.get(9)?;
-        let owner = match (run, begun, expires) {
-            (Some(run), Some(number), None) => Owner::Run {
-                run,
-                number: number.cast_unsigned(),
-            },
-            (None, None, expires) => Owner::Anyone {
-                expires: expires.map(Moment::new),
-            },
-            _ => return Ok(None),
+        let owner = OwnerColumns {
+            run: row.get(7)?,
+            number: row.get(8)?,
+            expires: row.get(9)?,
+            doubt: row.get(10)?,
         };
-        let Some(operation) = operation else {
+        let (Some(operation), Some(owner)) = (operation, owner.owner()) else {
             return Ok(None);
         };
         let read = HoldRow {
@@ -94,7 +139,7 @@ impl HoldRow {
             at: Moment::new(row.get(1)?),
             hold: Hold { operation, owner },
         };
-        let right = read.sealed(&mut Content::default()) == row.get::<_, i64>(10)?;
+        let right = read.sealed(&mut Content::default()) == row.get::<_, i64>(11)?;
         Ok(right.then_some(read))
     }
 }

@@ -12,6 +12,8 @@ pub(in crate::store::sqlite) const EXPIRED: i64 = 2;
 pub(in crate::store::sqlite) const REFUSED: i64 = 3;
 pub(in crate::store::sqlite) const VIEWED: i64 = 4;
 pub(in crate::store::sqlite) const OPENED: i64 = 5;
+pub(in crate::store::sqlite) const DOUBTED: i64 = 6;
+pub(in crate::store::sqlite) const TAKEN_OVER: i64 = 7;
 
 /// A record as it stands in the file.
 #[derive(Clone, Copy, Default)]
@@ -33,12 +35,13 @@ pub(in crate::store::sqlite) struct RecordRow<'a> {
     pub(in crate::store::sqlite) hold: Option<u64>,
     pub(in crate::store::sqlite) number: Option<i64>,
     pub(in crate::store::sqlite) expires: Option<i64>,
+    pub(in crate::store::sqlite) doubt: Option<i64>,
 }
 
 impl<'a> RecordRow<'a> {
-    pub(in crate::store::sqlite) const INSERT: &'static str = "INSERT INTO records (record, seq, at, kind, op, account, other, amount, posted, available, rejection, overdraft, id, run, line, digest, hold, number, expires, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    pub(in crate::store::sqlite) const INSERT: &'static str = "INSERT INTO records (record, seq, at, kind, op, account, other, amount, posted, available, rejection, overdraft, id, run, line, digest, hold, number, expires, doubt, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     /// What [`RecordRow::read`] reads.
-    pub(in crate::store::sqlite) const COLUMNS: &'static str = "record, seq, at, kind, op, account, other, amount, posted, available, rejection, overdraft, id, run, line, digest, hold, number, expires, checksum FROM records";
+    pub(in crate::store::sqlite) const COLUMNS: &'static str = "record, seq, at, kind, op, account, other, amount, posted, available, rejection, overdraft, id, run, line, digest, hold, number, expires, doubt, checksum FROM records";
 
     /// The row that says this of an operation.
     pub(in crate::store::sqlite) fn about(operation: &'a Operation) -> Self {
@@ -78,7 +81,8 @@ impl<'a> RecordRow<'a> {
         content
             .maybe(self.hold.map(u64::cast_signed))
             .maybe(self.number)
-            .maybe(self.expires);
+            .maybe(self.expires)
+            .maybe(self.doubt);
         content.hash()
     }
 
@@ -113,7 +117,8 @@ impl<'a> RecordRow<'a> {
             hold: row.get::<_, Option<i64>>(16)?.map(i64::cast_unsigned),
             number: row.get(17)?,
             expires: row.get(18)?,
+            doubt: row.get(19)?,
         };
-        Ok((read, row.get(19)?))
+        Ok((read, row.get(20)?))
     }
 }

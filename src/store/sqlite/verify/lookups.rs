@@ -5,11 +5,14 @@ use rusqlite::OptionalExtension;
 use super::walk::Walk;
 use super::{Checked, wrong};
 use crate::bank::{Last, Line, Operation};
-use crate::store::sqlite::rows::{EXPIRED, EntryRow, HELD, REFUSED, RecordRow, VIEWED, VOIDED};
+use crate::store::sqlite::rows::{
+    DOUBTED, EXPIRED, EntryRow, HELD, REFUSED, RecordRow, TAKEN_OVER, VIEWED, VOIDED,
+};
 
 /// What was decided under an id before a row.
 struct Earlier {
     record: u64,
+    hold: Option<u64>,
     kind: i64,
     operation: Option<Operation>,
 }
@@ -69,6 +72,7 @@ impl Walk<'_> {
             let (row, _) = RecordRow::read(row)?;
             Ok(Earlier {
                 record: row.record,
+                hold: row.hold,
                 kind: row.kind,
                 operation: row.operation(),
             })
@@ -157,10 +161,11 @@ fn follows(
     };
     match (kind, hold) {
         (HELD, Some(hold)) if hold == record => Ok(()),
+        (DOUBTED | TAKEN_OVER, Some(hold)) if Some(hold) == earlier.hold => Ok(()),
         (VOIDED | EXPIRED, None) => Ok(()),
         // A refusal is decided anew where that is asked for, and then for the same.
         (REFUSED, None) if is_same() => Ok(()),
-        (HELD, _) => wrong(format!(
+        (HELD | DOUBTED | TAKEN_OVER, _) => wrong(format!(
             "is about the id `{id}`, which the record {record} holds"
         )),
         (REFUSED | VIEWED, _) => wrong(format!(

@@ -11,7 +11,8 @@ use crate::bank::{
     Rejection, Sides, View, WORLD,
 };
 use crate::store::sqlite::rows::{
-    EXPIRED, EntryRow, HELD, Head, OPENED, REFUSED, RecordRow, VIEWED, VOIDED,
+    DOUBTED, EXPIRED, EntryRow, HELD, Head, OPENED, OwnerColumns, REFUSED, RecordRow, TAKEN_OVER,
+    VIEWED, VOIDED,
 };
 
 /// The ledger as the rows so far make it.
@@ -93,6 +94,7 @@ impl Recount {
             HELD => self.held(row, &operation)?,
             REFUSED => return self.refused(row, &operation),
             VIEWED => self.viewed(row, &operation)?,
+            DOUBTED | TAKEN_OVER => self.changes_hands(row, &operation)?,
             _ => self.released(row, &operation)?,
         }
         let view = row.view().ok_or("says no balance")?;
@@ -101,16 +103,15 @@ impl Recount {
 
     fn held(&mut self, row: &RecordRow<'_>, operation: &Operation) -> Said {
         self.begin(operation).map_err(must_be_refused)?;
-        let owner = match (row.number, row.expires) {
-            (Some(number), None) => Owner::Run {
-                run: row.run.unwrap_or(0),
-                number: number.cast_unsigned(),
-            },
-            (None, expires) => Owner::Anyone {
-                expires: expires.map(Moment::new),
-            },
-            _ => return Err("is held by a run, and so cannot expire".into()),
+        let run = row.number.map(|_| row.run.unwrap_or(0));
+        let own = OwnerColumns {
+            run,
+            number: row.number,
+            expires: row.expires,
+            doubt: row.doubt,
         };
+        let owner = own.owner().filter(|owner| *owner != Owner::Doubt);
+        let owner = owner.ok_or("is held by a run, and so cannot expire")?;
         if let Owner::Anyone {
             expires: Some(expires),
         } = owner
@@ -130,6 +131,29 @@ impl Recount {
         Ok(())
     }
 
+    /// Nobody saw the end of a hold's work, or a run works on it again.
+    fn changes_hands(&mut self, row: &RecordRow<'_>, operation: &Operation) -> Said {
+        let aside = self.end(row.hold, operation)?;
+        same_content(operation, &aside.hold.operation)?;
+        let owner = match (row.kind, aside.hold.owner) {
+            (DOUBTED, Owner::Run { doubtful: true, .. }) => Owner::Doubt,
+            (TAKEN_OVER, Owner::Doubt) => Owner::Run {
+                run: row.run.unwrap_or(0),
+                number: row.number.unwrap_or(0).cast_unsigned(),
+                doubtful: true,
+            },
+            (DOUBTED, _) => return Err("doubts a hold whose work has no consequences".into()),
+            _ => return Err("takes a hold over that is not in doubt".into()),
+        };
+        let hold = Hold {
+            operation: operation.clone(),
+            owner,
+        };
+        let aside = Aside { hold, ..aside };
+        self.holds.insert(row.hold.unwrap_or(0), aside);
+        Ok(())
+    }
+
     fn released(&mut self, row: &RecordRow<'_>, operation: &Operation) -> Said {
         let aside = self.end(row.hold, operation)?;
         same_content(operation, &aside.hold.operation)?;
@@ -140,7 +164,7 @@ impl Recount {
         }
         let expires = match aside.hold.owner {
             Owner::Anyone { expires } => expires,
-            Owner::Run { .. } => None,
+            Owner::Run { .. } | Owner::Doubt => None,
         };
         if row.kind == EXPIRED && expires.is_none_or(|expires| row.at < expires) {
             return Err(match expires {
@@ -220,7 +244,13 @@ impl Recount {
         let aside = self.end(Some(number), operation)?;
         let held = aside.hold.operation.amount();
         let held = held.ok_or_else(|| format!("posts the hold {number}, which moves nothing"))?;
-        let is_whole = matches!(aside.hold.owner, Owner::Run { .. });
+        let is_whole = matches!(
+            aside.hold.owner,
+            Owner::Run {
+                doubtful: false,
+                ..
+            }
+        );
         if amount > held || is_whole && amount != held {
             return Err(format!(
                 "posts {amount} of the hold {number}, which is {held}"

@@ -1,12 +1,14 @@
 //! Which columns a record has.
 
 use super::Said;
-use crate::store::sqlite::rows::{EXPIRED, HELD, OPENED, REFUSED, RecordRow, VIEWED, VOIDED};
+use crate::store::sqlite::rows::{
+    DOUBTED, EXPIRED, HELD, OPENED, REFUSED, RecordRow, TAKEN_OVER, VIEWED, VOIDED,
+};
 
 /// The columns that each kind of record has (`+`), never has (`-`), or may have (`?`). What an operation
 /// has of `other` and `amount` is told by its kind.
 pub(super) fn has_its_columns(row: &RecordRow<'_>) -> Said {
-    const NAMES: [&str; 12] = [
+    const NAMES: [&str; 13] = [
         "op",
         "other",
         "amount",
@@ -19,13 +21,16 @@ pub(super) fn has_its_columns(row: &RecordRow<'_>) -> Said {
         "hold",
         "number",
         "expires",
+        "doubt",
     ];
     let shape = match row.kind {
-        HELD => b"+??+--???-??",
-        VOIDED | EXPIRED => b"+??+--???+--",
-        REFUSED => b"+???+-???---",
-        VIEWED => b"+--+--????--",
-        OPENED => b"---+-+------",
+        HELD => b"+??+--???-???",
+        VOIDED | EXPIRED => b"+??+--???+---",
+        REFUSED => b"+???+-???----",
+        VIEWED => b"+--+--????---",
+        OPENED => b"---+-+-------",
+        DOUBTED => b"+??+--+??+---",
+        TAKEN_OVER => b"+??+--++?++--",
         kind => return Err(format!("is of the kind {kind}, which there is not")),
     };
     let there = [
@@ -41,6 +46,7 @@ pub(super) fn has_its_columns(row: &RecordRow<'_>) -> Said {
         row.hold.is_some(),
         row.number.is_some(),
         row.expires.is_some(),
+        row.doubt.is_some(),
     ];
     for ((name, there), must) in NAMES.iter().zip(there).zip(shape) {
         match (there, must) {

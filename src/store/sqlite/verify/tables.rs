@@ -264,7 +264,8 @@ impl Walk<'_> {
 /// A hold in words.
 fn held(at: Moment, Hold { operation, owner }: &Hold) -> String {
     let ends = match *owner {
-        Owner::Run { run, number } => format!("by the run {run} as its number {number}"),
+        Owner::Run { run, number, .. } => format!("by the run {run} as its number {number}"),
+        Owner::Doubt => "in doubt".to_string(),
         Owner::Anyone { expires: None } => "for ever".to_string(),
         Owner::Anyone {
             expires: Some(expires),

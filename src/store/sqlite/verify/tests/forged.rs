@@ -48,6 +48,7 @@ fn hold(row: &Row<'_>) -> rusqlite::Result<(i64, i64)> {
         (Some(run), Some(number)) => Owner::Run {
             run,
             number: number.cast_unsigned(),
+            doubtful: false,
         },
         _ => Owner::Anyone {
             expires: row.get::<_, Option<i64>>(9)?.map(Moment::new),

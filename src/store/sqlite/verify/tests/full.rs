@@ -149,13 +149,13 @@ impl Full {
         let begin = Request::Begin;
         for (number, request) in [
             (1, begin(withdraw(7))),
-            (1, Request::Post),
+            (1, Request::Post { amount: None }),
             (2, begin(withdraw(8))),
             (2, Request::Void),
             (3, Request::Execute(withdraw(9))),
             (4, Request::Execute(withdraw(1_000_000))),
             (5, begin(view)),
-            (5, Request::Post),
+            (5, Request::Post { amount: None }),
             (6, begin(operation(Kind::Deposit, None, "new", None, 3))),
         ] {
             let line = Some(Line {

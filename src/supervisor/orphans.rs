@@ -1,0 +1,102 @@
+//! Ending what others left behind.
+//!
+//! Whoever is a subreaper inherits the children of those that end below it, even of those that went to
+//! a session of their own. So killing one's children again and again until there are none ends all
+//! that was started below, whatever it did to get away.
+
+use std::collections::HashSet;
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, WaitOptions};
+
+/// How long the dead are waited for. A process that the kernel cannot end now is left to it.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long one waits for the next to die.
+const STEP: Duration = Duration::from_micros(200);
+
+/// Makes this process inherit the orphans of those below it.
+pub fn adopt_orphans() {
+    #[cfg(target_os = "linux")]
+    {
+        // Only kernels before 3.4 do not know it.
+        let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+    }
+}
+
+/// Kills and reaps every child of this process, and theirs, until there are none.
+pub fn end_children() {
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
+        loop {
+            match rustix::process::wait(WaitOptions::NOHANG) {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                // There is no child left.
+                Err(_) => return,
+            }
+        }
+        let own = rustix::process::getpid();
+        for (child, _) in processes().into_iter().filter(|(_, parent)| *parent == own) {
+            // It may have ended just now.
+            let _ = rustix::process::kill_process(child, Signal::KILL);
+        }
+        thread::sleep(STEP);
+    }
+}
+
+/// Sends a signal to all that was started below this process.
+pub fn signal_descendants(signal: Signal) {
+    let mut above = HashSet::from([rustix::process::getpid()]);
+    let mut rest = processes();
+    loop {
+        let (below, others): (Vec<_>, Vec<_>) = rest
+            .into_iter()
+            .partition(|(_, parent)| above.contains(parent));
+        if below.is_empty() {
+            return;
+        }
+        for (pid, _) in below {
+            above.insert(pid);
+            let _ = rustix::process::kill_process(pid, signal);
+        }
+        rest = others;
+    }
+}
+
+/// Every process with its parent.
+///
+/// `/proc/PID/stat` tells it; `/proc/PID/task/TID/children` would be shorter and is not in every
+/// kernel. Where there is no such folder, none.
+fn processes() -> Vec<(Pid, Pid)> {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let process = |entry: std::io::Result<fs::DirEntry>| {
+        let name = entry.ok()?.file_name();
+        let pid = Pid::from_raw(name.to_str()?.parse().ok()?)?;
+        let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+        Some((pid, Pid::from_raw(parent(&stat)?)?))
+    };
+    entries.filter_map(process).collect()
+}
+
+/// The parent that a line of `/proc/PID/stat` tells. The program's name before it may hold anything,
+/// so the last bracket counts.
+fn parent(stat: &str) -> Option<i32> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_brackets_hides_no_parent() {
+        assert_eq!(parent("12 (sh) S 7 12 12 0"), Some(7));
+        assert_eq!(parent("12 (a) R 5 (b)) S 7 12"), Some(7));
+        assert_eq!(parent("12 (sh"), None);
+    }
+}
