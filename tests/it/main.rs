@@ -10,6 +10,8 @@
 
 mod cli;
 #[cfg(target_os = "linux")]
+mod commands;
+#[cfg(target_os = "linux")]
 mod damage;
 #[cfg(target_os = "linux")]
 mod durable;

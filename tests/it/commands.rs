@@ -1,0 +1,264 @@
+//! A command as the work of one operation.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use rustix::process::Signal;
+
+use crate::cli::{Run, Running};
+use crate::ledger::{Ledger, at_once};
+use crate::process::{Process, until};
+
+/// A ledger with some money on `main`.
+fn with(amount: &str) -> Ledger {
+    let ledger = Ledger::new();
+    ledger.say(&format!("deposit {amount}"));
+    ledger
+}
+
+/// Runs words of the program, then a command of `sh`.
+fn work(ledger: &Ledger, words: &str, script: &str) -> Run {
+    Running::start(command(ledger, words, script)).finish()
+}
+
+fn command(ledger: &Ledger, words: &str, script: &str) -> Command {
+    let mut command = ledger.command(words);
+    command.args(["--", "sh", "-c", script]);
+    command
+}
+
+/// What a run said: its status, stdout and stderr.
+fn said(run: &Run) -> (i32, &str, &str) {
+    (run.code(), run.stdout.as_str(), run.stderr.as_str())
+}
+
+#[test]
+fn money_is_posted_when_the_command_succeeds_and_given_back_when_not() {
+    let ledger = with("10");
+    let script =
+        "echo $BANK_PAR_OP $BANK_PAR_AMOUNT $BANK_PAR_ACCOUNT $BANK_PAR_ID; echo aside >&2";
+    let run = work(&ledger, "withdraw 4 --id a", script);
+    assert_eq!(said(&run), (0, "withdraw 4.00 main a\n", "aside\n"));
+    assert_eq!(ledger.money("main"), ["6.00", "0.00", "6.00"]);
+    assert_eq!(said(&work(&ledger, "withdraw 4", "exit 7")), (7, "", ""));
+    assert_eq!(said(&work(&ledger, "deposit 4", "exit 7")), (7, "", ""));
+    assert_eq!(ledger.money("main"), ["6.00", "0.00", "6.00"]);
+    let transfer = work(&ledger, "transfer 1 --to rent", "echo $BANK_PAR_TO");
+    assert_eq!(said(&transfer), (0, "rent\n", ""));
+    assert_eq!(ledger.money("rent"), ["1.00", "0.00", "1.00"]);
+    ledger.verify();
+}
+
+#[test]
+fn the_money_is_set_aside_while_the_command_runs() {
+    let ledger = with("10");
+    let run = work(
+        &ledger,
+        "withdraw 4 --id a",
+        &format!("{} balance main", env!("CARGO_BIN_EXE_bank-par")),
+    );
+    assert_eq!(said(&run), (0, "main\t10.00\t4.00\t6.00\n", ""));
+}
+
+#[test]
+fn a_command_that_the_bank_refuses_does_not_run() {
+    let ledger = with("3");
+    let why = "bank-par: refused: insufficient funds: `main` has 3.00 available\n";
+    let run = work(&ledger, "withdraw 4", "echo ran");
+    assert_eq!(said(&run), (75, "", why));
+    let run = work(&ledger, "withdraw 4 --refused-code 9", "echo ran");
+    assert_eq!(said(&run), (9, "", why));
+    let once = work(&ledger, "withdraw 1 --id a", "echo ran");
+    assert_eq!(said(&once), (0, "ran\n", ""));
+    let twice = work(&ledger, "withdraw 1 --id a", "echo ran");
+    let known = "bank-par: duplicate: the command has succeeded before: `a`\n";
+    assert_eq!(said(&twice), (0, "", known));
+    assert_eq!(ledger.money("main"), ["2.00", "0.00", "2.00"]);
+    let dry = work(&ledger, "withdraw 1 --dry-run", "echo ran");
+    assert_eq!((dry.code(), dry.stdout.as_str()), (0, ""));
+    assert_eq!(ledger.money("main"), ["2.00", "0.00", "2.00"]);
+}
+
+#[test]
+fn a_failed_operation_may_be_tried_again_under_its_id() {
+    let ledger = with("3");
+    for (script, status) in [("exit 1", 1), ("kill -9 $$", 137), ("exit 0", 0)] {
+        let run = work(&ledger, "withdraw 1 --id a", script);
+        assert_eq!(said(&run), (status, "", ""), "{script}");
+    }
+    assert_eq!(ledger.money("main"), ["2.00", "0.00", "2.00"]);
+    let missing = ledger.run("withdraw 1 -- /nowhere/command");
+    let why = "bank-par: cannot start the command `/nowhere/command`: No such file or directory (os error 2)\n";
+    assert_eq!(said(&missing), (127, "", why));
+    assert_eq!(ledger.money("main"), ["2.00", "0.00", "2.00"]);
+    ledger.verify();
+}
+
+#[test]
+fn what_was_really_spent_is_posted_and_the_rest_given_back() {
+    let ledger = with("10");
+    let spend =
+        |words: &str, text: &str| work(&ledger, words, &format!("echo {text} > $BANK_PAR_ACTUAL"));
+    assert_eq!(said(&spend("withdraw 4", "1.25")), (0, "", ""));
+    assert_eq!(ledger.money("main"), ["8.75", "0.00", "8.75"]);
+    assert_eq!(said(&spend("withdraw 4", "0")), (0, "", ""));
+    assert_eq!(ledger.money("main"), ["8.75", "0.00", "8.75"]);
+    let over = "bank-par: overspent: the command spent 1.50 more than was set aside: `o`\n";
+    assert_eq!(said(&spend("withdraw 4 --id o", "5.50")), (1, "", over));
+    assert_eq!(ledger.money("main"), ["4.75", "0.00", "4.75"]);
+    let doubt = spend("withdraw 4 --id d", "four");
+    assert_eq!(doubt.code(), 8);
+    assert!(
+        doubt
+            .stderr
+            .contains("`bank-par post d` or `bank-par void d`"),
+        "{doubt:?}"
+    );
+    assert_eq!(ledger.money("main"), ["4.75", "4.00", "0.75"]);
+    ledger.verify();
+    ledger.say("post d --amount 0.75");
+    assert_eq!(ledger.money("main"), ["4.00", "0.00", "4.00"]);
+    ledger.verify();
+}
+
+#[test]
+fn a_hold_stays_only_if_its_command_succeeds() {
+    let ledger = with("10");
+    assert_eq!(said(&work(&ledger, "hold 4 --id a", "exit 3")), (3, "", ""));
+    assert_eq!(ledger.money("main"), ["10.00", "0.00", "10.00"]);
+    assert_eq!(said(&work(&ledger, "hold 4 --id b", "true")), (0, "", ""));
+    assert_eq!(ledger.money("main"), ["10.00", "4.00", "6.00"]);
+    ledger.say("post b");
+    ledger.verify();
+}
+
+#[test]
+fn a_cap_holds_although_forty_run_at_once() {
+    let ledger = with("5");
+    let codes = at_once(40, |_| work(&ledger, "withdraw 0.37", "true").code());
+    let mut count = BTreeMap::new();
+    for code in codes {
+        *count.entry(code).or_insert(0) += 1;
+    }
+    assert_eq!(count, BTreeMap::from([(0, 13), (75, 27)]));
+    assert_eq!(ledger.money("main"), ["0.19", "0.00", "0.19"]);
+    ledger.verify();
+}
+
+/// A command with children, some of which went to sessions of their own.
+struct Family {
+    running: Running,
+    /// The command and all that it started.
+    members: Vec<Process>,
+}
+
+const FAMILY: &str = "echo $$ >> pids; sleep 999 & echo $! >> pids; setsid sleep 999 & echo $! >> pids; setsid sh -c 'sleep 999 & echo $! >> pids; wait' & echo $! >> pids; wait";
+
+impl Family {
+    fn start(ledger: &Ledger, words: &str) -> Self {
+        let pids = PathBuf::from(ledger.path()).with_file_name("pids");
+        let _ = fs::remove_file(&pids);
+        let mut command = command(ledger, words, FAMILY);
+        command.current_dir(pids.parent().unwrap());
+        let running = Running::start(command);
+        let members = until("the command's children", || {
+            let pids = fs::read_to_string(&pids).ok()?;
+            let pids: Vec<Process> = pids
+                .lines()
+                .map(|pid| Process(pid.parse().unwrap()))
+                .collect();
+            (pids.len() == 5 && pids.iter().all(|pid| pid.state().is_some())).then_some(pids)
+        });
+        Family { running, members }
+    }
+
+    fn parent(&self) -> Process {
+        Process(self.running.pid.try_into().unwrap())
+    }
+
+    fn guard(&self) -> Process {
+        self.members[0].parent().unwrap()
+    }
+
+    /// Waits until all of it is gone.
+    fn end(self) -> Run {
+        let Family { running, members } = self;
+        let run = running.finish();
+        members.into_iter().for_each(Process::ended);
+        run
+    }
+}
+
+#[test]
+fn nothing_is_left_of_a_command_whoever_is_killed() {
+    let ledger = with("10");
+    let family = Family::start(&ledger, "withdraw 1 --id command");
+    family.members[0].kill();
+    assert_eq!(family.end().code(), 137);
+    assert_eq!(ledger.money("main"), ["10.00", "0.00", "10.00"]);
+
+    let family = Family::start(&ledger, "withdraw 1 --id guard");
+    family.guard().kill();
+    assert_eq!(family.end().code(), 8);
+    assert_eq!(ledger.money("main"), ["10.00", "1.00", "9.00"]);
+
+    let family = Family::start(&ledger, "withdraw 1 --id parent");
+    let guard = family.guard();
+    family.parent().kill();
+    family.end();
+    guard.ended();
+    assert_eq!(ledger.money("main"), ["10.00", "2.00", "8.00"]);
+    let holds = ledger.say("balance --holds");
+    let in_doubt: Vec<&str> = holds
+        .lines()
+        .filter(|line| line.contains("\tin doubt\t"))
+        .collect();
+    assert_eq!(in_doubt.len(), 2, "{holds}");
+    ledger.verify();
+}
+
+#[test]
+fn what_is_in_doubt_waits_for_somebody_who_knows() {
+    let ledger = with("10");
+    for id in ["a", "b", "c"] {
+        let family = Family::start(&ledger, &format!("withdraw 1 --id {id}"));
+        family.parent().kill();
+        family.end();
+    }
+    let again = work(&ledger, "withdraw 1 --id a", "echo ran");
+    let why = "bank-par: refused: nobody saw the end of its work: `a`\n";
+    assert_eq!(said(&again), (75, "", why));
+    let retried = work(
+        &ledger,
+        "withdraw 1 --id a --in-doubt retry",
+        "echo $BANK_PAR_ID",
+    );
+    assert_eq!(said(&retried), (0, "a\n", ""));
+    ledger.say("post b --amount 0.50");
+    ledger.say("void c");
+    assert_eq!(ledger.money("main"), ["8.50", "0.00", "8.50"]);
+    let run = work(&ledger, "withdraw 1 --id c", "true");
+    assert_eq!(said(&run), (0, "", ""));
+    ledger.verify();
+}
+
+#[test]
+fn a_signal_or_a_deadline_ends_the_command_and_all_that_it_started() {
+    let ledger = with("10");
+    let family = Family::start(&ledger, "withdraw 1");
+    family.parent().signal(Signal::TERM);
+    let run = family.end();
+    assert_eq!(run.status.code(), None, "{run:?}");
+    assert_eq!(ledger.money("main"), ["10.00", "0.00", "10.00"]);
+    let run = work(
+        &ledger,
+        "withdraw 1 --id t --timeout 100ms",
+        "sleep 999 & wait",
+    );
+    let why = "bank-par: the command was ended when its time was over: `t`\n";
+    assert_eq!(said(&run), (6, "", why));
+    assert_eq!(ledger.money("main"), ["10.00", "0.00", "10.00"]);
+    ledger.verify();
+}
