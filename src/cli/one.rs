@@ -75,8 +75,8 @@ pub(super) struct MoveArgs {
 pub(super) struct TransferArgs {
     #[command(flatten)]
     movement: MoveArgs,
-    /// Where the money goes: an account, or `@world`
-    #[arg(long, value_parser = other_side, value_name = "NAME")]
+    /// Where the money goes
+    #[arg(long, default_value = "@world", value_parser = other_side, value_name = "NAME")]
     to: Name,
 }
 
