@@ -19,7 +19,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::report::{self, Format, Outputs};
 use crate::status::Status;
-use crate::supervisor::end_by;
+use crate::supervisor::{end_by, outlive_full_files};
 
 /// What every command returns: an ending, or an error with the status that it stands for.
 type Outcome = Result<crate::run::Ending, Failure>;
@@ -140,6 +140,7 @@ impl OutputArgs {
 
 /// Runs what the command line asks for.
 pub fn main() -> ExitCode {
+    outlive_full_files();
     let outcome = match Cli::parse().command {
         Command::Parallel(args) => modes::parallel(args),
         Command::ServerShare(args) => modes::server_share(args),
@@ -164,7 +165,10 @@ pub fn main() -> ExitCode {
             if let Some(signal) = ending.signal {
                 end_by(signal);
             }
-            ending.status.into()
+            match ending.passed_on {
+                Some(status) => ExitCode::from(status),
+                None => ending.status.into(),
+            }
         }
         Err(Failure { status, error }) => {
             report::talk(format_args!("error: {error:#}"));

@@ -1,6 +1,7 @@
 //! The processes of a run: spawned, signalled, reaped.
 
 mod escalation;
+mod orphans;
 mod signals;
 
 use std::collections::HashMap;
@@ -12,7 +13,8 @@ use std::process::{Child, Command};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 
 pub use escalation::{Escalation, Step};
-pub use signals::{Signals, end_by, stop_self};
+pub use orphans::{adopt_orphans, end_children, signal_descendants};
+pub use signals::{Signals, end_by, outlive_full_files, stop_self};
 
 use crate::worker::Orders;
 
@@ -121,7 +123,8 @@ fn signal(pid: Pid, signal: Signal) {
     let _ = rustix::process::kill_process_group(pid, signal);
 }
 
-fn exit(status: WaitStatus) -> Option<Exit> {
+/// How a process ended, if this tells an end.
+pub fn exit(status: WaitStatus) -> Option<Exit> {
     let exited = status.exit_status().map(Exit::Status);
     exited.or_else(|| status.terminating_signal().map(Exit::Signal))
 }

@@ -164,7 +164,10 @@ fn impossible(client: &Client, Asked { caller, request }: &Asked) -> Option<&'st
     if caller.run == 0 && caller.line.is_some() {
         return Some("it asks for a line of no run");
     }
-    let needs_run = matches!(request, Request::Begin(_) | Request::Post { .. } | Request::Void);
+    let needs_run = matches!(
+        request,
+        Request::Begin(_) | Request::Post { .. } | Request::Void
+    );
     if caller.run == 0 {
         return needs_run.then_some("it begins or ends work that belongs to no run");
     }

@@ -3,7 +3,10 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
+use signal_hook::consts::signal::SIGXFSZ;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
@@ -49,6 +52,14 @@ fn ignored() -> u64 {
         .and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())
         .unwrap_or_default();
     ignored & !(1 << (SIGCHLD - 1))
+}
+
+/// Lets a write beyond the limit of a file's size fail, as one to a full disk does, instead of ending
+/// this process by SIGXFSZ. Those that it starts have the signal's default again.
+pub fn outlive_full_files() {
+    let heard = Arc::new(AtomicBool::new(false));
+    // It cannot fail for a signal that may be caught.
+    let _ = signal_hook::flag::register(SIGXFSZ, heard);
 }
 
 /// Stops this process as Ctrl-Z does; returns when it goes on.

@@ -235,9 +235,11 @@ fn a_long_text_is_cut_between_its_characters() {
 
 #[test]
 fn what_is_impossible_in_the_bank_is_refused() {
-    // A message of requests: no run, no number, no line, not strict, no repeat, a deposit to `@x`.
+    // A message of requests: no run, no number, no line, not strict, no repeat, without
+    // doubts and taking nothing over, a deposit to `@x`.
     let deposit = |account: &[u8], amount: u8| {
-        let head = [17, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, account.len() as u8];
+        let mut head = [0; 15];
+        (head[0], head[14]) = (17, account.len() as u8);
         [&head[..], account, &[1, amount]].concat()
     };
     let check = |bytes: &[u8], possible: bool| {
