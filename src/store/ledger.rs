@@ -303,6 +303,16 @@ pub enum LedgerError {
         /// Which run.
         run: RunName,
     },
+    /// A commit failed.
+    #[error(
+        "nobody knows whether what was asked of the ledger `{ledger}` counts, since it could not be made durable ({cause}): look at it again, or repeat what has an id"
+    )]
+    Unknown {
+        /// Which ledger.
+        ledger: String,
+        /// What the database said.
+        cause: String,
+    },
     /// An earlier commit or message failed.
     #[error(
         "the ledger `{ledger}` failed before, so nobody knows how it stands until it is opened anew"

@@ -120,6 +120,13 @@ impl Remote {
         self.broken("sent an answer to something that was not asked".to_string())
     }
 
+    /// Requests are on their way, and their answers do not come.
+    fn unknown(&self, what: &str) -> LedgerError {
+        self.broken(format!(
+            "{what}: nobody knows whether what it was asked counts; look at it again, or repeat what has an id"
+        ))
+    }
+
     fn broken(&self, what: String) -> LedgerError {
         let ledger = name(&self.socket);
         LedgerError::Server { ledger, what }
@@ -147,7 +154,7 @@ impl Ledger for Remote {
         let mut answers = Vec::with_capacity(batch.len());
         while answers.len() < batch.len() {
             let finding = self.line.finding(PATIENCE);
-            match finding.map_err(|what| self.broken(what))? {
+            match finding.map_err(|what| self.unknown(&what))? {
                 Finding::Answer(answer) => answers.push(answer),
                 Finding::Failed(fault) => return Err(self.fault(fault)),
                 _ => return Err(self.misplaced()),

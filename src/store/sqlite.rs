@@ -174,12 +174,12 @@ impl Sqlite {
             .and_then(|()| self.refresh())
             .and_then(|now| work(self, now));
         match done {
-            Ok(done) => match self.execute("write", "COMMIT") {
+            Ok(done) => match self.connection.execute_batch("COMMIT") {
                 Ok(()) => Ok(done),
                 Err(error) => {
                     self.failed = true;
                     unsure::mark(&self.path);
-                    Err(error)
+                    Err(faults::unknown(&self.path, &error))
                 }
             },
             Err(error) => {

@@ -35,6 +35,14 @@ pub(super) fn after(mut error: LedgerError, time: Duration) -> LedgerError {
     error
 }
 
+/// A commit failed.
+pub(super) fn unknown(path: &Path, error: &rusqlite::Error) -> LedgerError {
+    LedgerError::Unknown {
+        ledger: path.display().to_string(),
+        cause: error.to_string(),
+    }
+}
+
 /// A row or a table is not what was written.
 pub(super) fn damaged(path: &Path, what: &str) -> LedgerError {
     LedgerError::Damaged {

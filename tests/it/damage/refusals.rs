@@ -164,7 +164,7 @@ fn a_file_that_may_not_grow_takes_nothing_back_and_nothing_half() {
     assert_eq!(run.code(), 8, "{run:?}");
     assert!(
         run.stderr
-            .starts_with("bank-par: error: cannot write the ledger "),
+            .starts_with("bank-par: error: nobody knows whether what was asked"),
         "{run:?}"
     );
     promised.hear(&run.stdout);
