@@ -145,6 +145,7 @@ pub(crate) struct Running {
     pub(crate) stdout: Option<BufReader<ChildStdout>>,
     stderr: Option<JoinHandle<String>>,
     ending: Receiver<Ending>,
+    has_ended: bool,
 }
 
 struct Ending {
@@ -174,6 +175,7 @@ impl Running {
             stdout: child.stdout.take().map(BufReader::new),
             stderr: Some(thread::spawn(move || read_all(stderr))),
             ending: watch(child),
+            has_ended: false,
         }
     }
 
@@ -220,6 +222,7 @@ impl Running {
         let stdout = self.stdout.take().map(read_all).unwrap_or_default();
         let stderr = self.stderr.take().unwrap().join().unwrap();
         let Ending { status, overdue } = self.ending.recv().unwrap();
+        self.has_ended = true;
         let run = Run {
             stdout,
             stderr,
@@ -227,6 +230,15 @@ impl Running {
         };
         assert!(!overdue, "still running after {PATIENCE:?}: {run:?}");
         run
+    }
+}
+
+impl Drop for Running {
+    /// A program whose end nobody waits for ends with its test.
+    fn drop(&mut self) {
+        if !self.has_ended {
+            kill(self.pid);
+        }
     }
 }
 
