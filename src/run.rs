@@ -276,7 +276,8 @@ impl Run {
                 SIGCHLD => self.reap(),
                 SIGTSTP => {
                     self.supervisor.stop_all();
-                    stop_self();
+                    // Nobody may find the ledger locked by a process that is stopped.
+                    self.server.between_batches(stop_self);
                     self.supervisor.continue_all();
                 }
                 _ => self.escalate(signal),

@@ -198,7 +198,7 @@ impl Server {
         for signal in self.signals.pending() {
             match (signal, self.ending) {
                 (SIGCHLD, _) => {}
-                (SIGTSTP, _) => stop_self(),
+                (SIGTSTP, _) => self.owner.between_jobs(stop_self),
                 (signal, None) => self.begin_to_end(signal),
                 (_, Some((first, _))) => end_by(first),
             }

@@ -158,6 +158,14 @@ impl Server {
         }
     }
 
+    /// Acts while no batch is being decided, if that does not take too long.
+    pub fn between_batches(&self, act: impl FnOnce()) {
+        match &self.decider {
+            Decider::Bank(_) | Decider::Cells(_) => act(),
+            Decider::Durable(durable) => durable.between_batches(act),
+        }
+    }
+
     /// Waits for nothing any more: all that was submitted counts as settled.
     pub fn give_up(&mut self) {
         if let Decider::Durable(durable) = &mut self.decider {

@@ -2,7 +2,8 @@
 
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// Wakes the thread that polls the [`Alarm`] it belongs to. Clones wake the same one.
@@ -13,6 +14,40 @@ impl Waker {
     /// Makes the alarm readable. A full pipe is readable already, so nothing can go wrong here.
     pub fn wake(&self) {
         let _ = (&*self.0).write(&[1]);
+    }
+}
+
+/// How long a gate is waited for before the process is stopped all the same.
+const GATE_PATIENCE: Duration = Duration::from_secs(2);
+/// How often it is looked at meanwhile.
+const GATE_PAUSE: Duration = Duration::from_millis(1);
+
+/// Keeps a process from being stopped while a thread of it has locked what others need. Clones are the
+/// same gate.
+#[derive(Clone, Default)]
+pub struct Gate {
+    /// Held only for a moment on the way in, and for as long as nobody may go in.
+    entrance: Arc<Mutex<()>>,
+    inside: Arc<Mutex<()>>,
+}
+
+impl Gate {
+    /// Goes in; out when the guard is dropped.
+    pub fn enter(&self) -> MutexGuard<'_, ()> {
+        let _entrance = self.entrance.lock();
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Acts while nobody is inside, or when those inside took too long.
+    pub fn while_closed(&self, act: impl FnOnce()) {
+        let _entrance = self.entrance.lock();
+        let began = Instant::now();
+        while began.elapsed() < GATE_PATIENCE
+            && matches!(self.inside.try_lock(), Err(TryLockError::WouldBlock))
+        {
+            thread::sleep(GATE_PAUSE);
+        }
+        act();
     }
 }
 

@@ -7,7 +7,7 @@ use std::{io, thread};
 use crate::bank::{Answer, Asked};
 use crate::protocol::{Fault, Finding, Question};
 use crate::store::{Ledger, LedgerError};
-use crate::wake::Waker;
+use crate::wake::{Gate, Waker};
 
 /// What the owner is given at a time.
 pub(super) enum Job {
@@ -34,6 +34,7 @@ pub(super) struct Owner {
     done: Receiver<(Done, Option<LedgerError>)>,
     thread: JoinHandle<()>,
     is_busy: bool,
+    gate: Gate,
 }
 
 impl Owner {
@@ -41,9 +42,14 @@ impl Owner {
     pub(super) fn start(mut ledger: Box<dyn Ledger>, waker: Waker) -> io::Result<Self> {
         let (jobs, given) = channel();
         let (tell, done) = channel();
+        let gate = Gate::default();
+        let own = gate.clone();
         let work = move || {
             for job in given {
-                if tell.send(work_on(ledger.as_mut(), job)).is_err() {
+                let inside = own.enter();
+                let done = work_on(ledger.as_mut(), job);
+                drop(inside);
+                if tell.send(done).is_err() {
                     return;
                 }
                 waker.wake();
@@ -57,7 +63,13 @@ impl Owner {
             done,
             thread,
             is_busy: false,
+            gate,
         })
+    }
+
+    /// Acts while the ledger is left alone, so that nobody finds it locked meanwhile.
+    pub(super) fn between_jobs(&self, act: impl FnOnce()) {
+        self.gate.while_closed(act);
     }
 
     pub(super) fn is_busy(&self) -> bool {

@@ -10,7 +10,7 @@ use super::{Incoming, Outgoing, reply};
 use crate::bank::{Answer, Asked, Name, Request};
 use crate::protocol::Ask;
 use crate::store::{Ledger, LedgerError, Standing};
-use crate::wake::Waker;
+use crate::wake::{Gate, Waker};
 
 /// The most requests of one batch. Other writers get their turn between two.
 pub(super) const MAX_BATCH: usize = 8_192;
@@ -36,6 +36,7 @@ pub(super) struct Durable {
     name: String,
     stage: Stage,
     failure: Option<LedgerError>,
+    gate: Gate,
 }
 
 /// Which answer is due to an operation.
@@ -75,7 +76,9 @@ impl Durable {
         let RunLedger { ledger, run, name } = opened;
         let (jobs, wanted) = mpsc::channel();
         let (tell, done) = mpsc::channel();
+        let gate = Gate::default();
         let store = Store {
+            gate: gate.clone(),
             ledger,
             run,
             wanted,
@@ -93,7 +96,13 @@ impl Durable {
             name,
             stage: Stage::Open,
             failure: None,
+            gate,
         })
+    }
+
+    /// Acts while the ledger is left alone, so that nobody finds it locked meanwhile.
+    pub(super) fn between_batches(&self, act: impl FnOnce()) {
+        self.gate.while_closed(act);
     }
 
     /// Passes on requests, of which the first has this place among all. Returns what can be said at
@@ -201,6 +210,8 @@ struct Store {
     waiting: Vec<Asked>,
     tell: Sender<Done>,
     waker: Waker,
+    /// Closed while the process is stopped.
+    gate: Gate,
 }
 
 impl Store {
@@ -259,13 +270,16 @@ impl Store {
     fn decide(&mut self) -> Result<(), LedgerError> {
         let rest = self.waiting.split_off(self.waiting.len().min(MAX_BATCH));
         let batch = std::mem::replace(&mut self.waiting, rest);
+        let inside = self.gate.enter();
         let answers = self.ledger.transact(batch)?;
+        drop(inside);
         let _ = self.tell.send(Done::Decided(answers));
         self.waker.wake();
         Ok(())
     }
 
     fn close(&mut self, names: &[Name]) -> Result<Vec<Standing>, LedgerError> {
+        let _inside = self.gate.enter();
         let mut standings = Vec::new();
         for names in names.chunks(MAX_LOOK_UP) {
             standings.extend(self.ledger.look_up(names)?.into_iter().flatten());
