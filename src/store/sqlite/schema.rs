@@ -291,6 +291,9 @@ fn connect(path: &Path) -> Result<Connection, LedgerError> {
         connection.busy_handler(Some(patient))?;
         // A one-shot command would pay five syncs for it; commits checkpoint when it is worth it.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        // A parameter that is compared to a column of a partial index would have its statement compiled
+        // anew whenever it is bound, in case another index suits the new value; here none ever does.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.set_prepared_statement_cache_capacity(64);
         connection.execute_batch(
             "PRAGMA synchronous = FULL; PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384;",
