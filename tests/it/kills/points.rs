@@ -9,11 +9,10 @@ use std::os::unix::process::ExitStatusExt;
 use super::Rig;
 use crate::cli::{Running, Written, program};
 use crate::ledger::at_once;
-use crate::power::need_strace;
+use crate::power::has_strace;
 
 /// The words of a command that is killed on its `number`th call of this name.
 fn killed_at(call: &str, number: u64, words: &[&str], ledger: &str) -> Command {
-    need_strace();
     let mut strace = Command::new("strace");
     strace.args(["-f", "-o", "/dev/null", "-e", &format!("trace={call}")]);
     strace.args(["-e", &format!("inject={call}:signal=KILL:when={number}")]);
@@ -67,6 +66,9 @@ const CALLS: [&str; 6] = [
 
 #[test]
 fn a_one_shot_killed_at_any_call_counts_once() {
+    if !has_strace() {
+        return;
+    }
     let rigs = at_once(2, |number| {
         let mut rig = Rig::new();
         for call in CALLS.iter().skip(number).step_by(2) {
@@ -81,6 +83,9 @@ fn a_one_shot_killed_at_any_call_counts_once() {
 
 #[test]
 fn a_one_shot_that_creates_the_file_counts_once_wherever_it_is_killed() {
+    if !has_strace() {
+        return;
+    }
     let rigs = at_once(2, |number| {
         let mut rig = Rig::new();
         for call in CALLS.iter().skip(number).step_by(2) {
@@ -96,6 +101,9 @@ fn a_one_shot_that_creates_the_file_counts_once_wherever_it_is_killed() {
 /// Kills a run, one of its processes or another, at calls further and further on, and repeats it.
 #[test]
 fn a_run_killed_at_named_points_goes_on() {
+    if !has_strace() {
+        return;
+    }
     let input = Written::new("lines.jsonl", super::lines());
     let rigs = at_once(2, |number| {
         let mut rig = Rig::new();
