@@ -13,13 +13,14 @@
 //! |---|---|
 //! | [`cli`] | the command line: flags become a plan, the plan is run, the ending becomes a status |
 //! | [`bank`] | amounts, names, operations and the rules: pure, without input, output, clock or threads |
-//! | [`store`] | where balances live: the bank's books in memory, or the cells of `server-share` |
+//! | [`store`] | where balances live: the bank's books in memory, a ledger's file, a server in front of one, or the cells of `server-share` |
 //! | [`protocol`] | the messages between the parent and its workers, between a ledger's server and its clients, and their bytes |
 //! | [`link`] | how the messages travel: a socket, a queue, pipes; both ends of each |
 //! | [`serve`] | a ledger behind a socket, for many clients: its requests gathered into batches |
 //! | [`server`] | takes what arrived as one batch, has it decided, says what goes back to whom |
 //! | [`supervisor`] | the processes: spawned, signalled, reaped; how signals end a run |
 //! | [`run`] | one execution of a workload: the parent's loop, which brings all the others together |
+//! | [`parent`] | what ties a child to the process that started it |
 //! | [`worker`] | the child's side: one operation after another |
 //! | [`errand`] | one operation whose work is a command: set aside, run, post or give back |
 //! | [`work`] | what an operation does while it is being processed |
@@ -51,6 +52,7 @@ pub mod cli;
 pub mod errand;
 pub mod event;
 pub mod link;
+pub mod parent;
 pub mod protocol;
 pub mod race;
 pub mod report;

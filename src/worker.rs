@@ -9,8 +9,11 @@ mod share;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use crate::bank::{Answer, Outcome, Request as BankRequest};
 use crate::link::{LinkError, Received, Transport, WorkerEnd};
+use crate::parent::die_with;
 use crate::protocol::{Ask, Assignment, Outbox, ProtocolError, Reply, Request, Said, ToWorker};
 use crate::status::Status;
 use crate::wake::{RunningClock, TICK};
@@ -155,23 +158,11 @@ impl WorkerError {
 /// Runs a worker with the arguments after [`ENTRY`] until its parent has nothing more for it.
 pub fn run(arguments: &[String]) -> Result<(), WorkerError> {
     let orders = Orders::parse(arguments).ok_or(WorkerError::NotAWorker)?;
-    if !die_with(orders.parent) {
+    if !die_with(orders.parent, Signal::KILL) {
         return Ok(());
     }
     let mut worker = Worker::connect(orders)?;
     worker.serve()
-}
-
-/// Makes the kernel end this process with its parent. False if the parent is gone already.
-fn die_with(parent: u32) -> bool {
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::process::{Signal, set_parent_process_death_signal};
-        // It cannot fail for a signal that exists.
-        let _ = set_parent_process_death_signal(Some(Signal::KILL));
-    }
-    rustix::process::getppid()
-        .is_some_and(|pid| pid.as_raw_nonzero().get().cast_unsigned() == parent)
 }
 
 struct Worker {

@@ -12,6 +12,7 @@ use signal_hook::consts::{SIGTERM, SIGTSTP};
 
 use super::{GRACE, shim};
 use crate::link::{Key, Watch};
+use crate::parent::{die_with, is_parent};
 use crate::report::talk;
 use crate::status::Status;
 use crate::supervisor::{
@@ -43,23 +44,6 @@ pub fn run(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
             ExitCode::from(126)
         }
     }
-}
-
-/// Makes the kernel send this process a signal when its parent ends. False if that is gone already.
-pub(super) fn die_with(parent: u32, by: Signal) -> bool {
-    #[cfg(target_os = "linux")]
-    {
-        // It cannot fail for a signal that exists.
-        let _ = rustix::process::set_parent_process_death_signal(Some(by));
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = by;
-    is_parent(parent)
-}
-
-fn is_parent(pid: u32) -> bool {
-    rustix::process::getppid()
-        .is_some_and(|parent| parent.as_raw_nonzero().get().cast_unsigned() == pid)
 }
 
 fn guard(parent: u32, words: Vec<OsString>) -> io::Result<i32> {

@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode};
 
 use rustix::process::Signal;
 
-use super::guard::die_with;
+use crate::parent::die_with;
 use crate::report::talk;
 use crate::status::Status;
 
