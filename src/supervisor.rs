@@ -123,8 +123,18 @@ fn signal(pid: Pid, signal: Signal) {
     let _ = rustix::process::kill_process_group(pid, signal);
 }
 
-/// How a process ended, if this tells an end.
-pub fn exit(status: WaitStatus) -> Option<Exit> {
+/// How this child ended, if it has. Those that this process inherited are reaped on the way.
+pub fn end_of(child: Pid) -> Option<Exit> {
+    let mut ended = None;
+    while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
+        if pid == child {
+            ended = exit(status);
+        }
+    }
+    ended
+}
+
+fn exit(status: WaitStatus) -> Option<Exit> {
     let exited = status.exit_status().map(Exit::Status);
     exited.or_else(|| status.terminating_signal().map(Exit::Signal))
 }

@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, WaitOptions};
+use rustix::process::{Pid, Signal};
 use signal_hook::consts::{SIGTERM, SIGTSTP};
 
 use super::{GRACE, shim};
@@ -16,7 +16,7 @@ use crate::parent::{die_with, is_parent};
 use crate::report::talk;
 use crate::status::Status;
 use crate::supervisor::{
-    Exit, Signals, adopt_orphans, end_children, exit, signal_descendants, stop_self, this_program,
+    Exit, Signals, adopt_orphans, end_children, end_of, signal_descendants, stop_self, this_program,
 };
 use crate::wake::{RunningClock, TICK};
 
@@ -59,7 +59,11 @@ fn guard(parent: u32, words: Vec<OsString>) -> io::Result<i32> {
     let mut clock = RunningClock::start();
     let mut killed_at: Option<Duration> = None;
     loop {
-        wait(&signals, killed_at.map(|at| at.saturating_sub(clock.now())))?;
+        let due = killed_at.map(|at| at.saturating_sub(clock.now()));
+        if wait(&signals, due).is_err() {
+            // Its end is still to be seen, since only that settles the operation.
+            killed_at = Some(Duration::ZERO);
+        }
         for signal in signals.pending() {
             match signal {
                 SIGTSTP => stop_self(),
@@ -76,7 +80,7 @@ fn guard(parent: u32, words: Vec<OsString>) -> io::Result<i32> {
         if killed_at.is_some_and(|at| clock.now() >= at) {
             let _ = rustix::process::kill_process(command, Signal::KILL);
         }
-        if let Some(exit) = reap(command) {
+        if let Some(exit) = end_of(command) {
             end_children();
             return Ok(match exit {
                 Exit::Status(status) => status,
@@ -91,15 +95,4 @@ fn wait(signals: &Signals, due: Option<Duration>) -> io::Result<()> {
     watch.read(Key::Own(0), signals.as_fd());
     let patience = due.map_or(TICK, |due| TICK.min(due + Duration::from_millis(1)));
     watch.wait(patience).map(drop)
-}
-
-/// How the command ended, if it has. Those that this process inherited are reaped on the way.
-fn reap(command: Pid) -> Option<Exit> {
-    let mut ended = None;
-    while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
-        if pid == command {
-            ended = exit(status);
-        }
-    }
-    ended
 }

@@ -5,13 +5,13 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, WaitOptions};
+use rustix::process::{Pid, Signal};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 
 use super::guard;
 use crate::link::{Key, Watch};
 use crate::supervisor::{
-    Exit, Signals, adopt_orphans, end_children, exit, stop_self, this_program,
+    Exit, Signals, adopt_orphans, end_children, end_of, stop_self, this_program,
 };
 use crate::wake::{RunningClock, TICK};
 
@@ -64,11 +64,15 @@ pub(super) fn run(
         let patience = due.map_or(TICK, |due| TICK.min(due.saturating_sub(now)));
         let mut watch = Watch::default();
         watch.read(Key::Own(0), signals.as_fd());
-        watch.wait(patience + Duration::from_millis(1))?;
+        if watch.wait(patience + Duration::from_millis(1)).is_err() {
+            // The command runs by now, so it must not count as one that did not start.
+            asked.to_end = true;
+            asked.end(guard);
+        }
         for signal in signals.pending() {
             asked.signal(signal, guard);
         }
-        if let Some(exit) = reap(guard) {
+        if let Some(exit) = end_of(guard) {
             end_children();
             return Ok(Watched {
                 seen: seen(exit),
@@ -117,16 +121,6 @@ impl Asked {
         self.to_end = true;
         let _ = rustix::process::kill_process(guard, how);
     }
-}
-
-fn reap(guard: Pid) -> Option<Exit> {
-    let mut ended = None;
-    while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
-        if pid == guard {
-            ended = exit(status);
-        }
-    }
-    ended
 }
 
 fn seen(exit: Exit) -> Seen {
