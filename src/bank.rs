@@ -18,7 +18,7 @@ pub use account::{Account, Sides};
 pub use amount::{Amount, AmountError, Balance, Decimal};
 pub use books::{Books, Hold, Last};
 pub use claims::{Claim, Claims, Release, State};
-pub use journal::{Asked, Caller, Journal, Line, Moment, Owner, Record, Request, Unkept};
+pub use journal::{Asked, Caller, Journal, Line, Moment, Owner, Record, Request, RunLine, Unkept};
 pub use name::{Id, IdError, LOANS, MAX_ID, MAX_NAME, Name, NameError, WORLD};
 pub use operation::{Action, Kind, Movement, Operation, OperationError};
 pub use rejection::Rejection;
@@ -45,7 +45,19 @@ pub enum Outcome {
     Posted {
         /// The entry's number: the ledger's own order.
         seq: u64,
+        /// How much was moved.
+        amount: Amount,
         /// The operation's account after it.
+        view: View,
+    },
+    /// The work was done and spent nothing: all that was set aside is given back.
+    Unspent {
+        /// The operation's account after it.
+        view: View,
+    },
+    /// Nobody saw the end of the work: the money stays set aside.
+    Doubted {
+        /// The operation's account.
         view: View,
     },
     /// The account was looked at.

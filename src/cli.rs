@@ -1,12 +1,12 @@
 //! The command line: flags become a plan, the plan is run, the ending becomes an exit status.
 
+mod command;
 mod history;
 mod ledger;
 mod modes;
 mod moment;
 mod named;
 mod one;
-mod open_files;
 mod serve;
 mod sync;
 mod verify;
@@ -54,9 +54,9 @@ impl Failure {
 /// or overdrawn.
 ///
 /// Exit status: 0 all posted; 1 the bank said no to something; 2 usage or unreadable input; 3 a check
-/// found a violation (a lost update, or what `verify` finds); 5 an id was reused with other content; 6
-/// a deadline passed; 7 a worker or the server died; 8 the ledger is unavailable or damaged; 10 ended
-/// early with work left; 128+n ended by signal n.
+/// found a violation (a lost update, or what `verify` finds); 4 a command failed; 5 an id was reused with
+/// other content; 6 a deadline passed; 7 a worker or the server died; 8 the ledger is unavailable or
+/// damaged, or something in it is in doubt; 10 ended early with work left; 128+n ended by signal n.
 #[derive(Parser)]
 #[command(
     name = "bank-par",

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::bank::{Answer, Balance, Name, Operation, Outcome, Rejection, View};
+use crate::bank::{Amount, Answer, Balance, Name, Operation, Outcome, Rejection, View};
 use crate::status::Status;
+use crate::work::Ran;
 
 /// One fact, and when it was known.
 #[derive(Clone, Debug)]
@@ -26,12 +27,22 @@ pub enum Fact {
         /// Its account since then.
         view: View,
     },
+    /// An attempt at the operation's work failed, and another follows.
+    Retried {
+        /// The operation.
+        subject: Subject,
+        /// What went wrong.
+        fault: Fault,
+        /// When the next attempt begins, from now.
+        pause: Duration,
+    },
     /// The operation was posted, or the balance was seen.
     Completed {
         /// The operation.
         subject: Subject,
-        /// The entry's number; of a view, the number of the last entry that it includes.
-        seq: u64,
+        /// The entry's number; of a view, the number of the last entry that it includes; nothing where
+        /// the work spent nothing.
+        seq: Option<u64>,
         /// Its account after it.
         view: View,
         /// From the moment a worker was given it.
@@ -54,7 +65,26 @@ pub enum Fact {
         /// named run did it.
         duplicate: bool,
     },
-    /// The operation was voided, or never began, because its worker failed.
+    /// More was spent than was set aside. What was set aside is posted.
+    Overspent {
+        /// The operation.
+        subject: Subject,
+        /// How much more.
+        excess: Amount,
+    },
+    /// Nobody saw the end of the operation's work, or knows what it spent: its money stays set aside
+    /// until somebody decides.
+    Doubted {
+        /// The operation.
+        subject: Subject,
+        /// What went wrong.
+        fault: Fault,
+        /// From the moment a worker was given it.
+        elapsed: Duration,
+    },
+    /// What would be done with the operation, if this were no rehearsal.
+    Planned(Subject),
+    /// The operation was voided, or never began, because its work or its worker failed.
     Failed {
         /// The operation.
         subject: Subject,
@@ -82,16 +112,20 @@ impl Fact {
     /// How an operation ended that the bank decided; nothing if the answer is no end.
     pub fn decided(subject: Subject, answer: Answer, elapsed: Duration) -> Option<Fact> {
         let duplicate = answer.duplicate;
+        let seq = match answer.outcome {
+            Outcome::Posted { seq, .. } | Outcome::Viewed { seq, .. } => Some(seq),
+            _ => None,
+        };
         match answer.outcome {
-            Outcome::Posted { seq, view } | Outcome::Viewed { seq, view } => {
-                Some(Fact::Completed {
-                    subject,
-                    seq,
-                    view,
-                    elapsed,
-                    duplicate,
-                })
-            }
+            Outcome::Posted { view, .. }
+            | Outcome::Viewed { view, .. }
+            | Outcome::Unspent { view } => Some(Fact::Completed {
+                subject: subject.as_settled(&answer.outcome),
+                seq,
+                view,
+                elapsed,
+                duplicate,
+            }),
             Outcome::Refused { rejection, view } => Some(Fact::Refused {
                 subject,
                 rejection,
@@ -99,7 +133,10 @@ impl Fact {
                 elapsed,
                 duplicate,
             }),
-            Outcome::Held { .. } | Outcome::Voided { .. } | Outcome::Opened { .. } => None,
+            Outcome::Held { .. }
+            | Outcome::Voided { .. }
+            | Outcome::Doubted { .. }
+            | Outcome::Opened { .. } => None,
         }
     }
 }
@@ -107,17 +144,69 @@ impl Fact {
 /// The operation that an event is about, and who ran it.
 #[derive(Clone, Debug)]
 pub struct Subject {
-    /// What was asked for.
+    /// What was asked for; where it was posted, its amount is what was really moved.
     pub operation: Operation,
+    /// What was set aside for it, where that is not what was moved.
+    pub set_aside: Option<Amount>,
     /// The line of the input it came from, from 1.
     pub line: Option<u64>,
     /// The worker's number within the run, from 1; 0 if there was no need of one.
     pub worker: u32,
     /// The worker's process; 0 if there was no need of one.
     pub pid: u32,
+    /// What its command did, if it has one that was started.
+    pub ran: Option<Box<Ran>>,
 }
 
-/// Why a worker could not do its operation.
+impl Subject {
+    /// An operation that no worker was needed for.
+    pub fn of(operation: Operation, line: Option<u64>) -> Self {
+        Subject {
+            operation,
+            set_aside: None,
+            line,
+            worker: 0,
+            pid: 0,
+            ran: None,
+        }
+    }
+
+    /// The operation as its outcome settled it.
+    fn as_settled(mut self, outcome: &Outcome) -> Self {
+        let asked = self.operation.amount();
+        self.operation = self.operation.as_posted(outcome);
+        let moved = match outcome {
+            Outcome::Unspent { .. } => None,
+            _ => self.operation.amount(),
+        };
+        self.set_aside = asked.filter(|_| moved != asked);
+        self
+    }
+
+    /// How much memory it takes beyond that of any other, in bytes.
+    fn weight(&self) -> usize {
+        self.ran.as_ref().map_or(0, |ran| ran.weight())
+    }
+}
+
+impl Event {
+    /// How much memory it takes, as a multiple of what an event takes without the output of a command.
+    pub fn weight(&self) -> usize {
+        /// Roughly what an event takes, in bytes.
+        const USUAL: usize = 512;
+        let outputs = match &self.fact {
+            Fact::Retried { subject, .. }
+            | Fact::Completed { subject, .. }
+            | Fact::Refused { subject, .. }
+            | Fact::Doubted { subject, .. }
+            | Fact::Failed { subject, .. } => subject.weight(),
+            _ => 0,
+        };
+        1 + outputs / USUAL
+    }
+}
+
+/// Why an operation could not be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// Which kind of fault.
@@ -137,6 +226,12 @@ pub enum Cause {
     Protocol,
     /// The ledger failed.
     Ledger,
+    /// The operation's command failed.
+    Command,
+    /// Its command succeeded, and what it says it has spent cannot be read.
+    Unreadable,
+    /// Somebody decided that its work, whose end nobody saw, counts as failed.
+    Voided,
 }
 
 impl Cause {
@@ -147,6 +242,9 @@ impl Cause {
             Cause::Deadline => "deadline",
             Cause::Protocol => "protocol",
             Cause::Ledger => "ledger",
+            Cause::Command => "command_failed",
+            Cause::Unreadable => "unreadable_actual",
+            Cause::Voided => "voided",
         }
     }
 
@@ -155,7 +253,8 @@ impl Cause {
         match self {
             Cause::Deadline => Status::Deadline,
             Cause::Died | Cause::Protocol => Status::Died,
-            Cause::Ledger => Status::Ledger,
+            Cause::Ledger | Cause::Unreadable => Status::Ledger,
+            Cause::Command | Cause::Voided => Status::Failed,
         }
     }
 }
@@ -231,6 +330,8 @@ pub struct Counts {
     pub refused: u64,
     /// Ended by a fault.
     pub failed: u64,
+    /// Nobody knows what their work did, so that their money stays set aside.
+    pub in_doubt: u64,
     /// Lines that are no operation.
     pub invalid: u64,
     /// Of those completed and refused, how many were answered with a stored outcome.

@@ -21,13 +21,15 @@
 //! | [`supervisor`] | the processes: spawned, signalled, reaped; how signals end a run |
 //! | [`run`] | one execution of a workload: the parent's loop, which brings all the others together |
 //! | [`parent`] | what ties a child to the process that started it |
+//! | [`ids`] | ids that nobody chose |
+//! | [`limits`] | the system's limits of open files and processes |
 //! | [`worker`] | the child's side: one operation after another |
-//! | [`errand`] | one operation whose work is a command: set aside, run, post or give back |
-//! | [`work`] | what an operation does while it is being processed |
+//! | [`errand`] | a command as an operation's work: set aside, run, post or give back; what ends it whoever else ends |
+//! | [`work`] | what an operation does while it is being processed; what is known of a command |
 //! | [`workload`] | where operations come from |
 //! | [`race`] | the threads of `sync`, with each remedy |
 //! | [`event`], [`report`] | what happened, and the only place that prints it |
-//! | [`status`] | the exit statuses |
+//! | [`status`], [`exit`] | the exit statuses; how another process ended |
 //! | [`wake`] | waking a thread that polls; a clock that stands still while the process is stopped |
 //!
 //! # One turn of the parent's loop
@@ -51,6 +53,9 @@ pub mod bank;
 pub mod cli;
 pub mod errand;
 pub mod event;
+pub mod exit;
+pub mod ids;
+pub mod limits;
 pub mod link;
 pub mod parent;
 pub mod protocol;

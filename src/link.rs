@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
 
-use crate::protocol::{Outbox, ProtocolError, Request, ToWorker};
+use crate::protocol::{Outbox, ProtocolError, Report, Request, ToWorker};
 use crate::wake::Waker;
 
 /// How the requests of a run travel.
@@ -113,6 +113,8 @@ pub enum Arrived {
     Ready,
     /// A block of requests.
     Requests(Vec<Request>),
+    /// A block of news.
+    Reports(Vec<Report>),
     /// Its link has ended; all that it sent was delivered.
     Closed,
     /// It sent what no worker sends, or its link failed; nothing more is read from it.

@@ -10,9 +10,8 @@ mod frame;
 mod ledger;
 mod wire;
 
-use std::time::Duration;
-
 use crate::bank::{Answer, Operation, Request as BankRequest, ShareReply, ShareRequest};
+use crate::work::{News, Work};
 
 use frame::HEADER;
 pub use frame::{Frame, Inbox, MAX_FRAME, Outbox};
@@ -25,8 +24,8 @@ pub struct Assignment {
     pub number: u64,
     /// What is asked for.
     pub operation: Operation,
-    /// How long its simulated work takes; zero is no work at all.
-    pub work: Duration,
+    /// What its work is.
+    pub work: Work,
 }
 
 /// What a worker asks about one operation.
@@ -45,6 +44,15 @@ pub enum Ask {
     Bank(BankRequest),
     /// The worker decides on data that it shares.
     Share(ShareRequest),
+}
+
+/// What a worker tells of one operation's command. It has no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The operation's number within the run.
+    pub number: u64,
+    /// What happened.
+    pub news: News,
 }
 
 /// What the parent answers about one operation.
@@ -72,6 +80,8 @@ pub enum ToParent {
     Hello,
     /// A block of requests.
     Requests(Vec<Request>),
+    /// A block of news.
+    Reports(Vec<Report>),
     /// Put on a shared queue by the parent itself: whatever the worker sent stands before it.
     Gone,
 }

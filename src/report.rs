@@ -130,12 +130,12 @@ impl Reporter {
     /// Hands over events in their order; never blocks.
     pub fn tell(&self, events: Vec<Event>) {
         let Some(sender) = &self.events else { return };
-        self.progress.told(events.len());
+        self.progress.told(events.iter().map(Event::weight).sum());
         // Without a printer there is a failure to be seen in `broken`.
         let _ = sender.send(events);
     }
 
-    /// How many events were told and are not yet written.
+    /// How many events were told and are not yet written; one with much output counts as several.
     pub fn backlog(&self) -> usize {
         self.progress.backlog()
     }
@@ -189,7 +189,7 @@ fn moment(moment: Moment) -> String {
 
 /// How many operations came to an end, whichever it was.
 fn operations(counts: Counts) -> u64 {
-    counts.completed + counts.refused + counts.failed
+    counts.completed + counts.refused + counts.failed + counts.in_doubt
 }
 
 fn ns_per_operation(race: &Race) -> u128 {

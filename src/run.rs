@@ -1,17 +1,21 @@
 //! A run: one execution of a workload. The parent's loop, which brings together where operations come
 //! from, the processes that do them, the server that answers, and the reporter.
 
+mod commands;
 mod conversation;
 mod crew;
 mod ending;
 mod handing_out;
 pub mod named;
+mod rehearsal;
 mod tally;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
 
 use crate::bank::{Balance, Caller, Name};
 use crate::event::{Event, Fact, Summary};
@@ -25,8 +29,11 @@ use crate::wake::{Alarm, RunningClock, TICK, Waker};
 use crate::work::Pace;
 use crate::worker::Conduct;
 use crate::workload::{Feed, Next};
+pub use commands::Commands;
+use commands::Office;
 use crew::{Leaving, Member};
 use named::Named;
+pub use rehearsal::rehearse;
 use tally::Tally;
 
 /// How many operations without work a worker may have in its hands: while it does one half, the next
@@ -66,10 +73,13 @@ pub struct Plan {
     pub overdraft: Balance,
     /// Money coming in opens no account.
     pub strict: bool,
-    /// When an operation's work is ended; nothing is its own duration and a minute.
+    /// When an operation's work is ended; nothing is its own duration and a minute, and never where it
+    /// is a command.
     pub timeout: Option<Duration>,
     /// How long simulated work takes.
     pub pace: Pace,
+    /// The command that is the operations' work, instead of simulated work.
+    pub commands: Option<Commands>,
     /// The run can be continued.
     pub named: Option<Named>,
 }
@@ -132,6 +142,8 @@ struct Run {
     ledger: Option<String>,
     /// On which terms the run asks.
     caller: Caller,
+    /// How commands are run, if they are the operations' work.
+    office: Option<Office>,
     members: BTreeMap<u32, Member>,
     /// The workers that have ended and still wait for answers.
     put_off: Vec<u32>,
@@ -178,6 +190,10 @@ impl Run {
             ..Caller::default()
         };
         let name = ledger.as_ref().map(|ledger| ledger.name.clone());
+        let run_name = plan.named.as_ref().map(|named| named.name.as_str());
+        let office = plan.commands.as_ref();
+        let office = office.map(|commands| Office::open(commands, run_name, ledger.as_ref()));
+        let office = office.transpose()?;
         let (server, tally) = match ledger {
             None => (plan.server(), Tally::new(&plan.account, plan.balance)),
             Some(ledger) => (Server::durable(ledger, waker.clone())?, Tally::default()),
@@ -185,10 +201,11 @@ impl Run {
         Ok(Run {
             signals: Signals::listen()?,
             links: plan.transport.parent(waker)?,
-            supervisor: Supervisor::default(),
+            supervisor: Supervisor::new(office.is_some()),
             server,
             ledger: name,
             caller,
+            office,
             members: BTreeMap::new(),
             put_off: Vec::new(),
             leaving: HashMap::new(),
@@ -299,11 +316,28 @@ impl Run {
         self.escalation = escalation;
         match step {
             Step::Finish => self.stop("a signal asked for the end"),
-            Step::Kill => self.supervisor.kill_all(),
-            Step::End(first) => {
-                self.supervisor.kill_all();
-                end_by(first);
+            Step::Kill | Step::End(_) => {}
+        }
+        if self.office.is_some() {
+            self.end_commands(step, signal);
+        } else if step != Step::Finish {
+            self.supervisor.kill_all();
+        }
+        if let Step::End(first) = step {
+            self.supervisor.end_all();
+            end_by(first);
+        }
+    }
+
+    /// No command is started again; at the second signal, and where the terminal is gone, those that run
+    /// are asked to end, and their workers see to it and tell.
+    fn end_commands(&self, step: Step, signal: i32) {
+        match step {
+            Step::Finish if signal != signal_hook::consts::SIGHUP => {
+                self.supervisor.ask_all(Signal::INT);
             }
+            Step::Finish | Step::Kill => self.supervisor.ask_all(Signal::TERM),
+            Step::End(_) => {}
         }
     }
 

@@ -5,7 +5,7 @@ mod durable;
 
 use std::io;
 
-use crate::bank::{Answer, Asked, Caller, Name, Request as BankRequest, ShareReply};
+use crate::bank::{Answer, Asked, Caller, Name, Operation, Request as BankRequest, ShareReply};
 use crate::protocol::{Ask, Said};
 use crate::store::{Cells, LedgerError, Memory, Standing, Verdict};
 use crate::wake::Waker;
@@ -16,10 +16,12 @@ pub use durable::RunLedger;
 pub struct Incoming {
     /// Who asks, about which operation.
     pub caller: Caller,
-    /// The account it works on.
-    pub account: Name,
+    /// The operation itself, where workers share the data: the bank knows what it is asked.
+    pub operation: Option<Operation>,
     /// What its worker asks.
     pub ask: Ask,
+    /// Its worker is gone, and this is asked in its stead: nobody waits for the answer.
+    pub abandoned: bool,
 }
 
 /// What follows from one request.
@@ -111,30 +113,26 @@ impl Server {
     }
 
     /// Ends an operation whose worker is gone and that was not decided: what was set aside is given
-    /// back, a lease goes to the next. [`Outgoing::Abandoned`] follows, once that counts.
-    pub fn abandon(&mut self, caller: Caller, account: &Name) {
-        match &mut self.decider {
-            Decider::Bank(memory) => {
-                memory.decide(&Asked {
-                    caller,
-                    request: BankRequest::Void,
-                });
-                self.out.push(Outgoing::Abandoned(caller.number));
-            }
-            Decider::Cells(cells) => {
-                cells.abandon(caller.number);
-                self.out.push(Outgoing::Abandoned(caller.number));
-                self.out.extend(grants(cells));
-            }
-            Decider::Durable(_) => {
-                let (account, ask) = (account.clone(), Ask::Bank(BankRequest::Void));
-                self.submit(vec![Incoming {
-                    caller,
-                    account,
-                    ask,
-                }]);
-            }
+    /// back, or stays set aside where nobody knows what the worker did; a lease goes to the next.
+    /// [`Outgoing::Abandoned`] follows, once that counts.
+    pub fn abandon(&mut self, caller: Caller, in_doubt: bool) {
+        if let Decider::Cells(cells) = &mut self.decider {
+            cells.abandon(caller.number);
+            self.out.push(Outgoing::Abandoned(caller.number));
+            self.out.extend(grants(cells));
+            return;
         }
+        let request = if in_doubt {
+            BankRequest::Doubt
+        } else {
+            BankRequest::Void
+        };
+        self.submit(vec![Incoming {
+            caller,
+            operation: None,
+            ask: Ask::Bank(request),
+            abandoned: true,
+        }]);
     }
 
     /// What was decided since the last time. The answers to one request may include those to earlier
@@ -223,10 +221,25 @@ impl Server {
 }
 
 fn decide_by_bank(memory: &mut Memory, incoming: Incoming) -> Outgoing {
-    let Incoming { caller, ask, .. } = incoming;
-    match ask {
-        Ask::Bank(request) => reply(caller.number, memory.decide(&Asked { caller, request })),
-        Ask::Share(_) => not_shared(caller.number),
+    let Incoming {
+        caller,
+        ask,
+        abandoned,
+        ..
+    } = incoming;
+    let Ask::Bank(request) = ask else {
+        return not_shared(caller.number);
+    };
+    let answer = memory.decide(&Asked { caller, request });
+    settled(caller.number, abandoned, answer)
+}
+
+/// What follows from an answer, or from there being none.
+fn settled(number: u64, abandoned: bool, answer: Option<Answer>) -> Outgoing {
+    match answer {
+        _ if abandoned => Outgoing::Abandoned(number),
+        Some(answer) => Outgoing::Reply(number, Said::Decided(answer)),
+        None => Outgoing::Impossible(number, "the end of an operation that was not begun"),
     }
 }
 
@@ -234,22 +247,15 @@ fn not_shared(number: u64) -> Outgoing {
     Outgoing::Impossible(number, "shared data where the bank decides")
 }
 
-fn reply(number: u64, answer: Option<Answer>) -> Outgoing {
-    match answer {
-        Some(answer) => Outgoing::Reply(number, Said::Decided(answer)),
-        None => Outgoing::Impossible(number, "the end of an operation that was not begun"),
-    }
-}
-
 fn decide_by_cells(cells: &mut Cells, incoming: &Incoming) -> Vec<Outgoing> {
     let number = incoming.caller.number;
-    let Ask::Share(request) = &incoming.ask else {
+    let (Ask::Share(request), Some(operation)) = (&incoming.ask, &incoming.operation) else {
         return vec![Outgoing::Impossible(
             number,
             "a decision of the bank where data is shared",
         )];
     };
-    let own = match cells.ask(number, &incoming.account, request) {
+    let own = match cells.ask(number, operation, request) {
         Verdict::Shared(reply) => Outgoing::Reply(number, Said::Shared(reply)),
         Verdict::Decided(answer) => Outgoing::Reply(number, Said::Decided(answer)),
         Verdict::Waits => Outgoing::Waits(number),

@@ -10,6 +10,8 @@ pub enum Status {
     Posted,
     /// 1: the bank said no to at least one operation.
     Refused,
+    /// 4: a command failed, and its money was given back.
+    Failed,
     /// 2: usage, or input that could not be read.
     Usage,
     /// 5: an id was reused with other content.
@@ -22,16 +24,17 @@ pub enum Status {
     Deadline,
     /// 7: a worker or the server died.
     Died,
-    /// 8: the ledger is unavailable or damaged.
+    /// 8: the ledger is unavailable or damaged, or somebody must decide about what is in doubt.
     Ledger,
 }
 
 impl Status {
     /// All of them, the gravest last. A run that was cut short did not see all that it was asked, so
     /// that counts for more than what single operations met.
-    const BY_GRAVITY: [Status; 9] = [
+    const BY_GRAVITY: [Status; 10] = [
         Status::Posted,
         Status::Refused,
+        Status::Failed,
         Status::Usage,
         Status::IdConflict,
         Status::EndedEarly,
@@ -48,6 +51,7 @@ impl Status {
             Status::Refused => 1,
             Status::Usage => 2,
             Status::Violation => 3,
+            Status::Failed => 4,
             Status::IdConflict => 5,
             Status::Deadline => 6,
             Status::Died => 7,
@@ -80,7 +84,7 @@ mod tests {
     #[test]
     fn the_gravest_wins() {
         let codes: Vec<u8> = Status::BY_GRAVITY.iter().map(|s| s.code()).collect();
-        assert_eq!(codes, [0, 1, 2, 5, 10, 3, 6, 7, 8]);
+        assert_eq!(codes, [0, 1, 4, 2, 5, 10, 3, 6, 7, 8]);
         assert_eq!(Status::Died.worse(Status::Refused), Status::Died);
         assert_eq!(Status::Refused.worse(Status::Violation), Status::Violation);
         assert_eq!(Status::Posted.worse(Status::Posted), Status::Posted);

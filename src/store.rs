@@ -1,12 +1,14 @@
 //! Where balances live: the bank's own state in memory, the cells that `server-share` shares, or a
 //! ledger that lasts.
 
+mod alive;
 mod cells;
 mod ledger;
 mod memory;
 mod remote;
 mod sqlite;
 
+pub use alive::RunLock;
 pub use cells::{Cells, Verdict};
 pub use ledger::{
     ChainEnd, DoneLine, Entries, Entry, Ledger, LedgerError, MAX_PAGE, OpenHold, Query, RunName,

@@ -5,48 +5,43 @@ mod orphans;
 mod signals;
 
 use std::collections::HashMap;
-use std::fmt;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
+use rustix::process::{Pid, Signal, WaitOptions};
 
 pub use escalation::{Escalation, Step};
+use orphans::children;
 pub use orphans::{adopt_orphans, end_children, signal_descendants};
 pub use signals::{Signals, end_by, outlive_full_files, stop_self};
 
+use crate::exit::Exit;
 use crate::worker::Orders;
 
-/// How a worker's process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
-    /// It exited with this status.
-    Status(i32),
-    /// This signal killed it.
-    Signal(i32),
-}
-
-impl fmt::Display for Exit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Exit::Status(status) => write!(f, "exited with status {status}"),
-            Exit::Signal(signal) => match signal_hook::low_level::signal_name(*signal) {
-                Some(name) => write!(f, "was killed by {name}"),
-                None => write!(f, "was killed by signal {signal}"),
-            },
-        }
-    }
-}
-
 /// The parent's view of its children.
-#[derive(Default)]
 pub struct Supervisor {
     /// The workers that were spawned and not reaped, by their processes.
     live: HashMap<Pid, u32>,
+    /// The workers start processes of their own, which this one inherits if they die.
+    adopts: bool,
+    /// Some of those may be there.
+    orphans: bool,
 }
 
 impl Supervisor {
+    /// A supervisor of workers, which may start processes of their own (`adopts`).
+    pub fn new(adopts: bool) -> Self {
+        if adopts {
+            adopt_orphans();
+        }
+        Supervisor {
+            live: HashMap::new(),
+            adopts,
+            orphans: false,
+        }
+    }
+
     /// Starts this program again as a worker, in a process group of its own so that the terminal's
     /// signals reach the parent alone.
     ///
@@ -67,11 +62,30 @@ impl Supervisor {
     pub fn reap(&mut self) -> Vec<(u32, Exit)> {
         let mut exits = Vec::new();
         while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
-            if let (Some(worker), Some(exit)) = (self.live.remove(&pid), exit(status)) {
-                exits.push((worker, exit));
+            match (self.live.remove(&pid), Exit::of(status)) {
+                (Some(worker), Some(exit)) => {
+                    self.orphans |= exit != Exit::Status(0);
+                    exits.push((worker, exit));
+                }
+                _ => self.orphans = true,
             }
         }
+        self.end_orphans();
         exits
+    }
+
+    /// Kills what dead workers left behind. Each that dies wakes this process again, which then looks
+    /// for those that it left behind in turn.
+    fn end_orphans(&mut self) {
+        if self.adopts && self.orphans {
+            let orphans = children().into_iter();
+            let orphans = orphans.filter(|child| !self.live.contains_key(child));
+            self.orphans = false;
+            for orphan in orphans {
+                self.orphans = true;
+                let _ = rustix::process::kill_process(orphan, Signal::KILL);
+            }
+        }
     }
 
     /// Kills one worker, if it was not reaped yet.
@@ -81,7 +95,13 @@ impl Supervisor {
         }
     }
 
-    /// Sends a signal to every worker.
+    /// Sends a signal to every worker, and not to what it started.
+    pub fn ask_all(&self, which: Signal) {
+        for pid in self.live.keys() {
+            let _ = rustix::process::kill_process(*pid, which);
+        }
+    }
+
     fn signal_all(&self, which: Signal) {
         for pid in self.live.keys() {
             signal(*pid, which);
@@ -93,21 +113,37 @@ impl Supervisor {
         self.signal_all(Signal::KILL);
     }
 
-    /// Stops every worker, until [`Supervisor::continue_all`].
+    /// Stops every worker and what it started, until [`Supervisor::continue_all`].
     pub fn stop_all(&self) {
-        self.signal_all(Signal::STOP);
+        self.signal_below(Signal::STOP);
     }
 
-    /// Lets stopped workers go on.
+    /// Lets those go on that were stopped.
     pub fn continue_all(&self) {
-        self.signal_all(Signal::CONT);
+        self.signal_below(Signal::CONT);
+    }
+
+    fn signal_below(&self, which: Signal) {
+        self.signal_all(which);
+        if self.adopts {
+            signal_descendants(which);
+        }
+    }
+
+    /// Kills every worker, and waits until all that they started is gone, as far as it can be waited for.
+    pub fn end_all(&mut self) {
+        self.kill_all();
+        if self.adopts {
+            end_children();
+            self.live.clear();
+        }
     }
 }
 
 impl Drop for Supervisor {
     /// No worker outlives its supervisor, whatever ended the run.
     fn drop(&mut self) {
-        self.kill_all();
+        self.end_all();
         while !self.live.is_empty() {
             match rustix::process::wait(WaitOptions::empty()) {
                 Ok(Some((pid, _))) => self.live.remove(&pid),
@@ -128,15 +164,10 @@ pub fn end_of(child: Pid) -> Option<Exit> {
     let mut ended = None;
     while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
         if pid == child {
-            ended = exit(status);
+            ended = Exit::of(status);
         }
     }
     ended
-}
-
-fn exit(status: WaitStatus) -> Option<Exit> {
-    let exited = status.exit_status().map(Exit::Status);
-    exited.or_else(|| status.terminating_signal().map(Exit::Signal))
 }
 
 /// The command that starts this same program, also after its file was replaced or removed.

@@ -1,8 +1,45 @@
-//! What an operation does while it is being processed.
+//! What an operation does while it is being processed: nothing, a duration, or a command.
+
+mod ran;
 
 use std::time::Duration;
 
 use crate::bank::Kind;
+
+pub use ran::{Cut, Ended, MAX_OUTPUT, News, Ran, Stream};
+
+/// What an operation's work is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// None: it is decided in one step.
+    None,
+    /// It takes so long.
+    Simulated(Duration),
+    /// The run's command, for this line of its input.
+    Command {
+        /// Which one, from 1, if there are lines.
+        line: Option<u64>,
+    },
+}
+
+impl Work {
+    /// Work that takes so long, if that is any time at all.
+    pub fn lasting(duration: Duration) -> Self {
+        if duration.is_zero() {
+            Work::None
+        } else {
+            Work::Simulated(duration)
+        }
+    }
+
+    /// How long it is simulated.
+    pub fn duration(self) -> Duration {
+        match self {
+            Work::Simulated(duration) => duration,
+            Work::None | Work::Command { .. } => Duration::ZERO,
+        }
+    }
+}
 
 /// How long simulated work takes, as a multiple of the classic durations.
 #[derive(Clone, Copy, Debug, PartialEq)]

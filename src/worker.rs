@@ -4,105 +4,33 @@
 //! bank's rules to the data it read. It ends when its parent does: the kernel kills it, or its link
 //! ends.
 
+mod command;
+mod orders;
 mod share;
 
 use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::io;
 use std::time::Duration;
 
 use rustix::process::Signal;
 
 use crate::bank::{Answer, Outcome, Request as BankRequest};
-use crate::link::{LinkError, Received, Transport, WorkerEnd};
+use crate::errand::Executor;
+use crate::link::{LinkError, Received, WorkerEnd};
 use crate::parent::die_with;
 use crate::protocol::{Ask, Assignment, Outbox, ProtocolError, Reply, Request, Said, ToWorker};
 use crate::status::Status;
 use crate::wake::{RunningClock, TICK};
+use crate::work::Work;
+
+pub use orders::{Conduct, Orders, Sync};
 
 /// The first argument of a worker's process.
 pub const ENTRY: &str = "__worker";
 
 /// How long a reply may take before a worker gives up and says so.
 pub const REPLY_LIMIT: Duration = Duration::from_secs(60);
-
-/// How workers of `server-share` keep out of each other's way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sync {
-    /// Not at all: updates are lost.
-    None,
-    /// Each holds a lease on its cells from its read to its write.
-    Lock,
-    /// Each writes only over what it read, and decides again where that has changed.
-    Cas,
-}
-
-/// How a worker has its operations decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Conduct {
-    /// It asks the bank.
-    AskTheBank,
-    /// It shares the bank's data.
-    ShareData(Sync),
-}
-
-impl Conduct {
-    const ALL: [(Conduct, &'static str); 4] = [
-        (Conduct::AskTheBank, "ask"),
-        (Conduct::ShareData(Sync::None), "share-none"),
-        (Conduct::ShareData(Sync::Lock), "share-lock"),
-        (Conduct::ShareData(Sync::Cas), "share-cas"),
-    ];
-
-    fn word(self) -> &'static str {
-        Conduct::ALL
-            .iter()
-            .find(|(conduct, _)| *conduct == self)
-            .map_or("ask", |(_, word)| word)
-    }
-}
-
-/// What a worker is told when it is started.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Orders {
-    /// How it talks to its parent.
-    pub transport: Transport,
-    /// Where it finds its parent.
-    pub address: String,
-    /// Its number within the run, from 1.
-    pub worker: u32,
-    /// Its parent's process.
-    pub parent: u32,
-    /// How it has its operations decided.
-    pub conduct: Conduct,
-}
-
-impl Orders {
-    /// The arguments that tell a process all this.
-    pub fn arguments(&self) -> [String; 6] {
-        [
-            ENTRY.to_string(),
-            self.transport.word().to_string(),
-            self.address.clone(),
-            self.worker.to_string(),
-            self.parent.to_string(),
-            self.conduct.word().to_string(),
-        ]
-    }
-
-    /// What the arguments after [`ENTRY`] tell; nothing if they are none of ours.
-    fn parse(arguments: &[String]) -> Option<Self> {
-        let [transport, address, worker, parent, conduct] = arguments else {
-            return None;
-        };
-        let (conduct, _) = Conduct::ALL.into_iter().find(|(_, word)| word == conduct)?;
-        Some(Orders {
-            transport: Transport::from_word(transport)?,
-            address: address.clone(),
-            worker: worker.parse().ok()?,
-            parent: parent.parse().ok()?,
-            conduct,
-        })
-    }
-}
 
 /// Why a worker ends before its work does.
 #[derive(Debug, thiserror::Error)]
@@ -121,6 +49,14 @@ pub enum WorkerError {
         parent: u32,
         /// What happened.
         source: LinkError,
+    },
+    /// It cannot run commands.
+    #[error("worker {worker} cannot run commands: {source}")]
+    Commands {
+        /// The worker's number.
+        worker: u32,
+        /// What the system said.
+        source: io::Error,
     },
     /// A reply did not come.
     #[error("worker {worker} waited {limit:?} for the server (pid {parent}) to answer its {asked}")]
@@ -150,24 +86,38 @@ impl WorkerError {
         match self {
             WorkerError::NotAWorker => Status::Usage,
             WorkerError::NoReply { .. } => Status::Deadline,
-            WorkerError::Link { .. } | WorkerError::Deserted { .. } => Status::Died,
+            WorkerError::Link { .. }
+            | WorkerError::Commands { .. }
+            | WorkerError::Deserted { .. } => Status::Died,
         }
     }
 }
 
 /// Runs a worker with the arguments after [`ENTRY`] until its parent has nothing more for it.
-pub fn run(arguments: &[String]) -> Result<(), WorkerError> {
-    let orders = Orders::parse(arguments).ok_or(WorkerError::NotAWorker)?;
-    if !die_with(orders.parent, Signal::KILL) {
+pub fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), WorkerError> {
+    let mut orders = Orders::parse(arguments).ok_or(WorkerError::NotAWorker)?;
+    let (worker, parent) = (orders.worker, orders.parent);
+    let executor = orders
+        .chore
+        .take()
+        .map(|chore| Executor::new(chore, parent));
+    let executor = executor.transpose();
+    // One that keeps a command must see to that command's end before its own.
+    let by = match &executor {
+        Ok(None) => Signal::KILL,
+        _ => Signal::TERM,
+    };
+    if !die_with(parent, by) {
         return Ok(());
     }
-    let mut worker = Worker::connect(orders)?;
-    worker.serve()
+    let executor = executor.map_err(|source| WorkerError::Commands { worker, source })?;
+    Worker::connect(orders, executor)?.serve()
 }
 
 struct Worker {
     orders: Orders,
     link: Box<dyn WorkerEnd>,
+    executor: Option<Executor>,
     outbox: Outbox,
     /// Given and not begun.
     assignments: VecDeque<Assignment>,
@@ -180,7 +130,7 @@ struct Worker {
 }
 
 impl Worker {
-    fn connect(orders: Orders) -> Result<Self, WorkerError> {
+    fn connect(orders: Orders, executor: Option<Executor>) -> Result<Self, WorkerError> {
         let Orders { worker, parent, .. } = orders;
         let link = orders.transport.worker(worker, &orders.address);
         let link = link.map_err(|source| WorkerError::Link {
@@ -191,6 +141,7 @@ impl Worker {
         Ok(Worker {
             orders,
             link,
+            executor,
             outbox: Outbox::new(worker),
             assignments: VecDeque::new(),
             due: 0,
@@ -218,8 +169,11 @@ impl Worker {
     fn process(&mut self, assignment: &Assignment) -> Result<(), WorkerError> {
         match self.orders.conduct {
             Conduct::ShareData(sync) => self.share(assignment, sync),
-            Conduct::AskTheBank if assignment.work.is_zero() => self.execute(assignment),
-            Conduct::AskTheBank => self.work(assignment),
+            Conduct::AskTheBank => match assignment.work {
+                Work::None => self.execute(assignment),
+                Work::Simulated(duration) => self.simulate(assignment, duration),
+                Work::Command { line } => self.command(assignment, line),
+            },
         }
     }
 
@@ -230,20 +184,24 @@ impl Worker {
     }
 
     /// An operation with work: the money is set aside, the work is done, the movement is posted.
-    fn work(&mut self, assignment: &Assignment) -> Result<(), WorkerError> {
-        let begin = Ask::Bank(BankRequest::Begin(assignment.operation.clone()));
-        let said = self.ask(assignment.number, begin)?;
-        let Said::Decided(Answer {
-            outcome: Outcome::Held { .. },
-            ..
-        }) = said
-        else {
-            return Ok(());
-        };
-        std::thread::sleep(assignment.work);
-        let post = BankRequest::Post { amount: None };
-        self.ask(assignment.number, Ask::Bank(post))?;
+    fn simulate(&mut self, assignment: &Assignment, work: Duration) -> Result<(), WorkerError> {
+        if self.begin(assignment)?.is_some() {
+            std::thread::sleep(work);
+            let post = BankRequest::Post { amount: None };
+            self.ask(assignment.number, Ask::Bank(post))?;
+        }
         Ok(())
+    }
+
+    /// Has the money set aside; nothing if that is not to be.
+    fn begin(&mut self, assignment: &Assignment) -> Result<Option<Answer>, WorkerError> {
+        let begin = BankRequest::Begin(assignment.operation.clone());
+        Ok(match self.ask(assignment.number, Ask::Bank(begin))? {
+            Said::Decided(answer) => {
+                Some(answer).filter(|answer| matches!(answer.outcome, Outcome::Held { .. }))
+            }
+            Said::Shared(_) => None,
+        })
     }
 
     fn put(&mut self, number: u64, ask: Ask) -> Result<(), WorkerError> {
@@ -337,7 +295,8 @@ fn what_asks(ask: &Ask) -> &'static str {
         Ask::Bank(BankRequest::Execute(_)) => "operation",
         Ask::Bank(BankRequest::Begin(_)) => "begin",
         Ask::Bank(BankRequest::Post { .. }) => "post",
-        Ask::Bank(BankRequest::Void) => "void",
+        Ask::Bank(BankRequest::Void | BankRequest::Unspent | BankRequest::Decline) => "void",
+        Ask::Bank(BankRequest::Doubt) => "doubt",
         Ask::Bank(_) => "request",
         Ask::Share(_) => "request for shared data",
     }
@@ -346,6 +305,7 @@ fn what_asks(ask: &Ask) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::link::Transport;
 
     /// A server that says nothing, and then, perhaps, goes away.
     struct Silence {
@@ -373,10 +333,12 @@ mod tests {
             worker: 3,
             parent: 42,
             conduct: Conduct::AskTheBank,
+            chore: None,
         };
         let mut worker = Worker {
             orders,
             link: Box::new(Silence { ends }),
+            executor: None,
             outbox: Outbox::new(3),
             assignments: VecDeque::new(),
             due: 0,
@@ -393,20 +355,5 @@ mod tests {
         assert_eq!(ask_silence(false), waited);
         let left = "worker 3: the server (pid 42) went away with an answer due";
         assert_eq!(ask_silence(true), left);
-    }
-
-    #[test]
-    fn orders_survive_their_arguments() {
-        for (conduct, _) in Conduct::ALL {
-            let orders = Orders {
-                transport: Transport::Queue,
-                address: "/tmp/x y".to_string(),
-                worker: 7,
-                parent: 42,
-                conduct,
-            };
-            assert_eq!(Orders::parse(&orders.arguments()[1..]), Some(orders));
-        }
-        assert_eq!(Orders::parse(&["socket".to_string()]), None);
     }
 }

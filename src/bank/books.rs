@@ -4,7 +4,7 @@ mod desk;
 
 use std::collections::HashMap;
 
-use super::journal::{Asked, Caller, Journal, Moment, Owner, Request};
+use super::journal::{Asked, Caller, Journal, Moment, Owner, Request, RunLine};
 use super::{Account, Answer, Balance, Claims, LOANS, Name, Operation, Release, View, WORLD};
 use desk::{Desk, End};
 
@@ -15,6 +15,8 @@ pub struct Hold {
     pub operation: Operation,
     /// Who ends it.
     pub owner: Owner,
+    /// The line of a named run that it was begun for, whoever ends it.
+    pub line: Option<RunLine>,
 }
 
 /// The state of a bank, or that part of it which the next requests touch.
@@ -81,7 +83,10 @@ impl Books {
             Request::Execute(operation) => desk.execute(operation),
             Request::Begin(operation) => desk.begin(operation),
             Request::Post { amount } => desk.end_begun(End::Post(*amount))?,
-            Request::Void => desk.end_begun(End::Void)?,
+            Request::Void => desk.end_begun(End::GiveBack(Release::Voided))?,
+            Request::Unspent => desk.end_begun(End::GiveBack(Release::Unspent))?,
+            Request::Decline => desk.end_begun(End::Decline)?,
+            Request::Doubt => desk.doubt_begun()?,
             Request::Hold { operation, lasts } => {
                 let expires = lasts.map(|lasts| desk.books.now.after(lasts));
                 desk.hold(operation, Owner::Anyone { expires })

@@ -54,6 +54,8 @@ pub enum Release {
     Voided,
     /// Its time was over.
     Expired,
+    /// Its work was done and spent nothing: that settles the operation.
+    Unspent,
 }
 
 impl Claims {

@@ -16,8 +16,15 @@ pub enum Request {
         /// How much of it; nothing is all of it. The rest is given back.
         amount: Option<Amount>,
     },
-    /// Give back what the caller set aside with `Begin`.
+    /// Give back what the caller set aside with `Begin`. The operation may be tried again.
     Void,
+    /// The caller's work was done and spent nothing: give all of it back, and remember that it is done.
+    Unspent,
+    /// Whoever did the caller's work said no: give all of it back, and remember that as a refusal.
+    Decline,
+    /// Nobody saw the end of the caller's work: the money stays set aside until somebody decides. Only
+    /// for what was begun as doubtful.
+    Doubt,
     /// The first of two steps: set the money aside under the operation's id, for whoever comes.
     Hold {
         /// What to set aside; it has an id.
@@ -72,6 +79,15 @@ pub struct Line {
     pub number: u64,
     /// The digest of all lines up to and with this one.
     pub digest: u64,
+}
+
+/// A line of a named run, and which run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunLine {
+    /// The run.
+    pub run: u32,
+    /// The line.
+    pub line: Line,
 }
 
 /// One request, and who asks.
@@ -136,10 +152,12 @@ pub enum Record<'a> {
         operation: &'a Operation,
         /// Who holds it.
         owner: Owner,
+        /// The line that it was begun for.
+        line: Option<RunLine>,
         /// The operation's account after it.
         view: View,
     },
-    /// What was set aside was given back.
+    /// What was set aside was given back; also where that settles the operation.
     Released {
         /// The record's number.
         number: u64,
@@ -160,6 +178,8 @@ pub enum Record<'a> {
         hold: u64,
         /// What was asked for.
         operation: &'a Operation,
+        /// The line that it was begun for.
+        line: Option<RunLine>,
         /// The operation's account.
         view: View,
     },
@@ -173,6 +193,8 @@ pub enum Record<'a> {
         operation: &'a Operation,
         /// Who holds it now.
         owner: Owner,
+        /// The line that it was begun for.
+        line: Option<RunLine>,
         /// The operation's account.
         view: View,
     },

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Amount, Id, LOANS, Name, Rejection, WORLD};
+use super::{Amount, Id, LOANS, Name, Outcome, Rejection, WORLD};
 
 /// The five operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -176,6 +176,21 @@ impl Operation {
             credit,
             amount: *amount,
         })
+    }
+
+    /// The operation as it was posted: of what was set aside, a part may be.
+    pub fn as_posted(self, outcome: &Outcome) -> Self {
+        let Outcome::Posted { amount, .. } = *outcome else {
+            return self;
+        };
+        let action = match self.action {
+            Action::Withdraw(_) => Action::Withdraw(amount),
+            Action::Deposit(_) => Action::Deposit(amount),
+            Action::Transfer { to, .. } => Action::Transfer { amount, to },
+            Action::Loan(_) => Action::Loan(amount),
+            Action::Balance => Action::Balance,
+        };
+        Operation { action, ..self }
     }
 
     /// Whether another operation under the same id asks for the same.

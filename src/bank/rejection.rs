@@ -29,11 +29,13 @@ pub enum Rejection {
     Expired,
     /// More was asked for than is held under the id.
     ExceedsHold,
+    /// Whoever did the operation's work said no.
+    Declined,
 }
 
 impl Rejection {
     /// All of them, in a fixed order.
-    pub const ALL: [Rejection; 12] = [
+    pub const ALL: [Rejection; 13] = [
         Rejection::InsufficientFunds,
         Rejection::UnknownAccount,
         Rejection::SameAccount,
@@ -46,6 +48,7 @@ impl Rejection {
         Rejection::Expired,
         Rejection::ExceedsHold,
         Rejection::InDoubt,
+        Rejection::Declined,
     ];
 
     /// The stable word for it in JSON output.
@@ -63,6 +66,7 @@ impl Rejection {
             Rejection::Expired => "expired",
             Rejection::ExceedsHold => "exceeds_hold",
             Rejection::InDoubt => "in_doubt",
+            Rejection::Declined => "declined",
         }
     }
 }
@@ -82,6 +86,7 @@ impl fmt::Display for Rejection {
             Rejection::Expired => "the hold has expired",
             Rejection::ExceedsHold => "more than what is held",
             Rejection::InDoubt => "nobody saw the end of its work",
+            Rejection::Declined => "its work was declined",
         })
     }
 }

@@ -16,10 +16,7 @@ fn main() -> ExitCode {
 }
 
 fn work(arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
-    let arguments: Vec<String> = arguments
-        .map(|a| a.to_string_lossy().into_owned())
-        .collect();
-    match worker::run(&arguments) {
+    match worker::run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             report::talk(&error);

@@ -5,13 +5,15 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
+use super::command::{CommandArgs, InDoubt};
 use super::ledger::{LedgerArgs, LedgerFlag, MemoryArgs};
 use super::named::NamedArgs;
 use super::workload::WorkloadArgs;
-use super::{Failure, Outcome, OutputArgs, open_files};
+use super::{Failure, Outcome, OutputArgs};
+use crate::limits::{self, Limits};
 use crate::link::Transport;
 use crate::report::Reporter;
-use crate::run::{Plan, run};
+use crate::run::{Commands, Plan, rehearse, run};
 use crate::store::Place;
 use crate::wake::Alarm;
 use crate::work::Pace;
@@ -35,7 +37,7 @@ pub(super) struct ModeArgs {
     #[arg(long, value_name = "FACTOR", value_parser = pace, allow_negative_numbers = true)]
     time_scale: Option<Pace>,
     /// End an operation whose work takes longer, such as `90`, `90s` or `500ms` [default: its simulated
-    /// duration and 60 s]
+    /// duration and 60 s; never where it is a command]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     timeout: Option<Duration>,
     #[command(flatten)]
@@ -54,6 +56,14 @@ pub(super) struct BankArgs {
     /// Refuse accounts that `bank-par open` has not opened
     #[arg(long)]
     strict: bool,
+    #[command(flatten)]
+    command: CommandArgs,
+    /// The status by which the command says no, which is a refusal and no failure
+    #[arg(long, default_value_t = 75, value_name = "N", requires = "words", value_parser = clap::value_parser!(u8).range(1..))]
+    declined_code: u8,
+    /// What to do with operations of which nobody saw the end of their command
+    #[arg(long, value_enum, default_value_t = InDoubt::Stop, value_name = "HOW")]
+    in_doubt: InDoubt,
 }
 
 #[derive(Args)]
@@ -115,7 +125,7 @@ pub(super) fn server_share(args: ServerShareArgs) -> Outcome {
     let why = "its workers share the data itself, in the memory of the server process";
     args.ledger.check("server-share", why)?;
     let (transport, conduct) = (Transport::Socket, Conduct::ShareData(sync));
-    let plan = args.mode.plan("server-share", transport, conduct, false);
+    let plan = args.mode.plan("server-share", transport, conduct);
     start(plan, None, args.mode)
 }
 
@@ -130,34 +140,66 @@ pub(super) fn pipe(args: BankArgs) -> Outcome {
 }
 
 fn ask_the_bank(mode: &'static str, transport: Transport, args: BankArgs) -> Outcome {
-    let BankArgs {
-        mode: args,
-        ledger,
-        named,
-        strict,
-    } = args;
-    named
-        .check(ledger.ledger.as_ref())
-        .map_err(Failure::usage)?;
-    let mut plan = args.plan(mode, transport, Conduct::AskTheBank, strict);
-    plan.named = named.named();
-    match ledger.ledger {
-        None | Some(LedgerFlag::Memory) => start(plan, None, args),
+    let limits = Limits::now();
+    args.check().map_err(Failure::usage)?;
+    let mut plan = args.mode.plan(mode, transport, Conduct::AskTheBank);
+    plan.strict = args.strict;
+    plan.named = args.named.named();
+    plan.commands = args.command.is_given().then(|| Commands {
+        words: args.command.words.clone(),
+        terms: args.command.terms(plan.timeout),
+        declined: args.declined_code,
+        takes_over: args.in_doubt == InDoubt::Retry,
+        limits,
+    });
+    if args.command.dry_run {
+        return rehearsal(plan, args.mode);
+    }
+    let place = match args.ledger.ledger {
         Some(LedgerFlag::Lasting(place)) => {
-            args.workload.check_lasting().map_err(Failure::usage)?;
-            start(plan, Some((place, named)), args)
+            args.mode.workload.check_lasting().map_err(Failure::usage)?;
+            Some(place)
         }
+        None | Some(LedgerFlag::Memory) => None,
+    };
+    let ledger = place.map(|place| Opening {
+        place,
+        named: args.named,
+        in_doubt: args.in_doubt,
+    });
+    start(plan, ledger, args.mode)
+}
+
+/// How the ledger of a run is opened.
+struct Opening {
+    place: Place,
+    named: NamedArgs,
+    in_doubt: InDoubt,
+}
+
+impl BankArgs {
+    fn check(&self) -> anyhow::Result<()> {
+        self.named.check(self.ledger.ledger.as_ref())?;
+        self.command.check()?;
+        let is_given = self.command.is_given();
+        match self.in_doubt {
+            InDoubt::Retry if !is_given => {
+                bail!("`--in-doubt retry` needs the command that is to be run again: `-- COMMAND`")
+            }
+            InDoubt::Post | InDoubt::Void if !self.named.is_given() => bail!(
+                "`--in-doubt post` and `void` are about the lines of a run with a name: name it with `--run NAME`, or use `bank-par post ID` and `bank-par void ID`"
+            ),
+            _ => {}
+        }
+        if is_given && self.mode.time_scale.is_some() {
+            bail!("`--time-scale` is for simulated work, and the work is a command");
+        }
+        Ok(())
     }
 }
 
 impl ModeArgs {
-    fn plan(
-        &self,
-        mode: &'static str,
-        transport: Transport,
-        conduct: Conduct,
-        strict: bool,
-    ) -> Plan {
+    fn plan(&self, mode: &'static str, transport: Transport, conduct: Conduct) -> Plan {
         let built_in = if self.workload.is_built_in() {
             Pace::CLASSIC
         } else {
@@ -172,21 +214,26 @@ impl ModeArgs {
             account: self.workload.account.clone(),
             balance: self.workload.balance(),
             overdraft: self.workload.overdraft(),
-            strict,
+            strict: false,
             timeout: self.timeout,
             pace: self.time_scale.unwrap_or(built_in),
+            commands: None,
             named: None,
         }
     }
 }
 
-fn start(plan: Plan, ledger: Option<(Place, NamedArgs)>, args: ModeArgs) -> Outcome {
-    make_room_for(args.jobs).map_err(Failure::usage)?;
+fn start(plan: Plan, opening: Option<Opening>, args: ModeArgs) -> Outcome {
+    make_room_for(args.jobs, plan.commands.is_some()).map_err(Failure::usage)?;
     let (alarm, waker) = Alarm::new().map_err(Failure::died)?;
     // A ledger is not created for an input that is not there.
     args.workload.source().check().map_err(Failure::usage)?;
-    let opened = ledger.map(|(place, named)| named.open(&place)).transpose();
-    let (ledger, done) = opened.map_err(Failure::ledger)?.unzip();
+    let open = |Opening {
+                    place,
+                    named,
+                    in_doubt,
+                }| named.open(&place, in_doubt);
+    let (ledger, done) = opening.map(open).transpose()?.unzip();
     let feed = args.workload.feed(done.flatten(), waker.clone());
     let feed = feed.map_err(Failure::usage)?;
     let reporter = Reporter::start(args.output.outputs(), waker.clone()).map_err(Failure::usage)?;
@@ -195,11 +242,30 @@ fn start(plan: Plan, ledger: Option<(Place, NamedArgs)>, args: ModeArgs) -> Outc
         .map_err(|error| Failure::died(anyhow::Error::new(error).context(context)))
 }
 
-/// Refuses more jobs than the limit of open files allows.
-fn make_room_for(jobs: u32) -> anyhow::Result<()> {
+/// Says what would be done, and touches nothing.
+fn rehearsal(plan: Plan, args: ModeArgs) -> Outcome {
+    let (alarm, waker) = Alarm::new().map_err(Failure::died)?;
+    let feed = args.workload.feed(None, waker.clone());
+    let feed = feed.map_err(Failure::usage)?;
+    let reporter = Reporter::start(args.output.outputs(), waker).map_err(Failure::usage)?;
+    let name = plan.named.as_ref().map(|named| named.name.as_str());
+    let Some(commands) = &plan.commands else {
+        return super::one::ended(crate::status::Status::Posted);
+    };
+    rehearse(commands, name, feed, reporter, alarm).map_err(Failure::died)
+}
+
+/// Refuses more jobs than the system's limits allow.
+fn make_room_for(jobs: u32, commands: bool) -> anyhow::Result<()> {
     /// Two descriptors of a link, and three while a process is being started.
     const PER_JOB: u64 = 3;
     const OWN: u64 = 32;
-    let needed = OWN + PER_JOB * u64::from(jobs);
-    open_files::make_room(needed).with_context(|| format!("`--jobs {jobs}` is too many"))
+    let jobs_context = || format!("`--jobs {jobs}` is too many");
+    let jobs_wide = u64::from(jobs);
+    limits::make_room_for_files(OWN + PER_JOB * jobs_wide).with_context(jobs_context)?;
+    if commands {
+        // A worker and its command, and this process with its threads.
+        limits::make_room_for_processes(OWN + 2 * jobs_wide).with_context(jobs_context)?;
+    }
+    Ok(())
 }

@@ -3,13 +3,17 @@
 use std::env;
 use std::ffi::OsString;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use clap::Args;
 
+use super::Failure;
+use super::command::InDoubt;
 use super::ledger::{LedgerFlag, VARIABLE};
+use crate::report::talk;
 use crate::run::named::{self, Named, command};
 use crate::server::RunLedger;
-use crate::store::{Access, LedgerError, Place, RunName};
+use crate::status::Status;
+use crate::store::{Access, Ledger, Place, RunName};
 use crate::workload::Done;
 
 #[derive(Args)]
@@ -35,23 +39,40 @@ impl NamedArgs {
         }
     }
 
-    /// Opens the ledger for this run. If it has a name, also tells what it has done.
-    pub(super) fn open(&self, place: &Place) -> Result<(RunLedger, Option<Done>), LedgerError> {
-        let mut ledger = place.open(Access::Create)?;
-        let (run, done) = match &self.run {
-            None => (ledger.open_run(None)?, None),
-            Some(name) => {
-                let (run, done) = named::open(&mut *ledger, name, self.retry_refused)?;
-                (run, Some(done))
-            }
-        };
+    pub(super) fn is_given(&self) -> bool {
+        self.run.is_some()
+    }
+
+    /// Opens the ledger for this run. If it has a name, also tells what it has done, once it is decided
+    /// what becomes of its operations in doubt.
+    pub(super) fn open(
+        &self,
+        place: &Place,
+        in_doubt: InDoubt,
+    ) -> Result<(RunLedger, Option<Done>), Failure> {
+        let ledger = place.open(Access::Create).map_err(Failure::ledger)?;
         let name = place.to_string();
-        Ok((RunLedger { ledger, run, name }, done))
+        let mut opened = RunLedger {
+            ledger,
+            run: 0,
+            name,
+        };
+        let Some(run) = &self.run else {
+            let run = opened.ledger.open_run(None);
+            opened.run = run.map_err(Failure::ledger)?;
+            return Ok((opened, None));
+        };
+        let ledger = &mut *opened.ledger;
+        opened.run = named::open(ledger, run).map_err(Failure::ledger)?;
+        settle(ledger, opened.run, run, in_doubt)?;
+        let done = named::done(ledger, opened.run, run, self.retry_refused);
+        let done = done.map_err(Failure::ledger)?;
+        Ok((opened, Some(done)))
     }
 
     /// The run, if it has a name.
     pub(super) fn named(&self) -> Option<Named> {
-        self.run.as_ref()?;
+        let name = self.run.as_ref()?.to_string();
         let arguments: Vec<OsString> = env::args_os().collect();
         let given = |argument: &OsString| {
             let argument = argument.as_encoded_bytes();
@@ -61,9 +82,54 @@ impl NamedArgs {
         let ledger = variable.map(|value| format!("{VARIABLE}={} ", command([value])));
         let ledger = ledger.unwrap_or_default();
         Some(Named {
+            name,
             retry_refused: self.retry_refused,
             from_stdin: arguments.iter().any(|argument| argument == "-"),
             words: format!("{ledger}{}", command(arguments)),
         })
     }
+}
+
+/// The most operations in doubt that a message names.
+const MAX_NAMED: usize = 10;
+
+/// Decides about what the run has in doubt, as far as that is to be decided before it goes on.
+fn settle(
+    ledger: &mut dyn Ledger,
+    run: u32,
+    name: &RunName,
+    in_doubt: InDoubt,
+) -> Result<(), Failure> {
+    let doubts = named::in_doubt(ledger, run).map_err(Failure::ledger)?;
+    let count = doubts.len();
+    if count == 0 {
+        return Ok(());
+    }
+    let what = match in_doubt {
+        InDoubt::Retry => return Ok(()),
+        InDoubt::Stop => {
+            let named = doubts
+                .iter()
+                .take(MAX_NAMED)
+                .map(|doubt| format!("`{}`", doubt.as_str()));
+            let named = named.collect::<Vec<_>>().join(", ");
+            let more = if count > MAX_NAMED { ", ..." } else { "" };
+            return Err(Failure {
+                status: Status::Ledger,
+                error: anyhow!(
+                    "the run `{name}` does not go on, since nobody saw the end of the command of {count} of its operations: {named}{more}; look at what they did, then end each with `bank-par post ID` or `bank-par void ID` (`bank-par balance --holds` lists them), or say it for all with `--in-doubt retry`, `post` or `void`"
+                ),
+            });
+        }
+        InDoubt::Post => {
+            named::end_holds(ledger, doubts, true).map_err(Failure::ledger)?;
+            "posted"
+        }
+        InDoubt::Void => {
+            named::end_holds(ledger, doubts, false).map_err(Failure::ledger)?;
+            "given back"
+        }
+    };
+    talk(format_args!("{count} operations in doubt were {what}"));
+    Ok(())
 }

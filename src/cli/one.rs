@@ -14,7 +14,7 @@ use super::ledger::LedgerArgs;
 use super::workload::{other_side, user};
 use super::{Failure, Outcome};
 use crate::bank::{
-    self, Amount, Answer, Asked, Balance, Caller, Id, IdError, Kind, Name, Operation, Request,
+    Amount, Answer, Asked, Balance, Caller, Id, IdError, Kind, Name, Operation, Request,
 };
 use crate::report::{About, Answers, Format, Sheet};
 use crate::run::Ending;
@@ -129,7 +129,7 @@ fn execute(kind: Kind, to: Option<Name>, args: MoveArgs) -> Outcome {
     }
     let mut single = Single::open(args.single, Access::Create)?;
     let answer = single.ask(caller, Request::Execute(operation.clone()))?;
-    let operation = single.as_posted(operation, &answer)?;
+    let operation = operation.as_posted(&answer.outcome);
     single.finish(About::Operation(&operation), &answer)
 }
 
@@ -190,17 +190,6 @@ impl Single {
             status: Status::Ledger,
             error: anyhow!("the ledger has no answer: nobody knows whether the operation counts"),
         })
-    }
-
-    /// The operation as its entry has it. What is posted under an id may be a part of what was held
-    /// under it.
-    fn as_posted(&mut self, operation: Operation, answer: &Answer) -> Result<Operation, Failure> {
-        match answer.outcome {
-            bank::Outcome::Posted { seq, .. } if answer.duplicate => {
-                Ok(self.entry(seq)?.unwrap_or(operation))
-            }
-            _ => Ok(operation),
-        }
     }
 
     /// What was posted under this number.

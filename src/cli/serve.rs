@@ -9,7 +9,8 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 
 use super::ledger::LedgerArgs;
-use super::{Failure, Outcome, open_files};
+use super::{Failure, Outcome};
+use crate::limits;
 use crate::report::{Sheet, talk};
 use crate::run::Ending;
 use crate::serve::{Plan, ServeError, serve as serve_ledger};
@@ -46,7 +47,7 @@ pub(super) fn serve(args: ServeArgs) -> Outcome {
         return leave_running(&file, &args.socket, args.max_clients);
     }
     const OWN: u64 = 64;
-    open_files::make_room(OWN + u64::from(args.max_clients))
+    limits::make_room_for_files(OWN + u64::from(args.max_clients))
         .with_context(|| format!("`--max-clients {}` is too many", args.max_clients))
         .map_err(Failure::usage)?;
     let plan = Plan {

@@ -1,4 +1,4 @@
-//! What a command passes through on its way: it is tied to its guard before it becomes itself.
+//! What a command passes through on its way: it is tied to its keeper before it becomes itself.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -7,9 +7,11 @@ use std::process::{Command, ExitCode};
 
 use rustix::process::Signal;
 
+use crate::limits::Limits;
 use crate::parent::die_with;
 use crate::report::talk;
 use crate::status::Status;
+use crate::supervisor::this_program;
 
 /// The first argument of a process that becomes a command.
 pub const ENTRY: &str = "__command";
@@ -18,22 +20,82 @@ pub const ENTRY: &str = "__command";
 const NOT_FOUND: u8 = 127;
 const NOT_EXECUTABLE: u8 = 126;
 
-/// Becomes the command that the arguments after [`ENTRY`] name: the process of its guard, the program,
-/// its arguments. Returns only if that fails.
+/// Where a command stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Session {
+    /// In that of whoever started this program: the terminal is the command's own.
+    Shared,
+    /// In one of its own, without a terminal: nobody there could answer it, and it would be stopped for
+    /// asking.
+    Own,
+}
+
+impl Session {
+    const ALL: [(Session, &'static str); 2] = [(Session::Shared, "shared"), (Session::Own, "own")];
+
+    fn word(self) -> &'static str {
+        let (_, word) = Session::ALL[usize::from(self == Session::Own)];
+        word
+    }
+}
+
+/// What starts a process that becomes this command, and that this process keeps.
+pub(super) fn command(words: &[OsString], session: Session, limits: Limits) -> Command {
+    let mut command = this_program();
+    command
+        .arg(ENTRY)
+        .arg(std::process::id().to_string())
+        .arg(session.word())
+        .args(limits.words())
+        .args(words);
+    command
+}
+
+/// What the arguments after [`ENTRY`] tell.
+struct Orders {
+    keeper: u32,
+    session: Session,
+    limits: Limits,
+    program: OsString,
+}
+
+impl Orders {
+    fn parse(arguments: &mut impl Iterator<Item = OsString>) -> Option<Self> {
+        let mut word = || arguments.next()?.into_string().ok();
+        let keeper = word()?.parse().ok()?;
+        let session = word()?;
+        let (session, _) = Session::ALL
+            .into_iter()
+            .find(|(_, word)| *word == session)?;
+        let (files, processes) = (word()?, word()?);
+        Some(Orders {
+            keeper,
+            session,
+            limits: Limits::parse([&files, &processes])?,
+            program: arguments.next()?,
+        })
+    }
+}
+
+/// Becomes the command that the arguments after [`ENTRY`] name. Returns only if that fails.
 pub fn run(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let guard = arguments.next().and_then(|pid| pid.to_str()?.parse().ok());
-    let (Some(guard), Some(program)) = (guard, arguments.next()) else {
+    let Some(orders) = Orders::parse(&mut arguments) else {
         talk(format_args!(
             "`{ENTRY}` is how bank-par starts commands; see `bank-par --help` for what to run"
         ));
         return Status::Usage.into();
     };
-    if !die_with(guard, Signal::KILL) {
+    if !die_with(orders.keeper, Signal::KILL) {
         // Nobody is there to see what it would do.
         return NOT_EXECUTABLE.into();
     }
-    let error = Command::new(&program).args(arguments).exec();
-    refused(&program, &error)
+    if orders.session == Session::Own {
+        // It fails only for the leader of a group, which a process that was just started is not.
+        let _ = rustix::process::setsid();
+    }
+    orders.limits.restore();
+    let error = Command::new(&orders.program).args(arguments).exec();
+    refused(&orders.program, &error)
 }
 
 fn refused(program: &OsStr, error: &io::Error) -> ExitCode {

@@ -1,131 +1,168 @@
-//! Waiting for the guard, and for whatever it leaves behind.
+//! Waiting for a guard, and for whatever it leaves behind.
 
-use std::ffi::OsString;
 use std::io;
 use std::os::fd::AsFd;
+use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 
-use super::guard;
+use crate::exit::Exit;
 use crate::link::{Key, Watch};
-use crate::supervisor::{
-    Exit, Signals, adopt_orphans, end_children, end_of, stop_self, this_program,
-};
+use crate::supervisor::{Signals, adopt_orphans, end_children, end_of, stop_self};
 use crate::wake::{RunningClock, TICK};
+use crate::work::Cut;
+
+/// Who waits for guards, one after another.
+pub(super) struct Watcher {
+    signals: Signals,
+    /// The last signal that this process got.
+    signal: Option<i32>,
+    interrupts: u32,
+}
 
 /// What was seen of a command.
-pub(super) struct Watched {
-    pub(super) seen: Seen,
-    pub(super) timed_out: bool,
-    /// The last signal that this process got meanwhile.
-    pub(super) signal: Option<i32>,
+pub(super) struct Seen {
+    /// How it ended; nothing if its guard is gone, so that nobody saw it.
+    pub(super) exit: Option<Exit>,
+    pub(super) cut: Option<Cut>,
 }
 
-/// What was seen of a command's end.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Seen {
-    /// It ended with this status.
-    Status(u8),
-    /// Its guard is gone, so nobody saw it.
-    Nothing,
-}
-
-/// Runs a command below a guard, and waits until all of it is gone.
-///
-/// The kernel ties the guard's death signal to the thread that starts it, so this must be called from
-/// one that lives as long.
-pub(super) fn run(
-    words: &[OsString],
-    environment: &[(&'static str, OsString)],
-    timeout: Option<Duration>,
-) -> io::Result<Watched> {
-    adopt_orphans();
-    let mut signals = Signals::listen()?;
-    let mut command = this_program();
-    command
-        .arg(guard::ENTRY)
-        .arg(std::process::id().to_string());
-    let child = command
-        .args(words)
-        .envs(environment.iter().cloned())
-        .spawn()?;
-    let guard = Pid::from_child(&child);
-    let mut clock = RunningClock::start();
-    let mut asked = Asked::default();
-    loop {
-        let now = clock.now();
-        if !asked.timed_out && timeout.is_some_and(|timeout| now >= timeout) {
-            asked.timed_out = true;
-            asked.end(guard);
-        }
-        let due = timeout.filter(|_| !asked.timed_out);
-        let patience = due.map_or(TICK, |due| TICK.min(due.saturating_sub(now)));
-        let mut watch = Watch::default();
-        watch.read(Key::Own(0), signals.as_fd());
-        if watch.wait(patience + Duration::from_millis(1)).is_err() {
-            // The command runs by now, so it must not count as one that did not start.
-            asked.to_end = true;
-            asked.end(guard);
-        }
-        for signal in signals.pending() {
-            asked.signal(signal, guard);
-        }
-        if let Some(exit) = end_of(guard) {
-            end_children();
-            return Ok(Watched {
-                seen: seen(exit),
-                timed_out: asked.timed_out,
-                signal: asked.last,
-            });
-        }
-    }
-}
-
-/// What the guard was asked.
-#[derive(Default)]
-struct Asked {
-    timed_out: bool,
-    /// It was asked to end the command.
-    to_end: bool,
-    interrupts: u32,
-    last: Option<i32>,
-}
-
-impl Asked {
-    fn signal(&mut self, signal: i32, guard: Pid) {
-        match signal {
-            SIGCHLD => return,
-            SIGTSTP => return stop_self(),
-            // The terminal sends it to the command as well, which may know what to do with it.
-            SIGINT => {
-                self.interrupts += 1;
-                if self.interrupts > 1 {
-                    self.end(guard);
-                }
-            }
-            SIGTERM | SIGHUP => self.end(guard),
-            _ => return,
-        }
-        self.last = Some(signal);
+impl Watcher {
+    pub(super) fn new() -> io::Result<Self> {
+        adopt_orphans();
+        Ok(Watcher {
+            signals: Signals::listen()?,
+            signal: None,
+            interrupts: 0,
+        })
     }
 
-    /// The first time the command has a grace, the second time none; the guard's end ends it at once.
-    fn end(&mut self, guard: Pid) {
-        let how = if self.to_end {
-            Signal::KILL
-        } else {
-            Signal::TERM
+    /// The last signal that this process got and that is no affair of the command's alone.
+    pub(super) fn signal(&self) -> Option<i32> {
+        self.signal
+    }
+
+    /// Runs a guard, and waits until it and all below it are gone. An error means that the command did
+    /// not run.
+    ///
+    /// The kernel ties the guard's death signal to the thread that starts it, so this must be called
+    /// from one that lives as long.
+    pub(super) fn run(
+        &mut self,
+        guard: &mut Command,
+        timeout: Option<Duration>,
+    ) -> io::Result<Seen> {
+        let child = guard.spawn()?;
+        let mut guard = Guard {
+            process: Pid::from_child(&child),
+            asked: 0,
+            cut: None,
         };
-        self.to_end = true;
-        let _ = rustix::process::kill_process(guard, how);
+        let mut clock = RunningClock::start();
+        loop {
+            let due = timeout.filter(|_| guard.cut.is_none());
+            let left = due.map(|due| due.saturating_sub(clock.now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                guard.end(Cut::TimeOver);
+            }
+            if self.wait(left.map_or(TICK, |left| TICK.min(left))).is_err() {
+                // The command runs by now, so it must not count as one that did not start.
+                guard.end(Cut::Asked);
+            }
+            self.heed(Some(&mut guard));
+            if let Some(exit) = end_of(guard.process) {
+                end_children();
+                let status = match exit {
+                    Exit::Status(_) => Some(exit),
+                    Exit::Signal(_) => None,
+                };
+                return Ok(Seen {
+                    exit: status,
+                    cut: guard.cut,
+                });
+            }
+        }
+    }
+
+    /// Waits so long before another attempt. False if a signal ended the wait.
+    pub(super) fn pause(&mut self, pause: Duration) -> bool {
+        let mut clock = RunningClock::start();
+        loop {
+            self.heed(None);
+            let left = pause.saturating_sub(clock.now());
+            if self.signal.is_some() {
+                return false;
+            }
+            if left.is_zero() {
+                return true;
+            }
+            if self.wait(TICK.min(left)).is_err() {
+                return false;
+            }
+        }
+    }
+
+    fn wait(&self, patience: Duration) -> io::Result<()> {
+        let mut watch = Watch::default();
+        watch.read(Key::Own(0), self.signals.as_fd());
+        watch.wait(patience + Duration::from_millis(1)).map(drop)
+    }
+
+    fn heed(&mut self, mut guard: Option<&mut Guard>) {
+        for signal in self.signals.pending() {
+            match signal {
+                SIGCHLD => continue,
+                SIGTSTP => {
+                    stop_self();
+                    continue;
+                }
+                // The terminal sends it to the command as well, which may know what to do with it.
+                SIGINT => self.interrupts += 1,
+                SIGTERM | SIGHUP => {}
+                _ => continue,
+            }
+            self.signal = Some(signal);
+            if let Some(guard) = &mut guard
+                && (signal != SIGINT || self.interrupts > 1)
+            {
+                guard.end(Cut::Asked);
+            }
+        }
     }
 }
 
-fn seen(exit: Exit) -> Seen {
-    match exit {
-        Exit::Status(status) => Seen::Status(u8::try_from(status).unwrap_or(u8::MAX)),
-        Exit::Signal(_) => Seen::Nothing,
+/// A guard that is waited for.
+struct Guard {
+    process: Pid,
+    /// How often it was asked to end the command.
+    asked: u32,
+    cut: Option<Cut>,
+}
+
+impl Guard {
+    /// The first time the command has a grace, the second time none. A guard that does not hear is
+    /// killed, which ends the command too, unseen.
+    fn end(&mut self, why: Cut) {
+        self.cut.get_or_insert(why);
+        self.asked += 1;
+        let how = match self.asked {
+            1 | 2 => Signal::TERM,
+            _ => Signal::KILL,
+        };
+        let _ = rustix::process::kill_process(self.process, how);
+    }
+}
+
+impl Seen {
+    /// A further attempt that could not be started.
+    pub(super) fn not_started() -> Self {
+        /// By which shells tell that a command could not be started.
+        const NOT_STARTED: i32 = 126;
+        Seen {
+            exit: Some(Exit::Status(NOT_STARTED)),
+            cut: None,
+        }
     }
 }

@@ -265,6 +265,9 @@ fn deliver(worker: u32, end: &mut StreamEnd, arrivals: &mut Vec<Arrival>) -> boo
             Ok(Some((sender, ToParent::Requests(requests)))) if sender == worker => {
                 Arrived::Requests(requests)
             }
+            Ok(Some((sender, ToParent::Reports(reports)))) if sender == worker => {
+                Arrived::Reports(reports)
+            }
             Ok(Some(_)) => Arrived::Broken("a message is not in its place".to_string()),
             Err(error) => Arrived::Broken(error.to_string()),
         };

@@ -6,13 +6,14 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
+use super::wire::work::WireReport;
 use super::wire::{WireAssignment, WireReply, WireRequest};
-use super::{Assignment, ProtocolError, Reply, Request, ToParent, ToWorker};
+use super::{Assignment, ProtocolError, Reply, Report, Request, ToParent, ToWorker};
 
 /// The most bytes of a frame after its length. A longer one is refused before anything is allocated.
 pub const MAX_FRAME: usize = 65_536;
-/// A frame with this many bytes takes no further element. The longest element, an operation with two
-/// names and an id, has some 300 bytes.
+/// A frame with this many bytes takes no further element. The longest element, what a command wrote, has
+/// some 32 KiB.
 const FULL_FRAME: usize = 16_384;
 /// What an inbox has room for at first.
 const SMALL_INBOX: usize = 1_024;
@@ -28,6 +29,7 @@ const REQUESTS: u8 = 2;
 const GONE: u8 = 3;
 const ASSIGNMENTS: u8 = 4;
 const REPLIES: u8 = 5;
+const REPORTS: u8 = 6;
 
 /// Frames on their way out, back to back.
 pub struct Outbox {
@@ -64,6 +66,11 @@ impl Outbox {
     /// Adds a request.
     pub fn request(&mut self, request: &Request) -> Result<(), ProtocolError> {
         self.element(REQUESTS, &WireRequest::from(request))
+    }
+
+    /// Adds news of an operation's command.
+    pub fn report(&mut self, report: &Report) -> Result<(), ProtocolError> {
+        self.element(REPORTS, &WireReport::from(report))
     }
 
     /// Adds an operation for the worker.
@@ -218,6 +225,7 @@ impl<'a> Frame<'a> {
             HELLO if self.body.is_empty() => Ok(ToParent::Hello),
             GONE if self.body.is_empty() => Ok(ToParent::Gone),
             REQUESTS => self.elements(WireRequest::checked).map(ToParent::Requests),
+            REPORTS => self.elements(WireReport::checked).map(ToParent::Reports),
             kind => Err(ProtocolError::Kind(kind)),
         }
     }

@@ -2,6 +2,7 @@
 //! refused here.
 
 pub(super) mod ledger;
+pub(super) mod work;
 
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use crate::bank::{
     Account, Action, Amount, Answer, Balance, Cell, Id, Name, Operation, Outcome, Rejection,
     Request as BankRequest, ShareReply, ShareRequest, View,
 };
+use work::WireWork;
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct WireOperation<'a> {
@@ -34,7 +36,7 @@ pub(super) struct WireAssignment<'a> {
     number: u64,
     #[serde(borrow)]
     operation: WireOperation<'a>,
-    work: Duration,
+    work: WireWork,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -51,6 +53,9 @@ enum WireAsk<'a> {
     Begin(WireOperation<'a>),
     Post(Option<i64>),
     Void,
+    Unspent,
+    Decline,
+    Doubt,
     Hold(WireOperation<'a>, Option<Duration>),
     PostHold(&'a str, Option<i64>),
     VoidHold(&'a str),
@@ -92,7 +97,9 @@ pub(super) struct WireCell<'a> {
 #[derive(Serialize, Deserialize)]
 pub(super) enum WireOutcome {
     Held(WireView),
-    Posted(u64, WireView),
+    Posted(u64, i64, WireView),
+    Unspent(WireView),
+    Doubted(WireView),
     Viewed(u64, WireView),
     Voided(WireView),
     Opened(WireView),
@@ -153,7 +160,7 @@ impl<'a> From<&'a Assignment> for WireAssignment<'a> {
         WireAssignment {
             number: assignment.number,
             operation: (&assignment.operation).into(),
-            work: assignment.work,
+            work: assignment.work.into(),
         }
     }
 }
@@ -163,7 +170,7 @@ impl WireAssignment<'_> {
         Ok(Assignment {
             number: self.number,
             operation: self.operation.checked()?,
-            work: self.work,
+            work: self.work.into(),
         })
     }
 }
@@ -194,6 +201,9 @@ impl<'a> From<&'a BankRequest> for WireAsk<'a> {
             BankRequest::Begin(operation) => WireAsk::Begin(operation.into()),
             BankRequest::Post { amount } => WireAsk::Post(amount.map(Amount::minor)),
             BankRequest::Void => WireAsk::Void,
+            BankRequest::Unspent => WireAsk::Unspent,
+            BankRequest::Decline => WireAsk::Decline,
+            BankRequest::Doubt => WireAsk::Doubt,
             BankRequest::Hold { operation, lasts } => WireAsk::Hold(operation.into(), *lasts),
             BankRequest::PostHold { id, amount } => {
                 WireAsk::PostHold(id.as_str(), amount.map(Amount::minor))
@@ -215,6 +225,9 @@ impl WireAsk<'_> {
                 amount: minor.map(amount).transpose()?,
             },
             WireAsk::Void => BankRequest::Void,
+            WireAsk::Unspent => BankRequest::Unspent,
+            WireAsk::Decline => BankRequest::Decline,
+            WireAsk::Doubt => BankRequest::Doubt,
             WireAsk::Hold(operation, lasts) => BankRequest::Hold {
                 operation: operation.checked()?,
                 lasts,
@@ -330,7 +343,11 @@ impl From<&Outcome> for WireOutcome {
     fn from(outcome: &Outcome) -> Self {
         match *outcome {
             Outcome::Held { view } => WireOutcome::Held(view.into()),
-            Outcome::Posted { seq, view } => WireOutcome::Posted(seq, view.into()),
+            Outcome::Posted { seq, amount, view } => {
+                WireOutcome::Posted(seq, amount.minor(), view.into())
+            }
+            Outcome::Unspent { view } => WireOutcome::Unspent(view.into()),
+            Outcome::Doubted { view } => WireOutcome::Doubted(view.into()),
             Outcome::Viewed { seq, view } => WireOutcome::Viewed(seq, view.into()),
             Outcome::Voided { view } => WireOutcome::Voided(view.into()),
             Outcome::Opened { view } => WireOutcome::Opened(view.into()),
@@ -347,10 +364,13 @@ impl WireOutcome {
     fn checked(self) -> Result<Outcome, ProtocolError> {
         Ok(match self {
             WireOutcome::Held(view) => Outcome::Held { view: view.into() },
-            WireOutcome::Posted(seq, view) => Outcome::Posted {
+            WireOutcome::Posted(seq, minor, view) => Outcome::Posted {
                 seq,
+                amount: amount(minor)?,
                 view: view.into(),
             },
+            WireOutcome::Unspent(view) => Outcome::Unspent { view: view.into() },
+            WireOutcome::Doubted(view) => Outcome::Doubted { view: view.into() },
             WireOutcome::Viewed(seq, view) => Outcome::Viewed {
                 seq,
                 view: view.into(),

@@ -1,13 +1,19 @@
 //! Events as JSON Lines: the stable interface for programs. Fields are written in the order in which
 //! they stand here; a field that does not apply is left out.
 
+mod operation;
+mod summary;
+
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
 use super::decimal;
-use crate::bank::{Balance, Decimal, View};
-use crate::event::{AccountSummary, Event, Fact, Race, Subject, Summary};
+use crate::bank::{Balance, Decimal};
+use crate::event::{Event, Fact, Race};
+use operation::OperationLine;
+use summary::SummaryLine;
 
 /// Grows when readers of the old lines would misread the new ones; a new field is no reason.
 pub(super) const VERSION: u8 = 1;
@@ -21,6 +27,29 @@ pub(super) fn write(event: &Event, out: &mut Vec<u8>) -> serde_json::Result<()> 
         Fact::Raced(race) => add(out, &RacedLine::new(race)),
         Fact::Ended(summary) => add(out, &SummaryLine::new(summary)),
         Fact::Started(subject) => add(out, &OperationLine::new("started", subject, at_us)),
+        Fact::Planned(subject) => add(out, &OperationLine::new("planned", subject, at_us)),
+        Fact::Retried {
+            subject,
+            fault,
+            pause,
+        } => {
+            let mut line = OperationLine::new("retried", subject, at_us).faulted(fault);
+            line.pause_us = Some(micros(*pause));
+            add(out, &line)
+        }
+        Fact::Overspent { subject, excess } => {
+            let mut line = OperationLine::new("overspent", subject, at_us);
+            line.excess = Some(Money(excess.minor()));
+            add(out, &line)
+        }
+        Fact::Doubted {
+            subject,
+            fault,
+            elapsed,
+        } => {
+            let line = OperationLine::new("in_doubt", subject, at_us).faulted(fault);
+            add(out, &line.after(*elapsed))
+        }
         Fact::Held { subject, view } => {
             let line = OperationLine::new("held", subject, at_us);
             add(out, &line.seeing(Some(view)))
@@ -33,8 +62,11 @@ pub(super) fn write(event: &Event, out: &mut Vec<u8>) -> serde_json::Result<()> 
             duplicate,
         } => {
             let mut line = OperationLine::new("completed", subject, at_us).seeing(Some(view));
-            line.seq = Some(*seq);
+            line.seq = *seq;
             line.duplicate = *duplicate;
+            if seq.is_none() {
+                line.amount = Some(Money(0));
+            }
             add(out, &line.after(*elapsed))
         }
         Fact::Refused {
@@ -47,6 +79,8 @@ pub(super) fn write(event: &Event, out: &mut Vec<u8>) -> serde_json::Result<()> 
             let mut line = OperationLine::new("refused", subject, at_us).seeing(view.as_ref());
             line.reason = Some(rejection.word());
             line.duplicate = *duplicate;
+            let ran = subject.ran.as_ref();
+            line.detail = ran.and_then(|ran| ran.first_words()).map(Cow::from);
             add(out, &line.after(*elapsed))
         }
         Fact::Failed {
@@ -54,9 +88,7 @@ pub(super) fn write(event: &Event, out: &mut Vec<u8>) -> serde_json::Result<()> 
             fault,
             elapsed,
         } => {
-            let mut line = OperationLine::new("failed", subject, at_us);
-            line.reason = Some(fault.cause.word());
-            line.detail = Some(&fault.detail);
+            let line = OperationLine::new("failed", subject, at_us).faulted(fault);
             add(out, &line.after(*elapsed))
         }
     }
@@ -66,79 +98,6 @@ pub(super) fn add(out: &mut Vec<u8>, line: &impl Serialize) -> serde_json::Resul
     serde_json::to_writer(&mut *out, line)?;
     out.push(b'\n');
     Ok(())
-}
-
-/// `started`, `held`, `completed`, `refused` and `failed`.
-#[derive(Serialize)]
-struct OperationLine<'a> {
-    v: u8,
-    r#type: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a str>,
-    op: &'static str,
-    account: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    to: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    amount: Option<Money>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    balance: Option<Money>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    available: Option<Money>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    seq: Option<u64>,
-    #[serde(skip_serializing_if = "is_false")]
-    duplicate: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<&'a str>,
-    #[serde(skip_serializing_if = "is_zero")]
-    worker: u32,
-    #[serde(skip_serializing_if = "is_zero")]
-    pid: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    line: Option<u64>,
-    at_us: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    elapsed_us: Option<u64>,
-}
-
-impl<'a> OperationLine<'a> {
-    fn new(r#type: &'static str, subject: &'a Subject, at_us: u64) -> Self {
-        let operation = &subject.operation;
-        OperationLine {
-            v: VERSION,
-            r#type,
-            id: operation.id.as_ref().map(|id| id.as_str()),
-            op: operation.kind().word(),
-            account: operation.account.as_str(),
-            to: operation.to().map(|to| to.as_str()),
-            amount: operation.amount().map(|amount| Money(amount.minor())),
-            balance: None,
-            available: None,
-            seq: None,
-            duplicate: false,
-            reason: None,
-            detail: None,
-            worker: subject.worker,
-            pid: subject.pid,
-            line: subject.line,
-            at_us,
-            elapsed_us: None,
-        }
-    }
-
-    fn seeing(mut self, view: Option<&View>) -> Self {
-        self.balance = view.map(|view| view.posted.into());
-        self.available = view.map(|view| view.available.into());
-        self
-    }
-
-    fn after(mut self, elapsed: Duration) -> Self {
-        self.elapsed_us = Some(micros(elapsed));
-        self
-    }
 }
 
 /// `invalid`.
@@ -193,88 +152,6 @@ impl RacedLine {
             lost_updates: race.lost_updates,
             elapsed_us: micros(race.elapsed),
             ns_per_operation: super::ns_per_operation(race),
-        }
-    }
-}
-
-/// `summary`.
-#[derive(Serialize)]
-struct SummaryLine<'a> {
-    v: u8,
-    r#type: &'static str,
-    mode: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ledger: Option<&'a str>,
-    status: u8,
-    operations: u64,
-    completed: u64,
-    refused: u64,
-    failed: u64,
-    invalid: u64,
-    duplicates: u64,
-    processes: u64,
-    elapsed_us: u64,
-    sequential_us: u64,
-    balances: Vec<AccountObject<'a>>,
-    accounts_omitted: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sum: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    wrong_accounts: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lost_updates: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ended_early: Option<&'a str>,
-}
-
-impl<'a> SummaryLine<'a> {
-    fn new(summary: &'a Summary) -> Self {
-        let counts = summary.counts;
-        SummaryLine {
-            v: VERSION,
-            r#type: "summary",
-            mode: summary.mode,
-            ledger: summary.ledger.as_deref(),
-            status: summary.status.code(),
-            operations: super::operations(counts),
-            completed: counts.completed,
-            refused: counts.refused,
-            failed: counts.failed,
-            invalid: counts.invalid,
-            duplicates: counts.duplicates,
-            processes: summary.processes,
-            elapsed_us: micros(summary.elapsed),
-            sequential_us: micros(summary.sequential),
-            balances: summary.accounts.iter().map(AccountObject::new).collect(),
-            accounts_omitted: summary.accounts_omitted,
-            sum: summary.check.map(|check| decimal(check.sum)),
-            wrong_accounts: summary.check.map(|check| check.wrong_accounts),
-            lost_updates: summary.check.map(|check| check.lost_updates),
-            ended_early: summary.ended_early.as_deref(),
-        }
-    }
-}
-
-/// One of a summary's `balances`.
-#[derive(Serialize)]
-struct AccountObject<'a> {
-    account: &'a str,
-    balance: Money,
-    available: Money,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expected: Option<Money>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lost_updates: Option<u64>,
-}
-
-impl<'a> AccountObject<'a> {
-    fn new(account: &'a AccountSummary) -> Self {
-        AccountObject {
-            account: account.name.as_str(),
-            balance: account.view.posted.into(),
-            available: account.view.available.into(),
-            expected: account.expected.map(Money::from),
-            lost_updates: (account.lost_updates > 0).then_some(account.lost_updates),
         }
     }
 }

@@ -39,6 +39,7 @@ impl Progress {
         }
     }
 
+    /// How much was told, by its weight.
     pub(super) fn told(&self, events: usize) {
         self.backlog.fetch_add(events, Ordering::Relaxed);
     }
@@ -200,7 +201,7 @@ impl Printer {
 
     fn take(&mut self, events: Vec<Event>) {
         for event in events {
-            self.unwritten += 1;
+            self.unwritten += event.weight();
             match &event.fact {
                 Fact::Warned(text) => {
                     // On a terminal both streams are one, and what happened before stands above.

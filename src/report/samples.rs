@@ -76,10 +76,9 @@ impl Asked {
         let amount = (self.kind != Kind::Balance).then(|| Amount::new(50_000));
         let operation = Operation::new(self.kind, id, self.account, to, amount.flatten());
         Subject {
-            operation: operation.expect("an operation"),
-            line: self.line,
             worker: if self.unaided { 0 } else { 3 },
             pid: if self.unaided { 0 } else { 4711 },
+            ..Subject::of(operation.expect("an operation"), self.line)
         }
     }
 }
@@ -101,7 +100,7 @@ pub(super) fn view(posted: i64, available: i64) -> View {
 pub(super) fn answered(asked: Asked, view: View, duplicate: bool) -> Event {
     event(Fact::Completed {
         subject: asked.subject(),
-        seq: 2,
+        seq: Some(2),
         view,
         elapsed: ELAPSED,
         duplicate,

@@ -22,7 +22,7 @@ const ACCOUNTS: [Column; 4] = [
     numbers("available", 14),
 ];
 
-const HOLDS: [Column; 8] = [
+const HOLDS: [Column; 9] = [
     words("id", 29),
     words("op", 8),
     words("account", 16),
@@ -31,6 +31,7 @@ const HOLDS: [Column; 8] = [
     words("since", 27),
     words("expires", 27),
     words("run", 3),
+    words("line", 4),
 ];
 
 /// What an answer is about.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{decimal, ns_per_operation, operations};
 use crate::bank::{Action, Balance, Decimal, Kind, Name, Operation, Rejection, View, WORLD};
-use crate::event::{AccountSummary, Event, Fact, Race, Summary};
+use crate::event::{AccountSummary, Event, Fact, Fault, Race, Subject, Summary};
 
 /// The accounts that a summary shows; people read no more.
 const ACCOUNTS_SHOWN: usize = 10;
@@ -26,12 +26,16 @@ impl Text {
         match &event.fact {
             Fact::Warned(_) | Fact::Held { .. } => Ok(()),
             Fact::Started(subject) => started(&subject.operation, out),
+            Fact::Planned(subject) => planned(subject, out),
             Fact::Completed {
                 subject,
                 view,
                 duplicate,
                 ..
-            } => completed(&subject.operation, view, *duplicate, out),
+            } => {
+                completed(subject, view, *duplicate, out)?;
+                output(subject, out)
+            }
             Fact::Refused {
                 subject,
                 rejection,
@@ -44,11 +48,27 @@ impl Text {
                 if let (Rejection::InsufficientFunds, Some(view)) = (rejection, view) {
                     write!(out, ". Available: {}", Dollars::of(view.available))?;
                 }
-                writeln!(out, "{}", mark(*duplicate))
+                writeln!(out, "{}", mark(*duplicate))?;
+                output(subject, out)
             }
-            Fact::Failed { subject, fault, .. } => {
+            Fact::Failed { subject, fault, .. } => ill(subject, "failed", fault, out),
+            Fact::Doubted { subject, fault, .. } => ill(subject, "is in doubt", fault, out),
+            Fact::Retried {
+                subject,
+                fault,
+                pause,
+            } => {
+                let seconds = Seconds(*pause);
+                let what = format!("will be tried again in {seconds} s");
+                ill(subject, &what, fault, out)
+            }
+            Fact::Overspent { subject, excess } => {
                 let title = Title(&subject.operation);
-                writeln!(out, "{title} failed: {}", one_line(&fault.detail))
+                let excess = Dollars(excess.minor().into());
+                writeln!(
+                    out,
+                    "{title} overspent: {excess} more was spent than was set aside"
+                )
             }
             Fact::Invalid { line, reason } => {
                 writeln!(out, "Line {line} is invalid: {}", one_line(reason))
@@ -88,19 +108,71 @@ fn started(operation: &Operation, out: &mut Vec<u8>) -> io::Result<()> {
     writeln!(out, "{} started", Title(operation))
 }
 
-fn completed(
-    operation: &Operation,
-    view: &View,
-    duplicate: bool,
-    out: &mut Vec<u8>,
-) -> io::Result<()> {
+fn completed(subject: &Subject, view: &View, duplicate: bool, out: &mut Vec<u8>) -> io::Result<()> {
+    let operation = &subject.operation;
     if operation.kind() == Kind::Balance {
         let account = Account(&operation.account);
         write!(out, "Current balance{account}: ")?;
     } else {
-        write!(out, "{} completed. Updated balance: ", Title(operation))?;
+        write!(out, "{} completed. ", Title(operation))?;
+        if let Some(amount) = subject.set_aside {
+            let amount = Dollars(amount.minor().into());
+            write!(out, "Set aside: {amount}. ")?;
+        }
+        write!(out, "Updated balance: ")?;
     }
     writeln!(out, "{}{}", Dollars::of(view.posted), mark(duplicate))
+}
+
+fn planned(subject: &Subject, out: &mut Vec<u8>) -> io::Result<()> {
+    let title = Title(&subject.operation);
+    match subject.operation.amount() {
+        None => writeln!(out, "{title} would be shown"),
+        Some(amount) => {
+            let amount = Dollars(amount.minor().into());
+            let id = subject.operation.id.as_ref().map_or("", |id| id.as_str());
+            writeln!(
+                out,
+                "{title} would set aside {amount}, run the command as `{id}`, and post it if that succeeds"
+            )
+        }
+    }
+}
+
+/// What went wrong with an operation, and what its command wrote.
+fn ill(subject: &Subject, what: &str, fault: &Fault, out: &mut Vec<u8>) -> io::Result<()> {
+    let title = Title(&subject.operation);
+    writeln!(out, "{title} {what}: {}", one_line(&fault.detail))?;
+    output(subject, out)
+}
+
+/// What an operation's command wrote, below the line about the operation.
+fn output(subject: &Subject, out: &mut Vec<u8>) -> io::Result<()> {
+    let Some(ran) = &subject.ran else {
+        return Ok(());
+    };
+    let ended = ran.ended.as_ref();
+    for (name, bytes, dropped) in [
+        (
+            "stdout",
+            &ran.stdout,
+            ended.map(|ended| ended.stdout_dropped),
+        ),
+        (
+            "stderr",
+            &ran.stderr,
+            ended.map(|ended| ended.stderr_dropped),
+        ),
+    ] {
+        for line in String::from_utf8_lossy(bytes).lines() {
+            writeln!(out, "  {name}: {}", one_line(line))?;
+        }
+        if let Some(dropped) = dropped.filter(|dropped| *dropped > 0) {
+            let dropped = Count(dropped, "more byte", "more bytes");
+            writeln!(out, "  {name}: and {dropped}")?;
+        }
+    }
+    Ok(())
 }
 
 fn mark(duplicate: bool) -> &'static str {
@@ -131,7 +203,11 @@ fn counts(summary: &Summary, out: &mut Vec<u8>) -> io::Result<()> {
     let counts = summary.counts;
     let all = Count(operations(counts), "operation", "operations");
     write!(out, "{all}: {} completed", Grouped(counts.completed.into()))?;
-    for (count, what) in [(counts.refused, "refused"), (counts.failed, "failed")] {
+    for (count, what) in [
+        (counts.refused, "refused"),
+        (counts.failed, "failed"),
+        (counts.in_doubt, "in doubt"),
+    ] {
         if count > 0 {
             write!(out, ", {} {what}", Grouped(count.into()))?;
         }

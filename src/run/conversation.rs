@@ -4,8 +4,9 @@ use super::{NEWS_INTERVAL, Run};
 use crate::bank::{Answer, Caller, Outcome, ShareReply};
 use crate::event::{Cause, Fact, Fault};
 use crate::link::{Arrival, Arrived, Ready};
-use crate::protocol::{Reply, Request, Said};
+use crate::protocol::{Ask, Reply, Request, Said};
 use crate::server::{Incoming, Outgoing};
+use crate::work::Work;
 
 impl Run {
     pub(super) fn receive(&mut self, ready: &[Ready]) {
@@ -23,6 +24,8 @@ impl Run {
                 Arrived::Requests(block) => {
                     requests.extend(block.into_iter().map(|request| (worker, request)))
                 }
+                // What it tells of comes before what it asks about that.
+                Arrived::Reports(reports) => self.hear(worker, reports),
                 Arrived::Ready => self.greet(worker),
                 Arrived::Closed => ended.push((worker, None)),
                 Arrived::Broken(why) => ended.push((worker, Some(why))),
@@ -53,15 +56,21 @@ impl Run {
             };
             match member.asks(&request) {
                 Some(task) => {
+                    let caller = match (&self.office, task.work) {
+                        (Some(office), Work::Command { .. }) => office.caller(self.caller),
+                        _ => self.caller,
+                    };
                     let caller = Caller {
                         number: request.number,
                         line: task.line.filter(|_| self.plan.named.is_some()),
-                        ..self.caller
+                        ..caller
                     };
+                    let shared = matches!(request.ask, Ask::Share(_));
                     batch.push(Incoming {
                         caller,
-                        account: task.operation.account.clone(),
+                        operation: shared.then(|| task.operation.clone()),
                         ask: request.ask,
+                        abandoned: false,
                     });
                     member.waits_until = before + batch.len() as u64;
                 }
@@ -166,13 +175,19 @@ impl Run {
         };
         member.got_on(self.now);
         if !matches!(answer.outcome, Outcome::Refused { .. }) && !answer.duplicate {
-            self.worked += task.work;
+            self.worked += task.worked();
         }
+        let Some(task) = self.command_ended(worker, task, &answer) else {
+            return;
+        };
+        self.tell_overspent(worker, &task);
         self.tally.decided(&task.operation, &answer);
         let elapsed = self.now.saturating_sub(task.given_at);
-        let subject = member.subject_of(task.operation, task.line);
+        let Some(member) = self.members.get(&worker) else {
+            return;
+        };
         // No other answer ends an operation that its worker asked about.
-        if let Some(fact) = Fact::decided(subject, answer, elapsed) {
+        if let Some(fact) = Fact::decided(member.subject_of(task), answer, elapsed) {
             self.note(fact);
         }
     }

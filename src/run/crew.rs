@@ -4,9 +4,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::bank::{Line, Operation, Request as BankRequest, ShareRequest};
+use crate::errand::{GRACE, LONGEST_PAUSE};
 use crate::event::{Cause, Fault, Subject};
+use crate::exit::Exit;
 use crate::protocol::{Ask, Reply, Request};
-use crate::supervisor::Exit;
+use crate::work::{Ran, Work};
 use crate::worker::REPLY_LIMIT;
 
 /// How long a worker may take to start, to end, or to get its last words through.
@@ -18,15 +20,44 @@ pub(super) struct Task {
     pub(super) number: u64,
     pub(super) operation: Operation,
     pub(super) line: Option<Line>,
-    pub(super) work: Duration,
+    pub(super) work: Work,
+    /// What is known of its command.
+    pub(super) ran: Option<Box<Ran>>,
     pub(super) given_at: Duration,
 }
 
-/// An operation whose worker is gone, until what was set aside is given back.
+impl Task {
+    /// Its command was started, and nobody knows what it did.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.ran.as_ref().is_some_and(|ran| ran.is_doubtful())
+    }
+
+    /// The work that was done for it.
+    pub(super) fn worked(&self) -> Duration {
+        let ended = self.ran.as_ref().and_then(|ran| ran.ended.as_ref());
+        ended.map_or(self.work.duration(), |ended| ended.took)
+    }
+}
+
+/// An operation whose worker is gone, until what becomes of its money is durable.
 pub(super) struct Leaving {
     pub(super) subject: Subject,
     pub(super) fault: Fault,
+    /// Nobody knows what its command did, so nothing is given back.
+    pub(super) in_doubt: bool,
     pub(super) given_at: Duration,
+}
+
+impl Leaving {
+    pub(super) fn of(member: &Member, task: Task, fault: Fault) -> Self {
+        let (in_doubt, given_at) = (task.is_doubtful(), task.given_at);
+        Leaving {
+            subject: member.subject_of(task),
+            fault,
+            in_doubt,
+            given_at,
+        }
+    }
 }
 
 /// One worker.
@@ -124,14 +155,21 @@ impl Member {
     /// The task that a request is about, if it is one that this worker may ask now.
     pub(super) fn asks(&mut self, request: &Request) -> Option<&Task> {
         let (index, operation) = match &request.ask {
-            // No worker gives an operation back, and none deals in holds and accounts.
+            // No worker deals in holds and accounts.
             Ask::Bank(
-                BankRequest::Void
-                | BankRequest::Hold { .. }
+                BankRequest::Hold { .. }
                 | BankRequest::PostHold { .. }
                 | BankRequest::VoidHold { .. }
                 | BankRequest::Open { .. },
             ) => return None,
+            // Only work that may fail is given back, and only such work tells what it spent.
+            Ask::Bank(
+                BankRequest::Void
+                | BankRequest::Unspent
+                | BankRequest::Decline
+                | BankRequest::Doubt
+                | BankRequest::Post { amount: Some(_) },
+            ) if !self.may_fail() => return None,
             // None begins what it has begun.
             Ask::Bank(BankRequest::Begin(_)) | Ask::Share(ShareRequest::Claim(_))
                 if self.asked > 0 =>
@@ -140,11 +178,11 @@ impl Member {
             }
             // None goes on to the next one before the first is decided, or comes back to it.
             Ask::Bank(BankRequest::Execute(_)) if self.begun => return None,
-            Ask::Bank(BankRequest::Post { .. }) | Ask::Share(_) if self.asked > 1 => return None,
             Ask::Bank(BankRequest::Execute(operation)) => {
                 self.asked += 1;
                 (self.asked - 1, Some(operation))
             }
+            Ask::Bank(_) | Ask::Share(_) if self.asked > 1 => return None,
             Ask::Bank(BankRequest::Begin(operation))
             | Ask::Share(ShareRequest::Claim(operation)) => {
                 self.asked = 1;
@@ -165,6 +203,19 @@ impl Member {
             .then_some(task)
     }
 
+    /// Whether it has begun an operation whose work is a command.
+    fn may_fail(&self) -> bool {
+        let front = self.tasks.front().map(|task| task.work);
+        self.begun && matches!(front, Some(Work::Command { .. }))
+    }
+
+    /// The task that it tells of, if it is one whose command it may run now.
+    pub(super) fn hears(&mut self, number: u64) -> Option<&mut Task> {
+        let may = self.may_fail();
+        let front = self.tasks.front_mut();
+        front.filter(|task| may && task.number == number)
+    }
+
     /// When its patience ends, and what is said of it then.
     pub(super) fn due(&self, timeout: Option<Duration>) -> Option<(Duration, Fault)> {
         let front = self.tasks.front();
@@ -173,8 +224,19 @@ impl Member {
             _ if self.exit.is_some() => (START_LIMIT, "get its last messages through"),
             _ if !self.ready => (START_LIMIT, "connect to the server"),
             _ if self.waits => return None,
+            Some(Task {
+                work: Work::Command { .. },
+                ..
+            }) if timeout.is_none() => return None,
+            Some(Task {
+                work: Work::Command { .. },
+                ..
+            }) => (
+                timeout.unwrap_or_default() + GRACE + LONGEST_PAUSE + REPLY_LIMIT,
+                "finish its command",
+            ),
             Some(task) => (
-                timeout.unwrap_or(task.work + REPLY_LIMIT),
+                timeout.unwrap_or(task.work.duration() + REPLY_LIMIT),
                 "finish its operation",
             ),
             None if self.closing || self.link_ended => {
@@ -202,15 +264,25 @@ impl Member {
     }
 
     pub(super) fn subject(&self, task: &Task) -> Subject {
-        self.subject_of(task.operation.clone(), task.line)
+        let ran = task.ran.clone();
+        self.subject_with(task.operation.clone(), task.line, ran)
     }
 
-    pub(super) fn subject_of(&self, operation: Operation, line: Option<Line>) -> Subject {
+    pub(super) fn subject_of(&self, task: Task) -> Subject {
+        self.subject_with(task.operation, task.line, task.ran)
+    }
+
+    pub(super) fn subject_with(
+        &self,
+        operation: Operation,
+        line: Option<Line>,
+        ran: Option<Box<Ran>>,
+    ) -> Subject {
         Subject {
-            operation,
-            line: line.map(|line| line.number),
             worker: self.worker,
             pid: self.pid,
+            ran,
+            ..Subject::of(operation, line.map(|line| line.number))
         }
     }
 }
@@ -231,14 +303,15 @@ mod tests {
     }
 
     /// Whether a worker with three tasks may ask these one after another.
-    fn check(asks: &[(u64, BankRequest)], expected: &[bool]) {
+    fn check(work: Work, asks: &[(u64, BankRequest)], expected: &[bool]) {
         let mut member = Member::new(1, 2, Duration::ZERO);
         for number in 0..3 {
             let task = Task {
                 number,
                 operation: operation(),
                 line: None,
-                work: Duration::ZERO,
+                work,
+                ran: None,
                 given_at: Duration::ZERO,
             };
             member.give(task, Duration::ZERO);
@@ -259,12 +332,32 @@ mod tests {
         let execute = |number| (number, BankRequest::Execute(operation()));
         let begin = |number| (number, BankRequest::Begin(operation()));
         let post = |number| (number, BankRequest::Post { amount: None });
-        check(&[execute(0), execute(1), execute(2)], &[true; 3]);
-        check(&[begin(0), post(0)], &[true; 2]);
-        check(&[begin(0), begin(0)], &[true, false]);
-        check(&[begin(0), execute(1)], &[true, false]);
-        check(&[execute(0), execute(1), post(0)], &[true, true, false]);
-        check(&[execute(1)], &[false]);
-        check(&[begin(0), (0, BankRequest::Void)], &[true, false]);
+        let none = |asks: &[_], expected: &[bool]| check(Work::None, asks, expected);
+        none(&[execute(0), execute(1), execute(2)], &[true; 3]);
+        none(&[begin(0), post(0)], &[true; 2]);
+        none(&[begin(0), begin(0)], &[true, false]);
+        none(&[begin(0), execute(1)], &[true, false]);
+        none(&[execute(0), execute(1), post(0)], &[true, true, false]);
+        none(&[execute(1)], &[false]);
+        none(&[begin(0), (0, BankRequest::Void)], &[true, false]);
+    }
+
+    #[test]
+    fn only_a_command_that_was_begun_may_fail_or_spend_less() {
+        let command = Work::Command { line: None };
+        let begin = || (0, BankRequest::Begin(operation()));
+        let less = Amount::new(1);
+        for end in [
+            BankRequest::Void,
+            BankRequest::Unspent,
+            BankRequest::Decline,
+            BankRequest::Doubt,
+            BankRequest::Post { amount: less },
+        ] {
+            check(command, &[begin(), (0, end.clone())], &[true, true]);
+            check(command, &[(0, end.clone())], &[false]);
+            check(command, &[begin(), (1, end.clone())], &[true, false]);
+            check(Work::None, &[begin(), (0, end)], &[true, false]);
+        }
     }
 }

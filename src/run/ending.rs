@@ -65,22 +65,20 @@ impl Run {
         self.feed.put_back(items);
     }
 
-    /// Gives an operation back whose worker is gone. It has failed as soon as that counts.
+    /// Gives an operation back whose worker is gone, or leaves it in doubt if its command was started. It
+    /// has failed as soon as that counts.
     fn fail(&mut self, member: &Member, task: Task) {
+        let number = task.number;
         let caller = Caller {
-            number: task.number,
+            number,
             ..self.caller
         };
-        self.server.abandon(caller, &task.operation.account);
-        let leaving = Leaving {
-            subject: member.subject_of(task.operation, task.line),
-            fault: member.verdict(),
-            given_at: task.given_at,
-        };
-        self.leaving.insert(task.number, leaving);
+        self.server.abandon(caller, task.is_doubtful());
+        let leaving = Leaving::of(member, task, member.verdict());
+        self.leaving.insert(number, leaving);
     }
 
-    /// What an operation had set aside is given back.
+    /// What becomes of the money that an operation had set aside is durable.
     pub(super) fn given_back(&mut self, number: u64) {
         if let Some(leaving) = self.leaving.remove(&number) {
             self.has_failed(leaving);
@@ -91,10 +89,19 @@ impl Run {
         let Leaving {
             subject,
             fault,
+            in_doubt,
             given_at,
         } = leaving;
-        self.tally.failed(&fault);
         let elapsed = self.now.saturating_sub(given_at);
+        if in_doubt {
+            self.tally.doubted(&subject.operation, &fault);
+            return self.note(Fact::Doubted {
+                subject,
+                fault,
+                elapsed,
+            });
+        }
+        self.tally.failed(&fault);
         self.note(Fact::Failed {
             subject,
             fault,
@@ -120,11 +127,7 @@ impl Run {
             let in_flight = !self.server.has_settled(member.waits_until);
             let fault = ledger_fault(in_flight);
             for task in member.take_asked() {
-                failed.push(Leaving {
-                    subject: member.subject_of(task.operation, task.line),
-                    fault: fault.clone(),
-                    given_at: task.given_at,
-                });
+                failed.push(Leaving::of(member, task, fault.clone()));
             }
             member.fault.get_or_insert(fault);
             self.supervisor.kill(member.worker);
@@ -154,7 +157,7 @@ impl Run {
             Some((line, operation)) => {
                 self.tally.failed(&fault);
                 let elapsed = Duration::ZERO;
-                let subject = member.subject_of(operation, line);
+                let subject = member.subject_with(operation, line, None);
                 self.note(Fact::Failed {
                     subject,
                     fault,

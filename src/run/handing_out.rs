@@ -10,6 +10,7 @@ use crate::protocol::{Assignment, weight};
 use crate::report::{BACKLOG_LIMIT, talk};
 use crate::status::Status;
 use crate::supervisor::this_program;
+use crate::work::Work;
 use crate::worker::Orders;
 use crate::workload::{Item, Next};
 
@@ -60,7 +61,7 @@ impl Run {
     /// How many operations a worker may have in its hands: one that works, one; of those without work
     /// more where it takes longer until they are answered.
     fn window(&self) -> usize {
-        if !self.plan.pace.is_none() {
+        if self.office.is_some() || !self.plan.pace.is_none() {
             1
         } else if self.ledger.is_some() {
             (IN_HANDS / self.plan.jobs.max(1)).max(WINDOW)
@@ -117,7 +118,15 @@ impl Run {
                 return None;
             }
             match self.feed.next() {
-                Next::Item(Item::Operation { line, operation }) => return Some((line, operation)),
+                Next::Item(Item::Operation {
+                    line,
+                    mut operation,
+                }) => {
+                    if let Some(office) = &mut self.office {
+                        office.name(line.map(|line| line.number), &mut operation);
+                    }
+                    return Some((line, operation));
+                }
                 Next::Item(Item::Invalid { line, reason }) => {
                     self.tally.invalid();
                     self.note(Fact::Invalid { line, reason });
@@ -143,6 +152,7 @@ impl Run {
     }
 
     pub(super) fn give(&mut self, worker: u32, line: Option<Line>, operation: Operation) {
+        let work = self.work_of(&operation, line);
         let (Some(member), Some(outbox)) =
             (self.members.get_mut(&worker), self.links.outbox(worker))
         else {
@@ -150,7 +160,6 @@ impl Run {
         };
         self.last_number = self.last_number.wrapping_add(1);
         let number = u64::from(worker) << 32 | u64::from(self.last_number);
-        let work = self.plan.pace.of(operation.kind());
         let assignment = Assignment {
             number,
             operation,
@@ -163,9 +172,10 @@ impl Run {
             operation,
             line,
             work,
+            ran: None,
             given_at: self.now,
         };
-        let subject = (!work.is_zero()).then(|| member.subject(&task));
+        let subject = (work != Work::None).then(|| member.subject(&task));
         member.give(task, self.now);
         if let Some(subject) = subject {
             self.note(Fact::Started(subject));
@@ -200,6 +210,7 @@ impl Run {
             worker,
             parent: std::process::id(),
             conduct: self.plan.conduct,
+            chore: self.office.as_ref().map(|office| office.chore.clone()),
         };
         let spawned = self.supervisor.spawn(&mut command, &orders);
         let mut child = spawned.inspect_err(|_| self.links.exited(worker, &mut Vec::new()))?;

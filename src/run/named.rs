@@ -6,14 +6,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Run;
-use crate::bank::{Answer, Line, Operation, Outcome};
+use crate::bank::{Answer, Asked, Caller, Id, Line, Operation, Outcome, Request};
 use crate::event::{Fact, Subject, Summary};
-use crate::store::{Ledger, LedgerError, RunName};
+use crate::store::{Ledger, LedgerError, MAX_PAGE, RunName};
 use crate::workload::Done;
 
 /// A run that has a name.
 #[derive(Clone, Debug)]
 pub struct Named {
+    /// Its name.
+    pub name: String,
     /// Lines that were refused are run again.
     pub retry_refused: bool,
     /// Its lines come from standard input.
@@ -22,33 +24,14 @@ pub struct Named {
     pub words: String,
 }
 
-/// How long a process that was killed may take until it is gone and its run is free.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the processes of a run that was killed may take until they are gone and it is free.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// How long to wait before looking again.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Begins or continues the run of this name. Returns its number and what it has done so far.
-pub fn open(
-    ledger: &mut dyn Ledger,
-    name: &RunName,
-    retry_refused: bool,
-) -> Result<(u32, Done), LedgerError> {
-    let run = open_when_free(ledger, name)?;
-    let mut lines = Vec::new();
-    loop {
-        let page = ledger.done_lines(run, lines.len() as u64)?;
-        if page.is_empty() {
-            return Ok((run, Done::new(name.to_string(), lines, retry_refused)));
-        }
-        lines.extend(page.into_iter().map(|done| {
-            let (number, digest) = (done.line, done.digest);
-            (Line { number, digest }, done.outcome)
-        }));
-    }
-}
-
-/// Opens a run. Whoever starts it again at once may find its last process still being ended.
-fn open_when_free(ledger: &mut dyn Ledger, name: &RunName) -> Result<u32, LedgerError> {
+/// Begins or continues the run of this name, and tells its number. Whoever starts it again at once may
+/// find its last processes still being ended.
+pub fn open(ledger: &mut dyn Ledger, name: &RunName) -> Result<u32, LedgerError> {
     let began = Instant::now();
     loop {
         match ledger.open_run(Some(name)) {
@@ -58,6 +41,67 @@ fn open_when_free(ledger: &mut dyn Ledger, name: &RunName) -> Result<u32, Ledger
             opened => return opened,
         }
     }
+}
+
+/// What a run has done so far.
+pub fn done(
+    ledger: &mut dyn Ledger,
+    run: u32,
+    name: &RunName,
+    retry_refused: bool,
+) -> Result<Done, LedgerError> {
+    let mut lines = Vec::new();
+    loop {
+        let page = ledger.done_lines(run, lines.len() as u64)?;
+        if page.is_empty() {
+            return Ok(Done::new(name.to_string(), lines, retry_refused));
+        }
+        lines.extend(page.into_iter().map(|done| {
+            let (number, digest) = (done.line, done.digest);
+            (Line { number, digest }, done.outcome)
+        }));
+    }
+}
+
+/// The ids under which lines of a run are in doubt.
+pub fn in_doubt(ledger: &mut dyn Ledger, run: u32) -> Result<Vec<Id>, LedgerError> {
+    let mut ids = Vec::new();
+    let mut after = 0;
+    loop {
+        let page = ledger.holds(after)?;
+        let Some(last) = page.last() else {
+            return Ok(ids);
+        };
+        after = last.number;
+        let its = page
+            .into_iter()
+            .filter(|hold| hold.in_doubt && hold.run == Some(run));
+        ids.extend(its.filter_map(|hold| hold.operation.id));
+    }
+}
+
+/// Posts what is held under these ids, or gives it back.
+pub fn end_holds(
+    ledger: &mut dyn Ledger,
+    ids: Vec<Id>,
+    is_posted: bool,
+) -> Result<(), LedgerError> {
+    let caller = Caller::default();
+    let request = |id: &Id| {
+        let (id, amount) = (id.clone(), None);
+        match is_posted {
+            true => Request::PostHold { id, amount },
+            false => Request::VoidHold { id },
+        }
+    };
+    for ids in ids.chunks(MAX_PAGE) {
+        let asked = ids.iter().map(|id| Asked {
+            caller,
+            request: request(id),
+        });
+        ledger.transact(asked.collect())?;
+    }
+    Ok(())
 }
 
 /// The command line that was given, for a shell.
@@ -87,18 +131,16 @@ fn quote(argument: &OsStr) -> String {
 
 impl Run {
     /// Tells again what a line came to when it was done.
-    pub(super) fn done_before(&mut self, line: u64, operation: Operation, outcome: Outcome) {
+    pub(super) fn done_before(&mut self, line: u64, mut operation: Operation, outcome: Outcome) {
+        if let Some(office) = &mut self.office {
+            office.name(Some(line), &mut operation);
+        }
         let answer = Answer {
             outcome,
             duplicate: true,
         };
         self.tally.decided(&operation, &answer);
-        let subject = Subject {
-            operation,
-            line: Some(line),
-            worker: 0,
-            pid: 0,
-        };
+        let subject = Subject::of(operation, Some(line));
         if let Some(fact) = Fact::decided(subject, answer, Duration::ZERO) {
             self.note(fact);
         }
@@ -106,7 +148,8 @@ impl Run {
 
     /// How to go on, for a run with a name that did not do all that it was asked.
     pub(super) fn to_go_on(&self, summary: &Summary) -> Option<String> {
-        let all = summary.ended_early.is_none() && summary.counts.failed == 0;
+        let counts = summary.counts;
+        let all = summary.ended_early.is_none() && counts.failed + counts.in_doubt == 0;
         let named = self.plan.named.as_ref().filter(|_| !all);
         named.map(
             |Named {

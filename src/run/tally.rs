@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::bank::{Answer, Balance, LOANS, Name, Operation, Outcome, Rejection, WORLD};
+use crate::bank::{Amount, Answer, Balance, LOANS, Name, Operation, Outcome, Rejection, WORLD};
 use crate::event::{AccountSummary, Check, Counts, Fault, Summary};
 use crate::status::Status;
 use crate::store::Standing;
@@ -20,6 +20,8 @@ pub(super) struct Tally {
     world: i128,
     loans: i128,
     accounts: HashMap<Name, i128>,
+    /// What is still set aside on each account, as nobody knows what became of it.
+    in_doubt: HashMap<Name, i128>,
 }
 
 impl Tally {
@@ -44,9 +46,9 @@ impl Tally {
                     _ => Status::Refused,
                 });
             }
-            Outcome::Posted { .. } if !answer.duplicate => {
+            Outcome::Posted { amount, .. } if !answer.duplicate => {
                 self.counts.completed += 1;
-                self.move_money(operation);
+                self.move_money(operation, amount);
             }
             _ => {
                 self.counts.completed += 1;
@@ -60,6 +62,17 @@ impl Tally {
         self.met(fault.cause.status());
     }
 
+    /// Counts an operation of which nobody knows what became of it.
+    pub(super) fn doubted(&mut self, operation: &Operation, fault: &Fault) {
+        self.counts.in_doubt += 1;
+        self.expected_of(&operation.account);
+        if let Some(movement) = operation.movement() {
+            let aside = self.in_doubt.entry(movement.debit.clone()).or_default();
+            *aside += i128::from(movement.amount.minor());
+        }
+        self.met(fault.cause.status());
+    }
+
     pub(super) fn invalid(&mut self) {
         self.counts.invalid += 1;
         self.met(Status::Usage);
@@ -70,9 +83,9 @@ impl Tally {
         self.status = self.status.worse(status);
     }
 
-    fn move_money(&mut self, operation: &Operation) {
+    fn move_money(&mut self, operation: &Operation, amount: Amount) {
         if let Some(movement) = operation.movement() {
-            let amount = i128::from(movement.amount.minor());
+            let amount = i128::from(amount.minor());
             *self.expected_of(movement.debit) -= amount;
             *self.expected_of(movement.credit) += amount;
         }
@@ -147,9 +160,10 @@ impl Tally {
         } in standings
         {
             let expected = *self.expected_of(&name);
-            // Nothing is under way any more, so nothing may be set aside.
-            let wrong =
-                expected != i128::from(view.posted.minor()) || view.available != view.posted;
+            // Nothing is under way any more, so nothing else may be set aside.
+            let aside = self.in_doubt.get(&name).copied().unwrap_or_default();
+            let held = i128::from(view.posted.minor()) - i128::from(view.available.minor());
+            let wrong = expected != i128::from(view.posted.minor()) || held != aside;
             wrong_accounts += u64::from(wrong);
             if accounts.len() < MAX_LISTED {
                 let expected = Balance::new(i64::try_from(expected).unwrap_or(i64::MAX));

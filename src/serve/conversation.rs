@@ -166,7 +166,12 @@ fn impossible(client: &Client, Asked { caller, request }: &Asked) -> Option<&'st
     }
     let needs_run = matches!(
         request,
-        Request::Begin(_) | Request::Post { .. } | Request::Void
+        Request::Begin(_)
+            | Request::Post { .. }
+            | Request::Void
+            | Request::Unspent
+            | Request::Decline
+            | Request::Doubt
     );
     if caller.run == 0 {
         return needs_run.then_some("it begins or ends work that belongs to no run");

@@ -6,8 +6,8 @@ use std::io;
 use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::thread;
 
-use super::{Incoming, Outgoing, reply};
-use crate::bank::{Answer, Asked, Name, Request};
+use super::{Incoming, Outgoing, settled};
+use crate::bank::{Answer, Asked, Name};
 use crate::protocol::Ask;
 use crate::store::{Ledger, LedgerError, Standing};
 use crate::wake::{Gate, Waker};
@@ -115,11 +115,15 @@ impl Durable {
         let mut asked = Vec::with_capacity(batch.len());
         self.asked.reserve(batch.len());
         for (place, incoming) in (first..).zip(batch) {
-            let Incoming { caller, ask, .. } = incoming;
+            let Incoming {
+                caller,
+                ask,
+                abandoned,
+                ..
+            } = incoming;
             let number = caller.number;
             match ask {
                 Ask::Bank(request) => {
-                    let abandoned = matches!(request, Request::Void);
                     self.asked.push_back(Due {
                         number,
                         place,
@@ -160,7 +164,9 @@ impl Durable {
             match self.done.try_recv() {
                 Ok(Done::Decided(answers)) => {
                     let due = self.asked.drain(..answers.len().min(self.asked.len()));
-                    out.extend(due.zip(answers).map(|(due, answer)| due.settled_by(answer)));
+                    let settle =
+                        |(due, answer): (Due, _)| settled(due.number, due.abandoned, answer);
+                    out.extend(due.zip(answers).map(settle));
                 }
                 Ok(Done::Closed(found)) => {
                     self.stage = Stage::Closed;
@@ -188,16 +194,6 @@ impl Durable {
 
     pub(super) fn give_up(&mut self) {
         self.asked.clear();
-    }
-}
-
-impl Due {
-    fn settled_by(self, answer: Option<Answer>) -> Outgoing {
-        if self.abandoned {
-            Outgoing::Abandoned(self.number)
-        } else {
-            reply(self.number, answer)
-        }
     }
 }
 

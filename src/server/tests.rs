@@ -1,12 +1,13 @@
 //! A ledger that lasts and takes its time, or fails.
 
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::durable::MAX_BATCH;
 use super::*;
-use crate::bank::{Amount, Balance, Kind, Operation, Outcome};
+use crate::bank::{Amount, Balance, Kind, Outcome};
 use crate::store::{ChainEnd, DoneLine, Entries, Ledger, OpenHold, Query, RunName, Verified};
 use crate::wake::Alarm;
 
@@ -62,6 +63,10 @@ impl Ledger for Slow {
         unreachable!("the run is open")
     }
 
+    fn run_file(&self, _: u32) -> Option<PathBuf> {
+        None
+    }
+
     fn done_lines(&mut self, _: u32, _: u64) -> Result<Vec<DoneLine>, LedgerError> {
         unreachable!("the run has no name")
     }
@@ -109,8 +114,9 @@ impl Bench {
     fn submit(&mut self, numbers: impl IntoIterator<Item = u64>, request: &BankRequest) {
         let incoming = |number| Incoming {
             caller: caller(number),
-            account: Name::default(),
+            operation: None,
             ask: Ask::Bank(request.clone()),
+            abandoned: false,
         };
         self.server
             .submit(numbers.into_iter().map(incoming).collect());
@@ -213,7 +219,7 @@ fn what_is_given_back_counts_before_it_is_told() {
     let mut bench = Bench::new();
     bench.submit([1], &BankRequest::Begin(withdrawal()));
     assert_eq!(bench.began.recv(), Ok(vec![1]));
-    bench.server.abandon(caller(1), &Name::default());
+    bench.server.abandon(caller(1), false);
     bench.submit([2], &BankRequest::Post { amount: None });
     bench.may.send(true).expect("a ledger");
     bench.collect(1);

@@ -66,8 +66,8 @@ impl Cells {
         cells
     }
 
-    /// Answers one request about operation `number`, which works on `account`.
-    pub fn ask(&mut self, number: u64, account: &Name, request: &ShareRequest) -> Verdict {
+    /// Answers one request about operation `number`.
+    pub fn ask(&mut self, number: u64, operation: &Operation, request: &ShareRequest) -> Verdict {
         match request {
             ShareRequest::Claim(operation) => self.claim(number, operation),
             ShareRequest::Read(names) if names.len() <= MAX_TOUCHED => {
@@ -75,10 +75,10 @@ impl Cells {
             }
             ShareRequest::Lock(names) if names.len() <= MAX_TOUCHED => self.lock(number, names),
             ShareRequest::Write(cells) if cells.len() <= MAX_TOUCHED => {
-                self.write(number, account, cells)
+                self.write(number, operation, cells)
             }
             ShareRequest::CompareAndSet(cells) if cells.len() <= MAX_TOUCHED => {
-                self.compare_and_set(number, account, cells)
+                self.compare_and_set(number, operation, cells)
             }
             ShareRequest::Settle(outcome) => self.settle(number, *outcome),
             _ => Verdict::Impossible("more cells than an operation touches"),
@@ -147,22 +147,26 @@ impl Cells {
         }
     }
 
-    fn compare_and_set(&mut self, number: u64, account: &Name, cells: &[Cell]) -> Verdict {
+    fn compare_and_set(&mut self, number: u64, operation: &Operation, cells: &[Cell]) -> Verdict {
         let same = cells
             .iter()
             .all(|cell| self.shared(&cell.name).cell.version == cell.version);
         if same {
-            return self.write(number, account, cells);
+            return self.write(number, operation, cells);
         }
         let names: Vec<Name> = cells.iter().map(|cell| cell.name.clone()).collect();
         Verdict::Shared(ShareReply::Conflict(self.read(&names)))
     }
 
-    fn write(&mut self, number: u64, account: &Name, cells: &[Cell]) -> Verdict {
-        let Some(own) = cells.iter().find(|cell| cell.name == *account) else {
+    fn write(&mut self, number: u64, operation: &Operation, cells: &[Cell]) -> Verdict {
+        let own = |cell: &&Cell| cell.name == operation.account;
+        let Some(own) = cells.iter().find(own) else {
             return Verdict::Impossible("a write that leaves out the operation's own account");
         };
         let view = own.account.view();
+        let Some(amount) = operation.amount() else {
+            return Verdict::Impossible("a write of what moves nothing");
+        };
         for cell in cells {
             let shared = self.shared(&cell.name);
             let version = shared.cell.version + 1;
@@ -174,7 +178,7 @@ impl Cells {
         }
         self.last_seq += 1;
         let seq = self.last_seq;
-        self.settle(number, Outcome::Posted { seq, view })
+        self.settle(number, Outcome::Posted { seq, amount, view })
     }
 
     fn settle(&mut self, number: u64, outcome: Outcome) -> Verdict {
@@ -184,7 +188,7 @@ impl Cells {
                 view,
             },
             Outcome::Posted { .. } | Outcome::Refused { .. } => outcome,
-            Outcome::Held { .. } | Outcome::Voided { .. } | Outcome::Opened { .. } => {
+            _ => {
                 return Verdict::Impossible("an outcome that shared data does not have");
             }
         };
@@ -268,11 +272,7 @@ mod tests {
     }
 
     fn read(cells: &mut Cells, operation: &Operation) -> Vec<Cell> {
-        match cells.ask(
-            0,
-            &operation.account,
-            &ShareRequest::Read(touched(operation)),
-        ) {
+        match cells.ask(0, operation, &ShareRequest::Read(touched(operation))) {
             Verdict::Shared(ShareReply::Cells(cells)) => cells,
             other => panic!("{other:?}"),
         }
@@ -293,7 +293,7 @@ mod tests {
         let (first, second) = (read(&mut cells, &deposit), read(&mut cells, &loan));
         for (number, operation, seen) in [(1, &deposit, first), (2, &loan, second)] {
             let after = Cell::decide(operation, &seen).expect("room");
-            let verdict = cells.ask(number, &operation.account, &ShareRequest::Write(after));
+            let verdict = cells.ask(number, operation, &ShareRequest::Write(after));
             assert!(matches!(verdict, Verdict::Decided(_)), "{verdict:?}");
         }
         let main = main_of(&cells);
@@ -310,12 +310,8 @@ mod tests {
         let seen = read(&mut cells, &deposit);
         let after = Cell::decide(&deposit, &seen).expect("room");
         let set = ShareRequest::CompareAndSet(after);
-        assert!(matches!(
-            cells.ask(1, &deposit.account, &set),
-            Verdict::Decided(_)
-        ));
-        let Verdict::Shared(ShareReply::Conflict(now)) = cells.ask(2, &deposit.account, &set)
-        else {
+        assert!(matches!(cells.ask(1, &deposit, &set), Verdict::Decided(_)));
+        let Verdict::Shared(ShareReply::Conflict(now)) = cells.ask(2, &deposit, &set) else {
             panic!("the second one must not be set");
         };
         assert_eq!(now[1].account.posted, 1_500);
@@ -325,14 +321,14 @@ mod tests {
     #[test]
     fn a_lease_goes_to_the_next_when_its_holder_is_gone() {
         let mut cells = cells();
-        let lock = ShareRequest::Lock(touched(&operation(Kind::Deposit, 1)));
-        let account = Name::default();
+        let deposit = operation(Kind::Deposit, 1);
+        let lock = ShareRequest::Lock(touched(&deposit));
         assert!(matches!(
-            cells.ask(1, &account, &lock),
+            cells.ask(1, &deposit, &lock),
             Verdict::Shared(ShareReply::Cells(_))
         ));
-        assert_eq!(cells.ask(2, &account, &lock), Verdict::Waits);
-        assert_eq!(cells.ask(3, &account, &lock), Verdict::Waits);
+        assert_eq!(cells.ask(2, &deposit, &lock), Verdict::Waits);
+        assert_eq!(cells.ask(3, &deposit, &lock), Verdict::Waits);
         cells.abandon(1);
         let granted: Vec<u64> = cells
             .grant()

@@ -39,6 +39,10 @@ pub trait Ledger: Send {
     /// [`Ledger::close_run`]. A run without a name is always new. Returns the run's number.
     fn open_run(&mut self, name: Option<&RunName>) -> Result<u32, LedgerError>;
 
+    /// The file of a run's lock, of which the run's own processes may take a share; nothing where the
+    /// run lives and ends with the connection to a server.
+    fn run_file(&self, run: u32) -> Option<PathBuf>;
+
     /// At most [`MAX_PAGE`] lines that a run has done, in the order in which they were done, those
     /// after the `after` first ones; an empty page is the end. A line may stand there more than once;
     /// then the last time counts.
@@ -107,8 +111,10 @@ pub struct OpenHold {
     pub at: Moment,
     /// When it is given back by itself.
     pub expires: Option<Moment>,
-    /// The number of the run that works on it.
+    /// The number of the run that works on it, or that worked on what is in doubt now.
     pub run: Option<u32>,
+    /// The line of a named run's input that it was begun for.
+    pub line: Option<u64>,
     /// Nobody saw the end of its work.
     pub in_doubt: bool,
 }

@@ -236,6 +236,10 @@ impl Ledger for Remote {
         Ok(number)
     }
 
+    fn run_file(&self, _: u32) -> Option<PathBuf> {
+        None
+    }
+
     fn done_lines(&mut self, run: u32, after: u64) -> Result<Vec<DoneLine>, LedgerError> {
         self.page(
             &Question::DoneLines { run, after },

@@ -388,6 +388,10 @@ impl Ledger for Sqlite {
         self.write(|ledger, now| ledger.begin_run(name, now))
     }
 
+    fn run_file(&self, run: u32) -> Option<PathBuf> {
+        Some(self.file_of_run(run))
+    }
+
     fn done_lines(&mut self, run: u32, after: u64) -> Result<Vec<DoneLine>, LedgerError> {
         self.check_usable()?;
         self.lines_after(run, after)

@@ -37,13 +37,21 @@ pub fn end_children() {
                 Err(_) => return,
             }
         }
-        let own = rustix::process::getpid();
-        for (child, _) in processes().into_iter().filter(|(_, parent)| *parent == own) {
+        for child in children() {
             // It may have ended just now.
             let _ = rustix::process::kill_process(child, Signal::KILL);
         }
         thread::sleep(STEP);
     }
+}
+
+/// The children of this process.
+pub(super) fn children() -> Vec<Pid> {
+    let own = rustix::process::getpid();
+    let all = processes().into_iter();
+    all.filter(|(_, parent)| *parent == own)
+        .map(|(child, _)| child)
+        .collect()
 }
 
 /// Sends a signal to all that was started below this process.

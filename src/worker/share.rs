@@ -31,7 +31,7 @@ impl Worker {
                 Err(rejection) => return self.settle(assignment, &cells, rejection),
             };
             if !std::mem::replace(&mut worked, true) {
-                std::thread::sleep(*work);
+                std::thread::sleep(work.duration());
             }
             let write = match sync {
                 Sync::Cas => ShareRequest::CompareAndSet(after),
@@ -63,7 +63,7 @@ impl Worker {
         let view = own.map(|cell| cell.account.view());
         let outcome = match (&operation.action, view) {
             (Action::Balance, Some(view)) => {
-                std::thread::sleep(*work);
+                std::thread::sleep(work.duration());
                 Outcome::Viewed { seq: 0, view }
             }
             _ => Outcome::Refused { rejection, view },

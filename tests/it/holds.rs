@@ -113,7 +113,7 @@ fn what_is_set_aside_is_listed() {
         (&rows[1][..5], &rows[1][6..]),
         (
             &["b", "transfer", "ops", "rent", "2.00"][..],
-            &["never", "-"][..]
+            &["never", "-", "-"][..]
         )
     );
     let of_ops = ledger.json("balance --holds ops");

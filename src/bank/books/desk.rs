@@ -3,7 +3,7 @@
 mod holds;
 
 use super::{Books, Hold};
-use crate::bank::journal::{Caller, Journal, Owner, Record};
+use crate::bank::journal::{Caller, Journal, Owner, Record, RunLine};
 use crate::bank::{
     Account, Amount, Answer, Balance, Movement, Name, Operation, Outcome, Rejection, Release,
     Sides, State,
@@ -13,7 +13,8 @@ use crate::bank::{
 #[derive(Clone, Copy)]
 pub(super) enum End {
     Post(Option<Amount>),
-    Void,
+    GiveBack(Release),
+    Decline,
 }
 
 /// The accounts of a movement and their places in the books; the credit side may have none yet.
@@ -106,18 +107,22 @@ impl<J: Journal> Desk<'_, J> {
     fn held(&mut self, operation: &Operation, owner: Owner) -> Outcome {
         let number = self.next_record();
         let view = self.books.view_or_nothing(&operation.account);
+        let run = self.caller.run;
+        let line = self.caller.line.map(|line| RunLine { run, line });
         self.journal.record(
             self.caller,
             &Record::Held {
                 number,
                 operation,
                 owner,
+                line,
                 view,
             },
         );
         let hold = Hold {
             operation: operation.clone(),
             owner,
+            line,
         };
         self.books.bring_hold(number, hold);
         let state = match owner {
@@ -135,12 +140,35 @@ impl<J: Journal> Desk<'_, J> {
         if matches!(end, End::Post(amount) if amount > held) {
             return None;
         }
-        let Hold { operation, .. } = self.take(hold)?;
-        let outcome = match end {
-            End::Post(amount) => self.post(hold, &operation, amount.or(operation.amount())),
-            End::Void => self.give_back(hold, &operation, Release::Voided),
+        let taken = self.take(hold)?;
+        Some(self.end_taken(hold, &taken, end).into())
+    }
+
+    /// Ends a hold that was taken off the books. Whoever does it, the end counts for the line that the
+    /// hold was begun for.
+    pub(super) fn end_taken(&mut self, hold: u64, taken: &Hold, end: End) -> Outcome {
+        let operation = &taken.operation;
+        let caller = match taken.line {
+            Some(RunLine { run, line }) => &Caller {
+                run,
+                line: Some(line),
+                ..*self.caller
+            },
+            None => self.caller,
         };
-        Some(outcome.into())
+        let mut desk = Desk {
+            caller,
+            books: self.books,
+            journal: self.journal,
+        };
+        match end {
+            End::Post(amount) => desk.post(hold, operation, amount.or(operation.amount())),
+            End::GiveBack(release) => desk.give_back(hold, operation, release),
+            End::Decline => {
+                desk.give_back(hold, operation, Release::Voided);
+                desk.refuse(operation, Rejection::Declined)
+            }
+        }
     }
 
     pub(super) fn open(&mut self, name: &Name, overdraft: Option<Balance>) -> Answer {
@@ -234,6 +262,13 @@ impl<J: Journal> Desk<'_, J> {
                 view,
             },
         );
+        if release == Release::Unspent {
+            let outcome = Outcome::Unspent { view };
+            let amount = None;
+            let state = State::Settled { outcome, amount };
+            self.books.claims.put(operation, state);
+            return outcome;
+        }
         self.books.claims.put(operation, State::Released(release));
         Outcome::Voided { view }
     }
@@ -347,7 +382,7 @@ impl<J: Journal> Desk<'_, J> {
                 view,
             },
         );
-        let outcome = Outcome::Posted { seq, view };
+        let outcome = Outcome::Posted { seq, amount, view };
         let amount = Some(amount);
         let state = State::Settled { outcome, amount };
         self.books.claims.put(operation, state);

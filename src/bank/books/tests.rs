@@ -180,7 +180,7 @@ impl Model {
         let view = self.view(&operation.account).expect("an open account");
         let seq = self.entries;
         let outcome = match operation.movement() {
-            Some(_) => Outcome::Posted { seq, view },
+            Some(Movement { amount, .. }) => Outcome::Posted { seq, amount, view },
             None => Outcome::Viewed { seq, view },
         };
         self.remember(operation, Some(outcome));

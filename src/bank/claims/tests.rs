@@ -22,7 +22,12 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         available: Balance::new(5),
     };
     prop_oneof![
-        (1u64..99).prop_map(move |seq| Outcome::Posted { seq, view }),
+        (1u64..99, 1i64..9).prop_map(move |(seq, minor)| Outcome::Posted {
+            seq,
+            amount: Amount::new(minor).expect("positive"),
+            view,
+        }),
+        Just(Outcome::Unspent { view }),
         (1u64..99).prop_map(move |seq| Outcome::Viewed { seq, view }),
         Just(Outcome::Voided { view }),
         Just(Outcome::Refused {

@@ -1,26 +1,21 @@
 //! The two-step form: set money aside, later post or void it.
 
-use std::fmt::Write;
-use std::fs::File;
-use std::io::{self, Read};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
 
 use super::{OperationArgs, Single, SingleArgs, WorkArgs, id};
-use crate::bank::{self, Amount, Caller, Id, IdError, Kind, Name, Request};
+use crate::bank::{self, Amount, Caller, Id, Kind, Name, Request};
 use crate::cli::workload::other_side;
 use crate::cli::{Failure, Outcome};
+use crate::ids;
 use crate::report::About;
 use crate::status::Status;
 use crate::store::Access;
 
 /// The longest time that a hold is given; beyond it there is `never`.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
-
-/// The random bytes in an id that nobody chose: enough that no two are ever the same.
-const ID_BYTES: usize = 12;
 
 #[derive(Args)]
 pub(in crate::cli) struct HoldArgs {
@@ -90,7 +85,7 @@ impl std::str::FromStr for Expiry {
 pub(in crate::cli) fn hold(mut args: HoldArgs) -> Outcome {
     let caller = args.operation.caller();
     if args.operation.id.is_none() {
-        args.operation.id = Some(random_id("hold").map_err(Failure::died)?);
+        args.operation.id = Some(random_id()?);
     }
     let kind = match args.to {
         Some(_) => Kind::Transfer,
@@ -111,9 +106,14 @@ pub(in crate::cli) fn hold(mut args: HoldArgs) -> Outcome {
         lasts: args.expires.0,
     };
     let answer = single.ask(caller, request)?;
-    let operation = single.as_posted(operation, &answer)?;
+    let operation = operation.as_posted(&answer.outcome);
     let status = single.answers.held(&operation, &answer);
     super::ended(status.worse(single.answers.finish()))
+}
+
+fn random_id() -> Result<Id, Failure> {
+    let id = ids::random("hold").context("cannot choose an id: use `--id`");
+    id.map_err(Failure::died)
 }
 
 /// `bank-par post`
@@ -137,22 +137,6 @@ pub(in crate::cli) fn void(args: VoidArgs) -> Outcome {
     single.finish(About::Hold(&args.id), &answer)
 }
 
-/// An id where the caller chose none, and what it begins with.
-pub(super) fn random_id(prefix: &str) -> anyhow::Result<Id> {
-    let bytes = random_bytes().context("cannot choose an id: use `--id`")?;
-    let mut text = format!("{prefix}-");
-    for byte in bytes {
-        write!(text, "{byte:02x}")?;
-    }
-    Id::new(&text).map_err(|error: IdError| error.into())
-}
-
-fn random_bytes() -> io::Result<[u8; ID_BYTES]> {
-    let mut bytes = [0; ID_BYTES];
-    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,14 +151,5 @@ mod tests {
         for text in ["", "0s", "1ns", "10", "-1h", "367d", "always"] {
             assert_eq!(lasts(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn an_id_that_nobody_chose_is_new() {
-        let [one, other] = [random_id("hold"), random_id("hold")].map(|id| id.expect("an id"));
-        assert_ne!(one, other);
-        let digits = one.as_str().strip_prefix("hold-").expect("a prefix");
-        assert_eq!(digits.len(), 2 * ID_BYTES);
-        assert!(digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
     }
 }

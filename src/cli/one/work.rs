@@ -1,39 +1,36 @@
 //! `... -- COMMAND`: a command as the operation's work.
 
-use std::ffi::OsString;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::{Single, ended, hold::random_id};
+use super::{Single, ended};
 use crate::bank::{Answer, Caller, Operation, Outcome as Decided};
+use crate::cli::command::CommandArgs;
 use crate::cli::modes::duration;
 use crate::cli::{Failure, Outcome};
 use crate::errand::{Done, Errand, ErrandError, Ran, run};
+use crate::ids;
 use crate::report::{refusal, talk};
 use crate::run::Ending;
 use crate::status::Status;
 
 #[derive(Args)]
 pub(super) struct WorkArgs {
-    /// Set the money aside, run this, then post it if the command succeeds and give it back if not.
-    /// The command has this terminal, and its status is passed on
-    #[arg(last = true, value_name = "COMMAND")]
-    command: Vec<OsString>,
+    #[command(flatten)]
+    command: CommandArgs,
     /// The status when the bank refuses and the command does not run
-    #[arg(long, default_value_t = 75, value_name = "N", requires = "command")]
+    #[arg(long, default_value_t = 75, value_name = "N", requires = "words")]
     refused_code: u8,
     /// End the command, and all that it started, when it takes longer [default: never]
-    #[arg(long, value_parser = duration, value_name = "DURATION", requires = "command")]
+    #[arg(long, value_parser = duration, value_name = "DURATION", requires = "words")]
     timeout: Option<Duration>,
     /// What to do if nobody saw the end of an earlier command under this id
-    #[arg(long, value_enum, default_value_t = InDoubt::Stop, value_name = "HOW", requires = "command")]
+    #[arg(long, value_enum, default_value_t = InDoubt::Stop, value_name = "HOW", requires = "words")]
     in_doubt: InDoubt,
-    /// Say what would be set aside and run, and touch nothing
-    #[arg(long, requires = "command")]
-    dry_run: bool,
 }
 
+/// `bank-par post ID` and `void ID` are the other ways out.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum InDoubt {
     /// Nothing: somebody must `post` or `void` it
@@ -44,14 +41,14 @@ enum InDoubt {
 
 impl WorkArgs {
     pub(super) fn is_given(&self) -> bool {
-        !self.command.is_empty()
+        self.command.is_given()
     }
 
     /// Names an operation that is to be found again whatever becomes of its command.
     pub(super) fn named(&self, operation: Operation) -> Result<Operation, Failure> {
         let id = match operation.id {
             Some(id) => id,
-            None => random_id("op").map_err(Failure::died)?,
+            None => ids::random("op").map_err(Failure::died)?,
         };
         Ok(Operation {
             id: Some(id),
@@ -61,22 +58,17 @@ impl WorkArgs {
 
     /// Whether nothing is to be done; then this says what would be.
     pub(super) fn only_says(&self, operation: &Operation) -> bool {
-        if self.dry_run {
+        if self.command.dry_run {
             let amount = operation.amount().map(|amount| amount.to_string());
-            let words: Vec<_> = self
-                .command
-                .iter()
-                .map(|word| word.to_string_lossy())
-                .collect();
             talk(format_args!(
                 "would set aside {} on `{}`, run `{}`, and post it as a {} if that succeeds",
                 amount.unwrap_or_default(),
                 operation.account,
-                words.join(" "),
+                self.command.told(),
                 operation.kind(),
             ));
         }
-        self.dry_run
+        self.command.dry_run
     }
 
     /// Runs the command for an operation.
@@ -95,8 +87,8 @@ impl WorkArgs {
                 takes_over: self.in_doubt == InDoubt::Retry,
                 ..caller
             },
-            command: self.command,
-            timeout: self.timeout,
+            terms: self.command.terms(self.timeout),
+            command: self.command.words,
         };
         let done = run(&errand, &mut *single.ledger).map_err(|error| Failure {
             status: match error {
@@ -107,7 +99,7 @@ impl WorkArgs {
         })?;
         match done {
             Done::NotRun(answer) => not_run(&errand, &answer, refused_code),
-            Done::Ran(ran) => ran_to(&errand, ran),
+            Done::Ran(ran) => ran_to(&errand, &ran),
         }
     }
 }
@@ -129,16 +121,16 @@ fn not_run(errand: &Errand, answer: &Answer, refused_code: u8) -> Outcome {
     }
 }
 
-fn ran_to(errand: &Errand, ran: Ran) -> Outcome {
-    let Some(answer) = ran.answer else {
+fn ran_to(errand: &Errand, ran: &Ran) -> Outcome {
+    if let Some(why) = &ran.doubt {
         talk(format_args!(
-            "in doubt: nobody saw what the command has spent; look, then `bank-par post {0}` or `bank-par void {0}`",
+            "in doubt: {why}; look at what it did, then `bank-par post {0}` or `bank-par void {0}`",
             id(errand)
         ));
         return ended(Status::Ledger);
-    };
-    if let Decided::Refused { .. } = answer.outcome {
-        talk(refusal(&errand.operation, &answer));
+    }
+    if let Decided::Refused { .. } = ran.answer.outcome {
+        talk(refusal(&errand.operation, &ran.answer));
         return ended(Status::Refused);
     }
     if let Some(overspent) = ran.overspent {

@@ -107,6 +107,9 @@ fn requests_arrive_with_their_callers_in_frames_of_their_own() {
             amount: Amount::new(3),
         },
         Request::Void,
+        Request::Unspent,
+        Request::Decline,
+        Request::Doubt,
         Request::Hold {
             operation: operation(Some("b")),
             lasts: Some(Duration::MAX),
@@ -181,6 +184,7 @@ fn every_finding_arrives_as_it_was_told() {
             at: Moment::new(2),
             expires: Some(Moment::new(3)),
             run: Some(4),
+            line: Some(9),
             in_doubt: true,
         }),
         Finding::Entry(Entry {
@@ -196,8 +200,14 @@ fn every_finding_arrives_as_it_was_told() {
             digest: 2,
             outcome: Outcome::Posted {
                 seq: 3,
+                amount: Amount::new(3).expect("positive"),
                 view: view(),
             },
+        }),
+        Finding::DoneLine(DoneLine {
+            line: 2,
+            digest: 3,
+            outcome: Outcome::Unspent { view: view() },
         }),
         Finding::Looked {
             at: 3,

@@ -75,6 +75,7 @@ pub(in super::super) struct WireHold<'a> {
     at: i64,
     expires: Option<i64>,
     run: Option<u32>,
+    line: Option<u64>,
     in_doubt: bool,
 }
 
@@ -281,6 +282,7 @@ impl<'a> From<&'a OpenHold> for WireHold<'a> {
             at: hold.at.micros(),
             expires: hold.expires.map(Moment::micros),
             run: hold.run,
+            line: hold.line,
             in_doubt: hold.in_doubt,
         }
     }
@@ -294,6 +296,7 @@ impl WireHold<'_> {
             at: Moment::new(self.at),
             expires: self.expires.map(Moment::new),
             run: self.run,
+            line: self.line,
             in_doubt: self.in_doubt,
         })
     }

@@ -41,6 +41,7 @@ pub(super) fn hold(hold: &OpenHold, out: &mut Vec<u8>) {
         at: moment(hold.at),
         expires: hold.expires.map(moment),
         run: hold.run,
+        line: hold.line,
         in_doubt: hold.in_doubt,
     };
     let _ = add(out, &line);
@@ -121,9 +122,14 @@ impl<'a> AnswerLine<'a> {
     fn say_how(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Held { view } => self.fill("held", Some(view), None),
-            Outcome::Posted { seq, view } | Outcome::Viewed { seq, view } => {
+            Outcome::Posted { seq, view, .. } | Outcome::Viewed { seq, view } => {
                 self.fill("completed", Some(view), Some(seq));
             }
+            Outcome::Unspent { view } => {
+                self.amount = Some(Money(0));
+                self.fill("completed", Some(view), None);
+            }
+            Outcome::Doubted { view } => self.fill("in_doubt", Some(view), None),
             Outcome::Voided { view } => self.fill("voided", Some(view), None),
             Outcome::Opened { view } => self.fill("opened", Some(view), None),
             Outcome::Refused { rejection, view } => {
@@ -170,6 +176,8 @@ struct HoldLine<'a> {
     expires: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
     #[serde(skip_serializing_if = "is_false")]
     in_doubt: bool,
 }

@@ -25,6 +25,7 @@ fn refused(rejection: Rejection, view: Option<View>) -> Outcome {
 fn posted() -> Outcome {
     Outcome::Posted {
         seq: 7,
+        amount: Amount::new(500).expect("positive"),
         view: ops_view(),
     }
 }
@@ -211,6 +212,7 @@ fn accounts_and_holds_are_listed() {
         at: Moment::new(1_795_438_800_000_001),
         expires,
         run,
+        line: run.map(|_| 9),
         in_doubt: false,
     };
     let list = |format| {
@@ -225,9 +227,9 @@ fn accounts_and_holds_are_listed() {
         seen(answers)
     };
     let text = "ops\t120.00\t5.00\t115.00\n\
-        a b\ttransfer\tops\trent\t5.00\t2026-11-23T13:00:00.000001Z\t2026-11-23T13:00:00.000002Z\t-\n\
-        x\ttransfer\tops\trent\t5.00\t2026-11-23T13:00:00.000001Z\tnever\t-\n\
-        -\ttransfer\tops\t@world\t5.00\t2026-11-23T13:00:00.000001Z\t-\t4\n";
+        a b\ttransfer\tops\trent\t5.00\t2026-11-23T13:00:00.000001Z\t2026-11-23T13:00:00.000002Z\t-\t-\n\
+        x\ttransfer\tops\trent\t5.00\t2026-11-23T13:00:00.000001Z\tnever\t-\t-\n\
+        -\ttransfer\tops\t@world\t5.00\t2026-11-23T13:00:00.000001Z\t-\t4\t9\n";
     assert_eq!(list(Format::Text), text);
     let json = concat!(
         r#"{"v":1,"type":"balance","account":"ops","balance":"120.00","held":"5.00","available":"115.00"}"#,
@@ -236,7 +238,7 @@ fn accounts_and_holds_are_listed() {
         "\n",
         r#"{"v":1,"type":"hold","id":"x","op":"transfer","account":"ops","to":"rent","amount":"5.00","at":"2026-11-23T13:00:00.000001Z"}"#,
         "\n",
-        r#"{"v":1,"type":"hold","op":"transfer","account":"ops","to":"@world","amount":"5.00","at":"2026-11-23T13:00:00.000001Z","run":4}"#,
+        r#"{"v":1,"type":"hold","op":"transfer","account":"ops","to":"@world","amount":"5.00","at":"2026-11-23T13:00:00.000001Z","run":4,"line":9}"#,
         "\n",
     );
     assert_eq!(list(Format::Json), json);

@@ -12,7 +12,9 @@ use crate::store::OpenHold;
 pub(super) fn answer(about: About<'_>, answer: &Answer, out: &mut Vec<u8>) {
     let (word, view, seq) = match answer.outcome {
         Outcome::Held { view } => ("held", view, None),
-        Outcome::Posted { seq, view } => ("posted", view, Some(seq)),
+        Outcome::Posted { seq, view, .. } => ("posted", view, Some(seq)),
+        Outcome::Unspent { view } => ("unspent", view, None),
+        Outcome::Doubted { view } => ("doubted", view, None),
         Outcome::Viewed { seq, view } => ("viewed", view, Some(seq)),
         Outcome::Voided { view } => ("voided", view, None),
         Outcome::Opened { view } => ("opened", view, None),
@@ -113,11 +115,12 @@ fn id(about: About<'_>) -> Option<&Id> {
 }
 
 /// The cells of a hold.
-pub(super) fn hold(hold: &OpenHold) -> [String; 8] {
+pub(super) fn hold(hold: &OpenHold) -> [String; 9] {
     let operation = &hold.operation;
     let text = |text: Option<&str>| or_nothing(text).to_string();
     let amount = operation.amount().map(|amount| amount.to_string());
     let run = hold.run.map(|run| run.to_string());
+    let line = hold.line.map(|line| line.to_string());
     let expires = match (hold.expires, hold.run) {
         _ if hold.in_doubt => "in doubt".to_string(),
         (Some(expires), _) => moment(expires),
@@ -133,5 +136,6 @@ pub(super) fn hold(hold: &OpenHold) -> [String; 8] {
         moment(hold.at),
         expires,
         text(run.as_deref()),
+        text(line.as_deref()),
     ]
 }

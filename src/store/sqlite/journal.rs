@@ -4,8 +4,8 @@ use rusqlite::{CachedStatement, Connection, params};
 
 use super::Shelf;
 use super::rows::{
-    AccountRow, Content, DOUBTED, EXPIRED, EntryRow, HELD, Head, HoldRow, OPENED, OwnerColumns,
-    REFUSED, RecordRow, TAKEN_OVER, VIEWED, VOIDED, checksum, link, op,
+    AccountRow, Content, DOUBTED, EXPIRED, EntryRow, HELD, Head, HoldRow, LineColumns, OPENED,
+    OwnerColumns, REFUSED, RecordRow, TAKEN_OVER, UNSPENT, VIEWED, VOIDED, checksum, link, op,
 };
 use crate::bank::{
     Account, Books, Caller, Hold, Id, Journal, Moment, Operation, Owner, Record, Rejection,
@@ -147,8 +147,13 @@ impl<'a> Writer<'a> {
     }
 
     fn open_hold(&mut self, row: &HoldRow) -> rusqlite::Result<()> {
-        let Hold { operation, owner } = &row.hold;
+        let Hold {
+            operation,
+            owner,
+            line,
+        } = &row.hold;
         let own = OwnerColumns::of(*owner);
+        let line = LineColumns::of(*line);
         let sealed = row.sealed(&mut self.content);
         let mut insert = self.connection.prepare_cached(HoldRow::INSERT)?;
         insert.execute(params![
@@ -163,29 +168,21 @@ impl<'a> Writer<'a> {
             own.number,
             own.expires,
             own.doubt,
+            line.run,
+            line.line,
+            line.digest,
             sealed,
         ])?;
         Ok(())
     }
 
     /// Another ends a hold from now on.
-    fn own_hold(
-        &mut self,
-        number: u64,
-        operation: &Operation,
-        owner: Owner,
-    ) -> rusqlite::Result<()> {
+    fn own_hold(&mut self, number: u64, hold: Hold) -> rusqlite::Result<()> {
         let mut began = self.connection.prepare_cached(HoldRow::BEGAN)?;
         let at = began.query_row([number.cast_signed()], |row| row.get(0))?;
-        let row = HoldRow {
-            number,
-            at: Moment::new(at),
-            hold: Hold {
-                operation: operation.clone(),
-                owner,
-            },
-        };
-        let own = OwnerColumns::of(owner);
+        let at = Moment::new(at);
+        let own = OwnerColumns::of(hold.owner);
+        let row = HoldRow { number, at, hold };
         let sealed = row.sealed(&mut self.content);
         let mut update = self.connection.prepare_cached(HoldRow::OWN)?;
         update.execute(params![
@@ -242,6 +239,7 @@ impl<'a> Writer<'a> {
                 number,
                 operation,
                 owner,
+                line,
                 view,
             } => {
                 let own = OwnerColumns::of(owner);
@@ -254,9 +252,11 @@ impl<'a> Writer<'a> {
                     doubt: own.doubt,
                     ..self.about(operation, caller)
                 })?;
+                let operation = operation.clone();
                 let hold = Hold {
-                    operation: operation.clone(),
+                    operation,
                     owner,
+                    line,
                 };
                 self.open_hold(&HoldRow { number, at, hold })
             }
@@ -272,6 +272,7 @@ impl<'a> Writer<'a> {
                     kind: match release {
                         Release::Voided => VOIDED,
                         Release::Expired => EXPIRED,
+                        Release::Unspent => UNSPENT,
                     },
                     view: Some(parts(view)),
                     hold: Some(hold),
@@ -283,6 +284,7 @@ impl<'a> Writer<'a> {
                 number,
                 hold,
                 operation,
+                line,
                 view,
             } => {
                 self.add(&RecordRow {
@@ -292,13 +294,21 @@ impl<'a> Writer<'a> {
                     hold: Some(hold),
                     ..self.about(operation, caller)
                 })?;
-                self.own_hold(hold, operation, Owner::Doubt)
+                let operation = operation.clone();
+                let owner = Owner::Doubt;
+                let doubted = Hold {
+                    operation,
+                    owner,
+                    line,
+                };
+                self.own_hold(hold, doubted)
             }
             Record::TakenOver {
                 number,
                 hold,
                 operation,
                 owner,
+                line,
                 view,
             } => {
                 self.add(&RecordRow {
@@ -309,7 +319,13 @@ impl<'a> Writer<'a> {
                     number: OwnerColumns::of(owner).number,
                     ..self.about(operation, caller)
                 })?;
-                self.own_hold(hold, operation, owner)
+                let operation = operation.clone();
+                let taken = Hold {
+                    operation,
+                    owner,
+                    line,
+                };
+                self.own_hold(hold, taken)
             }
             Record::Refused {
                 number,

@@ -5,7 +5,7 @@ use rusqlite::OptionalExtension;
 use super::Sqlite;
 use super::rows::{
     self, Content, DOUBTED, EXPIRED, EntryRow, HELD, HoldRow, REFUSED, RecordRow, TAKEN_OVER,
-    VIEWED, VOIDED, checksum,
+    UNSPENT, VIEWED, VOIDED, checksum,
 };
 use crate::bank::{
     Amount, Caller, Claim, Id, LOANS, Name, Operation, Outcome, Owner, Rejection, Release, Request,
@@ -30,12 +30,14 @@ impl Sqlite {
                 }
                 self.bring_accounts_of(operation)
             }
-            Request::Post { .. } | Request::Void => {
-                match self.books.begun(caller.run, caller.number) {
-                    Some(hold) => self.bring_hold(hold),
-                    None => Ok(()),
-                }
-            }
+            Request::Post { .. }
+            | Request::Void
+            | Request::Unspent
+            | Request::Decline
+            | Request::Doubt => match self.books.begun(caller.run, caller.number) {
+                Some(hold) => self.bring_hold(hold),
+                None => Ok(()),
+            },
             Request::PostHold { id, .. } | Request::VoidHold { id } => {
                 self.bring_claim(id)?;
                 let claim = self.books.claims().get(id);
@@ -149,22 +151,22 @@ impl Sqlite {
                 checksum(&entry.hash(&mut Content::default())) == *sealed
             });
             let claim = read.and_then(|(entry, _)| {
+                let amount = Amount::new(entry.amount)?;
                 let outcome = Outcome::Posted {
                     seq: entry.seq,
+                    amount,
                     view: entry.view(),
                 };
-                let state = State::Settled {
-                    outcome,
-                    amount: Amount::new(entry.amount),
-                };
-                Some((entry.operation()?, state, entry.hold, entry.seq))
+                let amount = Some(amount);
+                let state = State::Settled { outcome, amount };
+                Some((entry.operation()?, state, entry.hold))
             });
             Ok(Some(claim))
         };
         let found = read().map_err(|error| self.fault("read", &error))?;
         let Some(found) = found else { return Ok(None) };
         let wrong = || self.damaged(&format!("the entry of the id `{}` is wrong", id.as_str()));
-        let (mut operation, state, hold, _) = found.ok_or_else(wrong)?;
+        let (mut operation, state, hold) = found.ok_or_else(wrong)?;
         if let Some(hold) = hold {
             // The entry says what was moved; what was asked for, its hold says.
             let held = self.record_row("record = ?", hold.cast_signed())?;
@@ -237,10 +239,15 @@ fn claim(record: &RecordRow<'_>) -> Option<Claim> {
         EXPIRED => State::Released(Release::Expired),
         REFUSED => settled(refused(record)?),
         VIEWED => settled(viewed(record)?),
+        UNSPENT => settled(unspent(record)?),
         _ => return None,
     };
     let operation = record.operation()?;
     Some(Claim { operation, state })
+}
+
+pub(super) fn unspent(record: &RecordRow<'_>) -> Option<Outcome> {
+    record.view().map(|view| Outcome::Unspent { view })
 }
 
 pub(super) fn refused(record: &RecordRow<'_>) -> Option<Outcome> {

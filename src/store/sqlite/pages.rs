@@ -2,9 +2,11 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::rows::{self, Content, EntryRow, HoldRow, REFUSED, RecordRow, VIEWED, checksum};
+use super::rows::{
+    self, Content, EntryRow, HoldRow, REFUSED, RecordRow, UNSPENT, VIEWED, checksum,
+};
 use super::{Sqlite, load, wall_clock};
-use crate::bank::{Moment, Name, Outcome};
+use crate::bank::{Amount, Moment, Name, Outcome};
 use crate::store::{
     DoneLine, Entries, Entry, LedgerError, MAX_PAGE, OpenHold, Query, RunName, Standing,
 };
@@ -260,7 +262,7 @@ impl Sqlite {
 
     fn recorded_lines(&self, reading: &mut Reading) -> Result<Vec<DoneLine>, LedgerError> {
         let sql = format!(
-            "SELECT {} WHERE record > ? AND run = ? AND line IS NOT NULL AND kind IN ({REFUSED}, {VIEWED}) ORDER BY record LIMIT ?",
+            "SELECT {} WHERE record > ? AND run = ? AND line IS NOT NULL AND kind IN ({REFUSED}, {VIEWED}, {UNSPENT}) ORDER BY record LIMIT ?",
             RecordRow::COLUMNS
         );
         let read = || {
@@ -272,6 +274,7 @@ impl Sqlite {
                 let right = checksum(&record.hash(&mut Content::default())) == sealed;
                 let outcome = match record.kind {
                     REFUSED => load::refused(&record),
+                    UNSPENT => load::unspent(&record),
                     _ => load::viewed(&record),
                 };
                 let line = done_line(record.line, outcome.filter(|_| right));
@@ -308,8 +311,12 @@ impl Sqlite {
                     checksum(&entry.hash(&mut Content::default())) == *sealed
                 });
                 let line = right.and_then(|(entry, _)| {
-                    let (seq, view) = (entry.seq, entry.view());
-                    done_line(entry.line, Some(Outcome::Posted { seq, view }))
+                    let posted = Outcome::Posted {
+                        seq: entry.seq,
+                        amount: Amount::new(entry.amount)?,
+                        view: entry.view(),
+                    };
+                    done_line(entry.line, Some(posted))
                 });
                 page.push((seq, line));
             }

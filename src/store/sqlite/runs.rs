@@ -1,12 +1,14 @@
 //! Runs: who works on what, and how others know that they are gone.
 //!
 //! Each live run has a lock on a file of its own beside the ledger, which the kernel takes away when
-//! its process ends, however it ends. Those files are opened and removed only inside write
+//! its process ends, however it ends. Its workers with commands share the lock, so that a run counts as
+//! gone only when its commands are. Those files are opened and removed only inside write
 //! transactions, so that no two processes ever lock different files of one name.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use rusqlite::{OptionalExtension, params};
@@ -49,7 +51,12 @@ impl Sqlite {
             None => self.add_run(name)?,
         };
         match self.lock(run) {
-            Ok(file) => self.runs.locks.insert(run, file),
+            Ok(file) => {
+                // Nobody else was there; now the processes of the run may join. Nobody looks meanwhile,
+                // since whoever does is in a write transaction.
+                file.lock_shared().map_err(|cause| self.no_lock(cause))?;
+                self.runs.locks.insert(run, file)
+            }
             Err(TryLockError::WouldBlock) => {
                 return Err(LedgerError::RunIsLive {
                     ledger: self.path.display().to_string(),
@@ -90,15 +97,18 @@ impl Sqlite {
     }
 
     fn lock(&self, run: u32) -> Result<File, TryLockError> {
-        let path = beside(&self.path, &format!("-run-{run}"));
         let open = OpenOptions::new()
             .create(true)
             .truncate(false)
             .write(true)
-            .open(path);
+            .open(self.file_of_run(run));
         let file = open.map_err(TryLockError::Error)?;
         file.try_lock()?;
         Ok(file)
+    }
+
+    pub(super) fn file_of_run(&self, run: u32) -> PathBuf {
+        beside(&self.path, &format!("-run-{run}"))
     }
 
     fn no_lock(&self, cause: io::Error) -> LedgerError {
@@ -166,7 +176,7 @@ impl Sqlite {
 
     fn forget_run(&self, run: u32) -> Result<(), LedgerError> {
         self.mark(run, false)?;
-        match fs::remove_file(beside(&self.path, &format!("-run-{run}"))) {
+        match fs::remove_file(self.file_of_run(run)) {
             Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(self.no_lock(cause)),
             _ => Ok(()),
         }

@@ -16,7 +16,7 @@ use crate::store::LedgerError;
 /// `bpar`: where SQLite keeps an application's mark in a file's header.
 const APPLICATION_ID: u32 = 0x6270_6172;
 /// Grows when an older program would misread or harm the file.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Everything that a ledger's file holds. The text itself is kept in the file and compared when it is
 /// opened, so that a file with other tables is none of ours.
@@ -31,10 +31,11 @@ const TABLES: [&str; 10] = [
     "CREATE TABLE entries (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, op INTEGER NOT NULL, debit INTEGER NOT NULL, credit INTEGER NOT NULL, amount INTEGER NOT NULL, posted INTEGER NOT NULL, available INTEGER NOT NULL, id TEXT, run INTEGER, line INTEGER, digest INTEGER, hold INTEGER, checksum INTEGER NOT NULL) STRICT",
     // What else was decided and must not be forgotten; `seq` is the last entry before it. Nothing here
     // ever changes. Kinds: 0 held, 1 voided, 2 expired, 3 refused, 4 viewed, 5 opened, 6 in doubt,
-    // 7 taken over. `doubt` is 0 where a hold will be in doubt if its run is gone.
+    // 7 taken over, 8 given back because nothing was spent. `doubt` is 0 where a hold will be in doubt if its run is gone.
     "CREATE TABLE records (record INTEGER PRIMARY KEY, seq INTEGER NOT NULL, at INTEGER NOT NULL, kind INTEGER NOT NULL, op INTEGER, account TEXT NOT NULL, other TEXT, amount INTEGER, posted INTEGER, available INTEGER, rejection INTEGER, overdraft INTEGER, id TEXT, run INTEGER, line INTEGER, digest INTEGER, hold INTEGER, number INTEGER, expires INTEGER, doubt INTEGER, checksum INTEGER NOT NULL) STRICT",
-    // What is set aside now; `doubt` is 1 where nobody saw the end of its work.
-    "CREATE TABLE holds (hold INTEGER PRIMARY KEY, at INTEGER NOT NULL, op INTEGER NOT NULL, account TEXT NOT NULL, other TEXT, amount INTEGER, id TEXT, run INTEGER, number INTEGER, expires INTEGER, doubt INTEGER, checksum INTEGER NOT NULL) STRICT",
+    // What is set aside now; `doubt` is 1 where nobody saw the end of its work. `line_run`, `line` and
+    // `digest` tell the line of a named run that it was begun for.
+    "CREATE TABLE holds (hold INTEGER PRIMARY KEY, at INTEGER NOT NULL, op INTEGER NOT NULL, account TEXT NOT NULL, other TEXT, amount INTEGER, id TEXT, run INTEGER, number INTEGER, expires INTEGER, doubt INTEGER, line_run INTEGER, line INTEGER, digest INTEGER, checksum INTEGER NOT NULL) STRICT",
     // Each run, and where the ledger stood when it began.
     "CREATE TABLE runs (run INTEGER PRIMARY KEY, name TEXT UNIQUE, seq INTEGER NOT NULL, record INTEGER NOT NULL, live INTEGER NOT NULL) STRICT",
     "CREATE INDEX live_runs ON runs (run) WHERE live = 1",

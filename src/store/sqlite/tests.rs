@@ -46,9 +46,10 @@ fn view(posted: i64, available: i64) -> View {
     }
 }
 
-fn posted(seq: u64, posted: i64) -> Outcome {
+fn posted(seq: u64, amount: i64, posted: i64) -> Outcome {
     Outcome::Posted {
         seq,
+        amount: Amount::new(amount).expect("positive"),
         view: view(posted, posted),
     }
 }
@@ -58,7 +59,7 @@ fn what_was_decided_is_there_after_opening_anew() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("bank.db");
     let first = execute(&mut open(&path), Kind::Deposit, Some("x"), 500);
-    assert_eq!(first, posted(1, 500).into());
+    assert_eq!(first, posted(1, 500, 500).into());
     let mut again = open(&path);
     let repeat = execute(&mut again, Kind::Deposit, Some("x"), 500);
     assert_eq!((repeat.outcome, repeat.duplicate), (first.outcome, true));
@@ -83,9 +84,15 @@ fn two_that_write_in_turn_see_each_other() {
     let (mut one, mut other) = (open(&path), open(&path));
     for round in 0..10 {
         let first = execute(&mut one, Kind::Deposit, None, 3);
-        assert_eq!(first.outcome, posted(round * 2 + 1, round as i64 * 2 + 3));
+        assert_eq!(
+            first.outcome,
+            posted(round * 2 + 1, 3, round as i64 * 2 + 3)
+        );
         let second = execute(&mut other, Kind::Withdraw, None, 1);
-        assert_eq!(second.outcome, posted(round * 2 + 2, round as i64 * 2 + 2));
+        assert_eq!(
+            second.outcome,
+            posted(round * 2 + 2, 1, round as i64 * 2 + 2)
+        );
     }
 }
 
@@ -122,7 +129,7 @@ fn a_hold_ends_once_whoever_comes_first() {
         },
     )
     .expect("decided");
-    assert_eq!(part, posted(2, 90).into());
+    assert_eq!(part, posted(2, 10, 90).into());
     let late = ask(&mut one, 0, Request::VoidHold { id: id() }).expect("decided");
     assert!(
         matches!(

@@ -74,7 +74,8 @@ fn refused() -> Outcome {
 
 fn posted(seq: u64) -> Outcome {
     let view = crate::bank::Account::new(crate::bank::Balance::new(0)).view();
-    Outcome::Posted { seq, view }
+    let amount = crate::bank::Amount::new(1).expect("positive");
+    Outcome::Posted { seq, amount, view }
 }
 
 /// What a run that has done these lines of `before` makes of `now`.

@@ -1,5 +1,6 @@
 //! Clients that are hostile, strange or too many.
 
+use bank_par::protocol::VERSION;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
 
@@ -42,12 +43,12 @@ fn what_hostile_clients_send_harms_only_them() {
     let rubbish: [Vec<u8>; 8] = [
         b"GET / HTTP/1.0\r\n\r\n".to_vec(),
         huge.clone(),
-        [greeting(1), huge].concat(),
-        [greeting(1), frame(18, &[255; 40])].concat(),
-        [greeting(1), frame(17, &[251, 255, 255, 1])].concat(),
-        [greeting(1), greeting(1)].concat(),
+        [greeting(VERSION), huge].concat(),
+        [greeting(VERSION), frame(18, &[255; 40])].concat(),
+        [greeting(VERSION), frame(17, &[251, 255, 255, 1])].concat(),
+        [greeting(VERSION), greeting(VERSION)].concat(),
         frame(17, &[]),
-        [greeting(1), frame(99, &[])].concat(),
+        [greeting(VERSION), frame(99, &[])].concat(),
     ];
     let mut client = served.client();
     for bytes in rubbish {
@@ -56,12 +57,12 @@ fn what_hostile_clients_send_harms_only_them() {
         // It is greeted, and then its connection ends.
         let mut heard = Vec::new();
         let _ = hostile.read_to_end(&mut heard);
-        assert_eq!(heard, greeting(1), "{bytes:?}");
+        assert_eq!(heard, greeting(VERSION), "{bytes:?}");
         client.transact(vec![execute(None, "ops", 1)]).unwrap();
     }
     // A half message, and a client that says nothing.
     let mut half = served.connection();
-    half.write_all(&greeting(1)[..7]).unwrap();
+    half.write_all(&greeting(VERSION)[..7]).unwrap();
     let _silent = served.connection();
     client.transact(vec![execute(None, "ops", 1)]).unwrap();
     drop(client);
@@ -81,10 +82,10 @@ fn a_client_of_another_version_is_told_both() {
     other.write_all(&greeting(7)).unwrap();
     let mut heard = Vec::new();
     let _ = other.read_to_end(&mut heard);
-    assert_eq!(heard, greeting(1));
+    assert_eq!(heard, greeting(VERSION));
     let (_, run) = served.end();
     assert!(
-        run.stderr.contains("version 7 ") && run.stderr.contains("version 1:"),
+        run.stderr.contains("version 7 ") && run.stderr.contains(&format!("version {VERSION}:")),
         "{run:?}"
     );
 
@@ -104,7 +105,7 @@ fn a_client_of_another_version_is_told_both() {
         .unwrap()
         .to_string();
     assert!(
-        error.contains("version 7 ") && error.contains("version 1:"),
+        error.contains("version 7 ") && error.contains(&format!("version {VERSION}:")),
         "{error}"
     );
     answering.join().unwrap();
@@ -125,7 +126,7 @@ fn a_client_that_never_reads_stops_only_itself() {
     deaf.set_nonblocking(true).unwrap();
     // Asks for pages of accounts until the server takes no more.
     let question = frame(18, &[1, 0]);
-    let mut asked = greeting(1);
+    let mut asked = greeting(VERSION);
     let mut sent = 0;
     while sent < 50_000_000 {
         match deaf.write(&asked) {

@@ -1,6 +1,6 @@
 //! What becomes of money that is held: the second of two steps, and doubts.
 
-use super::Desk;
+use super::{Desk, End};
 use crate::bank::books::Hold;
 use crate::bank::claims::refused;
 use crate::bank::journal::{Journal, Owner, Record};
@@ -17,7 +17,10 @@ impl<J: Journal> Desk<'_, J> {
     }
 
     pub(super) fn take_over(&mut self, hold: u64, owner: Owner) -> Answer {
-        let Some(Hold { operation, .. }) = self.take(hold) else {
+        let Some(Hold {
+            operation, line, ..
+        }) = self.take(hold)
+        else {
             return refused(Rejection::UnknownHold);
         };
         let number = self.next_record();
@@ -29,19 +32,39 @@ impl<J: Journal> Desk<'_, J> {
                 hold,
                 operation: &operation,
                 owner,
+                line,
                 view,
             },
         );
         self.books.claims.put(&operation, State::UnderWay);
-        self.books.bring_hold(hold, Hold { operation, owner });
-        Outcome::Held { view }.into()
+        let taken = Hold {
+            operation,
+            owner,
+            line,
+        };
+        self.books.bring_hold(hold, taken);
+        Answer {
+            outcome: Outcome::Held { view },
+            // It was begun before.
+            duplicate: true,
+        }
+    }
+
+    /// Nobody saw the end of what the caller has begun, of which nobody can know then what it did.
+    pub(in crate::bank::books) fn doubt_begun(&mut self) -> Option<Answer> {
+        let hold = self.books.begun(self.caller.run, self.caller.number)?;
+        let owner = self.books.holds.get(&hold)?.owner;
+        if !matches!(owner, Owner::Run { doubtful: true, .. }) {
+            return None;
+        }
+        self.doubt(hold).map(Answer::from)
     }
 
     /// Nobody saw the end of the work that this is held for.
-    pub(in crate::bank::books) fn doubt(&mut self, hold: u64) {
-        let Some(Hold { operation, .. }) = self.take(hold) else {
-            return;
-        };
+    pub(in crate::bank::books) fn doubt(&mut self, hold: u64) -> Option<Outcome> {
+        let Hold {
+            operation, line, ..
+        } = self.take(hold)?;
         let number = self.next_record();
         let view = self.books.view_or_nothing(&operation.account);
         self.journal.record(
@@ -50,29 +73,33 @@ impl<J: Journal> Desk<'_, J> {
                 number,
                 hold,
                 operation: &operation,
+                line,
                 view,
             },
         );
         self.books.claims.put(&operation, State::InDoubt { hold });
-        let owner = Owner::Doubt;
-        self.books.bring_hold(hold, Hold { operation, owner });
+        let taken = Hold {
+            operation,
+            owner: Owner::Doubt,
+            line,
+        };
+        self.books.bring_hold(hold, taken);
+        Some(Outcome::Doubted { view })
     }
 
     pub(in crate::bank::books) fn post_hold(&mut self, id: &Id, amount: Option<Amount>) -> Answer {
-        let (hold, operation) = match self.two_step_hold(id, amount) {
+        let (hold, held) = match self.two_step_hold(id, amount) {
             Ok(hold) => hold,
             Err(answer) => return answer,
         };
-        let amount = amount.or(operation.amount());
-        if amount > operation.amount() {
+        if amount > held {
             return refused(Rejection::ExceedsHold);
         }
-        self.take(hold);
-        self.post(hold, &operation, amount).into()
+        self.end_two_steps(hold, End::Post(amount))
     }
 
     pub(in crate::bank::books) fn void_hold(&mut self, id: &Id) -> Answer {
-        let (hold, operation) = match self.two_step_hold(id, None) {
+        let (hold, _) = match self.two_step_hold(id, None) {
             Ok(hold) => hold,
             Err(answer) => {
                 return match answer.outcome {
@@ -88,16 +115,22 @@ impl<J: Journal> Desk<'_, J> {
                 };
             }
         };
-        self.take(hold);
-        self.give_back(hold, &operation, Release::Voided).into()
+        self.end_two_steps(hold, End::GiveBack(Release::Voided))
     }
 
-    /// The open hold of this id, or what there is to say instead.
+    fn end_two_steps(&mut self, hold: u64, end: End) -> Answer {
+        match self.take(hold) {
+            Some(taken) => self.end_taken(hold, &taken, end).into(),
+            None => refused(Rejection::UnknownHold),
+        }
+    }
+
+    /// The open hold of this id and how much it is, or what there is to say instead.
     fn two_step_hold(
         &mut self,
         id: &Id,
         amount: Option<Amount>,
-    ) -> Result<(u64, Operation), Answer> {
+    ) -> Result<(u64, Option<Amount>), Answer> {
         let unknown = || refused(Rejection::UnknownHold);
         let claim = self.books.claims.get(id).ok_or_else(unknown)?;
         let no = |rejection| Outcome::Refused {
@@ -106,11 +139,11 @@ impl<J: Journal> Desk<'_, J> {
         };
         Err(match claim.state {
             State::Held { hold, .. } | State::InDoubt { hold } => {
-                return Ok((hold, claim.operation.clone()));
+                return Ok((hold, claim.operation.amount()));
             }
             State::UnderWay => refused(Rejection::InProgress),
-            State::Released(Release::Voided) => no(Rejection::AlreadyVoided).into(),
             State::Released(Release::Expired) => no(Rejection::Expired).into(),
+            State::Released(_) => no(Rejection::AlreadyVoided).into(),
             State::Settled {
                 outcome: outcome @ Outcome::Posted { .. },
                 amount: posted,

@@ -3,7 +3,7 @@
 use rusqlite::Row;
 
 use super::{Content, checksum, op, operation, text};
-use crate::bank::{Amount, Hold, Id, Moment, Name, Owner};
+use crate::bank::{Amount, Hold, Id, Line, Moment, Name, Owner, RunLine};
 use crate::store::OpenHold;
 
 /// Who ends a hold, as columns.
@@ -58,6 +58,39 @@ impl OwnerColumns {
     }
 }
 
+/// The line of a named run that a hold was begun for, as columns.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::store::sqlite) struct LineColumns {
+    pub(in crate::store::sqlite) run: Option<u32>,
+    pub(in crate::store::sqlite) line: Option<i64>,
+    pub(in crate::store::sqlite) digest: Option<i64>,
+}
+
+impl LineColumns {
+    pub(in crate::store::sqlite) fn of(line: Option<RunLine>) -> Self {
+        line.map_or_else(LineColumns::default, |RunLine { run, line }| LineColumns {
+            run: Some(run),
+            line: Some(line.number.cast_signed()),
+            digest: Some(line.digest.cast_signed()),
+        })
+    }
+
+    /// The line, if there is one; nothing at all if these columns cannot be.
+    fn line(self) -> Option<Option<RunLine>> {
+        match (self.run, self.line, self.digest) {
+            (None, None, None) => Some(None),
+            (Some(run), Some(number), Some(digest)) => Some(Some(RunLine {
+                run,
+                line: Line {
+                    number: number.cast_unsigned(),
+                    digest: digest.cast_unsigned(),
+                },
+            })),
+            _ => None,
+        }
+    }
+}
+
 /// A hold as it stands in the file.
 pub(in crate::store::sqlite) struct HoldRow {
     pub(in crate::store::sqlite) number: u64,
@@ -66,10 +99,10 @@ pub(in crate::store::sqlite) struct HoldRow {
 }
 
 impl HoldRow {
-    pub(in crate::store::sqlite) const INSERT: &'static str = "INSERT INTO holds (hold, at, op, account, other, amount, id, run, number, expires, doubt, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    pub(in crate::store::sqlite) const INSERT: &'static str = "INSERT INTO holds (hold, at, op, account, other, amount, id, run, number, expires, doubt, line_run, line, digest, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     pub(in crate::store::sqlite) const DELETE: &str = "DELETE FROM holds WHERE hold = ?";
     /// What [`HoldRow::read`] reads.
-    pub(in crate::store::sqlite) const COLUMNS: &'static str = "hold, at, op, account, other, amount, id, run, number, expires, doubt, checksum FROM holds";
+    pub(in crate::store::sqlite) const COLUMNS: &'static str = "hold, at, op, account, other, amount, id, run, number, expires, doubt, line_run, line, digest, checksum FROM holds";
 
     pub(in crate::store::sqlite) const BEGAN: &str = "SELECT at FROM holds WHERE hold = ?";
     pub(in crate::store::sqlite) const OWN: &str =
@@ -77,9 +110,10 @@ impl HoldRow {
 
     /// The hold as others see it.
     pub(in crate::store::sqlite) fn open(self) -> OpenHold {
+        let line = self.hold.line;
         let (run, expires) = match self.hold.owner {
             Owner::Run { run, .. } => (Some(run), None),
-            Owner::Doubt => (None, None),
+            Owner::Doubt => (line.map(|line| line.run), None),
             Owner::Anyone { expires } => (None, expires),
         };
         let in_doubt = self.hold.owner == Owner::Doubt;
@@ -89,12 +123,17 @@ impl HoldRow {
             at: self.at,
             expires,
             run,
+            line: line.map(|line| line.line.number),
             in_doubt,
         }
     }
 
     pub(in crate::store::sqlite) fn sealed(&self, content: &mut Content) -> i64 {
-        let Hold { operation, owner } = &self.hold;
+        let Hold {
+            operation,
+            owner,
+            line,
+        } = &self.hold;
         let own = OwnerColumns::of(*owner);
         content
             .of(b'o')
@@ -111,6 +150,11 @@ impl HoldRow {
             .maybe(own.number)
             .maybe(own.expires)
             .maybe(own.doubt);
+        let line = LineColumns::of(*line);
+        content
+            .maybe(line.run.map(i64::from))
+            .maybe(line.line)
+            .maybe(line.digest);
         checksum(&content.hash())
     }
 
@@ -131,15 +175,25 @@ impl HoldRow {
             expires: row.get(9)?,
             doubt: row.get(10)?,
         };
-        let (Some(operation), Some(owner)) = (operation, owner.owner()) else {
+        let line = LineColumns {
+            run: row.get(11)?,
+            line: row.get(12)?,
+            digest: row.get(13)?,
+        };
+        let (Some(operation), Some(owner), Some(line)) = (operation, owner.owner(), line.line())
+        else {
             return Ok(None);
         };
         let read = HoldRow {
             number: number.cast_unsigned(),
             at: Moment::new(row.get(1)?),
-            hold: Hold { operation, owner },
+            hold: Hold {
+                operation,
+                owner,
+                line,
+            },
         };
-        let right = read.sealed(&mut Content::default()) == row.get::<_, i64>(11)?;
+        let right = read.sealed(&mut Content::default()) == row.get::<_, i64>(14)?;
         Ok(right.then_some(read))
     }
 }

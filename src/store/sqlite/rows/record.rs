@@ -14,6 +14,7 @@ pub(in crate::store::sqlite) const VIEWED: i64 = 4;
 pub(in crate::store::sqlite) const OPENED: i64 = 5;
 pub(in crate::store::sqlite) const DOUBTED: i64 = 6;
 pub(in crate::store::sqlite) const TAKEN_OVER: i64 = 7;
+pub(in crate::store::sqlite) const UNSPENT: i64 = 8;
 
 /// A record as it stands in the file.
 #[derive(Clone, Copy, Default)]

@@ -6,7 +6,7 @@ use super::walk::Walk;
 use super::{Checked, wrong};
 use crate::bank::{Last, Line, Operation};
 use crate::store::sqlite::rows::{
-    DOUBTED, EXPIRED, EntryRow, HELD, REFUSED, RecordRow, TAKEN_OVER, VIEWED, VOIDED,
+    DOUBTED, EXPIRED, EntryRow, HELD, REFUSED, RecordRow, TAKEN_OVER, UNSPENT, VIEWED, VOIDED,
 };
 
 /// What was decided under an id before a row.
@@ -168,7 +168,7 @@ fn follows(
         (HELD | DOUBTED | TAKEN_OVER, _) => wrong(format!(
             "is about the id `{id}`, which the record {record} holds"
         )),
-        (REFUSED | VIEWED, _) => wrong(format!(
+        (REFUSED | VIEWED | UNSPENT, _) => wrong(format!(
             "is about the id `{id}`, which the record {record} has settled"
         )),
         (_, hold) => wrong(format!(

@@ -8,11 +8,11 @@ use super::shape::{has_its_columns, is_remembered};
 use super::words::{must_be_refused, shown, told};
 use crate::bank::{
     Account, Amount, Balance, Hold, LOANS, Line, Moment, Movement, Name, Operation, Owner,
-    Rejection, Sides, View, WORLD,
+    Rejection, RunLine, Sides, View, WORLD,
 };
 use crate::store::sqlite::rows::{
     DOUBTED, EXPIRED, EntryRow, HELD, Head, OPENED, OwnerColumns, REFUSED, RecordRow, TAKEN_OVER,
-    VIEWED, VOIDED,
+    UNSPENT, VIEWED, VOIDED,
 };
 
 /// The ledger as the rows so far make it.
@@ -23,13 +23,14 @@ pub(super) struct Recount {
     pub(super) holds: BTreeMap<u64, Aside>,
     /// When open holds end by themselves.
     ends: BTreeSet<(Moment, u64)>,
+    /// What was given back last, and the number of that record.
+    given_back: Option<(u64, Operation)>,
 }
 
 /// Money that is set aside.
 pub(super) struct Aside {
     pub(super) at: Moment,
     pub(super) hold: Hold,
-    line: Option<Line>,
 }
 
 /// What a row tells of who ends a hold.
@@ -46,6 +47,7 @@ impl Recount {
             accounts: HashMap::from(own),
             holds: BTreeMap::new(),
             ends: BTreeSet::new(),
+            given_back: None,
         }
     }
 
@@ -121,12 +123,12 @@ impl Recount {
         let hold = Hold {
             operation: operation.clone(),
             owner,
+            line: row
+                .run
+                .zip(row.line)
+                .map(|(run, line)| RunLine { run, line }),
         };
-        let aside = Aside {
-            at: row.at,
-            hold,
-            line: row.line,
-        };
+        let aside = Aside { at: row.at, hold };
         self.holds.insert(row.record, aside);
         Ok(())
     }
@@ -146,8 +148,8 @@ impl Recount {
             _ => return Err("takes a hold over that is not in doubt".into()),
         };
         let hold = Hold {
-            operation: operation.clone(),
             owner,
+            ..aside.hold
         };
         let aside = Aside { hold, ..aside };
         self.holds.insert(row.hold.unwrap_or(0), aside);
@@ -158,9 +160,12 @@ impl Recount {
         let aside = self.end(row.hold, operation)?;
         same_content(operation, &aside.hold.operation)?;
         if let (Owner::Run { run, .. }, Some(by)) = (aside.hold.owner, row.run)
-            && run != by
+            && !aside.is_of_run(by)
         {
             return Err(format!("says run {by}, must be run {run}, which holds it"));
+        }
+        if row.kind == UNSPENT {
+            aside.may_be_posted_in_part()?;
         }
         let expires = match aside.hold.owner {
             Owner::Anyone { expires } => expires,
@@ -181,6 +186,7 @@ impl Recount {
             let debit = sides.void(movement.amount).debit;
             self.accounts.insert(movement.debit.clone(), debit);
         }
+        self.given_back = Some((row.record, operation.clone()));
         Ok(())
     }
 
@@ -196,6 +202,7 @@ impl Recount {
         match self.decide(operation).err() {
             Some(must) if must == rejection || is_strict => {}
             None if is_strict => {}
+            _ if rejection == Rejection::Declined => self.was_declined(row, operation)?,
             Some(must) => return Err(format!("is refused: {rejection}, must be: {must}")),
             None => return Err(format!("is refused: {rejection}, must not be refused")),
         }
@@ -203,6 +210,14 @@ impl Recount {
         match (row.view(), view) {
             (said, must) if said == must => Ok(()),
             (said, must) => Err(format!("says {}, must be {}", shown(said), shown(must))),
+        }
+    }
+
+    /// What is declined was given back just before.
+    fn was_declined(&self, row: &RecordRow<'_>, operation: &Operation) -> Said {
+        match &self.given_back {
+            Some((record, given)) if record + 1 == row.record && given == operation => Ok(()),
+            _ => Err("is declined, and nothing of it was given back just before".into()),
         }
     }
 
@@ -244,14 +259,7 @@ impl Recount {
         let aside = self.end(Some(number), operation)?;
         let held = aside.hold.operation.amount();
         let held = held.ok_or_else(|| format!("posts the hold {number}, which moves nothing"))?;
-        let is_whole = matches!(
-            aside.hold.owner,
-            Owner::Run {
-                doubtful: false,
-                ..
-            }
-        );
-        if amount > held || is_whole && amount != held {
+        if amount > held || amount != held && aside.may_be_posted_in_part().is_err() {
             return Err(format!(
                 "posts {amount} of the hold {number}, which is {held}"
             ));
@@ -348,25 +356,49 @@ impl Recount {
 }
 
 impl Aside {
-    /// What a run has begun, it ends itself, and for the same line.
+    /// What was begun for a line ends for it, whoever ends it; other work of a run, the run itself ends.
     fn is_ended_by(&self, by: &Ender) -> Said {
-        let Owner::Run { run, .. } = self.hold.owner else {
+        let must = self.hold.line;
+        if by.run.is_none_or(|by| self.is_of_run(by)) && by.line == must.map(|must| must.line) {
             return Ok(());
-        };
-        if by.run.is_some_and(|by| by != run) || by.line != self.line {
-            let line = |line: Option<Line>| {
-                line.map_or("no line".to_string(), |line| {
-                    format!("line {}", line.number)
-                })
-            };
-            return Err(format!(
-                "says {} of run {}, must be {} of run {run}, as it was begun",
-                line(by.line),
-                by.run.unwrap_or(0),
-                line(self.line)
-            ));
         }
-        Ok(())
+        let told = |run: Option<u32>, line: Option<Line>| {
+            let line = line.map_or("no line".to_string(), |line| {
+                format!("line {}", line.number)
+            });
+            format!("{line} of run {}", run.unwrap_or(0))
+        };
+        let run = match self.hold.owner {
+            Owner::Run { run, .. } => Some(run),
+            Owner::Doubt | Owner::Anyone { .. } => None,
+        };
+        Err(format!(
+            "says {}, must be {}, as it was begun",
+            told(by.run, by.line),
+            told(
+                must.map(|must| must.run).or(run),
+                must.map(|must| must.line)
+            ),
+        ))
+    }
+
+    /// Whether it is this run's to end: it was begun for a line of it, or without a line by it.
+    fn is_of_run(&self, by: u32) -> bool {
+        match (self.hold.line, self.hold.owner) {
+            (Some(line), _) => line.run == by,
+            (None, Owner::Run { run, .. }) => run == by,
+            (None, Owner::Doubt | Owner::Anyone { .. }) => true,
+        }
+    }
+
+    /// Only work with consequences of its own tells what it has really spent.
+    fn may_be_posted_in_part(&self) -> Said {
+        match self.hold.owner {
+            Owner::Run {
+                doubtful: false, ..
+            } => Err("spends a part of what a run's own work holds".into()),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Said;
 use crate::store::sqlite::rows::{
-    DOUBTED, EXPIRED, HELD, OPENED, REFUSED, RecordRow, TAKEN_OVER, VIEWED, VOIDED,
+    DOUBTED, EXPIRED, HELD, OPENED, REFUSED, RecordRow, TAKEN_OVER, UNSPENT, VIEWED, VOIDED,
 };
 
 /// The columns that each kind of record has (`+`), never has (`-`), or may have (`?`). What an operation
@@ -25,7 +25,7 @@ pub(super) fn has_its_columns(row: &RecordRow<'_>) -> Said {
     ];
     let shape = match row.kind {
         HELD => b"+??+--???-???",
-        VOIDED | EXPIRED => b"+??+--???+---",
+        VOIDED | EXPIRED | UNSPENT => b"+??+--???+---",
         REFUSED => b"+???+-???----",
         VIEWED => b"+--+--????---",
         OPENED => b"---+-+-------",

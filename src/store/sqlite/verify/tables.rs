@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, Row};
 use super::walk::Walk;
 use super::words::told;
 use super::{Checked, wrong};
-use crate::bank::{Account, Balance, Hold, Moment, Name, Owner};
+use crate::bank::{Account, Balance, Hold, Moment, Name, Owner, RunLine};
 use crate::store::RunName;
 use crate::store::sqlite::rows::{self, Head, HoldRow};
 
@@ -262,8 +262,8 @@ impl Walk<'_> {
 }
 
 /// A hold in words.
-fn held(at: Moment, Hold { operation, owner }: &Hold) -> String {
-    let ends = match *owner {
+fn held(at: Moment, hold: &Hold) -> String {
+    let ends = match hold.owner {
         Owner::Run { run, number, .. } => format!("by the run {run} as its number {number}"),
         Owner::Doubt => "in doubt".to_string(),
         Owner::Anyone { expires: None } => "for ever".to_string(),
@@ -271,5 +271,14 @@ fn held(at: Moment, Hold { operation, owner }: &Hold) -> String {
             expires: Some(expires),
         } => format!("until {}", expires.micros()),
     };
-    format!("{}, held since {} {ends}", told(operation), at.micros())
+    let line = hold.line.map(|RunLine { run, line }| {
+        let digest = line.digest;
+        format!(" for line {} ({digest:#x}) of the run {run}", line.number)
+    });
+    format!(
+        "{}, held since {} {ends}{}",
+        told(&hold.operation),
+        at.micros(),
+        line.unwrap_or_default()
+    )
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Row};
 
-use crate::bank::{Account, Hold, Last, Moment, Name, Owner};
+use crate::bank::{Account, Hold, Last, Line, Moment, Name, Owner, RunLine};
 use crate::store::sqlite::rows::{
     self, AccountRow, Content, EntryRow, Hash, Head, HoldRow, RecordRow, checksum, link,
 };
@@ -44,12 +44,21 @@ fn hold(row: &Row<'_>) -> rusqlite::Result<(i64, i64)> {
     let (account, other, id) = (text(3)?, text(4)?, text(6)?);
     let (account, other) = (account.expect("an account"), other.as_deref());
     let operation = rows::operation(row.get(2)?, &account, other, row.get(5)?, id.as_deref());
+    let doubt: Option<i64> = row.get(10)?;
+    let number = row.get::<_, Option<i64>>(12)?.map(i64::cast_unsigned);
+    let digest = row.get::<_, Option<i64>>(13)?.map(i64::cast_unsigned);
+    let line = row.get::<_, Option<u32>>(11)?.zip(number.zip(digest));
+    let line = line.map(|(run, (number, digest))| RunLine {
+        run,
+        line: Line { number, digest },
+    });
     let owner = match (row.get(7)?, row.get::<_, Option<i64>>(8)?) {
         (Some(run), Some(number)) => Owner::Run {
             run,
             number: number.cast_unsigned(),
-            doubtful: false,
+            doubtful: doubt.is_some(),
         },
+        _ if doubt.is_some() => Owner::Doubt,
         _ => Owner::Anyone {
             expires: row.get::<_, Option<i64>>(9)?.map(Moment::new),
         },
@@ -61,6 +70,7 @@ fn hold(row: &Row<'_>) -> rusqlite::Result<(i64, i64)> {
         hold: Hold {
             operation: operation.expect("an operation"),
             owner,
+            line,
         },
     };
     Ok((sealed.sealed(&mut Content::default()), number))

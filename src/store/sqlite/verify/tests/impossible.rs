@@ -246,7 +246,7 @@ fn a_row_that_cannot_follow_is_named_however_well_it_is_forged() {
                 "the row of the hold 8 says transfer `a` 0.30 to `d` under the id `open`, held since",
             ),
             (
-                "INSERT INTO holds SELECT 10, at, op, account, other, amount, id, run, number, expires, doubt, 0 FROM holds WHERE hold = 8",
+                "INSERT INTO holds SELECT 10, at, op, account, other, amount, id, run, number, expires, doubt, line_run, line, digest, 0 FROM holds WHERE hold = 8",
                 "the hold 10 must not be there",
             ),
         ],

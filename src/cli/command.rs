@@ -1,0 +1,110 @@
+//! `... -- COMMAND`: the flags of a command as work, the same wherever operations are given.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::bail;
+use clap::{Args, ValueEnum};
+use rustix::fs::{Access, access};
+
+use super::modes::duration;
+use crate::errand::Terms;
+
+#[derive(Args)]
+pub(super) struct CommandArgs {
+    /// Set the money aside, run this, then post it if the command succeeds and give it back if not
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(super) words: Vec<OsString>,
+    /// Run a command that failed again, up to so many times, with the same id
+    #[arg(long, default_value_t = 0, value_name = "N", requires = "words")]
+    retries: u32,
+    /// The pause before a second attempt; before each further one it doubles, up to a minute
+    #[arg(long, default_value = "1s", value_parser = duration, value_name = "DURATION", requires = "words")]
+    backoff: Duration,
+    /// Say what would be set aside and run, and touch nothing
+    #[arg(long, requires = "words")]
+    pub(super) dry_run: bool,
+}
+
+impl CommandArgs {
+    pub(super) fn is_given(&self) -> bool {
+        !self.words.is_empty()
+    }
+
+    pub(super) fn terms(&self, timeout: Option<Duration>) -> Terms {
+        Terms {
+            timeout,
+            retries: self.retries,
+            backoff: self.backoff,
+        }
+    }
+
+    /// The command line, for people.
+    pub(super) fn told(&self) -> String {
+        let words = self.words.iter().map(|word| word.to_string_lossy());
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    /// Refuses a command that is not there: a run would fail every one of its operations.
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        match self.words.first() {
+            Some(program) if !is_there(program, env::var_os("PATH").as_deref()) => bail!(
+                "there is no command `{}`: name a program in `PATH`, or a file that may be executed such as `./pay.sh`",
+                program.display()
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether a shell would find this program.
+fn is_there(program: &OsStr, path: Option<&OsStr>) -> bool {
+    let may_run = |file: &Path| file.is_file() && access(file, Access::EXEC_OK).is_ok();
+    if program.as_bytes().contains(&b'/') {
+        return may_run(Path::new(program));
+    }
+    let folders = path.map(env::split_paths).into_iter().flatten();
+    !program.is_empty()
+        && folders
+            .into_iter()
+            .any(|folder| may_run(&folder.join(program)))
+}
+
+/// What becomes of operations whose work was begun, and whose end nobody saw.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum InDoubt {
+    /// Nothing: somebody must `post` or `void` them first
+    #[default]
+    Stop,
+    /// Their command is run again, under the same id
+    Retry,
+    /// They count as done: what is set aside is posted
+    Post,
+    /// They count as not done: what is set aside is given back, and they are run like any other
+    Void,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_found_as_a_shell_finds_it() {
+        let path = Some(OsStr::new("/nowhere:/usr/bin:/bin"));
+        for (program, there) in [
+            ("sh", true),
+            ("/bin/sh", true),
+            ("no-such-program", false),
+            ("/nowhere/sh", false),
+            ("/etc/passwd", false),
+            ("/usr", false),
+            ("", false),
+        ] {
+            assert_eq!(is_there(OsStr::new(program), path), there, "{program}");
+        }
+        assert!(!is_there(OsStr::new("sh"), None));
+    }
+}

@@ -1,0 +1,252 @@
+//! One operation whose work is a command that has this program's terminal.
+
+use std::ffi::OsString;
+use std::io;
+use std::time::Duration;
+
+use super::actual::Actual;
+use super::brief::Brief;
+use super::guard;
+use super::settle::{Verdict, verdict};
+use super::terms::Terms;
+use super::watch::{Seen, Watcher};
+use crate::bank::{Amount, Answer, Asked, Caller, Operation, Outcome, Request};
+use crate::exit::Exit;
+use crate::store::{Ledger, LedgerError};
+use crate::work::Cut;
+
+/// What to set aside, and what to run.
+#[derive(Clone, Debug)]
+pub struct Errand {
+    /// The operation; it has an id.
+    pub operation: Operation,
+    /// Set aside in the first of two steps, which stays held when the command succeeds, for so long;
+    /// nothing is one step.
+    pub hold: Option<Option<Duration>>,
+    /// On which terms the bank is asked.
+    pub caller: Caller,
+    /// The command and its arguments.
+    pub command: Vec<OsString>,
+    /// On which terms it is run.
+    pub terms: Terms,
+}
+
+/// How an errand ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// The bank said no, or knew the operation already; the command did not run.
+    NotRun(Answer),
+    /// The command ran.
+    Ran(Ran),
+}
+
+/// How a command ended, and what became of the money.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// What became of the money.
+    pub answer: Answer,
+    /// The status that the command ended with, 128 and the signal's number where a signal ended it.
+    pub status: u8,
+    /// A signal that this process got too, and that ended the command.
+    pub signal: Option<i32>,
+    /// Its time was over and it was ended.
+    pub timed_out: bool,
+    /// How much more was spent than was set aside.
+    pub overspent: Option<Amount>,
+    /// Why the operation is in doubt, if it is.
+    pub doubt: Option<String>,
+}
+
+/// Why an errand could not be run, or not to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum ErrandError {
+    /// The ledger does not answer.
+    #[error("{0}")]
+    Ledger(#[from] LedgerError),
+    /// The operating system said no, and the command did not run.
+    #[error("cannot start the command's guard: {0}")]
+    Start(io::Error),
+}
+
+/// Runs an errand on this ledger.
+pub fn run(errand: &Errand, ledger: &mut dyn Ledger) -> Result<Done, ErrandError> {
+    let actual = Actual::new().map_err(ErrandError::Start)?;
+    let mut watcher = Watcher::new().map_err(ErrandError::Start)?;
+    let mut teller = Teller::begin(errand, ledger)?;
+    let answer = teller.set_aside()?;
+    let is_held = matches!(answer.outcome, Outcome::Held { .. });
+    // A hold that is known stays as it is; work that is known to be held is taken over.
+    if !is_held || answer.duplicate && errand.hold.is_some() {
+        teller.leave()?;
+        return Ok(Done::NotRun(answer));
+    }
+    let attempted = teller.attempt_all(answer, &actual, &mut watcher);
+    let (seen, follows) = match attempted {
+        Ok(attempted) => attempted,
+        Err(error) => {
+            teller.give_back()?;
+            teller.leave()?;
+            return Err(ErrandError::Start(error));
+        }
+    };
+    let ran = teller.settle(answer, &seen, follows, watcher.signal())?;
+    teller.leave()?;
+    Ok(Done::Ran(ran))
+}
+
+/// The only operation of a run of its own, so that others know when nobody works on it any more.
+struct Teller<'a> {
+    errand: &'a Errand,
+    ledger: &'a mut dyn Ledger,
+    caller: Caller,
+}
+
+impl<'a> Teller<'a> {
+    fn begin(errand: &'a Errand, ledger: &'a mut dyn Ledger) -> Result<Self, LedgerError> {
+        let run = match errand.hold {
+            None => ledger.open_run(None)?,
+            // A hold is anyone's to end.
+            Some(_) => 0,
+        };
+        let caller = Caller {
+            run,
+            number: 1,
+            doubtful: true,
+            ..errand.caller
+        };
+        Ok(Teller {
+            errand,
+            ledger,
+            caller,
+        })
+    }
+
+    fn set_aside(&mut self) -> Result<Answer, LedgerError> {
+        let operation = self.errand.operation.clone();
+        self.ask(match self.errand.hold {
+            None => Request::Begin(operation),
+            Some(lasts) => Request::Hold { operation, lasts },
+        })
+    }
+
+    /// Runs the command until it succeeds, or must not be run again. Tells what was seen last and what
+    /// follows from it, which is nothing where nobody saw the end.
+    fn attempt_all(
+        &self,
+        held: Answer,
+        actual: &Actual,
+        watcher: &mut Watcher,
+    ) -> io::Result<(Seen, Option<Verdict>)> {
+        let Errand {
+            operation,
+            command,
+            terms,
+            ..
+        } = self.errand;
+        let run_file = match self.caller.run {
+            0 => None,
+            run => self.ledger.run_file(run),
+        };
+        let mut failed = 0;
+        loop {
+            actual.clear();
+            let brief = Brief {
+                operation,
+                attempt: 1 + u32::from(held.duplicate) + failed,
+                actual: actual.path(),
+                run: None,
+                line: None,
+            };
+            let mut guard = guard::command(command, run_file.as_deref());
+            let seen = watcher.run(guard.envs(brief.environment()), terms.timeout);
+            let seen = match seen {
+                // What failed before was seen to its end.
+                Err(_) if failed > 0 => Seen::not_started(),
+                seen => seen?,
+            };
+            let set_aside = operation.amount();
+            let follows = seen
+                .exit
+                .map(|exit| verdict(exit, seen.cut, None, set_aside, || actual.spent()));
+            failed += 1;
+            let pause = terms
+                .pause_after(failed)
+                .filter(|_| follows == Some(Verdict::Failed) && seen.cut != Some(Cut::Asked));
+            match pause {
+                Some(pause) if watcher.pause(pause) => {}
+                _ => return Ok((seen, follows)),
+            }
+        }
+    }
+
+    /// Posts or gives back what follows from the command's end.
+    fn settle(
+        &mut self,
+        held: Answer,
+        seen: &Seen,
+        follows: Option<Verdict>,
+        signal: Option<i32>,
+    ) -> Result<Ran, LedgerError> {
+        let (mut overspent, mut doubt) = (None, None);
+        let answer = match follows {
+            Some(Verdict::Failed | Verdict::Declined) => self.give_back()?,
+            None => {
+                doubt = Some("nobody saw the command's end".to_string());
+                match self.errand.hold {
+                    None => self.ask(Request::Doubt)?,
+                    Some(_) => held,
+                }
+            }
+            _ if self.errand.hold.is_some() => held,
+            Some(Verdict::Unspent) => self.ask(Request::Unspent)?,
+            Some(Verdict::Post {
+                amount,
+                overspent: more,
+            }) => {
+                overspent = more;
+                self.ask(Request::Post { amount })?
+            }
+            Some(Verdict::Doubt(why)) => {
+                doubt = Some(why);
+                self.ask(Request::Doubt)?
+            }
+        };
+        let status = seen.exit.map_or(0, Exit::code);
+        let died_of = i32::from(status) - 128;
+        Ok(Ran {
+            answer,
+            status,
+            signal: signal.filter(|signal| *signal == died_of),
+            timed_out: seen.cut == Some(Cut::TimeOver),
+            overspent,
+            doubt,
+        })
+    }
+
+    fn give_back(&mut self) -> Result<Answer, LedgerError> {
+        match (&self.errand.hold, &self.errand.operation.id) {
+            (Some(_), Some(id)) => {
+                let id = id.clone();
+                self.ask(Request::VoidHold { id })
+            }
+            _ => self.ask(Request::Void),
+        }
+    }
+
+    fn leave(&mut self) -> Result<(), LedgerError> {
+        match self.caller.run {
+            0 => Ok(()),
+            run => self.ledger.close_run(run),
+        }
+    }
+
+    fn ask(&mut self, request: Request) -> Result<Answer, LedgerError> {
+        let caller = self.caller;
+        let answers = self.ledger.transact(vec![Asked { caller, request }])?;
+        let answer = answers.into_iter().next().flatten();
+        answer.ok_or_else(|| LedgerError::Damaged {
+            ledger: "in use".to_string(),
+            what: "it does not know what was begun a moment ago".to_string(),
+        })
+    }
+}

@@ -1,0 +1,112 @@
+//! What follows for the money from how a command ended.
+
+use crate::bank::Amount;
+use crate::exit::Exit;
+use crate::work::Cut;
+
+use super::actual::Spent;
+
+/// What becomes of the money.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// So much is posted; nothing stands for all that was set aside.
+    Post {
+        amount: Option<Amount>,
+        /// How much more was spent than that.
+        overspent: Option<Amount>,
+    },
+    /// The command succeeded and spent nothing.
+    Unspent,
+    /// The command said no.
+    Declined,
+    /// The command failed.
+    Failed,
+    /// It succeeded, and nobody knows what it has spent, because of this.
+    Doubt(String),
+}
+
+/// What follows. `declined` is the status by which a command says no, if there is one, and `spent` what
+/// it says it has spent.
+pub(super) fn verdict(
+    exit: Exit,
+    cut: Option<Cut>,
+    declined: Option<u8>,
+    set_aside: Option<Amount>,
+    spent: impl FnOnce() -> Spent,
+) -> Verdict {
+    match exit {
+        _ if cut == Some(Cut::TimeOver) => Verdict::Failed,
+        Exit::Status(0) => succeeded(set_aside, spent()),
+        Exit::Status(status) if declined.map(i32::from) == Some(status) => Verdict::Declined,
+        Exit::Status(_) | Exit::Signal(_) => Verdict::Failed,
+    }
+}
+
+fn succeeded(set_aside: Option<Amount>, spent: Spent) -> Verdict {
+    let (amount, overspent) = match spent {
+        Spent::AsSetAside => (None, None),
+        Spent::Nothing => return Verdict::Unspent,
+        Spent::Amount(amount) if Some(amount) <= set_aside => (Some(amount), None),
+        Spent::Amount(amount) => {
+            let most = set_aside.map_or(0, Amount::minor);
+            (None, Amount::new(amount.minor() - most))
+        }
+        Spent::Unknown(why) => return Verdict::Doubt(why),
+    };
+    Verdict::Post { amount, overspent }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DECLINED: u8 = 75;
+
+    fn amount(minor: i64) -> Option<Amount> {
+        Amount::new(minor)
+    }
+
+    #[track_caller]
+    fn check(exit: Exit, cut: Option<Cut>, spent: Spent, expected: Verdict) {
+        let found = verdict(exit, cut, Some(DECLINED), amount(500), || spent);
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn only_success_is_posted() {
+        let all = Verdict::Post {
+            amount: None,
+            overspent: None,
+        };
+        let spent = || Spent::AsSetAside;
+        check(Exit::Status(0), None, spent(), all.clone());
+        check(Exit::Status(0), Some(Cut::Asked), spent(), all);
+        check(
+            Exit::Status(0),
+            Some(Cut::TimeOver),
+            spent(),
+            Verdict::Failed,
+        );
+        check(Exit::Status(75), None, spent(), Verdict::Declined);
+        check(Exit::Status(1), None, spent(), Verdict::Failed);
+        check(Exit::Signal(9), None, spent(), Verdict::Failed);
+        let deaf = verdict(Exit::Status(75), None, None, amount(500), spent);
+        assert_eq!(deaf, Verdict::Failed);
+    }
+
+    #[test]
+    fn what_was_really_spent_counts() {
+        let post = |posted, overspent| Verdict::Post {
+            amount: posted,
+            overspent,
+        };
+        let spent = |minor| amount(minor).map_or(Spent::Nothing, Spent::Amount);
+        let success = Exit::Status(0);
+        check(success, None, spent(320), post(amount(320), None));
+        check(success, None, spent(500), post(amount(500), None));
+        check(success, None, spent(650), post(None, amount(150)));
+        check(success, None, spent(0), Verdict::Unspent);
+        let unknown = Spent::Unknown("why".to_string());
+        check(success, None, unknown, Verdict::Doubt("why".to_string()));
+    }
+}

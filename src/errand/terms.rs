@@ -1,0 +1,48 @@
+//! On which terms a command is run.
+
+use std::time::Duration;
+
+/// The longest pause before another attempt, unless the first one is longer already.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// The terms of a command.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// When an attempt is ended; nothing is never.
+    pub timeout: Option<Duration>,
+    /// How many more attempts there are when one fails.
+    pub retries: u32,
+    /// How long the pause is before the second attempt. Before each further one it is twice as long, up
+    /// to a minute or this, whichever is longer.
+    pub backoff: Duration,
+}
+
+impl Terms {
+    /// How long the pause is after so many attempts that failed; nothing if there are no more.
+    pub(super) fn pause_after(&self, failed: u32) -> Option<Duration> {
+        let doublings = failed.checked_sub(1).filter(|_| failed <= self.retries)?;
+        let pause = self.backoff.saturating_mul(2u32.saturating_pow(doublings));
+        Some(pause.min(LONGEST_PAUSE.max(self.backoff)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_a_minute() {
+        let secs = |backoff, retries| {
+            let terms = Terms {
+                retries,
+                backoff: Duration::from_secs(backoff),
+                timeout: None,
+            };
+            let pauses = (1..=9).map_while(|failed| terms.pause_after(failed));
+            pauses.map(|pause| pause.as_secs()).collect::<Vec<_>>()
+        };
+        assert_eq!(secs(1, 0), [0; 0]);
+        assert_eq!(secs(1, 8), [1, 2, 4, 8, 16, 32, 60, 60]);
+        assert_eq!(secs(90, 2), [90, 90]);
+    }
+}

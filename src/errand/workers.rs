@@ -1,0 +1,288 @@
+//! The command of a run, which each worker runs for its operations.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use super::actual::Actual;
+use super::brief::Brief;
+use super::capture::Captured;
+use super::keep::{Keeper, Kept};
+use super::settle::{Verdict, verdict};
+use super::shim::{self, Session};
+use super::terms::Terms;
+use crate::bank::{Operation, Request};
+use crate::limits::Limits;
+use crate::store::RunLock;
+use crate::work::{Cut, Ended, News, Stream};
+
+/// How long a process is waited for where the system has none left: others end all the time.
+const CROWDED: Duration = Duration::from_secs(5);
+/// How long until it is asked again.
+const CROWDED_PAUSE: Duration = Duration::from_millis(50);
+
+/// What the workers of a run do for their operations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chore {
+    /// The command and its arguments.
+    pub words: Vec<OsString>,
+    /// On which terms it is run.
+    pub terms: Terms,
+    /// The status by which it says no.
+    pub declined: u8,
+    /// The run's name.
+    pub run: Option<String>,
+    /// The file of the run's lock.
+    pub run_file: Option<PathBuf>,
+    /// A folder for files of the run, which only its user can enter.
+    pub folder: PathBuf,
+    /// The limits that the command has.
+    pub limits: Limits,
+}
+
+impl Chore {
+    /// The arguments that tell a worker all this.
+    pub fn arguments(&self) -> Vec<OsString> {
+        let micros = |duration: Duration| OsString::from(duration.as_micros().to_string());
+        let path = |path: &Option<PathBuf>| path.clone().unwrap_or_default().into_os_string();
+        let [files, processes] = self.limits.words().map(OsString::from);
+        let mut arguments = vec![
+            self.terms.timeout.map_or_else(OsString::new, micros),
+            self.terms.retries.to_string().into(),
+            micros(self.terms.backoff),
+            self.declined.to_string().into(),
+            self.run.clone().unwrap_or_default().into(),
+            path(&self.run_file),
+            self.folder.clone().into(),
+            files,
+            processes,
+        ];
+        arguments.extend(self.words.iter().cloned());
+        arguments
+    }
+
+    /// What such arguments tell; nothing if they are none.
+    pub fn parse(mut arguments: impl Iterator<Item = OsString>) -> Option<Self> {
+        fn number<T: std::str::FromStr>(word: &OsString) -> Option<T> {
+            word.to_str()?.parse().ok()
+        }
+        let micros = |word: &OsString| number(word).map(Duration::from_micros);
+        let mut next = || arguments.next();
+        let timeout = next()?;
+        let terms = Terms {
+            timeout: match timeout.is_empty() {
+                true => None,
+                false => Some(micros(&timeout)?),
+            },
+            retries: number(&next()?)?,
+            backoff: micros(&next()?)?,
+        };
+        let declined = number(&next()?)?;
+        let run = next()?.into_string().ok()?;
+        let run_file = next()?;
+        let folder = PathBuf::from(next()?);
+        let (files, processes) = (next()?.into_string().ok()?, next()?.into_string().ok()?);
+        let words: Vec<OsString> = arguments.collect();
+        (!words.is_empty()).then_some(Chore {
+            words,
+            terms,
+            declined,
+            run: (!run.is_empty()).then_some(run),
+            run_file: (!run_file.is_empty()).then(|| run_file.into()),
+            folder,
+            limits: Limits::parse([&files, &processes])?,
+        })
+    }
+}
+
+/// One attempt of an operation.
+pub struct Attempt<'a> {
+    /// The operation's number within the run.
+    pub number: u64,
+    /// The operation.
+    pub operation: &'a Operation,
+    /// Its line of the input.
+    pub line: Option<u64>,
+    /// Which attempt it is, from 1.
+    pub attempt: u32,
+    /// How many attempts have failed before in this run.
+    pub failed: u32,
+}
+
+/// What follows from an attempt.
+pub enum Follows {
+    /// Another one, after this pause.
+    Again(Duration),
+    /// This is asked of the bank.
+    Ask(Request),
+}
+
+/// Runs the command of a run for one operation after another.
+pub struct Executor {
+    chore: Chore,
+    keeper: Keeper,
+    /// While it lives, the run does.
+    _alive: Option<RunLock>,
+}
+
+impl Executor {
+    /// An executor in a worker of this parent. From here on this process hears signals.
+    ///
+    /// # Errors
+    ///
+    /// The run has ended, or the operating system said no.
+    pub fn new(chore: Chore, parent: u32) -> io::Result<Self> {
+        let keeper = Keeper::new(parent)?;
+        let _alive = chore.run_file.as_deref().map(RunLock::share).transpose()?;
+        Ok(Executor {
+            chore,
+            keeper,
+            _alive,
+        })
+    }
+
+    /// Waits before another attempt.
+    pub fn pause(&mut self, pause: Duration) {
+        self.keeper.pause(pause);
+    }
+
+    /// Runs the command once, until it and all that it started are gone, and tells what becomes of it.
+    /// It is not started if that it is about to be cannot be told.
+    pub fn attempt<E>(
+        &mut self,
+        attempt: &Attempt<'_>,
+        mut tell: impl FnMut(News) -> Result<(), E>,
+    ) -> Result<Follows, E> {
+        let actual = Actual::within(&self.chore.folder, &format!("{:x}", attempt.number));
+        actual.clear();
+        if !self.keeper.may_start() {
+            tell(News::Ended(Ended {
+                cut: Some(Cut::Asked),
+                trouble: Some("the run was asked to end before its command was started".into()),
+                ..Ended::default()
+            }))?;
+            return Ok(Follows::Ask(Request::Void));
+        }
+        let number = attempt.attempt;
+        tell(News::Starting { attempt: number })?;
+        let kept = match self.start(attempt, &actual) {
+            Ok(child) => self.keeper.keep(child, self.chore.terms.timeout),
+            Err(error) => {
+                let trouble = Some(cannot_start(&error));
+                return self.end(
+                    attempt,
+                    Verdict::Failed,
+                    Ended {
+                        trouble,
+                        ..Ended::default()
+                    },
+                    tell,
+                );
+            }
+        };
+        let Kept {
+            exit,
+            cut,
+            took,
+            stdout,
+            stderr,
+        } = kept;
+        let (declined, set_aside) = (Some(self.chore.declined), attempt.operation.amount());
+        let follows = verdict(exit, cut, declined, set_aside, || actual.spent());
+        actual.clear();
+        for (stream, Captured { bytes, .. }) in
+            [(Stream::Stdout, &stdout), (Stream::Stderr, &stderr)]
+        {
+            if !bytes.is_empty() {
+                let bytes = bytes.clone();
+                tell(News::Wrote { stream, bytes })?;
+            }
+        }
+        let ended = Ended {
+            exit: Some(exit),
+            cut,
+            took,
+            stdout_dropped: stdout.dropped,
+            stderr_dropped: stderr.dropped,
+            ..Ended::default()
+        };
+        self.end(attempt, follows, ended, tell)
+    }
+
+    fn end<E>(
+        &mut self,
+        attempt: &Attempt<'_>,
+        verdict: Verdict,
+        mut ended: Ended,
+        mut tell: impl FnMut(News) -> Result<(), E>,
+    ) -> Result<Follows, E> {
+        let follows = match verdict {
+            Verdict::Post { amount, overspent } => {
+                ended.overspent = overspent;
+                Follows::Ask(Request::Post { amount })
+            }
+            Verdict::Unspent => Follows::Ask(Request::Unspent),
+            Verdict::Declined => Follows::Ask(Request::Decline),
+            Verdict::Doubt(why) => {
+                ended.trouble = Some(why);
+                Follows::Ask(Request::Doubt)
+            }
+            Verdict::Failed => {
+                let may = ended.cut != Some(Cut::Asked) && self.keeper.may_start();
+                let pause = self.chore.terms.pause_after(attempt.failed + 1);
+                ended.again = pause.filter(|_| may);
+                match ended.again {
+                    Some(pause) => Follows::Again(pause),
+                    None => Follows::Ask(Request::Void),
+                }
+            }
+        };
+        tell(News::Ended(ended))?;
+        Ok(follows)
+    }
+
+    fn start(&self, attempt: &Attempt<'_>, actual: &Actual) -> io::Result<Child> {
+        let chore = &self.chore;
+        let brief = Brief {
+            operation: attempt.operation,
+            attempt: attempt.attempt,
+            actual: actual.path(),
+            run: chore.run.as_deref(),
+            line: attempt.line,
+        };
+        let mut command = shim::command(&chore.words, Session::Own, chore.limits);
+        command
+            .envs(brief.environment())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut waited = Duration::ZERO;
+        let mut child = loop {
+            match command.spawn() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && waited < CROWDED => {
+                    thread::sleep(CROWDED_PAUSE);
+                    waited += CROWDED_PAUSE;
+                }
+                spawned => break spawned?,
+            }
+        };
+        if let Some(mut stdin) = child.stdin.take() {
+            // It is short enough for the pipe, and whoever does not care for it need not read it.
+            let _ = stdin.write_all(&brief.json());
+        }
+        Ok(child)
+    }
+}
+
+fn cannot_start(error: &io::Error) -> String {
+    let hint = match error.kind() {
+        io::ErrorKind::WouldBlock => {
+            ": there are as many processes as this user may have (`ulimit -u`); use fewer `--jobs`"
+        }
+        _ => "",
+    };
+    format!("its command could not be started: {error}{hint}")
+}

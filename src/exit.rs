@@ -1,0 +1,46 @@
+//! How a process ended.
+
+use std::fmt;
+
+use rustix::process::WaitStatus;
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It exited with this status.
+    Status(i32),
+    /// This signal killed it.
+    Signal(i32),
+}
+
+/// The status that a shell gives a process that a signal ended, less the signal's number.
+const SIGNALLED: i32 = 128;
+
+impl Exit {
+    /// What the system told of a process; nothing if it has not ended.
+    pub fn of(status: WaitStatus) -> Option<Self> {
+        let exited = status.exit_status().map(Exit::Status);
+        exited.or_else(|| status.terminating_signal().map(Exit::Signal))
+    }
+
+    /// The status by which a shell would tell it.
+    pub fn code(self) -> u8 {
+        let code = match self {
+            Exit::Status(status) => status,
+            Exit::Signal(signal) => SIGNALLED + signal,
+        };
+        u8::try_from(code).unwrap_or(u8::MAX)
+    }
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Exit::Status(status) => write!(f, "exited with status {status}"),
+            Exit::Signal(signal) => match signal_hook::low_level::signal_name(*signal) {
+                Some(name) => write!(f, "was killed by {name}"),
+                None => write!(f, "was killed by signal {signal}"),
+            },
+        }
+    }
+}

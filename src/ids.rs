@@ -1,0 +1,39 @@
+//! Ids that nobody chose.
+
+use std::fmt::Write;
+use std::fs::File;
+use std::io::{self, Read};
+
+use crate::bank::Id;
+
+/// The random bytes in such an id: enough that no two are ever the same.
+const BYTES: usize = 12;
+
+/// A new id that begins so, and is all ASCII.
+///
+/// # Errors
+///
+/// The system has no randomness to give.
+pub fn random(prefix: &str) -> io::Result<Id> {
+    let mut bytes = [0; BYTES];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    let mut text = format!("{prefix}-");
+    for byte in bytes {
+        write!(text, "{byte:02x}").map_err(io::Error::other)?;
+    }
+    Id::new(&text).map_err(io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_nobody_chose_is_new() {
+        let [one, other] = [random("hold"), random("hold")].map(|id| id.expect("an id"));
+        assert_ne!(one, other);
+        let digits = one.as_str().strip_prefix("hold-").expect("a prefix");
+        assert_eq!(digits.len(), 2 * BYTES);
+        assert!(digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+    }
+}

@@ -1,0 +1,185 @@
+//! What a command did while it was an operation's work, as its worker tells it.
+
+use std::time::Duration;
+
+use crate::bank::Amount;
+use crate::exit::Exit;
+
+/// The most bytes that are kept of what a command writes to stdout, and to stderr.
+pub const MAX_OUTPUT: usize = 32 * 1_024;
+
+/// Where a command writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Its standard output.
+    Stdout,
+    /// Its standard error.
+    Stderr,
+}
+
+/// What a worker tells of the command of an operation that it has begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// The command is about to be started: from here on nobody knows what it did if nobody sees its end.
+    Starting {
+        /// Which attempt it is, from 1.
+        attempt: u32,
+    },
+    /// The beginning of what the command wrote, at most [`MAX_OUTPUT`] bytes.
+    Wrote {
+        /// Where.
+        stream: Stream,
+        /// What.
+        bytes: Vec<u8>,
+    },
+    /// The command's end was seen, or it could not be started.
+    Ended(Ended),
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// How the command ended; nothing if it could not be started.
+    pub exit: Option<Exit>,
+    /// Why it was ended before it ended by itself.
+    pub cut: Option<Cut>,
+    /// What else went wrong: why it could not be started, or what is wrong with what it says it has
+    /// spent.
+    pub trouble: Option<String>,
+    /// How long it took.
+    pub took: Duration,
+    /// How many bytes of its stdout were dropped.
+    pub stdout_dropped: u64,
+    /// How many bytes of its stderr were dropped.
+    pub stderr_dropped: u64,
+    /// How much more was spent than was set aside.
+    pub overspent: Option<Amount>,
+    /// Another attempt follows after this pause.
+    pub again: Option<Duration>,
+}
+
+/// Why a command was ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// Its time was over.
+    TimeOver,
+    /// Somebody asked for its end.
+    Asked,
+}
+
+/// All that is known of an operation's command.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ran {
+    /// How often it was started.
+    pub attempts: u32,
+    /// How the last attempt ended, if that was seen.
+    pub ended: Option<Ended>,
+    /// The beginning of what the last attempt wrote to stdout.
+    pub stdout: Vec<u8>,
+    /// The beginning of what the last attempt wrote to stderr.
+    pub stderr: Vec<u8>,
+}
+
+impl Ran {
+    /// Takes note of news. False if no worker tells that: more than is kept of an output.
+    pub fn hear(&mut self, news: News) -> bool {
+        match news {
+            News::Starting { attempt } => {
+                *self = Ran {
+                    attempts: attempt,
+                    ..Ran::default()
+                };
+            }
+            News::Wrote { stream, bytes } => {
+                let kept = match stream {
+                    Stream::Stdout => &mut self.stdout,
+                    Stream::Stderr => &mut self.stderr,
+                };
+                kept.extend(bytes);
+                return kept.len() <= MAX_OUTPUT;
+            }
+            News::Ended(ended) => self.ended = Some(ended),
+        }
+        true
+    }
+
+    /// It was started, and its end was not seen, or was none after which all is as before.
+    pub fn is_doubtful(&self) -> bool {
+        match &self.ended {
+            None => self.attempts > 0,
+            Some(ended) => ended.cut.is_none() && ended.exit == Some(Exit::Status(0)),
+        }
+    }
+
+    /// How much memory its outputs take, in bytes.
+    pub fn weight(&self) -> usize {
+        self.stdout.len() + self.stderr.len()
+    }
+
+    /// The first line that says something on stderr.
+    pub fn first_words(&self) -> Option<String> {
+        /// The most bytes of it.
+        const MOST: usize = 200;
+        let text = String::from_utf8_lossy(&self.stderr);
+        let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
+        Some(line[..line.floor_char_boundary(MOST)].to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(exit: Option<Exit>, cut: Option<Cut>) -> News {
+        News::Ended(Ended {
+            exit,
+            cut,
+            ..Ended::default()
+        })
+    }
+
+    #[test]
+    fn only_an_end_that_was_seen_and_failed_leaves_no_doubt() {
+        let mut ran = Ran::default();
+        assert!(!ran.is_doubtful(), "not started");
+        ran.hear(News::Starting { attempt: 1 });
+        assert!(ran.is_doubtful(), "running");
+        ran.hear(ended(Some(Exit::Status(1)), None));
+        assert!(!ran.is_doubtful(), "failed");
+        ran.hear(News::Starting { attempt: 2 });
+        assert!(ran.is_doubtful(), "running again");
+        ran.hear(ended(Some(Exit::Status(0)), None));
+        assert!(ran.is_doubtful(), "succeeded, and is to be posted");
+        ran.hear(ended(None, None));
+        assert!(!ran.is_doubtful(), "could not be started");
+        ran.hear(ended(Some(Exit::Status(0)), Some(Cut::TimeOver)));
+        assert!(!ran.is_doubtful(), "ended before its time");
+        assert_eq!(ran.attempts, 2);
+    }
+
+    #[test]
+    fn no_more_is_kept_than_may_be() {
+        let mut ran = Ran::default();
+        let wrote = |count| News::Wrote {
+            stream: Stream::Stderr,
+            bytes: vec![b'x'; count],
+        };
+        assert!(ran.hear(wrote(MAX_OUTPUT)));
+        assert!(!ran.hear(wrote(1)));
+    }
+
+    #[test]
+    fn a_reason_is_the_first_line_that_says_something() {
+        let ran = |text: &str| Ran {
+            stderr: text.as_bytes().to_vec(),
+            ..Ran::default()
+        };
+        assert_eq!(
+            ran("\n  card expired \nmore\n").first_words().as_deref(),
+            Some("card expired")
+        );
+        assert_eq!(ran(" \n").first_words(), None);
+        let long = ran(&"ä".repeat(150)).first_words();
+        assert_eq!(long.map(|text| text.len()), Some(200));
+    }
+}
