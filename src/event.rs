@@ -120,7 +120,7 @@ impl Fact {
             Outcome::Posted { view, .. }
             | Outcome::Viewed { view, .. }
             | Outcome::Unspent { view } => Some(Fact::Completed {
-                subject: subject.as_settled(&answer.outcome),
+                subject: subject.settled_by(&answer.outcome),
                 seq,
                 view,
                 elapsed,
@@ -172,9 +172,9 @@ impl Subject {
     }
 
     /// The operation as its outcome settled it.
-    fn as_settled(mut self, outcome: &Outcome) -> Self {
+    fn settled_by(mut self, outcome: &Outcome) -> Self {
         let asked = self.operation.amount();
-        self.operation = self.operation.as_posted(outcome);
+        self.operation = self.operation.posted_by(outcome);
         let moved = match outcome {
             Outcome::Unspent { .. } => None,
             _ => self.operation.amount(),

@@ -21,3 +21,44 @@ pub fn die_with(parent: u32, by: Signal) -> bool {
 pub fn is_parent(pid: u32) -> bool {
     getppid().is_some_and(|parent| parent.as_raw_nonzero().get().cast_unsigned() == pid)
 }
+
+/// Whether this process is the parent and is not just ending.
+///
+/// The kernel sends the death signal when the thread ends that started the child. While other threads of
+/// a process that was killed are still ending, it is the parent in name.
+pub fn is_living_parent(pid: u32) -> bool {
+    is_parent(pid) && !is_ending(pid)
+}
+
+fn is_ending(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+    stat.is_ok_and(|stat| says_ending(&stat))
+}
+
+/// Whether a line of `/proc/PID/stat` is that of a process, or of its first thread, that is ending: its
+/// state is `Z` or `X`, or its flags (the seventh field behind the name) have `PF_EXITING`, which is 4
+/// (see `proc_pid_stat(5)` and the kernel's `sched.h`).
+fn says_ending(stat: &str) -> bool {
+    const EXITING: u64 = 4;
+    let Some((_, rest)) = stat.rsplit_once(')') else {
+        return false;
+    };
+    let mut fields = rest.split_ascii_whitespace();
+    let is_dead = matches!(fields.next(), Some("Z" | "X"));
+    let flags = fields.nth(5).and_then(|flags| flags.parse::<u64>().ok());
+    is_dead || flags.is_some_and(|flags| flags & EXITING != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_is_ending_is_told_from_one_that_lives() {
+        assert!(!says_ending("12 (a) b) S 7 12 12 0 -1 4194560 1"));
+        assert!(says_ending("12 (a) b) Z 7 12 12 0 -1 4194560 1"));
+        assert!(says_ending("12 (a) b) R 7 12 12 0 -1 4194564 1"));
+        assert!(!says_ending("12 (a"));
+        assert!(!is_ending(std::process::id()));
+    }
+}

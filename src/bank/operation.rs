@@ -179,7 +179,7 @@ impl Operation {
     }
 
     /// The operation as it was posted: of what was set aside, a part may be.
-    pub fn as_posted(self, outcome: &Outcome) -> Self {
+    pub fn posted_by(self, outcome: &Outcome) -> Self {
         let Outcome::Posted { amount, .. } = *outcome else {
             return self;
         };

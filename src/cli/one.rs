@@ -129,7 +129,7 @@ fn execute(kind: Kind, to: Option<Name>, args: MoveArgs) -> Outcome {
     }
     let mut single = Single::open(args.single, Access::Create)?;
     let answer = single.ask(caller, Request::Execute(operation.clone()))?;
-    let operation = operation.as_posted(&answer.outcome);
+    let operation = operation.posted_by(&answer.outcome);
     single.finish(About::Operation(&operation), &answer)
 }
 

@@ -15,7 +15,7 @@ use super::GRACE;
 use super::capture::{Capture, Captured};
 use crate::exit::Exit;
 use crate::link::{Key, Watch};
-use crate::parent::is_parent;
+use crate::parent::is_living_parent;
 use crate::supervisor::{
     Signals, adopt_orphans, end_children, end_of, signal_descendants, stop_self,
 };
@@ -157,7 +157,7 @@ impl Keeper {
                 SIGTERM => {
                     self.no_more = true;
                     self.asked += 1;
-                    let at_once = self.asked > 1 || !is_parent(self.parent);
+                    let at_once = self.asked > 1 || !is_living_parent(self.parent);
                     if let Some(course) = &mut course {
                         course.end(Cut::Asked, at_once);
                     }

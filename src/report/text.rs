@@ -29,11 +29,12 @@ impl Text {
             Fact::Planned(subject) => planned(subject, out),
             Fact::Completed {
                 subject,
+                seq,
                 view,
                 duplicate,
                 ..
             } => {
-                completed(subject, view, *duplicate, out)?;
+                completed(subject, *seq, view, *duplicate, out)?;
                 output(subject, out)
             }
             Fact::Refused {
@@ -108,16 +109,26 @@ fn started(operation: &Operation, out: &mut Vec<u8>) -> io::Result<()> {
     writeln!(out, "{} started", Title(operation))
 }
 
-fn completed(subject: &Subject, view: &View, duplicate: bool, out: &mut Vec<u8>) -> io::Result<()> {
+fn completed(
+    subject: &Subject,
+    seq: Option<u64>,
+    view: &View,
+    duplicate: bool,
+    out: &mut Vec<u8>,
+) -> io::Result<()> {
     let operation = &subject.operation;
     if operation.kind() == Kind::Balance {
         let account = Account(&operation.account);
         write!(out, "Current balance{account}: ")?;
     } else {
         write!(out, "{} completed. ", Title(operation))?;
-        if let Some(amount) = subject.set_aside {
-            let amount = Dollars(amount.minor().into());
-            write!(out, "Set aside: {amount}. ")?;
+        match subject.set_aside {
+            None => {}
+            Some(_) if seq.is_none() => write!(out, "Nothing was spent. ")?,
+            Some(amount) => {
+                let amount = Dollars(amount.minor().into());
+                write!(out, "Set aside: {amount}. ")?;
+            }
         }
         write!(out, "Updated balance: ")?;
     }

@@ -217,6 +217,10 @@ impl Run {
             let mut subject = member.subject(task);
             subject.ran = None;
             self.tally.met(Status::Refused);
+            let id = task.operation.id.as_ref().map_or("", Id::as_str);
+            self.note(Fact::Warned(format!(
+                "the command of `{id}` spent {excess} more than was set aside"
+            )));
             self.note(Fact::Overspent { subject, excess });
         }
     }

@@ -106,7 +106,7 @@ pub(in crate::cli) fn hold(mut args: HoldArgs) -> Outcome {
         lasts: args.expires.0,
     };
     let answer = single.ask(caller, request)?;
-    let operation = operation.as_posted(&answer.outcome);
+    let operation = operation.posted_by(&answer.outcome);
     let status = single.answers.held(&operation, &answer);
     super::ended(status.worse(single.answers.finish()))
 }
