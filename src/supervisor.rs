@@ -134,7 +134,7 @@ impl Supervisor {
     pub fn end_all(&mut self) {
         self.kill_all();
         if self.adopts {
-            end_children();
+            end_children(None);
             self.live.clear();
         }
     }

@@ -57,7 +57,7 @@ pub fn run(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
 
 /// Nothing is what comes of it where nobody is there any more to learn it.
 fn guard(parent: u32, run: Option<&Path>, words: &[OsString]) -> io::Result<Option<Exit>> {
-    let mut keeper = Keeper::new(parent)?;
+    let mut keeper = Keeper::new(parent, Session::Shared)?;
     let _alive = run.map(RunLock::share).transpose()?;
     if !die_with(parent, Signal::TERM) {
         return Ok(None);

@@ -13,6 +13,7 @@ use signal_hook::consts::{SIGINT, SIGTERM, SIGTSTP};
 
 use super::GRACE;
 use super::capture::{Capture, Captured};
+use super::shim::Session;
 use crate::exit::Exit;
 use crate::link::{Key, Watch};
 use crate::parent::is_living_parent;
@@ -29,6 +30,8 @@ const STDERR: Key = Key::Own(2);
 /// A process that keeps commands, one after another.
 pub(crate) struct Keeper {
     parent: u32,
+    /// Where its commands stand.
+    session: Session,
     signals: Signals,
     /// No further command is to be started.
     no_more: bool,
@@ -49,6 +52,8 @@ pub(super) struct Kept {
 /// How a command is on its way to its end.
 struct Course {
     command: Pid,
+    /// It leads a process group of its own.
+    has_group: bool,
     clock: RunningClock,
     cut: Option<Cut>,
     /// When it is killed.
@@ -59,10 +64,11 @@ struct Course {
 
 impl Keeper {
     /// A keeper for this parent. From here on this process hears signals and inherits orphans.
-    pub(crate) fn new(parent: u32) -> io::Result<Self> {
+    pub(crate) fn new(parent: u32, session: Session) -> io::Result<Self> {
         adopt_orphans();
         Ok(Keeper {
             parent,
+            session,
             signals: Signals::listen()?,
             no_more: false,
             asked: 0,
@@ -94,6 +100,7 @@ impl Keeper {
     pub(super) fn keep(&mut self, mut child: Child, timeout: Option<Duration>) -> Kept {
         let mut course = Course {
             command: Pid::from_child(&child),
+            has_group: self.session == Session::Own,
             clock: RunningClock::start(),
             cut: None,
             kill_at: None,
@@ -110,7 +117,7 @@ impl Keeper {
             self.heed(Some(&mut course));
             if let Some(exit) = end_of(course.command) {
                 let took = course.clock.now();
-                end_children();
+                end_children(Some(course.command));
                 return Kept {
                     exit,
                     cut: course.cut,
@@ -176,8 +183,10 @@ impl Course {
             self.end(Cut::TimeOver, false);
         }
         if self.kill_at.is_some_and(|at| now >= at) {
-            // The group is the command's own, if it has one.
-            let _ = rustix::process::kill_process_group(self.command, Signal::KILL);
+            if self.has_group {
+                let _ = rustix::process::kill_process_group(self.command, Signal::KILL);
+            }
+            // It may not have come to its own group yet.
             let _ = rustix::process::kill_process(self.command, Signal::KILL);
         }
     }
@@ -190,7 +199,12 @@ impl Course {
             // Nobody waits for the next turn.
             return self.enforce(None);
         }
-        signal_descendants(Signal::TERM);
+        if self.has_group {
+            let _ = rustix::process::kill_process_group(self.command, Signal::TERM);
+        } else {
+            // The group is that of whoever started this program.
+            signal_descendants(Signal::TERM);
+        }
         let grace_ends = self.clock.now() + GRACE;
         self.kill_at.get_or_insert(grace_ends);
     }

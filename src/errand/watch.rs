@@ -73,7 +73,7 @@ impl Watcher {
             }
             self.heed(Some(&mut guard));
             if let Some(exit) = end_of(guard.process) {
-                end_children();
+                end_children(Some(guard.process));
                 let status = match exit {
                     Exit::Status(_) => Some(exit),
                     Exit::Signal(_) => None,

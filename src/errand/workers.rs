@@ -135,7 +135,7 @@ impl Executor {
     ///
     /// The run has ended, or the operating system said no.
     pub fn new(chore: Chore, parent: u32) -> io::Result<Self> {
-        let keeper = Keeper::new(parent)?;
+        let keeper = Keeper::new(parent, Session::Own)?;
         let _alive = chore.run_file.as_deref().map(RunLock::share).transpose()?;
         Ok(Executor {
             chore,

@@ -5,7 +5,8 @@
 //! that was started below, whatever it did to get away.
 
 use std::collections::HashSet;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,9 @@ use rustix::process::{Pid, Signal, WaitOptions};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long one waits for the next to die.
 const STEP: Duration = Duration::from_micros(200);
+/// How many numbers behind that of a process those of its descendants are looked for at first, and then.
+/// A thousand workers that each looked at every process would take seconds.
+const NEAR: [i32; 2] = [64, 1_024];
 
 /// Makes this process inherit the orphans of those below it.
 pub fn adopt_orphans() {
@@ -25,24 +29,46 @@ pub fn adopt_orphans() {
     }
 }
 
-/// Kills and reaps every child of this process, and theirs, until there are none.
-pub fn end_children() {
+/// Kills and reaps every child of this process, and theirs, until there are none. Most are descendants
+/// of `first`, if that is given.
+pub fn end_children(first: Option<Pid>) {
     let began = Instant::now();
-    while began.elapsed() < PATIENCE {
-        loop {
-            match rustix::process::wait(WaitOptions::NOHANG) {
-                Ok(Some(_)) => {}
-                Ok(None) => break,
-                // There is no child left.
-                Err(_) => return,
-            }
+    let mut widths = NEAR.into_iter();
+    let mut near = first.and_then(|first| Some((first, widths.next()?)));
+    while reap_all() && began.elapsed() < PATIENCE {
+        let children = match near {
+            Some((first, width)) => children_near(first, width),
+            None => children(),
+        };
+        if let (Some((first, _)), true) = (near, children.is_empty()) {
+            near = widths.next().map(|width| (first, width));
+            continue;
         }
-        for child in children() {
+        for child in children {
             // It may have ended just now.
             let _ = rustix::process::kill_process(child, Signal::KILL);
         }
         thread::sleep(STEP);
     }
+}
+
+/// Reaps those children that have ended. Tells whether there are others.
+fn reap_all() -> bool {
+    loop {
+        match rustix::process::wait(WaitOptions::NOHANG) {
+            Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
+            Ok(None) => return true,
+            Err(_) => return false,
+        }
+    }
+}
+
+/// The children of this process among so many numbers behind that of another process.
+fn children_near(first: Pid, width: i32) -> Vec<Pid> {
+    let own = rustix::process::getpid();
+    let first = first.as_raw_nonzero().get();
+    let near = (first..first.saturating_add(width)).filter_map(Pid::from_raw);
+    near.filter(|pid| parent_of(*pid) == Some(own)).collect()
 }
 
 /// The children of this process.
@@ -84,10 +110,19 @@ fn processes() -> Vec<(Pid, Pid)> {
     let process = |entry: std::io::Result<fs::DirEntry>| {
         let name = entry.ok()?.file_name();
         let pid = Pid::from_raw(name.to_str()?.parse().ok()?)?;
-        let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
-        Some((pid, Pid::from_raw(parent(&stat)?)?))
+        Some((pid, parent_of(pid)?))
     };
     entries.filter_map(process).collect()
+}
+
+/// The parent of a process.
+fn parent_of(pid: Pid) -> Option<Pid> {
+    /// More than what stands before the parent: a number, a name, and a letter.
+    const ENOUGH: usize = 256;
+    let mut stat = [0; ENOUGH];
+    let file = File::open(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+    let count = file.ok()?.read(&mut stat).ok()?;
+    Pid::from_raw(parent(&String::from_utf8_lossy(&stat[..count]))?)
 }
 
 /// The parent that a line of `/proc/PID/stat` tells. The program's name before it may hold anything,
