@@ -130,6 +130,8 @@ fn settle(
             "given back"
         }
     };
-    talk(format_args!("{count} operations in doubt were {what}"));
+    talk(format_args!(
+        "operations in doubt that were {what}: {count}"
+    ));
     Ok(())
 }

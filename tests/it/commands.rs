@@ -1,15 +1,13 @@
 //! A command as the work of one operation.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
 use rustix::process::Signal;
 
 use crate::cli::{Run, Running};
+use crate::family::{FAMILY, Family};
 use crate::ledger::{Ledger, at_once};
-use crate::process::{Process, until};
 
 /// A ledger with some money on `main`.
 fn with(amount: &str) -> Ledger {
@@ -27,6 +25,11 @@ fn command(ledger: &Ledger, words: &str, script: &str) -> Command {
     let mut command = ledger.command(words);
     command.args(["--", "sh", "-c", script]);
     command
+}
+
+/// A command with children of every kind.
+fn start_family(ledger: &Ledger, words: &str) -> Family {
+    Family::start(command(ledger, words, FAMILY))
 }
 
 /// What a run said: its status, stdout and stderr.
@@ -147,68 +150,22 @@ fn a_cap_holds_although_forty_run_at_once() {
     ledger.verify();
 }
 
-/// A command with children, some of which went to sessions of their own.
-struct Family {
-    running: Running,
-    /// The command and all that it started.
-    members: Vec<Process>,
-}
-
-const FAMILY: &str = "echo $$ >> pids; sleep 999 & echo $! >> pids; setsid sleep 999 & echo $! >> pids; setsid sh -c 'sleep 999 & echo $! >> pids; wait' & echo $! >> pids; wait";
-
-impl Family {
-    fn start(ledger: &Ledger, words: &str) -> Self {
-        let pids = PathBuf::from(ledger.path()).with_file_name("pids");
-        let _ = fs::remove_file(&pids);
-        let mut command = command(ledger, words, FAMILY);
-        command.current_dir(pids.parent().unwrap());
-        let running = Running::start(command);
-        let members = until("the command's children", || {
-            let pids = fs::read_to_string(&pids).ok()?;
-            let pids: Vec<Process> = pids
-                .lines()
-                .map(|pid| Process(pid.parse().unwrap()))
-                .collect();
-            (pids.len() == 5 && pids.iter().all(|pid| pid.state().is_some())).then_some(pids)
-        });
-        Family { running, members }
-    }
-
-    fn parent(&self) -> Process {
-        Process(self.running.pid.try_into().unwrap())
-    }
-
-    fn guard(&self) -> Process {
-        self.members[0].parent().unwrap()
-    }
-
-    /// Waits until all of it is gone.
-    fn end(self) -> Run {
-        let Family { running, members } = self;
-        let run = running.finish();
-        members.into_iter().for_each(Process::ended);
-        run
-    }
-}
-
 #[test]
 fn nothing_is_left_of_a_command_whoever_is_killed() {
     let ledger = with("10");
-    let family = Family::start(&ledger, "withdraw 1 --id command");
+    let family = start_family(&ledger, "withdraw 1 --id command");
     family.members[0].kill();
     assert_eq!(family.end().code(), 137);
     assert_eq!(ledger.money("main"), ["10.00", "0.00", "10.00"]);
 
-    let family = Family::start(&ledger, "withdraw 1 --id guard");
-    family.guard().kill();
+    let family = start_family(&ledger, "withdraw 1 --id guard");
+    family.keeper.kill();
     assert_eq!(family.end().code(), 8);
     assert_eq!(ledger.money("main"), ["10.00", "1.00", "9.00"]);
 
-    let family = Family::start(&ledger, "withdraw 1 --id parent");
-    let guard = family.guard();
+    let family = start_family(&ledger, "withdraw 1 --id parent");
     family.parent().kill();
     family.end();
-    guard.ended();
     assert_eq!(ledger.money("main"), ["10.00", "2.00", "8.00"]);
     let holds = ledger.say("balance --holds");
     let in_doubt: Vec<&str> = holds
@@ -223,7 +180,7 @@ fn nothing_is_left_of_a_command_whoever_is_killed() {
 fn what_is_in_doubt_waits_for_somebody_who_knows() {
     let ledger = with("10");
     for id in ["a", "b", "c"] {
-        let family = Family::start(&ledger, &format!("withdraw 1 --id {id}"));
+        let family = start_family(&ledger, &format!("withdraw 1 --id {id}"));
         family.parent().kill();
         family.end();
     }
@@ -247,7 +204,7 @@ fn what_is_in_doubt_waits_for_somebody_who_knows() {
 #[test]
 fn a_signal_or_a_deadline_ends_the_command_and_all_that_it_started() {
     let ledger = with("10");
-    let family = Family::start(&ledger, "withdraw 1");
+    let family = start_family(&ledger, "withdraw 1");
     family.parent().signal(Signal::TERM);
     let run = family.end();
     assert_eq!(run.status.code(), None, "{run:?}");

@@ -15,6 +15,8 @@ mod commands;
 mod damage;
 #[cfg(target_os = "linux")]
 mod durable;
+#[cfg(target_os = "linux")]
+mod family;
 // Faults are made and observed through `/proc`.
 #[cfg(target_os = "linux")]
 mod faults;
@@ -39,5 +41,7 @@ mod promised;
 mod races;
 mod serve;
 mod verify;
+#[cfg(target_os = "linux")]
+mod work;
 mod workloads;
 mod writers;

@@ -1,0 +1,117 @@
+//! What a command says it has really spent.
+
+use serde_json::json;
+
+use super::{MODES, Office, ends, only};
+use crate::cli::{account, run};
+
+#[test]
+fn what_was_really_spent_is_posted_and_the_rest_given_back() {
+    for mode in MODES {
+        let office = Office::with("20");
+        office.write(
+            "in.jsonl",
+            &"{\"op\":\"withdraw\",\"amount\":4}\n".repeat(4),
+        );
+        let words = format!("{mode} in.jsonl --run november --jobs 1");
+        const SCRIPT: &str = "case $BANK_PAR_LINE in 1) echo 1.25;; 2) echo 0;; 3) echo 5.50;; 4) echo four;; esac > $BANK_PAR_ACTUAL";
+        let run = office.run(&words, SCRIPT);
+        assert_eq!(ends(&run), ([3, 0, 0, 1], 8), "{run:?}");
+        let done = run.of("completed");
+        let moved: Vec<_> = done
+            .iter()
+            .map(|event| (&event["amount"], event.get("set_aside"), event.get("seq")))
+            .collect();
+        assert_eq!(
+            moved,
+            [
+                (&json!("1.25"), Some(&json!("4.00")), Some(&json!(2))),
+                (&json!("0.00"), Some(&json!("4.00")), None),
+                (&json!("4.00"), None, Some(&json!(3))),
+            ]
+        );
+        let over = only(&run, "overspent");
+        assert_eq!(
+            (&over["line"], &over["excess"]),
+            (&json!(3), &json!("1.50"))
+        );
+        assert!(
+            run.stderr
+                .contains("the command of `november:3` spent 1.50 more than was set aside"),
+            "{run:?}"
+        );
+        let doubt = only(&run, "in_doubt");
+        assert_eq!(doubt["reason"], "unreadable_actual");
+        assert!(
+            doubt["detail"].as_str().unwrap().contains("`four"),
+            "{doubt}"
+        );
+        assert_eq!(office.money(), ["14.75", "4.00", "10.75"]);
+        office.ledger.verify();
+
+        // What was done is told again with what was moved, and nothing of it runs again.
+        office.ledger.say("post november:4 --amount 0.75");
+        let again = office.run(&words, "exit 1");
+        assert_eq!(ends(&again), ([4, 0, 0, 0], 0), "{again:?}");
+        let mut told: Vec<_> = again
+            .of("completed")
+            .iter()
+            .map(|event| {
+                assert_eq!(event["duplicate"], true);
+                (event["line"].clone(), event["amount"].clone())
+            })
+            .collect();
+        told.sort_by_key(|(line, _)| line.as_u64());
+        let expected = [(1, "1.25"), (2, "0.00"), (3, "4.00"), (4, "0.75")];
+        assert_eq!(
+            told,
+            expected.map(|(line, amount)| (json!(line), json!(amount)))
+        );
+        assert_eq!(office.money(), ["14.00", "0.00", "14.00"]);
+        office.ledger.verify();
+    }
+}
+
+#[test]
+fn more_than_was_set_aside_is_status_one() {
+    let office = Office::with("20");
+    let run = office.run("parallel --op withdraw=4", "echo 5 > $BANK_PAR_ACTUAL");
+    assert_eq!(ends(&run), ([1, 0, 0, 0], 1), "{run:?}");
+    assert_eq!(office.money(), ["16.00", "0.00", "16.00"]);
+}
+
+#[test]
+fn what_is_in_doubt_stays_set_aside_in_memory_too() {
+    let run = run(&[
+        "queue",
+        "--op",
+        "withdraw=4",
+        "--op",
+        "deposit=3",
+        "--output",
+        "json",
+        "--",
+        "sh",
+        "-c",
+        "[ $BANK_PAR_OP = deposit ] && echo 1 > $BANK_PAR_ACTUAL || echo x > $BANK_PAR_ACTUAL",
+    ]);
+    assert_eq!(ends(&run), ([1, 0, 0, 1], 8), "{run:?}");
+    let summary = run.summary();
+    assert_eq!(summary["wrong_accounts"], 0, "{summary}");
+    let main = account(&summary, "main");
+    assert_eq!(
+        (&main["balance"], &main["available"]),
+        (&json!("1001.00"), &json!("997.00"))
+    );
+}
+
+#[test]
+fn one_attempt_does_not_see_what_another_has_written() {
+    let office = Office::with("20");
+    let run = office.run(
+        "parallel --op withdraw=4 --retries 1 --backoff 1ms",
+        "[ $BANK_PAR_ATTEMPT = 2 ] || { echo 1 > $BANK_PAR_ACTUAL; exit 1; }",
+    );
+    assert_eq!(ends(&run), ([1, 0, 0, 0], 0), "{run:?}");
+    assert_eq!(office.money(), ["16.00", "0.00", "16.00"]);
+}

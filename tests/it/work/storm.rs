@@ -1,0 +1,142 @@
+//! Commands that fail, hang and die at random, while those who run them are killed.
+//!
+//! `BANK_PAR_STORMS=N` has so many storms, instead of a few.
+
+use std::collections::{BTreeMap, HashMap};
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use super::{MODES, Office};
+use crate::cli::{Running, events};
+use crate::power::Draws;
+use crate::process::{Process, orphans, until};
+
+fn storms(default: u64) -> u64 {
+    let wanted = std::env::var("BANK_PAR_STORMS").ok();
+    wanted.map_or(default, |wanted| {
+        wanted.parse().expect("a number of storms")
+    })
+}
+
+/// Does something at random, told by its id and attempt, so that it is another thing every time.
+const STORM: &str = r#"
+echo "$BANK_PAR_ID $BANK_PAR_ATTEMPT start" >> log
+case $(( ($(od -An -N2 -tu2 /dev/urandom)) % 24 )) in
+0) exit 1;;
+1) exit 75;;
+2) kill -9 $$;;
+3) sleep 999 & setsid sleep 999 & wait;;
+4) kill -9 $PPID; sleep 0.1;;
+5) echo 0.20 > "$BANK_PAR_ACTUAL";;
+6) sleep 0.02;;
+esac
+echo "$BANK_PAR_ID $BANK_PAR_ATTEMPT end" >> log
+"#;
+
+#[test]
+fn forty_jobs_in_a_storm_never_exceed_their_cap() {
+    for storm in 0..storms(4) {
+        let office = Office::with("5");
+        office.write(
+            "in.jsonl",
+            &"{\"op\":\"withdraw\",\"amount\":\"0.37\"}\n".repeat(40),
+        );
+        let mode = MODES[(storm % 3) as usize];
+        let run = office.run(&format!("{mode} in.jsonl --jobs 40 --timeout 300ms"), STORM);
+        let count = |kind: &str| run.summary()[kind].as_u64().unwrap();
+        let ends = ["completed", "refused", "failed", "in_doubt"].map(count);
+        assert_eq!(ends.iter().sum::<u64>(), 40, "{run:?}");
+        let [posted, held, _] = office.money();
+        let aside: u64 = run.of("in_doubt").len() as u64 * 37;
+        assert_eq!(cents(&held), aside, "{run:?}");
+        let spent: u64 = run
+            .of("completed")
+            .iter()
+            .map(|done| cents(text(done, "amount")))
+            .sum();
+        assert_eq!(cents(&posted), 500 - spent);
+        assert!(spent + aside <= 500, "{run:?}");
+        office.ledger.verify();
+    }
+}
+
+#[test]
+fn every_payout_happens_once_however_often_its_run_is_killed() {
+    const LINES: usize = 250;
+    for storm in 0..storms(3) {
+        let office = Office::with("1000");
+        office.write(
+            "in.jsonl",
+            &"{\"op\":\"withdraw\",\"amount\":1}\n".repeat(LINES),
+        );
+        let mode = MODES[(storm % 3) as usize];
+        let words = format!(
+            "{mode} in.jsonl --run november --jobs 20 --timeout 300ms --in-doubt retry --retry-refused"
+        );
+        let mut draws = Draws::new(storm);
+        let mut kills = 0;
+        loop {
+            // Nobody reads what they say while they are waited for.
+            let start = || Running::start_onto(office.command(&words, STORM), Stdio::null());
+            let (running, second) = (start(), start());
+            let done = || office.read("log").lines().count();
+            let so_far = done();
+            let wanted = so_far + draws.below(150) as usize;
+            let parents = [&running, &second].map(|r| Process(r.pid.try_into().unwrap()));
+            let is_over = || parents.iter().all(|parent| parent.state().is_none());
+            until("some commands to run", || {
+                (done() >= wanted || is_over()).then_some(())
+            });
+            let kill = kills < 8 && !is_over();
+            if kill {
+                kills += 1;
+                parents
+                    .iter()
+                    .filter(|parent| parent.state().is_some())
+                    .for_each(|p| p.kill());
+            }
+            let runs = [running.finish(), second.finish()];
+            parents.iter().for_each(|parent| {
+                until("the workers to be gone", || {
+                    orphans(*parent).is_empty().then_some(())
+                });
+            });
+            if runs.iter().any(|run| run.status.code() == Some(0)) {
+                break;
+            }
+        }
+        check(&office, LINES);
+    }
+}
+
+/// Each line is posted once, and the log says what the ledger does.
+fn check(office: &Office, lines: usize) {
+    let entries = events(&office.ledger.say("history --output json"));
+    let mut by_line = BTreeMap::new();
+    for entry in entries.iter().filter(|entry| entry["line"].is_u64()) {
+        *by_line.entry(entry["line"].as_u64().unwrap()).or_insert(0) += 1;
+    }
+    assert_eq!(by_line.len(), lines);
+    assert!(by_line.values().all(|count| *count == 1), "{by_line:?}");
+    let mut ended: HashMap<String, usize> = HashMap::new();
+    let log = office.read("log");
+    for line in log.lines() {
+        let mut words = line.split(' ');
+        let (id, what) = (words.next().unwrap(), words.nth(1).unwrap());
+        *ended.entry(id.to_string()).or_default() += usize::from(what == "end");
+    }
+    // Whatever was posted, a command has come to its end for.
+    assert_eq!(ended.len(), lines);
+    assert!(ended.values().all(|ends| *ends >= 1), "{ended:?}");
+    assert_eq!(office.ledger.say("balance --holds"), "");
+    office.ledger.verify();
+}
+
+fn text<'a>(event: &'a Value, field: &str) -> &'a str {
+    event[field].as_str().unwrap()
+}
+
+fn cents(amount: &str) -> u64 {
+    amount.replace('.', "").parse().unwrap()
+}
