@@ -119,18 +119,42 @@ fn check(office: &Office, lines: usize) {
     }
     assert_eq!(by_line.len(), lines);
     assert!(by_line.values().all(|count| *count == 1), "{by_line:?}");
-    let mut ended: HashMap<String, usize> = HashMap::new();
     let log = office.read("log");
+    let mut ran: HashMap<&str, [usize; 2]> = HashMap::new();
     for line in log.lines() {
         let mut words = line.split(' ');
-        let (id, what) = (words.next().unwrap(), words.nth(1).unwrap());
-        *ended.entry(id.to_string()).or_default() += usize::from(what == "end");
+        let [starts, ends] = ran.entry(words.next().unwrap()).or_default();
+        match words.nth(1).unwrap() {
+            "start" => *starts += 1,
+            _ => *ends += 1,
+        }
     }
-    // Whatever was posted, a command has come to its end for.
-    assert_eq!(ended.len(), lines);
-    assert!(ended.values().all(|ends| *ends >= 1), "{ended:?}");
+    assert_eq!(ran.len(), lines);
+    let begun = begun(&office.ledger.path());
+    for (id, [starts, ends]) in ran {
+        // Whatever was posted, a command has come to its end for; and none was started that was not
+        // begun anew: after its money was given back, or out of doubt.
+        assert!(ends >= 1, "{id}: {log}");
+        assert!(
+            starts as i64 <= begun[id],
+            "{id}: {starts} starts, {} begun",
+            begun[id]
+        );
+    }
     assert_eq!(office.ledger.say("balance --holds"), "");
     office.ledger.verify();
+}
+
+/// How often each id was held or taken over, as the records say (kinds 0 and 7).
+fn begun(path: &str) -> HashMap<String, i64> {
+    let connection = rusqlite::Connection::open(path).unwrap();
+    let mut query = connection
+        .prepare(
+            "SELECT id, count(*) FROM records WHERE kind IN (0, 7) AND id IS NOT NULL GROUP BY id",
+        )
+        .unwrap();
+    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+    rows.unwrap().map(Result::unwrap).collect()
 }
 
 fn text<'a>(event: &'a Value, field: &str) -> &'a str {
