@@ -10,6 +10,8 @@
     reason = "no money here"
 )]
 
+#[path = "figures/commands.rs"]
+mod commands;
 #[path = "figures/durable.rs"]
 mod durable;
 #[path = "figures/serve.rs"]
@@ -31,13 +33,15 @@ type Section = fn(&Path);
 
 fn main() {
     let folder = tempfile::tempdir().expect("a folder for the workloads");
-    let sections: [(&str, Section); 7] = [
+    let sections: [(&str, Section); 9] = [
         ("five", |_| beyond_the_longest()),
         ("processes", processes_per_second),
         ("operations", operations_per_second),
         ("memory", memory),
         ("durable", durable::runs),
         ("command", durable::one_command),
+        ("commands", commands::overhead),
+        ("thousand", commands::thousand),
         ("serve", serve::operations_per_second),
     ];
     // Cargo itself adds `--bench`.
