@@ -331,10 +331,12 @@ impl Run {
 
     /// No command is started again; at the second signal, and where the terminal is gone, those that run
     /// are asked to end, and their workers see to it and tell.
-    fn end_commands(&self, step: Step, signal: i32) {
+    fn end_commands(&mut self, step: Step, signal: i32) {
         match step {
             Step::Finish if signal != signal_hook::consts::SIGHUP => {
                 self.supervisor.ask_all(Signal::INT);
+                let said = "no further command is started; those that run may finish, and a second signal ends them";
+                self.note(Fact::Warned(said.to_string()));
             }
             Step::Finish | Step::Kill => self.supervisor.ask_all(Signal::TERM),
             Step::End(_) => {}

@@ -40,6 +40,8 @@ mod process;
 mod promised;
 mod races;
 mod serve;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod verify;
 #[cfg(target_os = "linux")]
 mod work;
