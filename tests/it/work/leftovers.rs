@@ -1,5 +1,7 @@
 //! Whatever ends, nothing of a command is left.
 
+use std::process::Command;
+
 use rustix::process::Signal;
 
 use super::{MODES, Office, ends, only};
@@ -56,23 +58,28 @@ fn a_terminal_that_goes_away_ends_the_commands() {
     }
 }
 
+/// A family whose parent writes what it says to the file `said`.
+fn telling(office: &Office, mode: &str) -> Command {
+    let mut command = Command::new("sh");
+    let said = office.path("said");
+    let script = format!("exec \"$0\" \"$@\" 2> {}", said.display());
+    let words = "--op withdraw=4 --retries 9 --output json -- sh -c";
+    command
+        .args(["-c", &script, env!("CARGO_BIN_EXE_bank-par"), mode])
+        .args(words.split(' ').chain([FAMILY]))
+        .env("BANK_PAR_LEDGER", office.ledger.path());
+    command
+}
+
 #[test]
 fn the_first_signal_lets_commands_finish_and_the_second_ends_them() {
     for mode in MODES {
         let office = Office::with("10");
-        let asked = family(&office, mode, "--retries 9");
+        let asked = Family::start(telling(&office, mode));
         asked.parent().signal(Signal::TERM);
-        // It is still there when the parent has heard.
-        until("the parent to have heard", || {
-            let status =
-                std::fs::read_to_string(format!("/proc/{}/status", asked.parent().0)).ok()?;
-            let pending = status
-                .lines()
-                .filter(|line| line.starts_with("S") && line.contains("Pnd:"));
-            pending
-                .map(|line| line.ends_with("0000000000000000"))
-                .all(|none| none)
-                .then_some(())
+        until("the parent to say that it has heard", || {
+            let said = office.read("said");
+            said.contains("a second signal ends them").then_some(())
         });
         assert!(asked.members.iter().all(|member| member.state().is_some()));
         asked.parent().signal(Signal::TERM);
