@@ -68,7 +68,8 @@ impl<J: Journal> Desk<'_, J> {
         let owner = Owner::Run {
             run,
             number,
-            doubtful,
+            // Without an id nobody could ever settle it.
+            doubtful: doubtful && operation.id.is_some(),
         };
         let in_doubt = takes_over.then(|| self.in_doubt(operation)).flatten();
         match in_doubt {

@@ -46,6 +46,23 @@ fn a_ledger_with_everything_in_it_is_sound() {
 }
 
 #[test]
+fn a_ledger_with_doubts_is_sound() {
+    let mut full = Full::with_doubts();
+    assert_eq!(violation(&full.ledger), None);
+    let mut lines = full.ledger.done_lines(full.run, 0).expect("lines");
+    lines.extend(
+        full.ledger
+            .done_lines(full.run, lines.len() as u64)
+            .expect("lines"),
+    );
+    let mut done: Vec<u64> = lines.iter().map(|done| done.line).collect();
+    done.retain(|line| *line > 20);
+    done.sort_unstable();
+    // Whoever ended them, they are done for the lines that they were begun for.
+    assert_eq!(done, [21, 22, 23, 24]);
+}
+
+#[test]
 fn an_empty_ledger_is_sound() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut ledger = open(&folder.path().join("bank.db"));

@@ -11,7 +11,7 @@ const CHANGED: &str = "CASE typeof({}) WHEN 'integer' THEN {} + 100 WHEN 'text' 
 
 #[test]
 fn a_change_of_any_column_of_any_row_is_noticed() {
-    let full = Full::new();
+    let full = Full::with_doubts();
     let copy = full.copy();
     let connection = &copy.connection;
     let mut changes = 0;

@@ -62,6 +62,13 @@ impl Full {
         full
     }
 
+    /// With work of which nobody saw the end, or that was declined, or spent nothing.
+    pub(super) fn with_doubts() -> Self {
+        let mut full = Full::new();
+        full.doubts();
+        full
+    }
+
     /// A ledger that says the same, to be changed.
     pub(super) fn copy(&self) -> Sqlite {
         let path = self.folder.path().join("copy.db");
@@ -166,6 +173,47 @@ impl Full {
                 run: self.run,
                 number,
                 line,
+                ..Caller::default()
+            };
+            ask(&mut self.ledger, caller, request);
+        }
+    }
+
+    fn doubts(&mut self) {
+        let other = self.ledger.open_run(None).expect("a run");
+        let withdraw = |id| Request::Begin(operation(Kind::Withdraw, Some(id), "a", None, 20));
+        let post = |id: &str| Request::PostHold {
+            id: Id::new(id).expect("an id"),
+            amount: Amount::new(5),
+        };
+        let part = Request::Post {
+            amount: Amount::new(6),
+        };
+        for (run, number, request) in [
+            (self.run, 21, withdraw("retried")),
+            (self.run, 21, Request::Doubt),
+            (other, 31, withdraw("retried")),
+            (other, 31, part),
+            (self.run, 22, withdraw("by hand")),
+            (self.run, 22, Request::Doubt),
+            (0, 0, post("by hand")),
+            (self.run, 23, withdraw("unspent")),
+            (self.run, 23, Request::Unspent),
+            (self.run, 24, withdraw("declined")),
+            (self.run, 24, Request::Decline),
+            (self.run, 25, withdraw("doubtful")),
+            (self.run, 25, Request::Doubt),
+        ] {
+            let line = Some(Line {
+                number,
+                digest: number * 1_000,
+            });
+            let caller = Caller {
+                run,
+                number,
+                line: line.filter(|_| run == self.run),
+                doubtful: true,
+                takes_over: run == other,
                 ..Caller::default()
             };
             ask(&mut self.ledger, caller, request);

@@ -252,3 +252,41 @@ fn a_row_that_cannot_follow_is_named_however_well_it_is_forged() {
         ],
     );
 }
+
+#[test]
+fn a_doubt_that_cannot_be_is_named_however_well_it_is_forged() {
+    check(
+        &Full::with_doubts(),
+        true,
+        &[
+            (
+                "UPDATE entries SET line = 99 WHERE id = 'retried'",
+                "the entry 9 says line 99 of run 1, must be line 21 of run 1, as it was begun",
+            ),
+            (
+                "UPDATE entries SET run = NULL, line = NULL, digest = NULL WHERE id = 'by hand'",
+                "the entry 10 says no line of run 0, must be line 22 of run 1, as it was begun",
+            ),
+            (
+                "UPDATE records SET rejection = 12 WHERE id = 'stranger' AND kind = 3",
+                "the record 2 is declined, and nothing of it was given back just before",
+            ),
+            (
+                "UPDATE records SET doubt = NULL WHERE id = 'retried' AND kind = 0",
+                "the record 21 doubts a hold whose work has no consequences",
+            ),
+            (
+                "UPDATE records SET kind = 6 WHERE id = 'unspent' AND kind = 8",
+                "the record",
+            ),
+            (
+                "UPDATE records SET id = 'other' WHERE id = 'declined' AND kind = 3",
+                "the record 29 is declined, and nothing of it was given back just before",
+            ),
+            (
+                "UPDATE holds SET line = 99 WHERE id = 'doubtful'",
+                "the row of the hold 30 says withdraw `a` 0.20 under the id `doubtful`, held since",
+            ),
+        ],
+    );
+}
