@@ -58,6 +58,12 @@ pub enum WorkerError {
         /// What the system said.
         source: io::Error,
     },
+    /// It was asked to run no further command, and given one.
+    #[error("worker {worker} was asked to end")]
+    Asked {
+        /// The worker's number.
+        worker: u32,
+    },
     /// A reply did not come.
     #[error("worker {worker} waited {limit:?} for the server (pid {parent}) to answer its {asked}")]
     NoReply {
@@ -88,6 +94,7 @@ impl WorkerError {
             WorkerError::NoReply { .. } => Status::Deadline,
             WorkerError::Link { .. }
             | WorkerError::Commands { .. }
+            | WorkerError::Asked { .. }
             | WorkerError::Deserted { .. } => Status::Died,
         }
     }

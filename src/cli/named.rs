@@ -74,17 +74,19 @@ impl NamedArgs {
     pub(super) fn named(&self) -> Option<Named> {
         let name = self.run.as_ref()?.to_string();
         let arguments: Vec<OsString> = env::args_os().collect();
+        // What stands behind `--` is the command's own.
+        let own = || arguments.iter().take_while(|argument| *argument != "--");
         let given = |argument: &OsString| {
             let argument = argument.as_encoded_bytes();
             argument == b"--ledger" || argument.starts_with(b"--ledger=")
         };
-        let variable = env::var_os(VARIABLE).filter(|_| !arguments.iter().any(given));
+        let variable = env::var_os(VARIABLE).filter(|_| !own().any(given));
         let ledger = variable.map(|value| format!("{VARIABLE}={} ", command([value])));
         let ledger = ledger.unwrap_or_default();
         Some(Named {
             name,
             retry_refused: self.retry_refused,
-            from_stdin: arguments.iter().any(|argument| argument == "-"),
+            from_stdin: own().any(|argument| argument == "-"),
             words: format!("{ledger}{}", command(arguments)),
         })
     }

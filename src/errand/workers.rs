@@ -144,6 +144,11 @@ impl Executor {
         })
     }
 
+    /// Whether nobody has asked this process to start no further command.
+    pub fn may_start(&mut self) -> bool {
+        self.keeper.may_start()
+    }
+
     /// Waits before another attempt.
     pub fn pause(&mut self, pause: Duration) {
         self.keeper.pause(pause);

@@ -107,7 +107,7 @@ impl Ran {
     pub fn is_doubtful(&self) -> bool {
         match &self.ended {
             None => self.attempts > 0,
-            Some(ended) => ended.cut.is_none() && ended.exit == Some(Exit::Status(0)),
+            Some(ended) => ended.cut != Some(Cut::TimeOver) && ended.exit == Some(Exit::Status(0)),
         }
     }
 
@@ -150,6 +150,8 @@ mod tests {
         assert!(ran.is_doubtful(), "running again");
         ran.hear(ended(Some(Exit::Status(0)), None));
         assert!(ran.is_doubtful(), "succeeded, and is to be posted");
+        ran.hear(ended(Some(Exit::Status(0)), Some(Cut::Asked)));
+        assert!(ran.is_doubtful(), "succeeded although it was asked to end");
         ran.hear(ended(None, None));
         assert!(!ran.is_doubtful(), "could not be started");
         ran.hear(ended(Some(Exit::Status(0)), Some(Cut::TimeOver)));

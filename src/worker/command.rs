@@ -27,6 +27,11 @@ impl Worker {
         line: Option<u64>,
         executor: &mut Executor,
     ) -> Result<(), WorkerError> {
+        if !executor.may_start() {
+            return Err(WorkerError::Asked {
+                worker: self.orders.worker,
+            });
+        }
         let Some(held) = self.begin(assignment)? else {
             return Ok(());
         };
