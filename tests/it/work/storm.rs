@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::{MODES, Office};
 use crate::cli::{Running, events};
+use crate::ledger::at_once;
 use crate::power::Draws;
 use crate::process::{Process, orphans, until};
 
@@ -57,7 +58,61 @@ fn forty_jobs_in_a_storm_never_exceed_their_cap() {
             .sum();
         assert_eq!(cents(&posted), 500 - spent);
         assert!(spent + aside <= 500, "{run:?}");
-        office.ledger.verify();
+        check_cap(&office);
+    }
+}
+
+#[test]
+fn forty_shells_in_a_storm_never_exceed_their_cap() {
+    for _ in 0..storms(2) {
+        let office = Office::with("5");
+        at_once(40, |number| {
+            let words = format!("withdraw 0.37 --id s{number} --timeout 300ms");
+            let mut one = office.ledger.command(&words);
+            one.args(["--", "sh", "-c", STORM])
+                .current_dir(office.path("."));
+            let running = Running::start(one);
+            if number % 8 == 0 {
+                let begun = || office.read("log").contains(&format!("s{number} 1 start"));
+                let process = Process(running.pid.try_into().unwrap());
+                until("the command to begin, or its parent to end", || {
+                    (begun() || process.state().is_none()).then_some(())
+                });
+                running.kill();
+            }
+            running.finish();
+        });
+        // Whoever looks notices that runs are gone.
+        office.ledger.say("balance --holds");
+        check_cap(&office);
+        let connection = rusqlite::Connection::open(office.ledger.path()).unwrap();
+        let count = |sql: &str| {
+            connection
+                .query_row(sql, [], |row| row.get::<_, i64>(0))
+                .unwrap()
+        };
+        let posted = count("SELECT count(*) FROM entries WHERE id IS NOT NULL");
+        let in_doubt = count("SELECT count(*) FROM holds WHERE doubt = 1");
+        // Kinds 1, 3 and 8: given back, refused, and nothing was spent.
+        let ended = count("SELECT count(DISTINCT id) FROM records WHERE kind IN (1, 3, 8)");
+        assert_eq!(
+            (
+                posted + in_doubt + ended,
+                count("SELECT count(*) FROM holds")
+            ),
+            (40, in_doubt)
+        );
+    }
+}
+
+/// At no point of its history has the account less than nothing, with all that was set aside.
+fn check_cap(office: &Office) {
+    office.ledger.verify();
+    let connection = rusqlite::Connection::open(office.ledger.path()).unwrap();
+    for table in ["entries", "records"] {
+        let sql = format!("SELECT min(available) FROM {table}");
+        let least: Option<i64> = connection.query_row(&sql, [], |row| row.get(0)).unwrap();
+        assert!(least.is_none_or(|least| least >= 0), "{table}: {least:?}");
     }
 }
 
