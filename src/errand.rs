@@ -24,7 +24,7 @@ use std::time::Duration;
 pub use guard::{ENTRY as GUARD, run as run_guard};
 pub use one::{Done, Errand, ErrandError, Ran, run};
 pub use shim::{ENTRY as SHIM, run as run_shim};
-pub use terms::{LONGEST_PAUSE, Terms};
+pub use terms::Terms;
 pub use workers::{Attempt, Chore, Executor, Follows};
 
 /// How long a command has between being asked to end and being killed.

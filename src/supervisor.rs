@@ -4,7 +4,7 @@ mod escalation;
 mod orphans;
 mod signals;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
@@ -25,6 +25,8 @@ pub struct Supervisor {
     live: HashMap<Pid, u32>,
     /// The workers start processes of their own, which this one inherits if they die.
     adopts: bool,
+    /// The children that were there before and are left alone.
+    spared: HashSet<Pid>,
     /// Some of those may be there.
     orphans: bool,
 }
@@ -32,11 +34,13 @@ pub struct Supervisor {
 impl Supervisor {
     /// A supervisor of workers, which may start processes of their own (`adopts`).
     pub fn new(adopts: bool) -> Self {
-        if adopts {
-            adopt_orphans();
-        }
         Supervisor {
             live: HashMap::new(),
+            spared: if adopts {
+                adopt_orphans()
+            } else {
+                HashSet::new()
+            },
             adopts,
             orphans: false,
         }
@@ -79,7 +83,8 @@ impl Supervisor {
     fn end_orphans(&mut self) {
         if self.adopts && self.orphans {
             let orphans = children().into_iter();
-            let orphans = orphans.filter(|child| !self.live.contains_key(child));
+            let orphans = orphans
+                .filter(|child| !self.live.contains_key(child) && !self.spared.contains(child));
             self.orphans = false;
             for orphan in orphans {
                 self.orphans = true;
@@ -134,7 +139,7 @@ impl Supervisor {
     pub fn end_all(&mut self) {
         self.kill_all();
         if self.adopts {
-            end_children(None);
+            end_children(None, &self.spared);
             self.live.clear();
         }
     }

@@ -58,12 +58,6 @@ pub enum WorkerError {
         /// What the system said.
         source: io::Error,
     },
-    /// It was asked to run no further command, and given one.
-    #[error("worker {worker} was asked to end")]
-    Asked {
-        /// The worker's number.
-        worker: u32,
-    },
     /// A reply did not come.
     #[error("worker {worker} waited {limit:?} for the server (pid {parent}) to answer its {asked}")]
     NoReply {
@@ -94,7 +88,6 @@ impl WorkerError {
             WorkerError::NoReply { .. } => Status::Deadline,
             WorkerError::Link { .. }
             | WorkerError::Commands { .. }
-            | WorkerError::Asked { .. }
             | WorkerError::Deserted { .. } => Status::Died,
         }
     }
@@ -128,6 +121,8 @@ struct Worker {
     outbox: Outbox,
     /// Given and not begun.
     assignments: VecDeque<Assignment>,
+    /// It takes no further operation.
+    leaving: bool,
     /// How many replies are due.
     due: usize,
     /// How long each may take.
@@ -151,6 +146,7 @@ impl Worker {
             executor,
             outbox: Outbox::new(worker),
             assignments: VecDeque::new(),
+            leaving: false,
             due: 0,
             limit: REPLY_LIMIT,
             asked: "request",
@@ -161,6 +157,9 @@ impl Worker {
         loop {
             while let Some(assignment) = self.assignments.pop_front() {
                 self.process(&assignment)?;
+                if self.leaving {
+                    return Ok(());
+                }
             }
             self.flush()?;
             match self.receive()? {
@@ -348,6 +347,7 @@ mod tests {
             executor: None,
             outbox: Outbox::new(3),
             assignments: VecDeque::new(),
+            leaving: false,
             due: 0,
             limit: Duration::from_millis(2),
             asked: "request",

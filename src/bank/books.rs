@@ -81,16 +81,20 @@ impl Books {
         };
         Some(match &asked.request {
             Request::Execute(operation) => desk.execute(operation),
-            Request::Begin(operation) => desk.begin(operation),
+            Request::Begin(operation) => desk.begin(operation, false),
             Request::Post { amount } => desk.end_begun(End::Post(*amount))?,
             Request::Void => desk.end_begun(End::GiveBack(Release::Voided))?,
             Request::Unspent => desk.end_begun(End::GiveBack(Release::Unspent))?,
             Request::Decline => desk.end_begun(End::Decline)?,
             Request::Doubt => desk.doubt_begun()?,
             Request::Hold { operation, lasts } => {
-                let expires = lasts.map(|lasts| desk.books.now.after(lasts));
-                desk.hold(operation, Owner::Anyone { expires })
+                if desk.caller.doubtful {
+                    return Some(desk.begin(operation, true));
+                }
+                let owner = desk.anyone(*lasts);
+                desk.hold(operation, owner, true)
             }
+            Request::Keep { lasts } => desk.keep(*lasts)?,
             Request::PostHold { id, amount } => desk.post_hold(id, *amount),
             Request::VoidHold { id } => desk.void_hold(id),
             Request::Open { account, overdraft } => desk.open(account, *overdraft),

@@ -25,11 +25,17 @@ pub enum Request {
     /// Nobody saw the end of the caller's work: the money stays set aside until somebody decides. Only
     /// for what was begun as doubtful.
     Doubt,
-    /// The first of two steps: set the money aside under the operation's id, for whoever comes.
+    /// The first of two steps: set the money aside under the operation's id, for whoever comes. For a
+    /// doubtful caller its work comes first: until it says `Keep`, what is held is its own to end.
     Hold {
         /// What to set aside; it has an id.
         operation: Operation,
         /// When it is given back by itself; nothing is never.
+        lasts: Option<Duration>,
+    },
+    /// The caller's work is done, and what it has set aside with `Hold` is for whoever comes.
+    Keep {
+        /// When it is given back by itself, from now; nothing is never.
         lasts: Option<Duration>,
     },
     /// The second of two steps: move what is held under this id, or a part of it.
@@ -192,6 +198,21 @@ pub enum Record<'a> {
         /// What was asked for.
         operation: &'a Operation,
         /// Who holds it now.
+        owner: Owner,
+        /// The line that it was begun for.
+        line: Option<RunLine>,
+        /// The operation's account.
+        view: View,
+    },
+    /// The work is done that money was held for, and whoever comes ends the hold.
+    Kept {
+        /// The record's number.
+        number: u64,
+        /// The hold.
+        hold: u64,
+        /// What was asked for.
+        operation: &'a Operation,
+        /// Who ends it now.
         owner: Owner,
         /// The line that it was begun for.
         line: Option<RunLine>,

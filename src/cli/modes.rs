@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::command::{CommandArgs, InDoubt};
 use super::ledger::{LedgerArgs, LedgerFlag, MemoryArgs};
-use super::named::NamedArgs;
+use super::named::{NamedArgs, Opened};
 use super::workload::WorkloadArgs;
 use super::{Failure, Outcome, OutputArgs};
 use crate::limits::{self, Limits};
@@ -223,7 +223,7 @@ impl ModeArgs {
     }
 }
 
-fn start(plan: Plan, opening: Option<Opening>, args: ModeArgs) -> Outcome {
+fn start(mut plan: Plan, opening: Option<Opening>, args: ModeArgs) -> Outcome {
     make_room_for(args.jobs, plan.commands.is_some()).map_err(Failure::usage)?;
     let (alarm, waker) = Alarm::new().map_err(Failure::died)?;
     // A ledger is not created for an input that is not there.
@@ -233,8 +233,14 @@ fn start(plan: Plan, opening: Option<Opening>, args: ModeArgs) -> Outcome {
                     named,
                     in_doubt,
                 }| named.open(&place, in_doubt);
-    let (ledger, done) = opening.map(open).transpose()?.unzip();
-    let feed = args.workload.feed(done.flatten(), waker.clone());
+    let (ledger, opened) = opening.map(open).transpose()?.unzip();
+    let done = opened.flatten().map(|Opened { done, lines }| {
+        if let Some(named) = &mut plan.named {
+            named.begun = lines;
+        }
+        done
+    });
+    let feed = args.workload.feed(done, waker.clone());
     let feed = feed.map_err(Failure::usage)?;
     let reporter = Reporter::start(args.output.outputs(), waker.clone()).map_err(Failure::usage)?;
     let context = format!("`{}` cannot go on", plan.mode);

@@ -1,5 +1,6 @@
 //! The flags of a run that has a name.
 
+use std::collections::HashSet;
 use std::env;
 use std::ffi::OsString;
 
@@ -9,11 +10,12 @@ use clap::Args;
 use super::Failure;
 use super::command::InDoubt;
 use super::ledger::{LedgerFlag, VARIABLE};
+use crate::bank::Id;
 use crate::report::talk;
 use crate::run::named::{self, Named, command};
 use crate::server::RunLedger;
 use crate::status::Status;
-use crate::store::{Access, Ledger, Place, RunName};
+use crate::store::{Access, Ledger, OpenHold, Place, RunName};
 use crate::workload::Done;
 
 #[derive(Args)]
@@ -25,6 +27,14 @@ pub(super) struct NamedArgs {
     /// Run the lines again that the run was refused
     #[arg(long, requires = "run")]
     retry_refused: bool,
+}
+
+/// A run with a name that was opened.
+pub(super) struct Opened {
+    /// What it has done.
+    pub(super) done: Done,
+    /// Its lines that were begun and have not ended.
+    pub(super) lines: HashSet<u64>,
 }
 
 impl NamedArgs {
@@ -49,7 +59,7 @@ impl NamedArgs {
         &self,
         place: &Place,
         in_doubt: InDoubt,
-    ) -> Result<(RunLedger, Option<Done>), Failure> {
+    ) -> Result<(RunLedger, Option<Opened>), Failure> {
         let ledger = place.open(Access::Create).map_err(Failure::ledger)?;
         let name = place.to_string();
         let mut opened = RunLedger {
@@ -64,10 +74,12 @@ impl NamedArgs {
         };
         let ledger = &mut *opened.ledger;
         opened.run = named::open(ledger, run).map_err(Failure::ledger)?;
-        settle(ledger, opened.run, run, in_doubt)?;
+        let begun = named::begun(ledger, opened.run).map_err(Failure::ledger)?;
+        let lines = begun.iter().filter_map(|hold| hold.line).collect();
+        settle(ledger, run, begun, in_doubt)?;
         let done = named::done(ledger, opened.run, run, self.retry_refused);
         let done = done.map_err(Failure::ledger)?;
-        Ok((opened, Some(done)))
+        Ok((opened, Some(Opened { done, lines })))
     }
 
     /// The run, if it has a name.
@@ -85,6 +97,7 @@ impl NamedArgs {
         let ledger = ledger.unwrap_or_default();
         Some(Named {
             name,
+            begun: HashSet::new(),
             retry_refused: self.retry_refused,
             from_stdin: own().any(|argument| argument == "-"),
             words: format!("{ledger}{}", command(arguments)),
@@ -98,16 +111,17 @@ const MAX_NAMED: usize = 10;
 /// Decides about what the run has in doubt, as far as that is to be decided before it goes on.
 fn settle(
     ledger: &mut dyn Ledger,
-    run: u32,
     name: &RunName,
+    begun: Vec<OpenHold>,
     in_doubt: InDoubt,
 ) -> Result<(), Failure> {
-    let doubts = named::in_doubt(ledger, run).map_err(Failure::ledger)?;
+    let doubts = begun.into_iter().filter(|hold| hold.in_doubt);
+    let doubts: Vec<Id> = doubts.filter_map(|hold| hold.operation.id).collect();
     let count = doubts.len();
     if count == 0 {
         return Ok(());
     }
-    let what = match in_doubt {
+    let (count, what) = match in_doubt {
         InDoubt::Retry => return Ok(()),
         InDoubt::Stop => {
             let named = doubts
@@ -123,15 +137,10 @@ fn settle(
                 ),
             });
         }
-        InDoubt::Post => {
-            named::end_holds(ledger, doubts, true).map_err(Failure::ledger)?;
-            "posted"
-        }
-        InDoubt::Void => {
-            named::end_holds(ledger, doubts, false).map_err(Failure::ledger)?;
-            "given back"
-        }
+        InDoubt::Post => (named::end_holds(ledger, doubts, true), "posted"),
+        InDoubt::Void => (named::end_holds(ledger, doubts, false), "given back"),
     };
+    let count = count.map_err(Failure::ledger)?;
     talk(format_args!(
         "operations in doubt that were {what}: {count}"
     ));

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Mode, OFlags};
+
 use crate::bank::{Amount, AmountError};
 use crate::link::Folder;
 
@@ -53,22 +55,41 @@ impl Actual {
         &self.path
     }
 
-    /// Forgets what an earlier attempt wrote.
+    /// A file beside it that tells that the command was started.
+    pub(super) fn started(&self) -> PathBuf {
+        self.path.with_extension("started")
+    }
+
+    /// Forgets what is left of an earlier attempt.
     pub(super) fn clear(&self) {
-        // Mostly there is none.
+        // Mostly there is nothing.
         let _ = fs::remove_file(&self.path);
     }
 
     pub(super) fn spent(&self) -> Spent {
-        let mut text = String::new();
-        let read =
-            File::open(&self.path).and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text));
-        match read {
-            Ok(_) => spent(text.trim()),
+        match read(&self.path) {
+            Ok(text) => spent(text.trim()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Spent::AsSetAside,
-            Err(error) => Spent::Unknown(format!("cannot read what it has spent: {error}")),
+            Err(error) => Spent::Unknown(format!(
+                "cannot read what it has spent from `$BANK_PAR_ACTUAL`: {error}"
+            )),
         }
     }
+}
+
+/// Reads a small file, and nothing that would have to be waited for.
+fn read(path: &Path) -> io::Result<String> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    let mut text = String::new();
+    file.take(MAX_BYTES + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_BYTES {
+        return Err(io::Error::other("it is longer than any amount"));
+    }
+    Ok(text)
 }
 
 fn spent(text: &str) -> Spent {
@@ -103,7 +124,19 @@ mod tests {
         assert_eq!(actual.spent(), of(150));
         actual.clear();
         assert_eq!(actual.spent(), Spent::AsSetAside);
-        std::fs::write(actual.path(), [0xff]).expect("written");
+        for bytes in [&[0xff][..], &[b'0'; 65]] {
+            std::fs::write(actual.path(), bytes).expect("written");
+            assert!(matches!(actual.spent(), Spent::Unknown(_)));
+        }
+        // Nobody waits for somebody to write.
+        actual.clear();
+        let made = std::process::Command::new("mkfifo")
+            .arg(actual.path())
+            .status();
+        assert!(made.is_ok_and(|made| made.success()));
+        assert!(matches!(actual.spent(), Spent::Unknown(_)));
+        actual.clear();
+        std::os::unix::fs::symlink("/dev/tty", actual.path()).expect("a link");
         assert!(matches!(actual.spent(), Spent::Unknown(_)));
     }
 }

@@ -3,6 +3,7 @@
 //! Whoever keeps a command is its parent and inherits what that leaves behind. The command dies with
 //! its keeper, and the keeper ends it when its own parent dies.
 
+use std::collections::HashSet;
 use std::io;
 use std::os::fd::AsFd;
 use std::process::Child;
@@ -33,6 +34,8 @@ pub(crate) struct Keeper {
     /// Where its commands stand.
     session: Session,
     signals: Signals,
+    /// The children that were there before.
+    spared: HashSet<Pid>,
     /// No further command is to be started.
     no_more: bool,
     /// How often its parent asked for the end of what runs.
@@ -65,8 +68,8 @@ struct Course {
 impl Keeper {
     /// A keeper for this parent. From here on this process hears signals and inherits orphans.
     pub(crate) fn new(parent: u32, session: Session) -> io::Result<Self> {
-        adopt_orphans();
         Ok(Keeper {
+            spared: adopt_orphans(),
             parent,
             session,
             signals: Signals::listen()?,
@@ -109,15 +112,10 @@ impl Keeper {
         };
         self.heed(Some(&mut course));
         loop {
-            course.enforce(timeout);
-            if self.wait(&mut course, timeout).is_err() {
-                // Its end is still to be seen, since only that settles the operation.
-                course.kill_at = Some(Duration::ZERO);
-            }
-            self.heed(Some(&mut course));
+            // What has ended in time is not late.
             if let Some(exit) = end_of(course.command) {
                 let took = course.clock.now();
-                end_children(Some(course.command));
+                end_children(Some(course.command), &self.spared);
                 return Kept {
                     exit,
                     cut: course.cut,
@@ -126,6 +124,12 @@ impl Keeper {
                     stderr: Capture::finish(course.stderr),
                 };
             }
+            course.enforce(timeout);
+            if self.wait(&mut course, timeout).is_err() {
+                // Its end is still to be seen, since only that settles the operation.
+                course.kill_at = Some(Duration::ZERO);
+            }
+            self.heed(Some(&mut course));
         }
     }
 

@@ -12,7 +12,7 @@ use super::terms::Terms;
 use super::watch::{Seen, Watcher};
 use crate::bank::{Amount, Answer, Asked, Caller, Operation, Outcome, Request};
 use crate::exit::Exit;
-use crate::store::{Ledger, LedgerError};
+use crate::store::{Ledger, LedgerError, OpenHold};
 use crate::work::Cut;
 
 /// What to set aside, and what to run.
@@ -75,8 +75,7 @@ pub fn run(errand: &Errand, ledger: &mut dyn Ledger) -> Result<Done, ErrandError
     let mut teller = Teller::begin(errand, ledger)?;
     let answer = teller.set_aside()?;
     let is_held = matches!(answer.outcome, Outcome::Held { .. });
-    // A hold that is known stays as it is; work that is known to be held is taken over.
-    if !is_held || answer.duplicate && errand.hold.is_some() {
+    if !is_held || teller.is_known(&answer)? {
         teller.leave()?;
         return Ok(Done::NotRun(answer));
     }
@@ -89,7 +88,7 @@ pub fn run(errand: &Errand, ledger: &mut dyn Ledger) -> Result<Done, ErrandError
             return Err(ErrandError::Start(error));
         }
     };
-    let ran = teller.settle(answer, &seen, follows, watcher.signal())?;
+    let ran = teller.settle(&seen, follows, watcher.signal())?;
     teller.leave()?;
     Ok(Done::Ran(ran))
 }
@@ -103,11 +102,7 @@ struct Teller<'a> {
 
 impl<'a> Teller<'a> {
     fn begin(errand: &'a Errand, ledger: &'a mut dyn Ledger) -> Result<Self, LedgerError> {
-        let run = match errand.hold {
-            None => ledger.open_run(None)?,
-            // A hold is anyone's to end.
-            Some(_) => 0,
-        };
+        let run = ledger.open_run(None)?;
         let caller = Caller {
             run,
             number: 1,
@@ -129,6 +124,28 @@ impl<'a> Teller<'a> {
         })
     }
 
+    /// Whether this was held before in the first of two steps, so that whoever comes ends it. What is
+    /// held and taken over is answered alike.
+    fn is_known(&mut self, held: &Answer) -> Result<bool, LedgerError> {
+        if self.errand.hold.is_none() || !held.duplicate {
+            return Ok(false);
+        }
+        let mut after = 0;
+        loop {
+            let page = self.ledger.holds(after)?;
+            let Some(last) = page.last() else {
+                return Ok(true);
+            };
+            after = last.number;
+            let id = &self.errand.operation.id;
+            let is_own =
+                |hold: &OpenHold| hold.run == Some(self.caller.run) && hold.operation.id == *id;
+            if page.iter().any(is_own) {
+                return Ok(false);
+            }
+        }
+    }
+
     /// Runs the command until it succeeds, or must not be run again. Tells what was seen last and what
     /// follows from it, which is nothing where nobody saw the end.
     fn attempt_all(
@@ -143,10 +160,7 @@ impl<'a> Teller<'a> {
             terms,
             ..
         } = self.errand;
-        let run_file = match self.caller.run {
-            0 => None,
-            run => self.ledger.run_file(run),
-        };
+        let run_file = self.ledger.run_file(self.caller.run);
         let mut failed = 0;
         loop {
             actual.clear();
@@ -157,8 +171,9 @@ impl<'a> Teller<'a> {
                 run: None,
                 line: None,
             };
-            let mut guard = guard::command(command, run_file.as_deref());
-            let seen = watcher.run(guard.envs(brief.environment()), terms.timeout);
+            let started = actual.started();
+            let mut guard = guard::command(command, run_file.as_deref(), &started);
+            let seen = watcher.run(guard.envs(brief.environment()), &started, terms.timeout);
             let seen = match seen {
                 // What failed before was seen to its end.
                 Err(_) if failed > 0 => Seen::not_started(),
@@ -182,7 +197,6 @@ impl<'a> Teller<'a> {
     /// Posts or gives back what follows from the command's end.
     fn settle(
         &mut self,
-        held: Answer,
         seen: &Seen,
         follows: Option<Verdict>,
         signal: Option<i32>,
@@ -192,12 +206,9 @@ impl<'a> Teller<'a> {
             Some(Verdict::Failed | Verdict::Declined) => self.give_back()?,
             None => {
                 doubt = Some("nobody saw the command's end".to_string());
-                match self.errand.hold {
-                    None => self.ask(Request::Doubt)?,
-                    Some(_) => held,
-                }
+                self.ask(Request::Doubt)?
             }
-            _ if self.errand.hold.is_some() => held,
+            Some(_) if let Some(lasts) = self.errand.hold => self.ask(Request::Keep { lasts })?,
             Some(Verdict::Unspent) => self.ask(Request::Unspent)?,
             Some(Verdict::Post {
                 amount,
@@ -224,20 +235,11 @@ impl<'a> Teller<'a> {
     }
 
     fn give_back(&mut self) -> Result<Answer, LedgerError> {
-        match (&self.errand.hold, &self.errand.operation.id) {
-            (Some(_), Some(id)) => {
-                let id = id.clone();
-                self.ask(Request::VoidHold { id })
-            }
-            _ => self.ask(Request::Void),
-        }
+        self.ask(Request::Void)
     }
 
     fn leave(&mut self) -> Result<(), LedgerError> {
-        match self.caller.run {
-            0 => Ok(()),
-            run => self.ledger.close_run(run),
-        }
+        self.ledger.close_run(self.caller.run)
     }
 
     fn ask(&mut self, request: Request) -> Result<Answer, LedgerError> {

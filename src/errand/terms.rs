@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The longest pause before another attempt, unless the first one is longer already.
-pub const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// The terms of a command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,7 +22,12 @@ impl Terms {
     pub(super) fn pause_after(&self, failed: u32) -> Option<Duration> {
         let doublings = failed.checked_sub(1).filter(|_| failed <= self.retries)?;
         let pause = self.backoff.saturating_mul(2u32.saturating_pow(doublings));
-        Some(pause.min(LONGEST_PAUSE.max(self.backoff)))
+        Some(pause.min(self.longest_pause()))
+    }
+
+    /// The longest pause that there may be.
+    pub fn longest_pause(&self) -> Duration {
+        LONGEST_PAUSE.max(self.backoff)
     }
 }
 

@@ -1,7 +1,9 @@
 //! Waiting for a guard, and for whatever it leaves behind.
 
+use std::collections::HashSet;
 use std::io;
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -17,6 +19,8 @@ use crate::work::Cut;
 /// Who waits for guards, one after another.
 pub(super) struct Watcher {
     signals: Signals,
+    /// The children that were there before.
+    spared: HashSet<Pid>,
     /// The last signal that this process got.
     signal: Option<i32>,
     interrupts: u32,
@@ -31,8 +35,8 @@ pub(super) struct Seen {
 
 impl Watcher {
     pub(super) fn new() -> io::Result<Self> {
-        adopt_orphans();
         Ok(Watcher {
+            spared: adopt_orphans(),
             signals: Signals::listen()?,
             signal: None,
             interrupts: 0,
@@ -44,14 +48,15 @@ impl Watcher {
         self.signal
     }
 
-    /// Runs a guard, and waits until it and all below it are gone. An error means that the command did
-    /// not run.
+    /// Runs a guard, and waits until it and all below it are gone. The guard makes the file `started`
+    /// before it starts the command. An error means that the command did not run.
     ///
     /// The kernel ties the guard's death signal to the thread that starts it, so this must be called
     /// from one that lives as long.
     pub(super) fn run(
         &mut self,
         guard: &mut Command,
+        started: &Path,
         timeout: Option<Duration>,
     ) -> io::Result<Seen> {
         let child = guard.spawn()?;
@@ -62,27 +67,24 @@ impl Watcher {
         };
         let mut clock = RunningClock::start();
         loop {
+            if let Some(exit) = end_of(guard.process) {
+                end_children(Some(guard.process), &self.spared);
+                let seen = matches!(exit, Exit::Status(_)) || !started.exists();
+                return Ok(Seen {
+                    exit: seen.then_some(exit),
+                    cut: guard.cut,
+                });
+            }
             let due = timeout.filter(|_| guard.cut.is_none());
             let left = due.map(|due| due.saturating_sub(clock.now()));
             if left.is_some_and(|left| left.is_zero()) {
                 guard.end(Cut::TimeOver);
             }
             if self.wait(left.map_or(TICK, |left| TICK.min(left))).is_err() {
-                // The command runs by now, so it must not count as one that did not start.
+                // The command may run by now, so it must not count as one that did not start.
                 guard.end(Cut::Asked);
             }
             self.heed(Some(&mut guard));
-            if let Some(exit) = end_of(guard.process) {
-                end_children(Some(guard.process));
-                let status = match exit {
-                    Exit::Status(_) => Some(exit),
-                    Exit::Signal(_) => None,
-                };
-                return Ok(Seen {
-                    exit: status,
-                    cut: guard.cut,
-                });
-            }
         }
     }
 

@@ -56,6 +56,7 @@ enum WireAsk<'a> {
     Unspent,
     Decline,
     Doubt,
+    Keep(Option<Duration>),
     Hold(WireOperation<'a>, Option<Duration>),
     PostHold(&'a str, Option<i64>),
     VoidHold(&'a str),
@@ -204,6 +205,7 @@ impl<'a> From<&'a BankRequest> for WireAsk<'a> {
             BankRequest::Unspent => WireAsk::Unspent,
             BankRequest::Decline => WireAsk::Decline,
             BankRequest::Doubt => WireAsk::Doubt,
+            BankRequest::Keep { lasts } => WireAsk::Keep(*lasts),
             BankRequest::Hold { operation, lasts } => WireAsk::Hold(operation.into(), *lasts),
             BankRequest::PostHold { id, amount } => {
                 WireAsk::PostHold(id.as_str(), amount.map(Amount::minor))
@@ -228,6 +230,7 @@ impl WireAsk<'_> {
             WireAsk::Unspent => BankRequest::Unspent,
             WireAsk::Decline => BankRequest::Decline,
             WireAsk::Doubt => BankRequest::Doubt,
+            WireAsk::Keep(lasts) => BankRequest::Keep { lasts },
             WireAsk::Hold(operation, lasts) => BankRequest::Hold {
                 operation: operation.checked()?,
                 lasts,

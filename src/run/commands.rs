@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io;
 
-use super::Run;
+use super::{Run, named};
 use crate::bank::{Answer, Caller, Id, Kind, Line, Operation, Outcome};
 use crate::errand::{Chore, Terms};
 use crate::event::{Cause, Fact, Fault};
@@ -84,8 +84,7 @@ impl Office {
             self.nameless += 1;
             self.nameless
         });
-        // A run's name and a number are short enough for an id.
-        operation.id = Id::new(&format!("{}:{number}", self.prefix)).ok();
+        operation.id = named::id(&self.prefix, number);
     }
 
     /// On which terms an operation is begun.

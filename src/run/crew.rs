@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::Plan;
 use crate::bank::{Line, Operation, Request as BankRequest, ShareRequest};
-use crate::errand::{GRACE, LONGEST_PAUSE};
+use crate::errand::GRACE;
 use crate::event::{Cause, Fault, Subject};
 use crate::exit::Exit;
 use crate::protocol::{Ask, Reply, Request};
@@ -13,6 +14,29 @@ use crate::worker::REPLY_LIMIT;
 
 /// How long a worker may take to start, to end, or to get its last words through.
 const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long a worker may take for an operation's work.
+#[derive(Clone, Copy)]
+pub(super) struct Patience {
+    /// If that is simulated; nothing is its own duration and a minute.
+    simulated: Option<Duration>,
+    /// For each attempt, if that is a command; nothing is for ever.
+    command: Option<Duration>,
+}
+
+impl Patience {
+    pub(super) fn of(plan: &Plan) -> Self {
+        let terms = plan.commands.as_ref().map(|commands| commands.terms);
+        let command = terms.and_then(|terms| {
+            // The worker itself ends it in time; this is for a worker that does not.
+            Some(terms.timeout? + GRACE + terms.longest_pause() + REPLY_LIMIT)
+        });
+        Patience {
+            simulated: plan.timeout,
+            command,
+        }
+    }
+}
 
 /// One operation in a worker's hands.
 pub(super) struct Task {
@@ -158,6 +182,7 @@ impl Member {
             // No worker deals in holds and accounts.
             Ask::Bank(
                 BankRequest::Hold { .. }
+                | BankRequest::Keep { .. }
                 | BankRequest::PostHold { .. }
                 | BankRequest::VoidHold { .. }
                 | BankRequest::Open { .. },
@@ -217,7 +242,7 @@ impl Member {
     }
 
     /// When its patience ends, and what is said of it then.
-    pub(super) fn due(&self, timeout: Option<Duration>) -> Option<(Duration, Fault)> {
+    pub(super) fn due(&self, patience: Patience) -> Option<(Duration, Fault)> {
         let front = self.tasks.front();
         let (limit, did_not) = match front {
             _ if self.fault.is_some() && self.exit.is_none() => return None,
@@ -227,16 +252,11 @@ impl Member {
             Some(Task {
                 work: Work::Command { .. },
                 ..
-            }) if timeout.is_none() => return None,
-            Some(Task {
-                work: Work::Command { .. },
-                ..
-            }) => (
-                timeout.unwrap_or_default() + GRACE + LONGEST_PAUSE + REPLY_LIMIT,
-                "finish its command",
-            ),
+            }) => (patience.command?, "finish its command"),
             Some(task) => (
-                timeout.unwrap_or(task.work.duration() + REPLY_LIMIT),
+                patience
+                    .simulated
+                    .unwrap_or(task.work.duration() + REPLY_LIMIT),
                 "finish its operation",
             ),
             None if self.closing || self.link_ended => {
@@ -261,6 +281,11 @@ impl Member {
     /// Whether it ended as a worker should.
     pub(super) fn ended_well(&self) -> bool {
         self.fault.is_none() && self.exit == Some(Exit::Status(0))
+    }
+
+    /// Whether it has asked about none of its operations.
+    pub(super) fn has_begun_none(&self) -> bool {
+        self.asked == 0
     }
 
     pub(super) fn subject(&self, task: &Task) -> Subject {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Run;
-use super::crew::{Leaving, Member, Task};
+use super::crew::{Leaving, Member, Patience, Task};
 use crate::bank::Caller;
 use crate::event::{Cause, Fact, Fault};
 use crate::report::talk;
@@ -45,7 +45,9 @@ impl Run {
     /// What a worker leaves behind: the operation it was at has failed, those it had not begun go back.
     pub(super) fn bury(&mut self, mut member: Member) {
         let mut left = std::mem::take(&mut member.tasks);
-        let front = if self.forsaken {
+        // Who was asked to end gives back what it has not begun.
+        let gives_back = member.ended_well() && member.has_begun_none();
+        let front = if self.forsaken || gives_back {
             None
         } else {
             left.pop_front()
@@ -179,7 +181,9 @@ impl Run {
     /// to blame; the ledger has a limit of its own.
     pub(super) fn due(&self, member: &Member) -> Option<(Duration, Fault)> {
         let settled = self.server.has_settled(member.waits_until);
-        settled.then(|| member.due(self.plan.timeout)).flatten()
+        settled
+            .then(|| member.due(Patience::of(&self.plan)))
+            .flatten()
     }
 
     pub(super) fn enforce_deadlines(&mut self) {

@@ -122,9 +122,7 @@ impl Run {
                     line,
                     mut operation,
                 }) => {
-                    if let Some(office) = &mut self.office {
-                        office.name(line.map(|line| line.number), &mut operation);
-                    }
+                    self.name(line.map(|line| line.number), &mut operation);
                     return Some((line, operation));
                 }
                 Next::Item(Item::Invalid { line, reason }) => {

@@ -1,5 +1,6 @@
 //! A run that has a name goes on where it ended: what it has done is told again and not run again.
 
+use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::thread;
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::Run;
 use crate::bank::{Answer, Asked, Caller, Id, Line, Operation, Outcome, Request};
 use crate::event::{Fact, Subject, Summary};
-use crate::store::{Ledger, LedgerError, MAX_PAGE, RunName};
+use crate::store::{Ledger, LedgerError, MAX_PAGE, OpenHold, RunName};
 use crate::workload::Done;
 
 /// A run that has a name.
@@ -16,6 +17,9 @@ use crate::workload::Done;
 pub struct Named {
     /// Its name.
     pub name: String,
+    /// Its lines that were begun before and have not ended. They are known by an id, also where the run
+    /// goes on without a command.
+    pub begun: HashSet<u64>,
     /// Lines that were refused are run again.
     pub retry_refused: bool,
     /// Its lines come from standard input.
@@ -63,30 +67,34 @@ pub fn done(
     }
 }
 
-/// The ids under which lines of a run are in doubt.
-pub fn in_doubt(ledger: &mut dyn Ledger, run: u32) -> Result<Vec<Id>, LedgerError> {
-    let mut ids = Vec::new();
+/// What is set aside for lines of a run, whoever works on it now, and what of that is in doubt.
+pub fn begun(ledger: &mut dyn Ledger, run: u32) -> Result<Vec<OpenHold>, LedgerError> {
+    let mut begun = Vec::new();
     let mut after = 0;
     loop {
         let page = ledger.holds(after)?;
         let Some(last) = page.last() else {
-            return Ok(ids);
+            return Ok(begun);
         };
         after = last.number;
-        let its = page
-            .into_iter()
-            .filter(|hold| hold.in_doubt && hold.run == Some(run));
-        ids.extend(its.filter_map(|hold| hold.operation.id));
+        let is_its = |hold: &OpenHold| hold.run == Some(run) && hold.line.is_some();
+        begun.extend(page.into_iter().filter(is_its));
     }
 }
 
-/// Posts what is held under these ids, or gives it back.
+/// The id of a line of a named run that has none of its own. It is short enough for one.
+pub(super) fn id(run: &str, line: u64) -> Option<Id> {
+    Id::new(&format!("{run}:{line}")).ok()
+}
+
+/// Posts what is held under these ids, or gives it back. Tells of how many that came true.
 pub fn end_holds(
     ledger: &mut dyn Ledger,
     ids: Vec<Id>,
     is_posted: bool,
-) -> Result<(), LedgerError> {
+) -> Result<usize, LedgerError> {
     let caller = Caller::default();
+    let mut count = 0;
     let request = |id: &Id| {
         let (id, amount) = (id.clone(), None);
         match is_posted {
@@ -99,9 +107,14 @@ pub fn end_holds(
             caller,
             request: request(id),
         });
-        ledger.transact(asked.collect())?;
+        let answers = ledger.transact(asked.collect())?;
+        let came_true = |answer: &Option<Answer>| {
+            let outcome = answer.as_ref().map(|answer| answer.outcome);
+            !matches!(outcome, None | Some(Outcome::Refused { .. }))
+        };
+        count += answers.iter().filter(|answer| came_true(answer)).count();
     }
-    Ok(())
+    Ok(count)
 }
 
 /// The command line that was given, for a shell.
@@ -130,11 +143,22 @@ fn quote(argument: &OsStr) -> String {
 }
 
 impl Run {
+    /// Gives an operation an id by which it must be known and that nobody chose.
+    pub(super) fn name(&mut self, line: Option<u64>, operation: &mut Operation) {
+        if let Some(office) = &mut self.office {
+            return office.name(line, operation);
+        }
+        let named = self.plan.named.as_ref();
+        if let (Some(named), Some(line), None) = (named, line, &operation.id)
+            && named.begun.contains(&line)
+        {
+            operation.id = id(&named.name, line);
+        }
+    }
+
     /// Tells again what a line came to when it was done.
     pub(super) fn done_before(&mut self, line: u64, mut operation: Operation, outcome: Outcome) {
-        if let Some(office) = &mut self.office {
-            office.name(Some(line), &mut operation);
-        }
+        self.name(Some(line), &mut operation);
         let answer = Answer {
             outcome,
             duplicate: true,

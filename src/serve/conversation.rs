@@ -172,7 +172,9 @@ fn impossible(client: &Client, Asked { caller, request }: &Asked) -> Option<&'st
             | Request::Unspent
             | Request::Decline
             | Request::Doubt
+            | Request::Keep { .. }
     );
+    let needs_run = needs_run || caller.doubtful;
     if caller.run == 0 {
         return needs_run.then_some("it begins or ends work that belongs to no run");
     }

@@ -111,7 +111,7 @@ pub struct OpenHold {
     pub at: Moment,
     /// When it is given back by itself.
     pub expires: Option<Moment>,
-    /// The number of the run that works on it, or that worked on what is in doubt now.
+    /// The number of the run whose line it was begun for, or else that works on it.
     pub run: Option<u32>,
     /// The line of a named run's input that it was begun for.
     pub line: Option<u64>,

@@ -20,29 +20,40 @@ const STEP: Duration = Duration::from_micros(200);
 /// A thousand workers that each looked at every process would take seconds.
 const NEAR: [i32; 2] = [64, 1_024];
 
-/// Makes this process inherit the orphans of those below it.
-pub fn adopt_orphans() {
+/// Makes this process inherit the orphans of those below it. Tells which children it has already: those
+/// of a shell that became this program, which are none of its own.
+pub fn adopt_orphans() -> HashSet<Pid> {
     #[cfg(target_os = "linux")]
     {
         // Only kernels before 3.4 do not know it.
         let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
     }
+    match rustix::process::wait(WaitOptions::NOHANG) {
+        Err(rustix::io::Errno::CHILD) => HashSet::new(),
+        _ => children().into_iter().collect(),
+    }
 }
 
-/// Kills and reaps every child of this process, and theirs, until there are none. Most are descendants
-/// of `first`, if that is given.
-pub fn end_children(first: Option<Pid>) {
+/// Kills and reaps every child of this process but those to spare, and theirs, until there are none. Most
+/// are descendants of `first`, if that is given.
+pub fn end_children(first: Option<Pid>, spared: &HashSet<Pid>) {
     let began = Instant::now();
     let mut widths = NEAR.into_iter();
     let mut near = first.and_then(|first| Some((first, widths.next()?)));
     while reap_all() && began.elapsed() < PATIENCE {
-        let children = match near {
+        let mut children = match near {
             Some((first, width)) => children_near(first, width),
             None => children(),
         };
-        if let (Some((first, _)), true) = (near, children.is_empty()) {
-            near = widths.next().map(|width| (first, width));
-            continue;
+        children.retain(|child| !spared.contains(child));
+        match near {
+            _ if !children.is_empty() => {}
+            Some((first, _)) => {
+                near = widths.next().map(|width| (first, width));
+                continue;
+            }
+            // Only those to spare are left.
+            None => return,
         }
         for child in children {
             // It may have ended just now.

@@ -28,9 +28,9 @@ impl Worker {
         executor: &mut Executor,
     ) -> Result<(), WorkerError> {
         if !executor.may_start() {
-            return Err(WorkerError::Asked {
-                worker: self.orders.worker,
-            });
+            // Somebody asked it to end: its operations are for others.
+            self.leaving = true;
+            return Ok(());
         }
         let Some(held) = self.begin(assignment)? else {
             return Ok(());

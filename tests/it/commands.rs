@@ -219,3 +219,90 @@ fn a_signal_or_a_deadline_ends_the_command_and_all_that_it_started() {
     assert_eq!(ledger.money("main"), ["10.00", "0.00", "10.00"]);
     ledger.verify();
 }
+
+#[test]
+fn a_hold_does_not_expire_while_its_command_runs() {
+    let ledger = with("10");
+    let program = env!("CARGO_BIN_EXE_bank-par");
+    let run = work(
+        &ledger,
+        "hold 4 --id a --expires 1ms",
+        &format!("sleep 0.05; {program} balance main"),
+    );
+    assert_eq!(said(&run), (0, "main\t10.00\t4.00\t6.00\n", ""));
+    crate::process::until("the hold to expire", || {
+        (ledger.money("main") == ["10.00", "0.00", "10.00"]).then_some(())
+    });
+    let late = work(&ledger, "hold 4 --id b --expires 1ms", "sleep 0.05; exit 9");
+    assert_eq!(said(&late), (9, "", ""));
+    ledger.verify();
+}
+
+#[test]
+fn a_hold_whose_command_nobody_saw_end_is_in_doubt() {
+    let ledger = with("10");
+    let family = start_family(&ledger, "hold 4 --id a --expires 1h");
+    family.parent().kill();
+    family.end();
+    assert!(ledger.say("balance --holds").contains("\tin doubt\t"));
+    let retried = work(
+        &ledger,
+        "hold 4 --id a --in-doubt retry",
+        "echo $BANK_PAR_ATTEMPT",
+    );
+    assert_eq!(said(&retried), (0, "2\n", ""));
+    let known = "bank-par: duplicate: the command has succeeded before: `a`\n";
+    for more in ["", " --in-doubt retry"] {
+        let again = work(&ledger, &format!("hold 4 --id a{more}"), "echo ran");
+        assert_eq!(said(&again), (0, "", known));
+    }
+    ledger.say("post a --amount 3");
+    assert_eq!(ledger.money("main"), ["7.00", "0.00", "7.00"]);
+    ledger.verify();
+}
+
+#[test]
+fn a_signal_leaves_no_doubt_however_early_it_comes() {
+    let ledger = with("10");
+    for delay in 0..24 {
+        let running = Running::start(command(&ledger, "withdraw 1", "sleep 999"));
+        // From before the program hears signals to after the command has begun.
+        std::thread::sleep(std::time::Duration::from_micros(500 * delay));
+        let process = crate::process::Process(running.pid.try_into().unwrap());
+        process.signal(Signal::TERM);
+        let run = running.finish();
+        assert_eq!(run.status.code(), None, "{delay}: {run:?}");
+    }
+    assert_eq!(ledger.say("balance --holds"), "");
+    assert_eq!(ledger.money("main"), ["10.00", "0.00", "10.00"]);
+    ledger.verify();
+}
+
+#[test]
+fn a_failed_command_is_run_again_with_the_same_id() {
+    let ledger = with("10");
+    let run = work(
+        &ledger,
+        "withdraw 1 --id a --retries 2 --backoff 1ms",
+        "echo $BANK_PAR_ID $BANK_PAR_ATTEMPT; [ $BANK_PAR_ATTEMPT = 3 ]",
+    );
+    assert_eq!(said(&run), (0, "a 1\na 2\na 3\n", ""));
+    let run = work(
+        &ledger,
+        "withdraw 1 --retries 1 --backoff 1ms",
+        "echo x; exit 4",
+    );
+    assert_eq!(said(&run), (4, "x\nx\n", ""));
+    assert_eq!(ledger.money("main"), ["9.00", "0.00", "9.00"]);
+}
+
+#[test]
+fn what_cost_nothing_is_done_and_not_run_again() {
+    let ledger = with("10");
+    let free = |script: &str| work(&ledger, "withdraw 1 --id a", script);
+    assert_eq!(said(&free("echo 0 > $BANK_PAR_ACTUAL")), (0, "", ""));
+    let known = "bank-par: duplicate: the command has succeeded before: `a`\n";
+    assert_eq!(said(&free("echo ran")), (0, "", known));
+    assert_eq!(ledger.money("main"), ["10.00", "0.00", "10.00"]);
+    ledger.verify();
+}

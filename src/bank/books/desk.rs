@@ -57,7 +57,8 @@ impl<J: Journal> Desk<'_, J> {
         outcome.into()
     }
 
-    pub(super) fn begin(&mut self, operation: &Operation) -> Answer {
+    /// Sets money aside for the caller's work, which is the first of two steps or the only one.
+    pub(super) fn begin(&mut self, operation: &Operation, two_steps: bool) -> Answer {
         let Caller {
             run,
             number,
@@ -74,12 +75,11 @@ impl<J: Journal> Desk<'_, J> {
         let in_doubt = takes_over.then(|| self.in_doubt(operation)).flatten();
         match in_doubt {
             Some(hold) => self.take_over(hold, owner),
-            None => self.hold(operation, owner),
+            None => self.hold(operation, owner, two_steps),
         }
     }
 
-    pub(super) fn hold(&mut self, operation: &Operation, owner: Owner) -> Answer {
-        let two_steps = matches!(owner, Owner::Anyone { .. });
+    pub(super) fn hold(&mut self, operation: &Operation, owner: Owner, two_steps: bool) -> Answer {
         if let Some(answer) = self.known(operation, two_steps) {
             return answer;
         }

@@ -110,6 +110,7 @@ fn requests_arrive_with_their_callers_in_frames_of_their_own() {
         Request::Unspent,
         Request::Decline,
         Request::Doubt,
+        Request::Keep { lasts: None },
         Request::Hold {
             operation: operation(Some("b")),
             lasts: Some(Duration::MAX),

@@ -4,8 +4,9 @@ use rusqlite::{CachedStatement, Connection, params};
 
 use super::Shelf;
 use super::rows::{
-    AccountRow, Content, DOUBTED, EXPIRED, EntryRow, HELD, Head, HoldRow, LineColumns, OPENED,
-    OwnerColumns, REFUSED, RecordRow, TAKEN_OVER, UNSPENT, VIEWED, VOIDED, checksum, link, op,
+    AccountRow, Content, DOUBTED, EXPIRED, EntryRow, HELD, Head, HoldRow, KEPT, LineColumns,
+    OPENED, OwnerColumns, REFUSED, RecordRow, TAKEN_OVER, UNSPENT, VIEWED, VOIDED, checksum, link,
+    op,
 };
 use crate::bank::{
     Account, Books, Caller, Hold, Id, Journal, Moment, Operation, Owner, Record, Rejection,
@@ -326,6 +327,30 @@ impl<'a> Writer<'a> {
                     line,
                 };
                 self.own_hold(hold, taken)
+            }
+            Record::Kept {
+                number,
+                hold,
+                operation,
+                owner,
+                line,
+                view,
+            } => {
+                self.add(&RecordRow {
+                    record: number,
+                    kind: KEPT,
+                    view: Some(parts(view)),
+                    hold: Some(hold),
+                    expires: OwnerColumns::of(owner).expires,
+                    ..self.about(operation, caller)
+                })?;
+                let operation = operation.clone();
+                let kept = Hold {
+                    operation,
+                    owner,
+                    line,
+                };
+                self.own_hold(hold, kept)
             }
             Record::Refused {
                 number,

@@ -4,7 +4,7 @@ use rusqlite::OptionalExtension;
 
 use super::Sqlite;
 use super::rows::{
-    self, Content, DOUBTED, EXPIRED, EntryRow, HELD, HoldRow, REFUSED, RecordRow, TAKEN_OVER,
+    self, Content, DOUBTED, EXPIRED, EntryRow, HELD, HoldRow, KEPT, REFUSED, RecordRow, TAKEN_OVER,
     UNSPENT, VIEWED, VOIDED, checksum,
 };
 use crate::bank::{
@@ -34,7 +34,8 @@ impl Sqlite {
             | Request::Void
             | Request::Unspent
             | Request::Decline
-            | Request::Doubt => match self.books.begun(caller.run, caller.number) {
+            | Request::Doubt
+            | Request::Keep { .. } => match self.books.begun(caller.run, caller.number) {
                 Some(hold) => self.bring_hold(hold),
                 None => Ok(()),
             },
@@ -231,7 +232,7 @@ fn claim(record: &RecordRow<'_>) -> Option<Claim> {
             hold: record.record,
             view: record.view()?,
         },
-        DOUBTED | TAKEN_OVER => State::Held {
+        DOUBTED | TAKEN_OVER | KEPT => State::Held {
             hold: record.hold?,
             view: record.view()?,
         },

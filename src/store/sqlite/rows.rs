@@ -18,7 +18,7 @@ pub(super) use account::{AccountRow, account};
 pub(super) use entry::EntryRow;
 pub(super) use hold::{HoldRow, LineColumns, OwnerColumns};
 pub(super) use record::{
-    DOUBTED, EXPIRED, HELD, OPENED, REFUSED, RecordRow, TAKEN_OVER, UNSPENT, VIEWED, VOIDED,
+    DOUBTED, EXPIRED, HELD, KEPT, OPENED, REFUSED, RecordRow, TAKEN_OVER, UNSPENT, VIEWED, VOIDED,
 };
 
 /// The SHA-256 of a row or of the chain.

@@ -31,7 +31,7 @@ const TABLES: [&str; 10] = [
     "CREATE TABLE entries (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, op INTEGER NOT NULL, debit INTEGER NOT NULL, credit INTEGER NOT NULL, amount INTEGER NOT NULL, posted INTEGER NOT NULL, available INTEGER NOT NULL, id TEXT, run INTEGER, line INTEGER, digest INTEGER, hold INTEGER, checksum INTEGER NOT NULL) STRICT",
     // What else was decided and must not be forgotten; `seq` is the last entry before it. Nothing here
     // ever changes. Kinds: 0 held, 1 voided, 2 expired, 3 refused, 4 viewed, 5 opened, 6 in doubt,
-    // 7 taken over, 8 given back because nothing was spent. `doubt` is 0 where a hold will be in doubt if its run is gone.
+    // 7 taken over, 8 given back because nothing was spent, 9 kept for whoever comes. `doubt` is 0 where a hold will be in doubt if its run is gone.
     "CREATE TABLE records (record INTEGER PRIMARY KEY, seq INTEGER NOT NULL, at INTEGER NOT NULL, kind INTEGER NOT NULL, op INTEGER, account TEXT NOT NULL, other TEXT, amount INTEGER, posted INTEGER, available INTEGER, rejection INTEGER, overdraft INTEGER, id TEXT, run INTEGER, line INTEGER, digest INTEGER, hold INTEGER, number INTEGER, expires INTEGER, doubt INTEGER, checksum INTEGER NOT NULL) STRICT",
     // What is set aside now; `doubt` is 1 where nobody saw the end of its work. `line_run`, `line` and
     // `digest` tell the line of a named run that it was begun for.

@@ -248,6 +248,7 @@ fn step() -> impl Strategy<Value = (Request, u64, [bool; 3], bool)> {
             Request::Unspent,
             Request::Decline,
             Request::Doubt,
+            Request::Keep { lasts: None },
         ]),
         2 => two_steps,
         2 => (id(), less()).prop_map(|(id, amount)| Request::PostHold { id, amount }),
@@ -288,12 +289,13 @@ proptest! {
                 continue;
             }
             // What a run has begun only its own process ends.
-            let own = matches!(
-                asked.request,
-                Request::Begin(_) | Request::Post { .. } | Request::Void | Request::Unspent
-                    | Request::Decline | Request::Doubt
-            );
-            let ledger = if by_other && !own { &mut other } else { &mut one };
+            let others = match asked.request {
+                Request::Execute(_) | Request::PostHold { .. } => true,
+                Request::VoidHold { .. } | Request::Open { .. } => true,
+                Request::Hold { .. } => !doubtful,
+                _ => false,
+            };
+            let ledger = if by_other && others { &mut other } else { &mut one };
             let expected = books.decide(&asked, &mut Unkept);
             let answers = ledger.transact(vec![asked.clone()]).expect("an answer");
             prop_assert_eq!(answers, vec![expected], "{:?}", asked);

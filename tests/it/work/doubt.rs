@@ -316,3 +316,47 @@ fn an_operation_without_a_run_is_run_again_by_its_id() {
     assert_eq!(office.money(), ["6.00", "0.00", "6.00"]);
     office.ledger.verify();
 }
+
+#[test]
+fn a_line_that_is_run_again_elsewhere_is_not_run_here() {
+    let office = doubtful();
+    let mut again = office
+        .ledger
+        .command("withdraw 4 --id november:1 --in-doubt retry");
+    again
+        .args([
+            "--",
+            "sh",
+            "-c",
+            "echo again >> log; until [ -e go ]; do sleep 0.01; done",
+        ])
+        .current_dir(office.path("."));
+    let again = Running::start(again);
+    until("the command to run again", || {
+        office.read("log").ends_with("again\n").then_some(())
+    });
+    let path = office.path("in.jsonl");
+    let words = format!("parallel {} --run november --output json", path.display());
+    for more in ["", " -- true"] {
+        let words = format!("{words}{more}");
+        let meanwhile = office.ledger.run(&words);
+        assert_eq!(ends(&meanwhile), ([0, 1, 0, 0], 1), "{meanwhile:?}");
+        assert_eq!(only(&meanwhile, "refused")["reason"], "in_progress");
+    }
+    office.write("go", "");
+    again.finish().expect(0);
+    let after = office.ledger.run(&words);
+    assert_eq!(ends(&after), ([1, 0, 0, 0], 0), "{after:?}");
+    assert_eq!(office.money(), ["6.00", "0.00", "6.00"]);
+    office.ledger.verify();
+}
+
+#[test]
+fn what_cannot_be_read_at_once_is_in_doubt_and_waited_for_by_nobody() {
+    for mode in MODES {
+        let office = Office::with_a_line(LINE);
+        let run = office.go_on(mode, "", "mkfifo $BANK_PAR_ACTUAL");
+        assert_eq!(ends(&run), ([0, 0, 0, 1], 8), "{run:?}");
+        assert_eq!(only(&run, "in_doubt")["reason"], "unreadable_actual");
+    }
+}

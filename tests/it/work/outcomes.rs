@@ -299,3 +299,69 @@ fn a_command_has_the_limits_that_the_program_was_started_with() {
     assert_eq!(soft, "123");
     assert_ne!(hard, "123");
 }
+
+#[test]
+fn a_worker_that_is_asked_to_end_leaves_the_rest_to_others() {
+    for (mode, signal) in [("parallel", "INT"), ("queue", "TERM"), ("pipe", "INT")] {
+        let office = Office::with("10");
+        office.write(
+            "in.jsonl",
+            &"{\"op\":\"withdraw\",\"amount\":1}\n".repeat(6),
+        );
+        let script = format!(
+            "[ $BANK_PAR_LINE = 1 ] && [ ! -e asked ] && touch asked && kill -{signal} $PPID; exit 0"
+        );
+        let words = format!("{mode} in.jsonl --jobs 1 --ops-per-worker 0");
+        let run = office.run(&words, &script);
+        let ([completed, _, failed, _], _) = ends(&run);
+        // What ran when it was asked may have been ended.
+        assert_eq!((completed + failed, failed <= 1), (6, true), "{run:?}");
+    }
+}
+
+#[test]
+fn children_of_a_shell_that_became_the_program_are_left_alone() {
+    let office = Office::with("10");
+    office.write(
+        "gen.sh",
+        "for n in 1 2 3 4 5 6; do sleep 0.05; echo '{\"op\":\"withdraw\",\"amount\":1}'; done",
+    );
+    let run = |script: &str| {
+        let mut bash = Command::new("bash");
+        bash.args(["-c", script])
+            .env("BANK_PAR_LEDGER", office.ledger.path())
+            .current_dir(office.path("."));
+        Running::start(bash).finish()
+    };
+    let program = env!("CARGO_BIN_EXE_bank-par");
+    // The first command kills its worker, and what that leaves behind is ended.
+    let fed = run(&format!(
+        "exec {program} parallel - --jobs 1 --output json -- sh -c 'mkdir once 2>/dev/null && kill -9 $PPID; exit 0' < <(bash gen.sh)"
+    ));
+    let (counts, _) = ends(&fed);
+    assert_eq!(counts.iter().sum::<u64>(), 6, "{fed:?}");
+    run(&format!(
+        "exec {program} withdraw 1 -- seq 1 200 > >(while read -r l; do sleep 0.001; echo $l >> out; done; touch all)"
+    ));
+    crate::process::until("the reader to have read all", || {
+        office.path("all").exists().then_some(())
+    });
+    assert_eq!(office.read("out").lines().count(), 200);
+}
+
+#[test]
+fn a_run_says_how_to_go_on_without_what_is_the_commands_own() {
+    let office = Office::with("10");
+    office.write("in.jsonl", "{\"op\":\"withdraw\",\"amount\":1}\n");
+    let mut command = office.ledger.command("parallel in.jsonl --run november");
+    command
+        .args(["--", "sh", "-c", "exit 1", "-", "--ledger=foo"])
+        .current_dir(office.path("."));
+    let run = Running::start(command).finish();
+    let words = format!("to go on: BANK_PAR_LEDGER={} ", office.ledger.path());
+    assert!(run.stderr.contains(&words), "{run:?}");
+    assert!(
+        run.stderr.contains(" -- sh -c 'exit 1' - --ledger=foo"),
+        "{run:?}"
+    );
+}

@@ -1,5 +1,7 @@
 //! What becomes of money that is held: the second of two steps, and doubts.
 
+use core::time::Duration;
+
 use super::{Desk, End};
 use crate::bank::books::Hold;
 use crate::bank::claims::refused;
@@ -48,6 +50,46 @@ impl<J: Journal> Desk<'_, J> {
             // It was begun before.
             duplicate: true,
         }
+    }
+
+    /// Whoever comes, or the clock after so long.
+    pub(in crate::bank::books) fn anyone(&self, lasts: Option<Duration>) -> Owner {
+        let expires = lasts.map(|lasts| self.books.now.after(lasts));
+        Owner::Anyone { expires }
+    }
+
+    /// What the caller has begun is for whoever comes.
+    pub(in crate::bank::books) fn keep(&mut self, lasts: Option<Duration>) -> Option<Answer> {
+        let hold = self.books.begun(self.caller.run, self.caller.number)?;
+        // Without an id nobody could ever claim it.
+        self.books.holds.get(&hold)?.operation.id.as_ref()?;
+        let owner = self.anyone(lasts);
+        let Hold {
+            operation, line, ..
+        } = self.take(hold)?;
+        let number = self.next_record();
+        let view = self.books.view_or_nothing(&operation.account);
+        self.journal.record(
+            self.caller,
+            &Record::Kept {
+                number,
+                hold,
+                operation: &operation,
+                owner,
+                line,
+                view,
+            },
+        );
+        self.books
+            .claims
+            .put(&operation, State::Held { hold, view });
+        let kept = Hold {
+            operation,
+            owner,
+            line,
+        };
+        self.books.bring_hold(hold, kept);
+        Some(Outcome::Held { view }.into())
     }
 
     /// Nobody saw the end of what the caller has begun, of which nobody can know then what it did.

@@ -113,9 +113,10 @@ impl HoldRow {
         let line = self.hold.line;
         let (run, expires) = match self.hold.owner {
             Owner::Run { run, .. } => (Some(run), None),
-            Owner::Doubt => (line.map(|line| line.run), None),
+            Owner::Doubt => (None, None),
             Owner::Anyone { expires } => (None, expires),
         };
+        let run = line.map(|line| line.run).or(run);
         let in_doubt = self.hold.owner == Owner::Doubt;
         OpenHold {
             number: self.number,

@@ -15,6 +15,7 @@ pub(in crate::store::sqlite) const OPENED: i64 = 5;
 pub(in crate::store::sqlite) const DOUBTED: i64 = 6;
 pub(in crate::store::sqlite) const TAKEN_OVER: i64 = 7;
 pub(in crate::store::sqlite) const UNSPENT: i64 = 8;
+pub(in crate::store::sqlite) const KEPT: i64 = 9;
 
 /// A record as it stands in the file.
 #[derive(Clone, Copy, Default)]

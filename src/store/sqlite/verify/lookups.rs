@@ -6,7 +6,7 @@ use super::walk::Walk;
 use super::{Checked, wrong};
 use crate::bank::{Last, Line, Operation};
 use crate::store::sqlite::rows::{
-    DOUBTED, EXPIRED, EntryRow, HELD, REFUSED, RecordRow, TAKEN_OVER, UNSPENT, VIEWED, VOIDED,
+    DOUBTED, EXPIRED, EntryRow, HELD, KEPT, REFUSED, RecordRow, TAKEN_OVER, UNSPENT, VIEWED, VOIDED,
 };
 
 /// What was decided under an id before a row.
@@ -161,11 +161,11 @@ fn follows(
     };
     match (kind, hold) {
         (HELD, Some(hold)) if hold == record => Ok(()),
-        (DOUBTED | TAKEN_OVER, Some(hold)) if Some(hold) == earlier.hold => Ok(()),
+        (DOUBTED | TAKEN_OVER | KEPT, Some(hold)) if Some(hold) == earlier.hold => Ok(()),
         (VOIDED | EXPIRED, None) => Ok(()),
         // A refusal is decided anew where that is asked for, and then for the same.
         (REFUSED, None) if is_same() => Ok(()),
-        (HELD | DOUBTED | TAKEN_OVER, _) => wrong(format!(
+        (HELD | DOUBTED | TAKEN_OVER | KEPT, _) => wrong(format!(
             "is about the id `{id}`, which the record {record} holds"
         )),
         (REFUSED | VIEWED | UNSPENT, _) => wrong(format!(

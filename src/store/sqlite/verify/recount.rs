@@ -11,8 +11,8 @@ use crate::bank::{
     Rejection, RunLine, Sides, View, WORLD,
 };
 use crate::store::sqlite::rows::{
-    DOUBTED, EXPIRED, EntryRow, HELD, Head, OPENED, OwnerColumns, REFUSED, RecordRow, TAKEN_OVER,
-    UNSPENT, VIEWED, VOIDED,
+    DOUBTED, EXPIRED, EntryRow, HELD, Head, KEPT, OPENED, OwnerColumns, REFUSED, RecordRow,
+    TAKEN_OVER, UNSPENT, VIEWED, VOIDED,
 };
 
 /// The ledger as the rows so far make it.
@@ -96,7 +96,7 @@ impl Recount {
             HELD => self.held(row, &operation)?,
             REFUSED => return self.refused(row, &operation),
             VIEWED => self.viewed(row, &operation)?,
-            DOUBTED | TAKEN_OVER => self.changes_hands(row, &operation)?,
+            DOUBTED | TAKEN_OVER | KEPT => self.changes_hands(row, &operation)?,
             _ => self.released(row, &operation)?,
         }
         let view = row.view().ok_or("says no balance")?;
@@ -133,7 +133,7 @@ impl Recount {
         Ok(())
     }
 
-    /// Nobody saw the end of a hold's work, or a run works on it again.
+    /// Nobody saw the end of a hold's work, or a run works on it again, or is done with it.
     fn changes_hands(&mut self, row: &RecordRow<'_>, operation: &Operation) -> Said {
         let aside = self.end(row.hold, operation)?;
         same_content(operation, &aside.hold.operation)?;
@@ -144,6 +144,14 @@ impl Recount {
                 number: row.number.unwrap_or(0).cast_unsigned(),
                 doubtful: true,
             },
+            (KEPT, Owner::Run { .. }) => {
+                let expires = row.expires.map(Moment::new);
+                if let (Some(expires), Some(hold)) = (expires, row.hold) {
+                    self.ends.insert((expires, hold));
+                }
+                Owner::Anyone { expires }
+            }
+            (KEPT, _) => return Err("keeps a hold that no run works on".into()),
             (DOUBTED, _) => return Err("doubts a hold whose work has no consequences".into()),
             _ => return Err("takes a hold over that is not in doubt".into()),
         };

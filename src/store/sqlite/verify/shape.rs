@@ -2,7 +2,7 @@
 
 use super::Said;
 use crate::store::sqlite::rows::{
-    DOUBTED, EXPIRED, HELD, OPENED, REFUSED, RecordRow, TAKEN_OVER, UNSPENT, VIEWED, VOIDED,
+    DOUBTED, EXPIRED, HELD, KEPT, OPENED, REFUSED, RecordRow, TAKEN_OVER, UNSPENT, VIEWED, VOIDED,
 };
 
 /// The columns that each kind of record has (`+`), never has (`-`), or may have (`?`). What an operation
@@ -31,6 +31,7 @@ pub(super) fn has_its_columns(row: &RecordRow<'_>) -> Said {
         OPENED => b"---+-+-------",
         DOUBTED => b"+??+--+??+---",
         TAKEN_OVER => b"+??+--++?++--",
+        KEPT => b"+??+--+??+-?-",
         kind => return Err(format!("is of the kind {kind}, which there is not")),
     };
     let there = [

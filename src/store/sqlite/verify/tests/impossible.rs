@@ -142,8 +142,8 @@ fn a_row_that_cannot_follow_is_named_however_well_it_is_forged() {
                 "the record 2 says posted 0.01, available 0.01, must be no balance",
             ),
             (
-                "UPDATE records SET kind = 9 WHERE record = 4",
-                "the record 4 is of the kind 9",
+                "UPDATE records SET kind = 10 WHERE record = 4",
+                "the record 4 is of the kind 10",
             ),
             (
                 "UPDATE records SET overdraft = 1 WHERE record = 4",
