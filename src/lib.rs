@@ -3,7 +3,8 @@
 //!
 //! One idea carries the whole program: **one owner decides; everyone else sends messages.** The parent
 //! process starts itself again as workers. A worker does one operation and asks the parent, over its
-//! link, to begin, post or void it; the parent decides by the bank's rules and answers. The modes
+//! link, to begin, post or void it; the parent decides by the bank's rules and answers. Between them may
+//! stand work: a duration, or a command that the worker keeps. The modes
 //! differ only in how the messages travel. The one exception is the lesson: in `server-share` the
 //! workers share the data and decide for themselves, and in `sync` threads do.
 //!
@@ -43,8 +44,9 @@
 //!
 //! # Who may know whom
 //!
-//! `bank` knows nobody. `protocol` knows `bank`, and what a ledger of `store` is asked and answers;
-//! `link` knows `protocol`. `store` knows `bank`; the client of a served ledger in it also knows how
+//! `bank` knows nobody. `protocol` knows `bank`, `work`, and what a ledger of `store` is asked and
+//! answers; `link` knows `protocol`. `errand` knows how processes are kept, and asks a ledger for itself
+//! only where it is the work of one operation; in a run its worker asks. `store` knows `bank`; the client of a served ledger in it also knows how
 //! messages travel. `run` and `serve` know everything below `cli`, and nobody knows `cli`. Only
 //! `store` changes a balance, only `report` prints, and only `protocol` knows the encoding of what
 //! travels. A test reads the source and holds these rules.

@@ -8,14 +8,13 @@ mod ending;
 mod handing_out;
 pub mod named;
 mod rehearsal;
+mod signals;
 mod tally;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
-
-use rustix::process::Signal;
 
 use crate::bank::{Balance, Caller, Name};
 use crate::event::{Event, Fact, Summary};
@@ -24,7 +23,7 @@ use crate::report::{Broken, Reporter};
 use crate::server::{RunLedger, Server};
 use crate::status::Status;
 use crate::store::{Cells, Memory};
-use crate::supervisor::{Escalation, Signals, Step, Supervisor, end_by, stop_self};
+use crate::supervisor::{Escalation, Signals, Supervisor};
 use crate::wake::{Alarm, RunningClock, TICK, Waker};
 use crate::work::Pace;
 use crate::worker::Conduct;
@@ -284,63 +283,6 @@ impl Run {
         let next = due.map(|(due, _)| due.saturating_sub(now)).min();
         // One millisecond more, since `poll` rounds down and would come back too early.
         next.map_or(TICK, |next| TICK.min(next + Duration::from_millis(1)))
-    }
-
-    fn heed_signals(&mut self) {
-        use signal_hook::consts::{SIGCHLD, SIGTSTP};
-        for signal in self.signals.pending() {
-            match signal {
-                SIGCHLD => self.reap(),
-                SIGTSTP => {
-                    self.supervisor.stop_all();
-                    // Nobody may find the ledger locked by a process that is stopped.
-                    self.server.between_batches(stop_self);
-                    self.supervisor.continue_all();
-                }
-                _ => self.escalate(signal),
-            }
-        }
-        // Whoever started this program may have blocked SIGCHLD.
-        if self.now.saturating_sub(self.reaped_at) >= TICK {
-            self.reap();
-        }
-        match self.reporter.broken() {
-            None => {}
-            Some(Broken::Closed) => self.stop("stdout was closed"),
-            Some(Broken::Failed(why)) => self.stop(&why),
-        }
-    }
-
-    fn escalate(&mut self, signal: i32) {
-        let (escalation, step) = self.escalation.signal(signal);
-        self.escalation = escalation;
-        match step {
-            Step::Finish => self.stop("a signal asked for the end"),
-            Step::Kill | Step::End(_) => {}
-        }
-        if self.office.is_some() {
-            self.end_commands(step, signal);
-        } else if step != Step::Finish {
-            self.supervisor.kill_all();
-        }
-        if let Step::End(first) = step {
-            self.supervisor.end_all();
-            end_by(first);
-        }
-    }
-
-    /// No command is started again; at the second signal, and where the terminal is gone, those that run
-    /// are asked to end, and their workers see to it and tell.
-    fn end_commands(&mut self, step: Step, signal: i32) {
-        match step {
-            Step::Finish if signal != signal_hook::consts::SIGHUP => {
-                self.supervisor.ask_all(Signal::INT);
-                let said = "no further command is started; those that run may finish, and a second signal ends them";
-                self.note(Fact::Warned(said.to_string()));
-            }
-            Step::Finish | Step::Kill => self.supervisor.ask_all(Signal::TERM),
-            Step::End(_) => {}
-        }
     }
 
     fn stop(&mut self, why: &str) {

@@ -10,7 +10,7 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 use rustix::fs::{Access, access};
 
-use super::modes::duration;
+use super::moment::duration;
 use crate::errand::Terms;
 
 #[derive(Args)]

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::command::{CommandArgs, InDoubt};
 use super::ledger::{LedgerArgs, LedgerFlag, MemoryArgs};
+use super::moment::duration;
 use super::named::{NamedArgs, Opened};
 use super::workload::WorkloadArgs;
 use super::{Failure, Outcome, OutputArgs};
@@ -90,24 +91,6 @@ enum SyncFlag {
 fn pace(text: &str) -> anyhow::Result<Pace> {
     let scale = text.parse().ok().and_then(Pace::new);
     scale.context("a time scale is a number from 0 to 1000000, such as `0.5`")
-}
-
-/// A duration with a unit, or a plain number of seconds.
-pub(super) fn duration(text: &str) -> anyhow::Result<Duration> {
-    let seconds = text
-        .parse::<f64>()
-        .ok()
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    let duration = match seconds {
-        Some(duration) => duration,
-        None => humantime::parse_duration(text).context(
-            "a timeout is a number of seconds or has a unit, such as `90`, `90s` or `500ms`",
-        )?,
-    };
-    if duration.is_zero() {
-        bail!("a timeout is more than nothing");
-    }
-    Ok(duration)
 }
 
 /// `bank-par parallel`

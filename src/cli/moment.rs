@@ -1,8 +1,8 @@
-//! Moments as people write them.
+//! Moments and durations as people write them.
 
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 
 use crate::bank::Moment;
 
@@ -48,6 +48,24 @@ fn wrong(cause: &str) -> anyhow::Error {
     anyhow!(
         "a moment is a UTC time such as `2026-11-23`, `2026-11-23 10:00` or `2026-11-23T10:00:00Z`, or a time ago such as `2h`: {cause}"
     )
+}
+
+/// A duration with a unit, or a plain number of seconds.
+pub(super) fn duration(text: &str) -> anyhow::Result<Duration> {
+    let seconds = text
+        .parse::<f64>()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let duration = match seconds {
+        Some(duration) => duration,
+        None => humantime::parse_duration(text).context(
+            "a timeout is a number of seconds or has a unit, such as `90`, `90s` or `500ms`",
+        )?,
+    };
+    if duration.is_zero() {
+        bail!("a timeout is more than nothing");
+    }
+    Ok(duration)
 }
 
 #[cfg(test)]

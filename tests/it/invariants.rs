@@ -193,7 +193,7 @@ fn only_a_store_and_a_race_change_a_balance() {
 
 #[test]
 fn floats_are_for_time_alone() {
-    check(&["f64", "f32"], &["src/work", "src/cli/modes"]);
+    check(&["f64", "f32"], &["src/work", "src/cli/moment"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use super::{Single, ended};
 use crate::bank::{Answer, Caller, Operation, Outcome as Decided};
 use crate::cli::command::CommandArgs;
-use crate::cli::modes::duration;
+use crate::cli::moment::duration;
 use crate::cli::{Failure, Outcome};
 use crate::errand::{Done, Errand, ErrandError, Ran, run};
 use crate::ids;
