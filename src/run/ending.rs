@@ -127,11 +127,11 @@ impl Run {
                 continue;
             }
             let in_flight = !self.server.has_settled(member.waits_until);
-            let fault = ledger_fault(in_flight);
             for task in member.take_asked() {
-                failed.push(Leaving::of(member, task, fault.clone()));
+                let fault = ledger_fault(in_flight, task.is_doubtful());
+                failed.push(Leaving::of(member, task, fault));
             }
-            member.fault.get_or_insert(fault);
+            member.fault.get_or_insert(ledger_fault(in_flight, false));
             self.supervisor.kill(member.worker);
         }
         for leaving in failed {
@@ -204,11 +204,13 @@ impl Run {
     }
 }
 
-fn ledger_fault(in_flight: bool) -> Fault {
-    let detail = if in_flight {
-        "the ledger failed while it was being decided: it is unknown whether it counts"
-    } else {
-        "the ledger failed before it was posted: it does not count"
+fn ledger_fault(in_flight: bool, in_doubt: bool) -> Fault {
+    let detail = match (in_flight, in_doubt) {
+        (true, _) => {
+            "the ledger failed while it was being decided: it is unknown whether it counts"
+        }
+        (false, true) => "its command was started, and the ledger failed before its end",
+        (false, false) => "the ledger failed before it was posted: it does not count",
     };
     Fault {
         cause: Cause::Ledger,
