@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, WaitOptions};
 pub use escalation::{Escalation, Step};
 use orphans::children;
 pub use orphans::{adopt_orphans, end_children, signal_descendants};
-pub use signals::{Signals, end_by, outlive_full_files, stop_self};
+pub use signals::{ENOUGH, Signals, end_by, outlive_full_files, stop_self};
 
 use crate::exit::Exit;
 use crate::worker::Orders;

@@ -10,7 +10,7 @@ use std::process::Child;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
-use signal_hook::consts::{SIGINT, SIGTERM, SIGTSTP};
+use signal_hook::consts::{SIGTERM, SIGTSTP};
 
 use super::GRACE;
 use super::capture::{Capture, Captured};
@@ -19,7 +19,7 @@ use crate::exit::Exit;
 use crate::link::{Key, Watch};
 use crate::parent::is_living_parent;
 use crate::supervisor::{
-    Signals, adopt_orphans, end_children, end_of, signal_descendants, stop_self,
+    ENOUGH, Signals, adopt_orphans, end_children, end_of, signal_descendants, stop_self,
 };
 use crate::wake::{RunningClock, TICK};
 use crate::work::Cut;
@@ -72,7 +72,7 @@ impl Keeper {
             spared: adopt_orphans(),
             parent,
             session,
-            signals: Signals::listen()?,
+            signals: Signals::listen_for_enough()?,
             no_more: false,
             asked: 0,
         })
@@ -164,7 +164,7 @@ impl Keeper {
         for signal in self.signals.pending() {
             match signal {
                 SIGTSTP if course.is_some() => stop_self(),
-                SIGINT => self.no_more = true,
+                ENOUGH => self.no_more = true,
                 SIGTERM => {
                     self.no_more = true;
                     self.asked += 1;

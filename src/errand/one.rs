@@ -47,7 +47,7 @@ pub struct Ran {
     pub answer: Answer,
     /// The status that the command ended with, 128 and the signal's number where a signal ended it.
     pub status: u8,
-    /// A signal that this process got too, and that ended the command.
+    /// A signal to this process that ended the command, or the pause before another attempt.
     pub signal: Option<i32>,
     /// Its time was over and it was ended.
     pub timed_out: bool,
@@ -189,7 +189,17 @@ impl<'a> Teller<'a> {
                 .filter(|_| follows == Some(Verdict::Failed) && seen.cut != Some(Cut::Asked));
             match pause {
                 Some(pause) if watcher.pause(pause) => {}
-                _ => return Ok((seen, follows)),
+                Some(_) => {
+                    let interrupted = true;
+                    return Ok((
+                        Seen {
+                            interrupted,
+                            ..seen
+                        },
+                        follows,
+                    ));
+                }
+                None => return Ok((seen, follows)),
             }
         }
     }
@@ -227,7 +237,7 @@ impl<'a> Teller<'a> {
         Ok(Ran {
             answer,
             status,
-            signal: signal.filter(|signal| *signal == died_of),
+            signal: signal.filter(|signal| seen.interrupted || *signal == died_of),
             timed_out: seen.cut == Some(Cut::TimeOver),
             overspent,
             doubt,

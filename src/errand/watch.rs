@@ -31,6 +31,8 @@ pub(super) struct Seen {
     /// How it ended; nothing if its guard is gone, so that nobody saw it.
     pub(super) exit: Option<Exit>,
     pub(super) cut: Option<Cut>,
+    /// A signal to this process ended the pause after it.
+    pub(super) interrupted: bool,
 }
 
 impl Watcher {
@@ -73,6 +75,7 @@ impl Watcher {
                 return Ok(Seen {
                     exit: seen.then_some(exit),
                     cut: guard.cut,
+                    interrupted: false,
                 });
             }
             let due = timeout.filter(|_| guard.cut.is_none());
@@ -165,6 +168,7 @@ impl Seen {
         Seen {
             exit: Some(Exit::Status(NOT_STARTED)),
             cut: None,
+            interrupted: false,
         }
     }
 }

@@ -56,7 +56,7 @@ impl Run {
     fn end_commands(&mut self, step: Step, signal: i32) {
         match step {
             Step::Finish if signal != SIGHUP => {
-                self.supervisor.ask_all(Signal::INT);
+                self.supervisor.ask_all(Signal::USR1);
                 let said = "no further command is started; those that run may finish, and a second signal ends them";
                 self.note(Fact::Warned(said.to_string()));
             }

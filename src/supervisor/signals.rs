@@ -7,9 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use signal_hook::consts::signal::SIGXFSZ;
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGUSR1};
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
+
+/// What tells a worker to start no further command. No shell has those that it starts ignore it, as it
+/// may have with SIGINT.
+pub const ENOUGH: i32 = SIGUSR1;
 
 /// The signals that came and were not looked at yet, on a descriptor that can be polled.
 pub struct Signals(SignalDelivery<UnixStream, SignalOnly>);
@@ -19,10 +23,19 @@ impl Signals {
     ///
     /// One that this process was started to ignore (`nohup`, a shell's background job) stays ignored.
     pub fn listen() -> io::Result<Self> {
+        Signals::hear(&[SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGTSTP])
+    }
+
+    /// The same, for a process that is also told to begin nothing more.
+    pub fn listen_for_enough() -> io::Result<Self> {
+        Signals::hear(&[SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGTSTP, ENOUGH])
+    }
+
+    fn hear(signals: &[i32]) -> io::Result<Self> {
         let ignored = ignored();
-        let heard = [SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGTSTP];
-        let heard = heard
-            .into_iter()
+        let heard = signals
+            .iter()
+            .copied()
             .filter(|signal| ignored & (1 << (signal - 1)) == 0);
         let (read, write) = UnixStream::pair()?;
         Ok(Signals(SignalDelivery::with_pipe(

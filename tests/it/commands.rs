@@ -306,3 +306,24 @@ fn what_cost_nothing_is_done_and_not_run_again() {
     assert_eq!(ledger.money("main"), ["10.00", "0.00", "10.00"]);
     ledger.verify();
 }
+
+#[test]
+fn a_signal_ends_the_pause_before_another_attempt() {
+    let ledger = with("10");
+    let mut running = Running::start(command(
+        &ledger,
+        "withdraw 1 --retries 9 --backoff 1h",
+        "echo ran; exit 3",
+    ));
+    assert_eq!(running.hear(), "ran");
+    let process = crate::process::Process(running.pid.try_into().unwrap());
+    // Its first attempt is over when nothing of it is left.
+    crate::process::until("the pause", || {
+        crate::process::orphans(process).is_empty().then_some(())
+    });
+    process.signal(Signal::TERM);
+    let run = running.finish();
+    assert_eq!(run.status.code(), None, "{run:?}");
+    assert_eq!(run.stdout, "");
+    assert_eq!(ledger.money("main"), ["10.00", "0.00", "10.00"]);
+}

@@ -302,7 +302,7 @@ fn a_command_has_the_limits_that_the_program_was_started_with() {
 
 #[test]
 fn a_worker_that_is_asked_to_end_leaves_the_rest_to_others() {
-    for (mode, signal) in [("parallel", "INT"), ("queue", "TERM"), ("pipe", "INT")] {
+    for (mode, signal) in [("parallel", "USR1"), ("queue", "TERM"), ("pipe", "USR1")] {
         let office = Office::with("10");
         office.write(
             "in.jsonl",
@@ -364,4 +364,29 @@ fn a_run_says_how_to_go_on_without_what_is_the_commands_own() {
         run.stderr.contains(" -- sh -c 'exit 1' - --ledger=foo"),
         "{run:?}"
     );
+}
+
+#[test]
+fn a_signal_ends_the_pause_before_another_attempt() {
+    for words in ["parallel --op withdraw=1", "pipe --op withdraw=1"] {
+        let office = Office::with("10");
+        // As a shell without job control starts what runs in the background.
+        let script = format!(
+            "trap '' INT; exec {} {words} --retries 9 --backoff 1h --output json -- sh -c 'echo ran >> log; exit 3'",
+            env!("CARGO_BIN_EXE_bank-par")
+        );
+        let mut sh = Command::new("sh");
+        sh.args(["-c", &script])
+            .env("BANK_PAR_LEDGER", office.ledger.path())
+            .current_dir(office.path("."));
+        let mut running = Running::start(sh);
+        while running.hear_event()["type"] != "retried" {}
+        let process = crate::process::Process(running.pid.try_into().unwrap());
+        process.signal(rustix::process::Signal::TERM);
+        let run = running.finish();
+        assert_eq!(run.status.code(), None, "{run:?}");
+        assert_eq!(run.of("failed").len(), 1, "{run:?}");
+        assert_eq!(office.read("log"), "ran\n");
+        assert_eq!(office.money(), ["10.00", "0.00", "10.00"]);
+    }
 }
