@@ -100,9 +100,20 @@ impl Supervisor {
         }
     }
 
-    /// Sends a signal to every worker, and not to what it started.
-    pub fn ask_all(&self, which: Signal) {
-        for pid in self.live.keys() {
+    /// Tells those workers that are wanted to start no further command.
+    pub fn say_enough(&self, is_wanted: impl Fn(u32) -> bool) {
+        // This is `ENOUGH`.
+        self.ask(Signal::USR1, is_wanted);
+    }
+
+    /// Asks every worker to end its command.
+    pub fn end_commands(&self) {
+        self.ask(Signal::TERM, |_| true);
+    }
+
+    /// Sends a signal to those workers that are wanted, and not to what they started.
+    fn ask(&self, which: Signal, is_wanted: impl Fn(u32) -> bool) {
+        for (pid, _) in self.live.iter().filter(|(_, worker)| is_wanted(**worker)) {
             let _ = rustix::process::kill_process(*pid, which);
         }
     }

@@ -157,6 +157,9 @@ impl Run {
                 if let Some(subject) = subject {
                     self.note(Fact::Held { subject, view });
                 }
+                if self.office.is_some() && self.escalation.ends_by().is_some() {
+                    self.supervisor.say_enough(|asked| asked == worker);
+                }
             }
             Said::Decided(answer) => self.finish(worker, number, answer),
             // Others got on; this one still waits.

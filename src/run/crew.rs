@@ -229,7 +229,7 @@ impl Member {
     }
 
     /// Whether it has begun an operation whose work is a command.
-    fn may_fail(&self) -> bool {
+    pub(super) fn may_fail(&self) -> bool {
         let front = self.tasks.front().map(|task| task.work);
         self.begun && matches!(front, Some(Work::Command { .. }))
     }

@@ -1,9 +1,9 @@
 //! The signals that a run hears, and the outputs that break.
 
-use rustix::process::Signal;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGTSTP};
 
 use super::Run;
+use super::crew::Member;
 use crate::event::Fact;
 use crate::report::Broken;
 use crate::supervisor::{Step, end_by, stop_self};
@@ -56,11 +56,16 @@ impl Run {
     fn end_commands(&mut self, step: Step, signal: i32) {
         match step {
             Step::Finish if signal != SIGHUP => {
-                self.supervisor.ask_all(Signal::USR1);
+                // One that has not begun is told when it has.
+                let has_begun = |worker| {
+                    let member = self.members.get(&worker);
+                    member.is_some_and(Member::may_fail)
+                };
+                self.supervisor.say_enough(has_begun);
                 let said = "no further command is started; those that run may finish, and a second signal ends them";
                 self.note(Fact::Warned(said.to_string()));
             }
-            Step::Finish | Step::Kill => self.supervisor.ask_all(Signal::TERM),
+            Step::Finish | Step::Kill => self.supervisor.end_commands(),
             Step::End(_) => {}
         }
     }
