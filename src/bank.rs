@@ -18,7 +18,9 @@ pub use account::{Account, Sides};
 pub use amount::{Amount, AmountError, Balance, Decimal};
 pub use books::{Books, Hold, Last};
 pub use claims::{Claim, Claims, Release, State};
-pub use journal::{Asked, Caller, Journal, Line, Moment, Owner, Record, Request, RunLine, Unkept};
+pub use journal::{
+    Asked, Caller, Journal, Line, Moment, Owner, Passing, Record, Request, RunLine, Unkept,
+};
 pub use name::{Id, IdError, LOANS, MAX_ID, MAX_NAME, Name, NameError, WORLD};
 pub use operation::{Action, Kind, Movement, Operation, OperationError};
 pub use rejection::Rejection;

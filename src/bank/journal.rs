@@ -2,7 +2,7 @@
 
 use core::time::Duration; // a length of time; the bank has no clock
 
-use super::{Amount, Balance, Id, Name, Operation, Rejection, Release, View};
+use super::{Amount, Balance, Hold, Id, Name, Operation, Rejection, Release, View};
 
 /// What the bank is asked to decide.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,46 +176,16 @@ pub enum Record<'a> {
         /// The operation's account after it.
         view: View,
     },
-    /// Nobody saw the end of the work that money is held for.
-    Doubted {
+    /// Another ends a hold from now on.
+    Passed {
         /// The record's number.
         number: u64,
-        /// The hold.
+        /// The hold's.
         hold: u64,
-        /// What was asked for.
-        operation: &'a Operation,
-        /// The line that it was begun for.
-        line: Option<RunLine>,
-        /// The operation's account.
-        view: View,
-    },
-    /// A run works again on what was in doubt.
-    TakenOver {
-        /// The record's number.
-        number: u64,
-        /// The hold.
-        hold: u64,
-        /// What was asked for.
-        operation: &'a Operation,
-        /// Who holds it now.
-        owner: Owner,
-        /// The line that it was begun for.
-        line: Option<RunLine>,
-        /// The operation's account.
-        view: View,
-    },
-    /// The work is done that money was held for, and whoever comes ends the hold.
-    Kept {
-        /// The record's number.
-        number: u64,
-        /// The hold.
-        hold: u64,
-        /// What was asked for.
-        operation: &'a Operation,
-        /// Who ends it now.
-        owner: Owner,
-        /// The line that it was begun for.
-        line: Option<RunLine>,
+        /// Why.
+        passing: Passing,
+        /// The hold, with who ends it now.
+        held: &'a Hold,
         /// The operation's account.
         view: View,
     },
@@ -254,6 +224,17 @@ pub enum Record<'a> {
         /// The account.
         view: View,
     },
+}
+
+/// Why another ends a hold than before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passing {
+    /// Nobody saw the end of its work.
+    Doubted,
+    /// A run works again on what was in doubt.
+    TakenOver,
+    /// Its work is done, and it is for whoever comes.
+    Kept,
 }
 
 /// Who ends a hold.

@@ -9,7 +9,7 @@ use super::rows::{
     op,
 };
 use crate::bank::{
-    Account, Books, Caller, Hold, Id, Journal, Moment, Operation, Owner, Record, Rejection,
+    Account, Books, Caller, Hold, Id, Journal, Moment, Operation, Passing, Record, Rejection,
     Release, View,
 };
 
@@ -281,76 +281,28 @@ impl<'a> Writer<'a> {
                 })?;
                 self.close_hold(Some(hold))
             }
-            Record::Doubted {
+            Record::Passed {
                 number,
                 hold,
-                operation,
-                line,
+                passing,
+                held,
                 view,
             } => {
+                let own = OwnerColumns::of(held.owner);
                 self.add(&RecordRow {
                     record: number,
-                    kind: DOUBTED,
+                    kind: match passing {
+                        Passing::Doubted => DOUBTED,
+                        Passing::TakenOver => TAKEN_OVER,
+                        Passing::Kept => KEPT,
+                    },
                     view: Some(parts(view)),
                     hold: Some(hold),
-                    ..self.about(operation, caller)
+                    number: own.number,
+                    expires: own.expires,
+                    ..self.about(&held.operation, caller)
                 })?;
-                let operation = operation.clone();
-                let owner = Owner::Doubt;
-                let doubted = Hold {
-                    operation,
-                    owner,
-                    line,
-                };
-                self.own_hold(hold, doubted)
-            }
-            Record::TakenOver {
-                number,
-                hold,
-                operation,
-                owner,
-                line,
-                view,
-            } => {
-                self.add(&RecordRow {
-                    record: number,
-                    kind: TAKEN_OVER,
-                    view: Some(parts(view)),
-                    hold: Some(hold),
-                    number: OwnerColumns::of(owner).number,
-                    ..self.about(operation, caller)
-                })?;
-                let operation = operation.clone();
-                let taken = Hold {
-                    operation,
-                    owner,
-                    line,
-                };
-                self.own_hold(hold, taken)
-            }
-            Record::Kept {
-                number,
-                hold,
-                operation,
-                owner,
-                line,
-                view,
-            } => {
-                self.add(&RecordRow {
-                    record: number,
-                    kind: KEPT,
-                    view: Some(parts(view)),
-                    hold: Some(hold),
-                    expires: OwnerColumns::of(owner).expires,
-                    ..self.about(operation, caller)
-                })?;
-                let operation = operation.clone();
-                let kept = Hold {
-                    operation,
-                    owner,
-                    line,
-                };
-                self.own_hold(hold, kept)
+                self.own_hold(hold, held.clone())
             }
             Record::Refused {
                 number,

@@ -5,8 +5,8 @@ use core::time::Duration;
 use super::{Desk, End};
 use crate::bank::books::Hold;
 use crate::bank::claims::refused;
-use crate::bank::journal::{Journal, Owner, Record};
-use crate::bank::{Amount, Answer, Id, Operation, Outcome, Rejection, Release, State};
+use crate::bank::journal::{Journal, Owner, Passing, Record};
+use crate::bank::{Amount, Answer, Id, Operation, Outcome, Rejection, Release, State, View};
 
 impl<J: Journal> Desk<'_, J> {
     /// The hold of this very operation, if it is in doubt.
@@ -19,37 +19,40 @@ impl<J: Journal> Desk<'_, J> {
     }
 
     pub(super) fn take_over(&mut self, hold: u64, owner: Owner) -> Answer {
-        let Some(Hold {
-            operation, line, ..
-        }) = self.take(hold)
-        else {
-            return refused(Rejection::UnknownHold);
-        };
+        match self.pass(hold, owner, Passing::TakenOver) {
+            // It was begun before.
+            Some(view) => Answer {
+                outcome: Outcome::Held { view },
+                duplicate: true,
+            },
+            None => refused(Rejection::UnknownHold),
+        }
+    }
+
+    /// Has another end a hold from now on.
+    fn pass(&mut self, hold: u64, owner: Owner, passing: Passing) -> Option<View> {
+        let taken = self.take(hold)?;
+        let held = Hold { owner, ..taken };
         let number = self.next_record();
-        let view = self.books.view_or_nothing(&operation.account);
+        let view = self.books.view_or_nothing(&held.operation.account);
         self.journal.record(
             self.caller,
-            &Record::TakenOver {
+            &Record::Passed {
                 number,
                 hold,
-                operation: &operation,
-                owner,
-                line,
+                passing,
+                held: &held,
                 view,
             },
         );
-        self.books.claims.put(&operation, State::UnderWay);
-        let taken = Hold {
-            operation,
-            owner,
-            line,
+        let state = match passing {
+            Passing::Doubted => State::InDoubt { hold },
+            Passing::TakenOver => State::UnderWay,
+            Passing::Kept => State::Held { hold, view },
         };
-        self.books.bring_hold(hold, taken);
-        Answer {
-            outcome: Outcome::Held { view },
-            // It was begun before.
-            duplicate: true,
-        }
+        self.books.claims.put(&held.operation, state);
+        self.books.bring_hold(hold, held);
+        Some(view)
     }
 
     /// Whoever comes, or the clock after so long.
@@ -63,32 +66,7 @@ impl<J: Journal> Desk<'_, J> {
         let hold = self.books.begun(self.caller.run, self.caller.number)?;
         // Without an id nobody could ever claim it.
         self.books.holds.get(&hold)?.operation.id.as_ref()?;
-        let owner = self.anyone(lasts);
-        let Hold {
-            operation, line, ..
-        } = self.take(hold)?;
-        let number = self.next_record();
-        let view = self.books.view_or_nothing(&operation.account);
-        self.journal.record(
-            self.caller,
-            &Record::Kept {
-                number,
-                hold,
-                operation: &operation,
-                owner,
-                line,
-                view,
-            },
-        );
-        self.books
-            .claims
-            .put(&operation, State::Held { hold, view });
-        let kept = Hold {
-            operation,
-            owner,
-            line,
-        };
-        self.books.bring_hold(hold, kept);
+        let view = self.pass(hold, self.anyone(lasts), Passing::Kept)?;
         Some(Outcome::Held { view }.into())
     }
 
@@ -104,28 +82,7 @@ impl<J: Journal> Desk<'_, J> {
 
     /// Nobody saw the end of the work that this is held for.
     pub(in crate::bank::books) fn doubt(&mut self, hold: u64) -> Option<Outcome> {
-        let Hold {
-            operation, line, ..
-        } = self.take(hold)?;
-        let number = self.next_record();
-        let view = self.books.view_or_nothing(&operation.account);
-        self.journal.record(
-            self.caller,
-            &Record::Doubted {
-                number,
-                hold,
-                operation: &operation,
-                line,
-                view,
-            },
-        );
-        self.books.claims.put(&operation, State::InDoubt { hold });
-        let taken = Hold {
-            operation,
-            owner: Owner::Doubt,
-            line,
-        };
-        self.books.bring_hold(hold, taken);
+        let view = self.pass(hold, Owner::Doubt, Passing::Doubted)?;
         Some(Outcome::Doubted { view })
     }
 
