@@ -162,7 +162,9 @@ struct Opening {
 
 impl BankArgs {
     fn check(&self) -> anyhow::Result<()> {
-        self.named.check(self.ledger.ledger.as_ref())?;
+        if !self.command.dry_run {
+            self.named.check(self.ledger.ledger.as_ref())?;
+        }
         self.command.check()?;
         let is_given = self.command.is_given();
         match self.in_doubt {

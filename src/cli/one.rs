@@ -121,7 +121,7 @@ fn execute(kind: Kind, to: Option<Name>, args: MoveArgs) -> Outcome {
     let operation = args.operation.operation(kind, to, args.amount)?;
     if args.work.is_given() {
         let operation = args.work.named(operation)?;
-        if args.work.only_says(&operation) {
+        if args.work.only_says(&operation, false) {
             return ended(Status::Posted);
         }
         let single = Single::open(args.single, Access::Create)?;

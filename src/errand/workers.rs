@@ -166,7 +166,10 @@ impl Executor {
         if !self.keeper.may_start() {
             tell(News::Ended(Ended {
                 cut: Some(Cut::Asked),
-                trouble: Some("the run was asked to end before its command was started".into()),
+                trouble: Some(String::from(match attempt.failed {
+                    0 => "the run was asked to end before its command was started",
+                    _ => "its command failed and was not run again, as the run was asked to end",
+                })),
                 ..Ended::default()
             }))?;
             return Ok(Follows::Ask(Request::Void));

@@ -178,9 +178,16 @@ impl Run {
         named.map(
             |Named {
                  from_stdin, words, ..
-             }| match from_stdin {
-                true => format!("to go on, with the same input from its beginning: {words}"),
-                false => format!("to go on: {words}"),
+             }| {
+                let input = match from_stdin {
+                    true => ", with the same input from its beginning",
+                    false => "",
+                };
+                let first = match counts.in_doubt {
+                    0 => "",
+                    _ => ", once what is in doubt is decided (`bank-par post ID`, `bank-par void ID`, or `--in-doubt`)",
+                };
+                format!("to go on{first}{input}: {words}")
             },
         )
     }

@@ -74,8 +74,13 @@ pub fn rehearse(
         }
         status = status.worse(Status::EndedEarly);
     }
+    let at_least = if status == Status::EndedEarly {
+        "at least "
+    } else {
+        ""
+    };
     talk(format_args!(
-        "{count} operations would be run; nothing was touched"
+        "{at_least}{count} operations would be run; nothing was touched"
     ));
     Ok(Ending {
         status,

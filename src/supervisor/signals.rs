@@ -23,16 +23,21 @@ impl Signals {
     ///
     /// One that this process was started to ignore (`nohup`, a shell's background job) stays ignored.
     pub fn listen() -> io::Result<Self> {
-        Signals::hear(&[SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGTSTP])
+        Signals::hear(&[SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGTSTP], ignored())
     }
 
-    /// The same, for a process that is also told to begin nothing more.
+    /// The same, for a process that its parent tells to begin nothing more, and to end: that it hears
+    /// whatever it was started to ignore.
     pub fn listen_for_enough() -> io::Result<Self> {
-        Signals::hear(&[SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGTSTP, ENOUGH])
+        let bit = |signal: i32| 1u64 << (signal - 1);
+        let ignored = ignored() & !(bit(SIGTERM) | bit(ENOUGH));
+        Signals::hear(
+            &[SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGTSTP, ENOUGH],
+            ignored,
+        )
     }
 
-    fn hear(signals: &[i32]) -> io::Result<Self> {
-        let ignored = ignored();
+    fn hear(signals: &[i32], ignored: u64) -> io::Result<Self> {
         let heard = signals
             .iter()
             .copied()

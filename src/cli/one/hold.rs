@@ -93,7 +93,7 @@ pub(in crate::cli) fn hold(mut args: HoldArgs) -> Outcome {
     };
     let operation = args.operation.operation(kind, args.to, args.amount)?;
     if args.work.is_given() {
-        if args.work.only_says(&operation) {
+        if args.work.only_says(&operation, true) {
             return super::ended(Status::Posted);
         }
         let single = Single::open(args.single, Access::Create)?;

@@ -57,14 +57,15 @@ impl WorkArgs {
     }
 
     /// Whether nothing is to be done; then this says what would be.
-    pub(super) fn only_says(&self, operation: &Operation) -> bool {
+    pub(super) fn only_says(&self, operation: &Operation, is_held: bool) -> bool {
         if self.command.dry_run {
             let amount = operation.amount().map(|amount| amount.to_string());
             talk(format_args!(
-                "would set aside {} on `{}`, run `{}`, and post it as a {} if that succeeds",
+                "would set aside {} on `{}`, run `{}`, and {} it as a {} if that succeeds",
                 amount.unwrap_or_default(),
                 operation.account,
                 self.command.told(),
+                if is_held { "hold" } else { "post" },
                 operation.kind(),
             ));
         }

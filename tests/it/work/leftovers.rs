@@ -62,7 +62,8 @@ fn a_terminal_that_goes_away_ends_the_commands() {
 fn telling(office: &Office, mode: &str) -> Command {
     let mut command = Command::new("sh");
     let said = office.path("said");
-    let script = format!("exec \"$0\" \"$@\" 2> {}", said.display());
+    // Whatever the parent was started to ignore, its workers hear it.
+    let script = format!("trap '' INT; exec \"$0\" \"$@\" 2> {}", said.display());
     let words = "--op withdraw=4 --retries 9 --output json -- sh -c";
     command
         .args(["-c", &script, env!("CARGO_BIN_EXE_bank-par"), mode])
