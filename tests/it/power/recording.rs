@@ -193,6 +193,8 @@ impl Reading<'_> {
             let rest = resumed.split_once(" resumed>").unwrap().1;
             let (begun, since) = self.begun.remove(thread).unwrap();
             self.returned(thread, &format!("{begun}{rest}"), since);
+        } else if call.starts_with("???(") {
+            // A thread that was let go of before it was seen in any call.
         } else if !call.starts_with(['+', '-']) {
             self.begins(call);
             self.returned(thread, call, self.steps.len());
