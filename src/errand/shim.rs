@@ -31,11 +31,13 @@ pub(super) enum Session {
 }
 
 impl Session {
-    const ALL: [(Session, &'static str); 2] = [(Session::Shared, "shared"), (Session::Own, "own")];
+    const ALL: [Session; 2] = [Session::Shared, Session::Own];
 
     fn word(self) -> &'static str {
-        let (_, word) = Session::ALL[usize::from(self == Session::Own)];
-        word
+        match self {
+            Session::Shared => "shared",
+            Session::Own => "own",
+        }
     }
 }
 
@@ -64,9 +66,7 @@ impl Orders {
         let mut word = || arguments.next()?.into_string().ok();
         let keeper = word()?.parse().ok()?;
         let session = word()?;
-        let (session, _) = Session::ALL
-            .into_iter()
-            .find(|(_, word)| *word == session)?;
+        let session = Session::ALL.into_iter().find(|own| own.word() == session)?;
         let (files, processes) = (word()?, word()?);
         Some(Orders {
             keeper,

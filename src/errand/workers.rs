@@ -201,14 +201,6 @@ impl Executor {
         let (declined, set_aside) = (Some(self.chore.declined), attempt.operation.amount());
         let follows = verdict(exit, cut, declined, set_aside, || actual.spent());
         actual.clear();
-        for (stream, Captured { bytes, .. }) in
-            [(Stream::Stdout, &stdout), (Stream::Stderr, &stderr)]
-        {
-            if !bytes.is_empty() {
-                let bytes = bytes.clone();
-                tell(News::Wrote { stream, bytes })?;
-            }
-        }
         let ended = Ended {
             exit: Some(exit),
             cut,
@@ -217,6 +209,12 @@ impl Executor {
             stderr_dropped: stderr.dropped,
             ..Ended::default()
         };
+        for (stream, Captured { bytes, .. }) in [(Stream::Stdout, stdout), (Stream::Stderr, stderr)]
+        {
+            if !bytes.is_empty() {
+                tell(News::Wrote { stream, bytes })?;
+            }
+        }
         self.end(attempt, follows, ended, tell)
     }
 
