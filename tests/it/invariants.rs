@@ -222,10 +222,10 @@ fn a_file_is_one_thought() {
 }
 
 #[test]
-fn the_readme_has_every_exit_status() {
-    let readme = fs::read_to_string(folder().join("README.md")).unwrap();
+fn the_interface_has_every_exit_status() {
+    let interface = fs::read_to_string(folder().join("docs/interface.md")).unwrap();
     let status = fs::read_to_string(folder().join("src/status.rs")).unwrap();
-    let rows = readme.lines().filter_map(|line| {
+    let rows = interface.lines().filter_map(|line| {
         line.strip_prefix("| ")?
             .split_once(" |")?
             .0

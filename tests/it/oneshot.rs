@@ -119,10 +119,10 @@ fn a_script_decides_by_the_status() {
 }
 
 #[test]
-fn the_readme_can_be_pasted() {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let readme = std::fs::read_to_string(readme).unwrap();
-    let (_, section) = readme.split_once("## A ledger that lasts").unwrap();
+fn the_manual_can_be_pasted() {
+    let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/manual.md");
+    let manual = std::fs::read_to_string(manual).unwrap();
+    let (_, section) = manual.split_once("## A ledger that lasts").unwrap();
     let block = |number: usize| {
         let block = section.split("```sh\n").nth(number).unwrap();
         block.split("```").next().unwrap().to_string()
