@@ -71,7 +71,7 @@ fn served(folder: &Path, clients: u32) -> Duration {
             scope.spawn(move || {
                 let mut ledger = place.open(Access::Create).expect("the server");
                 while !over.load(Ordering::Relaxed) {
-                    let answers = ledger.transact(vec![deposit(client)]);
+                    let answers = ledger.transact(&[deposit(client)]);
                     assert_eq!(answers.expect("an answer").len(), 1);
                     count.fetch_add(1, Ordering::Relaxed);
                 }

@@ -183,8 +183,8 @@ impl Single {
     }
 
     fn ask(&mut self, caller: Caller, request: Request) -> Result<Answer, Failure> {
-        let batch = vec![Asked { caller, request }];
-        let answers = self.ledger.transact(batch).map_err(Failure::ledger)?;
+        let batch = [Asked { caller, request }];
+        let answers = self.ledger.transact(&batch).map_err(Failure::ledger)?;
         let answer = answers.into_iter().next().flatten();
         answer.ok_or_else(|| Failure {
             status: Status::Ledger,

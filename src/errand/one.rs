@@ -254,7 +254,7 @@ impl<'a> Teller<'a> {
 
     fn ask(&mut self, request: Request) -> Result<Answer, LedgerError> {
         let caller = self.caller;
-        let answers = self.ledger.transact(vec![Asked { caller, request }])?;
+        let answers = self.ledger.transact(&[Asked { caller, request }])?;
         let answer = answers.into_iter().next().flatten();
         answer.ok_or_else(|| LedgerError::Damaged {
             ledger: "in use".to_string(),

@@ -107,7 +107,7 @@ pub fn end_holds(
             caller,
             request: request(id),
         });
-        let answers = ledger.transact(asked.collect())?;
+        let answers = ledger.transact(&asked.collect::<Vec<_>>())?;
         let came_true = |answer: &Option<Answer>| {
             let outcome = answer.as_ref().map(|answer| answer.outcome);
             !matches!(outcome, None | Some(Outcome::Refused { .. }))

@@ -137,7 +137,7 @@ fn decide(
         .flat_map(|(_, asked)| asked)
         .cloned()
         .collect();
-    match ledger.transact(all) {
+    match ledger.transact(&all) {
         Ok(answers) => {
             let mut answers = answers.into_iter();
             let own = |(client, asked): (u32, Vec<Asked>)| {

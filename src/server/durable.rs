@@ -267,7 +267,7 @@ impl Store {
         let rest = self.waiting.split_off(self.waiting.len().min(MAX_BATCH));
         let batch = std::mem::replace(&mut self.waiting, rest);
         let inside = self.gate.enter();
-        let answers = self.ledger.transact(batch)?;
+        let answers = self.ledger.transact(&batch)?;
         drop(inside);
         let _ = self.tell.send(Done::Decided(answers));
         self.waker.wake();

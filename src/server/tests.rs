@@ -22,7 +22,7 @@ struct Slow {
 }
 
 impl Ledger for Slow {
-    fn transact(&mut self, batch: Vec<Asked>) -> Result<Vec<Option<Answer>>, LedgerError> {
+    fn transact(&mut self, batch: &[Asked]) -> Result<Vec<Option<Answer>>, LedgerError> {
         let numbers = batch.iter().map(|asked| asked.caller.number).collect();
         let _ = self.began.send(numbers);
         if self.may.recv() != Ok(true) {

@@ -20,7 +20,7 @@ pub trait Ledger: Send {
     ///
     /// Nothing stands where a request ends an operation that its caller has not begun. After an error
     /// nobody knows whether the batch counts, and every later call fails too; opening anew decides.
-    fn transact(&mut self, batch: Vec<Asked>) -> Result<Vec<Option<Answer>>, LedgerError>;
+    fn transact(&mut self, batch: &[Asked]) -> Result<Vec<Option<Answer>>, LedgerError>;
 
     /// The accounts of these names, all as of one moment, with expired holds given back; nothing
     /// stands for one that nobody opened.

@@ -145,10 +145,10 @@ fn name(socket: &Path) -> String {
 }
 
 impl Ledger for Remote {
-    fn transact(&mut self, batch: Vec<Asked>) -> Result<Vec<Option<Answer>>, LedgerError> {
+    fn transact(&mut self, batch: &[Asked]) -> Result<Vec<Option<Answer>>, LedgerError> {
         self.check_usable()?;
         self.failed = true;
-        for asked in &batch {
+        for asked in batch {
             self.line.request(asked).map_err(|what| self.broken(what))?;
         }
         let mut answers = Vec::with_capacity(batch.len());

@@ -350,12 +350,12 @@ fn wall_clock() -> Moment {
 }
 
 impl Ledger for Sqlite {
-    fn transact(&mut self, batch: Vec<Asked>) -> Result<Vec<Option<Answer>>, LedgerError> {
+    fn transact(&mut self, batch: &[Asked]) -> Result<Vec<Option<Answer>>, LedgerError> {
         if batch.len() >= LARGE_BATCH && !self.writes_much {
             self.writes_much = true;
             self.checkpoint_at(LARGE_LOG)?;
         }
-        self.write(|ledger, now| ledger.decide(&batch, now))
+        self.write(|ledger, now| ledger.decide(batch, now))
     }
 
     fn look_up(&mut self, names: &[Name]) -> Result<Vec<Option<Standing>>, LedgerError> {

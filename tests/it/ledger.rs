@@ -80,7 +80,9 @@ impl Ledger {
         };
         let place = Place::File(self.path().into());
         let mut ledger = place.open(Access::Create).unwrap();
-        let answers = ledger.transact(requests.map(asked).collect()).unwrap();
+        let answers = ledger
+            .transact(&requests.map(asked).collect::<Vec<_>>())
+            .unwrap();
         answers.into_iter().map(Option::unwrap).collect()
     }
 

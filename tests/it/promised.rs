@@ -238,7 +238,7 @@ fn goes_on(ledger: &mut dyn Ledger, entries: u64) -> Result<(), String> {
 fn ask(ledger: &mut dyn Ledger, request: Request) -> Result<bank_par::bank::Answer, String> {
     let caller = Caller::default();
     let answers = ledger
-        .transact(vec![Asked { caller, request }])
+        .transact(&[Asked { caller, request }])
         .map_err(text)?;
     let [answer] = answers.try_into().unwrap();
     answer.ok_or_else(|| "no answer".to_string())

@@ -170,7 +170,7 @@ fn long_lists_come_whole() {
     let long = "x".repeat(60);
     // More than fits one message, whatever the limit of a page is.
     let batch = (0..1_500).map(|n| execute(Some(&format!("{n}-{long}")), &format!("a{n}"), 1));
-    let answers = client.transact(batch.collect()).unwrap();
+    let answers = client.transact(&batch.collect::<Vec<_>>()).unwrap();
     let seqs = answers
         .into_iter()
         .map(|answer| match answer.unwrap().outcome {
@@ -202,7 +202,7 @@ fn what_was_acknowledged_survives_the_server() {
         let mut count = 0;
         loop {
             let asked = execute(Some(&format!("{thread}-{count}")), "ops", 1);
-            match client.transact(vec![asked]) {
+            match client.transact(&[asked]) {
                 Ok(_) => count += 1,
                 Err(LedgerError::Server { .. }) => return count,
                 Err(other) => panic!("{other}"),
@@ -228,7 +228,7 @@ fn what_was_acknowledged_survives_the_server() {
     let mut client = served.client();
     for (thread, count) in counts.into_iter().enumerate() {
         let again = (0..count).map(|n| execute(Some(&format!("{thread}-{n}")), "ops", 1));
-        let answers = client.transact(again.collect()).unwrap();
+        let answers = client.transact(&again.collect::<Vec<_>>()).unwrap();
         assert!(answers.into_iter().all(|answer| answer.unwrap().duplicate));
     }
     served.run("verify").expect(0);
@@ -255,7 +255,7 @@ fn a_client_that_dies_loses_what_it_had_begun_and_nothing_more() {
         caller,
         request: Request::Begin(withdraw),
     };
-    client.transact(vec![begin]).unwrap();
+    client.transact(&[begin]).unwrap();
     assert_eq!(served.say("balance ops"), "ops\t10.00\t4.00\t6.00\n");
     let mut other = served.client();
     let error = other.open_run(Some(&name)).unwrap_err();
@@ -273,7 +273,7 @@ fn a_signal_lets_what_has_arrived_finish() {
     let counts = at_once(3, |thread| {
         let mut client = place.open(Access::Create).unwrap();
         let mut count = 0u32;
-        while client.transact(vec![execute(None, "ops", 1)]).is_ok() {
+        while client.transact(&[execute(None, "ops", 1)]).is_ok() {
             count += 1;
             if count == 30 && thread == 0 {
                 signal(pid, Signal::TERM);

@@ -32,7 +32,7 @@ fn asked(number: u64, request: Request) -> Asked {
 }
 
 fn ask(ledger: &mut Sqlite, number: u64, request: Request) -> Option<Answer> {
-    let answers = ledger.transact(vec![asked(number, request)]);
+    let answers = ledger.transact(&[asked(number, request)]);
     answers.expect("an answer").pop().expect("one answer")
 }
 
@@ -204,7 +204,7 @@ fn what_a_dead_run_had_begun_is_given_back() {
         let request = Request::Begin(operation(Kind::Withdraw, None, "a", 30));
         Asked { caller, request }
     };
-    other.transact(vec![begin()]).expect("begun");
+    other.transact(&[begin()]).expect("begun");
     assert!(matches!(
         ledger.open_run(Some(&name)),
         Err(LedgerError::RunIsLive { .. })
@@ -297,7 +297,7 @@ proptest! {
             };
             let ledger = if by_other && others { &mut other } else { &mut one };
             let expected = books.decide(&asked, &mut Unkept);
-            let answers = ledger.transact(vec![asked.clone()]).expect("an answer");
+            let answers = ledger.transact(std::slice::from_ref(&asked)).expect("an answer");
             prop_assert_eq!(answers, vec![expected], "{:?}", asked);
         }
         prop_assert_eq!(other.verify(None).expect("checked").violation, None);

@@ -81,7 +81,7 @@ fn answers(path: &Path) -> Result<Vec<String>, LedgerError> {
         let request = Request::Execute(operation);
         said.push(format!(
             "{:?}",
-            ledger.transact(vec![Asked { caller, request }])?
+            ledger.transact(&[Asked { caller, request }])?
         ));
     }
     Ok(said)

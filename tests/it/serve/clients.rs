@@ -27,12 +27,12 @@ fn a_client_asks_only_for_itself() {
     let mut stranger = served.client();
     let mut asked = execute(None, "ops", 5);
     asked.caller.run = run;
-    let error = stranger.transact(vec![asked.clone()]).unwrap_err();
+    let error = stranger.transact(std::slice::from_ref(&asked)).unwrap_err();
     assert!(matches!(error, LedgerError::Server { .. }), "{error}");
-    let error = stranger.transact(vec![asked.clone()]).unwrap_err();
+    let error = stranger.transact(std::slice::from_ref(&asked)).unwrap_err();
     assert!(matches!(error, LedgerError::Failed { .. }), "{error}");
     served.client().close_run(run).unwrap_err();
-    owner.transact(vec![asked]).unwrap();
+    owner.transact(&[asked]).unwrap();
     owner.close_run(run).unwrap();
 }
 
@@ -58,13 +58,13 @@ fn what_hostile_clients_send_harms_only_them() {
         let mut heard = Vec::new();
         let _ = hostile.read_to_end(&mut heard);
         assert_eq!(heard, greeting(VERSION), "{bytes:?}");
-        client.transact(vec![execute(None, "ops", 1)]).unwrap();
+        client.transact(&[execute(None, "ops", 1)]).unwrap();
     }
     // A half message, and a client that says nothing.
     let mut half = served.connection();
     half.write_all(&greeting(VERSION)[..7]).unwrap();
     let _silent = served.connection();
-    client.transact(vec![execute(None, "ops", 1)]).unwrap();
+    client.transact(&[execute(None, "ops", 1)]).unwrap();
     drop(client);
     assert_eq!(served.say("balance ops"), "ops\t0.09\t0.00\t0.09\n");
     let (_, run) = served.end();
@@ -117,9 +117,9 @@ fn a_client_that_never_reads_stops_only_itself() {
     served
         .client()
         .transact(
-            (0..500)
+            &(0..500)
                 .map(|n| execute(None, &format!("a{n}"), 1))
-                .collect(),
+                .collect::<Vec<_>>(),
         )
         .unwrap();
     let mut deaf = served.connection();
@@ -142,7 +142,7 @@ fn a_client_that_never_reads_stops_only_itself() {
     }
     let mut client = served.client();
     for _ in 0..20 {
-        client.transact(vec![execute(None, "ops", 1)]).unwrap();
+        client.transact(&[execute(None, "ops", 1)]).unwrap();
     }
     #[cfg(target_os = "linux")]
     assert!(served.server.peak_memory() < 64 * 1024);

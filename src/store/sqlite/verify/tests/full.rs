@@ -36,7 +36,7 @@ pub(super) fn operation(
 }
 
 pub(super) fn ask(ledger: &mut Sqlite, caller: Caller, request: Request) -> Outcome {
-    let answers = ledger.transact(vec![Asked { caller, request }]);
+    let answers = ledger.transact(&[Asked { caller, request }]);
     let answer: Option<Answer> = answers.expect("answers").pop().expect("one answer");
     answer.expect("decided").outcome
 }
