@@ -1,128 +1,172 @@
-//! The folder for a run's sockets, which only its user can enter.
+//! The folder for a run's sockets and small files, which only its user can enter.
+//!
+//! All of a user's runs have theirs in one folder, `bank-par-UID`, which this program makes and marks.
+//! A run's folder is locked for as long as the run lives, so that what a killed run has left is known
+//! and removed by a later one; nothing else ever is.
 
+mod abandoned;
+mod home;
+
+use std::env;
 use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
-use tempfile::TempDir;
 
-const PREFIX: &str = "bank-par-";
+use home::Home;
 
 /// The longest path of a local socket on Linux, in bytes (`sun_path` without its final zero).
 const MAX_PATH: usize = 107;
 
-/// A folder younger than this may not be locked yet by the run that made it.
-const SETTLED: Duration = Duration::from_secs(60);
+/// As long as the longest path in a run's folder: that of a one-shot server's socket, which the library
+/// of the queue makes. It cuts off a longer one than a socket can have, and says nothing.
+const LONGEST_INSIDE: usize = ".tmpXXXXXX/socket".len();
+
+/// What the name of a run's folder begins with.
+const PREFIX: &str = "run-";
+
+/// The random letters and digits that follow.
+const RANDOM: usize = 12;
+
+/// How often a run's folder is made anew because another run took the unlocked one for abandoned.
+const ATTEMPTS: usize = 16;
 
 /// A private folder, locked for as long as its run lives.
 pub struct Folder {
-    folder: TempDir,
+    path: PathBuf,
     _lock: File,
+    /// Left when the folder is removed.
+    _home: Home,
 }
 
 impl Folder {
-    /// A new folder under the system's folder for temporary files. Those of runs that were killed are
-    /// removed on the way.
+    /// A new folder in the first place that has room for one: `$XDG_RUNTIME_DIR`, the folder for
+    /// temporary files, or a usual place where both are missing or their paths are too long for a
+    /// socket. The folders of runs that were killed are removed on the way.
+    ///
+    /// # Errors
+    ///
+    /// No place takes a folder; the message names each and why.
     pub fn create() -> io::Result<Self> {
-        sweep(&std::env::temp_dir());
-        let folder = tempfile::Builder::new()
-            .prefix(PREFIX)
-            .permissions(Permissions::from_mode(0o700))
-            .tempdir()?;
-        let lock = File::open(folder.path())?;
-        flock(&lock, FlockOperation::NonBlockingLockShared)?;
-        Ok(Folder {
-            folder,
-            _lock: lock,
-        })
+        let given = [env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from)];
+        let usual = [env::temp_dir(), "/tmp".into(), "/dev/shm".into()];
+        Self::create_in_one_of(given.into_iter().flatten().chain(usual))
     }
 
-    /// Its path.
-    pub fn path(&self) -> &Path {
-        self.folder.path()
-    }
-}
-
-/// Removes the folders that no living run holds. Whatever cannot be removed is left alone.
-fn sweep(parent: &Path) {
-    let Ok(entries) = fs::read_dir(parent) else {
-        return;
-    };
-    let ours = |name: &std::ffi::OsStr| name.to_str().is_some_and(|name| name.starts_with(PREFIX));
-    let names = entries.flatten().map(|entry| entry.path());
-    for path in names.filter(|path| path.file_name().is_some_and(ours)) {
-        if is_abandoned(&path) {
-            let _ = fs::remove_dir_all(&path);
+    fn create_in_one_of(places: impl Iterator<Item = PathBuf>) -> io::Result<Self> {
+        let mut refused = String::new();
+        for place in places.filter(|place| place.is_absolute()) {
+            match Self::create_in(&place) {
+                Ok(folder) => return Ok(folder),
+                Err(cause) => refused += &format!("`{}`: {cause}; ", place.display()),
+            }
         }
+        Err(io::Error::other(format!(
+            "there is no place for a private folder: {refused}set TMPDIR to a folder of your own with a short path"
+        )))
+    }
+
+    fn create_in(place: &Path) -> io::Result<Self> {
+        let home = Home::find_or_create(place, check_length)?;
+        abandoned::remove_all(home.path());
+        for _ in 0..ATTEMPTS {
+            if let Some((path, lock)) = lock_new(home.path())? {
+                return Ok(Folder {
+                    path,
+                    _lock: lock,
+                    _home: home,
+                });
+            }
+        }
+        Err(io::Error::other("others remove what is made in it"))
+    }
+
+    /// Its path. With anything that this program puts into it, it is UTF-8 and no longer than a socket's
+    /// path may be.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 }
 
-fn is_abandoned(path: &PathBuf) -> bool {
-    let Ok(metadata) = fs::symlink_metadata(path) else {
-        return false;
+impl Drop for Folder {
+    fn drop(&mut self) {
+        abandoned::remove(&self.path);
+    }
+}
+
+/// Makes and locks a folder. Nothing stands where another run was faster and took it, unlocked as
+/// it was, for abandoned.
+fn lock_new(home: &Path) -> io::Result<Option<(PathBuf, File)>> {
+    let made = tempfile::Builder::new()
+        .prefix(PREFIX)
+        .rand_bytes(RANDOM)
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir_in(home)?;
+    let path = made.keep();
+    let Ok(lock) = File::open(&path) else {
+        return Ok(None);
     };
-    let age = metadata
-        .modified()
-        .ok()
-        .and_then(|modified| modified.elapsed().ok());
-    let settled = age.is_some_and(|age| age > SETTLED);
-    if !metadata.is_dir() || metadata.uid() != rustix::process::geteuid().as_raw() || !settled {
-        return false;
+    if flock(&lock, FlockOperation::NonBlockingLockShared).is_err() {
+        return Ok(None);
     }
-    File::open(path)
-        .is_ok_and(|folder| flock(&folder, FlockOperation::NonBlockingLockExclusive).is_ok())
+    let inode = lock.metadata()?.ino();
+    let is_there = fs::symlink_metadata(&path).is_ok_and(|found| found.ino() == inode);
+    Ok(is_there.then_some((path, lock)))
 }
 
-/// Refuses a path that no socket can have, and says what to do.
-pub(super) fn check_path(path: &Path) -> io::Result<&str> {
-    let text = path.to_str().filter(|text| text.len() <= MAX_PATH);
-    text.ok_or_else(|| {
-        io::Error::other(format!(
-            "`{}` is no path for a socket, which has at most {MAX_PATH} bytes of UTF-8: set TMPDIR to a shorter one",
-            path.display()
-        ))
-    })
+/// Refuses a folder in which sockets would have paths that none can have.
+fn check_length(home: &Path) -> io::Result<()> {
+    let inside = 1 + PREFIX.len() + RANDOM + 1 + LONGEST_INSIDE;
+    match home.to_str() {
+        Some(text) if text.len() + inside <= MAX_PATH => Ok(()),
+        Some(_) => Err(io::Error::other(format!(
+            "its path is too long, since that of a socket has at most {MAX_PATH} bytes"
+        ))),
+        None => Err(io::Error::other("its path is not UTF-8")),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::SystemTime;
 
-    fn age(path: &Path) {
-        let long_ago = SystemTime::now() - 2 * SETTLED;
-        File::open(path)
-            .expect("a folder")
-            .set_modified(long_ago)
-            .expect("our own");
+    fn create_in(places: &[&Path]) -> io::Result<Folder> {
+        Folder::create_in_one_of(places.iter().map(|place| place.to_path_buf()))
     }
 
     #[test]
-    fn only_folders_that_no_run_holds_are_swept() {
-        let parent = tempfile::tempdir().expect("a folder");
-        let names = ["bank-par-dead", "bank-par-live", "bank-par-new", "other"];
-        let [dead, live, new, other] = names.map(|name| parent.path().join(name));
-        for path in [&dead, &live, &new, &other] {
-            fs::create_dir(path).expect("room");
-        }
-        fs::write(dead.join("server"), "").expect("room");
-        let held = File::open(&live).expect("a folder");
-        flock(&held, FlockOperation::NonBlockingLockShared).expect("nobody else holds it");
-        for path in [&dead, &live, &other] {
-            age(path);
-        }
-        sweep(parent.path());
-        let left = [dead, live, new, other].map(|path| path.exists());
-        assert_eq!(left, [false, true, true, true]);
+    fn a_folder_is_private_and_goes_with_its_run() {
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = create_in(&[place.path()]).expect("room");
+        let mode = fs::metadata(folder.path()).expect("there").mode();
+        assert_eq!(mode & 0o777, 0o700);
+        let path = folder.path().to_path_buf();
+        drop(folder);
+        assert!(!path.exists());
     }
 
     #[test]
-    fn a_path_that_is_too_long_says_what_to_do() {
-        let long = PathBuf::from("/".repeat(108));
-        let error = check_path(&long).expect_err("108 bytes");
-        assert!(error.to_string().contains("TMPDIR"), "{error}");
+    fn a_place_with_a_long_path_or_none_at_all_is_passed_over() {
+        let place = tempfile::tempdir().expect("a folder");
+        let long = place.path().join("a".repeat(100));
+        fs::create_dir(&long).expect("room");
+        let missing = place.path().join("missing");
+        let short = place.path().join("s");
+        fs::create_dir(&short).expect("room");
+        let relative = Path::new("relative");
+        let folder = create_in(&[relative, &long, &missing, &short]).expect("the last one");
+        assert!(folder.path().starts_with(&short));
+        assert_eq!(fs::read_dir(&long).expect("a folder").count(), 0);
+        let error = create_in(&[&long, &missing]).err().expect("no place");
+        let error = error.to_string();
+        for part in [
+            "too long",
+            "missing`: ",
+            "set TMPDIR to a folder of your own",
+        ] {
+            assert!(error.contains(part), "{error}");
+        }
     }
 }

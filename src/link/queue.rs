@@ -19,14 +19,10 @@ use ipc_channel::{IpcError, TryRecvError};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use super::folder::{Folder, check_path};
+use super::folder::Folder;
 use super::{Arrival, Arrived, LinkError, Links, Ready, Received, Watch, WorkerEnd};
 use crate::protocol::{Frame, Outbox, ProtocolError, ToParent};
 use crate::wake::Waker;
-
-/// As long as the path of a one-shot server's socket in its folder. The library cuts off a longer one
-/// than a socket can have, and says nothing.
-const RENDEZVOUS: &str = ".tmpXXXXXX/socket";
 
 /// The first message on a one-shot server.
 #[derive(Serialize, Deserialize)]
@@ -125,7 +121,6 @@ impl Replies {
 impl QueueLinks {
     pub(super) fn open(waker: Waker) -> io::Result<Self> {
         let folder = Folder::create()?;
-        check_path(&folder.path().join(RENDEZVOUS))?;
         // One-shot servers make their sockets in tempfile's folder; nobody else can enter this one.
         // The library accepts no second setting, and no second run needs one.
         let _ = tempfile::env::override_temp_dir(folder.path());

@@ -14,7 +14,7 @@ use interprocess::local_socket::{
 use interprocess::os::unix::local_socket::ListenerOptionsExt;
 use interprocess::os::unix::uds_local_socket::{Listener, Stream};
 
-use super::folder::{Folder, check_path};
+use super::folder::Folder;
 use super::stream::{StreamEnd, Streams, Wire, WorkerStream};
 use super::{Arrival, Arrived, Key, LinkError, Links, Ready, Watch, WorkerEnd};
 use crate::protocol::{Outbox, ToParent};
@@ -36,7 +36,8 @@ impl SocketLinks {
     pub(super) fn open() -> io::Result<Self> {
         let folder = Folder::create()?;
         let path = folder.path().join("server");
-        let address = check_path(&path)?.to_string();
+        let address = path.to_str().map(str::to_string);
+        let address = address.ok_or_else(|| io::Error::other("a private folder is UTF-8"))?;
         let listener = ListenerOptions::new()
             .name(path.as_path().to_fs_name::<GenericFilePath>()?)
             .mode(0o600)

@@ -69,7 +69,8 @@ impl Program {
         let folder = tempfile::Builder::new().prefix("it-").tempdir().unwrap();
         command
             .args(["--output", "json"])
-            .env("TMPDIR", folder.path());
+            .env("TMPDIR", folder.path())
+            .env_remove("XDG_RUNTIME_DIR");
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -115,6 +116,15 @@ impl Program {
     /// Its folder for temporary files.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The folder of its sockets, once there is one.
+    pub(crate) fn private_folder(&self) -> Option<PathBuf> {
+        let user = rustix::process::geteuid().as_raw();
+        let home = self.folder().join(format!("bank-par-{user}"));
+        let mut found = fs::read_dir(home).ok()?.flatten();
+        let run = found.find(|entry| entry.file_name().to_str().unwrap().starts_with("run-"));
+        run.map(|run| run.path())
     }
 
     /// Writes to its standard input.

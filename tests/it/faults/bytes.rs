@@ -230,21 +230,12 @@ fn a_link_that_outlives_its_worker_holds_nobody_up() {
     });
 }
 
-/// The folder of a run's sockets.
-fn folder(program: &Program) -> PathBuf {
-    let mut all = fs::read_dir(program.folder())
-        .unwrap()
-        .map(|entry| entry.unwrap());
-    let of_sockets = all.find(|entry| entry.file_name().to_str().unwrap().starts_with("bank-par-"));
-    of_sockets.expect("a folder").path()
-}
-
 #[test]
 fn strangers_on_the_socket_disturb_nobody() {
     in_each(&["parallel", "server-share"], |mode| {
         let program = Program::start([mode, "--time-scale", "0.5"].iter().chain(&OPS));
         let worker = program.working(3)[0];
-        let socket = folder(&program).join("server");
+        let socket = program.private_folder().unwrap().join("server");
         let silent = UnixStream::connect(&socket).unwrap();
         let mut garbage = UnixStream::connect(&socket).unwrap();
         // It may be thrown out before it has said everything.
@@ -269,10 +260,13 @@ fn no_other_user_can_reach_a_run() {
         let mode_of = |path: &PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         match mode {
             "pipe" => assert_eq!(fs::read_dir(program.folder()).unwrap().count(), 0),
-            _ => assert_eq!(mode_of(&folder(&program)), 0o700),
+            _ => assert_eq!(mode_of(&program.private_folder().unwrap()), 0o700),
         }
         if mode == "parallel" {
-            assert_eq!(mode_of(&folder(&program).join("server")), 0o600);
+            assert_eq!(
+                mode_of(&program.private_folder().unwrap().join("server")),
+                0o600
+            );
         }
         program.end().check(0, 3, 0);
     });

@@ -53,10 +53,8 @@ fn a_worker_that_cannot_connect_fails_one_operation() {
     in_each(&["parallel", "server-share"], |mode| {
         let mut program = Program::start([mode, "-"]);
         let socket = until("the socket", || {
-            let folders = fs::read_dir(program.folder()).unwrap().flatten();
-            folders
-                .map(|folder| folder.path().join("server"))
-                .find(|socket| socket.exists())
+            let socket = program.private_folder().map(|folder| folder.join("server"));
+            socket.filter(|socket| socket.exists())
         });
         let aside = socket.with_extension("aside");
         fs::rename(&socket, &aside).unwrap();
