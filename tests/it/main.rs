@@ -37,6 +37,7 @@ mod output;
 mod place;
 #[cfg(target_os = "linux")]
 mod power;
+mod private;
 #[cfg(target_os = "linux")]
 mod process;
 mod promised;
