@@ -156,6 +156,21 @@ impl Server {
         }
     }
 
+    /// What is to be said about the ledger, if it is waited for.
+    pub fn words(&mut self) -> Vec<String> {
+        match &mut self.decider {
+            Decider::Bank(_) | Decider::Cells(_) => Vec::new(),
+            Decider::Durable(durable) => durable.words(),
+        }
+    }
+
+    /// A ledger that cannot do at once what it is asked is waited for no longer.
+    pub fn hurry(&self) {
+        if let Decider::Durable(durable) = &self.decider {
+            durable.hurry();
+        }
+    }
+
     /// Acts while no batch is being decided, if that does not take too long.
     pub fn between_batches(&self, act: impl FnOnce()) {
         match &self.decider {

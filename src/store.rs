@@ -3,18 +3,22 @@
 
 mod alive;
 mod cells;
+mod certainty;
 mod ledger;
 mod memory;
 mod remote;
+mod retry;
 mod sqlite;
 
 pub use alive::RunLock;
 pub use cells::{Cells, Verdict};
+pub use certainty::Certainty;
 pub use ledger::{
     ChainEnd, DoneLine, Entries, Entry, Ledger, LedgerError, MAX_PAGE, OpenHold, Query, RunName,
     RunNameError, Verified,
 };
 pub use memory::Memory;
+pub use retry::{WORK_PATIENCE, until_done};
 pub use sqlite::{Access, Sqlite};
 
 use std::fmt;

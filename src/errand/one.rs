@@ -12,7 +12,8 @@ use super::terms::Terms;
 use super::watch::{Seen, Watcher};
 use crate::bank::{Amount, Answer, Asked, Caller, Operation, Outcome, Request};
 use crate::exit::Exit;
-use crate::store::{Ledger, LedgerError, OpenHold};
+use crate::report::talk;
+use crate::store::{Certainty, Ledger, LedgerError, OpenHold, WORK_PATIENCE, until_done};
 use crate::work::Cut;
 
 /// What to set aside, and what to run.
@@ -63,6 +64,20 @@ pub enum ErrandError {
     /// The ledger does not answer.
     #[error("{0}")]
     Ledger(#[from] LedgerError),
+    /// The ledger does not know how the command ended.
+    #[error(
+        "{error}; the command {ended}, and the ledger does not know it, so `{id}` is {state}: look at what the command did, then `bank-par post {id}` or `bank-par void {id}`"
+    )]
+    Untold {
+        /// The operation's id.
+        id: String,
+        /// How the command ended.
+        ended: String,
+        /// What the operation is now, as far as that is known.
+        state: &'static str,
+        /// Why it was not told.
+        error: LedgerError,
+    },
     /// The operating system said no, and the command did not run.
     #[error("cannot start the command's guard: {0}")]
     Start(io::Error),
@@ -76,21 +91,44 @@ pub fn run(errand: &Errand, ledger: &mut dyn Ledger) -> Result<Done, ErrandError
     let answer = teller.set_aside()?;
     let is_held = matches!(answer.outcome, Outcome::Held { .. });
     if !is_held || teller.is_known(&answer)? {
-        teller.leave()?;
+        teller.leave();
         return Ok(Done::NotRun(answer));
     }
     let attempted = teller.attempt_all(answer, &actual, &mut watcher);
-    let (seen, follows) = match attempted {
-        Ok(attempted) => attempted,
-        Err(error) => {
-            teller.give_back()?;
-            teller.leave()?;
-            return Err(ErrandError::Start(error));
+    let settled = match attempted {
+        Ok((seen, follows)) => {
+            let ran = teller.settle(&seen, follows, &mut watcher);
+            ran.map(Done::Ran)
+                .map_err(|error| errand.untold(&seen, error))
         }
+        Err(error) => match teller.ask_until_done(&mut watcher, Request::Void) {
+            Ok(_) => Err(ErrandError::Start(error)),
+            Err(error) => Err(error.into()),
+        },
     };
-    let ran = teller.settle(&seen, follows, watcher.signal())?;
-    teller.leave()?;
-    Ok(Done::Ran(ran))
+    teller.leave();
+    settled
+}
+
+impl Errand {
+    /// What is said where the command has ended and the ledger could not be told.
+    fn untold(&self, seen: &Seen, error: LedgerError) -> ErrandError {
+        let id = self.operation.id.as_ref().map_or("", |id| id.as_str());
+        let ended = match seen.exit {
+            Some(Exit::Status(0)) => "succeeded".to_string(),
+            Some(exit) => exit.to_string(),
+            None => "was not seen to its end".to_string(),
+        };
+        ErrandError::Untold {
+            id: id.to_string(),
+            ended,
+            state: match error.certainty() {
+                Certainty::Unknown => "in doubt, unless it counts already",
+                Certainty::NotDone | Certainty::Damaged => "in doubt",
+            },
+            error,
+        }
+    }
 }
 
 /// The only operation of a run of its own, so that others know when nobody works on it any more.
@@ -209,29 +247,31 @@ impl<'a> Teller<'a> {
         &mut self,
         seen: &Seen,
         follows: Option<Verdict>,
-        signal: Option<i32>,
+        watcher: &mut Watcher,
     ) -> Result<Ran, LedgerError> {
         let (mut overspent, mut doubt) = (None, None);
-        let answer = match follows {
-            Some(Verdict::Failed | Verdict::Declined) => self.give_back()?,
+        let signal = watcher.signal();
+        let request = match follows {
+            Some(Verdict::Failed | Verdict::Declined) => Request::Void,
             None => {
                 doubt = Some("nobody saw the command's end".to_string());
-                self.ask(Request::Doubt)?
+                Request::Doubt
             }
-            Some(_) if let Some(lasts) = self.errand.hold => self.ask(Request::Keep { lasts })?,
-            Some(Verdict::Unspent) => self.ask(Request::Unspent)?,
+            Some(_) if let Some(lasts) = self.errand.hold => Request::Keep { lasts },
+            Some(Verdict::Unspent) => Request::Unspent,
             Some(Verdict::Post {
                 amount,
                 overspent: more,
             }) => {
                 overspent = more;
-                self.ask(Request::Post { amount })?
+                Request::Post { amount }
             }
             Some(Verdict::Doubt(why)) => {
                 doubt = Some(why);
-                self.ask(Request::Doubt)?
+                Request::Doubt
             }
         };
+        let answer = self.ask_until_done(watcher, request)?;
         let status = seen.exit.map_or(0, Exit::code);
         let died_of = i32::from(status) - 128;
         Ok(Ran {
@@ -244,12 +284,26 @@ impl<'a> Teller<'a> {
         })
     }
 
-    fn give_back(&mut self) -> Result<Answer, LedgerError> {
-        self.ask(Request::Void)
+    /// Asks what follows from a command's end, for long: if the ledger does not learn of it, it is in
+    /// doubt. Each signal is heard meanwhile; two of them end the wait.
+    fn ask_until_done(
+        &mut self,
+        watcher: &mut Watcher,
+        request: Request,
+    ) -> Result<Answer, LedgerError> {
+        let ask = || self.ask(request.clone());
+        until_done(WORK_PATIENCE, ask, |pause, words| {
+            if let Some(words) = words {
+                talk(words);
+            }
+            watcher.wait_for_ledger(pause)
+        })
     }
 
-    fn leave(&mut self) -> Result<(), LedgerError> {
-        self.ledger.close_run(self.caller.run)
+    /// Whoever opens the ledger next ends a run that cannot be left; what became of the money counts
+    /// already.
+    fn leave(&mut self) {
+        let _ = self.ledger.close_run(self.caller.run);
     }
 
     fn ask(&mut self, request: Request) -> Result<Answer, LedgerError> {

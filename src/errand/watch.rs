@@ -24,6 +24,8 @@ pub(super) struct Watcher {
     /// The last signal that this process got.
     signal: Option<i32>,
     interrupts: u32,
+    /// How often a signal came while the ledger was waited for.
+    impatient: u32,
 }
 
 /// What was seen of a command.
@@ -42,6 +44,7 @@ impl Watcher {
             signals: Signals::listen()?,
             signal: None,
             interrupts: 0,
+            impatient: 0,
         })
     }
 
@@ -102,6 +105,25 @@ impl Watcher {
             }
             if left.is_zero() {
                 return true;
+            }
+            if self.wait(TICK.min(left)).is_err() {
+                return false;
+            }
+        }
+    }
+
+    /// Waits so long before the ledger is asked again. False once two signals have come meanwhile.
+    pub(super) fn wait_for_ledger(&mut self, pause: Duration) -> bool {
+        const MOST: u32 = 2;
+        let mut clock = RunningClock::start();
+        loop {
+            let heard = self.signal.take();
+            self.heed(None);
+            self.impatient += u32::from(self.signal.is_some());
+            self.signal = self.signal.or(heard);
+            let left = pause.saturating_sub(clock.now());
+            if self.impatient >= MOST || left.is_zero() {
+                return self.impatient < MOST;
             }
             if self.wait(TICK.min(left)).is_err() {
                 return false;

@@ -83,6 +83,13 @@ impl Outbox {
         self.element(REPLIES, &WireReply::from(reply))
     }
 
+    /// Adds word that the answers that are due still come: no reply, which is a message all the same.
+    pub fn still_due(&mut self) {
+        self.seal();
+        self.begin(REPLIES);
+        self.seal();
+    }
+
     /// Whether nothing waits to be sent.
     pub fn is_empty(&self) -> bool {
         self.bytes.len() == self.sent

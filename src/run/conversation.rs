@@ -85,6 +85,9 @@ impl Run {
     pub(super) fn collect(&mut self) {
         let outgoing = self.server.collect();
         self.answer(outgoing);
+        for words in self.server.words() {
+            crate::report::talk(words);
+        }
         if let Some(error) = self.server.failure() {
             self.forsake(&error);
         }
@@ -153,6 +156,10 @@ impl Run {
                 ..
             }) => {
                 member.got_on(self.now);
+                let may_fail = member.may_fail();
+                if let Some(task) = member.tasks.front_mut() {
+                    task.is_held = may_fail;
+                }
                 let subject = member.tasks.front().map(|task| member.subject(task));
                 if let Some(subject) = subject {
                     self.note(Fact::Held { subject, view });
@@ -219,13 +226,19 @@ impl Run {
         }
     }
 
-    /// Tells those who wait for a lease, now and then, that it is worth it: whoever holds it has a
-    /// deadline of its own.
+    /// Tells those who wait for a lease or for the ledger, now and then, that it is worth it: whoever
+    /// holds the lease has a deadline of its own, and so has the ledger.
     pub(super) fn bring_news(&mut self) {
         if self.now.saturating_sub(self.news_at) >= NEWS_INTERVAL {
             self.news_at = self.now;
             let news = self.server.comfort();
             self.answer(news);
+            for member in self.members.values() {
+                let waits = !self.server.has_settled(member.waits_until);
+                if let Some(outbox) = self.links.outbox(member.worker).filter(|_| waits) {
+                    outbox.still_due();
+                }
+            }
         }
     }
 }

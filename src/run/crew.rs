@@ -9,6 +9,7 @@ use crate::errand::GRACE;
 use crate::event::{Cause, Fault, Subject};
 use crate::exit::Exit;
 use crate::protocol::{Ask, Reply, Request};
+use crate::store::Certainty;
 use crate::work::{Ran, Work};
 use crate::worker::REPLY_LIMIT;
 
@@ -47,6 +48,8 @@ pub(super) struct Task {
     pub(super) work: Work,
     /// What is known of its command.
     pub(super) ran: Option<Box<Ran>>,
+    /// Its money is set aside for a command.
+    pub(super) is_held: bool,
     pub(super) given_at: Duration,
 }
 
@@ -69,18 +72,29 @@ pub(super) struct Leaving {
     pub(super) fault: Fault,
     /// Nobody knows what its command did, so nothing is given back.
     pub(super) in_doubt: bool,
+    /// Its money was set aside for a command.
+    is_held: bool,
     pub(super) given_at: Duration,
 }
 
 impl Leaving {
     pub(super) fn of(member: &Member, task: Task, fault: Fault) -> Self {
         let (in_doubt, given_at) = (task.is_doubtful(), task.given_at);
+        let is_held = task.is_held;
         Leaving {
             subject: member.subject_of(task),
             fault,
             in_doubt,
+            is_held,
             given_at,
         }
+    }
+
+    /// The ledger failed. What is set aside there for a command, and whose end was not in flight or was
+    /// certainly not written, is in doubt there from now on, however the command ended.
+    pub(super) fn untold(mut self, in_flight: Option<Certainty>) -> Self {
+        self.in_doubt |= self.is_held && in_flight != Some(Certainty::Unknown);
+        self
     }
 }
 
@@ -337,6 +351,7 @@ mod tests {
                 line: None,
                 work,
                 ran: None,
+                is_held: false,
                 given_at: Duration::ZERO,
             };
             member.give(task, Duration::ZERO);

@@ -8,7 +8,8 @@ use crate::bank::Caller;
 use crate::event::{Cause, Fact, Fault};
 use crate::report::talk;
 use crate::status::Status;
-use crate::store::LedgerError;
+use crate::store::{Certainty, LedgerError};
+use crate::work::Ran;
 use crate::workload::Item;
 
 impl Run {
@@ -93,6 +94,7 @@ impl Run {
             fault,
             in_doubt,
             given_at,
+            ..
         } = leaving;
         let elapsed = self.now.saturating_sub(given_at);
         if in_doubt {
@@ -111,15 +113,16 @@ impl Run {
         });
     }
 
-    /// The ledger failed. Nobody knows whether what is in flight counts, so all of it has failed, and
-    /// those who were at it end.
+    /// The ledger failed. All that is in flight has failed, and those who were at it end. Where nothing
+    /// of it was done, the ledger does not know of any end either: commands that were started are in
+    /// doubt.
     pub(super) fn forsake(&mut self, error: &LedgerError) {
         self.forsaken = true;
         self.tally.met(Status::Ledger);
         self.stop("the ledger failed");
         talk(format_args!("error: {error}"));
         for leaving in std::mem::take(&mut self.leaving).into_values() {
-            self.has_failed(leaving);
+            self.has_failed(leaving.untold(Some(error.certainty())));
         }
         let mut failed = Vec::new();
         for member in self.members.values_mut() {
@@ -127,11 +130,12 @@ impl Run {
                 continue;
             }
             let in_flight = !self.server.has_settled(member.waits_until);
+            let in_flight = in_flight.then_some(error.certainty());
             for task in member.take_asked() {
-                let fault = ledger_fault(in_flight, task.is_doubtful());
-                failed.push(Leaving::of(member, task, fault));
+                let fault = ledger_fault(in_flight, task.ran.as_deref());
+                failed.push(Leaving::of(member, task, fault).untold(in_flight));
             }
-            member.fault.get_or_insert(ledger_fault(in_flight, false));
+            member.fault.get_or_insert(ledger_fault(in_flight, None));
             self.supervisor.kill(member.worker);
         }
         for leaving in failed {
@@ -204,13 +208,24 @@ impl Run {
     }
 }
 
-fn ledger_fault(in_flight: bool, in_doubt: bool) -> Fault {
-    let detail = match (in_flight, in_doubt) {
-        (true, _) => {
+/// What is said of an operation when the ledger fails: what is known of a request of it that was in
+/// flight, and of its command.
+fn ledger_fault(in_flight: Option<Certainty>, ran: Option<&Ran>) -> Fault {
+    let is_doubtful = ran.is_some_and(Ran::is_doubtful);
+    let is_started = ran.is_some_and(Ran::was_started);
+    let has_ended = ran.is_some_and(|ran| ran.ended.is_some());
+    let detail = match in_flight {
+        Some(Certainty::Unknown) => {
             "the ledger failed while it was being decided: it is unknown whether it counts"
         }
-        (false, true) => "its command was started, and the ledger failed before its end",
-        (false, false) => "the ledger failed before it was posted: it does not count",
+        Some(_) if is_doubtful && has_ended => {
+            "its command succeeded, and that could not be written into the ledger"
+        }
+        Some(_) if is_started && has_ended => {
+            "its command failed, and that could not be written into the ledger"
+        }
+        _ if is_started => "its command was started, and the ledger failed before its end",
+        _ => "the ledger failed before it was posted: it does not count",
     };
     Fault {
         cause: Cause::Ledger,

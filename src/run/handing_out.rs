@@ -171,6 +171,7 @@ impl Run {
             line,
             work,
             ran: None,
+            is_held: false,
             given_at: self.now,
         };
         let subject = (work != Work::None).then(|| member.subject(&task));

@@ -37,6 +37,9 @@ impl Run {
     fn escalate(&mut self, signal: i32) {
         let (escalation, step) = self.escalation.signal(signal);
         self.escalation = escalation;
+        if step != Step::Finish {
+            self.server.hurry();
+        }
         match step {
             Step::Finish => self.stop("a signal asked for the end"),
             Step::Kill if self.office.is_none() => self.supervisor.kill_all(),

@@ -3,13 +3,16 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::thread;
+use std::time::Duration;
 
 use super::{Incoming, Outgoing, settled};
 use crate::bank::{Answer, Asked, Name};
 use crate::protocol::Ask;
-use crate::store::{Ledger, LedgerError, Standing};
+use crate::store::{Ledger, LedgerError, Standing, WORK_PATIENCE, until_done};
 use crate::wake::{Gate, Waker};
 
 /// The most requests of one batch. Other writers get their turn between two.
@@ -36,6 +39,10 @@ pub(super) struct Durable {
     name: String,
     stage: Stage,
     failure: Option<LedgerError>,
+    /// What is to be said about the store's waiting.
+    words: Vec<String>,
+    /// The store waits no longer for what it cannot do at once.
+    hurry: Arc<AtomicBool>,
     gate: Gate,
 }
 
@@ -66,6 +73,8 @@ enum Job {
 /// What the store has done.
 enum Done {
     Decided(Vec<Option<Answer>>),
+    /// Nothing yet, and this is why.
+    Waits(String),
     Closed(Vec<Standing>),
     Failed(LedgerError),
 }
@@ -77,8 +86,10 @@ impl Durable {
         let (jobs, wanted) = mpsc::channel();
         let (tell, done) = mpsc::channel();
         let gate = Gate::default();
+        let hurry = Arc::new(AtomicBool::new(false));
         let store = Store {
             gate: gate.clone(),
+            hurry: Arc::clone(&hurry),
             ledger,
             run,
             wanted,
@@ -96,6 +107,8 @@ impl Durable {
             name,
             stage: Stage::Open,
             failure: None,
+            words: Vec::new(),
+            hurry,
             gate,
         })
     }
@@ -168,6 +181,7 @@ impl Durable {
                         |(due, answer): (Due, _)| settled(due.number, due.abandoned, answer);
                     out.extend(due.zip(answers).map(settle));
                 }
+                Ok(Done::Waits(words)) => self.words.push(words),
                 Ok(Done::Closed(found)) => {
                     self.stage = Stage::Closed;
                     *standings = found;
@@ -192,6 +206,16 @@ impl Durable {
         self.failure.take()
     }
 
+    /// What is to be said about the ledger, which is waited for.
+    pub(super) fn words(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.words)
+    }
+
+    /// What cannot be done at once is waited for no longer.
+    pub(super) fn hurry(&self) {
+        self.hurry.store(true, Ordering::Relaxed);
+    }
+
     pub(super) fn give_up(&mut self) {
         self.asked.clear();
     }
@@ -208,6 +232,8 @@ struct Store {
     waker: Waker,
     /// Closed while the process is stopped.
     gate: Gate,
+    /// What cannot be done at once is waited for no longer.
+    hurry: Arc<AtomicBool>,
 }
 
 impl Store {
@@ -265,22 +291,52 @@ impl Store {
 
     fn decide(&mut self) -> Result<(), LedgerError> {
         let rest = self.waiting.split_off(self.waiting.len().min(MAX_BATCH));
-        let batch = std::mem::replace(&mut self.waiting, rest);
-        let inside = self.gate.enter();
-        let answers = self.ledger.transact(&batch)?;
-        drop(inside);
-        let _ = self.tell.send(Done::Decided(answers));
-        self.waker.wake();
+        let mut batch = std::mem::replace(&mut self.waiting, rest);
+        while !batch.is_empty() {
+            let answers = self.persist(|ledger| ledger.transact(&batch))?;
+            batch.drain(..answers.len().min(batch.len()));
+            let _ = self.tell.send(Done::Decided(answers));
+            self.waker.wake();
+        }
         Ok(())
     }
 
     fn close(&mut self, names: &[Name]) -> Result<Vec<Standing>, LedgerError> {
-        let _inside = self.gate.enter();
         let mut standings = Vec::new();
         for names in names.chunks(MAX_LOOK_UP) {
-            standings.extend(self.ledger.look_up(names)?.into_iter().flatten());
+            let found = self.persist(|ledger| ledger.look_up(names))?;
+            standings.extend(found.into_iter().flatten());
         }
-        self.ledger.close_run(self.run)?;
+        let run = self.run;
+        self.persist(|ledger| ledger.close_run(run))?;
         Ok(standings)
+    }
+
+    /// Asks the ledger until it has done it. Commands may have succeeded whose end it does not know
+    /// yet, so what certainly was not done is asked again for long.
+    fn persist<T>(
+        &mut self,
+        mut ask: impl FnMut(&mut dyn Ledger) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        let Store {
+            ledger,
+            tell,
+            waker,
+            gate,
+            hurry,
+            ..
+        } = self;
+        let ask = || {
+            let _inside = gate.enter();
+            ask(ledger.as_mut())
+        };
+        until_done(WORK_PATIENCE, ask, |pause: Duration, words| {
+            if let Some(words) = words {
+                let _ = tell.send(Done::Waits(words));
+                waker.wake();
+            }
+            thread::sleep(pause);
+            !hurry.load(Ordering::Relaxed)
+        })
     }
 }

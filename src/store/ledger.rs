@@ -16,10 +16,12 @@ pub const MAX_PAGE: usize = 500;
 
 /// A ledger that lasts.
 pub trait Ledger: Send {
-    /// Decides a batch in its order and as one unit: all of it is durable when this returns.
+    /// Decides a batch in its order: all that is answered is durable when this returns.
     ///
-    /// Nothing stands where a request ends an operation that its caller has not begun. After an error
-    /// nobody knows whether the batch counts, and every later call fails too; opening anew decides.
+    /// Nothing stands where a request ends an operation that its caller has not begun. A ledger behind a
+    /// server may answer only the first requests, at least one: none of the others was done. What an
+    /// error leaves known, [`LedgerError::certainty`] says; after one that [is
+    /// final](LedgerError::is_final) every later call fails too.
     fn transact(&mut self, batch: &[Asked]) -> Result<Vec<Option<Answer>>, LedgerError>;
 
     /// The accounts of these names, all as of one moment, with expired holds given back; nothing
@@ -299,6 +301,26 @@ pub enum LedgerError {
         /// How long was waited.
         waited: Duration,
     },
+    /// What was asked could not be written.
+    #[error(
+        "cannot {doing} the ledger `{ledger}`: {cause}: nothing was done; see to its disk (is it full, or read-only?) and repeat it"
+    )]
+    Unwritable {
+        /// Which ledger.
+        ledger: String,
+        /// What was tried.
+        doing: &'static str,
+        /// What the database said.
+        cause: String,
+    },
+    /// Another file is in its place, or none.
+    #[error(
+        "the file of the ledger `{ledger}` was moved, replaced or removed since it was opened, and nothing was done: put it back, or open what is there now"
+    )]
+    Replaced {
+        /// Which ledger.
+        ledger: String,
+    },
     /// The run is going on elsewhere.
     #[error(
         "the run `{run}` of the ledger `{ledger}` is going on in another process: wait for its end, or use another name"
@@ -327,7 +349,16 @@ pub enum LedgerError {
         /// Which ledger.
         ledger: String,
     },
-    /// The server process in front of it is gone, silent, or not ours.
+    /// The server process in front of it did not do what was asked, or was not asked.
+    #[error("the server of the ledger `{ledger}` {what}")]
+    NotServed {
+        /// Which ledger.
+        ledger: String,
+        /// Why.
+        what: String,
+    },
+    /// The server process in front of it is gone or silent with an answer due, or sends what no server
+    /// sends.
     #[error("the server of the ledger `{ledger}` {what}")]
     Server {
         /// Which ledger.
@@ -335,6 +366,16 @@ pub enum LedgerError {
         /// What is wrong.
         what: String,
     },
+}
+
+impl LedgerError {
+    /// The same error, and how long was waited where others kept the ledger locked.
+    pub fn after(mut self, time: Duration) -> Self {
+        if let LedgerError::Locked { waited, .. } = &mut self {
+            *waited = Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        }
+        self
+    }
 }
 
 impl Entry {

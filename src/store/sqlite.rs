@@ -167,7 +167,7 @@ impl Sqlite {
         let began = Instant::now();
         let turn = self.turnstile.enter();
         let begun = self.execute("write", "BEGIN IMMEDIATE");
-        begun.map_err(|error| faults::after(error, began.elapsed()))?;
+        begun.map_err(|error| error.after(began.elapsed()))?;
         drop(turn);
         let placed = self.check_place();
         let done = placed
@@ -176,19 +176,34 @@ impl Sqlite {
         match done {
             Ok(done) => match self.connection.execute_batch("COMMIT") {
                 Ok(()) => Ok(done),
-                Err(error) => {
-                    self.failed = true;
-                    unsure::mark(&self.path);
-                    Err(faults::unknown(&self.path, &error))
-                }
+                Err(error) => Err(self.not_committed(&error)),
             },
             Err(error) => {
-                // The books may have gone ahead of the file.
-                self.shelf.version = None;
-                let _ = self.connection.execute_batch("ROLLBACK");
+                self.roll_back();
                 Err(error)
             }
         }
+    }
+
+    /// What a commit that failed leaves known.
+    fn not_committed(&mut self, error: &rusqlite::Error) -> LedgerError {
+        if self.roll_back() && faults::is_certain(error) {
+            return self.fault("write", error);
+        }
+        self.failed = true;
+        unsure::mark(&self.path);
+        faults::unknown(&self.path, error)
+    }
+
+    /// Takes back what was written since the transaction began. False if that is impossible, and
+    /// nothing more may be written.
+    fn roll_back(&mut self) -> bool {
+        // The books may have gone ahead of the file.
+        self.shelf.version = None;
+        // The database may have done it already.
+        let _ = self.connection.execute_batch("ROLLBACK");
+        self.failed |= !self.connection.is_autocommit();
+        !self.failed
     }
 
     /// Refuses everything once a commit has failed.
@@ -205,10 +220,8 @@ impl Sqlite {
         if schema::identity(&self.path) == self.file {
             return Ok(());
         }
-        Err(LedgerError::Database {
+        Err(LedgerError::Replaced {
             ledger: self.path.display().to_string(),
-            doing: "write",
-            cause: "its file was moved, replaced or removed since it was opened, and nothing was done: put it back, or open what is there now".to_string(),
         })
     }
 
@@ -399,8 +412,11 @@ impl Ledger for Sqlite {
 
     fn close_run(&mut self, run: u32) -> Result<(), LedgerError> {
         let ended = self.write(|ledger, now| ledger.end_run(run, now));
-        // Whoever comes next gives back what could not be given back now.
-        self.runs.let_go(run);
+        // A run that may be ended later stays this process's own, or another may go on with it meanwhile.
+        // Else the next that writes gives back what could not be given back now.
+        if !ended.as_ref().is_err_and(LedgerError::may_pass) {
+            self.runs.let_go(run);
+        }
         ended
     }
 

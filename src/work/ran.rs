@@ -103,6 +103,11 @@ impl Ran {
         true
     }
 
+    /// It was started, however it ended.
+    pub fn was_started(&self) -> bool {
+        self.attempts > 0
+    }
+
     /// It was started, and its end was not seen, or was none after which all is as before.
     pub fn is_doubtful(&self) -> bool {
         match &self.ended {

@@ -93,7 +93,7 @@ impl WorkArgs {
         };
         let done = run(&errand, &mut *single.ledger).map_err(|error| Failure {
             status: match error {
-                ErrandError::Ledger(_) => Status::Ledger,
+                ErrandError::Ledger(_) | ErrandError::Untold { .. } => Status::Ledger,
                 ErrandError::Start(_) => Status::Died,
             },
             error: error.into(),

@@ -19,6 +19,13 @@ pub(super) fn database(path: &Path, doing: &'static str, error: &rusqlite::Error
             ledger,
             waited: Duration::ZERO,
         },
+        Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::ReadOnly) => {
+            LedgerError::Unwritable {
+                ledger,
+                doing,
+                cause: error.to_string(),
+            }
+        }
         _ => LedgerError::Database {
             ledger,
             doing,
@@ -27,15 +34,20 @@ pub(super) fn database(path: &Path, doing: &'static str, error: &rusqlite::Error
     }
 }
 
-/// The same error, and how long was waited where others kept the ledger locked.
-pub(super) fn after(mut error: LedgerError, time: Duration) -> LedgerError {
-    if let LedgerError::Locked { waited, .. } = &mut error {
-        *waited = Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
-    }
-    error
+/// Whether a commit that failed with this was certainly not done: nothing was written, or not all of
+/// the last frame of the log, without whose checksum the frames before it do not count. A sync that
+/// failed says nothing of what is on the disk.
+pub(super) fn is_certain(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi::{SQLITE_IOERR_WRITE, SQLITE_READONLY};
+    let code = error.sqlite_error_code();
+    let extended = error.sqlite_error().map(|error| error.extended_code);
+    matches!(
+        code,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::DiskFull)
+    ) || matches!(extended, Some(SQLITE_IOERR_WRITE | SQLITE_READONLY))
 }
 
-/// A commit failed.
+/// What a commit that failed leaves known.
 pub(super) fn unknown(path: &Path, error: &rusqlite::Error) -> LedgerError {
     LedgerError::Unknown {
         ledger: path.display().to_string(),
@@ -77,5 +89,19 @@ fn holder(path: &Path) -> String {
         let same = file.rsplit(':').next() == Some(inode.as_str());
         (same && first <= WRITE_LOCK && WRITE_LOCK <= last).then_some(pid)
     });
-    pid.map_or_else(unknown, |pid| format!("the process {pid}"))
+    pid.map_or_else(unknown, |pid| {
+        format!("the process {pid}{}", command_of(pid))
+    })
+}
+
+/// The words that a process was started with, if the kernel tells: ` (\`sqlite3 bank.db\`)`.
+fn command_of(pid: &str) -> String {
+    /// The most characters of them.
+    const MOST: usize = 80;
+    let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let words = String::from_utf8_lossy(&words).replace('\0', " ");
+    match words.trim_end() {
+        "" => String::new(),
+        words => format!(" (`{}`)", words.chars().take(MOST).collect::<String>()),
+    }
 }
