@@ -8,8 +8,9 @@
 mod address;
 mod checker;
 mod client;
-mod complaints;
 mod conversation;
+mod detached;
+mod log;
 mod owner;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -30,7 +31,8 @@ use address::Address;
 pub use address::AddressError;
 use checker::Checker;
 use client::Client;
-use complaints::Complaints;
+pub use detached::{leave_session, let_go_of_stdout, log_beside, send_words_to};
+use log::Log;
 use owner::{Done, Job, Owner};
 
 /// The most requests of one batch.
@@ -71,19 +73,42 @@ pub enum ServeError {
     /// The operating system said no.
     #[error("the server cannot go on: {0}")]
     Io(#[from] io::Error),
+    /// The file that its log goes to cannot be used.
+    #[error("the log cannot be kept in `{file}`: {why}")]
+    Log {
+        /// Which file.
+        file: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// The thread that owns the ledger has ended by itself.
     #[error("the ledger's own thread has died")]
     Died,
+    /// Something of the above, which was said in the log already.
+    #[error("{0}")]
+    Told(Box<ServeError>),
 }
 
-/// Serves a ledger until a signal asks for the end. `ready` is called once clients can connect.
-pub fn serve(plan: Plan, ready: impl FnOnce()) -> Result<Ending, ServeError> {
+/// Serves a ledger until a signal asks for the end. `ready` is called once clients can connect; where
+/// that fails nothing is served.
+///
+/// # Errors
+///
+/// Those of the beginning are for the caller to tell; [`ServeError::Told`] is in the server's log.
+pub fn serve(
+    plan: Plan,
+    ready: impl FnOnce() -> Result<(), ServeError>,
+) -> Result<Ending, ServeError> {
     let mut server = Server::new(plan)?;
-    ready();
-    while !server.is_over() {
-        server.turn()?;
+    ready()?;
+    loop {
+        if server.is_over() {
+            return server.end();
+        }
+        if let Err(error) = server.turn() {
+            return Err(server.give_up(error));
+        }
     }
-    server.end()
 }
 
 struct Server {
@@ -100,6 +125,11 @@ struct Server {
     requests: VecDeque<(u32, Vec<Asked>)>,
     /// What is to be answered otherwise.
     questions: VecDeque<(u32, Question)>,
+    /// Some client's requests are not decided for now.
+    some_halted: bool,
+    /// The runs whose clients have gone and that could not be ended yet, and when that is tried again.
+    unclosed: Vec<u32>,
+    close_again_at: Duration,
     /// The clients that wait for a check of everything.
     checking: BTreeSet<u32>,
     /// Questions are next, since requests were last.
@@ -110,7 +140,7 @@ struct Server {
     ending: Option<(i32, Duration)>,
     /// Why the ledger can no longer be used.
     dead: Option<LedgerError>,
-    complaints: Complaints,
+    log: Log,
     clock: RunningClock,
     now: Duration,
 }
@@ -131,12 +161,15 @@ impl Server {
             last_client: 0,
             requests: VecDeque::new(),
             questions: VecDeque::new(),
+            some_halted: false,
+            unclosed: Vec::new(),
+            close_again_at: Duration::ZERO,
             checking: BTreeSet::new(),
             questions_next: false,
             crowded: false,
             ending: None,
             dead: None,
-            complaints: Complaints::default(),
+            log: Log::start()?,
             clock: RunningClock::start(),
             now: Duration::ZERO,
         })
@@ -156,6 +189,7 @@ impl Server {
         self.enforce_deadlines();
         // Those who leave make room for those who come.
         self.see_off();
+        self.close_again();
         self.accept(&ready);
         self.hand_on()?;
         self.tell_done(done);
@@ -220,7 +254,7 @@ impl Server {
     fn tell_unchecked(&mut self) {
         for key in std::mem::take(&mut self.checking) {
             let fault = Fault::Other("the server ends before everything is checked".to_string());
-            self.tell(key, &[Finding::Failed(fault)]);
+            self.tell(key, &Question::Verify(None), &[Finding::Failed(fault)]);
         }
     }
 
@@ -239,20 +273,27 @@ impl Server {
     fn tell_done(&mut self, done: Option<Done>) {
         match done {
             Some(Done::Decided(blocks)) => {
+                let mut halted = None;
                 for (key, count, decided) in blocks {
+                    if let Err(fault @ Fault::NotDone(_)) = &decided {
+                        halted = Some(fault.clone());
+                    }
                     self.answer(key, count, decided);
+                }
+                if let Some(fault) = halted {
+                    self.halt_all(&fault);
                 }
             }
             Some(Done::Answered(answers)) => {
-                for (key, findings) in answers {
-                    self.tell(key, &findings);
+                for (key, question, findings) in answers {
+                    self.tell(key, &question, &findings);
                 }
             }
             None => {}
         }
         while let Some((key, findings)) = self.checker.take() {
             if self.checking.remove(&key) {
-                self.tell(key, &findings);
+                self.tell(key, &Question::Verify(None), &findings);
             }
         }
     }
@@ -276,7 +317,7 @@ impl Server {
             };
             if user != Some(rustix::process::geteuid().as_raw()) {
                 let why = "a client of another user was sent away";
-                self.complaints.say(self.now, why);
+                self.log.say(self.now, why);
             } else if let Ok(client) = Client::new(socket, self.now) {
                 self.welcome(client);
             }
@@ -290,7 +331,7 @@ impl Server {
                 "it has its {} clients already: come back later, or start it with a larger `--max-clients`",
                 self.max_clients
             );
-            self.complaints
+            self.log
                 .say(self.now, "a client was sent away: there are too many");
             if client.tell(&Finding::Failed(Fault::Other(why))).is_ok() {
                 client.flush(self.now);
@@ -298,7 +339,7 @@ impl Server {
             return;
         }
         client.flush(self.now);
-        self.last_client = self.last_client.wrapping_add(1);
+        self.last_client = self.last_client.wrapping_add(1).max(1);
         self.clients.insert(self.last_client, client);
         self.read_from(self.last_client);
     }
@@ -313,7 +354,7 @@ impl Server {
         for (key, why) in overdue {
             self.drop_client(key, &format!("it {why}"));
         }
-        self.complaints.catch_up(now);
+        self.log.catch_up(now);
     }
 
     /// Ends the runs of clients that have gone, and forgets those that nothing more is owed to.
@@ -329,6 +370,18 @@ impl Server {
             }
             client.is_connected() && !client.is_told()
         });
+    }
+
+    /// Tries again to end the runs of clients that have gone.
+    fn close_again(&mut self) {
+        /// No client has this number.
+        const NONE: u32 = 0;
+        if self.now >= self.close_again_at && !self.unclosed.is_empty() {
+            self.close_again_at = self.now + TICK;
+            let runs = std::mem::take(&mut self.unclosed).into_iter();
+            self.questions
+                .extend(runs.map(|run| (NONE, Question::CloseRun(run))));
+        }
     }
 
     /// Gives the ledger's thread its next job, if it has none.
@@ -351,6 +404,7 @@ impl Server {
     }
 
     fn next_batch(&mut self) -> Option<Job> {
+        self.tell_halted();
         let mut blocks = Vec::new();
         let mut count = 0;
         while count < MAX_BATCH
@@ -400,13 +454,21 @@ impl Server {
 
     fn end(self) -> Result<Ending, ServeError> {
         self.owner.end();
-        match (self.dead, self.ending) {
-            (Some(error), _) => Err(error.into()),
-            (None, ending) => Ok(Ending {
-                status: Status::Posted,
-                signal: ending.map(|(signal, _)| signal),
-                passed_on: None,
-            }),
+        if let Some(error) = self.dead {
+            self.log.finish(Some(format!("error: {error}")));
+            return Err(ServeError::Told(Box::new(error.into())));
         }
+        self.log.finish(None);
+        Ok(Ending {
+            status: Status::Posted,
+            signal: self.ending.map(|(signal, _)| signal),
+            passed_on: None,
+        })
+    }
+
+    /// The server cannot go on.
+    fn give_up(self, error: ServeError) -> ServeError {
+        self.log.finish(Some(format!("error: {error}")));
+        ServeError::Told(Box::new(error))
     }
 }

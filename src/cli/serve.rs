@@ -1,19 +1,21 @@
 //! `bank-par serve`: a ledger behind a socket.
 
-use std::io::{BufRead, BufReader};
-use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
 
 use super::ledger::LedgerArgs;
+use super::one::ended;
 use super::{Failure, Outcome};
 use crate::limits;
 use crate::report::{Sheet, talk};
-use crate::run::Ending;
-use crate::serve::{Plan, ServeError, serve as serve_ledger};
+use crate::serve::{
+    Plan, ServeError, leave_session, let_go_of_stdout, log_beside, send_words_to,
+    serve as serve_ledger,
+};
 use crate::status::Status;
 use crate::store::Place;
 use crate::supervisor::this_program;
@@ -31,9 +33,13 @@ pub(super) struct ServeArgs {
     /// The most clients at a time, up to 16384; further ones are told so and sent away
     #[arg(long, default_value_t = 1_024, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_CLIENTS)))]
     max_clients: u32,
-    /// Return once clients can connect, and leave the server running
+    /// Return once clients can connect, and leave the server running on its own: in a session of its
+    /// own, its log in a file beside the socket
     #[arg(long)]
     background: bool,
+    /// This is the process that `--background` leaves running
+    #[arg(long, hide = true, conflicts_with = "background")]
+    detached: bool,
 }
 
 /// `bank-par serve`
@@ -55,16 +61,44 @@ pub(super) fn serve(args: ServeArgs) -> Outcome {
         max_clients: args.max_clients as usize,
         socket: args.socket,
     };
-    let ready = format!(
-        "listening on unix:{} (pid {})",
-        plan.socket.display(),
-        std::process::id()
-    );
-    serve_ledger(plan, || announce(&ready)).map_err(|error| match error {
-        ServeError::Ledger(error) => Failure::ledger(error),
-        ServeError::Address(error) => Failure::usage(error),
-        error => Failure::died(error),
+    let socket = plan.socket.clone();
+    let served = match args.detached {
+        true => {
+            leave_session().map_err(Failure::died)?;
+            serve_ledger(plan, || detach(&socket))
+        }
+        false => serve_ledger(plan, || {
+            announce(&ready(&socket, None));
+            Ok(())
+        }),
+    };
+    served.or_else(|error| match error {
+        // It stands in the log, which may take nothing more.
+        ServeError::Told(error) => ended(status_of(&error)),
+        error => Err(Failure {
+            status: status_of(&error),
+            error: error.into(),
+        }),
     })
+}
+
+fn status_of(error: &ServeError) -> Status {
+    match error {
+        ServeError::Ledger(_) => Status::Ledger,
+        ServeError::Address(_) | ServeError::Log { .. } => Status::Usage,
+        ServeError::Io(_) | ServeError::Died => Status::Died,
+        ServeError::Told(error) => status_of(error),
+    }
+}
+
+/// What tells that clients can connect.
+fn ready(socket: &Path, log: Option<&Path>) -> String {
+    let log = log.map_or(String::new(), |log| format!(", log in {}", log.display()));
+    format!(
+        "listening on unix:{}{log} (pid {})",
+        socket.display(),
+        std::process::id()
+    )
 }
 
 /// Tells whoever waits for it. Nobody may.
@@ -78,40 +112,47 @@ fn announce(line: &str) {
     }
 }
 
+/// Lets go of all streams of whoever started the server, who is told so.
+fn detach(socket: &Path) -> Result<(), ServeError> {
+    let log = log_beside(socket);
+    send_words_to(&log)?;
+    announce(&ready(socket, Some(&log)));
+    Ok(let_go_of_stdout()?)
+}
+
 /// Starts the server as a process of its own, and passes on that it is ready, or how it failed.
 fn leave_running(file: &PathBuf, socket: &PathBuf, max_clients: u32) -> Outcome {
     let mut command = this_program();
-    command.arg("serve").arg("--ledger").arg(file);
+    command.args(["serve", "--detached", "--ledger"]).arg(file);
     command.arg("--socket").arg(socket);
     command.args(["--max-clients", &max_clients.to_string()]);
-    // Ctrl-C in the terminal is for the script, and not for what it left running.
-    command.process_group(0);
     let mut server = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .context("the server cannot be started")
         .map_err(Failure::died)?;
-    // Each wait of a server that starts has a deadline of its own, so this one ends.
-    let mut line = String::new();
+    // Each wait of a server that starts has a deadline of its own, so these end.
+    let (mut line, mut why) = (String::new(), String::new());
     if let Some(stdout) = server.stdout.take() {
         BufReader::new(stdout)
             .read_line(&mut line)
             .map_err(Failure::died)?;
     }
-    let mut status = Status::Posted;
-    if line.is_empty() {
-        let ended = server.wait().map_err(Failure::died)?.code();
-        let mut known = [Status::Usage, Status::Ledger].into_iter();
-        status = known
-            .find(|status| ended == Some(i32::from(status.code())))
-            .unwrap_or(Status::Died);
-    } else {
+    if !line.is_empty() {
         announce(line.trim_end());
+        return ended(Status::Posted);
     }
-    Ok(Ending {
-        status,
-        signal: None,
-        passed_on: None,
-    })
+    if let Some(mut stderr) = server.stderr.take() {
+        stderr.read_to_string(&mut why).map_err(Failure::died)?;
+    }
+    why.lines().for_each(|line| {
+        let line = line.strip_prefix("bank-par: ").unwrap_or(line);
+        talk(line);
+    });
+    let status = server.wait().map_err(Failure::died)?.code();
+    let mut known = [Status::Usage, Status::Ledger].into_iter();
+    let status = known.find(|known| status == Some(i32::from(known.code())));
+    ended(status.unwrap_or(Status::Died))
 }

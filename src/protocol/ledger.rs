@@ -78,6 +78,9 @@ pub enum Finding {
 pub enum Fault {
     /// The run is going on elsewhere; the ledger can be used all the same.
     RunIsLive(RunName),
+    /// What was asked was not done, and why; the ledger can be used all the same. Requests that follow
+    /// it are not done either, until something else is asked, so that none overtakes another.
+    NotDone(String),
     /// Anything else, in words.
     Other(String),
 }
@@ -86,6 +89,7 @@ impl From<&LedgerError> for Fault {
     fn from(error: &LedgerError) -> Self {
         match error {
             LedgerError::RunIsLive { run, .. } => Fault::RunIsLive(run.clone()),
+            other if other.may_pass() => Fault::NotDone(other.to_string()),
             other => Fault::Other(other.to_string()),
         }
     }

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use rustix::net::SendFlags;
 
 use crate::link::{Key, Watch};
-use crate::protocol::{Finding, Inbox, Outbox, ProtocolError, Question, ToServer};
+use crate::protocol::{Fault, Finding, Inbox, Outbox, ProtocolError, Question, ToServer};
 
 /// How long a client may take for the rest of a message that it began, or for its greeting.
 const MESSAGE_PATIENCE: Duration = Duration::from_secs(10);
@@ -31,6 +31,9 @@ pub(super) struct Client {
     pub(super) runs: Vec<u32>,
     /// Its requests that are not decided yet.
     pub(super) undecided: usize,
+    /// Why none of its requests is decided until it asks something else: one was not done, and those
+    /// after it must not overtake it.
+    pub(super) halted: Option<Fault>,
     /// It has asked a question that is not answered yet.
     pub(super) asking: bool,
     /// That question, while requests before it are undecided.
@@ -59,6 +62,7 @@ impl Client {
             greeted: false,
             runs: Vec::new(),
             undecided: 0,
+            halted: None,
             asking: false,
             later: None,
             ended: false,
@@ -288,7 +292,7 @@ mod tests {
         take(&mut client, SECOND);
         client.greeted = true;
         let text = "x".repeat(8_000);
-        let finding = Finding::Failed(crate::protocol::Fault::Other(text));
+        let finding = Finding::Failed(Fault::Other(text));
         while client.is_told() || client.outbox.backlog() < MAX_BACKLOG {
             client.tell(&finding).expect("room");
             client.flush(SECOND);

@@ -1,5 +1,7 @@
 //! What a server and its clients say to each other.
 
+use std::collections::{BTreeSet, VecDeque};
+
 use super::client::Client;
 use super::owner::Decided;
 use super::{HEARING_PATIENCE, Server};
@@ -21,7 +23,13 @@ impl Server {
             Ok(answers) => answers
                 .into_iter()
                 .try_for_each(|answer| client.tell(&Finding::Answer(answer))),
-            Err(fault) => client.tell(&Finding::Failed(fault)),
+            Err(fault) => {
+                if matches!(fault, Fault::NotDone(_)) {
+                    client.halted = Some(fault.clone());
+                    self.some_halted = true;
+                }
+                client.tell(&Finding::Failed(fault))
+            }
         };
         let next = client.later.take_if(|_| client.undecided == 0);
         self.send(key, told);
@@ -30,20 +38,64 @@ impl Server {
         }
     }
 
-    pub(super) fn tell(&mut self, key: u32, findings: &[Finding]) {
-        let Some(client) = self.clients.get_mut(&key) else {
+    pub(super) fn tell(&mut self, key: u32, question: &Question, findings: &[Finding]) {
+        let not_done = matches!(findings, [Finding::Failed(Fault::NotDone(_))]);
+        let client = self.clients.get_mut(&key);
+        let unclosed = match question {
+            Question::CloseRun(run) if not_done => Some(*run),
+            _ => None,
+        };
+        let Some(client) = client else {
             // The end of a run whose client has gone.
-            if let [Finding::Failed(Fault::Other(why))] = findings {
-                self.complaints.say(self.now, why);
+            match (unclosed, findings) {
+                (Some(run), _) => self.unclosed.push(run),
+                (None, [Finding::Failed(Fault::Other(why))]) => self.log.say(self.now, why),
+                _ => {}
             }
             return;
         };
         client.asking = false;
+        // It may ask again, and if it goes, it is asked in its stead.
+        client.runs.extend(unclosed);
         if let [Finding::Run(run)] = findings {
             client.runs.push(*run);
         }
         let told = findings.iter().try_for_each(|finding| client.tell(finding));
         self.send(key, told);
+    }
+
+    /// Requests that were not decided when a ledger could not be written would wait as long as those
+    /// that failed: they are told so at once.
+    pub(super) fn halt_all(&mut self, fault: &Fault) {
+        let waiting = self.requests.iter().map(|(key, _)| *key);
+        for key in waiting.collect::<BTreeSet<_>>() {
+            if let Some(client) = self.clients.get_mut(&key) {
+                client.halted = Some(fault.clone());
+            }
+        }
+        self.some_halted = true;
+        self.tell_halted();
+    }
+
+    /// Answers what is not decided, since something before it was not done.
+    pub(super) fn tell_halted(&mut self) {
+        let is_halted = |client: &Client| client.halted.is_some();
+        if !self.some_halted {
+            return;
+        }
+        self.some_halted = self.clients.values().any(is_halted);
+        let (mut halted, mut left) = (Vec::new(), VecDeque::new());
+        for (key, asked) in std::mem::take(&mut self.requests) {
+            let client = self.clients.get(&key);
+            match client.and_then(|client| client.halted.clone()) {
+                Some(fault) => halted.push((key, asked.len(), fault)),
+                None => left.push_back((key, asked)),
+            }
+        }
+        self.requests = left;
+        for (key, count, fault) in halted {
+            self.answer(key, count, Err(fault));
+        }
     }
 
     /// Sends what was told to a client, and takes what it had to hold back meanwhile.
@@ -136,6 +188,9 @@ impl Server {
     }
 
     fn put(&mut self, key: u32, question: Question) {
+        if let Some(client) = self.clients.get_mut(&key) {
+            client.halted = None;
+        }
         match question {
             Question::Verify(_) => {
                 self.checking.insert(key);
@@ -150,7 +205,7 @@ impl Server {
     pub(super) fn drop_client(&mut self, key: u32, why: &str) {
         if let Some(client) = self.clients.get_mut(&key) {
             client.give_up();
-            self.complaints
+            self.log
                 .say(self.now, &format!("a client was sent away: {why}"));
         }
     }

@@ -22,7 +22,7 @@ pub(super) enum Done {
     /// What was decided, block by block.
     Decided(Vec<(u32, usize, Decided)>),
     /// What was found, question by question.
-    Answered(Vec<(u32, Vec<Finding>)>),
+    Answered(Vec<(u32, Question, Vec<Finding>)>),
 }
 
 /// The answers to a block of requests.
@@ -102,24 +102,32 @@ impl Owner {
 }
 
 fn work_on(ledger: &mut dyn Ledger, job: Job) -> (Done, Option<LedgerError>) {
+    let mut dead = None;
     match job {
         Job::Decide(blocks) => {
             let (decided, dead) = decide(ledger, blocks);
             (Done::Decided(decided), dead)
         }
         Job::Answer(questions) => {
-            let mut dead = None;
-            let mut answer = |(client, question): (u32, Question)| {
-                let findings = find(ledger, &question).unwrap_or_else(|error| {
-                    let fault = Finding::Failed(Fault::from(&error));
-                    if matches!(error, LedgerError::Failed { .. }) {
-                        dead = Some(error);
-                    }
-                    vec![fault]
-                });
-                (client, findings)
+            let mut last = None;
+            let answer = |(client, question)| {
+                let findings = match &last {
+                    // Each would wait as long, and those behind it for all of them.
+                    Some(fault) => vec![Finding::Failed(Fault::clone(fault))],
+                    None => find(ledger, &question).unwrap_or_else(|error| {
+                        let fault = Fault::from(&error);
+                        if error.may_pass() || error.is_final() {
+                            last = Some(fault.clone());
+                        }
+                        if error.is_final() {
+                            dead = Some(error);
+                        }
+                        vec![Finding::Failed(fault)]
+                    }),
+                };
+                (client, question, findings)
             };
-            let answered = questions.into_iter().map(&mut answer).collect();
+            let answered = questions.into_iter().map(answer).collect();
             (Done::Answered(answered), dead)
         }
     }
@@ -162,12 +170,8 @@ fn decide(
             let failed =
                 |(client, asked): (u32, Vec<Asked>)| (client, asked.len(), Err(fault.clone()));
             let failed = blocks.into_iter().map(failed).collect();
-            // Beyond these, nobody knows whether the batch counts.
-            let certain = matches!(
-                error,
-                LedgerError::Damaged { .. } | LedgerError::Locked { .. }
-            );
-            (failed, (!certain).then_some(error))
+            let is_final = error.is_final();
+            (failed, is_final.then_some(error))
         }
     }
 }

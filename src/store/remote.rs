@@ -32,7 +32,7 @@ pub(super) struct Remote {
 impl Remote {
     /// Connects to the server that listens on this socket.
     pub(super) fn connect(socket: &Path) -> Result<Self, LedgerError> {
-        let line = Line::connect(socket).map_err(|what| LedgerError::Server {
+        let line = Line::connect(socket).map_err(|what| LedgerError::NotServed {
             ledger: name(socket),
             what,
         })?;
@@ -112,7 +112,31 @@ impl Remote {
                 let ledger = name(&self.socket);
                 LedgerError::RunIsLive { ledger, run }
             }
+            Fault::NotDone(text) => {
+                self.failed = false;
+                self.not_done(text)
+            }
             Fault::Other(text) => self.broken(format!("answers: {text}")),
+        }
+    }
+
+    fn not_done(&self, text: String) -> LedgerError {
+        LedgerError::NotServed {
+            ledger: name(&self.socket),
+            what: format!("answers: {text}"),
+        }
+    }
+
+    /// Some request was not done, and those behind it were not either: reads that said of each, so that
+    /// all may be asked again.
+    fn resume(&mut self) -> Result<(), String> {
+        self.line.ask(&Question::LookUp(Vec::new()))?;
+        loop {
+            match self.line.finding(PATIENCE)? {
+                Finding::Failed(Fault::NotDone(_)) => {}
+                Finding::Done => return Ok(()),
+                _ => return Err("sent an answer to something that was not asked".to_string()),
+            }
         }
     }
 
@@ -156,6 +180,15 @@ impl Ledger for Remote {
             let finding = self.line.finding(PATIENCE);
             match finding.map_err(|what| self.unknown(&what))? {
                 Finding::Answer(answer) => answers.push(answer),
+                Finding::Failed(Fault::NotDone(text)) => {
+                    self.resume().map_err(|what| self.unknown(&what))?;
+                    self.end()?;
+                    // The caller asks again for what has no answer.
+                    return match answers.is_empty() {
+                        true => Err(self.not_done(text)),
+                        false => Ok(answers),
+                    };
+                }
                 Finding::Failed(fault) => return Err(self.fault(fault)),
                 _ => return Err(self.misplaced()),
             }

@@ -218,6 +218,7 @@ fn every_finding_arrives_as_it_was_told() {
         Finding::Verified(verified),
         Finding::Done,
         Finding::Failed(Fault::RunIsLive(run)),
+        Finding::Failed(Fault::NotDone("a text".to_string())),
         Finding::Failed(Fault::Other("a text".to_string())),
     ];
     let mut outbox = Outbox::new(0);

@@ -62,6 +62,7 @@ pub(in super::super) enum WireFinding<'a> {
     Done,
     RunIsLive(&'a str),
     Failed(&'a str),
+    NotDone(&'a str),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -214,6 +215,7 @@ impl<'a> From<&'a Finding> for WireFinding<'a> {
             Finding::Verified(verified) => WireFinding::Verified(verified.into()),
             Finding::Done => WireFinding::Done,
             Finding::Failed(Fault::RunIsLive(run)) => WireFinding::RunIsLive(run.as_str()),
+            Finding::Failed(Fault::NotDone(text)) => WireFinding::NotDone(bounded(text)),
             Finding::Failed(Fault::Other(text)) => WireFinding::Failed(bounded(text)),
         }
     }
@@ -247,6 +249,7 @@ impl WireFinding<'_> {
             WireFinding::Verified(verified) => Finding::Verified(verified.into()),
             WireFinding::Done => Finding::Done,
             WireFinding::RunIsLive(run) => Finding::Failed(Fault::RunIsLive(run_name(run)?)),
+            WireFinding::NotDone(text) => Finding::Failed(Fault::NotDone(text.to_string())),
             WireFinding::Failed(text) => Finding::Failed(Fault::Other(text.to_string())),
         })
     }
