@@ -76,7 +76,7 @@ pub enum ErrandError {
         /// What the operation is now, as far as that is known.
         state: &'static str,
         /// Why it was not told.
-        error: LedgerError,
+        error: Box<LedgerError>,
     },
     /// The operating system said no, and the command did not run.
     #[error("cannot start the command's guard: {0}")]
@@ -126,7 +126,7 @@ impl Errand {
                 Certainty::Unknown => "in doubt, unless it counts already",
                 Certainty::NotDone | Certainty::Damaged => "in doubt",
             },
-            error,
+            error: Box::new(error),
         }
     }
 }
