@@ -19,7 +19,8 @@ pub use amount::{Amount, AmountError, Balance, Decimal};
 pub use books::{Books, Hold, Last};
 pub use claims::{Claim, Claims, Release, State};
 pub use journal::{
-    Asked, Caller, Journal, Line, Moment, Owner, Passing, Record, Request, RunLine, Unkept,
+    Asked, BootTime, Caller, Expiry, Journal, Line, Moment, Now, Owner, Passing, Record, Request,
+    RunLine, Unkept,
 };
 pub use name::{Id, IdError, LOANS, MAX_ID, MAX_NAME, Name, NameError, WORLD};
 pub use operation::{Action, Kind, Movement, Operation, OperationError};

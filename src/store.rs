@@ -4,6 +4,7 @@
 mod alive;
 mod cells;
 mod certainty;
+mod clock;
 mod ledger;
 mod memory;
 mod remote;
@@ -14,8 +15,9 @@ pub use alive::RunLock;
 pub use cells::{Cells, Verdict};
 pub use certainty::Certainty;
 pub use ledger::{
-    ChainEnd, DoneLine, Entries, Entry, Ledger, LedgerError, MAX_PAGE, OpenHold, Query, RunName,
-    RunNameError, Verified,
+    BegunLine, ChainEnd, DoneLine, Entries, Entry, Ledger, LedgerError, LineDigests, LineEnd,
+    MAX_PAGE, MAX_REASON, OpenHold, OpenedRun, Query, RunName, RunNameError, RunTotals,
+    SkippedLine, Verified,
 };
 pub use memory::Memory;
 pub use retry::{WORK_PATIENCE, until_done};

@@ -11,6 +11,8 @@ pub struct Account {
     pub held: i64,
     /// The least that `posted - held` may become through a debit.
     floor: i64,
+    /// A request opened it, and not money that came in.
+    opened: bool,
 }
 
 impl Account {
@@ -21,6 +23,7 @@ impl Account {
             held: 0,
             // A balance that was read is never negative, so this stays in range.
             floor: -overdraft.minor(),
+            opened: false,
         }
     }
 
@@ -30,6 +33,7 @@ impl Account {
             posted: 0,
             held: 0,
             floor: i64::MIN,
+            opened: false,
         }
     }
 
@@ -39,6 +43,19 @@ impl Account {
             floor: Account::new(overdraft).floor,
             ..self
         }
+    }
+
+    /// The same account, opened by a request.
+    pub fn opened(self) -> Self {
+        Account {
+            opened: true,
+            ..self
+        }
+    }
+
+    /// Whether a request opened it. The bank's own accounts were never opened.
+    pub fn is_opened(&self) -> bool {
+        self.opened
     }
 
     /// How far below zero it may go; the largest balance for the bank's own.
@@ -67,6 +84,7 @@ impl Account {
             posted,
             held,
             floor,
+            opened: false,
         })
     }
 }

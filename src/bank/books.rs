@@ -4,7 +4,7 @@ mod desk;
 
 use std::collections::HashMap;
 
-use super::journal::{Asked, Caller, Journal, Moment, Owner, Request, RunLine};
+use super::journal::{Asked, Caller, Journal, Now, Owner, Request, RunLine};
 use super::{Account, Answer, Balance, Claims, LOANS, Name, Operation, Release, View, WORLD};
 use desk::{Desk, End};
 
@@ -32,7 +32,7 @@ pub struct Books {
     begun: HashMap<(u32, u64), u64>,
     claims: Claims,
     last: Last,
-    now: Moment,
+    now: Now,
     overdraft: Balance,
 }
 
@@ -59,7 +59,7 @@ impl Books {
             begun: HashMap::new(),
             claims: Claims::default(),
             last: Last::default(),
-            now: Moment::default(),
+            now: Now::default(),
             overdraft,
         }
     }
@@ -113,6 +113,21 @@ impl Books {
         }
     }
 
+    /// Gives a line of a run up.
+    pub fn skip(&mut self, line: RunLine, reason: &str, journal: &mut impl Journal) {
+        let caller = Caller {
+            run: line.run,
+            line: Some(line.line),
+            ..Caller::default()
+        };
+        let mut desk = Desk {
+            caller: &caller,
+            books: self,
+            journal,
+        };
+        desk.skip(reason);
+    }
+
     /// Ends what somebody worked on who is gone: what has no consequences is given back, the rest is in
     /// doubt from now on.
     pub fn abandon(&mut self, hold: u64, journal: &mut impl Journal) {
@@ -137,6 +152,11 @@ impl Books {
         self.slots.get(name).copied()
     }
 
+    /// Whether the account in this place was opened by a request, or is one of the bank's own.
+    fn is_opened(&self, slot: Option<usize>) -> bool {
+        slot.is_some_and(|slot| slot <= LOANS_SLOT || self.accounts[slot].is_opened())
+    }
+
     fn view(&self, name: &Name) -> Option<View> {
         self.slot(name).map(|slot| self.accounts[slot].view())
     }
@@ -158,8 +178,8 @@ impl Books {
 
 /// What a store that keeps its state elsewhere brings in and takes out.
 impl Books {
-    /// Sets the clock, and goes on from these numbers.
-    pub fn resume(&mut self, last: Last, now: Moment) {
+    /// Sets the clocks, and goes on from these numbers.
+    pub fn resume(&mut self, last: Last, now: Now) {
         self.last = last;
         self.now = now;
     }

@@ -127,6 +127,58 @@ impl Moment {
     }
 }
 
+/// A moment of a machine's boot-time clock, which no one sets and which counts while the machine sleeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BootTime {
+    /// Which start of which machine it counts from.
+    pub boot: i64,
+    /// Microseconds since then.
+    pub micros: i64,
+}
+
+/// When a hold is given back by itself: the same moment by two clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expiry {
+    /// By the wall clock.
+    pub at: Moment,
+    /// By the boot-time clock, where there is one.
+    pub boot_time: Option<BootTime>,
+}
+
+/// What the clocks show while something is decided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// What is written down as the moment of what is decided. It never goes back, and it is a label.
+    pub label: Moment,
+    /// The wall clock, which may have been set to anything.
+    pub wall: Moment,
+    /// The boot-time clock, where there is one.
+    pub boot_time: Option<BootTime>,
+}
+
+impl Now {
+    /// The end of what lasts so long from now on.
+    pub fn after(&self, lasts: Duration) -> Expiry {
+        let later = |time: BootTime| BootTime {
+            micros: Moment(time.micros).after(lasts).micros(),
+            ..time
+        };
+        Expiry {
+            at: self.wall.after(lasts),
+            boot_time: self.boot_time.map(later),
+        }
+    }
+
+    /// Whether this time is over: by the boot-time clock as long as the machine is up, by the wall clock
+    /// once it was started anew.
+    pub fn is_past(&self, expiry: &Expiry) -> bool {
+        match (self.boot_time, expiry.boot_time) {
+            (Some(now), Some(end)) if now.boot == end.boot => end.micros <= now.micros,
+            _ => expiry.at <= self.wall,
+        }
+    }
+}
+
 /// One thing that the books decided and that must not be forgotten.
 ///
 /// Entries are numbered by `seq`; all other records, which move nothing, by a count of their own, so
@@ -139,8 +191,10 @@ pub enum Record<'a> {
         seq: u64,
         /// What was asked for.
         operation: &'a Operation,
-        /// How much of it was moved.
+        /// How much was moved.
         amount: Amount,
+        /// How much more that is than was set aside for it.
+        excess: Option<Amount>,
         /// The place in the books of the account that gave.
         debit: usize,
         /// The place in the books of the account that received.
@@ -213,6 +267,13 @@ pub enum Record<'a> {
         /// The account.
         view: View,
     },
+    /// A line of a named run was given up: it is never run again.
+    Skipped {
+        /// The record's number.
+        number: u64,
+        /// Why.
+        reason: &'a str,
+    },
     /// An account was opened, or its limit changed.
     Opened {
         /// The record's number.
@@ -254,7 +315,7 @@ pub enum Owner {
     /// Whoever comes, or the clock.
     Anyone {
         /// When it is given back by itself.
-        expires: Option<Moment>,
+        expires: Option<Expiry>,
     },
 }
 

@@ -69,11 +69,11 @@ impl NamedArgs {
         };
         let Some(run) = &self.run else {
             let run = opened.ledger.open_run(None);
-            opened.run = run.map_err(Failure::ledger)?;
+            opened.run = run.map_err(Failure::ledger)?.number;
             return Ok((opened, None));
         };
         let ledger = &mut *opened.ledger;
-        opened.run = named::open(ledger, run).map_err(Failure::ledger)?;
+        opened.run = named::open(ledger, run).map_err(Failure::ledger)?.number;
         let begun = named::begun(ledger, opened.run).map_err(Failure::ledger)?;
         let lines = begun.iter().filter_map(|hold| hold.line).collect();
         settle(ledger, run, begun, in_doubt)?;

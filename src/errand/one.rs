@@ -140,7 +140,7 @@ struct Teller<'a> {
 
 impl<'a> Teller<'a> {
     fn begin(errand: &'a Errand, ledger: &'a mut dyn Ledger) -> Result<Self, LedgerError> {
-        let run = ledger.open_run(None)?;
+        let run = ledger.open_run(None)?.number;
         let caller = Caller {
             run,
             number: 1,

@@ -7,11 +7,12 @@
 
 use crate::bank::{Answer, Asked, Name};
 use crate::store::{
-    ChainEnd, DoneLine, Entry, LedgerError, OpenHold, Query, RunName, Standing, Verified,
+    BegunLine, ChainEnd, DoneLine, Entry, LedgerError, OpenHold, OpenedRun, Query, RunName,
+    RunTotals, SkippedLine, Standing, Verified,
 };
 
 /// The version of what clients and servers say to each other.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The most bytes of a text that a finding tells.
 pub(super) const MAX_TEXT: usize = 8_192;
@@ -37,6 +38,24 @@ pub enum Question {
         /// How many lines to leave out.
         after: u64,
     },
+    /// A page of the lines of a run for which work was begun.
+    BegunLines {
+        /// Which run.
+        run: u32,
+        /// Those after this hold.
+        after: u64,
+    },
+    /// A page of the named runs after this one.
+    Runs(u32),
+    /// Give a line of a run up.
+    Skip {
+        /// Which run.
+        run: RunName,
+        /// Which line.
+        line: u64,
+        /// Why.
+        reason: String,
+    },
     /// End a run.
     CloseRun(u32),
     /// Hold everything against everything else.
@@ -56,6 +75,12 @@ pub enum Finding {
     Entry(Entry),
     /// A line that is done.
     DoneLine(DoneLine),
+    /// A line for which work was begun.
+    BegunLine(BegunLine),
+    /// A named run.
+    RunTotals(RunTotals),
+    /// What came of giving a line up.
+    Skipped(SkippedLine),
     /// Behind the entries of a page: how far it was looked for them.
     Looked {
         /// The last entry that was looked at.
@@ -63,8 +88,8 @@ pub enum Finding {
         /// No later one can be wanted.
         is_last: bool,
     },
-    /// The run's number.
-    Run(u32),
+    /// The run that was begun or continued.
+    Run(OpenedRun),
     /// How a check ended.
     Verified(Verified),
     /// Behind all rows of an answer, or all there is to say.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::Run;
 use crate::bank::{Answer, Asked, Caller, Id, Line, Operation, Outcome, Request};
 use crate::event::{Fact, Subject, Summary};
-use crate::store::{Ledger, LedgerError, MAX_PAGE, OpenHold, RunName};
+use crate::store::{Ledger, LedgerError, LineEnd, MAX_PAGE, OpenHold, OpenedRun, RunName};
 use crate::workload::Done;
 
 /// A run that has a name.
@@ -33,9 +33,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long to wait before looking again.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Begins or continues the run of this name, and tells its number. Whoever starts it again at once may
+/// Begins or continues the run of this name, and tells of it. Whoever starts it again at once may
 /// find its last processes still being ended.
-pub fn open(ledger: &mut dyn Ledger, name: &RunName) -> Result<u32, LedgerError> {
+pub fn open(ledger: &mut dyn Ledger, name: &RunName) -> Result<OpenedRun, LedgerError> {
     let began = Instant::now();
     loop {
         match ledger.open_run(Some(name)) {
@@ -60,9 +60,12 @@ pub fn done(
         if page.is_empty() {
             return Ok(Done::new(name.to_string(), lines, retry_refused));
         }
-        lines.extend(page.into_iter().map(|done| {
+        lines.extend(page.into_iter().filter_map(|done| {
             let (number, digest) = (done.line, done.digest);
-            (Line { number, digest }, done.outcome)
+            match done.end {
+                LineEnd::Decided(outcome) => Some((Line { number, digest }, outcome)),
+                LineEnd::Skipped => None,
+            }
         }));
     }
 }

@@ -58,7 +58,7 @@ impl Server {
         // It may ask again, and if it goes, it is asked in its stead.
         client.runs.extend(unclosed);
         if let [Finding::Run(run)] = findings {
-            client.runs.push(*run);
+            client.runs.push(run.number);
         }
         let told = findings.iter().try_for_each(|finding| client.tell(finding));
         self.send(key, told);
@@ -246,7 +246,9 @@ fn check(client: &mut Client, question: &Question) -> Result<(), String> {
         Question::OpenRun(_) if client.runs.len() >= MAX_RUNS => {
             Err(format!("it opens more than {MAX_RUNS} runs"))
         }
-        Question::DoneLines { run, .. } if !client.runs.contains(run) => {
+        Question::DoneLines { run, .. } | Question::BegunLines { run, .. }
+            if !client.runs.contains(run) =>
+        {
             Err("it asks for a run that is not its own".to_string())
         }
         Question::CloseRun(run) => {

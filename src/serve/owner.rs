@@ -200,6 +200,13 @@ pub(super) fn find(
         Question::DoneLines { run, after } => {
             rows(ledger.done_lines(*run, *after)?, Finding::DoneLine)
         }
+        Question::BegunLines { run, after } => {
+            rows(ledger.begun_lines(*run, *after)?, Finding::BegunLine)
+        }
+        Question::Runs(after) => rows(ledger.runs(*after)?, Finding::RunTotals),
+        Question::Skip { run, line, reason } => {
+            vec![Finding::Skipped(ledger.skip(run, *line, reason)?)]
+        }
         Question::CloseRun(run) => {
             ledger.close_run(*run)?;
             vec![Finding::Done]

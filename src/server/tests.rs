@@ -8,7 +8,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::durable::MAX_BATCH;
 use super::*;
 use crate::bank::{Amount, Balance, Kind, Outcome};
-use crate::store::{ChainEnd, DoneLine, Entries, Ledger, OpenHold, Query, RunName, Verified};
+use crate::store::{
+    BegunLine, ChainEnd, DoneLine, Entries, Ledger, OpenHold, OpenedRun, Query, RunName, RunTotals,
+    SkippedLine, Verified,
+};
 use crate::wake::Alarm;
 
 const RUN: u32 = 7;
@@ -59,7 +62,7 @@ impl Ledger for Slow {
         unreachable!("a run lists nothing")
     }
 
-    fn open_run(&mut self, _: Option<&RunName>) -> Result<u32, LedgerError> {
+    fn open_run(&mut self, _: Option<&RunName>) -> Result<OpenedRun, LedgerError> {
         unreachable!("the run is open")
     }
 
@@ -69,6 +72,18 @@ impl Ledger for Slow {
 
     fn done_lines(&mut self, _: u32, _: u64) -> Result<Vec<DoneLine>, LedgerError> {
         unreachable!("the run has no name")
+    }
+
+    fn begun_lines(&mut self, _: u32, _: u64) -> Result<Vec<BegunLine>, LedgerError> {
+        unreachable!("the run has no name")
+    }
+
+    fn runs(&mut self, _: u32) -> Result<Vec<RunTotals>, LedgerError> {
+        unreachable!("a run lists nothing")
+    }
+
+    fn skip(&mut self, _: &RunName, _: u64, _: &str) -> Result<SkippedLine, LedgerError> {
+        unreachable!("a run gives no line up")
     }
 
     fn verify(&mut self, _: Option<&ChainEnd>) -> Result<Verified, LedgerError> {

@@ -13,6 +13,8 @@ use crate::bank::{Amount, Answer, Asked, Id, Kind, Moment, Name, Operation, Outc
 
 /// The most rows of one page.
 pub const MAX_PAGE: usize = 500;
+/// The most bytes of the reason for which a line is given up.
+pub const MAX_REASON: usize = 200;
 
 /// A ledger that lasts.
 pub trait Ledger: Send {
@@ -38,17 +40,29 @@ pub trait Ledger: Send {
     fn entries(&mut self, query: &Query) -> Result<Entries, LedgerError>;
 
     /// Begins or continues a run, and locks it for as long as this ledger is open or until
-    /// [`Ledger::close_run`]. A run without a name is always new. Returns the run's number.
-    fn open_run(&mut self, name: Option<&RunName>) -> Result<u32, LedgerError>;
+    /// [`Ledger::close_run`]. A run without a name is always new.
+    fn open_run(&mut self, name: Option<&RunName>) -> Result<OpenedRun, LedgerError>;
 
     /// The file of a run's lock, of which the run's own processes may take a share; nothing where the
     /// run lives and ends with the connection to a server.
     fn run_file(&self, run: u32) -> Option<PathBuf>;
 
-    /// At most [`MAX_PAGE`] lines that a run has done, in the order in which they were done, those
-    /// after the `after` first ones; an empty page is the end. A line may stand there more than once;
-    /// then the last time counts.
+    /// At most [`MAX_PAGE`] lines that a run has done or given up, in the order in which that happened,
+    /// those after the `after` first ones; an empty page is the end. A line may stand there more than
+    /// once; then the last time counts.
     fn done_lines(&mut self, run: u32, after: u64) -> Result<Vec<DoneLine>, LedgerError>;
+
+    /// At most [`MAX_PAGE`] lines of a run for which work was begun, each time that it was, by the number
+    /// of the hold, those after this one; an empty page is the end.
+    fn begun_lines(&mut self, run: u32, after: u64) -> Result<Vec<BegunLine>, LedgerError>;
+
+    /// At most [`MAX_PAGE`] of the runs that have a name, by number, those after this one; an empty page
+    /// is the end.
+    fn runs(&mut self, after: u32) -> Result<Vec<RunTotals>, LedgerError>;
+
+    /// Gives a line of a run up for good: it is never run again. A run that is going on is refused
+    /// ([`LedgerError::RunIsLive`]). The reason has at most [`MAX_REASON`] bytes.
+    fn skip(&mut self, run: &RunName, line: u64, reason: &str) -> Result<SkippedLine, LedgerError>;
 
     /// Ends a run of this ledger: what it has begun and not ended is given back.
     fn close_run(&mut self, run: u32) -> Result<(), LedgerError>;
@@ -121,15 +135,102 @@ pub struct OpenHold {
     pub in_doubt: bool,
 }
 
-/// A line that a named run has done.
+/// A run that was begun or continued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenedRun {
+    /// Its number.
+    pub number: u32,
+    /// It was not there before.
+    pub is_new: bool,
+    /// What the digests of its lines are over.
+    pub digests: LineDigests,
+}
+
+/// What the digest of a run's line is over. A run keeps the rule by which it began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineDigests {
+    /// All lines up to and with this one.
+    UpToLine,
+    /// This line alone.
+    OfLine,
+}
+
+/// A line that a named run has done or given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DoneLine {
     /// Which one, from 1.
     pub line: u64,
-    /// The digest of all lines up to and with this one.
+    /// Its digest; 0 where a line was given up whose content the ledger never saw.
     pub digest: u64,
-    /// What every repeat is answered with: posted, viewed or refused.
-    pub outcome: Outcome,
+    /// What became of it.
+    pub end: LineEnd,
+}
+
+/// What became of a line of a named run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineEnd {
+    /// What every repeat is answered with: posted, viewed, unspent or refused.
+    Decided(Outcome),
+    /// It was given up.
+    Skipped,
+}
+
+/// A line of a named run for which work was begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BegunLine {
+    /// The number of the hold.
+    pub hold: u64,
+    /// Which line, from 1.
+    pub line: u64,
+    /// Its digest at that time.
+    pub digest: u64,
+    /// The id under which it was begun.
+    pub id: Option<Id>,
+    /// Its work was a command.
+    pub has_command: bool,
+    /// The money is still set aside.
+    pub is_open: bool,
+}
+
+/// A named run, and how many of its lines came to what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunTotals {
+    /// Its number.
+    pub number: u32,
+    /// Its name.
+    pub name: RunName,
+    /// Lines that were posted or viewed, or spent nothing.
+    pub done: u64,
+    /// Lines that were refused.
+    pub refused: u64,
+    /// Lines whose work was begun and failed.
+    pub failed: u64,
+    /// Lines that were given up.
+    pub skipped: u64,
+    /// Lines that are being worked on.
+    pub begun: u64,
+    /// Lines of which the end of the work was not seen.
+    pub in_doubt: u64,
+    /// It is going on.
+    pub is_live: bool,
+}
+
+/// What came of giving a line up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SkippedLine {
+    /// It is given up.
+    Skipped,
+    /// It was given up before.
+    Already,
+    /// It was done before, and stays so.
+    Done(Outcome),
+    /// Money is set aside for it: that must be posted or given back first.
+    Begun {
+        /// The end of its work was not seen.
+        in_doubt: bool,
+    },
+    /// There is no run of this name.
+    UnknownRun,
 }
 
 /// How a check of everything ended.

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{
-    ChainEnd, DoneLine, Entries, Ledger, LedgerError, MAX_PAGE, OpenHold, Query, RunName, Standing,
-    Verified,
+    BegunLine, ChainEnd, DoneLine, Entries, Ledger, LedgerError, MAX_PAGE, MAX_REASON, OpenHold,
+    OpenedRun, Query, RunName, RunTotals, SkippedLine, Standing, Verified,
 };
 use crate::bank::{Answer, Asked, Name};
 use crate::protocol::{Fault, Finding, Question};
@@ -65,6 +65,23 @@ impl Remote {
             }
         }
         self.end()
+    }
+
+    /// Asks for what is told in one piece.
+    fn one<T>(
+        &mut self,
+        question: &Question,
+        read: impl Fn(Finding) -> Option<T>,
+    ) -> Result<T, LedgerError> {
+        let mut found = None;
+        self.ask(question, PATIENCE, |finding| match read(finding) {
+            Some(read) => {
+                found = Some(read);
+                Taken::All
+            }
+            None => Taken::Misplaced,
+        })?;
+        found.ok_or_else(|| self.misplaced())
     }
 
     /// Asks for a page of rows, which `Done` ends.
@@ -253,20 +270,11 @@ impl Ledger for Remote {
         Ok(page)
     }
 
-    fn open_run(&mut self, name: Option<&RunName>) -> Result<u32, LedgerError> {
-        let mut number = 0;
-        self.ask(
-            &Question::OpenRun(name.cloned()),
-            PATIENCE,
-            |finding| match finding {
-                Finding::Run(run) => {
-                    number = run;
-                    Taken::All
-                }
-                _ => Taken::Misplaced,
-            },
-        )?;
-        Ok(number)
+    fn open_run(&mut self, name: Option<&RunName>) -> Result<OpenedRun, LedgerError> {
+        self.one(&Question::OpenRun(name.cloned()), |finding| match finding {
+            Finding::Run(run) => Some(run),
+            _ => None,
+        })
     }
 
     fn run_file(&self, _: u32) -> Option<PathBuf> {
@@ -281,6 +289,35 @@ impl Ledger for Remote {
                 _ => None,
             },
         )
+    }
+
+    fn begun_lines(&mut self, run: u32, after: u64) -> Result<Vec<BegunLine>, LedgerError> {
+        self.page(
+            &Question::BegunLines { run, after },
+            |finding| match finding {
+                Finding::BegunLine(begun) => Some(begun),
+                _ => None,
+            },
+        )
+    }
+
+    fn runs(&mut self, after: u32) -> Result<Vec<RunTotals>, LedgerError> {
+        self.page(&Question::Runs(after), |finding| match finding {
+            Finding::RunTotals(totals) => Some(totals),
+            _ => None,
+        })
+    }
+
+    fn skip(&mut self, run: &RunName, line: u64, reason: &str) -> Result<SkippedLine, LedgerError> {
+        let question = Question::Skip {
+            run: run.clone(),
+            line,
+            reason: reason[..reason.floor_char_boundary(MAX_REASON)].to_string(),
+        };
+        self.one(&question, |finding| match finding {
+            Finding::Skipped(skipped) => Some(skipped),
+            _ => None,
+        })
     }
 
     fn close_run(&mut self, run: u32) -> Result<(), LedgerError> {

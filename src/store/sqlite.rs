@@ -7,6 +7,7 @@
 
 mod faults;
 mod journal;
+mod lines;
 mod load;
 mod pages;
 mod rows;
@@ -14,19 +15,22 @@ mod runs;
 mod schema;
 mod turnstile;
 mod unsure;
+mod upgrade;
 mod verify;
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Params};
 
+use super::clock::Clock;
 use super::{
-    ChainEnd, DoneLine, Entries, Ledger, LedgerError, OpenHold, Query, RunName, Standing, Verified,
+    BegunLine, ChainEnd, DoneLine, Entries, Ledger, LedgerError, OpenHold, OpenedRun, Query,
+    RunName, RunTotals, SkippedLine, Standing, Verified,
 };
-use crate::bank::{Answer, Asked, Balance, Books, Moment, Name, Release};
+use crate::bank::{Answer, Asked, Balance, Books, Name, Now, Release};
 use journal::Writer;
-use rows::Head;
+use rows::{Content, Head};
 use runs::Runs;
 use turnstile::Turnstile;
 
@@ -38,6 +42,9 @@ const LARGE_BATCH: usize = 64;
 /// all of the log, so one-shot commands keep it short.
 const SMALL_LOG: u32 = 128;
 const LARGE_LOG: u32 = 4_000;
+/// The most holds that are given back in one transaction because their time is over, so that other
+/// writers get their turn however many there are.
+const MAX_EXPIRED: usize = 1_000;
 /// The most accounts and ids that are remembered between batches.
 const MAX_REMEMBERED: usize = 500_000;
 
@@ -60,6 +67,7 @@ pub struct Sqlite {
     file: Option<(u64, u64)>,
     connection: Connection,
     turnstile: Turnstile,
+    clock: Clock,
     books: Books,
     shelf: Shelf,
     runs: Runs,
@@ -133,6 +141,7 @@ impl Sqlite {
             path,
             connection,
             turnstile,
+            clock: Clock::system(),
             books: Books::new(Balance::default()),
             shelf: Shelf {
                 version: None,
@@ -161,7 +170,7 @@ impl Sqlite {
     /// this returns; after an error of its own none of it counts.
     fn write<T>(
         &mut self,
-        work: impl FnOnce(&mut Self, Moment) -> Result<T, LedgerError>,
+        work: impl FnOnce(&mut Self, Now) -> Result<T, LedgerError>,
     ) -> Result<T, LedgerError> {
         self.check_usable()?;
         let began = Instant::now();
@@ -172,7 +181,7 @@ impl Sqlite {
         let placed = self.check_place();
         let done = placed
             .and_then(|()| self.refresh())
-            .and_then(|now| work(self, now));
+            .and_then(|now| self.change(now, work));
         match done {
             Ok(done) => match self.connection.execute_batch("COMMIT") {
                 Ok(()) => Ok(done),
@@ -206,6 +215,25 @@ impl Sqlite {
         !self.failed
     }
 
+    /// Does `work`, and rewrites the head if anything was written: a log whose first commit does not
+    /// follow from the file's head belongs to another history.
+    fn change<T>(
+        &mut self,
+        now: Now,
+        work: impl FnOnce(&mut Self, Now) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        let before = self.connection.total_changes();
+        let hash = self.shelf.head.hash;
+        let done = work(self, now)?;
+        if self.connection.total_changes() != before {
+            self.shelf.head.prev = Some(hash);
+            let head = self.shelf.head;
+            let written = head.write(&self.connection, &mut Content::default());
+            written.map_err(|error| self.fault("write", &error))?;
+        }
+        Ok(done)
+    }
+
     /// Refuses everything once a commit has failed.
     fn check_usable(&self) -> Result<(), LedgerError> {
         if self.failed {
@@ -233,8 +261,8 @@ impl Sqlite {
         done.map(drop).map_err(|error| self.fault(doing, &error))
     }
 
-    /// Forgets what another connection may have changed, and tells the ledger's time.
-    fn refresh(&mut self) -> Result<Moment, LedgerError> {
+    /// Forgets what another connection may have changed, and tells the time.
+    fn refresh(&mut self) -> Result<Now, LedgerError> {
         let version = self.read("PRAGMA data_version", |row| row.get::<_, i64>(0))?;
         let remembered = self.books.places().max(self.books.claims().count());
         if self.shelf.version != Some(version) || remembered > MAX_REMEMBERED {
@@ -255,10 +283,19 @@ impl Sqlite {
             self.shelf.version = Some(version);
         }
         self.shelf.seq = self.shelf.head.last.seq;
-        // Time only ever moves forward in a ledger.
-        let now = wall_clock().max(self.shelf.head.at);
+        let now = self.now();
         self.books.resume(self.shelf.head.last, now);
         Ok(now)
+    }
+
+    /// What the clocks show. The moments that are written down never go back.
+    fn now(&self) -> Now {
+        let time = self.clock.read();
+        Now {
+            label: time.wall.max(self.shelf.head.at),
+            wall: time.wall,
+            boot_time: time.boot_time,
+        }
     }
 
     fn read<T>(
@@ -275,19 +312,41 @@ impl Sqlite {
             .map_err(|error| self.fault("read", &error))
     }
 
-    /// Decides a batch within a write transaction.
-    fn decide(&mut self, batch: &[Asked], now: Moment) -> Result<Vec<Option<Answer>>, LedgerError> {
-        let expired = self.holds_where("expires <= ?", now.micros())?;
+    /// Decides a batch, after all holds were given back whose time is over: in steps, of which each
+    /// is a transaction of its own and the last decides the batch.
+    fn settle_and_decide(&mut self, batch: &[Asked]) -> Result<Vec<Option<Answer>>, LedgerError> {
+        loop {
+            let decided = self.write(|ledger, now| {
+                let due = ledger.due(&now, MAX_EXPIRED)?;
+                if due.len() < MAX_EXPIRED {
+                    return ledger.decide(batch, now, &due).map(Some);
+                }
+                ledger.decide(&[], now, &due).map(|_| None)
+            })?;
+            if let Some(answers) = decided {
+                return Ok(answers);
+            }
+        }
+    }
+
+    /// Decides a batch within a write transaction, after these holds were given back, whose time is
+    /// over, and those of runs whose process is gone.
+    fn decide(
+        &mut self,
+        batch: &[Asked],
+        now: Now,
+        due: &[u64],
+    ) -> Result<Vec<Option<Answer>>, LedgerError> {
         let abandoned = self.abandoned()?;
-        for hold in expired.iter().chain(&abandoned) {
+        for hold in due.iter().chain(&abandoned) {
             self.bring_hold(*hold)?;
         }
         for asked in batch {
             self.bring(&asked.request, &asked.caller)?;
         }
         let mut writer = Writer::new(&self.connection, &mut self.shelf, now);
-        for hold in expired {
-            self.books.release(hold, Release::Expired, &mut writer);
+        for hold in due {
+            self.books.release(*hold, Release::Expired, &mut writer);
         }
         for hold in abandoned {
             self.books.abandon(hold, &mut writer);
@@ -300,14 +359,12 @@ impl Sqlite {
     }
 
     /// Ends one hold within a write transaction that nobody works on any more.
-    fn abandon(&mut self, hold: u64, now: Moment) -> Result<(), LedgerError> {
+    fn abandon(&mut self, hold: u64, now: Now) -> Result<(), LedgerError> {
         self.bring_hold(hold)?;
         let mut writer = Writer::new(&self.connection, &mut self.shelf, now);
         self.books.abandon(hold, &mut writer);
         let finished = writer.finish(&self.books);
-        finished
-            .map(drop)
-            .map_err(|error| self.fault("write", &error))
+        finished.map_err(|error| self.fault("write", &error))
     }
 
     /// The holds of runs whose process is gone, looked for now and then.
@@ -317,17 +374,36 @@ impl Sqlite {
         if looked_at.is_none_or(|at| at.elapsed() >= RUNS_INTERVAL) {
             self.runs.looked_at = Some(Instant::now());
             for run in self.dead_runs()? {
-                abandoned.extend(self.holds_where("run = ?", run.into())?);
+                abandoned.extend(self.holds_of(run)?);
             }
         }
         Ok(abandoned)
     }
 
-    fn holds_where(&self, condition: &str, value: i64) -> Result<Vec<u64>, LedgerError> {
+    /// At most so many holds whose time is over, those of this boot first.
+    fn due(&self, now: &Now, most: usize) -> Result<Vec<u64>, LedgerError> {
+        const THIS_BOOT: &str =
+            "SELECT hold FROM holds WHERE boot = ? AND ticks <= ? ORDER BY ticks, hold LIMIT ?";
+        const OTHERS: &str = "SELECT hold FROM holds WHERE expires <= ?1 AND (?2 IS NULL OR boot IS NOT ?2) ORDER BY expires, hold LIMIT ?3";
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let mut due = Vec::new();
+        if let Some(time) = now.boot_time {
+            due = self.numbers(THIS_BOOT, (time.boot, time.micros, most))?;
+        }
+        let boot = now.boot_time.map(|time| time.boot);
+        let rest = most - due.len() as i64;
+        due.extend(self.numbers(OTHERS, (now.wall.micros(), boot, rest))?);
+        Ok(due)
+    }
+
+    fn holds_of(&self, run: u32) -> Result<Vec<u64>, LedgerError> {
+        self.numbers("SELECT hold FROM holds WHERE run = ? ORDER BY hold", [run])
+    }
+
+    fn numbers(&self, sql: &str, values: impl Params) -> Result<Vec<u64>, LedgerError> {
         let read = || {
-            let sql = format!("SELECT hold FROM holds WHERE {condition} ORDER BY hold");
-            let mut query = self.connection.prepare_cached(&sql)?;
-            let rows = query.query_map([value], |row| row.get(0).map(i64::cast_unsigned))?;
+            let mut query = self.connection.prepare_cached(sql)?;
+            let rows = query.query_map(values, |row| row.get(0).map(i64::cast_unsigned))?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
         };
         read().map_err(|error| self.fault("read", &error))
@@ -354,21 +430,13 @@ impl Drop for Sqlite {
     }
 }
 
-fn wall_clock() -> Moment {
-    // A clock before 1970 counts as the first moment; the ledger's own time goes on from what is stored.
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Moment::default().after(since)
-}
-
 impl Ledger for Sqlite {
     fn transact(&mut self, batch: &[Asked]) -> Result<Vec<Option<Answer>>, LedgerError> {
         if batch.len() >= LARGE_BATCH && !self.writes_much {
             self.writes_much = true;
             self.checkpoint_at(LARGE_LOG)?;
         }
-        self.write(|ledger, now| ledger.decide(batch, now))
+        self.settle_and_decide(batch)
     }
 
     fn look_up(&mut self, names: &[Name]) -> Result<Vec<Option<Standing>>, LedgerError> {
@@ -397,8 +465,11 @@ impl Ledger for Sqlite {
         self.page_of_entries(query)
     }
 
-    fn open_run(&mut self, name: Option<&RunName>) -> Result<u32, LedgerError> {
-        self.write(|ledger, now| ledger.begin_run(name, now))
+    fn open_run(&mut self, name: Option<&RunName>) -> Result<OpenedRun, LedgerError> {
+        // What a dead run had begun is given back first, its own earlier life's too.
+        self.runs.looked_at = None;
+        self.settle_and_decide(&[])?;
+        self.write(|ledger, _| ledger.begin_run(name))
     }
 
     fn run_file(&self, run: u32) -> Option<PathBuf> {
@@ -408,6 +479,22 @@ impl Ledger for Sqlite {
     fn done_lines(&mut self, run: u32, after: u64) -> Result<Vec<DoneLine>, LedgerError> {
         self.check_usable()?;
         self.lines_after(run, after)
+    }
+
+    fn begun_lines(&mut self, run: u32, after: u64) -> Result<Vec<BegunLine>, LedgerError> {
+        self.check_usable()?;
+        self.begun_after(run, after)
+    }
+
+    fn runs(&mut self, after: u32) -> Result<Vec<RunTotals>, LedgerError> {
+        self.settle()?;
+        self.runs_after(after)
+    }
+
+    fn skip(&mut self, run: &RunName, line: u64, reason: &str) -> Result<SkippedLine, LedgerError> {
+        self.runs.looked_at = None;
+        self.settle_and_decide(&[])?;
+        self.write(|ledger, now| ledger.skip_line(run, line, reason, now))
     }
 
     fn close_run(&mut self, run: u32) -> Result<(), LedgerError> {

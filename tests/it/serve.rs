@@ -245,7 +245,7 @@ fn a_client_that_dies_loses_what_it_had_begun_and_nothing_more() {
         action: Action::Withdraw(Amount::new(400).unwrap()),
     };
     let mut client = served.client();
-    let run = client.open_run(Some(&name)).unwrap();
+    let run = client.open_run(Some(&name)).unwrap().number;
     let caller = Caller {
         run,
         number: 1,

@@ -180,6 +180,7 @@ impl<J: Journal> Desk<'_, J> {
             (Some(account), Some(overdraft)) => account.with_overdraft(overdraft),
             (None, overdraft) => Account::new(overdraft.unwrap_or(self.books.overdraft)),
         };
+        let new = new.opened();
         let view = new.view();
         let duplicate = old == Some(new);
         if !duplicate {
@@ -201,6 +202,13 @@ impl<J: Journal> Desk<'_, J> {
             outcome: Outcome::Opened { view },
             duplicate,
         }
+    }
+
+    /// Writes down that the caller's line is given up.
+    pub(super) fn skip(&mut self, reason: &str) {
+        let number = self.next_record();
+        self.journal
+            .record(self.caller, &Record::Skipped { number, reason });
     }
 
     fn known(&self, operation: &Operation, two_steps: bool) -> Option<Answer> {
@@ -322,15 +330,15 @@ impl<J: Journal> Desk<'_, J> {
         operation.id.is_some() || self.caller.line.is_some()
     }
 
-    /// The two accounts of a movement. Money coming in opens an account, unless the terms are strict;
-    /// money going out does not.
+    /// The two accounts of a movement. Money coming in opens an account, money going out does not; where
+    /// the terms are strict, a request must have opened both.
     fn find(&self, movement: &Movement<'_>, strict: bool) -> Result<Found, Rejection> {
         movement.check()?;
         let books = &*self.books;
         let debit = books.slot(movement.debit);
         let debit = debit.ok_or(Rejection::UnknownAccount)?;
         let credit = books.slot(movement.credit);
-        if strict && credit.is_none() {
+        if strict && !(books.is_opened(Some(debit)) && books.is_opened(credit)) {
             return Err(Rejection::UnknownAccount);
         }
         let sides = Sides {
@@ -371,12 +379,15 @@ impl<J: Journal> Desk<'_, J> {
             sides.credit
         };
         let (amount, view) = (movement.amount, own.view());
+        let set_aside = operation.amount().map_or(0, Amount::minor);
+        let excess = Amount::new(amount.minor().saturating_sub(set_aside));
         self.journal.record(
             self.caller,
             &Record::Posted {
                 seq,
                 operation,
                 amount,
+                excess,
                 debit,
                 credit,
                 hold,

@@ -8,7 +8,7 @@ use crate::bank::{
     Action, Amount, Balance, Caller, Id, Line, Moment, Operation, Outcome, Rejection, Request, View,
 };
 use crate::protocol::{Frame, Inbox, MAX_FRAME, Outbox};
-use crate::store::MAX_PAGE;
+use crate::store::{LineDigests, LineEnd, MAX_PAGE};
 
 fn operation(id: Option<&str>) -> Operation {
     Operation {
@@ -70,6 +70,13 @@ fn every_question_arrives_as_it_was_asked() {
         Question::OpenRun(None),
         Question::OpenRun(Some(run)),
         Question::DoneLines { run: 3, after: 4 },
+        Question::BegunLines { run: 3, after: 4 },
+        Question::Runs(5),
+        Question::Skip {
+            run: "november".parse().expect("a name"),
+            line: 7,
+            reason: "why".to_string(),
+        },
         Question::CloseRun(3),
         Question::Verify(None),
         Question::Verify(Some(end)),
@@ -199,22 +206,60 @@ fn every_finding_arrives_as_it_was_told() {
         Finding::DoneLine(DoneLine {
             line: 1,
             digest: 2,
-            outcome: Outcome::Posted {
+            end: LineEnd::Decided(Outcome::Posted {
                 seq: 3,
                 amount: Amount::new(3).expect("positive"),
                 view: view(),
-            },
+            }),
         }),
         Finding::DoneLine(DoneLine {
             line: 2,
             digest: 3,
-            outcome: Outcome::Unspent { view: view() },
+            end: LineEnd::Decided(Outcome::Unspent { view: view() }),
         }),
+        Finding::DoneLine(DoneLine {
+            line: 3,
+            digest: 0,
+            end: LineEnd::Skipped,
+        }),
+        Finding::BegunLine(BegunLine {
+            hold: 1,
+            line: 2,
+            digest: 3,
+            id: Id::new("i").ok(),
+            has_command: true,
+            is_open: false,
+        }),
+        Finding::RunTotals(RunTotals {
+            number: 1,
+            name: run.clone(),
+            done: 2,
+            refused: 3,
+            failed: 4,
+            skipped: 5,
+            begun: 6,
+            in_doubt: 7,
+            is_live: true,
+        }),
+        Finding::Skipped(SkippedLine::Skipped),
+        Finding::Skipped(SkippedLine::Already),
+        Finding::Skipped(SkippedLine::Done(Outcome::Unspent { view: view() })),
+        Finding::Skipped(SkippedLine::Begun { in_doubt: true }),
+        Finding::Skipped(SkippedLine::UnknownRun),
         Finding::Looked {
             at: 3,
             is_last: true,
         },
-        Finding::Run(u32::MAX),
+        Finding::Run(OpenedRun {
+            number: u32::MAX,
+            is_new: true,
+            digests: LineDigests::OfLine,
+        }),
+        Finding::Run(OpenedRun {
+            number: 1,
+            is_new: false,
+            digests: LineDigests::UpToLine,
+        }),
         Finding::Verified(verified),
         Finding::Done,
         Finding::Failed(Fault::RunIsLive(run)),

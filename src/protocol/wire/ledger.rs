@@ -1,13 +1,18 @@
 //! The types that travel between the server process of a ledger and its clients.
 
+mod runs;
+
 use serde::{Deserialize, Serialize};
 
 use super::super::ledger::{Fault, Finding, MAX_TEXT, Question};
+use runs::{WireBegunLine, WireRunTotals, WireSkipped};
+
 use super::{WireAsk, WireOperation, WireOutcome, WireView, name, names};
 use crate::bank::{Answer, Asked, Caller, Line, Moment, Name};
 use crate::protocol::ProtocolError;
 use crate::store::{
-    ChainEnd, DoneLine, Entry, MAX_PAGE, OpenHold, Query, RunName, Standing, Verified,
+    ChainEnd, DoneLine, Entry, LineDigests, LineEnd, MAX_PAGE, MAX_REASON, OpenHold, OpenedRun,
+    Query, RunName, Standing, Verified,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -32,6 +37,9 @@ pub(in super::super) enum WireQuestion<'a> {
     Entries(WireQuery<'a>),
     OpenRun(Option<&'a str>),
     DoneLines(u32, u64),
+    BegunLines(u32, u64),
+    Runs(u32),
+    Skip(&'a str, u64, &'a str),
     CloseRun(u32),
     Verify(Option<WireEnd>),
 }
@@ -55,9 +63,14 @@ pub(in super::super) enum WireFinding<'a> {
     Standing(Option<WireStanding<'a>>),
     Hold(WireHold<'a>),
     Entry(WireEntry<'a>),
-    DoneLine(u64, u64, WireOutcome),
+    /// Nothing stands for a line that was given up.
+    DoneLine(u64, u64, Option<WireOutcome>),
+    BegunLine(WireBegunLine<'a>),
+    RunTotals(WireRunTotals<'a>),
+    Skipped(WireSkipped),
     Looked(u64, bool),
-    Run(u32),
+    /// Its number, whether it is new, and whether its digests are over one line.
+    Run(u32, bool, bool),
     Verified(WireVerified<'a>),
     Done,
     RunIsLive(&'a str),
@@ -151,6 +164,9 @@ impl<'a> From<&'a Question> for WireQuestion<'a> {
             }),
             Question::OpenRun(run) => WireQuestion::OpenRun(run.as_ref().map(RunName::as_str)),
             Question::DoneLines { run, after } => WireQuestion::DoneLines(*run, *after),
+            Question::BegunLines { run, after } => WireQuestion::BegunLines(*run, *after),
+            Question::Runs(after) => WireQuestion::Runs(*after),
+            Question::Skip { run, line, reason } => WireQuestion::Skip(run.as_str(), *line, reason),
             Question::CloseRun(run) => WireQuestion::CloseRun(*run),
             Question::Verify(expect) => WireQuestion::Verify(expect.map(WireEnd::from)),
         }
@@ -172,6 +188,14 @@ impl WireQuestion<'_> {
             }),
             WireQuestion::OpenRun(name) => Question::OpenRun(name.map(run_name).transpose()?),
             WireQuestion::DoneLines(run, after) => Question::DoneLines { run, after },
+            WireQuestion::BegunLines(run, after) => Question::BegunLines { run, after },
+            WireQuestion::Runs(after) => Question::Runs(after),
+            WireQuestion::Skip(run, line, reason) if reason.len() <= MAX_REASON => Question::Skip {
+                run: run_name(run)?,
+                line,
+                reason: reason.to_string(),
+            },
+            WireQuestion::Skip(..) => return Err(ProtocolError::Content("reason")),
             WireQuestion::CloseRun(run) => Question::CloseRun(run),
             WireQuestion::Verify(expect) => Question::Verify(expect.map(ChainEnd::from)),
         })
@@ -208,10 +232,20 @@ impl<'a> From<&'a Finding> for WireFinding<'a> {
             Finding::Hold(hold) => WireFinding::Hold(hold.into()),
             Finding::Entry(entry) => WireFinding::Entry(entry.into()),
             Finding::DoneLine(done) => {
-                WireFinding::DoneLine(done.line, done.digest, (&done.outcome).into())
+                let outcome = match &done.end {
+                    LineEnd::Decided(outcome) => Some(outcome.into()),
+                    LineEnd::Skipped => None,
+                };
+                WireFinding::DoneLine(done.line, done.digest, outcome)
             }
+            Finding::BegunLine(begun) => WireFinding::BegunLine(begun.into()),
+            Finding::RunTotals(totals) => WireFinding::RunTotals(totals.into()),
+            Finding::Skipped(skipped) => WireFinding::Skipped(skipped.into()),
             Finding::Looked { at, is_last } => WireFinding::Looked(*at, *is_last),
-            Finding::Run(run) => WireFinding::Run(*run),
+            Finding::Run(run) => {
+                let of_line = run.digests == LineDigests::OfLine;
+                WireFinding::Run(run.number, run.is_new, of_line)
+            }
             Finding::Verified(verified) => WireFinding::Verified(verified.into()),
             Finding::Done => WireFinding::Done,
             Finding::Failed(Fault::RunIsLive(run)) => WireFinding::RunIsLive(run.as_str()),
@@ -242,10 +276,23 @@ impl WireFinding<'_> {
             WireFinding::DoneLine(line, digest, outcome) => Finding::DoneLine(DoneLine {
                 line,
                 digest,
-                outcome: outcome.checked()?,
+                end: match outcome {
+                    Some(outcome) => LineEnd::Decided(outcome.checked()?),
+                    None => LineEnd::Skipped,
+                },
             }),
+            WireFinding::BegunLine(begun) => Finding::BegunLine(begun.checked()?),
+            WireFinding::RunTotals(totals) => Finding::RunTotals(totals.checked()?),
+            WireFinding::Skipped(skipped) => Finding::Skipped(skipped.checked()?),
             WireFinding::Looked(at, is_last) => Finding::Looked { at, is_last },
-            WireFinding::Run(run) => Finding::Run(run),
+            WireFinding::Run(number, is_new, of_line) => Finding::Run(OpenedRun {
+                number,
+                is_new,
+                digests: match of_line {
+                    true => LineDigests::OfLine,
+                    false => LineDigests::UpToLine,
+                },
+            }),
             WireFinding::Verified(verified) => Finding::Verified(verified.into()),
             WireFinding::Done => Finding::Done,
             WireFinding::RunIsLive(run) => Finding::Failed(Fault::RunIsLive(run_name(run)?)),

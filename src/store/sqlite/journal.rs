@@ -4,20 +4,20 @@ use rusqlite::{CachedStatement, Connection, params};
 
 use super::Shelf;
 use super::rows::{
-    AccountRow, Content, DOUBTED, EXPIRED, EntryRow, HELD, Head, HoldRow, KEPT, LineColumns,
-    OPENED, OwnerColumns, REFUSED, RecordRow, TAKEN_OVER, UNSPENT, VIEWED, VOIDED, checksum, link,
+    AccountRow, Content, DOUBTED, EXPIRED, EntryRow, HELD, HoldRow, KEPT, LineColumns, OPENED,
+    OwnerColumns, REFUSED, RecordRow, SKIPPED, TAKEN_OVER, UNSPENT, VIEWED, VOIDED, checksum, link,
     op,
 };
 use crate::bank::{
-    Account, Books, Caller, Hold, Id, Journal, Moment, Operation, Passing, Record, Rejection,
-    Release, View,
+    Account, Amount, Books, Caller, Hold, Id, Journal, Moment, Now, Operation, Passing, Record,
+    Rejection, Release, View,
 };
 
 /// Writes the rows of one database transaction.
 pub(super) struct Writer<'a> {
     connection: &'a Connection,
     shelf: &'a mut Shelf,
-    now: Moment,
+    now: Now,
     content: Content,
     entries: Option<CachedStatement<'a>>,
     /// Something was written down.
@@ -27,7 +27,7 @@ pub(super) struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(connection: &'a Connection, shelf: &'a mut Shelf, now: Moment) -> Self {
+    pub(super) fn new(connection: &'a Connection, shelf: &'a mut Shelf, now: Now) -> Self {
         Writer {
             connection,
             shelf,
@@ -39,14 +39,13 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Writes the accounts that changed and how far the ledger has come. Tells whether there was
-    /// anything to write.
-    pub(super) fn finish(mut self, books: &Books) -> rusqlite::Result<bool> {
+    /// Writes the accounts that changed, and notes how far the ledger has come.
+    pub(super) fn finish(mut self, books: &Books) -> rusqlite::Result<()> {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
         if !self.wrote {
-            return Ok(false);
+            return Ok(());
         }
         let mut changed = std::mem::take(&mut self.shelf.changed);
         changed.sort_unstable_by_key(|slot| self.shelf.keys[*slot].number);
@@ -61,23 +60,21 @@ impl<'a> Writer<'a> {
                 account,
             };
             let (posted, held, floor) = Account::parts(&account);
+            let opened = account.is_opened().then_some(1);
             let sealed = row.sealed(&mut self.content);
             if key.is_new {
-                insert.execute(params![row.key, name.as_str(), posted, held, floor, sealed])?;
+                let name = name.as_str();
+                insert.execute(params![row.key, name, posted, held, floor, opened, sealed])?;
             } else {
-                update.execute(params![posted, held, floor, sealed, row.key])?;
+                update.execute(params![posted, held, floor, opened, sealed, row.key])?;
             }
             (key.is_new, key.is_changed) = (false, false);
         }
         changed.clear();
         self.shelf.changed = changed;
         let head = &mut self.shelf.head;
-        (head.last, head.at) = (books.last(), self.now);
-        let sealed = head.sealed(&mut self.content);
-        let (seq, record) = (head.last.seq.cast_signed(), head.last.record.cast_signed());
-        let mut write = self.connection.prepare_cached(Head::WRITE)?;
-        write.execute(params![seq, record, head.at.micros(), head.hash, sealed])?;
-        Ok(true)
+        (head.last, head.at) = (books.last(), self.now.label);
+        Ok(())
     }
 
     fn note(&mut self, done: rusqlite::Result<()>) {
@@ -112,6 +109,7 @@ impl<'a> Writer<'a> {
             row.line.map(|line| line.number.cast_signed()),
             row.line.map(|line| line.digest.cast_signed()),
             row.hold.map(u64::cast_signed),
+            row.excess,
             checksum(&hash),
         ])?;
         Ok(())
@@ -142,6 +140,9 @@ impl<'a> Writer<'a> {
             row.number,
             row.expires,
             row.doubt,
+            row.boot_time.map(|time| time.boot),
+            row.boot_time.map(|time| time.micros),
+            row.note,
             checksum(&hash),
         ])?;
         Ok(())
@@ -172,6 +173,8 @@ impl<'a> Writer<'a> {
             line.run,
             line.line,
             line.digest,
+            own.boot_time.map(|time| time.boot),
+            own.boot_time.map(|time| time.micros),
             sealed,
         ])?;
         Ok(())
@@ -191,6 +194,8 @@ impl<'a> Writer<'a> {
             own.number,
             own.expires,
             own.doubt,
+            own.boot_time.map(|time| time.boot),
+            own.boot_time.map(|time| time.micros),
             sealed,
             number.cast_signed(),
         ])?;
@@ -205,12 +210,13 @@ impl<'a> Writer<'a> {
     }
 
     fn write(&mut self, caller: &Caller, record: &Record<'_>) -> rusqlite::Result<()> {
-        let (at, run) = (self.now, (caller.run > 0).then_some(caller.run));
+        let (at, run) = (self.now.label, (caller.run > 0).then_some(caller.run));
         match *record {
             Record::Posted {
                 seq,
                 operation,
                 amount,
+                excess,
                 debit,
                 credit,
                 hold,
@@ -232,6 +238,7 @@ impl<'a> Writer<'a> {
                     run: run.filter(|_| caller.line.is_some()),
                     line: caller.line,
                     hold,
+                    excess: excess.map(Amount::minor),
                 };
                 self.entry(&row, debit, credit)?;
                 self.close_hold(hold)
@@ -251,6 +258,7 @@ impl<'a> Writer<'a> {
                     number: own.number,
                     expires: own.expires,
                     doubt: own.doubt,
+                    boot_time: own.boot_time,
                     ..self.about(operation, caller)
                 })?;
                 let operation = operation.clone();
@@ -268,6 +276,7 @@ impl<'a> Writer<'a> {
                 release,
                 view,
             } => {
+                let has_expired = release == Release::Expired;
                 self.add(&RecordRow {
                     record: number,
                     kind: match release {
@@ -277,6 +286,8 @@ impl<'a> Writer<'a> {
                     },
                     view: Some(parts(view)),
                     hold: Some(hold),
+                    expires: has_expired.then_some(self.now.wall.micros()),
+                    boot_time: self.now.boot_time.filter(|_| has_expired),
                     ..self.about(operation, caller)
                 })?;
                 self.close_hold(Some(hold))
@@ -300,6 +311,7 @@ impl<'a> Writer<'a> {
                     hold: Some(hold),
                     number: own.number,
                     expires: own.expires,
+                    boot_time: own.boot_time,
                     ..self.about(&held.operation, caller)
                 })?;
                 self.own_hold(hold, held.clone())
@@ -332,6 +344,16 @@ impl<'a> Writer<'a> {
                 })?;
                 self.close_hold(hold)
             }
+            Record::Skipped { number, reason } => self.add(&RecordRow {
+                record: number,
+                seq: self.shelf.seq,
+                at,
+                kind: SKIPPED,
+                run,
+                line: caller.line,
+                note: Some(reason),
+                ..RecordRow::default()
+            }),
             Record::Opened {
                 number,
                 account,
@@ -354,7 +376,7 @@ impl<'a> Writer<'a> {
     fn about<'o>(&self, operation: &'o Operation, caller: &Caller) -> RecordRow<'o> {
         RecordRow {
             seq: self.shelf.seq,
-            at: self.now,
+            at: self.now.label,
             run: (caller.run > 0).then_some(caller.run),
             line: caller.line,
             ..RecordRow::about(operation)

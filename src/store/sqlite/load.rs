@@ -76,8 +76,7 @@ impl Sqlite {
     }
 
     fn bring_account_anew(&mut self, name: &Name) -> Result<(), LedgerError> {
-        const SQL: &str =
-            "SELECT account, name, posted, held, floor, checksum FROM accounts WHERE name = ?";
+        const SQL: &str = "SELECT account, name, posted, held, floor, checksum, opened FROM accounts WHERE name = ?";
         let found = self
             .connection
             .prepare_cached(SQL)

@@ -3,16 +3,16 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::rows::{
-    self, Content, EntryRow, HoldRow, REFUSED, RecordRow, UNSPENT, VIEWED, checksum,
+    self, Content, EntryRow, HoldRow, REFUSED, RecordRow, SKIPPED, UNSPENT, VIEWED, checksum,
 };
-use super::{Sqlite, load, wall_clock};
+use super::{Sqlite, load};
 use crate::bank::{Amount, Moment, Name, Outcome};
 use crate::store::{
-    DoneLine, Entries, Entry, LedgerError, MAX_PAGE, OpenHold, Query, RunName, Standing,
+    DoneLine, Entries, Entry, LedgerError, LineEnd, MAX_PAGE, OpenHold, Query, RunName, Standing,
 };
 
 /// The most rows of a page, as SQL counts.
-const MAX_ROWS: i64 = MAX_PAGE as i64;
+pub(super) const MAX_ROWS: i64 = MAX_PAGE as i64;
 /// The most entries that one page looks at.
 const MAX_LOOKED_AT: i64 = 20_000;
 
@@ -20,6 +20,8 @@ const MAX_LOOKED_AT: i64 = 20_000;
 #[derive(Clone, Copy)]
 pub(super) struct Reading {
     run: u32,
+    /// Only this line is looked for.
+    line: Option<u64>,
     /// How many lines were handed out.
     lines: u64,
     /// The last record that was read, and then the last entry: a line that was refused and then posted
@@ -31,14 +33,10 @@ pub(super) struct Reading {
 impl Sqlite {
     /// Gives back the holds that end by themselves now, so that what is read next is right.
     pub(super) fn settle(&mut self) -> Result<(), LedgerError> {
-        const DUE: &str = "SELECT EXISTS (SELECT 1 FROM holds WHERE expires <= ?)";
-        let now = wall_clock().max(self.shelf.head.at);
-        let due = self.connection.prepare_cached(DUE);
-        let due = due.and_then(|mut query| query.query_row([now.micros()], |row| row.get(0)));
-        let due: bool = due.map_err(|error| self.fault("read", &error))?;
-        if due || self.others_are_live()? {
+        self.check_usable()?;
+        if !self.due(&self.now(), 1)?.is_empty() || self.others_are_live()? {
             self.runs.looked_at = None;
-            self.write(|ledger, now| ledger.decide(&[], now))?;
+            self.settle_and_decide(&[])?;
         }
         Ok(())
     }
@@ -47,8 +45,7 @@ impl Sqlite {
         &mut self,
         names: &[Name],
     ) -> Result<Vec<Option<Standing>>, LedgerError> {
-        const SQL: &str =
-            "SELECT account, name, posted, held, floor, checksum FROM accounts WHERE name = ?";
+        const SQL: &str = "SELECT account, name, posted, held, floor, checksum, opened FROM accounts WHERE name = ?";
         // One read transaction, so that all are seen as of one moment.
         self.execute("read", "BEGIN")?;
         let find = |name: &Name| {
@@ -70,7 +67,7 @@ impl Sqlite {
         &self,
         after: Option<&Name>,
     ) -> Result<Vec<Standing>, LedgerError> {
-        const SQL: &str = "SELECT account, name, posted, held, floor, checksum FROM accounts WHERE name > ? ORDER BY name LIMIT ?";
+        const SQL: &str = "SELECT account, name, posted, held, floor, checksum, opened FROM accounts WHERE name > ? ORDER BY name LIMIT ?";
         let read = || {
             let mut query = self.connection.prepare_cached(SQL)?;
             let after = after.map_or("", Name::as_str);
@@ -207,7 +204,7 @@ impl Sqlite {
     ) -> Result<Vec<DoneLine>, LedgerError> {
         let mut reading = match self.runs.readings.get(&run) {
             Some(reading) if reading.lines == after => *reading,
-            _ => self.begin_reading(run)?,
+            _ => self.begin_reading(run, None)?,
         };
         let mut page = Vec::new();
         // A page that was read before is read over.
@@ -227,13 +224,26 @@ impl Sqlite {
         Ok(page)
     }
 
-    fn begin_reading(&self, run: u32) -> Result<Reading, LedgerError> {
+    /// What a run has done or given up of one of its lines; the last time counts.
+    pub(super) fn find_done(&self, run: u32, line: u64) -> Result<Option<DoneLine>, LedgerError> {
+        let mut reading = self.begin_reading(run, Some(line))?;
+        let mut last = None;
+        loop {
+            match self.next_lines(&mut reading)?.pop() {
+                Some(done) => last = Some(done),
+                None => return Ok(last),
+            }
+        }
+    }
+
+    fn begin_reading(&self, run: u32, line: Option<u64>) -> Result<Reading, LedgerError> {
         let query = self
             .connection
             .prepare_cached("SELECT record FROM runs WHERE run = ?");
         let record = query.and_then(|mut query| query.query_row([run], |row| row.get(0)));
         Ok(Reading {
             run,
+            line,
             lines: 0,
             record: record.map_err(|error| self.fault("read", &error))?,
             seq: None,
@@ -262,22 +272,24 @@ impl Sqlite {
 
     fn recorded_lines(&self, reading: &mut Reading) -> Result<Vec<DoneLine>, LedgerError> {
         let sql = format!(
-            "SELECT {} WHERE record > ? AND run = ? AND line IS NOT NULL AND kind IN ({REFUSED}, {VIEWED}, {UNSPENT}) ORDER BY record LIMIT ?",
+            "SELECT {} WHERE record > ? AND run = ? AND line IS NOT NULL AND line = ifnull(?, line) AND kind IN ({REFUSED}, {VIEWED}, {UNSPENT}, {SKIPPED}) ORDER BY record LIMIT ?",
             RecordRow::COLUMNS
         );
         let read = || {
             let mut query = self.connection.prepare_cached(&sql)?;
-            let mut rows = query.query(params![reading.record, reading.run, MAX_ROWS])?;
+            let line = reading.line.map(u64::cast_signed);
+            let mut rows = query.query(params![reading.record, reading.run, line, MAX_ROWS])?;
             let mut page = Vec::new();
             while let Some(row) = rows.next()? {
                 let (record, sealed) = RecordRow::read(row)?;
                 let right = checksum(&record.hash(&mut Content::default())) == sealed;
-                let outcome = match record.kind {
-                    REFUSED => load::refused(&record),
-                    UNSPENT => load::unspent(&record),
-                    _ => load::viewed(&record),
+                let end = match record.kind {
+                    SKIPPED => Some(LineEnd::Skipped),
+                    REFUSED => load::refused(&record).map(LineEnd::Decided),
+                    UNSPENT => load::unspent(&record).map(LineEnd::Decided),
+                    _ => load::viewed(&record).map(LineEnd::Decided),
                 };
-                let line = done_line(record.line, outcome.filter(|_| right));
+                let line = done_line(record.line, end.filter(|_| right));
                 page.push((record.record, line));
             }
             Ok(page)
@@ -298,12 +310,13 @@ impl Sqlite {
         after: i64,
     ) -> Result<Vec<DoneLine>, LedgerError> {
         let sql = format!(
-            "SELECT {} WHERE e.seq > ? AND e.run = ? AND e.line IS NOT NULL ORDER BY e.seq LIMIT ?",
+            "SELECT {} WHERE e.seq > ? AND e.run = ? AND e.line IS NOT NULL AND e.line = ifnull(?, e.line) ORDER BY e.seq LIMIT ?",
             EntryRow::COLUMNS
         );
         let read = || {
             let mut query = self.connection.prepare_cached(&sql)?;
-            let mut rows = query.query(params![after, reading.run, MAX_ROWS])?;
+            let line = reading.line.map(u64::cast_signed);
+            let mut rows = query.query(params![after, reading.run, line, MAX_ROWS])?;
             let mut page = Vec::new();
             while let Some(row) = rows.next()? {
                 let seq: i64 = row.get(0)?;
@@ -316,7 +329,7 @@ impl Sqlite {
                         amount: Amount::new(entry.amount)?,
                         view: entry.view(),
                     };
-                    done_line(entry.line, Some(posted))
+                    done_line(entry.line, Some(LineEnd::Decided(posted)))
                 });
                 page.push((seq, line));
             }
@@ -333,12 +346,12 @@ impl Sqlite {
     }
 }
 
-fn done_line(line: Option<crate::bank::Line>, outcome: Option<Outcome>) -> Option<DoneLine> {
-    let (line, outcome) = line.zip(outcome)?;
+fn done_line(line: Option<crate::bank::Line>, end: Option<LineEnd>) -> Option<DoneLine> {
+    let (line, end) = line.zip(end)?;
     Some(DoneLine {
         line: line.number,
         digest: line.digest,
-        outcome,
+        end,
     })
 }
 

@@ -12,13 +12,15 @@ use rusqlite::{Connection, Row};
 use sha2::{Digest, Sha256};
 
 use crate::bank::{
-    Account, Amount, Balance, Id, Kind, LOANS, Last, Line, Moment, Name, Operation, View, WORLD,
+    Account, Amount, Balance, BootTime, Id, Kind, LOANS, Last, Line, Moment, Name, Operation, View,
+    WORLD,
 };
 pub(super) use account::{AccountRow, account};
 pub(super) use entry::EntryRow;
 pub(super) use hold::{HoldRow, LineColumns, OwnerColumns};
 pub(super) use record::{
-    DOUBTED, EXPIRED, HELD, KEPT, OPENED, REFUSED, RecordRow, TAKEN_OVER, UNSPENT, VIEWED, VOIDED,
+    DOUBTED, EXPIRED, HELD, KEPT, OPENED, REFUSED, RecordRow, SKIPPED, TAKEN_OVER, UNSPENT, VIEWED,
+    VOIDED,
 };
 
 /// The SHA-256 of a row or of the chain.
@@ -44,6 +46,15 @@ impl Content {
     fn maybe(&mut self, number: Option<i64>) -> &mut Self {
         self.0.push(u8::from(number.is_some()));
         self.number(number.unwrap_or_default())
+    }
+
+    /// A column of a later format: where it is not set, the bytes are those of the earlier one.
+    fn later(&mut self, tag: u8, number: Option<i64>) -> &mut Self {
+        if let Some(number) = number {
+            self.0.push(tag);
+            self.number(number);
+        }
+        self
     }
 
     fn text(&mut self, text: Option<&str>) -> &mut Self {
@@ -80,12 +91,26 @@ pub(super) struct Head {
     pub(super) last: Last,
     pub(super) at: Moment,
     pub(super) hash: Hash,
+    /// The chain's hash before the last commit; nothing before the first.
+    pub(super) prev: Option<Hash>,
 }
 
 impl Head {
-    pub(super) const READ: &str = "SELECT seq, record, at, hash, checksum FROM head WHERE one = 1";
-    pub(super) const WRITE: &str =
-        "UPDATE head SET seq = ?, record = ?, at = ?, hash = ?, checksum = ? WHERE one = 1";
+    pub(super) const READ: &str =
+        "SELECT seq, record, at, hash, checksum, prev FROM head WHERE one = 1";
+
+    pub(super) fn write(
+        &self,
+        connection: &Connection,
+        content: &mut Content,
+    ) -> rusqlite::Result<()> {
+        const SQL: &str = "UPDATE head SET seq = ?, record = ?, at = ?, hash = ?, checksum = ?, prev = ? WHERE one = 1";
+        let sealed = self.sealed(content);
+        let (seq, record) = (self.last.seq.cast_signed(), self.last.record.cast_signed());
+        let mut write = connection.prepare_cached(SQL)?;
+        write.execute((seq, record, self.at.micros(), self.hash, sealed, self.prev))?;
+        Ok(())
+    }
 
     pub(super) fn sealed(&self, content: &mut Content) -> i64 {
         let Last { seq, record } = self.last;
@@ -97,6 +122,9 @@ impl Head {
             .number(self.at.micros())
             .0
             .extend_from_slice(&self.hash);
+        if let Some(prev) = &self.prev {
+            content.0.extend_from_slice(prev);
+        }
         checksum(&content.hash())
     }
 
@@ -111,6 +139,7 @@ impl Head {
             },
             at: Moment::new(row.get(2)?),
             hash: row.get(3)?,
+            prev: row.get(5)?,
         };
         let right = head.sealed(&mut Content::default()) == row.get::<_, i64>(4)?;
         Ok((head, right))
@@ -120,13 +149,9 @@ impl Head {
 /// The rows that a ledger begins with.
 pub(super) fn first_rows(connection: &Connection) -> rusqlite::Result<()> {
     let mut content = Content::default();
-    let head = Head {
-        last: Last::default(),
-        at: Moment::default(),
-        hash: [0; 32],
-    };
+    let head = Head::default();
     connection.execute(
-        "INSERT INTO head VALUES (1, 0, 0, 0, ?, ?)",
+        "INSERT INTO head VALUES (1, 0, 0, 0, ?, ?, NULL)",
         (head.hash, head.sealed(&mut content)),
     )?;
     for (key, name) in [(1, &WORLD), (2, &LOANS)] {
@@ -144,6 +169,7 @@ pub(super) fn first_rows(connection: &Connection) -> rusqlite::Result<()> {
                 posted,
                 held,
                 floor,
+                None::<i64>,
                 row.sealed(&mut content),
             ),
         )?;
@@ -202,4 +228,12 @@ fn line(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Line>> {
         number: number.cast_unsigned(),
         digest: digest.cast_unsigned(),
     }))
+}
+
+/// A moment of the boot-time clock from two columns, its boot and the microseconds since then.
+fn boot_time(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<BootTime>> {
+    let (boot, micros): (Option<i64>, Option<i64>) = (row.get(column)?, row.get(column + 1)?);
+    Ok(boot
+        .zip(micros)
+        .map(|(boot, micros)| BootTime { boot, micros }))
 }

@@ -11,12 +11,16 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Row, params};
 
 use super::Sqlite;
 use super::turnstile::beside;
-use crate::bank::Moment;
-use crate::store::{LedgerError, RunName};
+use crate::bank::Now;
+use crate::store::{LedgerError, LineDigests, OpenedRun, RunName};
+
+/// The rules for digests as the file numbers them.
+pub(super) const UP_TO_LINE: i64 = 1;
+pub(super) const OF_LINE: i64 = 2;
 
 /// The runs of this process.
 #[derive(Default)]
@@ -38,18 +42,12 @@ impl Runs {
 
 impl Sqlite {
     /// Begins a run, or goes on with the one of this name.
-    pub(super) fn begin_run(
-        &mut self,
-        name: Option<&RunName>,
-        now: Moment,
-    ) -> Result<u32, LedgerError> {
-        // What a dead run had begun is given back first, its own earlier life's too.
-        self.runs.looked_at = None;
-        self.decide(&[], now)?;
-        let run = match name.map(|name| self.run_of(name)).transpose()?.flatten() {
-            Some(run) => run,
+    pub(super) fn begin_run(&mut self, name: Option<&RunName>) -> Result<OpenedRun, LedgerError> {
+        let opened = match name.map(|name| self.run_of(name)).transpose()?.flatten() {
+            Some(opened) => opened,
             None => self.add_run(name)?,
         };
+        let run = opened.number;
         match self.lock(run) {
             Ok(file) => {
                 // Nobody else was there; now the processes of the run may join. Nobody looks meanwhile,
@@ -66,34 +64,53 @@ impl Sqlite {
             Err(TryLockError::Error(cause)) => return Err(self.no_lock(cause)),
         };
         self.mark(run, true)?;
-        Ok(run)
+        Ok(opened)
     }
 
-    fn run_of(&self, name: &RunName) -> Result<Option<u32>, LedgerError> {
+    /// The run of this name, if there is one.
+    pub(super) fn run_of(&self, name: &RunName) -> Result<Option<OpenedRun>, LedgerError> {
         let query = self
             .connection
-            .prepare_cached("SELECT run FROM runs WHERE name = ?");
+            .prepare_cached("SELECT run, rule FROM runs WHERE name = ?");
         let found = query.and_then(|mut query| {
-            query
-                .query_row([name.as_str()], |row| row.get(0))
-                .optional()
+            let read = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, Option<i64>>(1)?));
+            query.query_row([name.as_str()], read).optional()
         });
-        found.map_err(|error| self.fault("read", &error))
+        let found = found.map_err(|error| self.fault("read", &error))?;
+        let opened = |(number, rule)| {
+            let digests = match rule {
+                None | Some(UP_TO_LINE) => LineDigests::UpToLine,
+                Some(OF_LINE) => LineDigests::OfLine,
+                Some(_) => return Err(self.damaged("a run has a rule that there is not")),
+            };
+            Ok(OpenedRun {
+                number,
+                is_new: false,
+                digests,
+            })
+        };
+        found.map(opened).transpose()
     }
 
-    fn add_run(&self, name: Option<&RunName>) -> Result<u32, LedgerError> {
+    fn add_run(&self, name: Option<&RunName>) -> Result<OpenedRun, LedgerError> {
         let last = self.books.last();
         let added = self.connection.execute(
-            "INSERT INTO runs (name, seq, record, live) VALUES (?, ?, ?, 1)",
+            "INSERT INTO runs (name, seq, record, live, rule) VALUES (?, ?, ?, 1, ?)",
             params![
                 name.map(RunName::as_str),
                 last.seq.cast_signed(),
-                last.record.cast_signed()
+                last.record.cast_signed(),
+                OF_LINE,
             ],
         );
         added.map_err(|error| self.fault("write", &error))?;
         let run = u32::try_from(self.connection.last_insert_rowid());
-        run.map_err(|_| self.damaged("it has more runs than can be numbered"))
+        let number = run.map_err(|_| self.damaged("it has more runs than can be numbered"))?;
+        Ok(OpenedRun {
+            number,
+            is_new: true,
+            digests: LineDigests::OfLine,
+        })
     }
 
     fn lock(&self, run: u32) -> Result<File, TryLockError> {
@@ -167,8 +184,8 @@ impl Sqlite {
     }
 
     /// Ends a run of this process: what it has begun is given back.
-    pub(super) fn end_run(&mut self, run: u32, now: Moment) -> Result<(), LedgerError> {
-        for hold in self.holds_where("run = ?", run.into())? {
+    pub(super) fn end_run(&mut self, run: u32, now: Now) -> Result<(), LedgerError> {
+        for hold in self.holds_of(run)? {
             self.abandon(hold, now)?;
         }
         self.forget_run(run)

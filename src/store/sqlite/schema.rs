@@ -10,38 +10,48 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::turnstile::{Turnstile, beside};
-use super::{Access, faults, unsure};
+use super::{Access, faults, unsure, upgrade};
 use crate::store::LedgerError;
 
 /// `bpar`: where SQLite keeps an application's mark in a file's header.
 const APPLICATION_ID: u32 = 0x6270_6172;
 /// Grows when an older program would misread or harm the file.
-const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 
 /// Everything that a ledger's file holds. The text itself is kept in the file and compared when it is
-/// opened, so that a file with other tables is none of ours.
+/// opened, so that a file with other tables is none of ours. Columns and indexes that came with a later
+/// format stand behind the others, as SQLite appends them to a file that is brought to it.
 ///
 /// Operations are numbered 0 withdraw, 1 deposit, 2 transfer, 3 loan, 4 balance. Money is in minor
 /// units, times are microseconds since 1970 began. `checksum` is the beginning of the row's SHA-256.
-const TABLES: [&str; 10] = [
-    // One row: how far the ledger has come, and the hash over all entries and records.
-    "CREATE TABLE head (one INTEGER PRIMARY KEY, seq INTEGER NOT NULL, record INTEGER NOT NULL, at INTEGER NOT NULL, hash BLOB NOT NULL, checksum INTEGER NOT NULL) STRICT",
-    "CREATE TABLE accounts (account INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, posted INTEGER NOT NULL, held INTEGER NOT NULL, floor INTEGER NOT NULL, checksum INTEGER NOT NULL) STRICT",
-    // What was posted. Nothing here ever changes.
-    "CREATE TABLE entries (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, op INTEGER NOT NULL, debit INTEGER NOT NULL, credit INTEGER NOT NULL, amount INTEGER NOT NULL, posted INTEGER NOT NULL, available INTEGER NOT NULL, id TEXT, run INTEGER, line INTEGER, digest INTEGER, hold INTEGER, checksum INTEGER NOT NULL) STRICT",
+/// `boot` and `ticks` are a machine's boot and the microseconds since then.
+pub(super) const TABLES: [&str; 11] = [
+    // One row: how far the ledger has come, and the hash over all entries and records. Each commit
+    // writes it, and `prev` is the hash before that commit.
+    "CREATE TABLE head (one INTEGER PRIMARY KEY, seq INTEGER NOT NULL, record INTEGER NOT NULL, at INTEGER NOT NULL, hash BLOB NOT NULL, checksum INTEGER NOT NULL, prev BLOB) STRICT",
+    // `opened` is 1 where a request opened the account, and not money that came in.
+    "CREATE TABLE accounts (account INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, posted INTEGER NOT NULL, held INTEGER NOT NULL, floor INTEGER NOT NULL, checksum INTEGER NOT NULL, opened INTEGER) STRICT",
+    // What was posted. `excess` is how much more that was than was set aside. Nothing here ever changes.
+    "CREATE TABLE entries (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, op INTEGER NOT NULL, debit INTEGER NOT NULL, credit INTEGER NOT NULL, amount INTEGER NOT NULL, posted INTEGER NOT NULL, available INTEGER NOT NULL, id TEXT, run INTEGER, line INTEGER, digest INTEGER, hold INTEGER, checksum INTEGER NOT NULL, excess INTEGER) STRICT",
     // What else was decided and must not be forgotten; `seq` is the last entry before it. Nothing here
     // ever changes. Kinds: 0 held, 1 voided, 2 expired, 3 refused, 4 viewed, 5 opened, 6 in doubt,
-    // 7 taken over, 8 given back because nothing was spent, 9 kept for whoever comes. `doubt` is 0 where a hold will be in doubt if its run is gone.
-    "CREATE TABLE records (record INTEGER PRIMARY KEY, seq INTEGER NOT NULL, at INTEGER NOT NULL, kind INTEGER NOT NULL, op INTEGER, account TEXT NOT NULL, other TEXT, amount INTEGER, posted INTEGER, available INTEGER, rejection INTEGER, overdraft INTEGER, id TEXT, run INTEGER, line INTEGER, digest INTEGER, hold INTEGER, number INTEGER, expires INTEGER, doubt INTEGER, checksum INTEGER NOT NULL) STRICT",
+    // 7 taken over, 8 given back because nothing was spent, 9 kept for a second step, 10 a line that was
+    // given up, with its reason in `note`. `doubt` is 0 where a hold will be in doubt if its run is gone.
+    // `boot` and `ticks` tell when a hold expires; where one has expired, when that was decided, and
+    // `expires` the wall clock at that moment.
+    "CREATE TABLE records (record INTEGER PRIMARY KEY, seq INTEGER NOT NULL, at INTEGER NOT NULL, kind INTEGER NOT NULL, op INTEGER, account TEXT NOT NULL, other TEXT, amount INTEGER, posted INTEGER, available INTEGER, rejection INTEGER, overdraft INTEGER, id TEXT, run INTEGER, line INTEGER, digest INTEGER, hold INTEGER, number INTEGER, expires INTEGER, doubt INTEGER, checksum INTEGER NOT NULL, boot INTEGER, ticks INTEGER, note TEXT) STRICT",
     // What is set aside now; `doubt` is 1 where nobody saw the end of its work. `line_run`, `line` and
-    // `digest` tell the line of a named run that it was begun for.
-    "CREATE TABLE holds (hold INTEGER PRIMARY KEY, at INTEGER NOT NULL, op INTEGER NOT NULL, account TEXT NOT NULL, other TEXT, amount INTEGER, id TEXT, run INTEGER, number INTEGER, expires INTEGER, doubt INTEGER, line_run INTEGER, line INTEGER, digest INTEGER, checksum INTEGER NOT NULL) STRICT",
-    // Each run, and where the ledger stood when it began.
-    "CREATE TABLE runs (run INTEGER PRIMARY KEY, name TEXT UNIQUE, seq INTEGER NOT NULL, record INTEGER NOT NULL, live INTEGER NOT NULL) STRICT",
+    // `digest` tell the line of a named run that it was begun for. It expires at `ticks` of `boot`, or at
+    // `expires` once the machine was started anew.
+    "CREATE TABLE holds (hold INTEGER PRIMARY KEY, at INTEGER NOT NULL, op INTEGER NOT NULL, account TEXT NOT NULL, other TEXT, amount INTEGER, id TEXT, run INTEGER, number INTEGER, expires INTEGER, doubt INTEGER, line_run INTEGER, line INTEGER, digest INTEGER, checksum INTEGER NOT NULL, boot INTEGER, ticks INTEGER) STRICT",
+    // Each run, and where the ledger stood when it began. `rule` tells what the digest of a line is over:
+    // nothing or 1 all lines up to it, 2 the line alone.
+    "CREATE TABLE runs (run INTEGER PRIMARY KEY, name TEXT UNIQUE, seq INTEGER NOT NULL, record INTEGER NOT NULL, live INTEGER NOT NULL, rule INTEGER) STRICT",
     "CREATE INDEX live_runs ON runs (run) WHERE live = 1",
     "CREATE INDEX entry_ids ON entries (id) WHERE id IS NOT NULL",
     "CREATE INDEX record_ids ON records (id) WHERE id IS NOT NULL",
     "CREATE INDEX expiries ON holds (expires) WHERE expires IS NOT NULL",
+    "CREATE INDEX boot_expiries ON holds (boot, ticks) WHERE ticks IS NOT NULL",
 ];
 
 /// The bytes of a file's header that are looked at.
@@ -52,6 +62,8 @@ enum Looks {
     Missing,
     Empty,
     Ours,
+    /// An earlier format, at least as far as the file itself says: its log may have come further.
+    Earlier,
 }
 
 /// Opens a ledger's file, and creates it where that is wanted.
@@ -73,7 +85,10 @@ pub(super) fn open(
         must_be_there(&path, &looks, access)?;
     }
     let turnstile = Turnstile::beside(&path)?;
-    if matches!(looks, Looks::Ours) {
+    if matches!(looks, Looks::Earlier) {
+        upgrade::bring_to_format(&path)?;
+    }
+    if matches!(looks, Looks::Ours | Looks::Earlier) {
         let connection = connect(&path)?;
         if check_tables(&connection, &path)? {
             unsure::settle(&path, &connection)?;
@@ -85,7 +100,7 @@ pub(super) fn open(
     let looks = look(&path)?;
     must_be_there(&path, &looks, access)?;
     let connection = match looks {
-        Looks::Ours => connect(&path)?,
+        Looks::Ours | Looks::Earlier => connect(&path)?,
         Looks::Missing | Looks::Empty => {
             refuse_lost(&path)?;
             begin_file(&path)?
@@ -177,6 +192,9 @@ fn look(path: &Path) -> Result<Looks, LedgerError> {
     let (format, application) = (number(60), number(68));
     if !header.starts_with(b"SQLite format 3\0") || application != APPLICATION_ID {
         return Err(foreign("another program wrote it"));
+    }
+    if format == upgrade::FROM {
+        return Ok(Looks::Earlier);
     }
     if format != FORMAT {
         return Err(foreign(&format!(
@@ -334,16 +352,18 @@ fn create_tables(connection: &Connection) -> rusqlite::Result<()> {
     })
 }
 
+/// The texts of all tables and indexes, in the order in which they were made.
+pub(super) fn table_texts(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut query =
+        connection.prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid")?;
+    let texts = query.query_map([], |row| row.get(0))?;
+    texts.collect()
+}
+
 /// Whether the tables are there. A file whose tables are not exactly ours is refused: what is said of
 /// rows would not hold.
 fn check_tables(connection: &Connection, path: &Path) -> Result<bool, LedgerError> {
-    let read = || {
-        let mut query = connection
-            .prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid")?;
-        let texts = query.query_map([], |row| row.get::<_, String>(0))?;
-        texts.collect::<rusqlite::Result<Vec<String>>>()
-    };
-    let texts = read().map_err(|error| faults::database(path, "open", &error))?;
+    let texts = table_texts(connection).map_err(|error| faults::database(path, "open", &error))?;
     if !texts.is_empty() && texts != TABLES {
         return Err(faults::damaged(
             path,

@@ -1,5 +1,7 @@
 //! The file decides as the books in memory do, whoever else writes to it.
 
+mod expiry;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -166,7 +168,7 @@ fn a_hold_whose_time_is_over_is_given_back_before_anything_else() {
     let mut ledger = open(&path);
     execute(&mut ledger, Kind::Deposit, None, 30);
     ask(&mut ledger, 0, hold("h", Some(Duration::from_micros(1))));
-    while wall_clock() <= ledger.shelf.head.at {}
+    while ledger.due(&ledger.now(), 1).expect("read").is_empty() {}
     let posted = execute(&mut ledger, Kind::Withdraw, None, 30);
     assert!(
         matches!(posted.outcome, Outcome::Posted { seq: 2, .. }),
@@ -194,7 +196,7 @@ fn what_a_dead_run_had_begun_is_given_back() {
     execute(&mut ledger, Kind::Deposit, None, 30);
     let name = "november".parse().expect("a name");
     let mut other = open(&path);
-    let run = other.open_run(Some(&name)).expect("a run");
+    let run = other.open_run(Some(&name)).expect("a run").number;
     let begin = || {
         let caller = Caller {
             run,
@@ -217,7 +219,8 @@ fn what_a_dead_run_had_begun_is_given_back() {
     assert_eq!(available(&mut ledger), 0);
     drop(other);
     assert_eq!(available(&mut ledger), 30);
-    assert_eq!(ledger.open_run(Some(&name)).expect("a run"), run);
+    let again = ledger.open_run(Some(&name)).expect("a run");
+    assert_eq!((again.number, again.is_new), (run, false));
     ledger.close_run(run).expect("closed");
     let left: Vec<_> = std::fs::read_dir(folder.path())
         .expect("a folder")
@@ -269,7 +272,7 @@ proptest! {
         let path = folder.path().join("bank.db");
         let (mut one, mut other) = (open(&path), open(&path));
         // What is asked below is asked by a run.
-        prop_assert_eq!(one.open_run(None).expect("a run"), 1);
+        prop_assert_eq!(one.open_run(None).expect("a run").number, 1);
         let mut books = Books::new(Balance::default());
         for (place, (request, number, terms, by_other)) in (1..).zip(steps) {
             let [doubtful, takes_over, has_line] = terms;

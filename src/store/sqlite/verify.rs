@@ -160,4 +160,4 @@ impl Sqlite {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

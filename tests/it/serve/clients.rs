@@ -23,7 +23,7 @@ fn greeting(version: u32) -> Vec<u8> {
 fn a_client_asks_only_for_itself() {
     let served = Served::start();
     let mut owner = served.client();
-    let run = owner.open_run(None).unwrap();
+    let run = owner.open_run(None).unwrap().number;
     let mut stranger = served.client();
     let mut asked = execute(None, "ops", 5);
     asked.caller.run = run;

@@ -13,9 +13,11 @@ pub(in crate::store::sqlite) struct AccountRow<'a> {
 }
 
 impl AccountRow<'_> {
-    pub(in crate::store::sqlite) const INSERT: &'static str = "INSERT INTO accounts (account, name, posted, held, floor, checksum) VALUES (?, ?, ?, ?, ?, ?)";
-    pub(in crate::store::sqlite) const UPDATE: &'static str =
-        "UPDATE accounts SET posted = ?, held = ?, floor = ?, checksum = ? WHERE account = ?";
+    pub(in crate::store::sqlite) const INSERT: &'static str = "INSERT INTO accounts (account, name, posted, held, floor, opened, checksum) VALUES (?, ?, ?, ?, ?, ?, ?)";
+    pub(in crate::store::sqlite) const UPDATE: &'static str = "UPDATE accounts SET posted = ?, held = ?, floor = ?, opened = ?, checksum = ? WHERE account = ?";
+    /// What [`account`] reads.
+    pub(in crate::store::sqlite) const COLUMNS: &'static str =
+        "account, name, posted, held, floor, checksum, opened FROM accounts";
 
     pub(in crate::store::sqlite) fn sealed(&self, content: &mut Content) -> i64 {
         let (posted, held, floor) = self.account.parts();
@@ -24,12 +26,12 @@ impl AccountRow<'_> {
             .number(self.key)
             .text(Some(self.name.as_str()));
         content.number(posted).number(held).number(floor);
+        content.later(1, self.account.is_opened().then_some(1));
         checksum(&content.hash())
     }
 }
 
-/// The columns `account, name, posted, held, floor, checksum` of an account; nothing if they cannot be
-/// one, or its checksum is wrong.
+/// The row of [`AccountRow::COLUMNS`]; nothing if it cannot be one, or its checksum is wrong.
 pub(in crate::store::sqlite) fn account(
     row: &Row<'_>,
 ) -> rusqlite::Result<Option<(i64, Name, Account)>> {
@@ -38,6 +40,11 @@ pub(in crate::store::sqlite) fn account(
     let account = Account::from_parts((row.get(2)?, row.get(3)?, row.get(4)?));
     let (Some(name), Some(account)) = (name, account) else {
         return Ok(None);
+    };
+    let account = match row.get(6)? {
+        None => account,
+        Some(1) => account.opened(),
+        Some(_) => return Ok(None),
     };
     let known = AccountRow {
         key,

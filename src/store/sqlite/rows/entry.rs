@@ -19,12 +19,13 @@ pub(in crate::store::sqlite) struct EntryRow<'a> {
     pub(in crate::store::sqlite) run: Option<u32>,
     pub(in crate::store::sqlite) line: Option<Line>,
     pub(in crate::store::sqlite) hold: Option<u64>,
+    pub(in crate::store::sqlite) excess: Option<i64>,
 }
 
 impl EntryRow<'_> {
-    pub(in crate::store::sqlite) const INSERT: &'static str = "INSERT INTO entries (seq, at, op, debit, credit, amount, posted, available, id, run, line, digest, hold, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    pub(in crate::store::sqlite) const INSERT: &'static str = "INSERT INTO entries (seq, at, op, debit, credit, amount, posted, available, id, run, line, digest, hold, excess, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     /// What [`EntryRow::read`] reads.
-    pub(in crate::store::sqlite) const COLUMNS: &'static str = "e.seq, e.at, e.op, d.name, c.name, e.amount, e.posted, e.available, e.id, e.run, e.line, e.digest, e.hold, e.checksum FROM entries e LEFT JOIN accounts d ON d.account = e.debit LEFT JOIN accounts c ON c.account = e.credit";
+    pub(in crate::store::sqlite) const COLUMNS: &'static str = "e.seq, e.at, e.op, d.name, c.name, e.amount, e.posted, e.available, e.id, e.run, e.line, e.digest, e.hold, e.checksum, e.excess FROM entries e LEFT JOIN accounts d ON d.account = e.debit LEFT JOIN accounts c ON c.account = e.credit";
 
     pub(in crate::store::sqlite) fn hash(&self, content: &mut Content) -> Hash {
         content
@@ -43,6 +44,7 @@ impl EntryRow<'_> {
         content.maybe(self.line.map(|line| line.number.cast_signed()));
         content.maybe(self.line.map(|line| line.digest.cast_signed()));
         content.maybe(self.hold.map(u64::cast_signed));
+        content.later(1, self.excess);
         content.hash()
     }
 
@@ -89,6 +91,7 @@ impl<'a> EntryRow<'a> {
             run: row.get(9)?,
             line: line(row, 10)?,
             hold: row.get::<_, Option<i64>>(12)?.map(i64::cast_unsigned),
+            excess: row.get(14)?,
         };
         Ok(Some((read, row.get(13)?)))
     }

@@ -2,8 +2,8 @@
 
 use rusqlite::Row;
 
-use super::{Content, checksum, op, operation, text};
-use crate::bank::{Amount, Hold, Id, Line, Moment, Name, Owner, RunLine};
+use super::{Content, boot_time, checksum, op, operation, text};
+use crate::bank::{Amount, BootTime, Expiry, Hold, Id, Line, Moment, Name, Owner, RunLine};
 use crate::store::OpenHold;
 
 /// Who ends a hold, as columns.
@@ -14,6 +14,7 @@ pub(in crate::store::sqlite) struct OwnerColumns {
     pub(in crate::store::sqlite) expires: Option<i64>,
     /// 0: if the run is gone, it is in doubt; 1: it is in doubt.
     pub(in crate::store::sqlite) doubt: Option<i64>,
+    pub(in crate::store::sqlite) boot_time: Option<BootTime>,
 }
 
 impl OwnerColumns {
@@ -35,7 +36,8 @@ impl OwnerColumns {
                 ..none
             },
             Owner::Anyone { expires } => OwnerColumns {
-                expires: expires.map(Moment::micros),
+                expires: expires.map(|expires| expires.at.micros()),
+                boot_time: expires.and_then(|expires| expires.boot_time),
                 ..none
             },
         }
@@ -51,7 +53,10 @@ impl OwnerColumns {
             },
             _ if self.doubt.is_some() => Owner::Doubt,
             _ => Owner::Anyone {
-                expires: self.expires.map(Moment::new),
+                expires: self.expires.map(|micros| Expiry {
+                    at: Moment::new(micros),
+                    boot_time: self.boot_time,
+                }),
             },
         };
         (OwnerColumns::of(owner) == self).then_some(owner)
@@ -99,14 +104,13 @@ pub(in crate::store::sqlite) struct HoldRow {
 }
 
 impl HoldRow {
-    pub(in crate::store::sqlite) const INSERT: &'static str = "INSERT INTO holds (hold, at, op, account, other, amount, id, run, number, expires, doubt, line_run, line, digest, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    pub(in crate::store::sqlite) const INSERT: &'static str = "INSERT INTO holds (hold, at, op, account, other, amount, id, run, number, expires, doubt, line_run, line, digest, boot, ticks, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     pub(in crate::store::sqlite) const DELETE: &str = "DELETE FROM holds WHERE hold = ?";
     /// What [`HoldRow::read`] reads.
-    pub(in crate::store::sqlite) const COLUMNS: &'static str = "hold, at, op, account, other, amount, id, run, number, expires, doubt, line_run, line, digest, checksum FROM holds";
+    pub(in crate::store::sqlite) const COLUMNS: &'static str = "hold, at, op, account, other, amount, id, run, number, expires, doubt, line_run, line, digest, checksum, boot, ticks FROM holds";
 
     pub(in crate::store::sqlite) const BEGAN: &str = "SELECT at FROM holds WHERE hold = ?";
-    pub(in crate::store::sqlite) const OWN: &str =
-        "UPDATE holds SET run = ?, number = ?, expires = ?, doubt = ?, checksum = ? WHERE hold = ?";
+    pub(in crate::store::sqlite) const OWN: &str = "UPDATE holds SET run = ?, number = ?, expires = ?, doubt = ?, boot = ?, ticks = ?, checksum = ? WHERE hold = ?";
 
     /// The hold as others see it.
     pub(in crate::store::sqlite) fn open(self) -> OpenHold {
@@ -114,7 +118,7 @@ impl HoldRow {
         let (run, expires) = match self.hold.owner {
             Owner::Run { run, .. } => (Some(run), None),
             Owner::Doubt => (None, None),
-            Owner::Anyone { expires } => (None, expires),
+            Owner::Anyone { expires } => (None, expires.map(|expires| expires.at)),
         };
         let run = line.map(|line| line.run).or(run);
         let in_doubt = self.hold.owner == Owner::Doubt;
@@ -156,6 +160,9 @@ impl HoldRow {
             .maybe(line.run.map(i64::from))
             .maybe(line.line)
             .maybe(line.digest);
+        content
+            .later(1, own.boot_time.map(|time| time.boot))
+            .later(2, own.boot_time.map(|time| time.micros));
         checksum(&content.hash())
     }
 
@@ -175,6 +182,7 @@ impl HoldRow {
             number: row.get(8)?,
             expires: row.get(9)?,
             doubt: row.get(10)?,
+            boot_time: boot_time(row, 15)?,
         };
         let line = LineColumns {
             run: row.get(11)?,

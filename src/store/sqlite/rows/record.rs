@@ -2,8 +2,8 @@
 
 use rusqlite::Row;
 
-use super::{Content, Hash, line, op, operation, text, view};
-use crate::bank::{Amount, Id, Line, Moment, Name, Operation, View};
+use super::{Content, Hash, boot_time, line, op, operation, text, view};
+use crate::bank::{Amount, BootTime, Id, Line, Moment, Name, Operation, View};
 
 /// What kind of record a row is.
 pub(in crate::store::sqlite) const HELD: i64 = 0;
@@ -16,6 +16,7 @@ pub(in crate::store::sqlite) const DOUBTED: i64 = 6;
 pub(in crate::store::sqlite) const TAKEN_OVER: i64 = 7;
 pub(in crate::store::sqlite) const UNSPENT: i64 = 8;
 pub(in crate::store::sqlite) const KEPT: i64 = 9;
+pub(in crate::store::sqlite) const SKIPPED: i64 = 10;
 
 /// A record as it stands in the file.
 #[derive(Clone, Copy, Default)]
@@ -38,12 +39,14 @@ pub(in crate::store::sqlite) struct RecordRow<'a> {
     pub(in crate::store::sqlite) number: Option<i64>,
     pub(in crate::store::sqlite) expires: Option<i64>,
     pub(in crate::store::sqlite) doubt: Option<i64>,
+    pub(in crate::store::sqlite) boot_time: Option<BootTime>,
+    pub(in crate::store::sqlite) note: Option<&'a str>,
 }
 
 impl<'a> RecordRow<'a> {
-    pub(in crate::store::sqlite) const INSERT: &'static str = "INSERT INTO records (record, seq, at, kind, op, account, other, amount, posted, available, rejection, overdraft, id, run, line, digest, hold, number, expires, doubt, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    pub(in crate::store::sqlite) const INSERT: &'static str = "INSERT INTO records (record, seq, at, kind, op, account, other, amount, posted, available, rejection, overdraft, id, run, line, digest, hold, number, expires, doubt, boot, ticks, note, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     /// What [`RecordRow::read`] reads.
-    pub(in crate::store::sqlite) const COLUMNS: &'static str = "record, seq, at, kind, op, account, other, amount, posted, available, rejection, overdraft, id, run, line, digest, hold, number, expires, doubt, checksum FROM records";
+    pub(in crate::store::sqlite) const COLUMNS: &'static str = "record, seq, at, kind, op, account, other, amount, posted, available, rejection, overdraft, id, run, line, digest, hold, number, expires, doubt, checksum, boot, ticks, note FROM records";
 
     /// The row that says this of an operation.
     pub(in crate::store::sqlite) fn about(operation: &'a Operation) -> Self {
@@ -85,6 +88,12 @@ impl<'a> RecordRow<'a> {
             .maybe(self.number)
             .maybe(self.expires)
             .maybe(self.doubt);
+        content
+            .later(1, self.boot_time.map(|time| time.boot))
+            .later(2, self.boot_time.map(|time| time.micros));
+        if self.note.is_some() {
+            content.later(3, Some(0)).text(self.note);
+        }
         content.hash()
     }
 
@@ -120,6 +129,8 @@ impl<'a> RecordRow<'a> {
             number: row.get(17)?,
             expires: row.get(18)?,
             doubt: row.get(19)?,
+            boot_time: boot_time(row, 21)?,
+            note: text(row, 23)?,
         };
         Ok((read, row.get(20)?))
     }

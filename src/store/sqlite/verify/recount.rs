@@ -1,18 +1,18 @@
 //! The ledger, added up anew from its entries and records: what each of them says must follow from
 //! those before it by the bank's rules.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use super::Said;
 use super::shape::{has_its_columns, is_remembered};
 use super::words::{must_be_refused, shown, told};
 use crate::bank::{
-    Account, Amount, Balance, Hold, LOANS, Line, Moment, Movement, Name, Operation, Owner,
-    Rejection, RunLine, Sides, View, WORLD,
+    Account, Amount, Balance, Expiry, Hold, LOANS, Line, Moment, Movement, Name, Now, Operation,
+    Owner, Rejection, RunLine, Sides, View, WORLD,
 };
 use crate::store::sqlite::rows::{
     DOUBTED, EXPIRED, EntryRow, HELD, Head, KEPT, OPENED, OwnerColumns, REFUSED, RecordRow,
-    TAKEN_OVER, UNSPENT, VIEWED, VOIDED,
+    SKIPPED, TAKEN_OVER, UNSPENT, VIEWED,
 };
 
 /// The ledger as the rows so far make it.
@@ -21,8 +21,6 @@ pub(super) struct Recount {
     pub(super) accounts: HashMap<Name, Account>,
     /// The open holds by number.
     pub(super) holds: BTreeMap<u64, Aside>,
-    /// When open holds end by themselves.
-    ends: BTreeSet<(Moment, u64)>,
     /// What was given back last, and the number of that record.
     given_back: Option<(u64, Operation)>,
 }
@@ -46,14 +44,12 @@ impl Recount {
             head: Head::default(),
             accounts: HashMap::from(own),
             holds: BTreeMap::new(),
-            ends: BTreeSet::new(),
             given_back: None,
         }
     }
 
     /// Money moves.
     pub(super) fn entry(&mut self, row: &EntryRow<'_>) -> Said {
-        self.no_hold_is_overdue(row.at)?;
         let operation = row.operation().ok_or(NO_OPERATION)?;
         let movement = operation.movement().ok_or("moves nothing")?;
         let (debit, credit) = (movement.debit.as_str(), movement.credit.as_str());
@@ -66,12 +62,22 @@ impl Recount {
             ));
         }
         let moved = match row.hold {
+            None if row.excess.is_some() => {
+                return Err("is more than was set aside, and nothing was".into());
+            }
             None => self
                 .sides(&movement)
                 .and_then(|sides| sides.execute(movement.amount)),
             Some(number) => {
                 let (run, line) = (row.run, row.line);
                 let held = self.post(number, &operation, movement.amount, Ender { run, line })?;
+                let more = movement.amount.minor() - held.minor();
+                if row.excess != Some(more).filter(|more| *more > 0) {
+                    return Err(format!(
+                        "says {:?} of how much more it is than was set aside",
+                        row.excess
+                    ));
+                }
                 self.sides(&movement)
                     .and_then(|sides| sides.post(held, movement.amount))
             }
@@ -85,11 +91,10 @@ impl Recount {
     /// What else was decided.
     pub(super) fn record(&mut self, row: &RecordRow<'_>) -> Said {
         has_its_columns(row)?;
-        if !matches!(row.kind, VOIDED | EXPIRED) {
-            self.no_hold_is_overdue(row.at)?;
-        }
-        if row.kind == OPENED {
-            return self.opened(row);
+        match row.kind {
+            OPENED => return self.opened(row),
+            SKIPPED => return skipped(row),
+            _ => {}
         }
         let operation = row.operation().ok_or(NO_OPERATION)?;
         match row.kind {
@@ -111,15 +116,10 @@ impl Recount {
             number: row.number,
             expires: row.expires,
             doubt: row.doubt,
+            boot_time: row.boot_time,
         };
         let owner = own.owner().filter(|owner| *owner != Owner::Doubt);
         let owner = owner.ok_or("is held by a run, and so cannot expire")?;
-        if let Owner::Anyone {
-            expires: Some(expires),
-        } = owner
-        {
-            self.ends.insert((expires, row.record));
-        }
         let hold = Hold {
             operation: operation.clone(),
             owner,
@@ -145,9 +145,14 @@ impl Recount {
                 doubtful: true,
             },
             (KEPT, Owner::Run { .. }) => {
-                let expires = row.expires.map(Moment::new);
-                if let (Some(expires), Some(hold)) = (expires, row.hold) {
-                    self.ends.insert((expires, hold));
+                let boot_time = row.boot_time;
+                let expiry = |micros| Expiry {
+                    at: Moment::new(micros),
+                    boot_time,
+                };
+                let expires = row.expires.map(expiry);
+                if boot_time.is_some() && expires.is_none() {
+                    return Err("expires by one clock and not by the other".into());
                 }
                 Owner::Anyone { expires }
             }
@@ -175,19 +180,8 @@ impl Recount {
         if row.kind == UNSPENT {
             aside.may_be_posted_in_part()?;
         }
-        let expires = match aside.hold.owner {
-            Owner::Anyone { expires } => expires,
-            Owner::Run { .. } | Owner::Doubt => None,
-        };
-        if row.kind == EXPIRED && expires.is_none_or(|expires| row.at < expires) {
-            return Err(match expires {
-                None => "gives back a hold that does not expire".into(),
-                Some(expires) => format!(
-                    "gives back a hold at {}, before its time: it must be {} or later",
-                    row.at.micros(),
-                    expires.micros()
-                ),
-            });
+        if row.kind == EXPIRED {
+            aside.has_expired(row)?;
         }
         if let Some(movement) = operation.movement() {
             let sides = self.sides(&movement).map_err(must_be_refused)?;
@@ -203,8 +197,14 @@ impl Recount {
         let place = row.rejection.and_then(|place| usize::try_from(place).ok());
         let rejection = place.and_then(|place| Rejection::ALL.get(place).copied());
         let rejection = rejection.ok_or("is refused for a reason that there is not")?;
-        let unopened = |movement: Movement<'_>| !self.accounts.contains_key(movement.credit);
-        // Those who ask strictly are refused where others open an account.
+        let unopened = |movement: Movement<'_>| {
+            let is_opened = |name: &Name| {
+                let account = self.accounts.get(name);
+                name.is_the_banks() || account.is_some_and(Account::is_opened)
+            };
+            !is_opened(movement.debit) || !is_opened(movement.credit)
+        };
+        // Those who ask strictly are refused where a request did not open both accounts.
         let is_strict =
             rejection == Rejection::UnknownAccount && operation.movement().is_some_and(unopened);
         match self.decide(operation).err() {
@@ -251,6 +251,7 @@ impl Recount {
             Some(account) => account.with_overdraft(overdraft),
             None => Account::new(overdraft),
         };
+        let account = account.opened();
         self.accounts.insert(name.clone(), account);
         let view = row.view().ok_or("says no balance")?;
         self.shows(&name, view)
@@ -281,12 +282,6 @@ impl Recount {
         let number = number.ok_or("ends no hold")?;
         let gone = || format!("ends the hold {number}, which is not open");
         let aside = self.holds.remove(&number).ok_or_else(gone)?;
-        if let Owner::Anyone {
-            expires: Some(expires),
-        } = aside.hold.owner
-        {
-            self.ends.remove(&(expires, number));
-        }
         let held = &aside.hold.operation;
         let about = |operation: &Operation| {
             (
@@ -304,23 +299,6 @@ impl Recount {
             ));
         }
         Ok(aside)
-    }
-
-    /// Whatever is decided at a moment, holds that expired by then were given back before.
-    fn no_hold_is_overdue(&self, at: Moment) -> Said {
-        let mut ended = self.ends.range(..=(at, u64::MAX));
-        let overdue = ended.find(|(_, number)| {
-            let aside = self.holds.get(number);
-            aside.is_some_and(|aside| aside.at < at)
-        });
-        match overdue {
-            None => Ok(()),
-            Some((expires, number)) => Err(format!(
-                "came at {}, when the hold {number} must have been given back, which expired at {}",
-                at.micros(),
-                expires.micros()
-            )),
-        }
     }
 
     fn begin(&mut self, operation: &Operation) -> Result<(), Rejection> {
@@ -399,6 +377,29 @@ impl Aside {
         }
     }
 
+    /// The record says by which clocks its time was over; one of the earlier format says only the moment
+    /// of that time's own clock.
+    fn has_expired(&self, row: &RecordRow<'_>) -> Said {
+        let expiry = match self.hold.owner {
+            Owner::Anyone { expires } => expires,
+            Owner::Run { .. } | Owner::Doubt => None,
+        };
+        let expiry = expiry.ok_or("gives back a hold that does not expire")?;
+        let now = Now {
+            label: row.at,
+            wall: row.expires.map_or(row.at, Moment::new),
+            boot_time: row.boot_time,
+        };
+        if now.is_past(&expiry) {
+            return Ok(());
+        }
+        Err(format!(
+            "gives back a hold at {}, before its time: it must be {} or later",
+            now.wall.micros(),
+            expiry.at.micros()
+        ))
+    }
+
     /// Only work with consequences of its own tells what it has really spent.
     fn may_be_posted_in_part(&self) -> Said {
         match self.hold.owner {
@@ -408,6 +409,14 @@ impl Aside {
             _ => Ok(()),
         }
     }
+}
+
+fn skipped(row: &RecordRow<'_>) -> Said {
+    if row.account.is_empty() {
+        return Ok(());
+    }
+    let account = row.account;
+    Err(format!("gives up a line, and says the account `{account}`"))
 }
 
 const NO_OPERATION: &str = "says what is no operation";

@@ -2,13 +2,14 @@
 
 use super::Said;
 use crate::store::sqlite::rows::{
-    DOUBTED, EXPIRED, HELD, KEPT, OPENED, REFUSED, RecordRow, TAKEN_OVER, UNSPENT, VIEWED, VOIDED,
+    DOUBTED, EXPIRED, HELD, KEPT, OPENED, REFUSED, RecordRow, SKIPPED, TAKEN_OVER, UNSPENT, VIEWED,
+    VOIDED,
 };
 
 /// The columns that each kind of record has (`+`), never has (`-`), or may have (`?`). What an operation
 /// has of `other` and `amount` is told by its kind.
 pub(super) fn has_its_columns(row: &RecordRow<'_>) -> Said {
-    const NAMES: [&str; 13] = [
+    const NAMES: [&str; 15] = [
         "op",
         "other",
         "amount",
@@ -22,16 +23,20 @@ pub(super) fn has_its_columns(row: &RecordRow<'_>) -> Said {
         "number",
         "expires",
         "doubt",
+        "boot",
+        "note",
     ];
     let shape = match row.kind {
-        HELD => b"+??+--???-???",
-        VOIDED | EXPIRED | UNSPENT => b"+??+--???+---",
-        REFUSED => b"+???+-???----",
-        VIEWED => b"+--+--????---",
-        OPENED => b"---+-+-------",
-        DOUBTED => b"+??+--+??+---",
-        TAKEN_OVER => b"+??+--++?++--",
-        KEPT => b"+??+--+??+-?-",
+        HELD => b"+??+--???-????-",
+        VOIDED | UNSPENT => b"+??+--???+-----",
+        EXPIRED => b"+??+--???+-?-?-",
+        REFUSED => b"+???+-???------",
+        VIEWED => b"+--+--????-----",
+        OPENED => b"---+-+---------",
+        DOUBTED => b"+??+--+??+-----",
+        TAKEN_OVER => b"+??+--++?++----",
+        KEPT => b"+??+--+??+-?-?-",
+        SKIPPED => b"-------++-----+",
         kind => return Err(format!("is of the kind {kind}, which there is not")),
     };
     let there = [
@@ -48,6 +53,8 @@ pub(super) fn has_its_columns(row: &RecordRow<'_>) -> Said {
         row.number.is_some(),
         row.expires.is_some(),
         row.doubt.is_some(),
+        row.boot_time.is_some(),
+        row.note.is_some(),
     ];
     for ((name, there), must) in NAMES.iter().zip(there).zip(shape) {
         match (there, must) {

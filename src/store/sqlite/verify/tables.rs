@@ -3,12 +3,13 @@
 
 use rusqlite::{OptionalExtension, Row};
 
-use super::walk::Walk;
+use super::walk::{Walk, no_halves};
 use super::words::told;
 use super::{Checked, wrong};
-use crate::bank::{Account, Balance, Hold, Moment, Name, Owner, RunLine};
+use crate::bank::{Account, Balance, BootTime, Hold, Last, Moment, Name, Owner, RunLine};
 use crate::store::RunName;
 use crate::store::sqlite::rows::{self, Head, HoldRow};
+use crate::store::sqlite::runs::{OF_LINE, UP_TO_LINE};
 
 const KEY_OF: &str =
     "SELECT account FROM accounts INDEXED BY sqlite_autoindex_accounts_1 WHERE name = ?";
@@ -60,7 +61,7 @@ impl Walk<'_> {
 
     fn check_accounts(&self) -> Checked {
         let mut query = self.connection.prepare(
-            "SELECT account, name, posted, held, floor, checksum FROM accounts ORDER BY account",
+            "SELECT account, name, posted, held, floor, checksum, opened FROM accounts ORDER BY account",
         )?;
         let mut rows = query.query([])?;
         let (mut count, mut sum) = (0, 0);
@@ -108,8 +109,16 @@ impl Walk<'_> {
             let (said, must) = (told(said), told(account.parts()));
             return wrong(format!("(`{name}`) says {said}; must be {must}"));
         }
-        if rows::account(row)?.is_none() {
-            return wrong(format!("(`{name}`) has a wrong checksum"));
+        match rows::account(row)? {
+            None => return wrong(format!("(`{name}`) has a wrong checksum")),
+            Some((_, _, said)) if said.is_opened() != account.is_opened() => {
+                return wrong(format!(
+                    "(`{name}`) says {} of whether it was opened, must be {}",
+                    said.is_opened(),
+                    account.is_opened()
+                ));
+            }
+            Some(_) => {}
         }
         if self.key_of(name)? != Some(key) {
             return wrong(format!("is not found by its name `{name}`"));
@@ -128,7 +137,7 @@ impl Walk<'_> {
         let mut query = self.connection.prepare(&sql)?;
         let mut rows = query.query([])?;
         let mut open = self.count.holds.iter();
-        let mut expire = 0;
+        let (mut expire, mut expire_in_boot) = (0, 0);
         while let Some(row) = rows.next()? {
             let number = row.get::<_, i64>(0)?.cast_unsigned();
             let aside = match open.next() {
@@ -143,6 +152,7 @@ impl Walk<'_> {
                 }
             };
             let of = |stop: super::Stop| stop.of(format_args!("the row of the hold {number}"));
+            no_halves(row, &[(15, 16)]).map_err(of)?;
             let said = HoldRow::read(row).map_err(|error| of(error.into()))?;
             let Some(said) = said else {
                 return wrong(format!("the row of the hold {number} has a wrong checksum"));
@@ -158,13 +168,23 @@ impl Walk<'_> {
             } = said.hold.owner
             {
                 expire += 1;
-                self.check_expiry(number, expires).map_err(of)?;
+                self.check_expiry(number, expires.at).map_err(of)?;
+                if let Some(time) = expires.boot_time {
+                    expire_in_boot += 1;
+                    self.check_boot_expiry(number, time).map_err(of)?;
+                }
             }
         }
         if let Some((number, _)) = open.next() {
             return wrong(format!("the row of the hold {number} is missing"));
         }
-        self.check_count("expiries", "holds", "expires IS NOT NULL", expire)
+        self.check_count("expiries", "holds", "expires IS NOT NULL", expire)?;
+        self.check_count(
+            "boot_expiries",
+            "holds",
+            "ticks IS NOT NULL",
+            expire_in_boot,
+        )
     }
 
     fn check_expiry(&self, number: u64, expires: Moment) -> Checked {
@@ -176,8 +196,18 @@ impl Walk<'_> {
         wrong("is not found by the moment at which it expires")
     }
 
+    fn check_boot_expiry(&self, number: u64, time: BootTime) -> Checked {
+        const SQL: &str = "SELECT 1 FROM holds INDEXED BY boot_expiries WHERE boot = ? AND ticks = ? AND hold = ?";
+        let mut query = self.connection.prepare_cached(SQL)?;
+        if query.exists((time.boot, time.micros, number.cast_signed()))? {
+            return Ok(());
+        }
+        wrong("is not found by the boot's time at which it expires")
+    }
+
     fn check_runs(&self) -> Checked {
-        const SQL: &str = "SELECT run, name, seq, record, live FROM runs NOT INDEXED ORDER BY run";
+        const SQL: &str =
+            "SELECT run, name, seq, record, live, rule FROM runs NOT INDEXED ORDER BY run";
         let mut query = self.connection.prepare(SQL)?;
         let mut rows = query.query([])?;
         let (mut count, mut live) = (0, 0);
@@ -219,6 +249,10 @@ impl Walk<'_> {
                 return wrong(format!("is not found by its name `{name}`"));
             }
         }
+        match row.get::<_, Option<i64>>(5)? {
+            None | Some(UP_TO_LINE | OF_LINE) => {}
+            Some(rule) => return wrong(format!("says the rule {rule}, which there is not")),
+        }
         match row.get::<_, i64>(4)? {
             0 => Ok(false),
             1 if self.connection.prepare_cached(LIVE)?.exists([run])? => Ok(true),
@@ -251,6 +285,9 @@ impl Walk<'_> {
             };
             return wrong(format!("says {}; must be {}", told(said), told(must)));
         }
+        if said.prev.is_none() && must.last != Last::default() {
+            return wrong("says no hash before the last commit");
+        }
         if said.hash != must.hash {
             return wrong("has another hash than the chain over its entries and records");
         }
@@ -269,7 +306,12 @@ fn held(at: Moment, hold: &Hold) -> String {
         Owner::Anyone { expires: None } => "for ever".to_string(),
         Owner::Anyone {
             expires: Some(expires),
-        } => format!("until {}", expires.micros()),
+        } => {
+            let boot = expires
+                .boot_time
+                .map(|time| format!(" or {} of the boot {:#x}", time.micros, time.boot));
+            format!("until {}{}", expires.at.micros(), boot.unwrap_or_default())
+        }
     };
     let line = hold.line.map(|RunLine { run, line }| {
         let digest = line.digest;

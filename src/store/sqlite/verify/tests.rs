@@ -2,7 +2,7 @@
 
 mod changes;
 mod forged;
-mod full;
+pub(in crate::store::sqlite) mod full;
 mod impossible;
 
 use std::sync::atomic::{AtomicBool, Ordering};

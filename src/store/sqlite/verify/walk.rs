@@ -161,7 +161,7 @@ impl<'a> Walk<'a> {
 
     fn check_record(&mut self, row: &Row<'_>) -> Checked {
         let (record, sealed) = RecordRow::read(row)?;
-        no_halves(row, &[(8, 9), (14, 15)])?;
+        no_halves(row, &[(8, 9), (14, 15), (21, 22)])?;
         let hash = record.hash(&mut self.content);
         self.step(&hash, sealed, record.at)?;
         self.count.head.last.record = record.record;
@@ -235,7 +235,7 @@ impl<'a> Walk<'a> {
 
 /// Two columns that only together say something are both there or both missing. The row's hash is over
 /// what they say together, so it does not tell.
-fn no_halves(row: &Row<'_>, pairs: &[(usize, usize)]) -> Checked {
+pub(super) fn no_halves(row: &Row<'_>, pairs: &[(usize, usize)]) -> Checked {
     for &(one, other) in pairs {
         let is_null = |column| row.get_ref(column).map(|value| value == ValueRef::Null);
         if is_null(one)? != is_null(other)? {

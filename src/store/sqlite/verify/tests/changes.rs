@@ -102,7 +102,7 @@ fn a_changed_row_is_named() {
                 "the entry 1 is missing: the next one is 2",
             ),
             (
-                "INSERT INTO entries SELECT -1, at, op, debit, credit, amount, posted, available, NULL, NULL, NULL, NULL, NULL, checksum FROM entries WHERE seq = 1",
+                "INSERT INTO entries SELECT -1, at, op, debit, credit, amount, posted, available, NULL, NULL, NULL, NULL, NULL, checksum, NULL FROM entries WHERE seq = 1",
                 "the entry -1 must not be there",
             ),
             (
@@ -155,7 +155,7 @@ fn a_changed_row_is_named() {
             ),
             ("DELETE FROM head", "the head of the ledger must be one row"),
             (
-                "INSERT INTO head SELECT 2, seq, record, at, hash, checksum FROM head",
+                "INSERT INTO head SELECT 2, seq, record, at, hash, checksum, prev FROM head",
                 "the head of the ledger must be one row",
             ),
             (
@@ -179,11 +179,11 @@ fn a_changed_row_is_named() {
                 "the run 1 has the name `a b`",
             ),
             (
-                "INSERT INTO runs VALUES (-1, NULL, 0, 0, 0)",
+                "INSERT INTO runs VALUES (-1, NULL, 0, 0, 0, NULL)",
                 "the run -1 has a number that no run has",
             ),
             (
-                "INSERT INTO runs VALUES (2, NULL, 9, 0, 0)",
+                "INSERT INTO runs VALUES (2, NULL, 9, 0, 0, NULL)",
                 "the run 2 began after the entry 9",
             ),
         ],
@@ -209,6 +209,11 @@ fn a_row_that_its_index_does_not_find_is_named() {
             "expiries",
             "live_runs",
             "the row of the hold 9 is not found by the moment",
+        ),
+        (
+            "boot_expiries",
+            "live_runs",
+            "the row of the hold 9 is not found by the boot's time",
         ),
         (
             "live_runs",
@@ -240,7 +245,7 @@ fn an_index_with_more_than_there_is_is_named() {
     let full = Full::new();
     let changed = full.copy();
     // While the index is forgotten, a row goes away that it has.
-    changed.connection.execute_batch("CREATE TEMP TABLE kept AS SELECT * FROM sqlite_schema WHERE name = 'expiries'; PRAGMA writable_schema = on; DELETE FROM sqlite_schema WHERE name = 'expiries'").expect("forgotten");
+    changed.connection.execute_batch("CREATE TEMP TABLE kept AS SELECT * FROM sqlite_schema WHERE name = 'boot_expiries'; PRAGMA writable_schema = on; DELETE FROM sqlite_schema WHERE name = 'boot_expiries'").expect("forgotten");
     let path = changed.path.clone();
     let kept: (i64, String) = changed
         .connection
@@ -250,21 +255,21 @@ fn an_index_with_more_than_there_is_is_named() {
         .expect("kept");
     drop(changed);
     let connection = Connection::open(&path).expect("open");
-    connection.execute_batch("UPDATE holds SET expires = NULL WHERE hold = 9; UPDATE records SET expires = NULL WHERE record = 9").expect("changed");
+    connection.execute_batch("UPDATE holds SET boot = NULL, ticks = NULL WHERE hold = 9; UPDATE records SET boot = NULL, ticks = NULL WHERE record = 9").expect("changed");
     reseal(&connection);
     connection
         .execute_batch("PRAGMA writable_schema = on")
         .expect("writable");
     connection
         .execute(
-            "INSERT INTO sqlite_schema VALUES ('index', 'expiries', 'holds', ?, ?)",
+            "INSERT INTO sqlite_schema VALUES ('index', 'boot_expiries', 'holds', ?, ?)",
             kept,
         )
         .expect("remembered");
     drop(connection);
     let said = violation(&super::open(&path)).unwrap_or_default();
     assert!(
-        said.starts_with("the index `expiries` has 1 rows, must have 0"),
+        said.starts_with("the index `boot_expiries` has 1 rows, must have 0"),
         "{said}"
     );
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Row};
 
-use crate::bank::{Account, Hold, Last, Line, Moment, Name, Owner, RunLine};
+use crate::bank::{Account, BootTime, Expiry, Hold, Last, Line, Moment, Name, Owner, RunLine};
 use crate::store::sqlite::rows::{
     self, AccountRow, Content, EntryRow, Hash, Head, HoldRow, RecordRow, checksum, link,
 };
@@ -15,15 +15,21 @@ fn each<T>(connection: &Connection, sql: &str, mut read: impl FnMut(&Row<'_>) ->
 
 pub(super) fn reseal(connection: &Connection) {
     reseal_chain(connection);
-    let sql = "SELECT account, name, posted, held, floor FROM accounts";
+    let sql = "SELECT account, name, posted, held, floor, opened FROM accounts";
     let accounts = each(connection, sql, |row| {
         let name: String = row.get(1).expect("a text");
+        let opened: Option<i64> = row.get(5).expect("a number");
         let row = (row.get(0), row.get(2), row.get(3), row.get(4));
         let (Ok(key), Ok(posted), Ok(held), Ok(floor)) = row else {
             panic!("{name}");
         };
         let name = &Name::other_side(&name).expect("a name");
         let account = Account::from_parts((posted, held, floor)).expect("an account");
+        let account = if opened.is_some() {
+            account.opened()
+        } else {
+            account
+        };
         let row = AccountRow { key, name, account };
         (row.sealed(&mut Content::default()), key)
     });
@@ -60,7 +66,10 @@ fn hold(row: &Row<'_>) -> rusqlite::Result<(i64, i64)> {
         },
         _ if doubt.is_some() => Owner::Doubt,
         _ => Owner::Anyone {
-            expires: row.get::<_, Option<i64>>(9)?.map(Moment::new),
+            expires: row.get::<_, Option<i64>>(9)?.map(|micros| Expiry {
+                at: Moment::new(micros),
+                boot_time: boot_time(row),
+            }),
         },
     };
     let number: i64 = row.get(0)?;
@@ -74,6 +83,14 @@ fn hold(row: &Row<'_>) -> rusqlite::Result<(i64, i64)> {
         },
     };
     Ok((sealed.sealed(&mut Content::default()), number))
+}
+
+fn boot_time(row: &Row<'_>) -> Option<BootTime> {
+    let (boot, micros): (Option<i64>, Option<i64>) = (row.get(15).ok()?, row.get(16).ok()?);
+    Some(BootTime {
+        boot: boot?,
+        micros: micros?,
+    })
 }
 
 fn reseal_chain(connection: &Connection) {
@@ -116,12 +133,6 @@ fn reseal_chain(connection: &Connection) {
             record: head.last.record.max(record.cast_unsigned()),
         };
     }
-    reseal_head(connection, &head);
-}
-
-fn reseal_head(connection: &Connection, head: &Head) {
-    let (seq, record) = (head.last.seq.cast_signed(), head.last.record.cast_signed());
-    let sealed = head.sealed(&mut Content::default());
-    let values = (seq, record, head.at.micros(), head.hash, sealed);
-    connection.execute(Head::WRITE, values).expect("a head");
+    head.prev = Some(head.hash);
+    head.write(connection, &mut content).expect("a head");
 }

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use crate::bank::{
     Amount, Answer, Asked, Balance, Caller, Id, Kind, Line, Name, Operation, Outcome, Request,
 };
-use crate::store::sqlite::{Sqlite, wall_clock};
+use crate::store::sqlite::Sqlite;
 use crate::store::{Access, Ledger};
 
 pub(super) struct Full {
@@ -22,7 +22,7 @@ pub(super) fn open(path: &Path) -> Sqlite {
     Sqlite::open(path, Access::Create).expect("a ledger")
 }
 
-pub(super) fn operation(
+pub(in crate::store::sqlite) fn operation(
     kind: Kind,
     id: Option<&str>,
     account: &str,
@@ -50,7 +50,7 @@ impl Full {
         let folder = tempfile::tempdir().expect("a folder");
         let mut ledger = open(&folder.path().join("bank.db"));
         let run = ledger.open_run(Some(&"november".parse().expect("a name")));
-        let run = run.expect("a run");
+        let run = run.expect("a run").number;
         let mut full = Full {
             folder,
             ledger,
@@ -132,7 +132,12 @@ impl Full {
         hold("open", None);
         hold("later", Some(Duration::from_secs(1 << 30)));
         hold("short", Some(Duration::from_micros(1)));
-        while wall_clock() <= self.ledger.shelf.head.at {}
+        while self
+            .ledger
+            .due(&self.ledger.now(), 1)
+            .expect("read")
+            .is_empty()
+        {}
         let (part, void) = (
             Request::PostHold {
                 id: id("part"),
@@ -180,7 +185,7 @@ impl Full {
     }
 
     fn doubts(&mut self) {
-        let other = self.ledger.open_run(None).expect("a run");
+        let other = self.ledger.open_run(None).expect("a run").number;
         let withdraw = |id| Request::Begin(operation(Kind::Withdraw, Some(id), "a", None, 20));
         let post = |id: &str| Request::PostHold {
             id: Id::new(id).expect("an id"),

@@ -126,8 +126,8 @@ fn a_row_that_cannot_follow_is_named_however_well_it_is_forged() {
                 "the record 1 is refused: a balance would leave",
             ),
             (
-                "UPDATE records SET rejection = 1 WHERE record = 1",
-                "the record 1 is refused: unknown account, must be: insufficient funds",
+                "UPDATE records SET rejection = 2 WHERE record = 1",
+                "the record 1 is refused: both sides are the same account, must be: insufficient funds",
             ),
             (
                 "UPDATE records SET rejection = 99 WHERE record = 1",
@@ -142,8 +142,8 @@ fn a_row_that_cannot_follow_is_named_however_well_it_is_forged() {
                 "the record 2 says posted 0.01, available 0.01, must be no balance",
             ),
             (
-                "UPDATE records SET kind = 10 WHERE record = 4",
-                "the record 4 is of the kind 10",
+                "UPDATE records SET kind = 11 WHERE record = 4",
+                "the record 4 is of the kind 11",
             ),
             (
                 "UPDATE records SET overdraft = 1 WHERE record = 4",
@@ -186,12 +186,16 @@ fn a_row_that_cannot_follow_is_named_however_well_it_is_forged() {
                 "the record 12 gives back a hold that does not expire",
             ),
             (
-                "UPDATE records SET expires = at + 1000000 WHERE record = 10",
+                "UPDATE records SET ticks = ticks + 1000000 WHERE record = 10",
                 "the record 11 gives back a hold at",
             ),
             (
-                "UPDATE records SET expires = at WHERE record = 6",
-                "the record 7 came at",
+                "UPDATE records SET boot = boot + 1, expires = expires + 1000000 WHERE record = 10",
+                "the record 11 gives back a hold at",
+            ),
+            (
+                "UPDATE records SET boot = NULL, ticks = NULL, expires = at + 1000000 WHERE record = 10; UPDATE records SET boot = NULL, ticks = NULL, expires = NULL WHERE record = 11",
+                "the record 11 gives back a hold at",
             ),
             (
                 "UPDATE records SET hold = 9 WHERE record = 12",
@@ -206,7 +210,7 @@ fn a_row_that_cannot_follow_is_named_however_well_it_is_forged() {
                 "the record 12 says no `hold`",
             ),
             (
-                "INSERT INTO runs VALUES (9, NULL, 0, 0, 0); UPDATE records SET run = 9 WHERE record = 13",
+                "INSERT INTO runs VALUES (9, NULL, 0, 0, 0, NULL); UPDATE records SET run = 9 WHERE record = 13",
                 "the entry 7 says line 1 of run 1, must be line 1 of run 9",
             ),
             (
@@ -230,7 +234,7 @@ fn a_row_that_cannot_follow_is_named_however_well_it_is_forged() {
                 "the account number 3 (`a`) says posted 8.79, held 0.60, at least -0.09",
             ),
             (
-                "INSERT INTO accounts VALUES (7, 'e', 0, 0, 0, 0)",
+                "INSERT INTO accounts VALUES (7, 'e', 0, 0, 0, 0, NULL)",
                 "the account number 7 is `e`, which no entry and no record opened",
             ),
             (
@@ -246,7 +250,7 @@ fn a_row_that_cannot_follow_is_named_however_well_it_is_forged() {
                 "the row of the hold 8 says transfer `a` 0.30 to `d` under the id `open`, held since",
             ),
             (
-                "INSERT INTO holds SELECT 10, at, op, account, other, amount, id, run, number, expires, doubt, line_run, line, digest, 0 FROM holds WHERE hold = 8",
+                "INSERT INTO holds SELECT 10, at, op, account, other, amount, id, run, number, expires, doubt, line_run, line, digest, 0, NULL, NULL FROM holds WHERE hold = 8",
                 "the hold 10 must not be there",
             ),
         ],

@@ -1,0 +1,177 @@
+//! A ledger of the earlier format says the same after it was brought to this one.
+
+use std::path::Path;
+
+use super::*;
+use crate::bank::{Asked, Caller, Kind, Name, Outcome, Request};
+use crate::store::sqlite::verify::tests::full::operation;
+use crate::store::{
+    Access, ChainEnd, Ledger, LineDigests, LineEnd, RunTotals, SkippedLine, Sqlite,
+};
+
+/// What the program that wrote the file said of its end.
+const END: &str = "4.8.0844371c389a3fedf666cc5d10843b3273fc5f283e98ad987a9706624a5ba201";
+
+/// Makes the file as the earlier program left it.
+fn earlier(path: &Path) {
+    let connection = Connection::open(path).expect("a file");
+    connection
+        .execute_batch("PRAGMA application_id = 1651532146; PRAGMA user_version = 2;")
+        .expect("marked");
+    let mode = connection.query_row("PRAGMA journal_mode = WAL", [], |row| {
+        row.get::<_, String>(0)
+    });
+    assert_eq!(mode.expect("a mode"), "wal");
+    connection
+        .execute_batch(include_str!("format-2.sql"))
+        .expect("filled");
+}
+
+fn open(path: &Path) -> Sqlite {
+    Sqlite::open(path, Access::Existing).expect("a ledger")
+}
+
+fn check(ledger: &mut Sqlite) {
+    let end: ChainEnd = END.parse().expect("an end");
+    let verified = ledger.verify(Some(&end)).expect("checked");
+    assert_eq!(verified.violation, None);
+    let names = ["main", "ops"].map(|name| Name::user(name).expect("a name"));
+    let seen = ledger.named_accounts(&names).expect("accounts");
+    let posted: Vec<_> = seen
+        .into_iter()
+        .map(|found| found.map(|account| account.view.posted.minor()))
+        .collect();
+    assert_eq!(posted, [Some(8_700), Some(1_000)]);
+}
+
+#[test]
+fn a_file_of_the_earlier_format_says_the_same_in_this_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("bank.db");
+    earlier(&path);
+    let mut ledger = open(&path);
+    check(&mut ledger);
+    let format = ledger.read("PRAGMA user_version", |row| row.get::<_, u32>(0));
+    assert_eq!(format.expect("a format"), FORMAT);
+    // The header of the file itself tells it to whoever looks before opening.
+    let header = std::fs::read(&path).expect("the file");
+    assert_eq!(header[60..64], FORMAT.to_be_bytes());
+    // Only what was opened by a request may receive money from those who ask strictly.
+    let mut strictly = |to| {
+        let operation = operation(Kind::Deposit, None, to, None, 1);
+        let caller = Caller {
+            strict: true,
+            ..Caller::default()
+        };
+        let request = Request::Execute(operation);
+        let answers = ledger.transact(&[Asked { caller, request }]);
+        answers.expect("answers")[0].expect("decided").outcome
+    };
+    assert!(matches!(strictly("ops"), Outcome::Posted { .. }));
+    assert!(matches!(strictly("main"), Outcome::Refused { .. }));
+    drop(ledger);
+    let verified = open(&path).verify(END.parse().ok().as_ref());
+    assert_eq!(verified.expect("checked").violation, None);
+}
+
+#[test]
+fn a_run_of_the_earlier_format_keeps_its_rule_and_its_lines() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("bank.db");
+    earlier(&path);
+    let mut ledger = open(&path);
+    let november = "november".parse().expect("a name");
+    let totals = RunTotals {
+        number: 1,
+        name: "november".parse().expect("a name"),
+        done: 2,
+        refused: 1,
+        failed: 1,
+        skipped: 0,
+        begun: 0,
+        in_doubt: 0,
+        is_live: false,
+    };
+    assert_eq!(ledger.runs(0).expect("runs"), [totals.clone()]);
+    assert_eq!(ledger.runs(1).expect("runs"), []);
+    let begun = ledger.begun_lines(1, 0).expect("lines");
+    let told: Vec<_> = begun
+        .iter()
+        .map(|begun| (begun.line, begun.has_command, begun.is_open))
+        .collect();
+    assert_eq!(told, [(1, true, false), (4, true, false)]);
+    let failed = &begun[1];
+    let id = failed.id.as_ref().map(|id| id.as_str());
+    assert_eq!(id, Some("november:4"));
+
+    let mut skip = |line| ledger.skip(&november, line, "paid by hand").expect("told");
+    assert!(matches!(skip(1), SkippedLine::Done(Outcome::Posted { .. })));
+    assert!(matches!(
+        skip(2),
+        SkippedLine::Done(Outcome::Refused { .. })
+    ));
+    assert_eq!(skip(4), SkippedLine::Skipped);
+    assert_eq!(skip(4), SkippedLine::Already);
+    assert_eq!(skip(9), SkippedLine::Skipped);
+    let unknown = ledger.skip(&"december".parse().expect("a name"), 1, "");
+    assert_eq!(unknown.expect("told"), SkippedLine::UnknownRun);
+
+    let opened = ledger.open_run(Some(&november)).expect("a run");
+    assert_eq!((opened.number, opened.is_new), (1, false));
+    assert_eq!(opened.digests, LineDigests::UpToLine);
+    let done = ledger.done_lines(1, 0).expect("lines");
+    let skipped: Vec<_> = done
+        .iter()
+        .filter(|done| done.end == LineEnd::Skipped)
+        .map(|done| (done.line, done.digest))
+        .collect();
+    assert_eq!(skipped, [(4, failed.digest), (9, 0)]);
+    let new = ledger.open_run(Some(&"december".parse().expect("a name")));
+    let new = new.expect("a run");
+    assert_eq!((new.is_new, new.digests), (true, LineDigests::OfLine));
+    let now = RunTotals {
+        failed: 0,
+        skipped: 2,
+        is_live: true,
+        ..totals
+    };
+    assert_eq!(ledger.runs(0).expect("runs")[0], now);
+    assert!(matches!(
+        ledger.skip(&november, 8, ""),
+        Err(LedgerError::RunIsLive { .. })
+    ));
+    check(&mut ledger);
+}
+
+#[test]
+fn a_file_that_an_earlier_program_uses_is_left_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("bank.db");
+    earlier(&path);
+    let other = Connection::open(&path).expect("a connection");
+    let count = || other.query_row("SELECT count(*) FROM runs", [], |row| row.get::<_, i64>(0));
+    assert_eq!(count().expect("a count"), 1);
+    let refused = Sqlite::open(&path, Access::Existing).err();
+    let said = refused.map(|error| error.to_string()).unwrap_or_default();
+    assert!(said.contains("other processes use it"), "{said}");
+    assert_eq!(count().expect("a count"), 1);
+    drop(other);
+    check(&mut open(&path));
+}
+
+#[test]
+fn a_file_with_other_tables_is_left_as_it_was() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("bank.db");
+    earlier(&path);
+    let connection = Connection::open(&path).expect("a connection");
+    connection
+        .execute_batch("CREATE TABLE more (one INTEGER PRIMARY KEY)")
+        .expect("a table");
+    drop(connection);
+    let refused = Sqlite::open(&path, Access::Existing).err();
+    assert!(matches!(refused, Some(LedgerError::Damaged { .. })));
+    let connection = Connection::open(&path).expect("a connection");
+    let format = connection.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0));
+    assert_eq!(format.expect("a format"), FROM);
+}
