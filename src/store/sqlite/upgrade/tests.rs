@@ -92,7 +92,7 @@ fn a_run_of_the_earlier_format_keeps_its_rule_and_its_lines() {
         in_doubt: 0,
         is_live: false,
     };
-    assert_eq!(ledger.runs(0).expect("runs"), [totals.clone()]);
+    assert_eq!(ledger.runs(0).expect("runs"), std::slice::from_ref(&totals));
     assert_eq!(ledger.runs(1).expect("runs"), []);
     let begun = ledger.begun_lines(1, 0).expect("lines");
     let told: Vec<_> = begun
