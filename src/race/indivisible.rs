@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::packed::Packed;
-use super::shared::Shared;
+use super::shared::{Bare, Guarded, Shared};
 use super::turn::Turn;
+use crate::sharing::Sharing;
 
 /// Adds first and looks afterwards.
 ///
@@ -40,37 +41,19 @@ impl Shared for Adding {
 ///
 /// A word that changed and changed back would be taken for one that never did; here the count of
 /// updates within it only grows, so it never comes back.
-pub(super) struct Comparing(AtomicI64);
+pub(super) struct Comparing(Bare);
 
 impl Comparing {
     pub(super) fn new(start: Packed) -> Self {
-        Comparing(AtomicI64::new(start.word()))
+        Comparing(Bare::new(start))
     }
 }
 
-impl Shared for Comparing {
-    fn view(&self) -> Packed {
-        Packed::from_word(self.0.load(Ordering::Relaxed))
-    }
+impl Guarded for Comparing {
+    const SHARING: Sharing = Sharing::CompareAndSet;
 
-    fn movement(&self, mut turn: Turn) -> bool {
-        let mut seen = self.0.load(Ordering::Relaxed);
-        while let Some(after) = turn.decide(Packed::from_word(seen)) {
-            // The weak form may fail for no reason, which costs one more turn and nothing else.
-            let written = self.0.compare_exchange_weak(
-                seen,
-                after.word(),
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            );
-            match written {
-                Ok(_) => return true,
-                Err(now) => seen = now,
-            }
-            // Who paused at every try would be overtaken at every try.
-            turn = turn.again();
-        }
-        false
+    fn word(&self) -> &Bare {
+        &self.0
     }
 }
 

@@ -6,8 +6,9 @@ use std::sync::{Condvar, Mutex, PoisonError, RwLock};
 use std::thread;
 
 use super::packed::Packed;
-use super::shared::{Bare, Shared};
+use super::shared::{Bare, Guarded, Shared};
 use super::turn::Turn;
+use crate::sharing::Sharing;
 
 /// Reads, decides and writes what a lock guards.
 fn update(word: &mut Packed, turn: Turn) -> bool {
@@ -59,9 +60,17 @@ impl Spin {
             word: Bare::new(start),
         }
     }
+}
+
+impl Guarded for Spin {
+    const SHARING: Sharing = Sharing::Lock;
+
+    fn word(&self) -> &Bare {
+        &self.word
+    }
 
     /// `Acquire` here meets `Release` below: what the last holder wrote is seen by the next.
-    fn locked<T>(&self, work: impl FnOnce(&Bare) -> T) -> T {
+    fn acquire(&self) {
         let mut tries = 0;
         while self.taken.swap(true, Ordering::Acquire) {
             // Wait by reading: a swap would take the cache line from the one that holds the lock.
@@ -74,19 +83,10 @@ impl Spin {
                 }
             }
         }
-        let result = work(&self.word);
+    }
+
+    fn release(&self) {
         self.taken.store(false, Ordering::Release);
-        result
-    }
-}
-
-impl Shared for Spin {
-    fn view(&self) -> Packed {
-        self.locked(Bare::load)
-    }
-
-    fn movement(&self, turn: Turn) -> bool {
-        self.locked(|word| word.load_then_store(turn))
     }
 }
 
@@ -107,6 +107,14 @@ impl Semaphore {
             word: Bare::new(start),
         }
     }
+}
+
+impl Guarded for Semaphore {
+    const SHARING: Sharing = Sharing::Lock;
+
+    fn word(&self) -> &Bare {
+        &self.word
+    }
 
     fn acquire(&self) {
         let permits = self.permits.lock().unwrap_or_else(PoisonError::into_inner);
@@ -120,22 +128,5 @@ impl Semaphore {
     fn release(&self) {
         *self.permits.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         self.returned.notify_one();
-    }
-
-    fn permitted<T>(&self, work: impl FnOnce(&Bare) -> T) -> T {
-        self.acquire();
-        let result = work(&self.word);
-        self.release();
-        result
-    }
-}
-
-impl Shared for Semaphore {
-    fn view(&self) -> Packed {
-        self.permitted(Bare::load)
-    }
-
-    fn movement(&self, turn: Turn) -> bool {
-        self.permitted(|word| word.load_then_store(turn))
     }
 }

@@ -1,10 +1,12 @@
 //! What all threads touch: one word in memory.
 
+use std::convert::Infallible;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::packed::Packed;
 use super::turn::Turn;
+use crate::sharing::{self, Compared, Part, SharedMemory, Sharing};
 
 /// A balance that threads share, with a remedy or without.
 pub(super) trait Shared: Sync {
@@ -42,29 +44,123 @@ impl Bare {
         Packed::from_word(self.0.load(Ordering::Relaxed))
     }
 
-    pub(super) fn store(&self, word: Packed) {
+    fn store(&self, word: Packed) {
         self.0.store(word.word(), Ordering::Relaxed);
     }
 
-    /// Reads, decides, writes: right only while nobody else does.
-    pub(super) fn load_then_store(&self, turn: Turn) -> bool {
-        match turn.decide(self.load()) {
-            Some(after) => {
-                self.store(after);
-                true
-            }
-            None => false,
-        }
+    /// Writes `after` over `seen`, else tells what stands there. The weak form may fail for no reason,
+    /// which costs one more turn and nothing else.
+    fn compare_and_set(&self, seen: Packed, after: Packed) -> Result<(), Packed> {
+        let (seen, after) = (seen.word(), after.word());
+        let (set, missed) = (Ordering::Relaxed, Ordering::Relaxed);
+        let written = self.0.compare_exchange_weak(seen, after, set, missed);
+        written.map(drop).map_err(Packed::from_word)
     }
 }
 
-impl Shared for Bare {
+/// The bare word, and what a thread does around its steps on it.
+pub(super) trait Guarded: Sync {
+    /// Which steps a movement takes.
+    const SHARING: Sharing;
+
+    /// What is guarded.
+    fn word(&self) -> &Bare;
+
+    /// Waits until no other thread is in, and goes in.
+    fn acquire(&self) {}
+
+    /// Goes out.
+    fn release(&self) {}
+}
+
+impl Guarded for Bare {
+    const SHARING: Sharing = Sharing::Unguarded;
+
+    fn word(&self) -> &Bare {
+        self
+    }
+}
+
+impl<G: Guarded> Shared for G {
     fn view(&self) -> Packed {
-        self.load()
+        let locked = G::SHARING.locks() > 0;
+        if locked {
+            self.acquire();
+        }
+        let word = self.word().load();
+        if locked {
+            self.release();
+        }
+        word
     }
 
+    #[inline]
     fn movement(&self, turn: Turn) -> bool {
-        self.load_then_store(turn)
+        let mut memory = OneWord { guard: self, turn };
+        let Ok(accepted) = sharing::run(G::SHARING, &mut memory);
+        accepted
+    }
+}
+
+/// The word as one movement reaches it.
+struct OneWord<'a, G> {
+    guard: &'a G,
+    turn: Turn,
+}
+
+impl<G: Guarded> OneWord<'_, G> {
+    #[inline]
+    fn decide(&self, seen: Packed) -> Option<(Packed, Packed)> {
+        self.turn.decide(seen).map(|after| (seen, after))
+    }
+}
+
+impl<G: Guarded> SharedMemory for OneWord<'_, G> {
+    /// What was read, and what is to be written over it.
+    type Draft = (Packed, Packed);
+    type Error = Infallible;
+
+    #[inline]
+    fn acquire(&mut self, _only: usize) -> Result<(), Infallible> {
+        self.guard.acquire();
+        Ok(())
+    }
+
+    #[inline]
+    fn read(&mut self) -> Result<Option<Self::Draft>, Infallible> {
+        Ok(self.decide(self.guard.word().load()))
+    }
+
+    #[inline]
+    fn write(&mut self, (_, after): &Self::Draft) -> Result<(), Infallible> {
+        self.guard.word().store(*after);
+        Ok(())
+    }
+
+    #[inline]
+    fn compare_and_set(
+        &mut self,
+        (seen, after): &Self::Draft,
+    ) -> Result<Compared<Self::Draft>, Infallible> {
+        Ok(match self.guard.word().compare_and_set(*seen, *after) {
+            Ok(()) => Compared::Set,
+            Err(now) => {
+                // A thread that paused at every try would be overtaken at every try.
+                self.turn = self.turn.again();
+                Compared::Changed(self.decide(now))
+            }
+        })
+    }
+
+    #[inline]
+    fn release(&mut self, _only: usize) -> Result<(), Infallible> {
+        self.guard.release();
+        Ok(())
+    }
+
+    /// No owner stands behind a word in memory.
+    fn ask(&mut self, _part: Part) -> Result<bool, Infallible> {
+        Ok(false)
     }
 }
 

@@ -3,15 +3,23 @@
 use super::{Sync, Worker, WorkerError};
 use crate::bank::{Action, Cell, Name, Outcome, Rejection, ShareReply, ShareRequest, touched};
 use crate::protocol::{Ask, Assignment, Said};
+use crate::sharing::{self, Compared, Part, SharedMemory, Sharing};
+
+impl From<Sync> for Sharing {
+    fn from(sync: Sync) -> Sharing {
+        match sync {
+            Sync::None => Sharing::Unguarded,
+            Sync::Lock => Sharing::Lock,
+            Sync::Cas => Sharing::CompareAndSet,
+        }
+    }
+}
 
 impl Worker {
-    /// One operation on shared data. The work stands between the read and the write, so that the race
-    /// is wide, and is done once: a retry only reads and decides again.
+    /// One operation on shared data.
     pub(super) fn share(&mut self, assignment: &Assignment, sync: Sync) -> Result<(), WorkerError> {
         let Assignment {
-            number,
-            operation,
-            work,
+            number, operation, ..
         } = assignment;
         if operation.id.is_some() {
             let claim = ShareRequest::Claim(operation.clone());
@@ -19,33 +27,29 @@ impl Worker {
                 return Ok(());
             }
         }
-        let names = touched(operation);
-        let mut cells = match sync {
-            Sync::Lock if operation.action != Action::Balance => self.lock(*number, names)?,
-            _ => self.cells(*number, ShareRequest::Read(names))?,
+        let mut cells = SharedCells {
+            worker: self,
+            assignment,
+            leased: None,
+            seen: Vec::new(),
+            rejection: None,
+            worked: false,
         };
-        let mut worked = false;
-        loop {
-            let after = match Cell::decide(operation, &cells) {
-                Ok(after) => after,
-                Err(rejection) => return self.settle(assignment, &cells, rejection),
-            };
-            if !std::mem::replace(&mut worked, true) {
-                std::thread::sleep(work.duration());
+        if operation.action == Action::Balance {
+            cells.read()?;
+        } else {
+            sharing::run(sync.into(), &mut cells)?;
+        }
+        match cells.rejection {
+            Some(rejection) => {
+                let seen = cells.seen;
+                self.settle(assignment, &seen, rejection)
             }
-            let write = match sync {
-                Sync::Cas => ShareRequest::CompareAndSet(after),
-                Sync::None | Sync::Lock => ShareRequest::Write(after),
-            };
-            match self.request(*number, write)? {
-                Said::Decided(_) => return Ok(()),
-                Said::Shared(ShareReply::Conflict(now)) => cells = now,
-                Said::Shared(_) => return Err(self.senseless()),
-            }
+            None => Ok(()),
         }
     }
 
-    /// Ends an operation that writes nothing: a look at a balance, or a refusal.
+    /// Ends an operation that writes nothing: a look at a balance, or a refusal. Ends its lease too.
     fn settle(
         &mut self,
         assignment: &Assignment,
@@ -78,13 +82,6 @@ impl Worker {
         self.ask(number, Ask::Share(request))
     }
 
-    fn cells(&mut self, number: u64, request: ShareRequest) -> Result<Vec<Cell>, WorkerError> {
-        match self.request(number, request)? {
-            Said::Shared(ShareReply::Cells(cells)) => Ok(cells),
-            _ => Err(self.senseless()),
-        }
-    }
-
     /// Waits for the lease. Every piece of news that it went on starts the wait's limit anew.
     fn lock(&mut self, number: u64, names: Vec<Name>) -> Result<Vec<Cell>, WorkerError> {
         let mut said = self.request(number, ShareRequest::Lock(names))?;
@@ -98,5 +95,94 @@ impl Worker {
                 _ => return Err(self.senseless()),
             }
         }
+    }
+}
+
+/// The cells of one operation, reached by messages.
+struct SharedCells<'a> {
+    worker: &'a mut Worker,
+    assignment: &'a Assignment,
+    /// The cells as they came with the lease. No other process writes them meanwhile, so reading them
+    /// needs no message of its own.
+    leased: Option<Vec<Cell>>,
+    /// What was decided on last, where that was refused.
+    seen: Vec<Cell>,
+    rejection: Option<Rejection>,
+    worked: bool,
+}
+
+impl SharedCells<'_> {
+    fn request(&mut self, request: ShareRequest) -> Result<Said, WorkerError> {
+        self.worker.request(self.assignment.number, request)
+    }
+
+    fn decide(&mut self, cells: Vec<Cell>) -> Option<Vec<Cell>> {
+        match Cell::decide(&self.assignment.operation, &cells) {
+            Ok(after) => Some(after),
+            Err(rejection) => {
+                self.rejection = Some(rejection);
+                self.seen = cells;
+                None
+            }
+        }
+    }
+
+    /// The work stands between the read and the write, so that the race is wide, and is done once: a
+    /// retry only decides again.
+    fn work(&mut self) {
+        if !std::mem::replace(&mut self.worked, true) {
+            std::thread::sleep(self.assignment.work.duration());
+        }
+    }
+}
+
+impl SharedMemory for SharedCells<'_> {
+    type Draft = Vec<Cell>;
+    type Error = WorkerError;
+
+    fn acquire(&mut self, _only: usize) -> Result<(), WorkerError> {
+        let names = touched(&self.assignment.operation);
+        self.leased = Some(self.worker.lock(self.assignment.number, names)?);
+        Ok(())
+    }
+
+    fn read(&mut self) -> Result<Option<Vec<Cell>>, WorkerError> {
+        let cells = match self.leased.take() {
+            Some(cells) => cells,
+            None => {
+                let names = touched(&self.assignment.operation);
+                match self.request(ShareRequest::Read(names))? {
+                    Said::Shared(ShareReply::Cells(cells)) => cells,
+                    _ => return Err(self.worker.senseless()),
+                }
+            }
+        };
+        Ok(self.decide(cells))
+    }
+
+    fn write(&mut self, after: &Vec<Cell>) -> Result<(), WorkerError> {
+        self.work();
+        match self.request(ShareRequest::Write(after.clone()))? {
+            Said::Decided(_) => Ok(()),
+            Said::Shared(_) => Err(self.worker.senseless()),
+        }
+    }
+
+    fn compare_and_set(&mut self, after: &Vec<Cell>) -> Result<Compared<Vec<Cell>>, WorkerError> {
+        self.work();
+        match self.request(ShareRequest::CompareAndSet(after.clone()))? {
+            Said::Decided(_) => Ok(Compared::Set),
+            Said::Shared(ShareReply::Conflict(now)) => Ok(Compared::Changed(self.decide(now))),
+            Said::Shared(_) => Err(self.worker.senseless()),
+        }
+    }
+
+    /// The write, or the refusal's own message, ends the lease.
+    fn release(&mut self, _only: usize) -> Result<(), WorkerError> {
+        Ok(())
+    }
+
+    fn ask(&mut self, _part: Part) -> Result<bool, WorkerError> {
+        Err(self.worker.senseless())
     }
 }
