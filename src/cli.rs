@@ -1,6 +1,7 @@
 //! The command line: flags become a plan, the plan is run, the ending becomes an exit status.
 
 mod command;
+mod explore;
 mod history;
 mod ledger;
 mod modes;
@@ -54,7 +55,7 @@ impl Failure {
 /// or overdrawn.
 ///
 /// Exit status: 0 all posted; 1 the bank said no to something; 2 usage or unreadable input; 3 a check
-/// found a violation (a lost update, or what `verify` finds); 4 a command failed; 5 an id was reused with
+/// found a violation (a lost update, a wrong order, or what `verify` finds); 4 a command failed; 5 an id was reused with
 /// other content; 6 a deadline passed; 7 a worker or the server died; 8 the ledger is unavailable or
 /// damaged, or something in it is in doubt; 10 ended early with work left; 128+n ended by signal n.
 #[derive(Parser)]
@@ -81,6 +82,8 @@ enum Command {
     Pipe(modes::BankArgs),
     /// Threads of one process on one balance, without synchronisation and with each remedy
     Sync(sync::SyncArgs),
+    /// Every order of the steps of some operations: how many lose money, and the shortest that does
+    Explore(explore::ExploreArgs),
     /// Open an account in a ledger that lasts, or set its overdraft limit
     Open(one::OpenArgs),
     /// Put money into an account
@@ -147,6 +150,7 @@ pub fn main() -> ExitCode {
         Command::Queue(args) => modes::queue(args),
         Command::Pipe(args) => modes::pipe(args),
         Command::Sync(args) => sync::sync(args),
+        Command::Explore(args) => explore::explore(args),
         Command::Open(args) => one::open(args),
         Command::Deposit(args) => one::deposit(args),
         Command::Withdraw(args) => one::withdraw(args),

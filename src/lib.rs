@@ -28,6 +28,8 @@
 //! | [`errand`] | a command as an operation's work: set aside, run, post or give back; what ends it whoever else ends |
 //! | [`work`] | what an operation does while it is being processed; what is known of a command |
 //! | [`workload`] | where operations come from |
+//! | [`sharing`] | the ways to share a balance as steps, defined once: pure |
+//! | [`explore`] | every order of those steps, counted; the shortest that loses money: pure |
 //! | [`race`] | the threads of `sync`, with each remedy |
 //! | [`event`], [`report`] | what happened, and the only place that prints it |
 //! | [`status`], [`exit`] | the exit statuses; how another process ended |
@@ -44,7 +46,7 @@
 //!
 //! # Who may know whom
 //!
-//! `bank` knows nobody. `protocol` knows `bank`, `work`, and what a ledger of `store` is asked and
+//! `bank` knows nobody, nor does `sharing`; `explore` knows those two. `protocol` knows `bank`, `work`, and what a ledger of `store` is asked and
 //! answers; `link` knows `protocol`. `errand` knows how processes are kept, and asks a ledger for itself
 //! only where it is the work of one operation; in a run its worker asks. `store` knows `bank`; the client of a served ledger in it also knows how
 //! messages travel. `run` and `serve` know everything below `cli`, and nobody knows `cli`. Only

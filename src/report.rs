@@ -4,6 +4,7 @@
 //! good, never keeps the caller from its signals and deadlines.
 
 mod columns;
+mod explored;
 mod history;
 mod json;
 mod printer;
@@ -32,6 +33,7 @@ use crate::event::{Counts, Event, Race};
 use crate::wake::Waker;
 use printer::{Output, Printer, Progress};
 
+pub use explored::{Exploration, explored};
 pub use history::{EntryFormat, History};
 pub use sheet::Sheet;
 pub use single::{About, Answers, refusal};

@@ -190,7 +190,7 @@ impl Interrupt {
     }
 }
 
-fn wait(alarm: &mut Alarm) -> std::io::Result<()> {
+pub(super) fn wait(alarm: &mut Alarm) -> std::io::Result<()> {
     let mut watch = Watch::default();
     watch.read(Key::Own(0), alarm.as_fd());
     watch.wait(TICK)?;

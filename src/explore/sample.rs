@@ -103,7 +103,8 @@ fn interval(wrong: u64, samples: u64) -> (u64, u64) {
     let millionths = |share: u128| u64::try_from(share.min(MILLION)).unwrap_or(1_000_000);
     (
         millionths(middle.saturating_sub(half)),
-        millionths(middle + half),
+        // Rounded up, as the other one is rounded down.
+        millionths(middle + half + 1),
     )
 }
 
@@ -138,8 +139,8 @@ mod tests {
     #[test]
     fn an_interval_holds_its_share() {
         // Against values worked out by hand: 71.1 % of 20,000, none of 100, all of 100.
-        assert_eq!(interval(14_222, 20_000), (704_778, 717_340));
-        assert_eq!(interval(0, 100), (0, 36_994));
+        assert_eq!(interval(14_222, 20_000), (704_778, 717_341));
+        assert_eq!(interval(0, 100), (0, 36_995));
         assert_eq!(interval(100, 100), (963_005, 1_000_000));
         assert_eq!(interval(0, 0), (0, 1_000_000));
     }

@@ -318,7 +318,8 @@ proptest! {
         }
         (searched.first_wrong, searched.first_elsewhere) = (None, None);
         prop_assert_eq!(&searched, &enumerate(&scenario));
-        if sharing != Sharing::Unguarded && sharing != Sharing::LockPerAccount || lock_order && sharing != Sharing::Unguarded {
+        let may_wait = sharing == Sharing::LockPerAccount && !lock_order;
+        if sharing != Sharing::Unguarded && !may_wait {
             prop_assert!(!searched.has_wrong());
         }
     }

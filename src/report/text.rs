@@ -190,7 +190,7 @@ fn mark(duplicate: bool) -> &'static str {
 }
 
 /// What an operation is called. The default account goes without saying.
-struct Title<'a>(&'a Operation);
+pub(super) struct Title<'a>(pub(super) &'a Operation);
 
 impl Display for Title<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -229,7 +229,7 @@ impl Display for Account<'_> {
 }
 
 /// Money in minor units; the sign stands before the currency.
-struct Dollars(i128);
+pub(super) struct Dollars(pub(super) i128);
 
 impl Dollars {
     fn of(balance: Balance) -> Self {

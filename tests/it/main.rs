@@ -17,6 +17,7 @@ mod damage;
 mod docs;
 #[cfg(target_os = "linux")]
 mod durable;
+mod explore;
 #[cfg(target_os = "linux")]
 mod family;
 // Faults are made and observed through `/proc`.

@@ -1,0 +1,237 @@
+//! `explore`: every order of the steps of some operations.
+
+use std::collections::HashSet;
+use std::str::FromStr;
+
+use anyhow::{Context, anyhow, bail};
+use clap::{Args, ValueEnum};
+
+use super::ledger::MemoryArgs;
+use super::sync::wait;
+use super::workload::WorkloadArgs;
+use super::{Failure, Outcome, OutputFormat, one::ended};
+use crate::bank::{Action, Balance, Name, Operation};
+use crate::explore::{Bounds, MAX_OPERATIONS, Manner, Scenario, explore as explore_orders};
+use crate::report::{self, Exploration, Format, Sheet};
+use crate::sharing::Sharing;
+use crate::wake::Alarm;
+use crate::workload::{Item, Next};
+
+const EXAMPLES: &str = "\
+Examples:
+  bank-par explore --op withdraw --op deposit       two operations: 6 orders, 4 of them wrong
+  bank-par explore --op withdraw --op deposit --sync lock               none of them is wrong
+  bank-par explore --amount 500 --final 0                    how can all of the money vanish?
+  bank-par explore --op withdraw=600 --op withdraw=600              more is paid than there is
+  bank-par explore --op withdraw --op deposit --sync mutex-per-account         they may deadlock
+  bank-par explore --op withdraw --op deposit --sync mutex-per-account --lock-order  and now not
+
+Exit status: 0 no order is wrong; 3 some order is; 10 none was found, and not all were examined.";
+
+#[derive(Args)]
+#[command(before_help = EXAMPLES)]
+pub(super) struct ExploreArgs {
+    #[command(flatten)]
+    workload: WorkloadArgs,
+    #[command(flatten)]
+    ledger: MemoryArgs,
+    /// How the operations keep out of each other's way
+    #[arg(long, value_enum, default_value_t = SyncChoice::None, value_name = "HOW")]
+    sync: SyncChoice,
+    /// Take the locks of `mutex-per-account` in the order of the accounts' names
+    #[arg(long)]
+    lock_order: bool,
+    /// With work in between: `server`, `queue` and `pipe` first set money aside, and post it later
+    #[arg(long)]
+    with_work: bool,
+    /// One more account that is open before, and what it holds; may be repeated
+    #[arg(long = "open", value_name = "NAME=AMOUNT")]
+    opened: Vec<Start>,
+    /// Show an order after which the account holds this, and not the shortest wrong one
+    #[arg(long = "final", value_name = "AMOUNT", allow_negative_numbers = true)]
+    wanted: Option<Final>,
+    /// The most states that are remembered; beyond, orders are drawn by lot
+    #[arg(long, default_value_t = 1_000_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_states: u32,
+    /// What draws the orders where there are too many
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    seed: u64,
+    /// How many orders are drawn where there are too many
+    #[arg(long, default_value_t = 20_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    samples: u32,
+    /// How the result is written to stdout
+    #[arg(long, value_enum, default_value_t = OutputFormat::Text, value_name = "FORMAT")]
+    output: OutputFormat,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SyncChoice {
+    /// Not at all: each reads, then writes
+    None,
+    /// Each writes only if no other wrote since its read, else decides again
+    Cas,
+    /// One lock, from before the read until after the write
+    Lock,
+    /// A lock for each of the two accounts, taken one after the other
+    MutexPerAccount,
+    /// The server process decides, as in `parallel`
+    Server,
+    /// The owner decides, as in `queue`
+    Queue,
+    /// The owner decides, as in `pipe`
+    Pipe,
+}
+
+impl SyncChoice {
+    fn word(self) -> &'static str {
+        match self {
+            SyncChoice::None => "none",
+            SyncChoice::Cas => "cas",
+            SyncChoice::Lock => "lock",
+            SyncChoice::MutexPerAccount => "mutex-per-account",
+            SyncChoice::Server => "server",
+            SyncChoice::Queue => "queue",
+            SyncChoice::Pipe => "pipe",
+        }
+    }
+
+    fn sharing(self, with_work: bool) -> Sharing {
+        match self {
+            SyncChoice::None => Sharing::Unguarded,
+            SyncChoice::Cas => Sharing::CompareAndSet,
+            SyncChoice::Lock => Sharing::Lock,
+            SyncChoice::MutexPerAccount => Sharing::LockPerAccount,
+            _ if with_work => Sharing::OwnerWithWork,
+            SyncChoice::Server | SyncChoice::Queue | SyncChoice::Pipe => Sharing::Owner,
+        }
+    }
+}
+
+/// One `--open`.
+#[derive(Clone)]
+struct Start(Name, Balance);
+
+impl FromStr for Start {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let (name, amount) = text
+            .split_once('=')
+            .context("an account and what it holds, such as `ops=500`")?;
+        Ok(Start(Name::user(name)?, amount.parse()?))
+    }
+}
+
+/// One `--final`, which may be below zero where the overdraft allows it.
+#[derive(Clone, Copy)]
+struct Final(i64);
+
+impl FromStr for Final {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let (sign, digits) = match text.strip_prefix('-') {
+            Some(digits) => (-1, digits),
+            None => (1, text),
+        };
+        let balance: Balance = digits.parse()?;
+        Ok(Final(sign * balance.minor()))
+    }
+}
+
+/// `bank-par explore`
+pub(super) fn explore(args: ExploreArgs) -> Outcome {
+    let why = "it examines orders of steps and runs none of them";
+    args.ledger.check("explore", why)?;
+    let sharing = args.sync.sharing(args.with_work);
+    if args.lock_order && sharing != Sharing::LockPerAccount {
+        let only = anyhow!("`--lock-order` is for `--sync mutex-per-account`, which has two locks");
+        return Err(Failure::usage(only));
+    }
+    if args.with_work && sharing != Sharing::OwnerWithWork {
+        let only = anyhow!(
+            "`--with-work` is for `--sync server`, `queue` and `pipe`; the others take the same steps with work"
+        );
+        return Err(Failure::usage(only));
+    }
+    let (operations, views) = operations(&args.workload)?;
+    let manner = Manner {
+        sharing,
+        lock_order: args.lock_order,
+    };
+    let starts = starts(&args).map_err(Failure::usage)?;
+    let overdraft = args.workload.overdraft();
+    let scenario = Scenario::new(manner, starts, overdraft, operations);
+    let scenario = scenario.map_err(Failure::usage)?;
+    let sheet = Sheet::open().map_err(Failure::usage)?;
+    let bounds = Bounds {
+        worlds: args.max_states as usize,
+        seed: args.seed,
+        samples: args.samples.into(),
+    };
+    let wanted = args.wanted.map(|Final(minor)| minor);
+    let found = explore_orders(&scenario, bounds, wanted);
+    let format = match args.output {
+        OutputFormat::Text => Format::Text,
+        OutputFormat::Json => Format::Json,
+    };
+    let exploration = Exploration {
+        scenario: &scenario,
+        sync: args.sync.word(),
+        views,
+        wanted,
+        found: &found,
+    };
+    ended(report::explored(sheet, format, &exploration))
+}
+
+/// The account of operations that name none, and those that are open beside it.
+fn starts(args: &ExploreArgs) -> anyhow::Result<Vec<(Name, Balance)>> {
+    let mut starts = vec![(args.workload.account.clone(), args.workload.balance())];
+    for Start(name, balance) in &args.opened {
+        if starts.iter().any(|(known, _)| known == name) {
+            bail!(
+                "`--open {name}={balance}` opens `{name}` a second time; `--balance` is what `--account` holds"
+            );
+        }
+        starts.push((name.clone(), *balance));
+    }
+    Ok(starts)
+}
+
+/// All operations that move money, and how many views there are.
+fn operations(workload: &WorkloadArgs) -> Result<(Vec<Operation>, usize), Failure> {
+    let (mut alarm, waker) = Alarm::new().map_err(Failure::died)?;
+    let mut feed = workload.feed(None, waker).map_err(Failure::usage)?;
+    let (mut operations, mut views) = (Vec::new(), 0);
+    let mut ids = HashSet::new();
+    // One more than there may be, so that too many are told from enough.
+    while operations.len() <= MAX_OPERATIONS {
+        match feed.next() {
+            Next::End => break,
+            Next::NotYet => wait(&mut alarm).map_err(Failure::died)?,
+            Next::Failed(error) => return Err(Failure::usage(error)),
+            Next::Item(Item::Invalid { line, reason }) => {
+                return Err(Failure::usage(anyhow!("line {line} is invalid: {reason}")));
+            }
+            // No exploration has a name.
+            Next::Item(Item::Done { .. }) => {}
+            Next::Item(Item::Operation { operation, .. }) => {
+                if let Some(id) = operation.id.clone()
+                    && !ids.insert(id.clone())
+                {
+                    let id = id.as_str();
+                    let twice = anyhow!(
+                        "the id `{id}` stands on two lines, and an operation is done once; leave one of them out"
+                    );
+                    return Err(Failure::usage(twice));
+                }
+                match operation.action {
+                    Action::Balance => views += 1,
+                    _ => operations.push(operation),
+                }
+            }
+        }
+    }
+    Ok((operations, views))
+}

@@ -1,0 +1,348 @@
+//! What was found about every order of some operations: a table and a picture of one order, or one JSON
+//! object.
+
+mod json;
+mod lanes;
+mod words;
+
+use std::fmt::{self, Display, Write as _};
+
+use num_bigint::BigUint;
+
+use super::text::{Dollars, Title};
+use super::{Format, Sheet};
+use crate::explore::{AccountEnds, Draws, Explored, Method, Played, Scenario, token};
+use crate::status::Status;
+
+/// The most final balances of which text has a line each; JSON has them all.
+const MAX_FINALS: usize = 1_000;
+
+/// What was explored.
+#[derive(Clone, Copy, Debug)]
+pub struct Exploration<'a> {
+    /// The operations and how they share.
+    pub scenario: &'a Scenario,
+    /// How they share, as it was asked for.
+    pub sync: &'static str,
+    /// How many views were left out, since they change nothing.
+    pub views: usize,
+    /// The balance for which an order was asked.
+    pub wanted: Option<i64>,
+    /// What was found.
+    pub found: &'a Explored,
+}
+
+impl Exploration<'_> {
+    /// A wrong order is a violation; orders that were not looked at are work left.
+    pub fn status(&self) -> Status {
+        match self.found.method {
+            _ if self.found.tally.has_wrong() => Status::Violation,
+            Method::Drawn(_) => Status::EndedEarly,
+            Method::Search(_) | Method::ClosedForm => Status::Posted,
+        }
+    }
+}
+
+/// Tells what was found, and what status follows from it.
+pub fn explored(mut sheet: Sheet, format: Format, exploration: &Exploration) -> Status {
+    match format {
+        Format::Text => {
+            let mut text = String::new();
+            // Memory takes everything.
+            let _ = write_text(exploration, &mut text);
+            sheet.block.extend(text.into_bytes());
+        }
+        Format::Json => json::write(exploration, &mut sheet.block),
+    }
+    exploration.status().worse(sheet.finish())
+}
+
+fn write_text(exploration: &Exploration, out: &mut String) -> fmt::Result {
+    let Exploration { scenario, sync, .. } = *exploration;
+    writeln!(out, "{sync}: {}", words::manner(scenario.manner()))?;
+    for (number, operation) in (1..).zip(scenario.operations()) {
+        writeln!(out, "{number:>4}  {}", Title(operation))?;
+    }
+    match exploration.views {
+        0 => {}
+        1 => writeln!(out, "      1 view is left out: it changes nothing")?,
+        views => writeln!(out, "      {views} views are left out: they change nothing")?,
+    }
+    writeln!(out)?;
+    totals(exploration, out)?;
+    writeln!(out)?;
+    finals(exploration, out)?;
+    others(exploration, out)?;
+    example(exploration, out)
+}
+
+fn totals(exploration: &Exploration, out: &mut String) -> fmt::Result {
+    let found = exploration.found;
+    let tally = &found.tally;
+    match found.method {
+        Method::Search(worlds) => writeln!(
+            out,
+            "Every order was examined, by the {} states that they lead to.",
+            Thousands(&worlds.into())
+        )?,
+        Method::ClosedForm => writeln!(out, "Every order was counted, by the closed form.")?,
+        Method::Drawn(draws) => drawn(draws, out)?,
+    }
+    let mut rows = vec![(0, "orders", &tally.orders)];
+    let luck = found.right_by_luck();
+    let right = &tally.orders - &tally.wrong;
+    match found.method {
+        Method::Drawn(_) => rows.push((2, "right", &right)),
+        _ => {
+            rows.push((2, "serial, one operation after another", &found.serial));
+            let interleaved = match exploration.sync {
+                "none" => "right by luck",
+                _ => "right, with steps in between",
+            };
+            rows.push((2, interleaved, &luck));
+        }
+    }
+    rows.push((2, "wrong", &tally.wrong));
+    if let Some(judged) = tally.accounts.first() {
+        rows.push((4, "an update is lost", &judged.lost));
+        rows.push((4, "more is accepted than there was", &judged.overdrawn));
+    }
+    rows.push((4, "a deadlock", &tally.deadlocks));
+    if let Some(anywhere) = tally
+        .wrong_anywhere
+        .as_ref()
+        .filter(|all| **all != tally.wrong)
+    {
+        rows.push((2, "wrong in any account, or the sum", anywhere));
+    }
+    if let Some(broken) = &tally.sum_broken {
+        rows.push((2, "the sum over all accounts is broken", broken));
+    }
+    let width = Thousands(&tally.orders).to_string().len();
+    for (indent, label, count) in rows {
+        let count = Thousands(count).to_string();
+        let share = match label {
+            "wrong" => format!("  {}", percent(&tally.wrong, &tally.orders)),
+            _ => String::new(),
+        };
+        writeln!(
+            out,
+            "{:indent$}{label:<rest$}  {count:>width$}{share}",
+            "",
+            rest = 38 - indent
+        )?;
+    }
+    if tally.sum_broken.is_none() {
+        writeln!(
+            out,
+            "  The closed form counts each account by itself, and not how the sum ends."
+        )?;
+    }
+    Ok(())
+}
+
+fn drawn(draws: Draws, out: &mut String) -> fmt::Result {
+    let Draws {
+        seed,
+        samples,
+        uniform,
+        wrong_millionths: (low, high),
+    } = draws;
+    writeln!(
+        out,
+        "There are too many orders to examine each (`--max-states` bounds the memory)."
+    )?;
+    writeln!(
+        out,
+        "{} orders were drawn by lot with seed {seed}: {} to {} of all are",
+        Thousands(&samples.into()),
+        millionths(low),
+        millionths(high)
+    )?;
+    writeln!(out, "wrong, with 95 % confidence.")?;
+    if !uniform {
+        writeln!(
+            out,
+            "The lot does not draw all orders alike, because some operations are refused, wait or\n\
+             try again; the shares are those of the lot."
+        )?;
+    }
+    Ok(())
+}
+
+fn finals(exploration: &Exploration, out: &mut String) -> fmt::Result {
+    let (scenario, tally) = (exploration.scenario, &exploration.found.tally);
+    let (Some(place), Some(ends)) = (scenario.places().first(), tally.accounts.first()) else {
+        return Ok(());
+    };
+    let must = scenario.refuses_nothing().then(|| scenario.end(0));
+    write!(out, "{} starts with {}", place.name, dollars(place.start))?;
+    match must {
+        Some(must) => writeln!(out, ", must end with {}, and ends with", dollars(must))?,
+        None => writeln!(out, " and ends with")?,
+    }
+    let texts = |(ended, end): (&i64, &crate::explore::Final)| {
+        let mark = if must == Some(*ended) { "  right" } else { "" };
+        (dollars(*ended), Thousands(&end.orders).to_string(), mark)
+    };
+    let rows: Vec<_> = ends.finals.iter().take(MAX_FINALS).map(texts).collect();
+    let widest = |length: fn(&(String, String, &str)) -> usize| rows.iter().map(length).max();
+    let balances = widest(|row| row.0.len()).unwrap_or(0);
+    let counts = widest(|row| row.1.len()).unwrap_or(0);
+    for (balance, count, mark) in &rows {
+        writeln!(out, "  {balance:>balances$}  after {count:>counts$}{mark}")?;
+    }
+    match ends.finals.len() - rows.len() {
+        0 => Ok(()),
+        more => writeln!(out, "  and {more} more, which `--output json` lists"),
+    }
+}
+
+/// The accounts beside the judged one, a line each.
+fn others(exploration: &Exploration, out: &mut String) -> fmt::Result {
+    let places = exploration.scenario.places().iter();
+    let accounts = places.zip(&exploration.found.tally.accounts);
+    for (place, AccountEnds { finals, wrong, .. }) in accounts.skip(1) {
+        let (Some((low, _)), Some((high, _))) = (finals.first_key_value(), finals.last_key_value())
+        else {
+            continue;
+        };
+        let name = &place.name;
+        let wrong = Thousands(wrong);
+        match finals.len() {
+            1 => writeln!(out, "{name} always ends with {}", dollars(*low))?,
+            count => writeln!(
+                out,
+                "{name} ends with {count} balances from {} to {}, wrong after {wrong}",
+                dollars(*low),
+                dollars(*high)
+            )?,
+        }
+    }
+    Ok(())
+}
+
+fn example(exploration: &Exploration, out: &mut String) -> fmt::Result {
+    let Exploration {
+        scenario,
+        found,
+        wanted,
+        ..
+    } = *exploration;
+    writeln!(out)?;
+    let Some(played) = &found.example else {
+        return match (wanted, found.tally.has_wrong()) {
+            (Some(wanted), _) => writeln!(
+                out,
+                "No order was found that ends with {}.",
+                dollars(wanted)
+            ),
+            (None, true) => writeln!(out, "Finding the shortest wrong order would take too long."),
+            (None, false) => match found.method {
+                Method::Drawn(_) => writeln!(out, "No wrong order was drawn."),
+                _ => writeln!(out, "There is no wrong order."),
+            },
+        };
+    };
+    let which = match (wanted, found.is_shortest) {
+        (Some(wanted), true) => format!("The shortest order that ends with {}", dollars(wanted)),
+        (Some(wanted), false) => format!("An order that ends with {}", dollars(wanted)),
+        (None, true) => "The shortest wrong order".to_string(),
+        (None, false) => "A wrong order".to_string(),
+    };
+    let (steps, preemptions) = (played.steps.len(), played.preemptions);
+    let plural = |count: usize| if count == 1 { "" } else { "s" };
+    writeln!(
+        out,
+        "{which}: {steps} step{}, {preemptions} interruption{}",
+        plural(steps),
+        plural(preemptions)
+    )?;
+    writeln!(out)?;
+    out.push_str(&lanes::picture(scenario, played));
+    writeln!(out)?;
+    out.push_str(&ended(scenario, played));
+    writeln!(out, "token {}", token(scenario, &played.order))
+}
+
+/// How an order ended, and why.
+fn ended(scenario: &Scenario, played: &Played) -> String {
+    let mut text = String::new();
+    if played.verdict.deadlock {
+        return "Each waits for a lock that another holds, for ever.\n".to_string();
+    }
+    for line in words::overwritten(scenario, played) {
+        text += &format!("{line}\n");
+    }
+    let ends = scenario.places().iter().zip(&played.verdict.ends);
+    for (number, (place, (ended, must))) in ends.enumerate() {
+        let (name, ended_text) = (&place.name, dollars(*ended));
+        if ended != must {
+            text += &format!(
+                "{name} ends with {ended_text}; what was accepted adds up to {}.\n",
+                dollars(*must)
+            );
+        } else if number == 0 {
+            text += &format!("{name} ends with {ended_text}, as it must.\n");
+        }
+        if *must < place.floor {
+            text += &format!("More was accepted on {name} than there was.\n");
+        }
+    }
+    if played.verdict.sum_broken {
+        text += "Money has appeared or vanished: the sum over all accounts is not what it was.\n";
+    }
+    text
+}
+
+fn dollars(minor: i64) -> String {
+    Dollars(minor.into()).to_string()
+}
+
+fn millionths(share: u64) -> String {
+    format!("{}.{:02} %", share / 10_000, share / 100 % 100)
+}
+
+/// A share of a whole in percent, rounded to two places.
+fn percent(part: &BigUint, whole: &BigUint) -> String {
+    if *whole == BigUint::ZERO {
+        return millionths(0);
+    }
+    let hundredths = (part * 20_000u32 + whole) / (whole * 2u32);
+    millionths(100 * u64::try_from(hundredths).unwrap_or(10_000))
+}
+
+/// A count of any size with its thousands told apart.
+struct Thousands<'a>(&'a BigUint);
+
+impl Display for Thousands<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.0.to_string();
+        for (number, digit) in digits.chars().enumerate() {
+            if number > 0 && (digits.len() - number).is_multiple_of(3) {
+                f.write_char(',')?;
+            }
+            f.write_char(digit)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_of_any_size_are_read_at_a_glance() {
+        for (number, expected) in [
+            (0u64, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (2_375_880_867_360_000, "2,375,880,867,360,000"),
+        ] {
+            assert_eq!(Thousands(&number.into()).to_string(), expected);
+        }
+        assert_eq!(percent(&1_792u32.into(), &2_520u32.into()), "71.11 %");
+        assert_eq!(percent(&BigUint::ZERO, &BigUint::ZERO), "0.00 %");
+    }
+}

@@ -1,0 +1,147 @@
+//! What steps are called.
+
+use super::dollars;
+use crate::explore::{Manner, Met, Played, Scenario, StepTaken};
+use crate::sharing::{NextStep, Part, Sharing};
+
+/// How operations share, in one line.
+pub(super) fn manner(manner: Manner) -> &'static str {
+    match manner.sharing {
+        Sharing::Unguarded => "each operation reads, then writes, whatever others did in between",
+        Sharing::CompareAndSet => {
+            "each reads, then writes if no other wrote since, else decides again"
+        }
+        Sharing::Lock => "each takes the lock, reads, writes, and gives the lock back",
+        Sharing::LockPerAccount if manner.lock_order => {
+            "each takes its two accounts' locks, in the order of the names"
+        }
+        Sharing::LockPerAccount => "each takes its two accounts' locks, the debit side's first",
+        Sharing::Owner => "each asks the owner, which decides in one step",
+        Sharing::OwnerWithWork => "each asks the owner to set money aside, works, and asks to post",
+    }
+}
+
+/// The word for a step in JSON.
+pub(super) fn step(taken: &StepTaken) -> &'static str {
+    match taken.step {
+        NextStep::Acquire(_) => "acquire",
+        NextStep::Read => "read",
+        NextStep::Write => "write",
+        NextStep::CompareAndSet => "compare_and_set",
+        NextStep::Release(_) => "release",
+        NextStep::Ask(Part::Whole) => "ask",
+        NextStep::Ask(Part::Begin) => "begin",
+        NextStep::Ask(Part::Post) => "post",
+    }
+}
+
+/// The word for what came of a step in JSON.
+pub(super) fn met(met: Met) -> &'static str {
+    match met {
+        Met::Fine => "done",
+        Met::Refused => "refused",
+        Met::Changed => "changed",
+        Met::ChangedAndRefused => "changed_and_refused",
+    }
+}
+
+/// The letter for a step, where there is room for no more.
+pub(super) fn letter(taken: &StepTaken) -> char {
+    match (taken.step, taken.met) {
+        (_, Met::Refused) => '-',
+        (_, Met::Changed | Met::ChangedAndRefused) => '!',
+        (NextStep::Acquire(_), _) => '(',
+        (NextStep::Release(_), _) => ')',
+        (NextStep::Read, _) => 'r',
+        (NextStep::Write | NextStep::CompareAndSet, _) => 'w',
+        (NextStep::Ask(Part::Begin), _) => 'b',
+        (NextStep::Ask(_), _) => 'p',
+    }
+}
+
+/// A step in a few words, with what it read or wrote.
+pub(super) fn phrase(scenario: &Scenario, taken: &StepTaken) -> String {
+    let sides = scenario.sides(taken.process);
+    let name = |lock: usize| {
+        let swapped = scenario.manner().lock_order && {
+            let [debit, credit] = sides.map(|place| &scenario.places()[place].name);
+            debit > credit
+        };
+        let side = usize::from((lock == 0) == swapped);
+        scenario.places()[sides[side]].name.as_str()
+    };
+    let whole = scenario.manner().sharing == Sharing::Lock;
+    let balances = balances(scenario, taken);
+    let verb = match (taken.step, taken.met) {
+        (NextStep::Acquire(_), _) if whole => return "lock".to_string(),
+        (NextStep::Release(_), _) if whole => return "unlock".to_string(),
+        (NextStep::Acquire(lock), _) => return format!("lock {}", name(lock)),
+        (NextStep::Release(lock), _) => return format!("unlock {}", name(lock)),
+        (_, Met::Changed | Met::ChangedAndRefused) => "changed to",
+        (NextStep::Read, _) => "read",
+        (NextStep::Write | NextStep::CompareAndSet, _) => "write",
+        (NextStep::Ask(Part::Begin), _) => "begin",
+        (NextStep::Ask(Part::Whole | Part::Post), _) => "post",
+    };
+    match taken.met {
+        Met::Refused | Met::ChangedAndRefused => format!("{verb} {balances}: no"),
+        Met::Fine | Met::Changed => format!("{verb} {balances}"),
+    }
+}
+
+/// The users' balances that a step saw or left; where there are several users, with their names.
+fn balances(scenario: &Scenario, taken: &StepTaken) -> String {
+    let places = scenario.places();
+    let users = |place: &usize| !places[*place].name.is_the_banks();
+    let several = (0..places.len()).filter(users).count() > 1;
+    let sides = scenario.sides(taken.process).into_iter().zip(taken.sides);
+    let shown = sides.filter(|(place, _)| users(place));
+    let shown = shown.map(|(place, minor)| match several {
+        true => format!("{} {}", places[place].name, dollars(minor)),
+        false => dollars(minor),
+    });
+    shown.collect::<Vec<_>>().join(" ")
+}
+
+/// Which writes of an account others wrote over without having seen them, a line for each operation
+/// that did.
+pub(super) fn overwritten(scenario: &Scenario, played: &Played) -> Vec<String> {
+    let mut lines = Vec::new();
+    let shares = |one: usize, other: usize| {
+        let sides = scenario.sides(other);
+        scenario
+            .sides(one)
+            .iter()
+            .any(|place| sides.contains(place))
+    };
+    for (at, write) in played.steps.iter().enumerate() {
+        if write.step != NextStep::Write {
+            continue;
+        }
+        let before = &played.steps[..at];
+        let own = |taken: &StepTaken| taken.process == write.process;
+        let Some(read) = before.iter().rposition(own) else {
+            continue;
+        };
+        let lost = before[read..]
+            .iter()
+            .filter(|taken| taken.step == NextStep::Write && shares(taken.process, write.process));
+        let lost: Vec<String> = lost.map(|taken| (taken.process + 1).to_string()).collect();
+        let who = write.process + 1;
+        match &lost[..] {
+            [] => {}
+            [one] => lines.push(format!(
+                "{who} wrote over the write of {one}, which it had not seen."
+            )),
+            many @ [.., _] if many.len() <= 8 => lines.push(format!(
+                "{who} wrote over the writes of {}, which it had not seen.",
+                many.join(", ")
+            )),
+            many => lines.push(format!(
+                "{who} wrote over the writes of {} others, which it had not seen.",
+                many.len()
+            )),
+        }
+    }
+    lines
+}
