@@ -163,8 +163,8 @@ fn drawn(draws: Draws, out: &mut String) -> fmt::Result {
     if !uniform {
         writeln!(
             out,
-            "The lot does not draw all orders alike, because some operations are refused, wait or\n\
-             try again; the shares are those of the lot."
+            "The lot does not draw all orders alike, because some operations are refused,\n\
+             wait or try again; the shares are those of the lot."
         )?;
     }
     Ok(())
