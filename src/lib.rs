@@ -20,7 +20,8 @@
 //! | [`serve`] | a ledger behind a socket, for many clients: its requests gathered into batches |
 //! | [`server`] | takes what arrived as one batch, has it decided, says what goes back to whom |
 //! | [`supervisor`] | the processes: spawned, signalled, reaped; how signals end a run |
-//! | [`run`] | one execution of a workload: the parent's loop, which brings all the others together |
+//! | [`run`] | one execution of a workload as a state machine without input and output: what happened goes in, what is to be done comes out |
+//! | [`driver`] | what makes a run real: the parent's loop, with processes, links, a ledger and the reporter; it decides nothing |
 //! | [`parent`] | what ties a child to the process that started it |
 //! | [`ids`] | ids that nobody chose |
 //! | [`limits`] | the system's limits of open files and processes |
@@ -41,20 +42,28 @@
 //! first: bytes on a link, a signal, more input, a deadline. Every complete request that arrived, from
 //! all links, is one batch; it is decided in its order and answered, in blocks again. Nobody waits for
 //! a timer: under load the batches grow by themselves. A ledger that lasts has a thread of its own, so
-//! that the next batch is gathered while the last is made durable; no answer leaves before. A worker that has exited is judged only after
-//! its link was read to its end and all it had asked was answered, so what it had sent still counts.
+//! that the next batch is gathered while the last is made durable; no answer leaves before. A worker that
+//! has exited is settled only after its link was read to its end and all it had asked was answered, so what
+//! it had sent still counts.
+//!
+//! `driver` waits and acts, and `run` decides: each thing that happened is an `Input`, each thing to do an
+//! `Effect`. So whole runs, with deaths and failures at any point, are tried in microseconds from a seed
+//! (`BANK_PAR_SEEDS=100000 cargo test simulation` for many); which pending request is decided next is one
+//! function that the run is given.
 //!
 //! # Who may know whom
 //!
 //! `bank` knows nobody, nor does `sharing`; `explore` knows those two. `protocol` knows `bank`, `work`, and what a ledger of `store` is asked and
 //! answers; `link` knows `protocol`. `errand` knows how processes are kept, and asks a ledger for itself
 //! only where it is the work of one operation; in a run its worker asks. `store` knows `bank`; the client of a served ledger in it also knows how
-//! messages travel. `run` and `serve` know everything below `cli`, and nobody knows `cli`. Only
+//! messages travel. `run` knows what is asked, answered, handed out and told, but no clock, file, process or
+//! socket; `driver` and `serve` know everything below `cli`, and nobody knows `cli`. Only
 //! `store` changes a balance, only `report` prints, and only `protocol` knows the encoding of what
 //! travels. A test reads the source and holds these rules.
 
 pub mod bank;
 pub mod cli;
+pub mod driver;
 pub mod errand;
 pub mod event;
 pub mod exit;

@@ -100,6 +100,7 @@ pub trait Links {
 }
 
 /// What came from one worker.
+#[derive(Debug)]
 pub struct Arrival {
     /// Which worker.
     pub worker: u32,
@@ -108,6 +109,7 @@ pub struct Arrival {
 }
 
 /// What can come from a worker.
+#[derive(Debug)]
 pub enum Arrived {
     /// It is there and takes operations.
     Ready,

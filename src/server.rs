@@ -13,6 +13,7 @@ use durable::Durable;
 pub use durable::RunLedger;
 
 /// One request of a batch.
+#[derive(Debug)]
 pub struct Incoming {
     /// Who asks, about which operation.
     pub caller: Caller,
@@ -107,16 +108,12 @@ impl Server {
         }
     }
 
-    /// How many requests were submitted so far.
-    pub fn submitted(&self) -> u64 {
-        self.submitted
-    }
-
     /// Ends an operation whose worker is gone and that was not decided: what was set aside is given
     /// back, or stays set aside where nobody knows what the worker did; a lease goes to the next.
     /// [`Outgoing::Abandoned`] follows, once that counts.
     pub fn abandon(&mut self, caller: Caller, in_doubt: bool) {
         if let Decider::Cells(cells) = &mut self.decider {
+            self.submitted += 1;
             cells.abandon(caller.number);
             self.out.push(Outgoing::Abandoned(caller.number));
             self.out.extend(grants(cells));
@@ -187,14 +184,10 @@ impl Server {
         self.settled = self.submitted;
     }
 
-    /// Whether the answers to the first so many requests were collected.
-    pub fn has_settled(&self, submitted: u64) -> bool {
-        self.settled >= submitted
-    }
-
-    /// Whether no answer is due.
-    pub fn is_idle(&self) -> bool {
-        self.has_settled(self.submitted) && self.out.is_empty()
+    /// How many of all requests, from the first on, need no more waiting for: their answers were
+    /// collected.
+    pub fn settled(&self) -> u64 {
+        self.settled
     }
 
     /// News for all who wait for a lease, so that their patience starts anew.

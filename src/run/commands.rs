@@ -1,153 +1,55 @@
-//! A command as every operation's work: what the run's workers are told of it, and what they tell.
+//! What workers report of the commands that are their operations' work.
 
-use std::ffi::OsString;
-use std::io;
-
-use super::{Run, named};
-use crate::bank::{Answer, Caller, Id, Kind, Line, Operation, Outcome};
-use crate::errand::{Chore, Terms};
-use crate::event::{Cause, Fact, Fault};
-use crate::ids;
-use crate::limits::Limits;
-use crate::link::Folder;
+use super::Run;
+use crate::bank::Id;
+use crate::event::{Cause, Fact, Fault, Subject};
 use crate::protocol::Report;
-use crate::server::RunLedger;
 use crate::status::Status;
-use crate::work::{Cut, Ran, Work};
-
-use super::crew::Task;
-
-/// A command that is the work of every operation that moves money.
-#[derive(Clone, Debug)]
-pub struct Commands {
-    /// The command and its arguments.
-    pub words: Vec<OsString>,
-    /// On which terms it is run.
-    pub terms: Terms,
-    /// The status by which it says no.
-    pub declined: u8,
-    /// What is in doubt is run again.
-    pub takes_over: bool,
-    /// The limits that it has.
-    pub limits: Limits,
-}
-
-/// How a run has its commands run.
-pub(super) struct Office {
-    /// What its workers are told.
-    pub(super) chore: Chore,
-    takes_over: bool,
-    /// What an id begins with that nobody chose.
-    prefix: String,
-    /// How many operations had neither an id nor a line.
-    nameless: u64,
-    _folder: Folder,
-}
-
-impl Office {
-    /// For a run of this name, if it has one, in this ledger, if it lasts.
-    pub(super) fn open(
-        commands: &Commands,
-        name: Option<&str>,
-        ledger: Option<&RunLedger>,
-    ) -> io::Result<Self> {
-        let folder = Folder::create()?;
-        let prefix = match name {
-            Some(name) => name.to_string(),
-            None => ids::random("run")?.as_str().to_string(),
-        };
-        let chore = Chore {
-            words: commands.words.clone(),
-            terms: commands.terms,
-            declined: commands.declined,
-            run: name.map(str::to_string),
-            run_file: ledger.and_then(|ledger| ledger.ledger.run_file(ledger.run)),
-            folder: folder.path().to_path_buf(),
-            limits: commands.limits,
-        };
-        Ok(Office {
-            chore,
-            takes_over: commands.takes_over,
-            prefix,
-            nameless: 0,
-            _folder: folder,
-        })
-    }
-
-    /// The operation with an id, by which it is found again whatever becomes of its command: a line of a
-    /// named run has the same one every time.
-    pub(super) fn name(&mut self, line: Option<u64>, operation: &mut Operation) {
-        if operation.id.is_some() || operation.kind() == Kind::Balance {
-            return;
-        }
-        let number = line.unwrap_or_else(|| {
-            self.nameless += 1;
-            self.nameless
-        });
-        operation.id = named::id(&self.prefix, number);
-    }
-
-    /// On which terms an operation is begun.
-    pub(super) fn caller(&self, caller: Caller) -> Caller {
-        Caller {
-            doubtful: true,
-            takes_over: self.takes_over,
-            ..caller
-        }
-    }
-}
+use crate::work::{Cut, Ran};
 
 impl Run {
-    /// What an operation's work is. A view sets nothing aside, and has no command.
-    pub(super) fn work_of(&self, operation: &Operation, line: Option<Line>) -> Work {
-        match &self.office {
-            Some(_) if operation.kind() != Kind::Balance => Work::Command {
-                line: line.map(|line| line.number),
-            },
-            _ => Work::lasting(self.plan.pace.of(operation.kind())),
-        }
-    }
-
-    /// Takes note of what a worker tells of its operation's command.
-    pub(super) fn hear(&mut self, worker: u32, reports: Vec<Report>) {
+    /// Takes note of what a worker reports of its operation's command.
+    pub(super) fn reported(&mut self, worker: u32, reports: Vec<Report>) {
         for Report { number, news } in reports {
-            let Some(member) = self.members.get_mut(&worker) else {
+            let Some(state) = self.workers.get_mut(worker) else {
                 return;
             };
-            member.got_on(self.now);
-            let heard = member.hears(number).map(|task| {
-                let ran = task.ran.get_or_insert_default();
-                let may = ran.hear(news);
-                let again = ran.ended.as_ref().and_then(|ended| ended.again);
-                (may, again)
+            state.made_progress(self.out.now);
+            let is_heard = state.hand.reported(number).is_some_and(|assigned| {
+                let ran = assigned.ran.get_or_insert_default();
+                ran.hear(news)
             });
-            match heard {
-                Some((true, None)) => {}
-                Some((true, Some(pause))) => self.tried(worker, pause),
-                _ => return self.blame(worker, "told of a command that it does not run"),
+            if !is_heard {
+                return self.blame(worker, "told of a command that it does not run");
             }
+            self.tell_retry(worker);
         }
     }
 
-    /// An attempt failed, and another follows.
-    fn tried(&mut self, worker: u32, pause: std::time::Duration) {
-        let member = self.members.get(&worker);
-        let Some((member, task)) = member.and_then(|member| Some((member, member.tasks.front()?)))
-        else {
+    /// Tells of an attempt that failed where another follows.
+    fn tell_retry(&mut self, worker: u32) {
+        let Some(state) = self.workers.get(worker) else {
             return;
         };
-        let subject = member.subject(task);
-        let fault = self.fault_of(task.ran.as_deref());
-        self.note(Fact::Retried {
-            subject,
-            fault,
-            pause,
-        });
+        let ran = state.hand.front().and_then(|first| first.ran.as_deref());
+        let ended = ran.and_then(|ran| ran.ended.as_ref());
+        if let Some(pause) = ended.and_then(|ended| ended.again)
+            && let Some(subject) = state.subject()
+        {
+            let fault = self.command_fault(ran);
+            self.out.event(Fact::Retried {
+                subject,
+                fault,
+                pause,
+            });
+        }
     }
 
-    /// What is wrong with a command that failed, or of which nobody knows what it has spent.
-    fn fault_of(&self, ran: Option<&Ran>) -> Fault {
-        let timeout = self.plan.timeout.unwrap_or_default();
+    /// What is wrong with a command that failed, or of which it is unknown what it has spent.
+    pub(super) fn command_fault(&self, ran: Option<&Ran>) -> Fault {
+        let command = self.settings.command.as_ref();
+        let timeout = command.and_then(|command| command.timeout);
+        let timeout = timeout.unwrap_or_default();
         let ended = ran.and_then(|ran| ran.ended.as_ref());
         let cut = ended.and_then(|ended| ended.cut);
         let trouble = ended.and_then(|ended| ended.trouble.as_deref());
@@ -174,53 +76,19 @@ impl Run {
         Fault { cause, detail }
     }
 
-    /// The end of an operation whose command did not succeed, or of which nobody knows what it did; an
-    /// operation that the bank decided otherwise is given back.
-    pub(super) fn command_ended(
-        &mut self,
-        worker: u32,
-        task: Task,
-        answer: &Answer,
-    ) -> Option<Task> {
-        let is_in_doubt = matches!(answer.outcome, Outcome::Doubted { .. });
-        if !is_in_doubt && !matches!(answer.outcome, Outcome::Voided { .. }) {
-            return Some(task);
-        }
-        let fault = self.fault_of(task.ran.as_deref());
-        let elapsed = self.now.saturating_sub(task.given_at);
-        let member = self.members.get(&worker)?;
-        let subject = member.subject_of(task);
-        if is_in_doubt {
-            self.tally.doubted(&subject.operation, &fault);
-            self.note(Fact::Doubted {
-                subject,
-                fault,
-                elapsed,
-            });
-        } else {
-            self.tally.failed(&fault);
-            self.note(Fact::Failed {
-                subject,
-                fault,
-                elapsed,
-            });
-        }
-        None
-    }
-
     /// Tells that a command spent more than was set aside, if it did.
-    pub(super) fn tell_overspent(&mut self, worker: u32, task: &Task) {
-        let ended = task.ran.as_ref().and_then(|ran| ran.ended.as_ref());
-        let excess = ended.and_then(|ended| ended.overspent);
-        if let (Some(excess), Some(member)) = (excess, self.members.get(&worker)) {
-            let mut subject = member.subject(task);
-            subject.ran = None;
+    pub(super) fn tell_overspent(&mut self, subject: &Subject) {
+        let ended = subject.ran.as_ref().and_then(|ran| ran.ended.as_ref());
+        if let Some(excess) = ended.and_then(|ended| ended.overspent) {
+            let subject = Subject {
+                ran: None,
+                ..subject.clone()
+            };
             self.tally.met(Status::Refused);
-            let id = task.operation.id.as_ref().map_or("", Id::as_str);
-            self.note(Fact::Warned(format!(
-                "the command of `{id}` spent {excess} more than was set aside"
-            )));
-            self.note(Fact::Overspent { subject, excess });
+            let id = subject.operation.id.as_ref().map_or("", Id::as_str);
+            let warning = format!("the command of `{id}` spent {excess} more than was set aside");
+            self.out.event(Fact::Warned(warning));
+            self.out.event(Fact::Overspent { subject, excess });
         }
     }
 }

@@ -13,10 +13,12 @@ const MAX_LISTED: usize = 100;
 
 /// The counts of a run, and its own idea of every balance, added up from what was completed and not
 /// from what the store says.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) counts: Counts,
     pub(super) status: Status,
+    /// The work that was done, summed.
+    pub(super) worked: Duration,
     world: i128,
     loans: i128,
     accounts: HashMap<Name, i128>,

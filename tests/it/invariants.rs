@@ -142,6 +142,26 @@ fn the_bank_and_the_steps_are_pure() {
 }
 
 #[test]
+fn the_run_is_pure() {
+    let words = [
+        "io",
+        "fs",
+        "net",
+        "process",
+        "thread",
+        "time::Instant",
+        "time::SystemTime",
+    ];
+    let mut words = words.map(|word| format!("std::{word}")).to_vec();
+    words.extend(["std::{", "Instant", "SystemTime", "rand"].map(String::from));
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let sources = sources("src");
+    let run = || sources.iter().filter(|source| source.is_in("src/run"));
+    assert!(run().count() > 10);
+    assert_eq!(mentions(run(), &words), [""; 0]);
+}
+
+#[test]
 fn pure_rooms_know_only_each_other() {
     let rooms = [
         ("src/bank", &["crate::bank"][..]),

@@ -3,15 +3,14 @@
 use std::io;
 use std::os::fd::AsFd;
 
-use super::{ALARM, Commands, Ending};
+use super::{ALARM, Commands};
 use crate::event::{Event, Fact, Subject};
 use crate::link::Watch;
 use crate::report::{BACKLOG_LIMIT, Broken, Reporter, talk};
+use crate::run::{Ending, Ids};
 use crate::status::Status;
 use crate::wake::{Alarm, TICK};
 use crate::workload::{Feed, Item, Next};
-
-use super::commands::Office;
 
 /// The most facts that are told at once.
 const BLOCK: usize = 1_024;
@@ -25,7 +24,7 @@ pub fn rehearse(
     mut reporter: Reporter,
     mut alarm: Alarm,
 ) -> io::Result<Ending> {
-    let mut office = Office::open(commands, name, None)?;
+    let mut ids = Ids::of_commands(commands.id_prefix(name)?);
     let (mut status, mut count) = (Status::Posted, 0u64);
     let mut facts = Vec::new();
     while reporter.broken().is_none() {
@@ -35,7 +34,7 @@ pub fn rehearse(
                 mut operation,
             }) => {
                 let line = line.map(|line| line.number);
-                office.name(line, &mut operation);
+                ids.name(line, &mut operation);
                 count += 1;
                 facts.push(Fact::Planned(Subject::of(operation, line)));
             }

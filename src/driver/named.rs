@@ -1,32 +1,13 @@
 //! A run that has a name goes on where it ended: what it has done is told again and not run again.
 
-use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Run;
-use crate::bank::{Answer, Asked, Caller, Id, Line, Operation, Outcome, Request};
-use crate::event::{Fact, Subject, Summary};
+use crate::bank::{Answer, Asked, Caller, Id, Line, Outcome, Request};
 use crate::store::{Ledger, LedgerError, LineEnd, MAX_PAGE, OpenHold, OpenedRun, RunName};
 use crate::workload::Done;
-
-/// A run that has a name.
-#[derive(Clone, Debug)]
-pub struct Named {
-    /// Its name.
-    pub name: String,
-    /// Its lines that were begun before and have not ended. They are known by an id, also where the run
-    /// goes on without a command.
-    pub begun: HashSet<u64>,
-    /// Lines that were refused are run again.
-    pub retry_refused: bool,
-    /// Its lines come from standard input.
-    pub from_stdin: bool,
-    /// The command line that goes on with it, for a shell.
-    pub words: String,
-}
 
 /// How long the processes of a run that was killed may take until they are gone and it is free.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -85,11 +66,6 @@ pub fn begun(ledger: &mut dyn Ledger, run: u32) -> Result<Vec<OpenHold>, LedgerE
     }
 }
 
-/// The id of a line of a named run that has none of its own. It is short enough for one.
-pub(super) fn id(run: &str, line: u64) -> Option<Id> {
-    Id::new(&format!("{run}:{line}")).ok()
-}
-
 /// Posts what is held under these ids, or gives it back. Tells of how many that came true.
 pub fn end_holds(
     ledger: &mut dyn Ledger,
@@ -146,57 +122,6 @@ fn quote(argument: &OsStr) -> String {
             });
             format!("$'{}'", escaped.collect::<String>())
         }
-    }
-}
-
-impl Run {
-    /// Gives an operation an id by which it must be known and that nobody chose.
-    pub(super) fn name(&mut self, line: Option<u64>, operation: &mut Operation) {
-        if let Some(office) = &mut self.office {
-            return office.name(line, operation);
-        }
-        let named = self.plan.named.as_ref();
-        if let (Some(named), Some(line), None) = (named, line, &operation.id)
-            && named.begun.contains(&line)
-        {
-            operation.id = id(&named.name, line);
-        }
-    }
-
-    /// Tells again what a line came to when it was done.
-    pub(super) fn done_before(&mut self, line: u64, mut operation: Operation, outcome: Outcome) {
-        self.name(Some(line), &mut operation);
-        let answer = Answer {
-            outcome,
-            duplicate: true,
-        };
-        self.tally.decided(&operation, &answer);
-        let subject = Subject::of(operation, Some(line));
-        if let Some(fact) = Fact::decided(subject, answer, Duration::ZERO) {
-            self.note(fact);
-        }
-    }
-
-    /// How to go on, for a run with a name that did not do all that it was asked.
-    pub(super) fn to_go_on(&self, summary: &Summary) -> Option<String> {
-        let counts = summary.counts;
-        let all = summary.ended_early.is_none() && counts.failed + counts.in_doubt == 0;
-        let named = self.plan.named.as_ref().filter(|_| !all);
-        named.map(
-            |Named {
-                 from_stdin, words, ..
-             }| {
-                let input = match from_stdin {
-                    true => ", with the same input from its beginning",
-                    false => "",
-                };
-                let first = match counts.in_doubt {
-                    0 => "",
-                    _ => ", once what is in doubt is decided (`bank-par post ID`, `bank-par void ID`, or `--in-doubt`)",
-                };
-                format!("to go on{first}{input}: {words}")
-            },
-        )
     }
 }
 

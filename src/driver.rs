@@ -1,0 +1,368 @@
+//! What makes a run real: it waits for what happens, tells the [run](crate::run), and does what that
+//! says. It decides nothing.
+
+mod dry_run;
+pub mod named;
+mod plan;
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use signal_hook::consts::{SIGCHLD, SIGTSTP};
+
+use crate::event::Event;
+use crate::link::{Arrival, Key, Links, Ready, Watch};
+use crate::protocol::{Outbox, ProtocolError};
+use crate::report::{BACKLOG_LIMIT, Broken, Reporter, talk};
+use crate::run::{Conclusion, Effect, Ending, Input, Rest, Run, as_arrived};
+use crate::server::{RunLedger, Server};
+use crate::status::Status;
+use crate::supervisor::{Signals, Supervisor, end_by, stop_self, this_program};
+use crate::wake::{Alarm, RunningClock, TICK, Waker};
+use crate::worker::Orders;
+use crate::workload::{Feed, Item, Next};
+pub use dry_run::rehearse;
+use plan::WorkerCommand;
+pub use plan::{Commands, Plan};
+
+const ALARM: Key = Key::Own(0);
+const SIGNALS: Key = Key::Own(1);
+
+/// Runs a workload and reports it; in memory, or in a ledger that lasts.
+pub fn run(
+    plan: Plan,
+    ledger: Option<RunLedger>,
+    feed: Feed,
+    reporter: Reporter,
+    alarm: Alarm,
+    waker: Waker,
+) -> io::Result<Ending> {
+    let mut driver = Driver::new(plan, ledger, feed, reporter, alarm, waker)?;
+    let conclusion = loop {
+        if let Some(conclusion) = driver.turn() {
+            break conclusion;
+        }
+    };
+    driver.end(conclusion)
+}
+
+struct Driver {
+    plan: Plan,
+    run: Run,
+    /// What the run wants done and was not done yet.
+    effects: VecDeque<Effect>,
+    /// What happened and was not told to the reporter yet.
+    events: Vec<Event>,
+    conclusion: Option<Conclusion>,
+    feed: Feed,
+    reporter: Reporter,
+    alarm: Alarm,
+    signals: Signals,
+    links: Box<dyn Links>,
+    supervisor: Supervisor,
+    server: Server,
+    command: Option<WorkerCommand>,
+    began: Instant,
+    clock: RunningClock,
+    now: Duration,
+    reaped_at: Duration,
+    /// The ledger is being closed.
+    closing: bool,
+}
+
+impl Driver {
+    fn new(
+        plan: Plan,
+        ledger: Option<RunLedger>,
+        feed: Feed,
+        reporter: Reporter,
+        alarm: Alarm,
+        waker: Waker,
+    ) -> io::Result<Self> {
+        let settings = plan.settings(ledger.as_ref())?;
+        let command = plan.worker_command(ledger.as_ref())?;
+        Ok(Driver {
+            run: Run::new(settings, as_arrived()),
+            server: plan.server(ledger, waker.clone())?,
+            signals: Signals::listen()?,
+            links: plan.transport.parent(waker)?,
+            supervisor: Supervisor::new(command.is_some()),
+            effects: VecDeque::new(),
+            events: Vec::new(),
+            conclusion: None,
+            began: Instant::now(),
+            clock: RunningClock::start(),
+            now: Duration::ZERO,
+            reaped_at: Duration::ZERO,
+            closing: false,
+            command,
+            plan,
+            feed,
+            reporter,
+            alarm,
+        })
+    }
+
+    /// One turn: what the run wants is done, what happens next is waited for and told to it.
+    fn turn(&mut self) -> Option<Conclusion> {
+        let outputs_are_full = self.reporter.backlog() >= BACKLOG_LIMIT;
+        self.handle(Input::Turn { outputs_are_full });
+        self.act();
+        self.links.flush();
+        self.tell();
+        if let Some(conclusion) = self.conclusion.take() {
+            return Some(conclusion);
+        }
+        let patience = self.patience();
+        match self.wait(patience) {
+            Ok(ready) => self.take_note(&ready),
+            Err(error) => self.handle(Input::Aborted(error.to_string())),
+        }
+        self.act();
+        None
+    }
+
+    /// Tells the run what happened.
+    fn handle(&mut self, input: Input) {
+        let effects = self.run.handle(input, self.now);
+        self.effects.extend(effects);
+    }
+
+    /// Does what the run wants until it wants nothing more.
+    fn act(&mut self) {
+        loop {
+            while let Some(effect) = self.effects.pop_front() {
+                self.perform(effect);
+            }
+            self.collect();
+            if self.effects.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Spawn(worker) => {
+                let spawned = self.spawn(worker);
+                self.handle(match spawned {
+                    Ok(pid) => Input::Spawned { worker, pid },
+                    Err(error) => {
+                        let why = error.to_string();
+                        Input::SpawnFailed { worker, why }
+                    }
+                });
+            }
+            Effect::Assign(worker, assignments) => self.send(worker, |outbox| {
+                assignments
+                    .iter()
+                    .try_for_each(|one| outbox.assignment(one))
+            }),
+            Effect::Reply(worker, replies) => self.send(worker, |outbox| {
+                replies.iter().try_for_each(|reply| outbox.reply(reply))
+            }),
+            Effect::CloseLink(worker) => self.links.close(worker),
+            Effect::Kill(worker) => self.supervisor.kill(worker),
+            Effect::KillAll => self.supervisor.kill_all(),
+            Effect::StartNoMoreCommands(workers) => {
+                self.supervisor
+                    .say_enough(|worker| workers.contains(&worker));
+            }
+            Effect::EndCommands => self.supervisor.end_commands(),
+            Effect::EndNow(signal) => {
+                self.supervisor.end_all();
+                end_by(signal);
+            }
+            Effect::Submit(batch) => self.server.submit(batch),
+            Effect::Abandon { caller, in_doubt } => self.server.abandon(caller, in_doubt),
+            Effect::GiveUp => self.server.give_up(),
+            Effect::HurryLedger => self.server.hurry(),
+            Effect::ExtendWaits(workers) => {
+                for worker in workers {
+                    if let Some(outbox) = self.links.outbox(worker) {
+                        outbox.still_due();
+                    }
+                }
+                let (outgoing, settled) = (self.server.comfort(), self.server.settled());
+                self.handle(Input::Decided { outgoing, settled });
+            }
+            Effect::Take(most) => {
+                let (items, rest) = take(&mut self.feed, most);
+                self.handle(Input::Took { items, rest });
+            }
+            Effect::Tell(events) => self.events.extend(events),
+            Effect::Say(text) => talk(text),
+            Effect::CloseLedger(names) => {
+                self.server.close(|| names);
+                self.closing = true;
+            }
+            Effect::Finish(conclusion) => self.conclusion = Some(conclusion),
+        }
+    }
+
+    /// Starts a worker, and tells its process.
+    fn spawn(&mut self, worker: u32) -> io::Result<u32> {
+        let mut command = this_program();
+        let orders = Orders {
+            transport: self.plan.transport,
+            address: self.links.prepare(worker, &mut command)?,
+            worker,
+            parent: std::process::id(),
+            conduct: self.plan.conduct,
+            chore: self.command.as_ref().map(|command| command.chore.clone()),
+        };
+        let spawned = self.supervisor.spawn(&mut command, &orders);
+        let mut child = spawned.inspect_err(|_| self.links.exited(worker, &mut Vec::new()))?;
+        self.links.spawned(worker, &mut child)?;
+        Ok(child.id())
+    }
+
+    fn send(&mut self, worker: u32, put: impl FnOnce(&mut Outbox) -> Result<(), ProtocolError>) {
+        // Where the link has ended, the run knows that or is about to.
+        let Some(outbox) = self.links.outbox(worker) else {
+            return;
+        };
+        if let Err(error) = put(outbox) {
+            let why = error.to_string();
+            self.handle(Input::SendFailed { worker, why });
+        }
+    }
+
+    /// Passes on what the ledger has decided, and its end.
+    fn collect(&mut self) {
+        let before = self.server.settled();
+        let outgoing = self.server.collect();
+        let settled = self.server.settled();
+        if !outgoing.is_empty() || settled != before {
+            self.handle(Input::Decided { outgoing, settled });
+        }
+        self.server.words().into_iter().for_each(talk);
+        if let Some(error) = self.server.failure() {
+            let (why, certainty) = (error.to_string(), error.certainty());
+            self.handle(Input::LedgerFailed { why, certainty });
+        }
+        if self.closing && self.server.is_closed() {
+            self.closing = false;
+            let (standings, elapsed) = (self.server.standings(), self.began.elapsed());
+            self.handle(Input::LedgerClosed { standings, elapsed });
+        }
+    }
+
+    fn tell(&mut self) {
+        if !self.events.is_empty() {
+            self.reporter.tell(std::mem::take(&mut self.events));
+        }
+    }
+
+    /// How long to wait if nothing happens.
+    fn patience(&mut self) -> Duration {
+        let now = self.clock.now();
+        match self.run.wake_at(now).saturating_sub(now) {
+            Duration::ZERO => Duration::ZERO,
+            // One millisecond more, since `poll` rounds down and would come back too early.
+            patience => TICK.min(patience + Duration::from_millis(1)),
+        }
+    }
+
+    fn wait(&mut self, patience: Duration) -> io::Result<Vec<Ready>> {
+        let mut watch = Watch::default();
+        watch.read(ALARM, self.alarm.as_fd());
+        watch.read(SIGNALS, self.signals.as_fd());
+        self.links.watch(&mut watch);
+        let ready = watch.wait(patience)?;
+        if ready.iter().any(|ready| ready.key == ALARM) {
+            self.alarm.reset();
+        }
+        self.now = self.clock.now();
+        Ok(ready)
+    }
+
+    /// Tells the run what happened while it was waited.
+    fn take_note(&mut self, ready: &[Ready]) {
+        self.heed_signals();
+        match self.reporter.broken() {
+            None => {}
+            Some(Broken::Closed) => {
+                self.handle(Input::OutputBroken("stdout was closed".to_string()));
+            }
+            Some(Broken::Failed(why)) => self.handle(Input::OutputBroken(why)),
+        }
+        let mut arrivals = Vec::new();
+        self.links.receive(ready, &mut arrivals);
+        self.arrived(arrivals);
+    }
+
+    fn heed_signals(&mut self) {
+        for signal in self.signals.pending() {
+            match signal {
+                SIGCHLD => self.reap(),
+                SIGTSTP => {
+                    self.supervisor.stop_all();
+                    // The ledger is never locked by a process that is stopped.
+                    self.server.between_batches(stop_self);
+                    self.supervisor.continue_all();
+                }
+                _ => self.handle(Input::Signal(signal)),
+            }
+        }
+        // SIGCHLD may have been blocked by the process that started this one.
+        if self.now.saturating_sub(self.reaped_at) >= TICK {
+            self.reap();
+        }
+    }
+
+    fn reap(&mut self) {
+        self.reaped_at = self.now;
+        for (worker, exit) in self.supervisor.reap() {
+            self.handle(Input::Exited { worker, exit });
+            let mut arrivals = Vec::new();
+            self.links.exited(worker, &mut arrivals);
+            self.arrived(arrivals);
+        }
+    }
+
+    fn arrived(&mut self, arrivals: Vec<Arrival>) {
+        if !arrivals.is_empty() {
+            self.handle(Input::Arrived(arrivals));
+        }
+    }
+
+    /// Waits until everything is written.
+    fn end(mut self, conclusion: Conclusion) -> io::Result<Ending> {
+        let Conclusion { mut status, advice } = conclusion;
+        self.reporter.close();
+        while !self.reporter.done() {
+            self.wait(TICK)?;
+            self.heed_signals();
+            self.act();
+        }
+        if let Some(Broken::Failed(why)) = self.reporter.broken() {
+            talk(&why);
+            status = status.worse(Status::EndedEarly);
+        }
+        if let Some(advice) = advice {
+            talk(advice);
+        }
+        Ok(Ending {
+            status,
+            signal: self.run.ends_by(),
+            passed_on: None,
+        })
+    }
+}
+
+/// At most so many items of the input, and what comes after them.
+fn take(feed: &mut Feed, most: usize) -> (Vec<Item>, Rest) {
+    let mut items = Vec::with_capacity(most);
+    while items.len() < most {
+        match feed.next() {
+            Next::Item(item) => items.push(item),
+            Next::NotYet => return (items, Rest::NotYet),
+            Next::End => return (items, Rest::Ended),
+            Next::Failed(error) => return (items, Rest::Failed(error.to_string())),
+        }
+    }
+    (items, Rest::More)
+}

@@ -1,0 +1,161 @@
+//! What is to be run, and how.
+
+use std::ffi::OsString;
+use std::io;
+use std::time::Duration;
+
+use crate::bank::{Balance, Caller, Name};
+use crate::errand::{Chore, GRACE, Terms};
+use crate::ids;
+use crate::limits::Limits;
+use crate::link::{Folder, Transport};
+use crate::run::{CommandSettings, Named, Settings, WorkLimits};
+use crate::server::{RunLedger, Server};
+use crate::store::{Cells, Memory};
+use crate::wake::Waker;
+use crate::work::Pace;
+use crate::worker::{Conduct, REPLY_LIMIT};
+
+/// What is to be run, and how.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The mode's name.
+    pub mode: &'static str,
+    /// How requests travel.
+    pub transport: Transport,
+    /// Who decides.
+    pub conduct: Conduct,
+    /// The most workers at a time.
+    pub jobs: usize,
+    /// How many operations a worker takes before it is replaced; nothing is no limit.
+    pub ops_per_worker: Option<u64>,
+    /// In memory, the account that is open from the start.
+    pub account: Name,
+    /// In memory, what it starts with.
+    pub balance: Balance,
+    /// In memory, the overdraft limit of every account.
+    pub overdraft: Balance,
+    /// Money coming in opens no account.
+    pub strict: bool,
+    /// When an operation's work is ended; nothing is its own duration and a minute, and never where it
+    /// is a command.
+    pub timeout: Option<Duration>,
+    /// How long simulated work takes.
+    pub pace: Pace,
+    /// The command that is the operations' work, instead of simulated work.
+    pub commands: Option<Commands>,
+    /// The run can be continued.
+    pub named: Option<Named>,
+}
+
+/// A command that is the work of every operation that moves money.
+#[derive(Clone, Debug)]
+pub struct Commands {
+    /// The command and its arguments.
+    pub words: Vec<OsString>,
+    /// On which terms it is run.
+    pub terms: Terms,
+    /// The status by which it says no.
+    pub declined: u8,
+    /// What is in doubt is run again.
+    pub takes_over: bool,
+    /// The limits that it has.
+    pub limits: Limits,
+}
+
+/// What the workers of a run are told of its command, and the folder that they use for it.
+pub(super) struct WorkerCommand {
+    pub(super) chore: Chore,
+    _folder: Folder,
+}
+
+impl Plan {
+    /// What the run goes by.
+    pub(super) fn settings(&self, ledger: Option<&RunLedger>) -> io::Result<Settings> {
+        let name = self.named.as_ref().map(|named| named.name.as_str());
+        let command = self.commands.as_ref().map(|commands| {
+            Ok::<_, io::Error>(CommandSettings {
+                timeout: self.timeout,
+                retry_in_doubt: commands.takes_over,
+                id_prefix: commands.id_prefix(name)?,
+            })
+        });
+        let limits = WorkLimits {
+            simulated: self.timeout,
+            command: self.commands.as_ref().and_then(Commands::limit),
+        };
+        let caller = Caller {
+            run: ledger.map_or(0, |ledger| ledger.run),
+            strict: self.strict,
+            retry: self.named.as_ref().is_some_and(|named| named.retry_refused),
+            ..Caller::default()
+        };
+        Ok(Settings {
+            mode: self.mode,
+            jobs: self.jobs,
+            ops_per_worker: self.ops_per_worker,
+            pace: self.pace,
+            limits,
+            command: command.transpose()?,
+            named: self.named.clone(),
+            caller,
+            ledger: ledger.map(|ledger| ledger.name.clone()),
+            start: (self.account.clone(), self.balance),
+        })
+    }
+
+    /// What the workers are told of the command, if there is one.
+    pub(super) fn worker_command(
+        &self,
+        ledger: Option<&RunLedger>,
+    ) -> io::Result<Option<WorkerCommand>> {
+        let Some(commands) = &self.commands else {
+            return Ok(None);
+        };
+        let folder = Folder::create()?;
+        let chore = Chore {
+            words: commands.words.clone(),
+            terms: commands.terms,
+            declined: commands.declined,
+            run: self.named.as_ref().map(|named| named.name.clone()),
+            run_file: ledger.and_then(|ledger| ledger.ledger.run_file(ledger.run)),
+            folder: folder.path().to_path_buf(),
+            limits: commands.limits,
+        };
+        Ok(Some(WorkerCommand {
+            chore,
+            _folder: folder,
+        }))
+    }
+
+    /// What decides the requests.
+    pub(super) fn server(&self, ledger: Option<RunLedger>, waker: Waker) -> io::Result<Server> {
+        let (account, balance, overdraft) = (&self.account, self.balance, self.overdraft);
+        match (ledger, self.conduct) {
+            (Some(ledger), _) => Server::durable(ledger, waker),
+            (None, Conduct::AskTheBank) => {
+                Ok(Server::bank(Memory::new(account, balance, overdraft)))
+            }
+            (None, Conduct::ShareData(_)) => {
+                Ok(Server::cells(Cells::new(account, balance, overdraft)))
+            }
+        }
+    }
+}
+
+impl Commands {
+    /// What the id of an operation without one begins with, in a run of this name.
+    pub(super) fn id_prefix(&self, name: Option<&str>) -> io::Result<String> {
+        match name {
+            Some(name) => Ok(name.to_string()),
+            None => Ok(ids::random("run")?.as_str().to_string()),
+        }
+    }
+
+    /// How long a worker may take for one attempt. It ends the command in time itself; this is for a
+    /// worker that does not.
+    fn limit(&self) -> Option<Duration> {
+        let terms = self.terms;
+        Some(terms.timeout? + GRACE + terms.longest_pause() + REPLY_LIMIT)
+    }
+}

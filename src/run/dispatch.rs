@@ -1,0 +1,339 @@
+//! Operations go out to workers, and workers are started for them and let go.
+
+use std::collections::VecDeque;
+
+use super::{Effect, Run};
+use crate::bank::{Line, Operation, Outcome};
+use crate::event::Fact;
+use crate::protocol::{Assignment, weight};
+use crate::status::Status;
+use crate::work::Work;
+use crate::workload::Item;
+
+use super::workers::Assigned;
+
+/// The most bytes that the operations handed to one worker at once may take on the wire.
+const WINDOW_BYTES: usize = 32 * 1_024;
+/// How many workers are started before the others are looked after again.
+const SPAWNS_A_TURN: usize = 4;
+/// How many items are taken from the input at once, and how few must be left before.
+const BLOCK: usize = 512;
+/// The most items that are taken in one turn: an input of nothing but invalid lines must not keep the
+/// run from its deadlines, nor fill memory with events.
+const ITEMS_A_TURN: usize = 16_384;
+
+/// What comes after the items that were taken from the input.
+#[derive(Debug)]
+pub enum Rest {
+    /// There may be more at once.
+    More,
+    /// There may be more later.
+    NotYet,
+    /// Nothing.
+    Ended,
+    /// It cannot be read, and why.
+    Failed(String),
+}
+
+/// The part of the input that is here.
+#[derive(Debug)]
+pub(super) struct Dispatch {
+    items: VecDeque<Item>,
+    rest: Rest,
+    /// How many items may still be taken in this turn.
+    may_take: usize,
+    /// How many workers may still be started in this turn.
+    may_start: usize,
+    /// Items were asked for and have not come.
+    asked: bool,
+    /// Nothing is handed out: the outputs have too much to write already.
+    paused: bool,
+    last_number: u32,
+}
+
+impl Default for Dispatch {
+    fn default() -> Self {
+        Dispatch {
+            items: VecDeque::new(),
+            rest: Rest::NotYet,
+            may_take: 0,
+            may_start: 0,
+            asked: false,
+            paused: false,
+            last_number: 0,
+        }
+    }
+}
+
+/// What stands next in the input.
+enum NextItem {
+    Operation(Option<Line>, Operation),
+    Done(u64, Operation, Outcome),
+    Invalid(u64, String),
+    Failed(String),
+}
+
+impl Dispatch {
+    /// Another turn begins.
+    pub(super) fn begin_turn(&mut self, paused: bool) {
+        self.paused = paused;
+        self.may_take = ITEMS_A_TURN;
+        self.may_start = SPAWNS_A_TURN;
+        if matches!(self.rest, Rest::NotYet) {
+            self.rest = Rest::More;
+        }
+    }
+
+    /// Adds what was taken from the input.
+    pub(super) fn took(&mut self, items: Vec<Item>, rest: Rest) {
+        self.may_take = self.may_take.saturating_sub(items.len());
+        self.items.extend(items);
+        self.rest = rest;
+        self.asked = false;
+    }
+
+    /// How many items to take from the input now, if any.
+    fn ask(&mut self) -> Option<usize> {
+        let is_short = matches!(self.rest, Rest::More) && self.items.len() < BLOCK;
+        let most = BLOCK.min(self.may_take);
+        if !is_short || most == 0 || self.paused || self.asked {
+            return None;
+        }
+        self.asked = true;
+        Some(most)
+    }
+
+    /// Whether there is more to do at once, with the next turn.
+    pub(super) fn goes_on(&self) -> bool {
+        let started = self.may_start < SPAWNS_A_TURN;
+        let cut_short = self.may_take == 0 && matches!(self.rest, Rest::More);
+        started || cut_short && !self.paused
+    }
+
+    /// Whether the input has nothing more.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.items.is_empty() && matches!(self.rest, Rest::Ended)
+    }
+
+    /// Whether the input was not seen to its end, and nothing of it is here.
+    pub(super) fn may_have_more(&self) -> bool {
+        self.items.is_empty() && !self.is_exhausted()
+    }
+
+    /// Gives items back, to come next in this order: what a worker was handed and did not begin.
+    pub(super) fn put_back(&mut self, items: impl DoubleEndedIterator<Item = Assigned>) {
+        for Assigned {
+            line, operation, ..
+        } in items.rev()
+        {
+            self.items.push_front(Item::Operation { line, operation });
+        }
+    }
+
+    /// Whether there are more than so many operations here.
+    fn has_more_than(&self, count: usize) -> bool {
+        let is_operation = |item: &&Item| matches!(item, Item::Operation { .. });
+        self.items.iter().filter(is_operation).nth(count).is_some()
+    }
+
+    /// What stands next, if it is here. What is no operation is passed over only once.
+    fn next(&mut self) -> Option<NextItem> {
+        let item = self.items.pop_front();
+        if let (None, Rest::Failed(_)) = (&item, &self.rest) {
+            let Rest::Failed(why) = std::mem::replace(&mut self.rest, Rest::Ended) else {
+                return None;
+            };
+            return Some(NextItem::Failed(why));
+        }
+        Some(match item? {
+            Item::Operation { line, operation } => NextItem::Operation(line, operation),
+            Item::Done {
+                line,
+                operation,
+                outcome,
+            } => NextItem::Done(line, operation, outcome),
+            Item::Invalid { line, reason } => NextItem::Invalid(line, reason),
+        })
+    }
+
+    /// A number for an operation that goes to this worker.
+    fn number(&mut self, worker: u32) -> u64 {
+        self.last_number = self.last_number.wrapping_add(1);
+        u64::from(worker) << 32 | u64::from(self.last_number)
+    }
+}
+
+/// The worker that an operation of this number was given to.
+pub(super) fn worker_of(number: u64) -> u32 {
+    (number >> 32) as u32
+}
+
+impl Run {
+    /// Hands out what there is to do, lets those workers go that have nothing more to do, and takes more
+    /// from the input.
+    pub(super) fn dispatch(&mut self) {
+        if !self.shutdown.is_stopped() && !self.dispatch.paused {
+            self.fill_hands();
+        }
+        self.start_worker();
+        self.retire();
+        if !self.shutdown.is_stopped()
+            && let Some(most) = self.dispatch.ask()
+        {
+            self.out.push(Effect::Take(most));
+        }
+    }
+
+    fn fill_hands(&mut self) {
+        let window = self.settings.window();
+        // A new block goes out when half of the window is free, so that blocks stay large.
+        let has_room = |held: usize| held * 2 <= window;
+        let takers = self.workers.all();
+        let takers = takers.filter(|state| state.takes() && has_room(state.hand.len()));
+        let takers: Vec<u32> = takers.map(|state| state.worker).collect();
+        for worker in takers {
+            let assignments = self.fill_hand(worker, window);
+            if !assignments.is_empty() {
+                self.out.push(Effect::Assign(worker, assignments));
+            }
+        }
+    }
+
+    /// Gives a worker as many operations as it may have in its hands.
+    fn fill_hand(&mut self, worker: u32, window: usize) -> Vec<Assignment> {
+        let Some(state) = self.workers.get(worker) else {
+            return Vec::new();
+        };
+        let left = self.settings.quota().saturating_sub(state.given);
+        let room = window.saturating_sub(state.hand.len());
+        let most = room.min(usize::try_from(left).unwrap_or(usize::MAX));
+        let (mut assignments, mut bytes) = (Vec::new(), 0);
+        while assignments.len() < most && bytes < WINDOW_BYTES {
+            let Some((line, operation)) = self.next_operation() else {
+                break;
+            };
+            bytes += weight(&operation);
+            assignments.extend(self.assign(worker, line, operation));
+        }
+        assignments
+    }
+
+    fn assign(
+        &mut self,
+        worker: u32,
+        line: Option<Line>,
+        operation: Operation,
+    ) -> Option<Assignment> {
+        let work = self.settings.work_of(&operation, line);
+        let number = self.dispatch.number(worker);
+        let state = self.workers.get_mut(worker)?;
+        if work != Work::None {
+            let subject = state.subject_with(operation.clone(), line, None);
+            self.out.event(Fact::Started(subject));
+        }
+        let assigned = Assigned {
+            number,
+            operation: operation.clone(),
+            line,
+            work,
+            ran: None,
+            is_held: false,
+            given_at: self.out.now,
+        };
+        state.give(assigned, self.out.now);
+        Some(Assignment {
+            number,
+            operation,
+            work,
+        })
+    }
+
+    /// The next operation, if it is here. Lines before it that are invalid, or were done before, are
+    /// reported.
+    pub(super) fn next_operation(&mut self) -> Option<(Option<Line>, Operation)> {
+        loop {
+            match self.dispatch.next()? {
+                NextItem::Operation(line, mut operation) => {
+                    self.ids.name(line.map(|line| line.number), &mut operation);
+                    return Some((line, operation));
+                }
+                NextItem::Invalid(line, reason) => {
+                    self.tally.invalid();
+                    self.out.event(Fact::Invalid { line, reason });
+                }
+                NextItem::Done(line, operation, outcome) => {
+                    self.was_done(line, operation, outcome);
+                }
+                NextItem::Failed(why) => {
+                    self.tally.met(Status::Usage);
+                    self.out.push(Effect::Say(format!("error: {why}")));
+                }
+            }
+        }
+    }
+
+    /// Starts a worker, if there is something to do for one more. It is told when it was started; then the
+    /// next one may follow.
+    pub(super) fn start_worker(&mut self) {
+        let workers = &self.workers;
+        if self.shutdown.is_stopped()
+            || self.dispatch.paused
+            || self.dispatch.may_start == 0
+            || workers.spawn_limit_reached
+            || workers.is_spawning()
+            || workers.live() >= self.settings.jobs
+        {
+            return;
+        }
+        // A line that is no operation has no process.
+        if let Some((line, operation)) = self.next_operation() {
+            let item = Item::Operation { line, operation };
+            self.dispatch.items.push_front(item);
+        }
+        let expected = self.workers.starting() * self.settings.first_share();
+        if self.dispatch.has_more_than(expected) {
+            self.dispatch.may_start -= 1;
+            let worker = self.workers.add(self.out.now);
+            self.out.push(Effect::Spawn(worker));
+        }
+    }
+
+    /// A worker's process exists.
+    pub(super) fn spawned(&mut self, worker: u32, pid: u32) {
+        self.workers.started += 1;
+        if let Some(state) = self.workers.get_mut(worker) {
+            state.pid = pid;
+        }
+    }
+
+    /// The system gave no process: those that are there go on alone. Without any, the run cannot go on.
+    pub(super) fn spawn_failed(&mut self, worker: u32, why: &str) {
+        self.workers.remove(worker);
+        if self.workers.is_empty() {
+            return self.abort(why);
+        }
+        self.workers.spawn_limit_reached = true;
+        let count = self.workers.len();
+        let warning = format!("no further worker can be started ({why}); {count} go on");
+        self.out.event(Fact::Warned(warning));
+    }
+
+    /// Lets the workers go that have nothing more to do.
+    fn retire(&mut self) {
+        let nothing_more = self.nothing_more();
+        let quota = self.settings.quota();
+        for state in self.workers.all_mut() {
+            let done = nothing_more || state.given >= quota;
+            if done && state.hand.is_empty() && state.takes() {
+                state.closing = true;
+                state.made_progress(self.out.now);
+                self.out.push(Effect::CloseLink(state.worker));
+            }
+        }
+    }
+
+    /// Whether nothing more is to be handed out.
+    pub(super) fn nothing_more(&self) -> bool {
+        self.shutdown.is_stopped() || self.dispatch.is_exhausted()
+    }
+}

@@ -1,0 +1,187 @@
+//! What workers ask, and what they are answered.
+
+use super::dispatch::worker_of;
+use super::requests::Pending;
+use super::{Effect, Run};
+use crate::bank::{Answer, Outcome, ShareReply};
+use crate::event::{Cause, Fact, Fault};
+use crate::link::{Arrival, Arrived};
+use crate::protocol::{Ask, Reply, Said};
+use crate::server::{Incoming, Outgoing};
+
+impl Run {
+    /// Takes what arrived on the links. Requests are decided before the end of a link counts.
+    pub(super) fn arrived(&mut self, arrivals: Vec<Arrival>) {
+        let mut ended = Vec::new();
+        for Arrival { worker, what } in arrivals {
+            match what {
+                Arrived::Requests(block) => {
+                    if let Some(state) = self.workers.get_mut(worker) {
+                        state.unsubmitted += block.len();
+                        self.requests.arrived(worker, block);
+                    }
+                }
+                // What it reports comes before what it asks about that.
+                Arrived::Reports(reports) => self.reported(worker, reports),
+                Arrived::Ready => {
+                    if let Some(state) = self.workers.get_mut(worker) {
+                        state.ready = true;
+                        state.made_progress(self.out.now);
+                    }
+                }
+                Arrived::Closed => ended.push((worker, None)),
+                Arrived::Broken(why) => ended.push((worker, Some(why))),
+            }
+        }
+        self.submit();
+        for (worker, why) in ended {
+            if let Some(why) = why {
+                self.blame(worker, &format!("sent what no worker sends: {why}"));
+            }
+            self.workers.link_ended(worker, self.out.now);
+        }
+    }
+
+    /// Submits the pending requests, in the order of the run, as one batch.
+    pub(super) fn submit(&mut self) {
+        let mut batch = Vec::with_capacity(self.requests.pending());
+        while let Some(pending) = self.requests.next() {
+            batch.extend(self.admit(pending));
+        }
+        if !batch.is_empty() {
+            self.out.push(Effect::Submit(batch));
+        }
+    }
+
+    /// A request as the ledger is asked it, if its worker may ask that now.
+    fn admit(&mut self, Pending { worker, request }: Pending) -> Option<Incoming> {
+        let state = self.workers.get_mut(worker)?;
+        state.unsubmitted = state.unsubmitted.saturating_sub(1);
+        if state.fault.is_some() {
+            return None;
+        }
+        let Some(assigned) = state.hand.asks(&request) else {
+            self.blame(worker, "asked about what it was not given");
+            return None;
+        };
+        let shares = matches!(request.ask, Ask::Share(_));
+        let incoming = Incoming {
+            caller: self
+                .settings
+                .caller_for(request.number, assigned.work, assigned.line),
+            operation: shares.then(|| assigned.operation.clone()),
+            ask: request.ask,
+            abandoned: false,
+        };
+        state.settles_at = self.requests.submit();
+        Some(incoming)
+    }
+
+    /// Passes on what was decided, and takes note of what it means.
+    pub(super) fn decided(&mut self, outgoing: Vec<Outgoing>) {
+        let mut replies = Vec::new();
+        let mut last = None;
+        for outgoing in outgoing {
+            let number = match &outgoing {
+                Outgoing::Reply(number, _)
+                | Outgoing::Waits(number)
+                | Outgoing::Impossible(number, _)
+                | Outgoing::Abandoned(number) => *number,
+            };
+            let worker = worker_of(number);
+            if last.is_some_and(|last| last != worker) {
+                self.send(last, &mut replies);
+            }
+            last = Some(worker);
+            match outgoing {
+                Outgoing::Reply(number, said) => {
+                    let reply = Reply { number, said };
+                    self.note_reply(worker, &reply);
+                    replies.push(reply);
+                }
+                Outgoing::Waits(_) => {
+                    if let Some(state) = self.workers.get_mut(worker) {
+                        state.waits_for_lease = true;
+                    }
+                }
+                Outgoing::Impossible(_, why) => {
+                    self.blame(worker, &format!("asked for the impossible: {why}"));
+                }
+                Outgoing::Abandoned(number) => self.voided(number),
+            }
+        }
+        self.send(last, &mut replies);
+    }
+
+    fn send(&mut self, worker: Option<u32>, replies: &mut Vec<Reply>) {
+        let replies = std::mem::take(replies);
+        if let Some(worker) = worker.filter(|_| !replies.is_empty()) {
+            self.out.push(Effect::Reply(worker, replies));
+        }
+    }
+
+    fn note_reply(&mut self, worker: u32, reply: &Reply) {
+        let Some(state) = self.workers.get_mut(worker) else {
+            return;
+        };
+        match &reply.said {
+            Said::Decided(Answer {
+                outcome: Outcome::Held { view },
+                ..
+            }) => {
+                state.made_progress(self.out.now);
+                state.hand.held();
+                let view = *view;
+                if let Some(subject) = state.subject() {
+                    self.out.event(Fact::Held { subject, view });
+                }
+                if self.settings.command.is_some() && self.shutdown.ends_by().is_some() {
+                    self.out.push(Effect::StartNoMoreCommands(vec![worker]));
+                }
+            }
+            Said::Decided(answer) => self.finish(worker, reply.number, *answer),
+            // Another worker got the lease; this one still waits.
+            Said::Shared(ShareReply::Waiting) => {}
+            Said::Shared(_) => state.made_progress(self.out.now),
+        }
+    }
+
+    /// An operation is decided.
+    fn finish(&mut self, worker: u32, number: u64, answer: Answer) {
+        let Some(state) = self.workers.get_mut(worker) else {
+            return;
+        };
+        let Some(assigned) = state.hand.decided(number) else {
+            return;
+        };
+        state.made_progress(self.out.now);
+        if !matches!(answer.outcome, Outcome::Refused { .. }) && !answer.duplicate {
+            self.tally.worked += assigned.worked();
+        }
+        let elapsed = self.out.now.saturating_sub(assigned.given_at);
+        let subject = state.subject_of(assigned);
+        let in_doubt = matches!(answer.outcome, Outcome::Doubted { .. });
+        if in_doubt || matches!(answer.outcome, Outcome::Voided { .. }) {
+            let fault = self.command_fault(subject.ran.as_deref());
+            return self.failed(subject, fault, elapsed, in_doubt);
+        }
+        self.tell_overspent(&subject);
+        self.tally.decided(&subject.operation, &answer);
+        // No other answer ends an operation that its worker asked about.
+        if let Some(fact) = Fact::decided(subject, answer, elapsed) {
+            self.out.event(fact);
+        }
+    }
+
+    /// Ends a worker that does what no worker does.
+    pub(super) fn blame(&mut self, worker: u32, what: &str) {
+        if let Some(state) = self.workers.get_mut(worker)
+            && state.fault.is_none()
+        {
+            let detail = format!("{state} {what}");
+            let cause = Cause::Protocol;
+            state.fault = Some(Fault { cause, detail });
+            self.out.push(Effect::Kill(worker));
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! A run that has a name goes on where it ended: what it has done is told again and not run again.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use super::Run;
+use crate::bank::{Answer, Id, Operation, Outcome};
+use crate::event::{Fact, Subject, Summary};
+
+/// A run that has a name.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// Its name.
+    pub name: String,
+    /// Its lines that were begun before and have not ended. They are known by an id, also where the run
+    /// goes on without a command.
+    pub begun: HashSet<u64>,
+    /// Lines that were refused are run again.
+    pub retry_refused: bool,
+    /// Its lines come from standard input.
+    pub from_stdin: bool,
+    /// The command line that goes on with it, for a shell.
+    pub words: String,
+}
+
+/// The id of a line of a named run that has none of its own. It is short enough for one.
+pub(super) fn line_id(run: &str, line: u64) -> Option<Id> {
+    Id::new(&format!("{run}:{line}")).ok()
+}
+
+impl Run {
+    /// Tells again what a line came to when it was done.
+    pub(super) fn was_done(&mut self, line: u64, mut operation: Operation, outcome: Outcome) {
+        self.ids.name(Some(line), &mut operation);
+        let answer = Answer {
+            outcome,
+            duplicate: true,
+        };
+        self.tally.decided(&operation, &answer);
+        let subject = Subject::of(operation, Some(line));
+        if let Some(fact) = Fact::decided(subject, answer, Duration::ZERO) {
+            self.out.event(fact);
+        }
+    }
+
+    /// How to go on, for a run with a name that did not do all that it was asked.
+    pub(super) fn advice(&self, summary: &Summary) -> Option<String> {
+        let counts = summary.counts;
+        let all = summary.ended_early.is_none() && counts.failed + counts.in_doubt == 0;
+        let named = self.settings.named.as_ref().filter(|_| !all)?;
+        let input = match named.from_stdin {
+            true => ", with the same input from its beginning",
+            false => "",
+        };
+        let first = match counts.in_doubt {
+            0 => "",
+            _ => {
+                ", once what is in doubt is decided (`bank-par post ID`, `bank-par void ID`, or `--in-doubt`)"
+            }
+        };
+        Some(format!("to go on{first}{input}: {}", named.words))
+    }
+}

@@ -1,0 +1,257 @@
+//! What becomes of the operations of workers that are gone, and of all of them where the ledger failed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::deadlines::Deadline;
+use super::workers::{Assigned, WorkerState};
+use super::{Effect, Run};
+use crate::bank::Caller;
+use crate::event::{Cause, Fact, Fault, Subject};
+use crate::status::Status;
+use crate::store::Certainty;
+use crate::work::Ran;
+
+/// The operations of workers that are gone, by their numbers, until the ledger has given back what they
+/// had set aside.
+pub(super) type PendingVoids = BTreeMap<u64, PendingVoid>;
+
+/// An operation whose worker is gone.
+#[derive(Debug)]
+pub(super) struct PendingVoid {
+    subject: Subject,
+    fault: Fault,
+    /// Its command was started and its end was not seen: nothing is given back.
+    in_doubt: bool,
+    /// Its money was set aside for a command.
+    is_held: bool,
+    given_at: Duration,
+}
+
+impl PendingVoid {
+    fn of(state: &WorkerState, assigned: Assigned, fault: Fault) -> Self {
+        let (in_doubt, given_at) = (assigned.is_doubtful(), assigned.given_at);
+        let is_held = assigned.is_held;
+        PendingVoid {
+            subject: state.subject_of(assigned),
+            fault,
+            in_doubt,
+            is_held,
+            given_at,
+        }
+    }
+
+    /// The ledger failed. What is set aside there for a command, and whose end was not in flight or was
+    /// certainly not written, is in doubt there from now on, however the command ended.
+    fn untold(mut self, in_flight: Option<Certainty>) -> Self {
+        self.in_doubt |= self.is_held && in_flight != Some(Certainty::Unknown);
+        self
+    }
+}
+
+impl Run {
+    /// Settles every worker that has exited, whose link was read to its end, and all of whose requests
+    /// were answered: what it had sent counts, and only what is left then has failed.
+    pub(super) fn settle_dead(&mut self) {
+        let requests = &self.requests;
+        for state in self.workers.take_gone(|state| requests.settled_for(state)) {
+            self.settle(state);
+        }
+    }
+
+    /// The operation that a worker was at has failed; those it had not begun go to others.
+    fn settle(&mut self, mut state: WorkerState) {
+        let failed = self.requests.ledger_failed();
+        // A worker that was asked to end leaves what it has not begun.
+        let gives_back = state.ended_well() && state.hand.none_asked();
+        let mut left = state.hand.take_all();
+        let first = match failed || gives_back {
+            true => None,
+            false => left.pop_front(),
+        };
+        let ledger_ended_it = failed
+            && state
+                .fault
+                .as_ref()
+                .is_some_and(|fault| fault.cause == Cause::Ledger);
+        match first {
+            Some(first) => self.void(&state, first),
+            None if ledger_ended_it || state.ended_well() => {}
+            None if !state.ready => self.fail_next(&state),
+            None => self.warn_of(&state.why_it_ended()),
+        }
+        self.dispatch.put_back(left.into_iter());
+    }
+
+    /// Has the ledger give back what an operation had set aside, or leave it in doubt. The operation has
+    /// failed as soon as that counts.
+    fn void(&mut self, state: &WorkerState, assigned: Assigned) {
+        let number = assigned.number;
+        let caller = Caller {
+            number,
+            ..self.settings.caller
+        };
+        let in_doubt = assigned.is_doubtful();
+        self.requests.submit();
+        self.out.push(Effect::Abandon { caller, in_doubt });
+        let pending = PendingVoid::of(state, assigned, state.why_it_ended());
+        self.pending_voids.insert(number, pending);
+    }
+
+    /// What becomes of the money that an operation had set aside is durable.
+    pub(super) fn voided(&mut self, number: u64) {
+        if let Some(pending) = self.pending_voids.remove(&number) {
+            self.has_failed(pending);
+        }
+    }
+
+    fn has_failed(&mut self, pending: PendingVoid) {
+        let PendingVoid {
+            subject,
+            fault,
+            in_doubt,
+            given_at,
+            ..
+        } = pending;
+        let elapsed = self.out.now.saturating_sub(given_at);
+        self.failed(subject, fault, elapsed, in_doubt);
+    }
+
+    /// An operation has failed, or is in doubt.
+    pub(super) fn failed(
+        &mut self,
+        subject: Subject,
+        fault: Fault,
+        elapsed: Duration,
+        in_doubt: bool,
+    ) {
+        if in_doubt {
+            self.tally.doubted(&subject.operation, &fault);
+            return self.out.event(Fact::Doubted {
+                subject,
+                fault,
+                elapsed,
+            });
+        }
+        self.tally.failed(&fault);
+        self.out.event(Fact::Failed {
+            subject,
+            fault,
+            elapsed,
+        });
+    }
+
+    /// The ledger failed. All that is being decided has failed, and the workers that were at it end. Where
+    /// nothing of it was done, the ledger does not know of any end either: commands that were started are
+    /// in doubt.
+    pub(super) fn fail_all(&mut self, error: &str, certainty: Certainty) {
+        self.tally.met(Status::Ledger);
+        self.shutdown.stop("the ledger failed");
+        self.out.push(Effect::Say(format!("error: {error}")));
+        for pending in std::mem::take(&mut self.pending_voids).into_values() {
+            self.has_failed(pending.untold(Some(certainty)));
+        }
+        let mut failed = Vec::new();
+        for state in self.workers.all_mut() {
+            let in_flight = (!self.requests.settled_for(state)).then_some(certainty);
+            state.unsubmitted = 0;
+            if state.hand.is_empty() {
+                continue;
+            }
+            for assigned in state.hand.take_asked() {
+                let fault = ledger_fault(in_flight, assigned.ran.as_deref());
+                failed.push(PendingVoid::of(state, assigned, fault).untold(in_flight));
+            }
+            state.fault.get_or_insert(ledger_fault(in_flight, None));
+            self.out.push(Effect::Kill(state.worker));
+        }
+        for pending in failed {
+            self.has_failed(pending);
+        }
+        self.requests.fail();
+        self.out.push(Effect::GiveUp);
+    }
+
+    /// A worker that ended before it could be given anything fails the operation it was started for, so
+    /// that workers that cannot start are not started for ever.
+    fn fail_next(&mut self, state: &WorkerState) {
+        let fault = state.why_it_ended();
+        let next = match self.shutdown.is_stopped() {
+            true => None,
+            false => self.next_operation(),
+        };
+        match next {
+            Some((line, operation)) => {
+                let subject = state.subject_with(operation, line, None);
+                self.failed(subject, fault, Duration::ZERO, false);
+            }
+            None => self.warn_of(&fault),
+        }
+    }
+
+    /// A worker ended badly, and no operation suffered from it.
+    fn warn_of(&mut self, fault: &Fault) {
+        self.tally.met(fault.cause.status());
+        let warning = format!("{}, with nothing left to do", fault.detail);
+        self.out.event(Fact::Warned(warning));
+    }
+
+    /// The next moment at which a worker is ended if it makes no progress.
+    pub(super) fn next_deadline(&self) -> Option<Duration> {
+        let all = self.workers.all();
+        let deadlines = all.filter_map(|state| self.deadline(state));
+        deadlines.map(|deadline| deadline.at).min()
+    }
+
+    /// A worker whose requests are being decided has none: the ledger has a limit of its own.
+    fn deadline(&self, state: &WorkerState) -> Option<Deadline> {
+        let is_settled = self.requests.settled_for(state);
+        let limits = self.settings.limits;
+        is_settled.then(|| Deadline::of(state, limits)).flatten()
+    }
+
+    /// Ends the workers whose time is over.
+    pub(super) fn enforce_deadlines(&mut self) {
+        let now = self.out.now;
+        let overdue = |state: &WorkerState| {
+            let deadline = self.deadline(state)?;
+            (deadline.at <= now).then(|| (state.worker, deadline.fault(state)))
+        };
+        let overdue: Vec<(u32, Fault)> = self.workers.all().filter_map(overdue).collect();
+        for (worker, fault) in overdue {
+            self.out.push(Effect::Kill(worker));
+            if let Some(state) = self.workers.get_mut(worker) {
+                state.fault.get_or_insert(fault);
+                // Nothing more is expected on the link of one that is dead already.
+                if state.exit.is_some() {
+                    self.workers.link_ended(worker, now);
+                }
+            }
+        }
+    }
+}
+
+/// What is said of an operation when the ledger fails: what is known of a request of it that was in
+/// flight, and of its command.
+fn ledger_fault(in_flight: Option<Certainty>, ran: Option<&Ran>) -> Fault {
+    let is_doubtful = ran.is_some_and(Ran::is_doubtful);
+    let is_started = ran.is_some_and(Ran::was_started);
+    let has_ended = ran.is_some_and(|ran| ran.ended.is_some());
+    let detail = match in_flight {
+        Some(Certainty::Unknown) => {
+            "the ledger failed while it was being decided: it is unknown whether it counts"
+        }
+        Some(_) if is_doubtful && has_ended => {
+            "its command succeeded, and that could not be written into the ledger"
+        }
+        Some(_) if is_started && has_ended => {
+            "its command failed, and that could not be written into the ledger"
+        }
+        _ if is_started => "its command was started, and the ledger failed before its end",
+        _ => "the ledger failed before it was posted: it does not count",
+    };
+    Fault {
+        cause: Cause::Ledger,
+        detail: detail.to_string(),
+    }
+}

@@ -1,0 +1,376 @@
+//! What must hold of every run, whatever happens.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use super::ledger::SimLedger;
+use super::scenario::Scenario;
+use crate::bank::{Balance, Id, Operation, Rejection};
+use crate::event::{Cause, Event, Fact, Fault, Subject, Summary};
+use crate::protocol::{Assignment, Report};
+use crate::run::Conclusion;
+use crate::status::Status;
+use crate::store::Certainty;
+use crate::work::{News, Work};
+use crate::workload::Item;
+
+/// A promise that was broken, in words.
+pub(super) type Broken = String;
+
+macro_rules! hold {
+    ($held:expr, $($words:tt)*) => {
+        if !$held {
+            return Err(format!($($words)*));
+        }
+    };
+}
+pub(super) use hold;
+
+/// How an operation ended, as it was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Completed { duplicate: bool },
+    Refused,
+    Failed,
+    Doubted,
+}
+
+/// What was seen of a run from outside.
+#[derive(Debug, Default)]
+pub(super) struct Promises {
+    /// The lines that operations were assigned for, by their numbers, with the operation as assigned.
+    assigned: HashMap<u64, (u64, Operation)>,
+    ends: HashMap<u64, End>,
+    invalid: HashMap<u64, ()>,
+    /// The operations whose command was reported to have started and not to have ended.
+    running: HashSet<u64>,
+    /// The lines whose id is the caller's, or that were done before.
+    may_repeat: HashSet<u64>,
+    /// Workers may give back what they do.
+    may_lie: bool,
+    /// Nothing goes wrong but commands.
+    all_is_well: bool,
+    /// The money that stays set aside.
+    in_doubt: i128,
+    /// The worst that was told.
+    status: Status,
+    /// Nothing may be handed out any more.
+    pub(super) stopped: bool,
+    pub(super) aborted: bool,
+    summary: Option<Summary>,
+}
+
+impl Promises {
+    pub(super) fn of(scenario: &Scenario) -> Self {
+        let may_repeat = scenario.items.iter().filter_map(|item| match item {
+            Item::Operation { line, operation } => {
+                let line = line.as_ref()?.number;
+                operation.id.is_some().then_some(line)
+            }
+            Item::Done { line, .. } => Some(*line),
+            Item::Invalid { .. } => None,
+        });
+        Promises {
+            may_repeat: may_repeat.collect(),
+            may_lie: scenario.evil.rogue > 0,
+            all_is_well: scenario.evil.is_none(),
+            ..Promises::default()
+        }
+    }
+
+    pub(super) fn assign(
+        &mut self,
+        worker: u32,
+        assignment: &Assignment,
+        line: u64,
+    ) -> Result<(), Broken> {
+        hold!(!self.stopped, "line {line} was handed out after the stop");
+        let number = assignment.number;
+        hold!(
+            (number >> 32) as u32 == worker,
+            "{number} is not of worker {worker}"
+        );
+        hold!(
+            !self.ends.contains_key(&line),
+            "line {line} was handed out after its end"
+        );
+        let before = self
+            .assigned
+            .insert(number, (line, assignment.operation.clone()));
+        hold!(before.is_none(), "{number} was given twice");
+        Ok(())
+    }
+
+    /// What a worker reports has reached the parent.
+    pub(super) fn reported(&mut self, report: &Report) {
+        match report.news {
+            News::Starting { .. } => self.running.insert(report.number),
+            News::Ended(_) => self.running.remove(&report.number),
+            News::Wrote { .. } => false,
+        };
+    }
+
+    /// The money is right after every step.
+    pub(super) fn books(&self, ledger: &SimLedger) -> Result<(), Broken> {
+        let standings = ledger.standings();
+        let sum: i128 = standings
+            .iter()
+            .map(|one| i128::from(one.view.posted.minor()))
+            .sum();
+        hold!(sum == 0, "the sum over all accounts is {sum}");
+        for one in standings.iter().filter(|one| !one.name.is_the_banks()) {
+            let available = one.view.available;
+            hold!(
+                available >= Balance::default(),
+                "`{}` has {available} available",
+                one.name
+            );
+        }
+        Ok(())
+    }
+
+    pub(super) fn told(&mut self, event: &Event, ledger: &SimLedger) -> Result<(), Broken> {
+        match &event.fact {
+            Fact::Completed {
+                subject,
+                seq,
+                duplicate,
+                ..
+            } => {
+                self.end(
+                    subject,
+                    End::Completed {
+                        duplicate: *duplicate,
+                    },
+                )?;
+                let moves = subject.operation.movement().is_some();
+                if let (Some(seq), true, false) = (seq, moves, *duplicate) {
+                    let of = |number| self.assigned.get(&number).map(|(line, _)| *line);
+                    let stored = ledger
+                        .posts
+                        .iter()
+                        .any(|post| post.seq == *seq && of(post.number) == subject.line);
+                    hold!(
+                        stored,
+                        "{:?} was acknowledged and is not in the store",
+                        subject.line
+                    );
+                }
+            }
+            Fact::Refused {
+                subject, rejection, ..
+            } => {
+                self.end(subject, End::Refused)?;
+                let line = subject.line.unwrap_or_default();
+                let is_repeat = matches!(rejection, Rejection::IdConflict | Rejection::InProgress);
+                let may = !is_repeat || self.may_repeat.contains(&line);
+                hold!(may, "line {line} is told to have the id of another");
+                self.met(match rejection {
+                    Rejection::IdConflict => Status::IdConflict,
+                    _ => Status::Refused,
+                });
+            }
+            Fact::Failed { subject, fault, .. } => {
+                self.end(subject, End::Failed)?;
+                self.met(fault.cause.status());
+                self.never_posted(subject, fault, ledger)?;
+                let of = |number| self.assigned.get(number).map(|(line, _)| *line);
+                let runs = self.running.iter().any(|number| of(number) == subject.line);
+                let is_unknown = fault.cause == Cause::Ledger || self.may_lie;
+                hold!(
+                    !runs || is_unknown,
+                    "{:?} failed, and its command is running",
+                    subject.line
+                );
+            }
+            Fact::Doubted { subject, fault, .. } => {
+                self.end(subject, End::Doubted)?;
+                self.met(fault.cause.status());
+                self.in_doubt += amount(&subject.operation);
+                self.never_posted(subject, fault, ledger)?;
+            }
+            Fact::Invalid { line, .. } => {
+                let before = self.invalid.insert(*line, ());
+                hold!(before.is_none(), "line {line} was told to be invalid twice");
+                self.met(Status::Usage);
+            }
+            Fact::Warned(words) if self.all_is_well => {
+                return Err(format!("it warns where nothing went wrong: {words}"));
+            }
+            Fact::Ended(summary) => self.summary = Some((**summary).clone()),
+            _ => hold!(
+                self.summary.is_none(),
+                "something was told after the end: {event:?}"
+            ),
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, subject: &Subject, end: End) -> Result<(), Broken> {
+        let line = subject.line.unwrap_or_default();
+        let before = self.ends.insert(line, end);
+        hold!(
+            before.is_none(),
+            "line {line} ended twice: {before:?}, {end:?}"
+        );
+        hold!(
+            self.summary.is_none(),
+            "line {line} ended after the summary"
+        );
+        let is_new = end != (End::Completed { duplicate: true }) || self.may_repeat.contains(&line);
+        hold!(is_new, "line {line} is told to be done before");
+        Ok(())
+    }
+
+    /// What failed is not in the store, unless that is unknown; and its command is not running.
+    fn never_posted(
+        &self,
+        subject: &Subject,
+        fault: &Fault,
+        ledger: &SimLedger,
+    ) -> Result<(), Broken> {
+        let is_its = |number| {
+            let of = self.assigned.get(&number).map(|(line, _)| *line);
+            of == subject.line && of.is_some()
+        };
+        let is_command = matches!(fault.cause, Cause::Command | Cause::Unreadable);
+        hold!(
+            is_command || !self.all_is_well,
+            "{:?} failed where nothing went wrong: {}",
+            subject.line,
+            fault.detail
+        );
+        let posted = ledger.posts.iter().any(|post| is_its(post.number));
+        hold!(
+            !posted || fault.cause == Cause::Ledger && ledger.certainty == Certainty::Unknown,
+            "{:?} failed ({}) and is posted",
+            subject.line,
+            fault.detail
+        );
+        Ok(())
+    }
+
+    fn met(&mut self, status: Status) {
+        self.status = self.status.worse(status);
+    }
+
+    /// An operation of the ended run.
+    pub(super) fn at_the_end(
+        &self,
+        scenario: &Scenario,
+        ledger: &SimLedger,
+        conclusion: &Conclusion,
+        started: u64,
+    ) -> Result<(), Broken> {
+        let Some(summary) = &self.summary else {
+            return Err("there is no summary".to_string());
+        };
+        let count = |is: fn(&End) -> bool| self.ends.values().filter(|end| is(end)).count() as u64;
+        let counts = summary.counts;
+        let told = [
+            (
+                counts.completed,
+                count(|end| matches!(end, End::Completed { .. })),
+            ),
+            (counts.refused, count(|end| *end == End::Refused)),
+            (counts.failed, count(|end| *end == End::Failed)),
+            (counts.in_doubt, count(|end| *end == End::Doubted)),
+            (counts.invalid, self.invalid.len() as u64),
+            (summary.processes, started),
+        ];
+        hold!(
+            told.iter().all(|(said, seen)| said == seen),
+            "the summary counts {told:?}"
+        );
+        let mut worst = self.status;
+        if summary.ended_early.is_some() {
+            hold!(
+                self.stopped,
+                "it ended early and nothing stopped it: {summary:?}"
+            );
+            worst = worst.worse(Status::EndedEarly);
+        }
+        let status = conclusion.status;
+        hold!(
+            status.worse(worst) == status,
+            "the status is {status:?} where {worst:?} was met"
+        );
+        hold!(
+            status == worst || !self.all_is_well,
+            "the status is {status:?} where only {worst:?} was met"
+        );
+        let all = self.ends.len() + self.invalid.len();
+        let is_whole = summary.ended_early.is_none() && !scenario.input_fails;
+        hold!(
+            !is_whole || all == scenario.items.len(),
+            "{all} of {} ended",
+            scenario.items.len()
+        );
+        if ledger.failed || self.aborted {
+            return Ok(());
+        }
+        self.ledger_at_the_end(ledger, summary)
+    }
+
+    fn ledger_at_the_end(&self, ledger: &SimLedger, summary: &Summary) -> Result<(), Broken> {
+        if let Some(check) = summary.check {
+            let right = check.sum == 0 && check.wrong_accounts == 0 && check.lost_updates == 0;
+            hold!(right, "the balances are wrong: {summary:?}");
+        }
+        for post in &ledger.posts {
+            let line = self.assigned.get(&post.number).map(|(line, _)| *line);
+            let end = line.and_then(|line| self.ends.get(&line));
+            let completed = end == Some(&End::Completed { duplicate: false });
+            hold!(
+                completed,
+                "{line:?} is posted, and what was told is {end:?}"
+            );
+        }
+        let mut lines: Vec<u64> = ledger.posts.iter().map(|post| post.number).collect();
+        lines.sort_unstable();
+        let posts = lines.len();
+        lines.dedup();
+        hold!(lines.len() == posts, "an operation was posted twice");
+        let mut posted: HashMap<&Id, u64> = HashMap::new();
+        for post in &ledger.posts {
+            let operation = self
+                .assigned
+                .get(&post.number)
+                .map(|(_, operation)| operation);
+            if let Some(id) = operation.and_then(|operation| operation.id.as_ref()) {
+                *posted.entry(id).or_default() += 1;
+            }
+        }
+        hold!(
+            posted.values().all(|times| *times == 1),
+            "an id was posted twice: {posted:?}"
+        );
+        let held = |one: &crate::store::Standing| {
+            i128::from(one.view.posted.minor()) - i128::from(one.view.available.minor())
+        };
+        let held: i128 = ledger.standings().iter().map(held).sum();
+        let in_doubt = self.in_doubt;
+        hold!(
+            held == in_doubt,
+            "{held} stays set aside, and {in_doubt} is in doubt"
+        );
+        Ok(())
+    }
+}
+
+fn amount(operation: &Operation) -> i128 {
+    operation
+        .amount()
+        .map_or(0, |amount| i128::from(amount.minor()))
+}
+
+/// How long a worker may take that was given this work.
+pub(super) fn limit(scenario: &Scenario, work: Work) -> Option<Duration> {
+    let limits = scenario.settings.limits;
+    match work {
+        Work::Command { .. } => limits.command,
+        work => limits
+            .simulated
+            .or(Some(work.duration() + crate::worker::REPLY_LIMIT)),
+    }
+}

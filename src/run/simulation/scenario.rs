@@ -1,0 +1,218 @@
+//! What a seed makes of a run: its settings, its input, and how much goes wrong.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use super::chance::Chance;
+use crate::bank::{Amount, Balance, Caller, Id, Kind, Line, Name, Operation, Outcome, View};
+use crate::run::{CommandSettings, Named, Settings, WorkLimits};
+use crate::work::Pace;
+use crate::workload::Item;
+
+/// How much of the bad that can happen does, in thousandths of the steps or cases.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Evil {
+    /// A worker dies in a step.
+    pub(super) death: usize,
+    /// A worker makes no progress any more from some point on.
+    pub(super) hang: usize,
+    /// A worker asks what it may not.
+    pub(super) rogue: usize,
+    /// The last message of a dying worker is cut off.
+    pub(super) cut_off: usize,
+    /// The system gives no process.
+    pub(super) no_process: usize,
+    /// The ledger fails with a batch.
+    pub(super) ledger: usize,
+    /// A signal comes in a step; up to three do.
+    pub(super) signal: usize,
+    /// An output breaks in a step.
+    pub(super) output: usize,
+    /// The outputs are full in a turn.
+    pub(super) full: usize,
+    /// The run cannot even wait in a turn.
+    pub(super) abort: usize,
+    /// The input cannot be read to its end.
+    pub(super) input: usize,
+}
+
+impl Evil {
+    pub(super) fn is_none(self) -> bool {
+        self == Evil::default()
+    }
+}
+
+/// What a seed makes of a run.
+#[derive(Debug)]
+pub(super) struct Scenario {
+    pub(super) settings: Settings,
+    pub(super) items: Vec<Item>,
+    pub(super) evil: Evil,
+    /// The account's name and its balance at the start.
+    pub(super) account: Name,
+    pub(super) balance: Balance,
+    /// The workers share the data: with compare-and-set, or with leases.
+    pub(super) shares: Option<Sharing>,
+    /// The longest that the ledger takes for a batch, in milliseconds.
+    pub(super) ledger_takes: usize,
+    /// The input's end is a failure.
+    pub(super) input_fails: bool,
+}
+
+/// How simulated workers share the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sharing {
+    CompareAndSet,
+    Lock,
+}
+
+fn amount(minor: usize) -> Amount {
+    Amount::new(minor as i64).expect("not zero")
+}
+
+impl Scenario {
+    pub(super) fn of(chance: &mut Chance) -> Self {
+        let account = Name::default();
+        let balance = Balance::new(chance.below(200) as i64);
+        let evil = evil(chance);
+        let (command, simulated, shared) = [
+            (true, false, false),
+            (false, true, false),
+            (false, false, true),
+            (false, false, false),
+        ][chance.below(4)];
+        let shares = shared.then(|| match chance.below(2) {
+            0 => Sharing::CompareAndSet,
+            _ => Sharing::Lock,
+        });
+        let lasts = !shared && chance.happens(600);
+        let simulated = simulated || shared && chance.happens(500);
+        let is_named = lasts && chance.happens(300);
+        let limit = |chance: &mut Chance| {
+            let limit = Duration::from_secs(10 + chance.below(30) as u64);
+            chance.happens(500).then_some(limit)
+        };
+        let settings = Settings {
+            mode: "simulated",
+            jobs: chance.between(1, 4),
+            ops_per_worker: chance.happens(600).then(|| chance.between(1, 4) as u64),
+            pace: match simulated {
+                true => Pace::new([0.001, 1.0][chance.below(2)]).expect("in range"),
+                false => Pace::NONE,
+            },
+            limits: WorkLimits {
+                simulated: limit(chance),
+                // Whatever hangs in a command is ended by this alone.
+                command: Some(Duration::from_secs(200)),
+            },
+            command: command.then(|| CommandSettings {
+                timeout: None,
+                retry_in_doubt: chance.happens(500),
+                id_prefix: "run".to_string(),
+            }),
+            named: is_named.then(|| Named {
+                name: "run".to_string(),
+                begun: HashSet::new(),
+                retry_refused: false,
+                from_stdin: false,
+                words: "again".to_string(),
+            }),
+            caller: Caller {
+                run: u32::from(lasts),
+                ..Caller::default()
+            },
+            ledger: lasts.then(|| "simulated.db".to_string()),
+            start: (account.clone(), balance),
+        };
+        let count = chance.below(14);
+        // What is in doubt and run again under the same id in one run is told twice, and held once.
+        let command = settings.command.as_ref();
+        let may_share = command.is_none_or(|command| !command.retry_in_doubt);
+        let items = (1..=count as u64).map(|line| item(chance, line, is_named, may_share));
+        Scenario {
+            items: items.collect(),
+            input_fails: chance.happens(evil.input),
+            ledger_takes: [3, 30, 30, 50_000][chance.below(4)],
+            settings,
+            evil,
+            account,
+            balance,
+            shares,
+        }
+    }
+}
+
+/// A third of all runs go well; of the others some have one fault, and some many.
+fn evil(chance: &mut Chance) -> Evil {
+    let mut one = |of_thousand: usize| match chance.below(4) {
+        0 => of_thousand,
+        _ => 0,
+    };
+    let evil = Evil {
+        death: one(20),
+        hang: one(60),
+        rogue: one(60),
+        cut_off: one(300),
+        no_process: one(150),
+        ledger: one(60),
+        signal: one(15),
+        output: one(3),
+        full: one(200),
+        abort: one(3),
+        input: one(500),
+    };
+    match chance.below(3) {
+        0 => Evil::default(),
+        _ => evil,
+    }
+}
+
+fn item(chance: &mut Chance, line: u64, is_named: bool, may_share: bool) -> Item {
+    if chance.happens(60) {
+        let reason = "no operation".to_string();
+        return Item::Invalid { line, reason };
+    }
+    let kind = Kind::ALL[chance.below(Kind::ALL.len())];
+    let is_other = chance.happens(300);
+    let name = |text: &str| Name::other_side(text).expect("a name");
+    let account = if is_other {
+        name("other")
+    } else {
+        Name::default()
+    };
+    let to = (kind == Kind::Transfer).then(|| {
+        if is_other {
+            Name::default()
+        } else {
+            name("other")
+        }
+    });
+    let moved = (kind != Kind::Balance).then(|| amount(chance.between(1, 90)));
+    // Some operations are asked for twice, under one id.
+    let id = chance
+        .happens(if may_share { 150 } else { 0 })
+        .then(|| format!("id-{}", chance.below(2)));
+    let id = id.map(|id| Id::new(&id).expect("an id"));
+    let operation = Operation::new(kind, id, account, to, moved).expect("fits");
+    if is_named && chance.happens(100) {
+        let outcome = Outcome::Unspent {
+            view: View {
+                posted: Balance::new(0),
+                available: Balance::new(0),
+            },
+        };
+        return Item::Done {
+            line,
+            operation,
+            outcome,
+        };
+    }
+    let number = line;
+    Item::Operation {
+        line: Some(Line {
+            number,
+            digest: number,
+        }),
+        operation,
+    }
+}

@@ -1,0 +1,388 @@
+//! A simulated worker: it speaks as the real one does, dies, hangs, and asks what it may not.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::chance::Chance;
+use super::scenario::{Evil, Sharing};
+use crate::bank::{
+    Action, Cell, Outcome, Request as BankRequest, ShareReply, ShareRequest, touched,
+};
+use crate::exit::Exit;
+use crate::link::Arrived;
+use crate::protocol::{Ask, Assignment, Reply, Report, Request, Said};
+use crate::status::Status;
+use crate::work::{Cut, Ended, News, Work};
+
+/// What is on its way to a worker.
+#[derive(Clone, Debug)]
+pub(super) enum ToWorker {
+    Assignments(Vec<Assignment>),
+    Replies(Vec<Reply>),
+    Closed,
+}
+
+/// What a worker is at.
+#[derive(Clone, Debug, PartialEq)]
+enum At {
+    /// It connects.
+    Starting,
+    /// It waits for operations.
+    Idle,
+    /// It waits for an answer.
+    Asking,
+    /// Its work takes until its timer, then it posts.
+    Working,
+    /// Its work on shared data takes until its timer, then it writes.
+    Sharing(Vec<Cell>),
+    /// Its command runs until its timer.
+    Running,
+    /// It waits until its timer before another attempt.
+    Pausing,
+    /// It does nothing any more.
+    Hanging,
+}
+
+#[derive(Debug)]
+pub(super) struct SimWorker {
+    at: At,
+    pub(super) timer: Option<Duration>,
+    inbox: VecDeque<(Duration, ToWorker)>,
+    assignments: VecDeque<Assignment>,
+    current: Option<Assignment>,
+    attempt: u32,
+    due: usize,
+    link_closed: bool,
+    shares: Option<Sharing>,
+    worked: bool,
+    /// It starts no further command.
+    pub(super) no_more_commands: bool,
+    /// It ends its command.
+    pub(super) ends_command: bool,
+    pub(super) exit: Option<Exit>,
+}
+
+impl SimWorker {
+    pub(super) fn new(
+        shares: Option<Sharing>,
+        now: Duration,
+        evil: Evil,
+        chance: &mut Chance,
+    ) -> Self {
+        let hangs = chance.happens(evil.hang);
+        SimWorker {
+            at: if hangs { At::Hanging } else { At::Starting },
+            timer: (!hangs).then(|| now + chance.millis(20)),
+            inbox: VecDeque::new(),
+            assignments: VecDeque::new(),
+            current: None,
+            attempt: 0,
+            due: 0,
+            link_closed: false,
+            shares,
+            worked: false,
+            no_more_commands: false,
+            ends_command: false,
+            exit: None,
+        }
+    }
+
+    pub(super) fn post(&mut self, message: ToWorker, now: Duration, chance: &mut Chance) {
+        let last = self.inbox.back().map_or(Duration::ZERO, |(at, _)| *at);
+        let at = last.max(now + chance.millis(3));
+        self.inbox.push_back((at, message));
+    }
+
+    /// When it can do something next.
+    pub(super) fn next_at(&self) -> Option<Duration> {
+        if self.exit.is_some() || self.at == At::Hanging {
+            return None;
+        }
+        let message = self.inbox.front().map(|(at, _)| *at);
+        let command = self.ends_command && matches!(self.at, At::Running | At::Pausing);
+        [message, self.timer, command.then_some(Duration::ZERO)]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Does what it can do now, and tells what it sent.
+    pub(super) fn step(&mut self, now: Duration, evil: Evil, chance: &mut Chance) -> Vec<Arrived> {
+        let mut sent = Sent::default();
+        if chance.happens(evil.hang) {
+            self.at = At::Hanging;
+            self.timer = None;
+            return Vec::new();
+        }
+        while self.exit.is_none()
+            && let Some((at, _)) = self.inbox.front()
+            && *at <= now
+        {
+            if let Some((_, message)) = self.inbox.pop_front() {
+                self.receive(message, now, &mut sent, chance);
+            }
+        }
+        let ends = self.ends_command && matches!(self.at, At::Running | At::Pausing);
+        if self.exit.is_none() && (ends || self.timer.is_some_and(|timer| timer <= now)) {
+            self.timer = None;
+            self.timer_is_over(now, &mut sent, chance);
+        }
+        if self.exit.is_none() && self.at == At::Idle {
+            self.go_on(&mut sent);
+        }
+        if chance.happens(evil.rogue) && self.exit.is_none() {
+            self.ask_nonsense(&mut sent, chance);
+        }
+        sent.all()
+    }
+
+    fn receive(&mut self, message: ToWorker, now: Duration, sent: &mut Sent, chance: &mut Chance) {
+        match message {
+            ToWorker::Assignments(assignments) => self.assignments.extend(assignments),
+            ToWorker::Closed => {
+                self.link_closed = true;
+                if self.due > 0 {
+                    self.exit = Some(Exit::Status(Status::Died.code().into()));
+                }
+            }
+            ToWorker::Replies(replies) => {
+                for Reply { number, said } in replies {
+                    let current = self.current.as_ref().map(|current| current.number);
+                    self.due = self.due.saturating_sub(1);
+                    if self.at == At::Asking && current == Some(number) {
+                        self.answered(said, now, sent, chance);
+                    }
+                }
+            }
+        }
+    }
+
+    fn answered(&mut self, said: Said, now: Duration, sent: &mut Sent, chance: &mut Chance) {
+        let Some(current) = self.current.clone() else {
+            return;
+        };
+        match (said, current.work) {
+            (Said::Decided(answer), Work::Simulated(work))
+                if matches!(answer.outcome, Outcome::Held { .. }) =>
+            {
+                self.at = At::Working;
+                self.timer = Some(now + work);
+            }
+            (Said::Decided(answer), Work::Command { .. })
+                if matches!(answer.outcome, Outcome::Held { .. }) =>
+            {
+                self.attempt = 0;
+                self.run_command(now, sent, chance);
+            }
+            (Said::Decided(_), _) => self.at = At::Idle,
+            (Said::Shared(ShareReply::Waiting), _) => self.due += 1,
+            (Said::Shared(ShareReply::Claimed), _) => self.read(&current, sent),
+            (Said::Shared(ShareReply::Cells(cells) | ShareReply::Conflict(cells)), work) => {
+                let takes = !std::mem::replace(&mut self.worked, true);
+                self.at = At::Sharing(cells);
+                self.timer = Some(
+                    now + if takes {
+                        work.duration()
+                    } else {
+                        Duration::ZERO
+                    },
+                );
+            }
+        }
+    }
+
+    fn timer_is_over(&mut self, now: Duration, sent: &mut Sent, chance: &mut Chance) {
+        match std::mem::replace(&mut self.at, At::Idle) {
+            At::Starting => sent.arrived.push(Arrived::Ready),
+            At::Working => self.ask(Ask::Bank(BankRequest::Post { amount: None }), sent),
+            At::Sharing(cells) => self.write(&cells, sent),
+            At::Running => self.command_ended(now, sent, chance),
+            At::Pausing => self.run_command(now, sent, chance),
+            at @ (At::Idle | At::Asking | At::Hanging) => self.at = at,
+        }
+    }
+
+    /// The next operations, or the end.
+    fn go_on(&mut self, sent: &mut Sent) {
+        while let Some(assignment) = self.assignments.pop_front() {
+            let operation = assignment.operation.clone();
+            let (number, work) = (assignment.number, assignment.work);
+            self.worked = false;
+            self.current = Some(assignment.clone());
+            match work {
+                _ if self.shares.is_some() && operation.id.is_some() => {
+                    return self.ask(Ask::Share(ShareRequest::Claim(operation)), sent);
+                }
+                _ if self.shares.is_some() => return self.read(&assignment, sent),
+                Work::None => {
+                    self.due += 1;
+                    let ask = Ask::Bank(BankRequest::Execute(operation));
+                    sent.requests.push(Request { number, ask });
+                }
+                Work::Command { .. } if self.no_more_commands || self.ends_command => {
+                    self.exit = Some(Exit::Status(0));
+                    return;
+                }
+                Work::Simulated(_) | Work::Command { .. } => {
+                    return self.ask(Ask::Bank(BankRequest::Begin(operation)), sent);
+                }
+            }
+        }
+        if self.link_closed {
+            let code = if self.due == 0 {
+                0
+            } else {
+                Status::Died.code().into()
+            };
+            self.exit = Some(Exit::Status(code));
+        }
+    }
+
+    fn ask(&mut self, ask: Ask, sent: &mut Sent) {
+        if let Some(current) = &self.current {
+            let number = current.number;
+            self.due += 1;
+            self.at = At::Asking;
+            sent.requests.push(Request { number, ask });
+        }
+    }
+
+    fn read(&mut self, assignment: &Assignment, sent: &mut Sent) {
+        let names = touched(&assignment.operation);
+        let locks = self.shares == Some(Sharing::Lock);
+        let request = match locks && assignment.operation.action != Action::Balance {
+            true => ShareRequest::Lock(names),
+            false => ShareRequest::Read(names),
+        };
+        self.ask(Ask::Share(request), sent);
+    }
+
+    fn write(&mut self, cells: &[Cell], sent: &mut Sent) {
+        let Some(current) = self.current.clone() else {
+            return;
+        };
+        let operation = &current.operation;
+        let own = cells
+            .iter()
+            .find(|cell| cell.name == operation.account && cell.open);
+        let view = own.map(|cell| cell.account.view());
+        let request = match Cell::decide(operation, cells) {
+            Ok(after) if self.shares == Some(Sharing::Lock) => ShareRequest::Write(after),
+            Ok(after) => ShareRequest::CompareAndSet(after),
+            Err(rejection) => ShareRequest::Settle(match (&operation.action, view) {
+                (Action::Balance, Some(view)) => Outcome::Viewed { seq: 0, view },
+                _ => Outcome::Refused { rejection, view },
+            }),
+        };
+        self.ask(Ask::Share(request), sent);
+    }
+
+    fn run_command(&mut self, now: Duration, sent: &mut Sent, chance: &mut Chance) {
+        if self.no_more_commands || self.ends_command {
+            let trouble = Some("the run was asked to end".to_string());
+            let cut = Some(Cut::Asked);
+            self.report(
+                News::Ended(Ended {
+                    trouble,
+                    cut,
+                    ..Ended::default()
+                }),
+                sent,
+            );
+            return self.ask(Ask::Bank(BankRequest::Void), sent);
+        }
+        self.attempt += 1;
+        self.report(
+            News::Starting {
+                attempt: self.attempt,
+            },
+            sent,
+        );
+        self.at = At::Running;
+        self.timer = Some(now + chance.millis(2_000));
+    }
+
+    fn command_ended(&mut self, now: Duration, sent: &mut Sent, chance: &mut Chance) {
+        let mut ended = Ended {
+            exit: Some(Exit::Status(0)),
+            ..Ended::default()
+        };
+        let part = self
+            .current
+            .as_ref()
+            .and_then(|current| current.operation.amount());
+        let failed = |status| Some(Exit::Status(status));
+        let request = match chance.below(8) {
+            _ if self.ends_command => {
+                (ended.exit, ended.cut) = (Some(Exit::Signal(15)), Some(Cut::Asked));
+                BankRequest::Void
+            }
+            0 => BankRequest::Unspent,
+            1 => {
+                ended.exit = failed(75);
+                BankRequest::Decline
+            }
+            2 => {
+                ended.trouble = Some("what it spent cannot be read".to_string());
+                BankRequest::Doubt
+            }
+            3 => {
+                ended.exit = failed(1);
+                BankRequest::Void
+            }
+            4 if self.attempt < 3 => {
+                let pause = chance.millis(500);
+                (ended.exit, ended.again) = (failed(1), Some(pause));
+                self.report(News::Ended(ended), sent);
+                self.at = At::Pausing;
+                self.timer = Some(now + pause);
+                return;
+            }
+            5 => BankRequest::Post { amount: part },
+            _ => BankRequest::Post { amount: None },
+        };
+        self.report(News::Ended(ended), sent);
+        self.ask(Ask::Bank(request), sent);
+    }
+
+    fn report(&mut self, news: News, sent: &mut Sent) {
+        if let Some(current) = &self.current {
+            let number = current.number;
+            sent.arrived
+                .push(Arrived::Reports(vec![Report { number, news }]));
+        }
+    }
+
+    /// Asks what no worker may ask now.
+    fn ask_nonsense(&mut self, sent: &mut Sent, chance: &mut Chance) {
+        let number = self.current.as_ref().map_or(0, |current| current.number);
+        let operation = self
+            .current
+            .as_ref()
+            .map(|current| current.operation.clone());
+        let (number, request) = match (chance.below(4), operation) {
+            (0, Some(operation)) => (number, BankRequest::Execute(operation)),
+            (1, Some(operation)) => (number, BankRequest::Begin(operation)),
+            (2, _) => (number + 1, BankRequest::Post { amount: None }),
+            _ => (number, BankRequest::Void),
+        };
+        let ask = Ask::Bank(request);
+        sent.requests.push(Request { number, ask });
+    }
+}
+
+/// What a worker sends in one step: reports before the requests that follow from them.
+#[derive(Default)]
+struct Sent {
+    arrived: Vec<Arrived>,
+    requests: Vec<Request>,
+}
+
+impl Sent {
+    fn all(mut self) -> Vec<Arrived> {
+        if !self.requests.is_empty() {
+            self.arrived.push(Arrived::Requests(self.requests));
+        }
+        self.arrived
+    }
+}

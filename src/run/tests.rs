@@ -1,0 +1,279 @@
+//! The faults that a run meets, one at a time and in microseconds.
+
+use super::*;
+use crate::bank::{Amount, Balance, Kind, Line, Operation, Outcome, Request as BankRequest, View};
+use crate::event::Cause;
+use crate::link::Arrived;
+use crate::protocol::{Ask, Request, Said};
+use crate::work::Pace;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const DIED: Exit = Exit::Signal(9);
+
+/// A run of so many deposits, and what came of it so far.
+struct Bench {
+    run: Run,
+    now: Duration,
+    settled: u64,
+    told: Vec<String>,
+}
+
+fn deposit() -> Operation {
+    let amount = Amount::new(1);
+    Operation::new(Kind::Deposit, None, Name::default(), None, amount).expect("fits")
+}
+
+fn view() -> View {
+    let (posted, available) = (Balance::new(1), Balance::new(1));
+    View { posted, available }
+}
+
+impl Bench {
+    /// A run in which each worker takes one operation, with its first worker connected.
+    fn new(operations: u64, jobs: usize) -> Self {
+        let settings = Settings {
+            mode: "test",
+            jobs,
+            ops_per_worker: None,
+            pace: Pace::CLASSIC,
+            limits: WorkLimits::default(),
+            command: None,
+            named: None,
+            caller: Caller::default(),
+            ledger: Some("test.db".to_string()),
+            start: Default::default(),
+        };
+        let run = Run::new(settings, as_arrived());
+        let (now, told) = (Duration::ZERO, Vec::new());
+        let mut bench = Bench {
+            run,
+            now,
+            settled: 0,
+            told,
+        };
+        assert_eq!(bench.turn(), ["take"]);
+        let items = (1..=operations).map(|number| Item::Operation {
+            line: Some(Line { number, digest: 0 }),
+            operation: deposit(),
+        });
+        let (items, rest) = (items.collect(), Rest::Ended);
+        assert_eq!(bench.handle(Input::Took { items, rest }), ["spawn 1"]);
+        bench.handle(Input::Spawned { worker: 1, pid: 1 });
+        bench
+    }
+
+    /// What is to be done, in words; what is to be told is kept.
+    fn handle(&mut self, input: Input) -> Vec<String> {
+        let mut words = Vec::new();
+        for effect in self.run.handle(input, self.now) {
+            words.push(match effect {
+                Effect::Spawn(worker) => format!("spawn {worker}"),
+                Effect::Assign(worker, all) => format!("assign {worker}: {}", all.len()),
+                Effect::Reply(worker, all) => format!("reply {worker}: {}", all.len()),
+                Effect::CloseLink(worker) => format!("close {worker}"),
+                Effect::Kill(worker) => format!("kill {worker}"),
+                Effect::Submit(batch) => format!("submit {}", batch.len()),
+                Effect::Abandon { in_doubt, .. } => format!("abandon, in doubt: {in_doubt}"),
+                Effect::Take(_) => "take".to_string(),
+                Effect::Tell(events) => {
+                    self.told
+                        .extend(events.into_iter().map(|event| told(event.fact)));
+                    continue;
+                }
+                other => format!("{other:?}"),
+            });
+        }
+        words
+    }
+
+    fn turn(&mut self) -> Vec<String> {
+        self.handle(Input::Turn {
+            outputs_are_full: false,
+        })
+    }
+
+    fn arrived(&mut self, worker: u32, what: Arrived) -> Vec<String> {
+        self.handle(Input::Arrived(vec![Arrival { worker, what }]))
+    }
+
+    /// The first worker asks about its first operation.
+    fn ask(&mut self, request: BankRequest) -> Vec<String> {
+        let (number, ask) = (1 << 32 | 1, Ask::Bank(request));
+        self.arrived(1, Arrived::Requests(vec![Request { number, ask }]))
+    }
+
+    fn answered(&mut self, outgoing: Outgoing) -> Vec<String> {
+        self.settled += 1;
+        let (outgoing, settled) = (vec![outgoing], self.settled);
+        self.handle(Input::Decided { outgoing, settled })
+    }
+
+    fn decided(&mut self, outcome: Outcome) -> Vec<String> {
+        self.answered(Outgoing::Reply(1 << 32 | 1, Said::Decided(outcome.into())))
+    }
+
+    fn dies(&mut self) -> Vec<String> {
+        let mut words = self.handle(Input::Exited {
+            worker: 1,
+            exit: DIED,
+        });
+        words.extend(self.arrived(1, Arrived::Closed));
+        words
+    }
+}
+
+fn told(fact: Fact) -> String {
+    match fact {
+        Fact::Started(_) => "started".to_string(),
+        Fact::Held { .. } => "held".to_string(),
+        Fact::Completed { .. } => "completed".to_string(),
+        Fact::Failed { fault, .. } => format!("failed: {}", fault.cause.word()),
+        Fact::Doubted { .. } => "in doubt".to_string(),
+        Fact::Warned(words) => words,
+        Fact::Ended(summary) => format!("ended with {:?}", summary.status),
+        other => format!("{other:?}"),
+    }
+}
+
+/// A run whose first worker was given its first operation.
+fn given(operations: u64) -> Bench {
+    let mut bench = Bench::new(operations, 1);
+    bench.arrived(1, Arrived::Ready);
+    assert_eq!(bench.turn(), ["assign 1: 1"]);
+    bench
+}
+
+const POSTED: fn() -> Outcome = || Outcome::Posted {
+    seq: 1,
+    amount: Amount::new(1).expect("not zero"),
+    view: view(),
+};
+
+#[test]
+fn an_operation_goes_its_way() {
+    let mut bench = given(1);
+    assert_eq!(bench.ask(BankRequest::Begin(deposit())), ["submit 1"]);
+    assert_eq!(
+        bench.decided(Outcome::Held { view: view() }),
+        ["reply 1: 1"]
+    );
+    assert_eq!(bench.ask(BankRequest::Post { amount: None }), ["submit 1"]);
+    assert_eq!(bench.decided(POSTED()), ["reply 1: 1"]);
+    assert_eq!(bench.turn(), ["close 1"]);
+    bench.handle(Input::Exited {
+        worker: 1,
+        exit: Exit::Status(0),
+    });
+    let closes = bench.arrived(1, Arrived::Closed);
+    assert_eq!(closes, [r#"CloseLedger([Name("main")])"#]);
+    let (standings, elapsed) = (Vec::new(), MINUTE);
+    bench.handle(Input::LedgerClosed { standings, elapsed });
+    let all = ["started", "held", "completed", "ended with Posted"];
+    assert_eq!(bench.told, all);
+}
+
+#[test]
+fn what_a_dead_worker_had_asked_counts() {
+    let mut bench = given(1);
+    bench.ask(BankRequest::Begin(deposit()));
+    bench.decided(Outcome::Held { view: view() });
+    bench.ask(BankRequest::Post { amount: None });
+    assert_eq!(bench.dies(), [""; 0], "its post is being decided");
+    bench.decided(POSTED());
+    assert_eq!(bench.told[2], "completed");
+}
+
+#[test]
+fn a_dead_workers_operation_has_failed_when_that_is_durable() {
+    let mut bench = given(1);
+    bench.ask(BankRequest::Begin(deposit()));
+    bench.decided(Outcome::Held { view: view() });
+    assert_eq!(bench.dies(), ["abandon, in doubt: false"]);
+    assert_eq!(bench.told, ["started", "held"]);
+    bench.answered(Outgoing::Abandoned(1 << 32 | 1));
+    assert_eq!(bench.told[2], "failed: worker_died");
+}
+
+#[test]
+fn what_a_worker_has_not_begun_goes_to_another_if_it_was_asked_to_end() {
+    let mut bench = given(1);
+    bench.handle(Input::Exited {
+        worker: 1,
+        exit: Exit::Status(0),
+    });
+    assert_eq!(bench.arrived(1, Arrived::Closed), [""; 0]);
+    assert_eq!(bench.turn(), ["spawn 2"]);
+}
+
+#[test]
+fn a_worker_is_killed_at_its_deadline_and_not_before() {
+    let mut bench = Bench::new(1, 1);
+    bench.now = MINUTE - Duration::from_millis(1);
+    assert_eq!(bench.turn(), ["ExtendWaits([])"]);
+    assert_eq!(bench.run.wake_at(bench.now), MINUTE);
+    bench.now = MINUTE;
+    assert_eq!(bench.turn(), ["kill 1"]);
+    bench.dies();
+    let words = bench.told.join(" ");
+    assert!(
+        words.starts_with(&format!("failed: {}", Cause::Deadline.word())),
+        "{words}"
+    );
+}
+
+#[test]
+fn no_deadline_passes_while_the_ledger_decides() {
+    let mut bench = given(1);
+    bench.ask(BankRequest::Begin(deposit()));
+    bench.now = 10 * MINUTE;
+    assert_eq!(bench.turn(), ["ExtendWaits([1])"]);
+}
+
+#[test]
+fn a_worker_that_asks_what_it_may_not_is_not_heard_again() {
+    let mut bench = given(1);
+    assert_eq!(bench.ask(BankRequest::Void), ["kill 1"]);
+    assert_eq!(bench.ask(BankRequest::Begin(deposit())), [""; 0]);
+    assert_eq!(bench.dies(), ["abandon, in doubt: false"]);
+}
+
+#[test]
+fn nothing_is_handed_out_after_a_signal() {
+    let mut bench = Bench::new(2, 1);
+    bench.handle(Input::Signal(2));
+    bench.arrived(1, Arrived::Ready);
+    assert_eq!(bench.turn(), ["close 1"]);
+    assert_eq!(bench.handle(Input::Signal(2)), ["HurryLedger", "KillAll"]);
+    assert_eq!(bench.handle(Input::Signal(2)), ["HurryLedger", "EndNow(2)"]);
+    assert_eq!(bench.run.ends_by(), Some(2));
+}
+
+#[test]
+fn a_failed_ledger_fails_what_is_being_decided() {
+    let mut bench = given(2);
+    bench.ask(BankRequest::Begin(deposit()));
+    let (why, certainty) = ("no space".to_string(), Certainty::Unknown);
+    let ends = bench.handle(Input::LedgerFailed { why, certainty });
+    assert_eq!(ends, [r#"Say("error: no space")"#, "kill 1", "GiveUp"]);
+    assert_eq!(bench.told[1], "failed: ledger");
+    bench.dies();
+    assert_eq!(bench.told.len(), 2, "it is told once");
+}
+
+#[test]
+fn the_last_worker_gone_there_may_be_room_for_another() {
+    let mut bench = given(2);
+    bench.handle(Input::Exited {
+        worker: 1,
+        exit: DIED,
+    });
+    assert_eq!(bench.turn(), ["spawn 2"]);
+    let (worker, why) = (2, "no room".to_string());
+    bench.handle(Input::SpawnFailed { worker, why });
+    assert_eq!(bench.turn(), [""; 0]);
+    assert_eq!(
+        bench.arrived(1, Arrived::Closed),
+        ["abandon, in doubt: false"]
+    );
+    assert_eq!(bench.turn(), ["spawn 3"]);
+}

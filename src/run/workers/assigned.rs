@@ -1,0 +1,231 @@
+//! The operations in a worker's hands, and what it may ask about them.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::bank::{Line, Operation, Request as BankRequest, ShareRequest};
+use crate::protocol::{Ask, Request};
+use crate::work::{Ran, Work};
+
+/// One operation in a worker's hands.
+#[derive(Debug)]
+pub(in crate::run) struct Assigned {
+    /// Names it towards the worker and the store; the worker's own number is the upper half.
+    pub(in crate::run) number: u64,
+    pub(in crate::run) operation: Operation,
+    pub(in crate::run) line: Option<Line>,
+    pub(in crate::run) work: Work,
+    /// What is known of its command.
+    pub(in crate::run) ran: Option<Box<Ran>>,
+    /// Its money is set aside for a command.
+    pub(in crate::run) is_held: bool,
+    pub(in crate::run) given_at: Duration,
+}
+
+impl Assigned {
+    /// Its command was started, and its end was not seen.
+    pub(in crate::run) fn is_doubtful(&self) -> bool {
+        self.ran.as_ref().is_some_and(|ran| ran.is_doubtful())
+    }
+
+    /// The work that was done for it.
+    pub(in crate::run) fn worked(&self) -> Duration {
+        let ended = self.ran.as_ref().and_then(|ran| ran.ended.as_ref());
+        ended.map_or(self.work.duration(), |ended| ended.took)
+    }
+}
+
+/// The operations in a worker's hands, in the order in which it does them.
+#[derive(Debug, Default)]
+pub(in crate::run) struct Hand {
+    operations: VecDeque<Assigned>,
+    /// How many of them it has asked about.
+    asked: usize,
+    /// The first of them has begun and is not decided.
+    begun: bool,
+}
+
+impl Hand {
+    pub(in crate::run) fn len(&self) -> usize {
+        self.operations.len()
+    }
+
+    pub(in crate::run) fn is_empty(&self) -> bool {
+        self.operations.is_empty()
+    }
+
+    pub(in crate::run) fn front(&self) -> Option<&Assigned> {
+        self.operations.front()
+    }
+
+    pub(in crate::run) fn push(&mut self, assigned: Assigned) {
+        self.operations.push_back(assigned);
+    }
+
+    /// Whether its worker has asked about none of them.
+    pub(in crate::run) fn none_asked(&self) -> bool {
+        self.asked == 0
+    }
+
+    /// Takes the first one, if it is the one of this number: it is decided.
+    pub(in crate::run) fn decided(&mut self, number: u64) -> Option<Assigned> {
+        self.front().filter(|first| first.number == number)?;
+        self.asked = self.asked.saturating_sub(1);
+        self.begun = false;
+        self.operations.pop_front()
+    }
+
+    /// Takes those that were asked about.
+    pub(in crate::run) fn take_asked(&mut self) -> Vec<Assigned> {
+        let asked = std::mem::take(&mut self.asked).min(self.operations.len());
+        self.operations.drain(..asked).collect()
+    }
+
+    /// Takes all of them.
+    pub(in crate::run) fn take_all(&mut self) -> VecDeque<Assigned> {
+        std::mem::take(self).operations
+    }
+
+    /// The lines of those that have one, by their numbers.
+    #[cfg(test)]
+    pub(in crate::run) fn lines(&self) -> std::collections::HashMap<u64, u64> {
+        let line = |one: &Assigned| Some((one.number, one.line?.number));
+        self.operations.iter().filter_map(line).collect()
+    }
+
+    /// Whether an operation whose work is a command has begun.
+    pub(in crate::run) fn runs_command(&self) -> bool {
+        let first = self.front().map(|first| first.work);
+        self.begun && matches!(first, Some(Work::Command { .. }))
+    }
+
+    /// The bank has set the money of the first operation aside.
+    pub(in crate::run) fn held(&mut self) {
+        let runs_command = self.runs_command();
+        if let Some(first) = self.operations.front_mut() {
+            first.is_held = runs_command;
+        }
+    }
+
+    /// The operation that a report is about, if its command may be running now.
+    pub(in crate::run) fn reported(&mut self, number: u64) -> Option<&mut Assigned> {
+        let runs = self.runs_command();
+        let first = self.operations.front_mut();
+        first.filter(|first| runs && first.number == number)
+    }
+
+    /// The operation that a request is about, if it is one that its worker may ask now.
+    pub(in crate::run) fn asks(&mut self, request: &Request) -> Option<&Assigned> {
+        let (index, operation) = match &request.ask {
+            // No worker deals in holds and accounts.
+            Ask::Bank(
+                BankRequest::Hold { .. }
+                | BankRequest::Keep { .. }
+                | BankRequest::PostHold { .. }
+                | BankRequest::VoidHold { .. }
+                | BankRequest::Open { .. },
+            ) => return None,
+            // Only work that may fail is given back, and only such work tells what it spent.
+            Ask::Bank(
+                BankRequest::Void
+                | BankRequest::Unspent
+                | BankRequest::Decline
+                | BankRequest::Doubt
+                | BankRequest::Post { amount: Some(_) },
+            ) if !self.runs_command() => return None,
+            // What was begun is not begun again.
+            Ask::Bank(BankRequest::Begin(_)) | Ask::Share(ShareRequest::Claim(_))
+                if self.asked > 0 =>
+            {
+                return None;
+            }
+            // The next one waits until the first is decided.
+            Ask::Bank(BankRequest::Execute(_)) if self.begun => return None,
+            Ask::Bank(BankRequest::Execute(operation)) => {
+                self.asked += 1;
+                (self.asked - 1, Some(operation))
+            }
+            Ask::Bank(_) | Ask::Share(_) if self.asked > 1 => return None,
+            Ask::Bank(BankRequest::Begin(operation))
+            | Ask::Share(ShareRequest::Claim(operation)) => {
+                self.asked = 1;
+                self.begun = true;
+                (0, Some(operation))
+            }
+            Ask::Bank(_) | Ask::Share(_) => {
+                self.asked = 1;
+                (0, None)
+            }
+        };
+        let assigned = self.operations.get(index);
+        assigned
+            .filter(|assigned| assigned.number == request.number)
+            .filter(|assigned| operation.is_none_or(|operation| *operation == assigned.operation))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bank::{Amount, Kind, Name};
+
+    fn operation() -> Operation {
+        Operation::new(Kind::Deposit, None, Name::default(), None, Amount::new(1)).expect("fits")
+    }
+
+    /// Whether a worker with three operations may ask these one after another.
+    fn check(work: Work, asks: &[(u64, BankRequest)], expected: &[bool]) {
+        let mut hand = Hand::default();
+        for number in 0..3 {
+            hand.push(Assigned {
+                number,
+                operation: operation(),
+                line: None,
+                work,
+                ran: None,
+                is_held: false,
+                given_at: Duration::ZERO,
+            });
+        }
+        let may = |(number, request): &(u64, BankRequest)| {
+            let (number, ask) = (*number, Ask::Bank(request.clone()));
+            hand.asks(&Request { number, ask }).is_some()
+        };
+        let may: Vec<bool> = asks.iter().map(may).collect();
+        assert_eq!(may, expected, "{asks:?}");
+    }
+
+    #[test]
+    fn a_worker_asks_in_order_and_never_twice() {
+        let execute = |number| (number, BankRequest::Execute(operation()));
+        let begin = |number| (number, BankRequest::Begin(operation()));
+        let post = |number| (number, BankRequest::Post { amount: None });
+        let none = |asks: &[_], expected: &[bool]| check(Work::None, asks, expected);
+        none(&[execute(0), execute(1), execute(2)], &[true; 3]);
+        none(&[begin(0), post(0)], &[true; 2]);
+        none(&[begin(0), begin(0)], &[true, false]);
+        none(&[begin(0), execute(1)], &[true, false]);
+        none(&[execute(0), execute(1), post(0)], &[true, true, false]);
+        none(&[execute(1)], &[false]);
+        none(&[begin(0), (0, BankRequest::Void)], &[true, false]);
+    }
+
+    #[test]
+    fn only_a_command_that_was_begun_may_fail_or_spend_less() {
+        let command = Work::Command { line: None };
+        let begin = || (0, BankRequest::Begin(operation()));
+        let less = Amount::new(1);
+        for end in [
+            BankRequest::Void,
+            BankRequest::Unspent,
+            BankRequest::Decline,
+            BankRequest::Doubt,
+            BankRequest::Post { amount: less },
+        ] {
+            check(command, &[begin(), (0, end.clone())], &[true, true]);
+            check(command, &[(0, end.clone())], &[false]);
+            check(command, &[begin(), (1, end.clone())], &[true, false]);
+            check(Work::None, &[begin(), (0, end)], &[true, false]);
+        }
+    }
+}
