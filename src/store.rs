@@ -1,7 +1,7 @@
 //! Where balances live: the bank's own state in memory, the cells that `server-share` shares, or a
 //! ledger that lasts.
 
-mod alive;
+mod byte_lock;
 mod cells;
 mod certainty;
 mod clock;
@@ -9,9 +9,9 @@ mod ledger;
 mod memory;
 mod remote;
 mod retry;
+mod run_lock;
 mod sqlite;
 
-pub use alive::RunLock;
 pub use cells::{Cells, Verdict};
 pub use certainty::Certainty;
 pub use ledger::{
@@ -21,6 +21,7 @@ pub use ledger::{
 };
 pub use memory::Memory;
 pub use retry::{WORK_PATIENCE, until_done};
+pub use run_lock::RunLock;
 pub use sqlite::{Access, Sqlite};
 
 use std::fmt;

@@ -74,7 +74,7 @@ pub(super) fn history(args: HistoryArgs) -> Outcome {
         limit: MAX_PAGE,
     };
     let sheet = Sheet::open().map_err(Failure::usage)?;
-    let mut ledger = place.open(Access::Existing).map_err(Failure::ledger)?;
+    let mut ledger = place.open(Access::Read).map_err(Failure::ledger)?;
     let mut history = History::begin(sheet, format);
     let left = args.limit.unwrap_or(u64::MAX);
     tell(&mut *ledger, query, left, args.follow, &mut history)?;

@@ -37,7 +37,7 @@ pub(super) fn verify(args: VerifyArgs) -> Outcome {
         VerifyFormat::Json => Format::Json,
     };
     let sheet = Sheet::open().map_err(Failure::usage)?;
-    let mut ledger = place.open(Access::Existing).map_err(Failure::ledger)?;
+    let mut ledger = place.open(Access::Read).map_err(Failure::ledger)?;
     let verified = ledger
         .verify(args.expect.as_ref())
         .map_err(Failure::ledger)?;

@@ -21,7 +21,7 @@ impl Checker {
         let work = move || {
             for (client, question) in asked {
                 let checked = place
-                    .open(Access::Again)
+                    .open(Access::Existing)
                     .and_then(|mut ledger| find(ledger.as_mut(), &question));
                 let findings =
                     checked.unwrap_or_else(|error| vec![Finding::Failed(Fault::from(&error))]);

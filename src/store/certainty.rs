@@ -22,6 +22,9 @@ impl LedgerError {
             | LedgerError::Missing { .. }
             | LedgerError::Database { .. }
             | LedgerError::Foreign { .. }
+            | LedgerError::Beside { .. }
+            | LedgerError::OtherLog { .. }
+            | LedgerError::Apart { .. }
             | LedgerError::Network { .. }
             | LedgerError::Locked { .. }
             | LedgerError::Unwritable { .. }

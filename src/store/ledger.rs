@@ -43,7 +43,7 @@ pub trait Ledger: Send {
     /// [`Ledger::close_run`]. A run without a name is always new.
     fn open_run(&mut self, name: Option<&RunName>) -> Result<OpenedRun, LedgerError>;
 
-    /// The file of a run's lock, of which the run's own processes may take a share; nothing where the
+    /// The place of a run's lock, of which the run's own processes may take a share; nothing where the
     /// run lives and ends with the connection to a server.
     fn run_file(&self, run: u32) -> Option<PathBuf>;
 
@@ -371,6 +371,40 @@ pub enum LedgerError {
         ledger: PathBuf,
         /// What it is, and the way out.
         what: String,
+    },
+    /// What lies beside it cannot be believed; nothing was touched.
+    #[error(
+        "cannot use the ledger `{ledger}`: `{path}` beside it {what}; nothing was touched: see who put it there, and move it away"
+    )]
+    Beside {
+        /// Which ledger.
+        ledger: PathBuf,
+        /// What lies beside it.
+        path: PathBuf,
+        /// What is wrong with that.
+        what: &'static str,
+    },
+    /// The log beside it is not its own; nothing was touched.
+    #[error(
+        "cannot use the ledger `{ledger}`: the log `{log}` beside it {what}; nothing was touched"
+    )]
+    OtherLog {
+        /// Which ledger.
+        ledger: PathBuf,
+        /// The log.
+        log: PathBuf,
+        /// What is wrong with it, and the way out.
+        what: &'static str,
+    },
+    /// Others use the file with a log that is not beside it.
+    #[error(
+        "cannot use the ledger `{ledger}`: {user} uses the same file, but not the log beside it, since it sees the file at another path (a mount) or the log was removed: use one path, or end that process first"
+    )]
+    Apart {
+        /// Which ledger.
+        ledger: PathBuf,
+        /// Who uses it.
+        user: String,
     },
     /// It lies where it cannot be kept safely.
     #[error(

@@ -5,43 +5,48 @@
 //! entries and records; account and hold rows are kept beside them, so that opening a ledger reads
 //! nothing but what is asked for.
 
+mod creation;
 mod faults;
 mod journal;
+mod ledger_file;
 mod lines;
 mod load;
+mod log;
+mod opening;
 mod pages;
+mod reading;
+mod recovery;
 mod rows;
 mod runs;
 mod schema;
-mod turnstile;
-mod unsure;
+mod side_files;
 mod upgrade;
 mod verify;
+mod write_queue;
 
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Params};
 
 use super::clock::Clock;
+use super::run_lock::RunLock;
 use super::{
     BegunLine, ChainEnd, DoneLine, Entries, Ledger, LedgerError, OpenHold, OpenedRun, Query,
     RunName, RunTotals, SkippedLine, Standing, Verified,
 };
 use crate::bank::{Answer, Asked, Balance, Books, Name, Now, Release};
 use journal::Writer;
+use ledger_file::{LedgerFile, identity};
+use opening::Opened;
+use reading::Reading;
 use rows::{Content, Head};
 use runs::Runs;
-use turnstile::Turnstile;
 
 /// How often a long-lived process looks for runs whose process is gone.
 const RUNS_INTERVAL: Duration = Duration::from_secs(1);
-/// From this size on a batch is one of many, and the log may grow further before it is copied back.
-const LARGE_BATCH: usize = 64;
-/// The pages of the log at which it is copied back into the file. Whoever opens a ledger alone reads
-/// all of the log, so one-shot commands keep it short.
-const SMALL_LOG: u32 = 128;
-const LARGE_LOG: u32 = 4_000;
 /// The most holds that are given back in one transaction because their time is over, so that other
 /// writers get their turn however many there are.
 const MAX_EXPIRED: usize = 1_000;
@@ -55,24 +60,22 @@ pub enum Access {
     Create,
     /// The file must be there.
     Existing,
-    /// This process has the file open already. Only SQLite may open and close it then: the kernel
-    /// takes all of a process's locks on a file away when any handle of it is closed.
-    Again,
+    /// The file must be there, and it is enough if it may be read.
+    Read,
 }
 
 /// A ledger in a file.
 pub struct Sqlite {
     path: PathBuf,
-    /// Which file it was when it was opened.
-    file: Option<(u64, u64)>,
     connection: Connection,
-    turnstile: Turnstile,
+    /// Closed after the connection: closing it drops SQLite's locks.
+    file: Arc<LedgerFile>,
+    /// How it is read, where it may not be written.
+    reading: Option<Reading>,
     clock: Clock,
     books: Books,
     shelf: Shelf,
     runs: Runs,
-    /// Large batches come, so the log may be long.
-    writes_much: bool,
     /// A commit failed, so nobody knows how the file stands.
     failed: bool,
 }
@@ -135,12 +138,17 @@ impl Shelf {
 impl Sqlite {
     /// Opens the ledger in this file.
     pub fn open(path: &Path, access: Access) -> Result<Self, LedgerError> {
-        let (path, connection, turnstile) = schema::open(path, access)?;
-        let ledger = Sqlite {
-            file: schema::identity(&path),
+        let Opened {
             path,
             connection,
-            turnstile,
+            file,
+            reading,
+        } = opening::open(path, access)?;
+        Ok(Sqlite {
+            path,
+            connection,
+            file,
+            reading,
             clock: Clock::system(),
             books: Books::new(Balance::default()),
             shelf: Shelf {
@@ -152,18 +160,8 @@ impl Sqlite {
                 changed: Vec::new(),
             },
             runs: Runs::default(),
-            writes_much: false,
             failed: false,
-        };
-        ledger.checkpoint_at(SMALL_LOG)?;
-        Ok(ledger)
-    }
-
-    fn checkpoint_at(&self, pages: u32) -> Result<(), LedgerError> {
-        let set = self
-            .connection
-            .pragma_update(None, "wal_autocheckpoint", pages);
-        set.map_err(|error| self.fault("open", &error))
+        })
     }
 
     /// Runs `work` in a write transaction, with the books as the file says. What it did is durable when
@@ -174,7 +172,7 @@ impl Sqlite {
     ) -> Result<T, LedgerError> {
         self.check_usable()?;
         let began = Instant::now();
-        let turn = self.turnstile.enter();
+        let turn = write_queue::enter(&self.file);
         let begun = self.execute("write", "BEGIN IMMEDIATE");
         begun.map_err(|error| error.after(began.elapsed()))?;
         drop(turn);
@@ -200,7 +198,6 @@ impl Sqlite {
             return self.fault("write", error);
         }
         self.failed = true;
-        unsure::mark(&self.path);
         faults::unknown(&self.path, error)
     }
 
@@ -245,12 +242,41 @@ impl Sqlite {
 
     /// What is written into a file that others no longer find would be lost to them.
     fn check_place(&self) -> Result<(), LedgerError> {
-        if schema::identity(&self.path) == self.file {
+        let there = fs::metadata(&self.path);
+        if there.is_ok_and(|there| identity(&there) == self.file.identity()) {
             return Ok(());
         }
         Err(LedgerError::Replaced {
             ledger: self.path.display().to_string(),
         })
+    }
+
+    /// Reads in pieces of which each is right: where the ledger may not be written, it is opened anew once
+    /// it was changed.
+    fn read_only<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        self.check_usable()?;
+        if self
+            .reading
+            .as_ref()
+            .is_some_and(|reading| !reading.is_current(&self.path))
+        {
+            let (connection, reading) = reading::open(&self.path, &self.file)?;
+            self.connection = connection;
+            self.reading = Some(reading);
+        }
+        let read = read(self)?;
+        let reading = self.reading.as_ref();
+        match reading.is_none_or(|reading| reading.is_current(&self.path)) {
+            true => Ok(read),
+            false => Err(LedgerError::Database {
+                ledger: self.path.display().to_string(),
+                doing: "read",
+                cause: "another process wrote to it meanwhile: repeat this".to_string(),
+            }),
+        }
     }
 
     fn execute(&self, doing: &'static str, sql: &str) -> Result<(), LedgerError> {
@@ -419,61 +445,60 @@ impl Sqlite {
 }
 
 impl Drop for Sqlite {
-    /// Leaves a short log behind, if nobody is in the way.
+    /// The open file may stay longer than the ledger, and its runs must not.
     fn drop(&mut self) {
-        if self.writes_much && !self.failed && self.connection.busy_timeout(Duration::ZERO).is_ok()
-        {
-            let truncate = "PRAGMA wal_checkpoint(TRUNCATE)";
-            // What is in the log is durable; copying it back can be left to the next.
-            let _ = self.connection.query_row(truncate, [], |_| Ok(()));
+        for run in self.runs.ours() {
+            self.file.unlock_run(run);
         }
     }
 }
 
 impl Ledger for Sqlite {
     fn transact(&mut self, batch: &[Asked]) -> Result<Vec<Option<Answer>>, LedgerError> {
-        if batch.len() >= LARGE_BATCH && !self.writes_much {
-            self.writes_much = true;
-            self.checkpoint_at(LARGE_LOG)?;
-        }
         self.settle_and_decide(batch)
     }
 
     fn look_up(&mut self, names: &[Name]) -> Result<Vec<Option<Standing>>, LedgerError> {
         self.settle()?;
-        self.named_accounts(names)
+        self.read_only(|ledger| ledger.named_accounts(names))
     }
 
     fn accounts(&mut self, after: Option<&Name>) -> Result<Vec<Standing>, LedgerError> {
-        match after {
-            None => self.settle()?,
-            Some(_) => self.check_usable()?,
+        if after.is_none() {
+            self.settle()?;
         }
-        self.accounts_after(after)
+        self.read_only(|ledger| ledger.accounts_after(after))
     }
 
     fn holds(&mut self, after: u64) -> Result<Vec<OpenHold>, LedgerError> {
-        match after {
-            0 => self.settle()?,
-            _ => self.check_usable()?,
+        if after == 0 {
+            self.settle()?;
         }
-        self.holds_after(after)
+        self.read_only(|ledger| ledger.holds_after(after))
     }
 
     fn entries(&mut self, query: &Query) -> Result<Entries, LedgerError> {
-        self.check_usable()?;
-        self.page_of_entries(query)
+        self.read_only(|ledger| ledger.page_of_entries(query))
     }
 
     fn open_run(&mut self, name: Option<&RunName>) -> Result<OpenedRun, LedgerError> {
         // What a dead run had begun is given back first, its own earlier life's too.
         self.runs.looked_at = None;
         self.settle_and_decide(&[])?;
-        self.write(|ledger, _| ledger.begin_run(name))
+        let known: Vec<u32> = self.runs.ours().collect();
+        let opened = self.write(|ledger, _| ledger.begin_run(name));
+        if opened.is_err() {
+            // Nothing says that it began, and its number may be the next run's.
+            let begun: Vec<u32> = self.runs.ours().collect();
+            for run in begun.into_iter().filter(|run| !known.contains(run)) {
+                self.unlock(run);
+            }
+        }
+        opened
     }
 
     fn run_file(&self, run: u32) -> Option<PathBuf> {
-        Some(self.file_of_run(run))
+        Some(RunLock::place(&self.path, run))
     }
 
     fn done_lines(&mut self, run: u32, after: u64) -> Result<Vec<DoneLine>, LedgerError> {
@@ -502,14 +527,13 @@ impl Ledger for Sqlite {
         // A run that may be ended later stays this process's own, or another may go on with it meanwhile.
         // Else the next that writes gives back what could not be given back now.
         if !ended.as_ref().is_err_and(LedgerError::may_pass) {
-            self.runs.let_go(run);
+            self.unlock(run);
         }
         ended
     }
 
     fn verify(&mut self, expect: Option<&ChainEnd>) -> Result<Verified, LedgerError> {
-        self.check_usable()?;
-        self.check_all(expect)
+        self.read_only(|ledger| ledger.check_all(expect))
     }
 }
 

@@ -24,7 +24,7 @@ pub(in crate::cli) struct BalanceArgs {
 
 /// `bank-par balance`
 pub(in crate::cli) fn balance(args: BalanceArgs) -> Outcome {
-    let mut single = Single::open(args.single, Access::Existing)?;
+    let mut single = Single::open(args.single, Access::Read)?;
     let status = match (args.holds, args.accounts.is_empty()) {
         (true, _) => single.holds(&args.accounts)?,
         (false, true) => single.all_accounts()?,

@@ -71,7 +71,7 @@ pub(super) fn damaged(path: &Path, what: &str) -> LedgerError {
 fn holder(path: &Path) -> String {
     const WRITE_LOCK: u64 = 120;
     let unknown = || "another process".to_string();
-    let shared = super::turnstile::beside(path, "-shm");
+    let shared = super::side_files::beside(path, super::side_files::SHARED);
     let Ok(about) = std::fs::metadata(shared) else {
         return unknown();
     };

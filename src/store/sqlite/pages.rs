@@ -34,6 +34,10 @@ impl Sqlite {
     /// Gives back the holds that end by themselves now, so that what is read next is right.
     pub(super) fn settle(&mut self) -> Result<(), LedgerError> {
         self.check_usable()?;
+        // Where it may not be written, what is over stays set aside until another process writes.
+        if self.reading.is_some() {
+            return Ok(());
+        }
         if !self.due(&self.now(), 1)?.is_empty() || self.others_are_live()? {
             self.runs.looked_at = None;
             self.settle_and_decide(&[])?;

@@ -1,20 +1,16 @@
 //! Runs: who works on what, and how others know that they are gone.
 //!
-//! Each live run has a lock on a file of its own beside the ledger, which the kernel takes away when
-//! its process ends, however it ends. Its workers with commands share the lock, so that a run counts as
-//! gone only when its commands are. Those files are opened and removed only inside write
-//! transactions, so that no two processes ever lock different files of one name.
+//! Each live run has a lock on a byte of the ledger's file, which the kernel takes away when its process
+//! ends, however it ends. Its workers with commands share the lock, so that a run counts as gone only
+//! when its commands are.
 
-use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::collections::{BTreeSet, HashMap};
 use std::io;
-use std::path::PathBuf;
 use std::time::Instant;
 
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::Sqlite;
-use super::turnstile::beside;
 use crate::bank::Now;
 use crate::store::{LedgerError, LineDigests, OpenedRun, RunName};
 
@@ -25,7 +21,8 @@ pub(super) const OF_LINE: i64 = 2;
 /// The runs of this process.
 #[derive(Default)]
 pub(super) struct Runs {
-    locks: HashMap<u32, File>,
+    /// Those that are locked.
+    ours: BTreeSet<u32>,
     /// When others' runs were last looked at.
     pub(super) looked_at: Option<Instant>,
     /// How far the done lines of each run were read, so that the next page is found at once.
@@ -33,9 +30,14 @@ pub(super) struct Runs {
 }
 
 impl Runs {
-    /// Lets go of a run's lock.
+    /// The runs that are locked.
+    pub(super) fn ours(&self) -> impl Iterator<Item = u32> {
+        self.ours.iter().copied()
+    }
+
+    /// Forgets a run.
     pub(super) fn let_go(&mut self, run: u32) {
-        self.locks.remove(&run);
+        self.ours.remove(&run);
         self.readings.remove(&run);
     }
 }
@@ -48,20 +50,15 @@ impl Sqlite {
             None => self.add_run(name)?,
         };
         let run = opened.number;
-        match self.lock(run) {
-            Ok(file) => {
-                // Nobody else was there; now the processes of the run may join. Nobody looks meanwhile,
-                // since whoever does is in a write transaction.
-                file.lock_shared().map_err(|cause| self.no_lock(cause))?;
-                self.runs.locks.insert(run, file)
-            }
-            Err(TryLockError::WouldBlock) => {
+        match self.file.lock_run(run) {
+            Ok(true) => self.runs.ours.insert(run),
+            Ok(false) => {
                 return Err(LedgerError::RunIsLive {
                     ledger: self.path.display().to_string(),
                     run: name.cloned().unwrap_or_else(RunName::unnamed),
                 });
             }
-            Err(TryLockError::Error(cause)) => return Err(self.no_lock(cause)),
+            Err(cause) => return Err(self.no_lock(cause)),
         };
         self.mark(run, true)?;
         Ok(opened)
@@ -113,21 +110,6 @@ impl Sqlite {
         })
     }
 
-    fn lock(&self, run: u32) -> Result<File, TryLockError> {
-        let open = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(self.file_of_run(run));
-        let file = open.map_err(TryLockError::Error)?;
-        file.try_lock()?;
-        Ok(file)
-    }
-
-    pub(super) fn file_of_run(&self, run: u32) -> PathBuf {
-        beside(&self.path, &format!("-run-{run}"))
-    }
-
     fn no_lock(&self, cause: io::Error) -> LedgerError {
         LedgerError::Io {
             ledger: self.path.display().to_string(),
@@ -150,16 +132,13 @@ impl Sqlite {
     pub(super) fn dead_runs(&mut self) -> Result<Vec<u32>, LedgerError> {
         let mut dead = Vec::new();
         for run in self.live_runs()? {
-            if self.runs.locks.contains_key(&run) {
-                continue;
-            }
-            match self.lock(run) {
-                Ok(_free) => {
-                    self.forget_run(run)?;
-                    dead.push(run);
-                }
-                Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(cause)) => return Err(self.no_lock(cause)),
+            if self
+                .file
+                .is_free(run)
+                .map_err(|cause| self.no_lock(cause))?
+            {
+                self.mark(run, false)?;
+                dead.push(run);
             }
         }
         Ok(dead)
@@ -180,7 +159,13 @@ impl Sqlite {
     /// Whether any run is marked as live that is not this process's own.
     pub(super) fn others_are_live(&self) -> Result<bool, LedgerError> {
         let runs = self.live_runs()?;
-        Ok(runs.iter().any(|run| !self.runs.locks.contains_key(run)))
+        Ok(runs.iter().any(|run| !self.runs.ours.contains(run)))
+    }
+
+    /// Lets go of a run of this process.
+    pub(super) fn unlock(&mut self, run: u32) {
+        self.runs.let_go(run);
+        self.file.unlock_run(run);
     }
 
     /// Ends a run of this process: what it has begun is given back.
@@ -188,14 +173,6 @@ impl Sqlite {
         for hold in self.holds_of(run)? {
             self.abandon(hold, now)?;
         }
-        self.forget_run(run)
-    }
-
-    fn forget_run(&self, run: u32) -> Result<(), LedgerError> {
-        self.mark(run, false)?;
-        match fs::remove_file(self.file_of_run(run)) {
-            Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(self.no_lock(cause)),
-            _ => Ok(()),
-        }
+        self.mark(run, false)
     }
 }

@@ -200,15 +200,15 @@ fn a_changed_byte_of_the_log_is_noticed_with_the_end() {
     for number in 0..3 {
         ledger.say(&format!("deposit 1 --id late-{number}"));
     }
-    let end = end(&ledger);
     let files = [
         file("bank.db", &ledger.path()),
         file("bank.db-wal", &format!("{}-wal", ledger.path())),
     ];
+    drop(reader);
+    let end = end(&ledger);
     let found = change_each(&files, 1, Some(&end));
     tell("the log", &found);
     assert!(found.unnoticed.is_empty(), "{:#?}", found.unnoticed);
-    drop(reader);
 }
 
 #[test]
@@ -221,9 +221,6 @@ fn a_tail_that_was_cut_off_is_noticed_with_the_end() {
     ledger.say("deposit 1 --id later");
     // A longer history still contains it.
     ledger.say(&format!("verify --expect {end}"));
-    for name in ["-wal", "-shm"] {
-        fs::remove_file(format!("{}{name}", ledger.path())).unwrap();
-    }
     fs::write(ledger.path(), older).unwrap();
     ledger.say("verify");
     let cut = ledger.run(&format!("verify --expect {end}"));

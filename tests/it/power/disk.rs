@@ -64,6 +64,14 @@ impl Disk {
                 self.files.push(File::default());
                 self.rename(order, Renaming::Put(name.clone(), self.files.len() - 1));
             }
+            What::Nameless(name) => {
+                self.files.push(File::default());
+                self.seen.insert(name.clone(), self.files.len() - 1);
+            }
+            What::Linked { from, to } => {
+                let file = self.seen[from];
+                self.rename(order, Renaming::Put(to.clone(), file));
+            }
             What::Removed(name) => self.rename(order, Renaming::Remove(name.clone())),
             What::Renamed { from, to } => {
                 self.rename(order, Renaming::Move(from.clone(), to.clone()));

@@ -23,6 +23,13 @@ pub(crate) struct Step {
 pub(crate) enum What {
     /// A file has a name in the folder: it was opened so that it is created when missing.
     Named(String),
+    /// A file was created that has no name; until it gets one it is called by this.
+    Nameless(String),
+    /// A nameless file got a name.
+    Linked {
+        from: String,
+        to: String,
+    },
     /// A file was opened so that nothing is left in it.
     Emptied(String),
     Wrote {
@@ -135,6 +142,7 @@ impl Recording {
             steps: &mut self.steps,
             begun: HashMap::new(),
             places: HashMap::new(),
+            nameless: HashMap::new(),
         };
         calls.lines().for_each(|line| reading.line(line));
         status
@@ -179,6 +187,8 @@ struct Reading<'a> {
     begun: HashMap<String, (String, usize)>,
     /// Where a thread's next write to a file goes, by thread and file.
     places: HashMap<(String, String), u64>,
+    /// The files that were created without a name, by thread and descriptor.
+    nameless: HashMap<(String, String), String>,
 }
 
 impl Reading<'_> {
@@ -236,7 +246,7 @@ impl Reading<'_> {
             "open" | "openat" | "creat" => self.opened(thread, name, &arguments, returned),
             "rename" | "renameat" | "renameat2" | "unlink" | "unlinkat" | "link" | "linkat"
             | "truncate" => {
-                self.named(name, &arguments);
+                self.named(thread, name, &arguments);
             }
             _ => self.used(thread, name, &arguments, number(returned), since),
         }
@@ -247,8 +257,8 @@ impl Reading<'_> {
             return;
         };
         let descriptor = returned.split_once('<').unwrap().0;
-        self.places
-            .insert((thread.to_string(), descriptor.to_string()), 0);
+        let key = (thread.to_string(), descriptor.to_string());
+        self.places.insert(key.clone(), 0);
         let has = |flag| {
             arguments
                 .iter()
@@ -261,20 +271,33 @@ impl Reading<'_> {
         if call == "creat" || has("O_CREAT") {
             self.push(What::Named(name.clone()));
         }
+        if has("O_TMPFILE") {
+            self.nameless.insert(key, name.clone());
+            self.push(What::Nameless(name.clone()));
+        }
         if call == "creat" || has("O_TRUNC") {
             self.push(What::Emptied(name));
         }
     }
 
     /// A call that names files by their paths.
-    fn named(&mut self, call: &str, arguments: &[&str]) {
+    fn named(&mut self, thread: &str, call: &str, arguments: &[&str]) {
         let quoted: Vec<String> = arguments
             .iter()
             .flat_map(|argument| strings(argument))
             .map(text)
             .collect();
         let names: Vec<Option<String>> = quoted.iter().map(|path| self.within(path)).collect();
+        let nameless = quoted.first().and_then(|path| {
+            let descriptor = path.strip_prefix("/proc/self/fd/")?;
+            self.nameless
+                .get(&(thread.to_string(), descriptor.to_string()))
+        });
         match (call, &names[..]) {
+            ("linkat", [None, Some(to)]) if let Some(from) = nameless => {
+                let (from, to) = (from.clone(), to.clone());
+                self.push(What::Linked { from, to });
+            }
             ("unlink" | "unlinkat", [Some(name)]) => self.push(What::Removed(name.clone())),
             ("rename" | "renameat" | "renameat2", [Some(from), Some(to)]) => {
                 let (from, to) = (from.clone(), to.clone());
@@ -337,9 +360,15 @@ impl Reading<'_> {
         self.push(What::Wrote { name, at, bytes });
     }
 
-    /// The name in the folder that this path is.
+    /// The name in the folder that this path is; a file without a name is called by its number.
     fn within(&self, path: &str) -> Option<String> {
         let name = path.strip_prefix(&self.folder)?.strip_prefix('/')?;
+        if let Some(nameless) = name
+            .strip_suffix(" (deleted)")
+            .filter(|name| name.starts_with('#'))
+        {
+            return Some(nameless.to_string());
+        }
         (!name.contains('/') && !name.ends_with(" (deleted)")).then(|| name.to_string())
     }
 }

@@ -1,0 +1,138 @@
+//! What SQLite keeps beside a ledger while it is in use: its log, the memory that its users share, and
+//! a journal where one comes from another program.
+//!
+//! What lies there is believed, so only who may write to the ledger may have put it there. All of it has
+//! the ledger's mode, owner and group, so that what the ledger keeps from others is kept from them, and
+//! what one of its users leaves behind is in no other's way.
+
+use std::fs::{self, Metadata, Permissions};
+use std::io::{self, ErrorKind};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
+
+use crate::store::LedgerError;
+
+/// The log.
+pub(super) const LOG: &str = "-wal";
+/// The memory that a ledger's users share.
+pub(super) const SHARED: &str = "-shm";
+/// The journal of a ledger that has no log.
+pub(super) const JOURNAL: &str = "-journal";
+
+/// How often what lies beside a ledger is looked at while it does not fit, and the pause between.
+pub(super) const LOOKS: usize = 20;
+pub(super) const PAUSE: Duration = Duration::from_micros(500);
+
+/// The bits of a mode that tell who may do what.
+const MODE: u32 = 0o777;
+
+/// A file whose name begins like the ledger's.
+pub(super) fn beside(ledger: &Path, ending: &str) -> PathBuf {
+    let mut name = ledger.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+/// What lies at this path, which is nothing where nothing does. Links are not followed.
+pub(super) fn about(path: &Path) -> io::Result<Option<Metadata>> {
+    match fs::symlink_metadata(path) {
+        Ok(about) => Ok(Some(about)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Refuses what another user put beside the ledger, and whatever is no plain file there.
+pub(super) fn check(ledger: &Path) -> Result<(), LedgerError> {
+    // A user of the ledger's group has just put it there and not yet given it that group.
+    let looks = std::iter::repeat_with(|| look(ledger)).take(LOOKS);
+    let mut last = Ok(());
+    for found in looks {
+        last = found;
+        match last {
+            Err(LedgerError::Beside { .. }) => thread::sleep(PAUSE),
+            _ => break,
+        }
+    }
+    last
+}
+
+fn look(ledger: &Path) -> Result<(), LedgerError> {
+    let failed = |cause| failed(ledger, cause);
+    let own = fs::metadata(ledger).map_err(failed)?;
+    for ending in [LOG, SHARED, JOURNAL] {
+        let path = beside(ledger, ending);
+        let Some(side) = about(&path).map_err(failed)? else {
+            continue;
+        };
+        let what = match () {
+            () if !side.is_file() => "is no regular file",
+            () if side.nlink() > 1 => "has several names (hard links)",
+            () if !is_trusted(&side, &own) => "is from a user who may not write to the ledger",
+            () => continue,
+        };
+        return Err(LedgerError::Beside {
+            ledger: ledger.to_owned(),
+            path,
+            what,
+        });
+    }
+    Ok(())
+}
+
+/// Whether the owner of a side file may write to the ledger itself.
+fn is_trusted(side: &Metadata, ledger: &Metadata) -> bool {
+    let user = rustix::process::geteuid().as_raw();
+    let by_group = ledger.mode() & 0o020 != 0 && side.gid() == ledger.gid();
+    let by_all = ledger.mode() & 0o002 != 0;
+    [ledger.uid(), user, 0].contains(&side.uid()) || by_group || by_all
+}
+
+/// Gives what lies beside the ledger the ledger's mode, owner and group, as far as this user may.
+pub(super) fn follow(ledger: &Path) -> Result<(), LedgerError> {
+    let failed = |cause| failed(ledger, cause);
+    let own = fs::metadata(ledger).map_err(failed)?;
+    for ending in [LOG, SHARED] {
+        let path = beside(ledger, ending);
+        let differs = about(&path).map_err(failed)?.is_some_and(|side| {
+            side.mode() & MODE != own.mode() & MODE
+                || (side.uid(), side.gid()) != (own.uid(), own.gid())
+        });
+        if differs {
+            // What this user may not change stays as another user of the ledger made it.
+            let _ = make_alike(&path, &own);
+        }
+    }
+    Ok(())
+}
+
+/// The file is opened as a mere place: no link is followed to another file, and closing it drops none of
+/// SQLite's locks.
+fn make_alike(path: &Path, own: &Metadata) -> io::Result<()> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let place = fs::File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    let side = place.metadata()?;
+    let user = rustix::process::geteuid();
+    if !side.is_file() || !(user.is_root() || side.uid() == user.as_raw()) {
+        return Ok(());
+    }
+    let owner = user.is_root().then(|| Uid::from_raw(own.uid()));
+    let group = Some(Gid::from_raw(own.gid()));
+    let owned = rustix::fs::chownat(&place, "", owner, group, AtFlags::EMPTY_PATH);
+    let alias = format!("/proc/self/fd/{}", place.as_raw_fd());
+    fs::set_permissions(alias, Permissions::from_mode(own.mode() & MODE))?;
+    Ok(owned?)
+}
+
+fn failed(ledger: &Path, cause: io::Error) -> LedgerError {
+    LedgerError::Io {
+        ledger: ledger.display().to_string(),
+        doing: "open",
+        cause,
+    }
+}
