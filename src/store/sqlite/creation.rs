@@ -134,8 +134,7 @@ impl Prepared {
 
     /// Gives the file the name of an empty one, and what tells who may do what with it.
     fn replace(self, path: &Path, empty: &fs::Metadata) -> io::Result<()> {
-        self.file
-            .set_permissions(empty.permissions())?;
+        self.file.set_permissions(empty.permissions())?;
         let own = self.file.metadata()?;
         if (own.uid(), own.gid()) != (empty.uid(), empty.gid()) {
             fchown(&self.file, Some(empty.uid()), Some(empty.gid()))?;
