@@ -13,14 +13,17 @@ mod sync;
 mod verify;
 mod workload;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::bail;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::report::{self, Format, Outputs};
+use crate::report::{self, Destination, Format, Outputs, Spared, check_streams};
 use crate::status::Status;
+use crate::store::Place;
 use crate::supervisor::{end_by, outlive_full_files};
+use crate::workload::Source;
 
 /// What every command returns: an ending, or an error with the status that it stands for.
 type Outcome = Result<crate::run::Ending, Failure>;
@@ -113,12 +116,17 @@ enum Command {
 /// Where results go.
 #[derive(Args)]
 struct OutputArgs {
-    /// How results are written to stdout
-    #[arg(long, value_enum, default_value_t = OutputFormat::Text, value_name = "FORMAT")]
-    output: OutputFormat,
-    /// Also record the run in this file, as JSON Lines
-    #[arg(long, value_name = "FILE")]
-    events: Option<PathBuf>,
+    /// How results are written to stdout [default: text]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    output: Option<OutputFormat>,
+    /// Also record the run as JSON Lines: in a FILE, which is appended to, in the open descriptor `fd:N`,
+    /// or with `-` on stdout instead of text
+    #[arg(long, value_name = "FILE", value_parser = destination())]
+    events: Option<Destination>,
+}
+
+fn destination() -> impl TypedValueParser<Value = Destination> {
+    OsStringValueParser::new().map(|text| Destination::from(text.as_os_str()))
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -130,14 +138,38 @@ enum OutputFormat {
 }
 
 impl OutputArgs {
-    fn outputs(self) -> Outputs {
-        Outputs {
-            stdout: match self.output {
-                OutputFormat::Text => Format::Text,
-                OutputFormat::Json => Format::Json,
-            },
-            events: self.events,
+    /// The outputs, none of which may be written to what is spared.
+    fn outputs(self, spared: Spared) -> anyhow::Result<Outputs> {
+        let (stdout, events) = match (self.events, self.output) {
+            (Some(Destination::Stdout), Some(OutputFormat::Text)) => bail!(
+                "stdout takes the text or the events: leave `--output text` out, or name a file for the events"
+            ),
+            (Some(Destination::Stdout), _) => (Format::Json, None),
+            (events, Some(OutputFormat::Json)) => (Format::Json, events),
+            (events, _) => (Format::Text, events),
+        };
+        check_streams(&spared)?;
+        if let Some(events) = &events {
+            events.check(&spared)?;
         }
+        Ok(Outputs {
+            stdout,
+            events,
+            spared,
+        })
+    }
+}
+
+/// What no output of a run may be written to.
+fn spared(source: &Source, place: Option<&Place>) -> Spared {
+    let spared = match source {
+        Source::File(path) => Spared::default().input(path),
+        Source::Stdin => Spared::default().stdin(),
+        Source::Operations(_) => Spared::default(),
+    };
+    match place {
+        Some(place) => spared.ledger(place),
+        None => spared,
     }
 }
 

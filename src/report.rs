@@ -5,9 +5,11 @@
 
 mod columns;
 mod explored;
+mod destination;
 mod history;
 mod json;
 mod printer;
+mod receipt;
 mod sheet;
 mod single;
 mod text;
@@ -22,7 +24,6 @@ use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
@@ -34,7 +35,9 @@ use crate::wake::Waker;
 use printer::{Output, Printer, Progress};
 
 pub use explored::{Exploration, explored};
+pub use destination::{Destination, DestinationError, Spared, check_streams};
 pub use history::{EntryFormat, History};
+pub use receipt::Receipt;
 pub use sheet::Sheet;
 pub use single::{About, Answers, refusal};
 pub use verified::verified;
@@ -57,21 +60,18 @@ pub enum Format {
 pub struct Outputs {
     /// How they look on stdout.
     pub stdout: Format,
-    /// The file that records them as JSON Lines, whatever stdout shows.
-    pub events: Option<PathBuf>,
+    /// Where they are recorded as JSON Lines too, whatever stdout shows.
+    pub events: Option<Destination>,
+    /// What must not be written to.
+    pub spared: Spared,
 }
 
 /// Why there can be no report.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
-    /// The file that should record the events could not be created.
-    #[error("cannot create the events file `{path}`: {cause}")]
-    Events {
-        /// Which file.
-        path: PathBuf,
-        /// Why not.
-        cause: io::Error,
-    },
+    /// The events cannot be recorded there.
+    #[error(transparent)]
+    Destination(#[from] DestinationError),
     /// There is no stdout to write to.
     #[error("cannot write to `stdout`: {0}")]
     Stdout(io::Error),
@@ -96,18 +96,15 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// Opens the outputs, an existing events file being emptied, and starts the printing.
+    /// Opens the outputs, an existing recording being appended to, and starts the printing.
     ///
     /// The waker is used when the backlog has fallen below half of [`BACKLOG_LIMIT`], when an output
     /// breaks, and when everything is written.
     pub fn start(outputs: Outputs, waker: Waker) -> Result<Self, ReportError> {
-        let recording = match outputs.events {
-            None => None,
-            Some(path) => match File::create(&path) {
-                Ok(file) => Some(Output::recording(&path, file)),
-                Err(cause) => return Err(ReportError::Events { path, cause }),
-            },
-        };
+        let Outputs { events, spared, .. } = &outputs;
+        check_streams(spared)?;
+        let opened = events.as_ref().map(|events| events.open(spared));
+        let recording = opened.transpose()?.flatten().map(Output::recording);
         Self::over(outputs.stdout, stdout()?, recording, waker).map_err(ReportError::Thread)
     }
 
@@ -201,6 +198,7 @@ fn ns_per_operation(race: &Race) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::destination::Opened;
     use crate::report::samples;
     use crate::wake::Alarm;
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -208,7 +206,11 @@ mod tests {
     use std::io::{PipeReader, Read};
 
     fn recorder(path: &std::path::Path) -> Output {
-        Output::recording(path, File::create(path).expect("a file"))
+        Output::recording(Opened {
+            name: path.display().to_string(),
+            file: File::create(path).expect("a file"),
+            is_shared: false,
+        })
     }
 
     /// A reporter whose stdout is a pipe.
@@ -297,18 +299,6 @@ mod tests {
         drop(reporter);
         reader.read_to_string(&mut seen).expect("text");
         assert_eq!(seen.lines().count(), 2);
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_created_is_named() {
-        let outputs = Outputs {
-            stdout: Format::Text,
-            events: Some("/nowhere/events.jsonl".into()),
-        };
-        let (_alarm, waker) = Alarm::new().expect("an alarm");
-        let error = Reporter::start(outputs, waker).err().expect("no folder");
-        let start = "cannot create the events file `/nowhere/events.jsonl`: ";
-        assert!(error.to_string().starts_with(start), "{error}");
     }
 
     #[test]

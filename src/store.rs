@@ -27,7 +27,7 @@ pub use sqlite::{Access, Sqlite};
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::bank::{Name, View};
+use crate::bank::{Account, Balance, Name, View};
 
 /// Where a ledger that lasts is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +64,20 @@ pub struct Standing {
     pub name: Name,
     /// The money.
     pub view: View,
+    /// How far below zero it may go; nothing stands for the bank's own, which have no limit.
+    pub overdraft: Option<Balance>,
     /// Of the updates written to it, how many its money does not include.
     pub lost_updates: u64,
+}
+
+impl Standing {
+    /// How an account stands of which no update was lost.
+    pub fn of(name: &Name, account: &Account) -> Self {
+        Standing {
+            name: name.clone(),
+            view: account.view(),
+            overdraft: (!name.is_the_banks()).then(|| account.overdraft()),
+            lost_updates: 0,
+        }
+    }
 }

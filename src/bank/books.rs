@@ -65,9 +65,9 @@ impl Books {
     }
 
     /// Every account with what it holds, in no particular order.
-    pub fn accounts(&self) -> impl Iterator<Item = (&Name, View)> {
-        let view = |(name, slot): (_, &usize)| (name, self.accounts[*slot].view());
-        self.slots.iter().map(view)
+    pub fn accounts(&self) -> impl Iterator<Item = (&Name, &Account)> {
+        let account = |(name, slot): (_, &usize)| (name, &self.accounts[*slot]);
+        self.slots.iter().map(account)
     }
 
     /// Decides one request, keeps what follows from it and writes it down.

@@ -10,7 +10,7 @@ use super::ledger::{LedgerArgs, LedgerFlag, MemoryArgs};
 use super::moment::duration;
 use super::named::{NamedArgs, Opened};
 use super::workload::WorkloadArgs;
-use super::{Failure, Outcome, OutputArgs};
+use super::{Failure, Outcome, OutputArgs, spared};
 use crate::driver::{Commands, Plan, rehearse, run};
 use crate::limits::{self, Limits};
 use crate::link::Transport;
@@ -212,7 +212,10 @@ fn start(mut plan: Plan, opening: Option<Opening>, args: ModeArgs) -> Outcome {
     make_room_for(args.jobs, plan.commands.is_some()).map_err(Failure::usage)?;
     let (alarm, waker) = Alarm::new().map_err(Failure::died)?;
     // A ledger is not created for an input that is not there.
-    args.workload.source().check().map_err(Failure::usage)?;
+    let source = args.workload.source();
+    source.check().map_err(Failure::usage)?;
+    let spared = spared(&source, opening.as_ref().map(|opening| &opening.place));
+    let outputs = args.output.outputs(spared).map_err(Failure::usage)?;
     let open = |Opening {
                     place,
                     named,
@@ -227,7 +230,7 @@ fn start(mut plan: Plan, opening: Option<Opening>, args: ModeArgs) -> Outcome {
     });
     let feed = args.workload.feed(done, waker.clone());
     let feed = feed.map_err(Failure::usage)?;
-    let reporter = Reporter::start(args.output.outputs(), waker.clone()).map_err(Failure::usage)?;
+    let reporter = Reporter::start(outputs, waker.clone()).map_err(Failure::usage)?;
     let context = format!("`{}` cannot go on", plan.mode);
     run(plan, ledger, feed, reporter, alarm, waker)
         .map_err(|error| Failure::died(anyhow::Error::new(error).context(context)))
@@ -238,7 +241,9 @@ fn rehearsal(plan: Plan, args: ModeArgs) -> Outcome {
     let (alarm, waker) = Alarm::new().map_err(Failure::died)?;
     let feed = args.workload.feed(None, waker.clone());
     let feed = feed.map_err(Failure::usage)?;
-    let reporter = Reporter::start(args.output.outputs(), waker).map_err(Failure::usage)?;
+    let spared = spared(&args.workload.source(), None);
+    let outputs = args.output.outputs(spared).map_err(Failure::usage)?;
+    let reporter = Reporter::start(outputs, waker).map_err(Failure::usage)?;
     let name = plan.named.as_ref().map(|named| named.name.as_str());
     let Some(commands) = &plan.commands else {
         return super::one::ended(crate::status::Status::Posted);

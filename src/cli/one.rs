@@ -7,16 +7,20 @@ mod work;
 pub(super) use balance::{BalanceArgs, balance};
 pub(super) use hold::{HoldArgs, PostArgs, VoidArgs, hold, post, void};
 
+use std::slice;
+
 use anyhow::anyhow;
 use clap::{Args, ValueEnum};
 
-use super::ledger::LedgerArgs;
+use super::ledger::{LedgerArgs, LedgerFlag};
 use super::workload::{other_side, user};
 use super::{Failure, Outcome};
 use crate::bank::{
-    Amount, Answer, Asked, Balance, Caller, Id, IdError, Kind, Name, Operation, Request,
+    Amount, Answer, Asked, Balance, Caller, Id, IdError, Kind, Name, Operation, Outcome as Decided,
+    Rejection, Request,
 };
-use crate::report::{About, Answers, Format, Sheet};
+use crate::event::{Fact, Subject};
+use crate::report::{About, Answers, Format, Receipt, Sheet, Spared, check_streams};
 use crate::run::Ending;
 use crate::status::Status;
 use crate::store::{Access, Ledger, Query};
@@ -119,6 +123,7 @@ pub(super) fn loan(args: MoveArgs) -> Outcome {
 fn execute(kind: Kind, to: Option<Name>, args: MoveArgs) -> Outcome {
     let caller = args.operation.caller();
     let operation = args.operation.operation(kind, to, args.amount)?;
+    args.work.check(&args.single).map_err(Failure::usage)?;
     if args.work.is_given() {
         let operation = args.work.named(operation)?;
         if args.work.only_says(&operation, false) {
@@ -128,9 +133,14 @@ fn execute(kind: Kind, to: Option<Name>, args: MoveArgs) -> Outcome {
         return args.work.run(single, operation, None, caller);
     }
     let mut single = Single::open(args.single, Access::Create)?;
+    let mut receipt = args.work.receipt(&single)?;
     let answer = single.ask(caller, Request::Execute(operation.clone()))?;
+    single.record(&mut receipt, &operation, &answer);
     let operation = operation.posted_by(&answer.outcome);
-    single.finish(About::Operation(&operation), &answer)
+    single.answers.overdraft = single.overdraft_of(&operation, &answer)?;
+    let status = single.answers.answer(About::Operation(&operation), &answer);
+    let status = status.worse(single.answers.finish());
+    ended(status.worse(receipt.finish()))
 }
 
 /// `bank-par open`
@@ -162,24 +172,47 @@ impl OperationArgs {
     }
 }
 
+impl SingleArgs {
+    /// What no output may be written to.
+    fn spared(&self) -> Spared {
+        match &self.ledger.ledger {
+            Some(LedgerFlag::Lasting(place)) => Spared::default().ledger(place),
+            Some(LedgerFlag::Memory) | None => Spared::default(),
+        }
+    }
+}
+
+impl AnswerFormat {
+    fn is_json(self) -> bool {
+        matches!(self, AnswerFormat::Json)
+    }
+}
+
 /// An open ledger, and where its answers go.
 struct Single {
     ledger: Box<dyn Ledger>,
     answers: Answers,
+    spared: Spared,
 }
 
 impl Single {
     fn open(args: SingleArgs, access: Access) -> Result<Self, Failure> {
+        let spared = args.spared();
         let place = args.ledger.place()?;
         let format = match args.output {
             AnswerFormat::Text => Format::Text,
             AnswerFormat::Json => Format::Json,
         };
+        check_streams(&spared).map_err(Failure::usage)?;
         // A stdout that cannot be had is noticed before anything is done.
         let sheet = Sheet::open().map_err(Failure::usage)?;
         let ledger = place.open(access).map_err(Failure::ledger)?;
         let answers = Answers::new(sheet, format);
-        Ok(Single { ledger, answers })
+        Ok(Single {
+            ledger,
+            answers,
+            spared,
+        })
     }
 
     fn ask(&mut self, caller: Caller, request: Request) -> Result<Answer, Failure> {
@@ -190,6 +223,35 @@ impl Single {
             status: Status::Ledger,
             error: anyhow!("the ledger has no answer: nobody knows whether the operation counts"),
         })
+    }
+
+    /// Records how an operation without work ended.
+    fn record(&mut self, receipt: &mut Receipt, operation: &Operation, answer: &Answer) {
+        let subject = Subject::of(operation.clone(), None);
+        let fact = match answer.outcome {
+            Decided::Held { view } => Some(Fact::Held { subject, view }),
+            _ => Fact::decided(subject, *answer, receipt.elapsed()),
+        };
+        if let Some(fact) = fact {
+            receipt.tell(fact);
+        }
+    }
+
+    /// How far below zero the account may go whose money was not enough just now.
+    fn overdraft_of(
+        &mut self,
+        operation: &Operation,
+        answer: &Answer,
+    ) -> Result<Option<Balance>, Failure> {
+        let rejection = Rejection::InsufficientFunds;
+        match answer.outcome {
+            Decided::Refused { rejection: why, .. } if why == rejection && !answer.duplicate => {}
+            _ => return Ok(None),
+        }
+        let names = slice::from_ref(&operation.account);
+        let standings = self.ledger.look_up(names).map_err(Failure::ledger)?;
+        let standing = standings.into_iter().flatten().next();
+        Ok(standing.and_then(|standing| standing.overdraft))
     }
 
     /// What was posted under this number.

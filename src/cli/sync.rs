@@ -14,7 +14,7 @@ use super::{Failure, Outcome, OutputArgs};
 use crate::event::{Event, Fact};
 use crate::link::{Key, Watch};
 use crate::race::{MAX_UPDATES, Plan, Remedy, race};
-use crate::report::{self, Broken, Reporter};
+use crate::report::{self, Broken, Reporter, Spared};
 use crate::run::Ending;
 use crate::status::Status;
 use crate::wake::{Alarm, TICK};
@@ -48,7 +48,11 @@ pub(super) fn sync(args: SyncArgs) -> Outcome {
         .workload
         .feed(None, waker.clone())
         .map_err(Failure::usage)?;
-    let mut reporter = Reporter::start(args.output.outputs(), waker).map_err(Failure::usage)?;
+    let outputs = args
+        .output
+        .outputs(Spared::default())
+        .map_err(Failure::usage)?;
+    let mut reporter = Reporter::start(outputs, waker).map_err(Failure::usage)?;
     let plan = Plan {
         account: args.workload.account.clone(),
         start: args.workload.balance(),

@@ -46,8 +46,8 @@ pub enum Done {
 pub struct Ran {
     /// What became of the money.
     pub answer: Answer,
-    /// The status that the command ended with, 128 and the signal's number where a signal ended it.
-    pub status: u8,
+    /// How the command ended; nothing if nobody saw it.
+    pub exit: Option<Exit>,
     /// A signal to this process that ended the command, or the pause before another attempt.
     pub signal: Option<i32>,
     /// Its time was over and it was ended.
@@ -276,7 +276,7 @@ impl<'a> Teller<'a> {
         let died_of = i32::from(status) - 128;
         Ok(Ran {
             answer,
-            status,
+            exit: seen.exit,
             signal: signal.filter(|signal| seen.interrupted || *signal == died_of),
             timed_out: seen.cut == Some(Cut::TimeOver),
             overspent,

@@ -18,6 +18,22 @@ use summary::SummaryLine;
 /// Grows when readers of the old lines would misread the new ones; a new field is no reason.
 pub(super) const VERSION: u8 = 1;
 
+/// The types of all lines that an event can have.
+pub(super) const TYPES: [&str; 12] = [
+    "started",
+    "planned",
+    "held",
+    "retried",
+    "completed",
+    "overspent",
+    "refused",
+    "in_doubt",
+    "failed",
+    "invalid",
+    "raced",
+    "summary",
+];
+
 /// Adds the line of an event, if it has one: a warning is talk and has none.
 pub(super) fn write(event: &Event, out: &mut Vec<u8>) -> serde_json::Result<()> {
     let at_us = micros(event.at);
@@ -80,7 +96,7 @@ pub(super) fn write(event: &Event, out: &mut Vec<u8>) -> serde_json::Result<()> 
             line.reason = Some(rejection.word());
             line.duplicate = *duplicate;
             let ran = subject.ran.as_ref();
-            line.detail = ran.and_then(|ran| ran.first_words()).map(Cow::from);
+            line.detail = ran.and_then(|ran| ran.last_words()).map(Cow::from);
             add(out, &line.after(*elapsed))
         }
         Fact::Failed {

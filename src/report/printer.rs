@@ -2,15 +2,18 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
-use std::path::Path;
+use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
+use super::destination::Opened;
 use super::text::Text;
 use super::{BACKLOG_LIMIT, Broken, Format, json, talk};
 use crate::event::{Event, Fact};
@@ -88,6 +91,8 @@ pub(super) struct Output {
     name: String,
     /// Its reader may go away without that being a fault.
     may_close: bool,
+    /// Others may append to it at the same time.
+    is_shared: bool,
     file: Option<File>,
 }
 
@@ -96,15 +101,17 @@ impl Output {
         Output {
             name: "stdout".into(),
             may_close: true,
+            is_shared: false,
             file: Some(file),
         }
     }
 
-    pub(super) fn recording(path: &Path, file: File) -> Self {
+    pub(super) fn recording(opened: Opened) -> Self {
         Output {
-            name: path.display().to_string(),
+            name: opened.name,
             may_close: false,
-            file: Some(file),
+            is_shared: opened.is_shared,
+            file: Some(opened.file),
         }
     }
 
@@ -126,13 +133,57 @@ impl Output {
 
     /// Writes the block if nothing is broken, and says what broke just now.
     pub(super) fn write(&mut self, block: &[u8]) -> Option<Broken> {
-        let error = write_all(self.file.as_ref()?, block).err()?;
+        let file = self.file.as_ref()?;
+        let written = match self.is_shared && !block.is_empty() {
+            true => append_among_others(file, block),
+            false => write_all(file, block),
+        };
+        let error = written.err()?;
         self.file = None;
         Some(if self.may_close && error.kind() == ErrorKind::BrokenPipe {
             Broken::Closed
         } else {
             Broken::Failed(format!("cannot write to `{}`: {error}", self.name))
         })
+    }
+}
+
+/// How long others may keep a recording locked that each writes its blocks to.
+const MAX_LOCKED: Duration = Duration::from_secs(30);
+
+/// Appends a block of whole lines to a file to which other runs append theirs. A line that was cut off,
+/// since its run was killed or the disk was full, is ended first.
+fn append_among_others(file: &File, block: &[u8]) -> io::Result<()> {
+    lock(file)?;
+    let written = match ends_within_a_line(file) {
+        true => write_all(file, b"\n").and_then(|()| write_all(file, block)),
+        false => write_all(file, block),
+    };
+    let _ = flock(file, FlockOperation::Unlock);
+    written
+}
+
+/// Whether a file has a last line without its end. A FIFO and a terminal cannot be asked.
+fn ends_within_a_line(file: &File) -> bool {
+    let length = file.metadata().map_or(0, |found| found.len());
+    let mut last = [0];
+    length > 0 && matches!(file.read_at(&mut last, length - 1), Ok(1)) && last != *b"\n"
+}
+
+fn lock(file: &File) -> io::Result<()> {
+    let since = Instant::now();
+    loop {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) if since.elapsed() < MAX_LOCKED => {
+                thread::sleep(Duration::from_millis(2));
+            }
+            Err(Errno::WOULDBLOCK) => {
+                let what = format!("another process has kept it locked for {MAX_LOCKED:?}");
+                return Err(io::Error::other(what));
+            }
+            // What cannot be locked takes a block in one piece or not at all.
+            _ => return Ok(()),
+        }
     }
 }
 
@@ -318,7 +369,11 @@ mod tests {
         };
         check(Output::stdout(closed_pipe()), Broken::Closed);
         let why = "cannot write to `e.jsonl`: Broken pipe (os error 32)".into();
-        let recording = Output::recording(Path::new("e.jsonl"), closed_pipe());
+        let recording = Output::recording(Opened {
+            name: "e.jsonl".into(),
+            file: closed_pipe(),
+            is_shared: true,
+        });
         check(recording, Broken::Failed(why));
         let full = File::options().write(true).open("/dev/full").expect("full");
         let why = "cannot write to `stdout`: No space left on device (os error 28)".into();
@@ -337,5 +392,43 @@ mod tests {
         write_all(&writer, &block).expect("a patient write");
         drop(writer);
         assert_eq!(reading.join().expect("no panic").expect("bytes"), block);
+    }
+
+    fn shared(path: &std::path::Path) -> Output {
+        let file = File::options()
+            .append(true)
+            .read(true)
+            .create(true)
+            .open(path);
+        Output::recording(Opened {
+            name: "e.jsonl".into(),
+            file: file.expect("a file"),
+            is_shared: true,
+        })
+    }
+
+    #[test]
+    fn runs_that_share_a_recording_leave_each_others_lines_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("events.jsonl");
+        std::fs::write(&path, "cut o").expect("room");
+        thread::scope(|scope| {
+            for run in ["a", "b", "c", "d"] {
+                let mut output = shared(&path);
+                scope.spawn(move || {
+                    for round in 1..100 {
+                        let line = format!("{}\n", run.repeat(round * 37));
+                        assert_eq!(output.write(line.repeat(3).as_bytes()), None);
+                    }
+                });
+            }
+        });
+        let text = std::fs::read_to_string(&path).expect("text");
+        assert_eq!(text.lines().next(), Some("cut o"));
+        assert_eq!(text.lines().count(), 1 + 4 * 99 * 3);
+        for line in text.lines().skip(1) {
+            let first = line.get(..1).expect("a letter");
+            assert_eq!(line, first.repeat(line.len()));
+        }
     }
 }

@@ -9,17 +9,18 @@ mod tests;
 
 use std::fmt::Display;
 
-use super::columns::{self, Column, numbers, words};
+use super::columns::{self, Column, numbers, or_nothing, words};
 use super::{Format, Sheet, decimal, talk};
 use crate::bank::{Answer, Balance, Id, Name, Operation, Outcome, Rejection, View};
 use crate::status::Status;
 use crate::store::{OpenHold, Standing};
 
-const ACCOUNTS: [Column; 4] = [
+const ACCOUNTS: [Column; 5] = [
     words("account", 16),
     numbers("posted", 14),
     numbers("held", 14),
     numbers("available", 14),
+    numbers("overdraft", 14),
 ];
 
 const HOLDS: [Column; 9] = [
@@ -50,31 +51,43 @@ pub enum About<'a> {
     },
 }
 
-/// What a refusal is told with.
-pub fn refusal<'a>(operation: &'a Operation, answer: &'a Answer) -> impl Display + use<'a> {
-    text::Refusal(About::Operation(operation), answer)
+/// What a refusal is told with. The overdraft is the account's limit, where that matters.
+pub fn refusal<'a>(
+    operation: &'a Operation,
+    answer: &'a Answer,
+    overdraft: Option<Balance>,
+) -> impl Display + use<'a> {
+    text::Refusal(About::Operation(operation), answer, overdraft)
 }
 
 /// The answers of one command.
 pub struct Answers {
     sheet: Sheet,
     format: Format,
+    /// How far below zero the account may go whose money was not enough, where that is known.
+    pub overdraft: Option<Balance>,
 }
 
 impl Answers {
     /// Answers in this format.
     pub fn new(sheet: Sheet, format: Format) -> Self {
-        Answers { sheet, format }
+        Answers {
+            sheet,
+            format,
+            overdraft: None,
+        }
     }
 
     /// Tells one answer, and what status follows from it. A refusal is talk, unless a program reads.
     pub fn answer(&mut self, about: About<'_>, answer: &Answer) -> Status {
         match (self.format, answer.outcome) {
-            (Format::Json, _) => json::answer(about, answer, &mut self.sheet.block),
+            (Format::Json, _) => {
+                json::answer(about, answer, self.overdraft, &mut self.sheet.block);
+            }
             (Format::Text, Outcome::Refused { .. }) => {
                 // On a terminal both streams are one, and what was told before stands above.
                 self.sheet.write();
-                talk(text::Refusal(about, answer));
+                talk(text::Refusal(about, answer, self.overdraft));
             }
             (Format::Text, _) => text::answer(about, answer, &mut self.sheet.block),
         }
@@ -114,7 +127,15 @@ impl Answers {
             Format::Json => json::account(standing, &held, &mut self.sheet.block),
             Format::Text => {
                 let (posted, available) = (posted.to_string(), available.to_string());
-                let cells = [standing.name.as_str(), &posted, &held, &available];
+                let overdraft = standing.overdraft.map(|overdraft| overdraft.to_string());
+                let overdraft = or_nothing(overdraft.as_deref());
+                let cells = [
+                    standing.name.as_str(),
+                    &posted,
+                    &held,
+                    &available,
+                    overdraft,
+                ];
                 self.row(&ACCOUNTS, &cells);
             }
         }

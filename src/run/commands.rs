@@ -68,7 +68,7 @@ impl Run {
             (None, None, Some(exit)) => (Cause::Command, format!("its command {exit}")),
             (None, None, None) => (Cause::Command, "its command did not run".to_string()),
         };
-        let words = ran.and_then(Ran::first_words);
+        let words = ran.and_then(Ran::last_words);
         let detail = match words {
             Some(words) => format!("{what}: {words}"),
             None => what,

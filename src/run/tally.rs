@@ -159,6 +159,7 @@ impl Tally {
             name,
             view,
             lost_updates,
+            ..
         } in standings
         {
             let expected = *self.expected_of(&name);

@@ -109,9 +109,8 @@ impl Cells {
     /// Every cell, in no particular order.
     pub fn standings(&self) -> Vec<Standing> {
         let standing = |shared: &Shared| Standing {
-            name: shared.cell.name.clone(),
-            view: shared.cell.account.view(),
             lost_updates: shared.written.saturating_sub(shared.cell.updates),
+            ..Standing::of(&shared.cell.name, &shared.cell.account)
         };
         self.cells
             .values()

@@ -41,11 +41,7 @@ impl Memory {
 
     /// Every account, in no particular order.
     pub fn standings(&self) -> Vec<Standing> {
-        let standing = |(name, view): (&Name, _)| Standing {
-            name: name.clone(),
-            view,
-            lost_updates: 0,
-        };
+        let standing = |(name, account)| Standing::of(name, account);
         self.books.accounts().map(standing).collect()
     }
 }

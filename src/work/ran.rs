@@ -68,8 +68,10 @@ pub enum Cut {
 }
 
 /// All that is known of an operation's command.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ran {
+    /// What it writes is kept; it does not have this program's own stdout and stderr.
+    pub is_captured: bool,
     /// How often it was started.
     pub attempts: u32,
     /// How the last attempt ended, if that was seen.
@@ -80,7 +82,33 @@ pub struct Ran {
     pub stderr: Vec<u8>,
 }
 
+impl Default for Ran {
+    /// A command of which nothing is known yet, and whose output is kept.
+    fn default() -> Self {
+        Ran {
+            is_captured: true,
+            attempts: 0,
+            ended: None,
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+        }
+    }
+}
+
 impl Ran {
+    /// A command that had this program's own streams, and ended so.
+    pub fn uncaptured(exit: Option<Exit>, cut: Option<Cut>) -> Self {
+        Ran {
+            is_captured: false,
+            ended: Some(Ended {
+                exit,
+                cut,
+                ..Ended::default()
+            }),
+            ..Ran::default()
+        }
+    }
+
     /// Takes note of news. False if no worker tells that: more than is kept of an output.
     pub fn hear(&mut self, news: News) -> bool {
         match news {
@@ -121,12 +149,13 @@ impl Ran {
         self.stdout.len() + self.stderr.len()
     }
 
-    /// The first line that says something on stderr.
-    pub fn first_words(&self) -> Option<String> {
+    /// The last line that says something on stderr: what a command says at its end is why it failed.
+    pub fn last_words(&self) -> Option<String> {
         /// The most bytes of it.
         const MOST: usize = 200;
         let text = String::from_utf8_lossy(&self.stderr);
-        let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
+        let mut lines = text.lines().rev().map(str::trim);
+        let line = lines.find(|line| !line.is_empty())?;
         Some(line[..line.floor_char_boundary(MOST)].to_string())
     }
 }
@@ -176,17 +205,19 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_is_the_first_line_that_says_something() {
+    fn a_reason_is_the_last_line_that_says_something() {
         let ran = |text: &str| Ran {
             stderr: text.as_bytes().to_vec(),
             ..Ran::default()
         };
         assert_eq!(
-            ran("\n  card expired \nmore\n").first_words().as_deref(),
+            ran("connecting\n\n  card expired \n \n")
+                .last_words()
+                .as_deref(),
             Some("card expired")
         );
-        assert_eq!(ran(" \n").first_words(), None);
-        let long = ran(&"ä".repeat(150)).first_words();
+        assert_eq!(ran(" \n").last_words(), None);
+        let long = ran(&"ä".repeat(150)).last_words();
         assert_eq!(long.map(|text| text.len()), Some(200));
     }
 }

@@ -62,7 +62,7 @@ fn the_money_is_set_aside_while_the_command_runs() {
         "withdraw 4 --id a",
         &format!("{} balance main", env!("CARGO_BIN_EXE_bank-par")),
     );
-    assert_eq!(said(&run), (0, "main\t10.00\t4.00\t6.00\n", ""));
+    assert_eq!(said(&run), (0, "main\t10.00\t4.00\t6.00\t0.00\n", ""));
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn what_was_really_spent_is_posted_and_the_rest_given_back() {
     assert_eq!(said(&spend("withdraw 4 --id o", "5.50")), (1, "", over));
     assert_eq!(ledger.money("main"), ["4.75", "0.00", "4.75"]);
     let doubt = spend("withdraw 4 --id d", "four");
-    assert_eq!(doubt.code(), 8);
+    assert_eq!(doubt.code(), 78);
     assert!(
         doubt
             .stderr
@@ -186,7 +186,7 @@ fn what_is_in_doubt_waits_for_somebody_who_knows() {
     }
     let again = work(&ledger, "withdraw 1 --id a", "echo ran");
     let why = "bank-par: refused: nobody saw the end of its work: `a`\n";
-    assert_eq!(said(&again), (75, "", why));
+    assert_eq!(said(&again), (78, "", why));
     let retried = work(
         &ledger,
         "withdraw 1 --id a --in-doubt retry",
@@ -229,7 +229,7 @@ fn a_hold_does_not_expire_while_its_command_runs() {
         "hold 4 --id a --expires 1ms",
         &format!("sleep 0.05; {program} balance main"),
     );
-    assert_eq!(said(&run), (0, "main\t10.00\t4.00\t6.00\n", ""));
+    assert_eq!(said(&run), (0, "main\t10.00\t4.00\t6.00\t0.00\n", ""));
     crate::process::until("the hold to expire", || {
         (ledger.money("main") == ["10.00", "0.00", "10.00"]).then_some(())
     });

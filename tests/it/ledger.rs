@@ -92,7 +92,7 @@ impl Ledger {
         let line = self.say(&format!("balance {account}"));
         let cells: Vec<&str> = line.trim_end().split('\t').collect();
         assert_eq!(cells[0], account);
-        cells[1..]
+        cells[1..4]
             .iter()
             .map(|cell| cell.to_string())
             .collect::<Vec<_>>()

@@ -18,6 +18,7 @@ mod docs;
 #[cfg(target_os = "linux")]
 mod durable;
 mod explore;
+mod events;
 #[cfg(target_os = "linux")]
 mod family;
 // Faults are made and observed through `/proc`.

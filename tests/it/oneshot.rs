@@ -44,9 +44,9 @@ fn every_operation_answers_with_one_line() {
         ),
         (
             "balance main rent",
-            "main\t99.00\t0.00\t99.00\nrent\t1.00\t0.00\t1.00",
+            "main\t99.00\t0.00\t99.00\t0.00\nrent\t1.00\t0.00\t1.00\t0.00",
         ),
-        ("balance @loans", "@loans\t-100.00\t0.00\t-100.00"),
+        ("balance @loans", "@loans\t-100.00\t0.00\t-100.00\t-"),
     ] {
         assert_eq!(ledger.say(words), format!("{line}\n"), "{words}");
     }
@@ -75,7 +75,7 @@ fn every_operation_answers_with_one_object() {
     );
     assert_eq!(
         ledger.json("balance ops"),
-        json!({"v":1,"type":"balance","account":"ops","balance":"20.00","held":"5.00","available":"15.00"})
+        json!({"v":1,"type":"balance","account":"ops","balance":"20.00","held":"5.00","available":"15.00","overdraft":"10.00"})
     );
     assert_eq!(
         ledger.json("post h --amount 2"),
@@ -92,7 +92,7 @@ fn every_operation_answers_with_one_object() {
     assert_eq!(
         refused.events(),
         [
-            json!({"v":1,"type":"refused","id":"w","op":"withdraw","account":"ops","amount":"100.00","balance":"18.00","available":"18.00","reason":"insufficient_funds"})
+            json!({"v":1,"type":"refused","id":"w","op":"withdraw","account":"ops","amount":"100.00","balance":"18.00","overdraft":"10.00","balance":"18.00","available":"18.00","reason":"insufficient_funds"})
         ]
     );
 }

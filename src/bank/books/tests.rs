@@ -246,7 +246,8 @@ impl Model {
 
 /// Every account of the books with its posted and held sums.
 fn sums(books: &Books) -> Sums {
-    let sums = |(name, view): (&Name, View)| {
+    let sums = |(name, account): (&Name, &Account)| {
+        let view = account.view();
         let (posted, available) = (
             i128::from(view.posted.minor()),
             i128::from(view.available.minor()),

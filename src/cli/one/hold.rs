@@ -92,6 +92,7 @@ pub(in crate::cli) fn hold(mut args: HoldArgs) -> Outcome {
         None => Kind::Withdraw,
     };
     let operation = args.operation.operation(kind, args.to, args.amount)?;
+    args.work.check(&args.single).map_err(Failure::usage)?;
     if args.work.is_given() {
         if args.work.only_says(&operation, true) {
             return super::ended(Status::Posted);
@@ -105,10 +106,14 @@ pub(in crate::cli) fn hold(mut args: HoldArgs) -> Outcome {
         operation: operation.clone(),
         lasts: args.expires.0,
     };
+    let mut receipt = args.work.receipt(&single)?;
     let answer = single.ask(caller, request)?;
+    single.record(&mut receipt, &operation, &answer);
     let operation = operation.posted_by(&answer.outcome);
+    single.answers.overdraft = single.overdraft_of(&operation, &answer)?;
     let status = single.answers.held(&operation, &answer);
-    super::ended(status.worse(single.answers.finish()))
+    let status = status.worse(single.answers.finish());
+    super::ended(status.worse(receipt.finish()))
 }
 
 fn random_id() -> Result<Id, Failure> {

@@ -2,24 +2,28 @@
 
 use std::time::Duration;
 
+use anyhow::bail;
 use clap::{Args, ValueEnum};
 
-use super::{Single, ended};
-use crate::bank::{Answer, Caller, Operation, Outcome as Decided};
+use super::{Single, SingleArgs, ended};
+use crate::bank::{Answer, Caller, Operation, Outcome as Decided, Rejection};
 use crate::cli::command::CommandArgs;
 use crate::cli::moment::duration;
-use crate::cli::{Failure, Outcome};
+use crate::cli::{Failure, Outcome, destination};
 use crate::errand::{Done, Errand, ErrandError, Ran, run};
+use crate::event::{Cause, Fact, Fault, Subject};
+use crate::exit::Exit;
 use crate::ids;
-use crate::report::{refusal, talk};
+use crate::report::{Destination, Receipt, refusal, talk};
 use crate::run::Ending;
 use crate::status::Status;
+use crate::work::{self, Cut};
 
 #[derive(Args)]
 pub(super) struct WorkArgs {
     #[command(flatten)]
     command: CommandArgs,
-    /// The status when the bank refuses and the command does not run
+    /// The status when the money is not there, or is busy, and the command does not run
     #[arg(long, default_value_t = 75, value_name = "N", requires = "words")]
     refused_code: u8,
     /// End the command, and all that it started, when it takes longer [default: never]
@@ -28,6 +32,10 @@ pub(super) struct WorkArgs {
     /// What to do if nobody saw the end of an earlier command under this id
     #[arg(long, value_enum, default_value_t = InDoubt::Stop, value_name = "HOW", requires = "words")]
     in_doubt: InDoubt,
+    /// Record how the operation ended, as JSON Lines: in a FILE, which is appended to, or in the open
+    /// descriptor `fd:N`
+    #[arg(long, value_name = "FILE", value_parser = destination())]
+    events: Option<Destination>,
 }
 
 /// `bank-par post ID` and `void ID` are the other ways out.
@@ -72,6 +80,31 @@ impl WorkArgs {
         self.command.dry_run
     }
 
+    /// Refuses outputs that cannot be had, before anything is done.
+    pub(super) fn check(&self, single: &SingleArgs) -> anyhow::Result<()> {
+        let with_command = self.is_given();
+        if with_command && single.output.is_json() {
+            bail!(
+                "stdout is the command's, so `--output json` has no place there: use `--events FILE`, or `--events fd:3` with `3>FILE`"
+            );
+        }
+        match &self.events {
+            None => Ok(()),
+            Some(Destination::Stdout) if with_command => bail!(
+                "stdout is the command's: use `--events FILE`, or `--events fd:3` with `3>FILE`"
+            ),
+            Some(Destination::Stdout) => {
+                bail!("stdout has the answer: use `--output json` to have it as JSON")
+            }
+            Some(events) => Ok(events.check(&single.spared())?),
+        }
+    }
+
+    /// Where the operation's end is recorded.
+    pub(super) fn receipt(&self, single: &Single) -> Result<Receipt, Failure> {
+        Receipt::open(self.events.as_ref(), &single.spared).map_err(Failure::usage)
+    }
+
     /// Runs the command for an operation.
     pub(super) fn run(
         self,
@@ -80,7 +113,7 @@ impl WorkArgs {
         hold: Option<Option<Duration>>,
         caller: Caller,
     ) -> Outcome {
-        let refused_code = self.refused_code;
+        let receipt = self.receipt(&single)?;
         let errand = Errand {
             operation,
             hold,
@@ -91,71 +124,179 @@ impl WorkArgs {
             terms: self.command.terms(self.timeout),
             command: self.command.words,
         };
-        let done = run(&errand, &mut *single.ledger).map_err(|error| Failure {
-            status: match error {
-                ErrandError::Ledger(_) | ErrandError::Untold { .. } => Status::Ledger,
-                ErrandError::Start(_) => Status::Died,
-            },
-            error: error.into(),
-        })?;
-        match done {
-            Done::NotRun(answer) => not_run(&errand, &answer, refused_code),
-            Done::Ran(ran) => ran_to(&errand, &ran),
-        }
+        let mut settled = Settled {
+            errand: &errand,
+            refused_code: self.refused_code,
+            receipt,
+        };
+        let outcome = match run(&errand, &mut *single.ledger) {
+            Ok(Done::NotRun(answer)) => settled.not_run(single, &answer),
+            Ok(Done::Ran(ran)) => settled.ran(&ran),
+            Err(error) => Err(settled.failed(error)),
+        };
+        // What could not be recorded was told; the status is the command's all the same.
+        settled.receipt.finish();
+        outcome
     }
 }
 
-/// The bank knew the operation already, or said no.
-fn not_run(errand: &Errand, answer: &Answer, refused_code: u8) -> Outcome {
-    match answer.outcome {
-        Decided::Refused { .. } => {
-            talk(refusal(&errand.operation, answer));
-            passed_on(refused_code)
-        }
-        _ => {
+/// An operation with a command that has come to its end, whichever it is.
+struct Settled<'a> {
+    errand: &'a Errand,
+    refused_code: u8,
+    receipt: Receipt,
+}
+
+impl Settled<'_> {
+    /// The bank knew the operation already, or said no.
+    fn not_run(&mut self, mut single: Single, answer: &Answer) -> Outcome {
+        self.decided(answer, None);
+        let Decided::Refused { rejection, .. } = answer.outcome else {
             talk(format_args!(
                 "duplicate: the command has succeeded before: `{}`",
-                id(errand)
+                self.id()
             ));
-            ended(Status::Posted)
+            return ended(Status::Posted);
+        };
+        let operation = &self.errand.operation;
+        let overdraft = single.overdraft_of(operation, answer)?;
+        talk(refusal(operation, answer, overdraft));
+        passed_on(not_run_status(rejection, self.refused_code))
+    }
+
+    fn ran(&mut self, ran: &Ran) -> Outcome {
+        let id = self.id();
+        if let Some(why) = &ran.doubt {
+            talk(format_args!(
+                "in doubt: {why}; look at what it did, then `bank-par post {id}` or `bank-par void {id}`"
+            ));
+            let fault = match ran.exit {
+                None => fault(Cause::Died, why),
+                Some(_) => fault(Cause::Unreadable, why),
+            };
+            let (subject, elapsed) = (self.subject(Some(ran)), self.receipt.elapsed());
+            self.receipt.tell(Fact::Doubted {
+                subject,
+                fault,
+                elapsed,
+            });
+            return passed_on(IN_DOUBT);
         }
+        if let Some(excess) = ran.overspent {
+            talk(format_args!(
+                "overspent: the command spent {excess} more than was set aside: `{id}`"
+            ));
+            let subject = self.subject(None);
+            self.receipt.tell(Fact::Overspent { subject, excess });
+        }
+        self.decided(&ran.answer, Some(ran));
+        if let Decided::Refused { .. } = ran.answer.outcome {
+            talk(refusal(&self.errand.operation, &ran.answer, None));
+            return ended(Status::Refused);
+        }
+        if ran.overspent.is_some() {
+            return ended(Status::Refused);
+        }
+        if ran.timed_out {
+            talk(format_args!(
+                "the command was ended when its time was over: `{id}`"
+            ));
+            return ended(Status::Deadline);
+        }
+        match ran.signal {
+            Some(signal) => Ok(Ending {
+                status: Status::Posted,
+                signal: Some(signal),
+                passed_on: None,
+            }),
+            None => passed_on(ran.exit.map_or(0, Exit::code)),
+        }
+    }
+
+    fn failed(&mut self, error: ErrandError) -> Failure {
+        let (status, cause) = match error {
+            ErrandError::Ledger(_) | ErrandError::Untold { .. } => (Status::Ledger, Cause::Ledger),
+            ErrandError::Start(_) => (Status::Died, Cause::Died),
+        };
+        self.fail(fault(cause, &error.to_string()), None);
+        Failure {
+            status,
+            error: error.into(),
+        }
+    }
+
+    /// Records what was decided; an operation that was given back has failed.
+    fn decided(&mut self, answer: &Answer, ran: Option<&Ran>) {
+        let (subject, elapsed) = (self.subject(ran), self.receipt.elapsed());
+        match answer.outcome {
+            Decided::Held { view } => self.receipt.tell(Fact::Held { subject, view }),
+            Decided::Voided { .. } => {
+                let is_late = ran.is_some_and(|ran| ran.timed_out);
+                let exit = ran.and_then(|ran| ran.exit);
+                let fault = match exit {
+                    _ if is_late => fault(Cause::Deadline, "its command was ended in time"),
+                    Some(exit) => fault(Cause::Command, &format!("its command {exit}")),
+                    None => fault(Cause::Command, "its command did not run"),
+                };
+                self.fail(fault, ran);
+            }
+            _ => {
+                if let Some(fact) = Fact::decided(subject, *answer, elapsed) {
+                    self.receipt.tell(fact);
+                }
+            }
+        }
+    }
+
+    fn fail(&mut self, fault: Fault, ran: Option<&Ran>) {
+        let (subject, elapsed) = (self.subject(ran), self.receipt.elapsed());
+        self.receipt.tell(Fact::Failed {
+            subject,
+            fault,
+            elapsed,
+        });
+    }
+
+    fn subject(&self, ran: Option<&Ran>) -> Subject {
+        let of_command = |ran: &Ran| {
+            let cut = ran.timed_out.then_some(Cut::TimeOver);
+            Box::new(work::Ran::uncaptured(ran.exit, cut))
+        };
+        Subject {
+            ran: ran.map(of_command),
+            ..Subject::of(self.errand.operation.clone(), None)
+        }
+    }
+
+    fn id(&self) -> String {
+        let id = self.errand.operation.id.as_ref();
+        id.map_or_else(String::new, |id| id.as_str().to_string())
     }
 }
 
-fn ran_to(errand: &Errand, ran: &Ran) -> Outcome {
-    if let Some(why) = &ran.doubt {
-        talk(format_args!(
-            "in doubt: {why}; look at what it did, then `bank-par post {0}` or `bank-par void {0}`",
-            id(errand)
-        ));
-        return ended(Status::Ledger);
+/// The status of an operation in doubt, which a person must decide.
+const IN_DOUBT: u8 = 78;
+
+/// The status of an operation whose command did not run because the bank said no. Only where a repeat
+/// may succeed it is the one that means that.
+fn not_run_status(rejection: Rejection, try_later: u8) -> u8 {
+    match rejection {
+        Rejection::InsufficientFunds | Rejection::InProgress => try_later,
+        Rejection::IdConflict
+        | Rejection::UnknownHold
+        | Rejection::AlreadyPosted
+        | Rejection::AlreadyVoided
+        | Rejection::Expired
+        | Rejection::ExceedsHold
+        | Rejection::Declined => 76,
+        Rejection::UnknownAccount | Rejection::SameAccount | Rejection::BalanceOverflow => 77,
+        Rejection::InDoubt => IN_DOUBT,
     }
-    if let Decided::Refused { .. } = ran.answer.outcome {
-        talk(refusal(&errand.operation, &ran.answer));
-        return ended(Status::Refused);
-    }
-    if let Some(overspent) = ran.overspent {
-        talk(format_args!(
-            "overspent: the command spent {overspent} more than was set aside: `{}`",
-            id(errand)
-        ));
-        return ended(Status::Refused);
-    }
-    if ran.timed_out {
-        talk(format_args!(
-            "the command was ended when its time was over: `{}`",
-            id(errand)
-        ));
-        return ended(Status::Deadline);
-    }
-    match ran.signal {
-        Some(signal) => Ok(Ending {
-            status: Status::Posted,
-            signal: Some(signal),
-            passed_on: None,
-        }),
-        None => passed_on(ran.status),
-    }
+}
+
+fn fault(cause: Cause, detail: &str) -> Fault {
+    let detail = detail.to_string();
+    Fault { cause, detail }
 }
 
 fn passed_on(status: u8) -> Outcome {
@@ -166,6 +307,21 @@ fn passed_on(status: u8) -> Outcome {
     })
 }
 
-fn id(errand: &Errand) -> &str {
-    errand.operation.id.as_ref().map_or("", |id| id.as_str())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_repeat_may_mend_is_tried_later() {
+        let status = |rejection| not_run_status(rejection, 99);
+        let later = [Rejection::InsufficientFunds, Rejection::InProgress];
+        for rejection in Rejection::ALL {
+            let is_later = status(rejection) == 99;
+            assert_eq!(is_later, later.contains(&rejection), "{rejection}");
+        }
+        assert_eq!(status(Rejection::IdConflict), 76);
+        assert_eq!(status(Rejection::UnknownAccount), 77);
+        assert_eq!(status(Rejection::SameAccount), 77);
+        assert_eq!(status(Rejection::InDoubt), 78);
+    }
 }

@@ -184,6 +184,7 @@ fn every_finding_arrives_as_it_was_told() {
         Finding::Standing(Some(Standing {
             name: crate::bank::WORLD.clone(),
             view: view(),
+            overdraft: None,
             lost_updates: 0,
         })),
         Finding::Hold(OpenHold {

@@ -8,7 +8,7 @@ use super::super::ledger::{Fault, Finding, MAX_TEXT, Question};
 use runs::{WireBegunLine, WireRunTotals, WireSkipped};
 
 use super::{WireAsk, WireOperation, WireOutcome, WireView, name, names};
-use crate::bank::{Answer, Asked, Caller, Line, Moment, Name};
+use crate::bank::{Answer, Asked, Balance, Caller, Line, Moment, Name};
 use crate::protocol::ProtocolError;
 use crate::store::{
     ChainEnd, DoneLine, Entry, LineDigests, LineEnd, MAX_PAGE, MAX_REASON, OpenHold, OpenedRun,
@@ -79,7 +79,7 @@ pub(in super::super) enum WireFinding<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(in super::super) struct WireStanding<'a>(&'a str, WireView, u64);
+pub(in super::super) struct WireStanding<'a>(&'a str, WireView, Option<i64>, u64);
 
 #[derive(Serialize, Deserialize)]
 pub(in super::super) struct WireHold<'a> {
@@ -307,18 +307,21 @@ impl<'a> From<&'a Standing> for WireStanding<'a> {
         let Standing {
             name,
             view,
+            overdraft,
             lost_updates,
         } = standing;
-        WireStanding(name.as_str(), (*view).into(), *lost_updates)
+        let overdraft = overdraft.map(Balance::minor);
+        WireStanding(name.as_str(), (*view).into(), overdraft, *lost_updates)
     }
 }
 
 impl WireStanding<'_> {
     fn checked(self) -> Result<Standing, ProtocolError> {
-        let WireStanding(text, view, lost_updates) = self;
+        let WireStanding(text, view, overdraft, lost_updates) = self;
         Ok(Standing {
             name: name(text)?,
             view: view.into(),
+            overdraft: overdraft.map(Balance::new),
             lost_updates,
         })
     }

@@ -111,9 +111,11 @@ impl<'a> OperationLine<'a> {
 
     /// What the operation's command did.
     fn telling(mut self, ran: &'a Ran) -> Self {
-        self.attempts = Some(ran.attempts);
-        self.stdout = Some(String::from_utf8_lossy(&ran.stdout));
-        self.stderr = Some(String::from_utf8_lossy(&ran.stderr));
+        if ran.is_captured {
+            self.attempts = Some(ran.attempts);
+            self.stdout = Some(String::from_utf8_lossy(&ran.stdout));
+            self.stderr = Some(String::from_utf8_lossy(&ran.stderr));
+        }
         if let Some(ended) = &ran.ended {
             match ended.exit {
                 Some(Exit::Status(status)) => self.exit = Some(status),

@@ -4,14 +4,21 @@
 use serde::Serialize;
 
 use super::About;
-use crate::bank::{Answer, Id, Name, Operation, Outcome, View};
+use crate::bank::{Answer, Balance, Id, Name, Operation, Outcome, View};
 use crate::report::json::{Money, VERSION, add, is_false};
 use crate::report::moment;
 use crate::store::{OpenHold, Standing};
 
 /// Adds the line of an answer. Memory takes every byte, so nothing fails.
-pub(super) fn answer(about: About<'_>, answer: &Answer, out: &mut Vec<u8>) {
-    let _ = add(out, &AnswerLine::new(about, answer));
+pub(super) fn answer(
+    about: About<'_>,
+    answer: &Answer,
+    overdraft: Option<Balance>,
+    out: &mut Vec<u8>,
+) {
+    let mut line = AnswerLine::new(about, answer);
+    line.overdraft = line.overdraft.or(overdraft.map(Money::from));
+    let _ = add(out, &line);
 }
 
 /// Adds the line of an account.
@@ -23,6 +30,7 @@ pub(super) fn account(standing: &Standing, held: &str, out: &mut Vec<u8>) {
         balance: standing.view.posted.into(),
         held,
         available: standing.view.available.into(),
+        overdraft: standing.overdraft.map(Money::from),
     };
     let _ = add(out, &line);
 }
@@ -156,6 +164,8 @@ struct AccountLine<'a> {
     balance: Money,
     held: &'a str,
     available: Money,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overdraft: Option<Money>,
 }
 
 /// `hold`.

@@ -100,8 +100,30 @@ fn a_refusal_is_talk_unless_a_program_reads() {
 
 #[track_caller]
 fn check_refusal(about: About<'_>, outcome: Outcome, expected: &str) {
-    let text = text::Refusal(about, &outcome.into()).to_string();
+    let text = text::Refusal(about, &outcome.into(), None).to_string();
     assert_eq!(text, expected);
+}
+
+#[test]
+fn a_refusal_says_what_could_have_gone_out() {
+    let withdraw = operation(Kind::Withdraw, None, None);
+    let about = About::Operation(&withdraw);
+    for (posted, overdraft, most) in [(-550, 1_000, "4.50"), (-1_500, 1_000, "0.00")] {
+        let posted = Balance::new(posted);
+        let view = View {
+            posted,
+            available: posted,
+        };
+        let answer = refused(Rejection::InsufficientFunds, Some(view)).into();
+        let overdraft = Some(Balance::new(overdraft));
+        let text = text::Refusal(about, &answer, overdraft).to_string();
+        assert_eq!(
+            text,
+            format!(
+                "refused: insufficient funds: `ops` has {posted} available and may go 10.00 below zero: at most {most} can go out"
+            )
+        );
+    }
 }
 
 #[test]
@@ -156,7 +178,7 @@ fn a_refusal_names_what_it_is_about() {
         outcome: refused(ExceedsHold, None),
         duplicate: true,
     };
-    let text = text::Refusal(About::Hold(&id), &duplicate).to_string();
+    let text = text::Refusal(About::Hold(&id), &duplicate, None).to_string();
     assert_eq!(text, "refused: more than what is held: `x` (duplicate)");
 }
 
@@ -204,6 +226,7 @@ fn accounts_and_holds_are_listed() {
     let standing = Standing {
         name: name("ops"),
         view: ops_view(),
+        overdraft: Some(Balance::new(1_000)),
         lost_updates: 0,
     };
     let hold = |id, to, expires, run| OpenHold {
@@ -226,13 +249,13 @@ fn accounts_and_holds_are_listed() {
         answers.hold(&hold(None, "@world", None, Some(4)));
         seen(answers)
     };
-    let text = "ops\t120.00\t5.00\t115.00\n\
+    let text = "ops\t120.00\t5.00\t115.00\t10.00\n\
         a b\ttransfer\tops\trent\t5.00\t2026-11-23T13:00:00.000001Z\t2026-11-23T13:00:00.000002Z\t-\t-\n\
         x\ttransfer\tops\trent\t5.00\t2026-11-23T13:00:00.000001Z\tnever\t-\t-\n\
         -\ttransfer\tops\t@world\t5.00\t2026-11-23T13:00:00.000001Z\t-\t4\t9\n";
     assert_eq!(list(Format::Text), text);
     let json = concat!(
-        r#"{"v":1,"type":"balance","account":"ops","balance":"120.00","held":"5.00","available":"115.00"}"#,
+        r#"{"v":1,"type":"balance","account":"ops","balance":"120.00","held":"5.00","available":"115.00","overdraft":"10.00"}"#,
         "\n",
         r#"{"v":1,"type":"hold","id":"a b","op":"transfer","account":"ops","to":"rent","amount":"5.00","at":"2026-11-23T13:00:00.000001Z","expires":"2026-11-23T13:00:00.000002Z"}"#,
         "\n",

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display};
 
 use super::About;
-use crate::bank::{Answer, Id, Name, Operation, Outcome, Rejection, View, WORLD};
+use crate::bank::{Answer, Balance, Id, Name, Operation, Outcome, Rejection, View, WORLD};
 use crate::report::columns::or_nothing;
 use crate::report::moment;
 use crate::store::OpenHold;
@@ -63,11 +63,16 @@ fn other_side(about: About<'_>) -> Option<&Name> {
 }
 
 /// Why the bank said no, and what would help.
-pub(super) struct Refusal<'a>(pub(super) About<'a>, pub(super) &'a Answer);
+pub(super) struct Refusal<'a>(
+    pub(super) About<'a>,
+    pub(super) &'a Answer,
+    /// How far below zero the account may go, where that is known.
+    pub(super) Option<Balance>,
+);
 
 impl Display for Refusal<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Refusal(about, answer) = self;
+        let Refusal(about, answer, overdraft) = self;
         let Outcome::Refused { rejection, view } = answer.outcome else {
             return Ok(());
         };
@@ -76,6 +81,14 @@ impl Display for Refusal<'_> {
             (Rejection::InsufficientFunds, About::Operation(Operation { account, .. })) => {
                 let available = view.map(|view| view.available).unwrap_or_default();
                 write!(f, ": `{account}` has {available} available")?;
+                if let Some(overdraft) = overdraft.filter(|limit| limit.minor() > 0) {
+                    let most = available.minor().saturating_add(overdraft.minor()).max(0);
+                    let most = Balance::new(most);
+                    write!(
+                        f,
+                        " and may go {overdraft} below zero: at most {most} can go out"
+                    )?;
+                }
             }
             (Rejection::UnknownAccount, _) => {
                 if let Some(account) = unknown(*about, view) {

@@ -61,7 +61,9 @@ impl Sqlite {
         let found = found.map_err(|error| self.fault("read", &error))?;
         let standing = |(row, name): (Option<Option<_>>, &Name)| match row {
             None => Ok(None),
-            Some(Some((_, found, account))) if found == *name => Ok(Some(standing(name, &account))),
+            Some(Some((_, found, account))) if found == *name => {
+                Ok(Some(Standing::of(name, &account)))
+            }
             Some(_) => Err(self.damaged(&format!("the row of the account `{name}` is wrong"))),
         };
         found.into_iter().zip(names).map(standing).collect()
@@ -81,7 +83,7 @@ impl Sqlite {
         let found = read().map_err(|error| self.fault("read", &error))?;
         let wrong = || self.damaged("the row of an account is wrong");
         let standing = |row: Option<(i64, Name, _)>| {
-            row.map(|(_, name, account)| standing(&name, &account))
+            row.map(|(_, name, account)| Standing::of(&name, &account))
                 .ok_or_else(wrong)
         };
         found.into_iter().map(standing).collect()
@@ -357,14 +359,6 @@ fn done_line(line: Option<crate::bank::Line>, end: Option<LineEnd>) -> Option<Do
         digest: line.digest,
         end,
     })
-}
-
-fn standing(name: &Name, account: &crate::bank::Account) -> Standing {
-    Standing {
-        name: name.clone(),
-        view: account.view(),
-        lost_updates: 0,
-    }
 }
 
 /// An entry and the number of its run, or the number of a row that is wrong.

@@ -1,0 +1,342 @@
+//! Where output goes: the one place that decides whether something may be written to.
+//!
+//! No output is an input, a ledger or a file beside one, under whatever name or link. A file that is
+//! there already is appended to if it is a recording of events, and else left as it is. What nobody
+//! reads is not waited for.
+
+mod descriptor;
+mod recording;
+mod spared;
+
+use std::ffi::OsStr;
+use std::fs::{self, File, FileType, Metadata, OpenOptions};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::fs::OFlags;
+
+use spared::Inode;
+pub use spared::Spared;
+
+/// How long a FIFO is given for its reader to come.
+const READER_COMES: Duration = Duration::from_secs(2);
+
+/// Where events are recorded.
+#[derive(Clone, Debug)]
+pub enum Destination {
+    /// `-`: standard output.
+    Stdout,
+    /// `fd:N`: a descriptor that this program was given.
+    Descriptor(Descriptor),
+    /// A file.
+    File(PathBuf),
+}
+
+/// A descriptor that this program was given, as far as it was there.
+#[derive(Clone, Debug)]
+pub struct Descriptor {
+    name: String,
+    file: Option<Arc<OwnedFd>>,
+}
+
+/// Why nothing is written to a destination, which is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum DestinationError {
+    /// It is something that this command needs.
+    #[error("`{output}` is {what}, which no output may overwrite: name another file")]
+    Spared {
+        /// What was named.
+        output: String,
+        /// What it is.
+        what: String,
+    },
+    /// Results go there.
+    #[error(
+        "`{output}` is where {stream} goes, and the lines would mix: name another file, or record events on stdout alone with `--events -`"
+    )]
+    Stream {
+        /// What was named.
+        output: String,
+        /// `stdout` or `stderr`.
+        stream: &'static str,
+    },
+    /// It holds something else.
+    #[error(
+        "`{0}` is no recording of events and was left as it is: name a new file, or one that `--events` made"
+    )]
+    Foreign(String),
+    /// It is a link to something that is not there.
+    #[error("`{0}` is a link to a file that does not exist: name the file itself")]
+    Dangling(String),
+    /// It can hold no recording.
+    #[error("`{output}` is a {kind}: name a file")]
+    Kind {
+        /// What was named.
+        output: String,
+        /// What it is.
+        kind: &'static str,
+    },
+    /// A FIFO has no reader.
+    #[error("no process reads the FIFO `{0}`: start its reader first")]
+    NoReader(String),
+    /// The descriptor was not given.
+    #[error("`{0}` is not open for writing: redirect it to a file, as in `3>events.jsonl`")]
+    NotOpen(String),
+    /// The system said no.
+    #[error("cannot open `{output}` for events: {cause}")]
+    Io {
+        /// What was named.
+        output: String,
+        /// What it said.
+        cause: io::Error,
+    },
+}
+
+impl From<&OsStr> for Destination {
+    fn from(text: &OsStr) -> Self {
+        let name = text.to_str().unwrap_or_default();
+        match (name, descriptor::number(name)) {
+            ("-", _) | (_, Some(1)) => Destination::Stdout,
+            (_, Some(number)) => Destination::Descriptor(Descriptor {
+                name: name.to_string(),
+                file: descriptor::inherited(number).map(Arc::new),
+            }),
+            (_, None) => Destination::File(PathBuf::from(text)),
+        }
+    }
+}
+
+/// An opened destination.
+pub(super) struct Opened {
+    pub(super) name: String,
+    pub(super) file: File,
+    /// Others may append to it at the same time.
+    pub(super) is_shared: bool,
+}
+
+impl Destination {
+    /// Refuses what may not be written to, and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// What [`DestinationError`] says.
+    pub fn check(&self, spared: &Spared) -> Result<(), DestinationError> {
+        match self {
+            Destination::Stdout => Ok(()),
+            Destination::Descriptor(descriptor) => descriptor.open(spared).map(drop),
+            Destination::File(path) => look_at(path, spared)
+                .map(drop)
+                .map_err(|why| why.about(path)),
+        }
+    }
+
+    /// Opens it to append to it; nothing stands for stdout, which is open.
+    pub(super) fn open(&self, spared: &Spared) -> Result<Option<Opened>, DestinationError> {
+        match self {
+            Destination::Stdout => Ok(None),
+            Destination::Descriptor(descriptor) => descriptor.open(spared).map(Some),
+            Destination::File(path) => {
+                let file = open(path, spared).map_err(|why| why.about(path))?;
+                Ok(Some(Opened {
+                    name: path.display().to_string(),
+                    file,
+                    is_shared: true,
+                }))
+            }
+        }
+    }
+}
+
+impl Descriptor {
+    fn open(&self, spared: &Spared) -> Result<Opened, DestinationError> {
+        let name = self.name.clone();
+        let given = self.file.as_ref().and_then(|file| file.try_clone().ok());
+        let Some(file) = given.filter(descriptor::is_writable).map(File::from) else {
+            return Err(DestinationError::NotOpen(name));
+        };
+        let found = file.metadata().map_err(|cause| DestinationError::Io {
+            output: name.clone(),
+            cause,
+        })?;
+        if let Some(what) = spared.what_is(&found) {
+            return Err(DestinationError::Spared { output: name, what });
+        }
+        Ok(Opened {
+            name,
+            file,
+            is_shared: false,
+        })
+    }
+}
+
+/// Refuses standard streams that were redirected to what no output may overwrite.
+///
+/// # Errors
+///
+/// [`DestinationError::Spared`].
+pub fn check_streams(spared: &Spared) -> Result<(), DestinationError> {
+    for (stream, found) in streams() {
+        if let Some(what) = spared.what_is(&found) {
+            let output = stream.to_string();
+            return Err(DestinationError::Spared { output, what });
+        }
+    }
+    Ok(())
+}
+
+/// The standard streams that are written to, as far as they are open.
+fn streams() -> impl Iterator<Item = (&'static str, Metadata)> {
+    let of = |stream: io::Result<OwnedFd>| File::from(stream.ok()?).metadata().ok();
+    let stdout = descriptor::copy_of(&io::stdout());
+    let stderr = descriptor::copy_of(&io::stderr());
+    let all = [("stdout", of(stdout)), ("stderr", of(stderr))];
+    all.into_iter()
+        .filter_map(|(name, found)| Some((name, found?)))
+}
+
+/// Why a path is refused.
+enum Refusal {
+    Spared(String),
+    Stream(&'static str),
+    Foreign,
+    Dangling,
+    Kind(&'static str),
+    NoReader,
+    Io(io::Error),
+}
+
+impl Refusal {
+    fn about(self, path: &Path) -> DestinationError {
+        let output = path.display().to_string();
+        match self {
+            Refusal::Spared(what) => DestinationError::Spared { output, what },
+            Refusal::Stream(stream) => DestinationError::Stream { output, stream },
+            Refusal::Foreign => DestinationError::Foreign(output),
+            Refusal::Dangling => DestinationError::Dangling(output),
+            Refusal::Kind(kind) => DestinationError::Kind { output, kind },
+            Refusal::NoReader => DestinationError::NoReader(output),
+            Refusal::Io(cause) => DestinationError::Io { output, cause },
+        }
+    }
+}
+
+/// What a path names that may be written to; nothing stands for a file that is not there yet.
+fn look_at(path: &Path, spared: &Spared) -> Result<Option<Metadata>, Refusal> {
+    match fs::metadata(path) {
+        Ok(found) => {
+            check_existing(path, &found, spared)?;
+            Ok(Some(found))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if fs::symlink_metadata(path).is_ok() {
+                return Err(Refusal::Dangling);
+            }
+            match spared.what_would_be(path) {
+                Some(what) => Err(Refusal::Spared(what)),
+                None => Ok(None),
+            }
+        }
+        Err(error) => Err(Refusal::Io(error)),
+    }
+}
+
+/// Looks at a file's inode before it is opened: to close any handle of a ledger takes the locks of this
+/// process on it away.
+fn check_existing(path: &Path, found: &Metadata, spared: &Spared) -> Result<(), Refusal> {
+    if let Some(what) = spared.what_is(found) {
+        return Err(Refusal::Spared(what));
+    }
+    let kind = found.file_type();
+    if let Some(kind) = unfit(kind) {
+        return Err(Refusal::Kind(kind));
+    }
+    if kind.is_char_device() {
+        return Ok(());
+    }
+    let is_same = |stream: &Metadata| Inode::of(stream) == Inode::of(found);
+    if let Some((stream, _)) = streams().find(|(_, stream)| is_same(stream)) {
+        return Err(Refusal::Stream(stream));
+    }
+    if kind.is_file() && !recording::is_one(path).map_err(Refusal::Io)? {
+        return Err(Refusal::Foreign);
+    }
+    Ok(())
+}
+
+/// What a file is called that can hold no recording.
+fn unfit(kind: FileType) -> Option<&'static str> {
+    if kind.is_dir() {
+        Some("directory")
+    } else if kind.is_socket() {
+        Some("socket")
+    } else if kind.is_block_device() {
+        Some("block device")
+    } else {
+        None
+    }
+}
+
+fn open(path: &Path, spared: &Spared) -> Result<File, Refusal> {
+    let Some(found) = look_at(path, spared)? else {
+        let made = of_file().create_new(true).open(path);
+        return match made {
+            // Another run was faster to make it.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                look_at(path, spared)?;
+                of_file().open(path).map_err(Refusal::Io)
+            }
+            made => made.map_err(Refusal::Io),
+        };
+    };
+    if found.file_type().is_fifo() {
+        return open_fifo(path);
+    }
+    let is_file = found.file_type().is_file();
+    let options = if is_file { of_file() } else { options() };
+    let file = options.open(path).map_err(Refusal::Io)?;
+    // It may have been replaced since it was looked at.
+    let opened = file.metadata().map_err(Refusal::Io)?;
+    if Inode::of(&opened) != Inode::of(&found) {
+        return Err(Refusal::Foreign);
+    }
+    Ok(file)
+}
+
+/// Without waiting: a FIFO without a reader and a terminal would be waited for.
+fn options() -> OpenOptions {
+    let mut options = File::options();
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    options
+        .append(true)
+        .custom_flags(flags.bits().cast_signed());
+    options
+}
+
+/// A file's last line is looked at before it is appended to.
+fn of_file() -> OpenOptions {
+    let mut options = options();
+    options.read(true);
+    options
+}
+
+fn open_fifo(path: &Path) -> Result<File, Refusal> {
+    let since = Instant::now();
+    loop {
+        match options().open(path) {
+            Err(error) if error.raw_os_error() != Some(rustix::io::Errno::NXIO.raw_os_error()) => {
+                return Err(Refusal::Io(error));
+            }
+            Ok(file) => return Ok(file),
+            Err(_) if since.elapsed() > READER_COMES => return Err(Refusal::NoReader),
+            Err(_) => thread::sleep(Duration::from_millis(10)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+//! The record of one operation at a time: its end as an event, where stdout is its command's.
+
+use std::time::{Duration, Instant};
+
+use super::destination::{Destination, Spared};
+use super::printer::Output;
+use super::{Broken, ReportError, json, talk};
+use crate::event::{Event, Fact};
+use crate::status::Status;
+
+/// Takes the events of one operation, and writes each at once.
+pub struct Receipt {
+    output: Option<Output>,
+    begun: Instant,
+    lost: bool,
+}
+
+impl Receipt {
+    /// A receipt that goes there, if anywhere.
+    ///
+    /// # Errors
+    ///
+    /// What must not be written to, or cannot be.
+    pub fn open(events: Option<&Destination>, spared: &Spared) -> Result<Self, ReportError> {
+        let opened = events.map(|events| events.open(spared)).transpose()?;
+        Ok(Receipt {
+            output: opened.flatten().map(Output::recording),
+            begun: Instant::now(),
+            lost: false,
+        })
+    }
+
+    /// How long the operation has taken so far.
+    pub fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// Writes an event. What is lost is told on stderr, once.
+    pub fn tell(&mut self, fact: Fact) {
+        let Some(output) = &mut self.output else {
+            return;
+        };
+        let (at, mut line) = (self.begun.elapsed(), Vec::new());
+        // Memory takes every byte, so nothing fails.
+        let _ = json::write(&Event { at, fact }, &mut line);
+        if let Some(Broken::Failed(why)) = output.write(&line) {
+            talk(why);
+            self.lost = true;
+        }
+    }
+
+    /// Whether all was written.
+    pub fn finish(self) -> Status {
+        match self.lost {
+            true => Status::EndedEarly,
+            false => Status::Posted,
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Recordings of events: where they may go, and what they say of one operation.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::cli::{Run, Running, events, feed, program};
+use crate::ledger::Ledger;
+
+/// A ledger with some money, and a folder beside it.
+struct Recorded {
+    ledger: Ledger,
+    folder: tempfile::TempDir,
+}
+
+impl Recorded {
+    fn new() -> Self {
+        let (ledger, folder) = (Ledger::new(), tempfile::tempdir().unwrap());
+        ledger.say("deposit 10");
+        Recorded { ledger, folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A command of the program whose events go to this file, with a shell's script as its work.
+    fn work(&self, words: &str, script: &str) -> Run {
+        let mut command = self.ledger.command(words);
+        command.arg("--events").arg(self.path("events.jsonl"));
+        command.args(["--", "sh", "-c", script]);
+        Running::start(command).finish()
+    }
+
+    fn events(&self) -> Vec<Value> {
+        events(&fs::read_to_string(self.path("events.jsonl")).unwrap())
+    }
+
+    /// Runs a shell's script in the folder, in which `bank-par` is the program.
+    fn script(&self, script: &str) -> Run {
+        let script = format!("cd {}; {script}", self.folder.path().display());
+        self.ledger.script(&script)
+    }
+}
+
+#[test]
+fn no_recording_replaces_what_a_run_needs() {
+    let recorded = Recorded::new();
+    let ops = recorded.path("ops.jsonl");
+    fs::write(&ops, "{\"op\":\"withdraw\",\"amount\":1}\n").unwrap();
+    let ledger = recorded.ledger.path();
+    std::os::unix::fs::symlink(&ledger, recorded.path("link")).unwrap();
+    let before = fs::read(&ops).unwrap();
+    let refused = |events: &str, why: &str| {
+        let words = format!("parallel {} --events {events}", ops.display());
+        let run = recorded.ledger.run(&words).expect(2);
+        assert!(run.stderr.contains(why), "{run:?}");
+        assert_eq!(recorded.ledger.money("main")[0], "10.00");
+        assert_eq!(fs::read(&ops).unwrap(), before);
+    };
+    refused(&ledger, "is the ledger `");
+    refused(
+        &format!("{ledger}-journal"),
+        "is a file beside the ledger `",
+    );
+    refused(recorded.path("link").to_str().unwrap(), "is the ledger `");
+    refused(ops.to_str().unwrap(), "is the input `");
+    refused("/proc/version", "is no recording of events");
+    for script in [
+        "bank-par parallel ops.jsonl >> ops.jsonl",
+        "bank-par parallel - < ops.jsonl >> ops.jsonl",
+        "bank-par parallel - --events ops.jsonl < ops.jsonl",
+        "bank-par balance >> $BANK_PAR_LEDGER",
+        "bank-par history 2>> $BANK_PAR_LEDGER",
+        "bank-par withdraw 1 --events fd:3 -- true 3>> $BANK_PAR_LEDGER",
+        "bank-par withdraw 1 --events $BANK_PAR_LEDGER -- true",
+        "bank-par parallel ops.jsonl > out --events out",
+        "mkfifo fifo; bank-par parallel ops.jsonl --events fifo",
+        "bank-par parallel ops.jsonl --events .",
+    ] {
+        recorded.script(script).expect(2);
+        recorded.ledger.verify();
+        assert_eq!(recorded.ledger.money("main")[0], "10.00", "{script}");
+        assert_eq!(fs::read(&ops).unwrap(), before, "{script}");
+    }
+}
+
+#[test]
+fn a_run_that_goes_on_appends_to_its_recording() {
+    let recorded = Recorded::new();
+    let script = "echo '{\"op\":\"withdraw\",\"amount\":1}' > ops.jsonl
+        for _ in 1 2; do bank-par parallel ops.jsonl --run r --events events.jsonl -- echo receipt; done";
+    recorded.script(script).expect(0);
+    let seen = recorded.events();
+    let summaries = seen.iter().filter(|event| event["type"] == "summary");
+    assert_eq!(summaries.count(), 2);
+    let receipts = seen.iter().filter(|event| event["stdout"] == "receipt\n");
+    assert_eq!(receipts.count(), 1);
+}
+
+#[test]
+fn runs_at_once_leave_each_others_lines_whole() {
+    let recorded = Recorded::new();
+    let lines = "{\"op\":\"balance\"}\n".repeat(2_000);
+    let path = recorded.path("events.jsonl");
+    // What a run that was killed has left.
+    fs::write(&path, "{\"v\":1,\"type\":\"completed\",\"op\"").unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let events = path.to_str().unwrap();
+                feed(
+                    &["pipe", "-", "--ops-per-worker", "0", "--events", events],
+                    lines.clone(),
+                )
+                .expect(0);
+            });
+        }
+    });
+    let text = fs::read_to_string(&path).unwrap();
+    let (cut, rest) = text.split_once('\n').unwrap();
+    assert_eq!(cut, "{\"v\":1,\"type\":\"completed\",\"op\"");
+    assert_eq!(events(rest).len(), 3 * 2_001);
+}
+
+#[test]
+fn a_dash_is_stdout() {
+    let run = feed(
+        &["parallel", "-", "--events", "-"],
+        "{\"op\":\"deposit\",\"amount\":1}\n",
+    );
+    let run = run.expect(0);
+    let types: Vec<_> = run
+        .events()
+        .iter()
+        .map(|event| event["type"].clone())
+        .collect();
+    assert_eq!(types, ["completed", "summary"]);
+    let both = ["parallel", "-", "--events", "-", "--output", "text"];
+    let run = feed(&both, "").expect(2);
+    assert!(
+        run.stderr.contains("stdout takes the text or the events"),
+        "{run:?}"
+    );
+    assert!(!PathBuf::from("-").exists());
+}
+
+#[test]
+fn one_operation_leaves_a_receipt_however_it_ends() {
+    let recorded = Recorded::new();
+    let run = recorded.work(
+        "withdraw 4 --id a",
+        "echo 1.25 > $BANK_PAR_ACTUAL; echo paid",
+    );
+    assert_eq!((run.code(), run.stdout.as_str()), (0, "paid\n"));
+    recorded.work("withdraw 4 --id a", "exit 9").expect(0);
+    recorded.work("withdraw 4 --id f", "exit 3").expect(3);
+    recorded.work("withdraw 40 --id r", "true").expect(75);
+    recorded.work("withdraw 5 --id a", "true").expect(76);
+    recorded
+        .work("withdraw 5 --account none --id n", "true")
+        .expect(77);
+    recorded
+        .work("transfer 1 --to main --id s", "true")
+        .expect(77);
+    recorded
+        .work("withdraw 1 --id d", "echo x > $BANK_PAR_ACTUAL")
+        .expect(78);
+    recorded.work("withdraw 1 --id d", "true").expect(78);
+    recorded.work("hold 1 --id h", "true").expect(0);
+    recorded
+        .work("withdraw 1 --id t --timeout 0.01", "sleep 60")
+        .expect(6);
+    let told = |event: &Value| {
+        let field = |name: &str| event[name].clone();
+        json!([
+            field("type"),
+            field("id"),
+            field("seq"),
+            field("exit"),
+            field("reason")
+        ])
+    };
+    let told: Vec<Value> = recorded.events().iter().map(told).collect();
+    assert_eq!(
+        told,
+        [
+            json!(["completed", "a", 2, 0, null]),
+            json!(["completed", "a", 2, null, null]),
+            json!(["failed", "f", null, 3, "command_failed"]),
+            json!(["refused", "r", null, null, "insufficient_funds"]),
+            json!(["refused", "a", null, null, "id_conflict"]),
+            json!(["refused", "n", null, null, "unknown_account"]),
+            json!(["refused", "s", null, null, "same_account"]),
+            json!(["in_doubt", "d", null, 0, "unreadable_actual"]),
+            json!(["refused", "d", null, null, "in_doubt"]),
+            json!(["held", "h", null, 0, null]),
+            json!(["failed", "t", null, null, "deadline"]),
+        ]
+    );
+    let first = &recorded.events()[0];
+    assert_eq!(
+        (&first["amount"], &first["set_aside"], first.get("stdout")),
+        (&json!("1.25"), &json!("4.00"), None)
+    );
+}
+
+#[test]
+fn a_receipt_goes_to_an_open_descriptor_too() {
+    let recorded = Recorded::new();
+    let script = "exec 3> receipts
+        bank-par withdraw 1 --id a --events fd:3 -- echo paid && bank-par withdraw 1 --id b --events fd:3
+        echo done >&3";
+    let run = recorded.script(script).expect(0);
+    assert!(run.stdout.starts_with("paid\n"), "{run:?}");
+    let text = fs::read_to_string(recorded.path("receipts")).unwrap();
+    let (receipts, done) = text.trim_end().rsplit_once('\n').unwrap();
+    assert_eq!(done, "done");
+    let ids: Vec<Value> = events(receipts)
+        .iter()
+        .map(|event| event["id"].clone())
+        .collect();
+    assert_eq!(ids, ["a", "b"]);
+}
+
+#[test]
+fn stdout_is_the_commands() {
+    let ledger = Ledger::new();
+    ledger.say("deposit 1");
+    for flag in ["--output json", "--events -"] {
+        let mut command: Command = ledger.command(&format!("withdraw 1 {flag}"));
+        command.args(["--", "echo", "paid"]);
+        let run = Running::start(command).finish().expect(2);
+        assert!(run.stderr.contains("stdout is the command's"), "{run:?}");
+        assert!(run.stderr.contains("`--events FILE`"), "{run:?}");
+    }
+    assert_eq!(ledger.money("main")[0], "1.00");
+    let mut command = program(&["withdraw", "1", "--events", "fd:9", "--", "true"]);
+    command
+        .env("BANK_PAR_LEDGER", ledger.path())
+        .stdout(Stdio::null());
+    let run = Running::start(command).finish().expect(2);
+    assert!(
+        run.stderr.contains("`fd:9` is not open for writing"),
+        "{run:?}"
+    );
+}
