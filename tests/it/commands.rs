@@ -160,7 +160,7 @@ fn nothing_is_left_of_a_command_whoever_is_killed() {
 
     let family = start_family(&ledger, "withdraw 1 --id guard");
     family.keeper.kill();
-    assert_eq!(family.end().code(), 8);
+    assert_eq!(family.end().code(), 78);
     assert_eq!(ledger.money("main"), ["10.00", "1.00", "9.00"]);
 
     let family = start_family(&ledger, "withdraw 1 --id parent");

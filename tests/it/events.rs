@@ -9,6 +9,13 @@ use serde_json::{Value, json};
 use crate::cli::{Run, Running, events, feed, program};
 use crate::ledger::Ledger;
 
+/// The run, which must have ended with this status, whatever it said.
+#[track_caller]
+fn ended(run: Run, code: i32) -> Run {
+    assert_eq!(run.code(), code, "{run:?}");
+    run
+}
+
 /// A ledger with some money, and a folder beside it.
 struct Recorded {
     ledger: Ledger,
@@ -55,7 +62,7 @@ fn no_recording_replaces_what_a_run_needs() {
     let before = fs::read(&ops).unwrap();
     let refused = |events: &str, why: &str| {
         let words = format!("parallel {} --events {events}", ops.display());
-        let run = recorded.ledger.run(&words).expect(2);
+        let run = ended(recorded.ledger.run(&words), 2);
         assert!(run.stderr.contains(why), "{run:?}");
         assert_eq!(recorded.ledger.money("main")[0], "10.00");
         assert_eq!(fs::read(&ops).unwrap(), before);
@@ -80,7 +87,7 @@ fn no_recording_replaces_what_a_run_needs() {
         "mkfifo fifo; bank-par parallel ops.jsonl --events fifo",
         "bank-par parallel ops.jsonl --events .",
     ] {
-        recorded.script(script).expect(2);
+        ended(recorded.script(script), 2);
         recorded.ledger.verify();
         assert_eq!(recorded.ledger.money("main")[0], "10.00", "{script}");
         assert_eq!(fs::read(&ops).unwrap(), before, "{script}");
@@ -139,7 +146,7 @@ fn a_dash_is_stdout() {
         .collect();
     assert_eq!(types, ["completed", "summary"]);
     let both = ["parallel", "-", "--events", "-", "--output", "text"];
-    let run = feed(&both, "").expect(2);
+    let run = ended(feed(&both, ""), 2);
     assert!(
         run.stderr.contains("stdout takes the text or the events"),
         "{run:?}"
@@ -155,24 +162,25 @@ fn one_operation_leaves_a_receipt_however_it_ends() {
         "echo 1.25 > $BANK_PAR_ACTUAL; echo paid",
     );
     assert_eq!((run.code(), run.stdout.as_str()), (0, "paid\n"));
-    recorded.work("withdraw 4 --id a", "exit 9").expect(0);
-    recorded.work("withdraw 4 --id f", "exit 3").expect(3);
-    recorded.work("withdraw 40 --id r", "true").expect(75);
-    recorded.work("withdraw 5 --id a", "true").expect(76);
-    recorded
-        .work("withdraw 5 --account none --id n", "true")
-        .expect(77);
-    recorded
-        .work("transfer 1 --to main --id s", "true")
-        .expect(77);
-    recorded
-        .work("withdraw 1 --id d", "echo x > $BANK_PAR_ACTUAL")
-        .expect(78);
-    recorded.work("withdraw 1 --id d", "true").expect(78);
-    recorded.work("hold 1 --id h", "true").expect(0);
-    recorded
-        .work("withdraw 1 --id t --timeout 0.01", "sleep 60")
-        .expect(6);
+    ended(recorded.work("withdraw 4 --id a", "exit 9"), 0);
+    ended(recorded.work("withdraw 4 --id f", "exit 3"), 3);
+    ended(recorded.work("withdraw 40 --id r", "true"), 75);
+    ended(recorded.work("withdraw 5 --id a", "true"), 76);
+    ended(
+        recorded.work("withdraw 5 --account none --id n", "true"),
+        77,
+    );
+    ended(recorded.work("transfer 1 --to main --id s", "true"), 77);
+    ended(
+        recorded.work("withdraw 1 --id d", "echo x > $BANK_PAR_ACTUAL"),
+        78,
+    );
+    ended(recorded.work("withdraw 1 --id d", "true"), 78);
+    ended(recorded.work("hold 1 --id h", "true"), 0);
+    ended(
+        recorded.work("withdraw 1 --id t --timeout 0.01", "sleep 60"),
+        6,
+    );
     let told = |event: &Value| {
         let field = |name: &str| event[name].clone();
         json!([
@@ -232,7 +240,7 @@ fn stdout_is_the_commands() {
     for flag in ["--output json", "--events -"] {
         let mut command: Command = ledger.command(&format!("withdraw 1 {flag}"));
         command.args(["--", "echo", "paid"]);
-        let run = Running::start(command).finish().expect(2);
+        let run = ended(Running::start(command).finish(), 2);
         assert!(run.stderr.contains("stdout is the command's"), "{run:?}");
         assert!(run.stderr.contains("`--events FILE`"), "{run:?}");
     }
@@ -241,7 +249,7 @@ fn stdout_is_the_commands() {
     command
         .env("BANK_PAR_LEDGER", ledger.path())
         .stdout(Stdio::null());
-    let run = Running::start(command).finish().expect(2);
+    let run = ended(Running::start(command).finish(), 2);
     assert!(
         run.stderr.contains("`fd:9` is not open for writing"),
         "{run:?}"

@@ -243,7 +243,7 @@ fn an_unknown_account_hides_no_other() {
     let ledger = Ledger::new();
     ledger.say("deposit 3");
     let run = ledger.run("balance main nobody main");
-    let main = "main\t3.00\t0.00\t3.00\n";
+    let main = "main\t3.00\t0.00\t3.00\t0.00\n";
     let said = "bank-par: refused: unknown account: `nobody`; `bank-par open nobody` opens it\n";
     assert_eq!(
         (run.code(), run.stdout, run.stderr.as_str()),
