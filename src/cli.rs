@@ -17,6 +17,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::error::ContextKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::report::{self, Destination, Format, Outputs, Spared, check_streams};
@@ -173,10 +174,19 @@ fn spared(source: &Source, place: Option<&Place>) -> Spared {
     }
 }
 
+/// What the command line says. A flag that is misspelt is not offered to be written after `--`, where a
+/// command would be run by that name.
+fn arguments() -> Cli {
+    Cli::try_parse().unwrap_or_else(|mut error| {
+        error.remove(ContextKind::Suggested);
+        error.exit()
+    })
+}
+
 /// Runs what the command line asks for.
 pub fn main() -> ExitCode {
     outlive_full_files();
-    let outcome = match Cli::parse().command {
+    let outcome = match arguments().command {
         Command::Parallel(args) => modes::parallel(args),
         Command::ServerShare(args) => modes::server_share(args),
         Command::Queue(args) => modes::queue(args),

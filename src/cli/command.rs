@@ -48,8 +48,20 @@ impl CommandArgs {
         words.collect::<Vec<_>>().join(" ")
     }
 
+    /// Refuses a flag in the place of the command, which begins behind `--`.
+    pub(super) fn check_name(&self) -> anyhow::Result<()> {
+        match self.words.first() {
+            Some(word) if word.as_bytes().starts_with(b"-") => bail!(
+                "`{0}` stands where the command begins: flags stand before `--`, and a program of that name is called `./{0}`",
+                word.display()
+            ),
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses a command that is not there: a run would fail every one of its operations.
     pub(super) fn check(&self) -> anyhow::Result<()> {
+        self.check_name()?;
         match self.words.first() {
             Some(program) if !is_there(program, env::var_os("PATH").as_deref()) => bail!(
                 "there is no command `{}`: name a program in `PATH`, or a file that may be executed such as `./pay.sh`",

@@ -21,7 +21,7 @@ pub(super) struct HistoryArgs {
     /// Only entries with this account on one of their sides
     #[arg(value_parser = other_side)]
     account: Option<Name>,
-    /// Only entries of this moment and later: `2026-11-23`, `2026-11-23 10:00` (UTC), or `2h` ago
+    /// Only entries of this moment and later: `2026-11-23`, `2026-11-23 10:00` (UTC), `today`, or `2h` ago
     #[arg(long, value_name = "TIME", value_parser = moment)]
     since: Option<Moment>,
     /// Only entries before this moment

@@ -6,15 +6,20 @@ use anyhow::{Context, anyhow, bail};
 
 use crate::bank::Moment;
 
-/// Reads a moment in UTC, such as `2026-11-23`, `2026-11-23 10:00` or `2026-11-23T10:00:00.5Z`, or a
-/// time before now, such as `2h`.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Reads a moment in UTC, such as `2026-11-23`, `2026-11-23 10:00` or `2026-11-23T10:00:00.5Z`; `now`; the
+/// beginning of `today` or `yesterday` in UTC; or a time before now, such as `2h`.
 pub(super) fn moment(text: &str) -> anyhow::Result<Moment> {
     moment_seen_from(text, SystemTime::now())
 }
 
 fn moment_seen_from(text: &str, now: SystemTime) -> anyhow::Result<Moment> {
-    let time = match text.as_bytes() {
-        [_, _, _, _, b'-', ..] => date(text)?,
+    let time = match text {
+        "now" => now,
+        "today" => day_of(now),
+        "yesterday" => day_of(now.checked_sub(DAY).unwrap_or(SystemTime::UNIX_EPOCH)),
+        _ if text.as_bytes().get(4) == Some(&b'-') => date(text)?,
         _ => ago(text, now)?,
     };
     let since = time.duration_since(SystemTime::UNIX_EPOCH);
@@ -22,6 +27,13 @@ fn moment_seen_from(text: &str, now: SystemTime) -> anyhow::Result<Moment> {
     micros
         .map(Moment::new)
         .context("a moment lies before the year 10000")
+}
+
+/// The beginning of a moment's day in UTC.
+fn day_of(time: SystemTime) -> SystemTime {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    let seconds = since.unwrap_or_default().as_secs();
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds - seconds % DAY.as_secs())
 }
 
 fn date(text: &str) -> anyhow::Result<SystemTime> {
@@ -46,7 +58,7 @@ fn ago(text: &str, now: SystemTime) -> anyhow::Result<SystemTime> {
 
 fn wrong(cause: &str) -> anyhow::Error {
     anyhow!(
-        "a moment is a UTC time such as `2026-11-23`, `2026-11-23 10:00` or `2026-11-23T10:00:00Z`, or a time ago such as `2h`: {cause}"
+        "a moment is a UTC time such as `2026-11-23`, `2026-11-23 10:00` or `2026-11-23T10:00:00Z`, `today`, `yesterday`, `now`, or a time ago such as `2h`: {cause}"
     )
 }
 
@@ -87,6 +99,9 @@ mod tests {
         check("1970-01-02T01:30Z", 86_400 + 5_400);
         check("1970-01-02T01:30:07Z", 86_400 + 5_407);
         check("1970-01-02 01:30:07+00:00", 86_400 + 5_407);
+        check("now", 1_000_000);
+        check("today", 11 * 86_400);
+        check("yesterday", 10 * 86_400);
         check("0s", 1_000_000);
         check("2h 30m", 1_000_000 - 9_000);
         check("50years", 0);
@@ -98,7 +113,7 @@ mod tests {
     fn what_is_no_moment_is_told_how_to_be_one() {
         for text in [
             "",
-            "now",
+            "tomorrow",
             "10",
             "2026-13-01",
             "2026-02-30",

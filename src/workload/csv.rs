@@ -66,6 +66,12 @@ impl Csv {
 /// The column of this name, to be added to those before it.
 fn column(name: &str, before: &[Field]) -> Result<Field, String> {
     let field = Field::ALL.into_iter().find(|field| field.word() == name);
+    let separator = [(';', "`;`"), ('\t', "tabs")];
+    if let Some((_, separator)) = separator.iter().find(|(sign, _)| name.contains(*sign)) {
+        return Err(format!(
+            "the columns are separated by {separator} and not by commas: save the file as CSV with commas"
+        ));
+    }
     let field = field.ok_or_else(|| {
         format!(
             "`{}` is not a column; CSV begins with the names of its columns, some of \

@@ -9,6 +9,8 @@ use crate::bank::{self, Operation};
 #[derive(Debug)]
 pub(super) struct Parser {
     state: State,
+    /// A line was seen.
+    begun: bool,
     defaults: Defaults,
 }
 
@@ -29,7 +31,11 @@ impl Parser {
             Some(Format::JsonLines) => State::JsonLines,
             Some(Format::Csv) => State::Header,
         };
-        Parser { state, defaults }
+        Parser {
+            state,
+            begun: false,
+            defaults,
+        }
     }
 
     /// The item on a line; none if the line is a header.
@@ -38,6 +44,10 @@ impl Parser {
     ///
     /// The reason why a line is no header; no line after it can be read then.
     pub(super) fn item(&mut self, line: &Line<'_>) -> Result<Option<Item>, String> {
+        if !self.begun {
+            self.begun = true;
+            refuse_array(line.text)?;
+        }
         if matches!(self.state, State::Undecided) {
             self.decide(line.text);
         }
@@ -74,6 +84,17 @@ impl Parser {
             _ => json::parse(text(line)?)?,
         };
         fields.operation(&self.defaults)
+    }
+}
+
+/// Refuses an array where the first line stands, before each of its lines is found wrong.
+fn refuse_array(line: &[u8]) -> Result<(), String> {
+    match line.trim_ascii_start().first() {
+        Some(b'[') => Err(
+            "this is a JSON array, and operations stand one on a line: `jq -c '.[]'` makes such lines of it"
+                .into(),
+        ),
+        _ => Ok(()),
     }
 }
 

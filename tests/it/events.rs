@@ -205,7 +205,7 @@ fn one_operation_leaves_a_receipt_however_it_ends() {
             json!(["in_doubt", "d", null, 0, "unreadable_actual"]),
             json!(["refused", "d", null, null, "in_doubt"]),
             json!(["held", "h", null, 0, null]),
-            json!(["failed", "t", null, null, "deadline"]),
+            json!(["failed", "t", null, 143, "deadline"]),
         ]
     );
     let first = &recorded.events()[0];

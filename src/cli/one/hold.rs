@@ -25,7 +25,7 @@ pub(in crate::cli) struct HoldArgs {
     /// Where the money goes once it is posted: a transfer instead of a withdrawal
     #[arg(long, value_parser = other_side, value_name = "NAME")]
     to: Option<Name>,
-    /// When it is given back by itself: `10m`, `36h`, up to `366d`, or `never`
+    /// When it is given back by itself: `90` (seconds), `10m`, `36h`, up to `366d`, or `never`
     #[arg(long, default_value = "24h", value_name = "DURATION")]
     expires: Expiry,
     #[command(flatten)]
@@ -68,8 +68,12 @@ impl std::str::FromStr for Expiry {
         if text == "never" {
             return Ok(Expiry(None));
         }
-        let lasts = humantime::parse_duration(text)
-            .context("a hold lasts for a number with a unit, such as `10m` or `36h`, or `never`")?;
+        let lasts = match text.parse() {
+            Ok(seconds) => Duration::from_secs(seconds),
+            Err(_) => humantime::parse_duration(text).context(
+                "a hold lasts for a number of seconds or has a unit, such as `90`, `10m` or `36h`, or `never`",
+            )?,
+        };
         // The ledger's clock counts microseconds.
         if lasts < Duration::from_micros(1) {
             bail!("a hold lasts for more than nothing");
@@ -150,10 +154,11 @@ mod tests {
     fn a_hold_lasts_for_a_while_or_for_ever() {
         let lasts = |text: &str| text.parse().map(|Expiry(lasts)| lasts).ok();
         assert_eq!(lasts("never"), Some(None));
+        assert_eq!(lasts("90"), Some(Some(Duration::from_secs(90))));
         assert_eq!(lasts("10m"), Some(Some(Duration::from_secs(600))));
         assert_eq!(lasts("1ms"), Some(Some(Duration::from_millis(1))));
         assert_eq!(lasts("366d"), Some(Some(LONGEST)));
-        for text in ["", "0s", "1ns", "10", "-1h", "367d", "always"] {
+        for text in ["", "0", "0s", "1ns", "1.5", "-1", "-1h", "367d", "always"] {
             assert_eq!(lasts(text), None, "{text}");
         }
     }

@@ -83,6 +83,7 @@ impl WorkArgs {
     /// Refuses outputs that cannot be had, before anything is done.
     pub(super) fn check(&self, single: &SingleArgs) -> anyhow::Result<()> {
         let with_command = self.is_given();
+        self.command.check_name()?;
         if with_command && single.output.is_json() {
             bail!(
                 "stdout is the command's, so `--output json` has no place there: use `--events FILE`, or `--events fd:3` with `3>FILE`"

@@ -2,8 +2,10 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+
+use rustix::fs::OFlags;
 
 use crate::report::json::TYPES;
 
@@ -19,11 +21,12 @@ const CHUNK: u64 = 64 * 1024;
 /// Whether the first line and the last one are events; a last one that was cut off counts as far as it
 /// goes. An empty file will be a recording.
 pub(super) fn is_one(path: &Path) -> io::Result<bool> {
-    let file = File::open(path)?;
-    let length = file.metadata()?.len();
-    Ok(length == 0
-        || is_event(&head(&file, 0)?, false)
-            && is_event(&head(&file, last_line(&file, length)?)?, true))
+    // What the system makes up as it is read may have to be waited for, and seems to be empty.
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file = File::options().read(true).custom_flags(flags).open(path)?;
+    let (first, length) = (head(&file, 0)?, file.metadata()?.len());
+    Ok(first.is_empty()
+        || is_event(&first, false) && is_event(&head(&file, last_line(&file, length)?)?, true))
 }
 
 fn head(file: &File, at: u64) -> io::Result<Vec<u8>> {
