@@ -169,6 +169,7 @@ fn number(item: &Item) -> u64 {
 proptest! {
     #[test]
     fn every_line_is_accounted_for(input in nearly()) {
+        prop_assume!(!input.trim_ascii_start().starts_with(b"["));
         let (found, end) = items(Some(Format::JsonLines), &input);
         prop_assert_eq!(end, None);
         let found: Vec<u64> = found.iter().map(number).collect();

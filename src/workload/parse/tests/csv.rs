@@ -98,3 +98,17 @@ fn a_header_that_is_none_ends_it() {
     check("op,\"amount", &["end: a quote is not closed on its line"]);
     check_bytes(b"\xff\xfeo\0p\0", &["end: a field is not UTF-8"]);
 }
+
+#[test]
+fn other_separators_and_arrays_are_told_the_way_out() {
+    for (input, way) in [
+        ("op;amount\ndeposit;1\n", "separated by `;` and not by commas: save the file"),
+        ("op\tamount\ndeposit\t1\n", "separated by tabs and not by commas"),
+        ("[{\"op\":\"deposit\",\"amount\":1}]\n", "`jq -c '.[]'`"),
+        ("\n [\n{\"op\":\"deposit\",\"amount\":1}\n]\n", "`jq -c '.[]'`"),
+    ] {
+        let (found, end) = super::items(None, input.as_bytes());
+        assert_eq!(found, []);
+        assert!(end.is_some_and(|end| end.contains(way)), "{input}");
+    }
+}
