@@ -1,5 +1,6 @@
 //! `history`: the entries of a ledger, in pages.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -10,8 +11,11 @@ use super::one::ended;
 use super::workload::other_side;
 use super::{Failure, Outcome};
 use crate::bank::{Moment, Name};
-use crate::report::{EntryFormat, History, Sheet};
-use crate::store::{Access, Ledger, MAX_PAGE, Query};
+use crate::report::{EntryFormat, History, Sheet, Spared, check_streams};
+use crate::store::{Access, Ledger, LedgerError, MAX_PAGE, Query};
+
+/// The most entries of `--tail`.
+const MAX_TAIL: u64 = 100_000;
 
 /// How long `--follow` waits before it looks again.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -30,6 +34,9 @@ pub(super) struct HistoryArgs {
     /// At most so many, the first ones
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
+    /// At most so many, the last ones
+    #[arg(long, value_name = "N", conflicts_with = "limit", value_parser = clap::value_parser!(u64).range(1..=MAX_TAIL))]
+    tail: Option<u64>,
     /// Only entries after the one with this number
     #[arg(
         long,
@@ -66,19 +73,77 @@ pub(super) fn history(args: HistoryArgs) -> Outcome {
         HistoryFormat::Json => EntryFormat::Json,
         HistoryFormat::Csv => EntryFormat::Csv,
     };
-    let query = Query {
+    let mut query = Query {
         after: args.after,
         account: args.account,
         since: args.since,
         until: args.until,
         limit: MAX_PAGE,
     };
+    check_streams(&Spared::default().ledger(&place)).map_err(Failure::usage)?;
     let sheet = Sheet::open().map_err(Failure::usage)?;
     let mut ledger = place.open(Access::Read).map_err(Failure::ledger)?;
+    if let Some(count) = args.tail {
+        query.after = before_the_last(&mut *ledger, &query, count).map_err(Failure::ledger)?;
+    }
     let mut history = History::begin(sheet, format);
     let left = args.limit.unwrap_or(u64::MAX);
     tell(&mut *ledger, query, left, args.follow, &mut history)?;
     ended(history.finish())
+}
+
+/// The number of the entry after which the last `count` come that are asked for.
+fn before_the_last(ledger: &mut dyn Ledger, query: &Query, count: u64) -> Result<u64, LedgerError> {
+    let is_all = query.account.is_none() && query.since.is_none() && query.until.is_none();
+    if is_all {
+        let last = last_of_all(ledger, query.after)?;
+        return Ok(query.after.max(last.saturating_sub(count)));
+    }
+    let mut wanted = query.clone();
+    let mut last = VecDeque::new();
+    loop {
+        let page = ledger.entries(&wanted)?;
+        for entry in &page.entries {
+            last.push_back(entry.seq);
+            if last.len() as u64 > count {
+                last.pop_front();
+            }
+        }
+        if page.is_last {
+            let first = last.front().map(|first| first - 1);
+            return Ok(first.unwrap_or(page.looked_at).max(query.after));
+        }
+        wanted.after = wanted.after.max(page.looked_at);
+    }
+}
+
+/// The number of the last entry after this one, which is found without reading all: there is none
+/// between two numbers that has no entry.
+fn last_of_all(ledger: &mut dyn Ledger, after: u64) -> Result<u64, LedgerError> {
+    let mut goes_beyond = |after: u64| {
+        let limit = 1;
+        let query = Query {
+            after,
+            limit,
+            ..Query::default()
+        };
+        Ok::<_, LedgerError>(!ledger.entries(&query)?.entries.is_empty())
+    };
+    let (mut least, mut step) = (after, 1);
+    while goes_beyond(least.saturating_add(step))? {
+        least += step;
+        step *= 2;
+    }
+    // The last one is beyond `least`, unless there is none at all, and at most `most`.
+    let mut most = least.saturating_add(step);
+    while least < most {
+        let middle = least + (most - least) / 2;
+        match goes_beyond(middle)? {
+            true => least = middle + 1,
+            false => most = middle,
+        }
+    }
+    Ok(most)
 }
 
 /// Tells page after page until there is no more, or nobody reads any more. The ledger is asked for one

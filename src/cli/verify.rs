@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use super::ledger::LedgerArgs;
 use super::one::ended;
 use super::{Failure, Outcome};
-use crate::report::{self, Format, Sheet};
+use crate::report::{self, Format, Sheet, Spared};
 use crate::store::{Access, ChainEnd};
 
 #[derive(Args)]
@@ -36,6 +36,7 @@ pub(super) fn verify(args: VerifyArgs) -> Outcome {
         VerifyFormat::Text => Format::Text,
         VerifyFormat::Json => Format::Json,
     };
+    report::check_streams(&Spared::default().ledger(&place)).map_err(Failure::usage)?;
     let sheet = Sheet::open().map_err(Failure::usage)?;
     let mut ledger = place.open(Access::Read).map_err(Failure::ledger)?;
     let verified = ledger

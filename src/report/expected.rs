@@ -89,7 +89,7 @@ fn the_classic_words() {
 fn what_was_completed() {
     check(
         completed(),
-        "Withdrawal of $500.00 completed. Updated balance: $500.00\n",
+        "Withdrawal of $500.00 (line 17, id `payout-000017`) completed. Updated balance: $500.00\n",
         COMPLETED_JSON,
     );
     check(
@@ -99,7 +99,7 @@ fn what_was_completed() {
     );
     check(
         answered(Asked::of(Kind::Loan).id("l"), view(-500, -500), true),
-        "Loan application for $500.00 completed. Updated balance: -$5.00 (duplicate)\n",
+        "Loan application for $500.00 (id `l`) completed. Updated balance: -$5.00 (duplicate)\n",
         r#"{"v":1,"type":"completed","id":"l","op":"loan","account":"main","amount":"500.00","balance":"-5.00","available":"-5.00","seq":2,"duplicate":true,"worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
     );
     check(
@@ -108,7 +108,7 @@ fn what_was_completed() {
             view(500, 500),
             true,
         ),
-        "Deposit of $500.00 completed. Updated balance: $5.00 (duplicate)\n",
+        "Deposit of $500.00 (line 7) completed. Updated balance: $5.00 (duplicate)\n",
         r#"{"v":1,"type":"completed","op":"deposit","account":"main","amount":"500.00","balance":"5.00","available":"5.00","seq":2,"duplicate":true,"line":7,"at_us":1500,"elapsed_us":1200}"#,
     );
     check(
@@ -147,7 +147,7 @@ fn what_was_refused_or_failed() {
             Some(view(0, 0)),
             true,
         ),
-        "Transfer of $500.00 to main refused: both sides are the same account (duplicate)\n",
+        "Transfer of $500.00 to main (id `t`) refused: both sides are the same account (duplicate)\n",
         r#"{"v":1,"type":"refused","id":"t","op":"transfer","account":"main","to":"main","amount":"500.00","balance":"0.00","available":"0.00","duplicate":true,"reason":"same_account","worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
     );
     check(

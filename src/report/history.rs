@@ -3,7 +3,7 @@
 use csv_core::Writer;
 use serde::Serialize;
 
-use super::columns::{self, Column, numbers, or_nothing, words};
+use super::columns::{self, Column, fixed, id, moments, numbers, or_nothing, words};
 use super::json::{Money, VERSION, add};
 use super::{Sheet, moment};
 use crate::bank::{Id, Name};
@@ -12,13 +12,13 @@ use crate::store::{Entry, RunName};
 
 const COLUMNS: [Column; 8] = [
     numbers("seq", 8),
-    words("time", 27),
-    words("op", 8),
+    moments("time (UTC)"),
+    fixed("op", 8),
     words("account", 16),
     words("to", 16),
     numbers("amount", 14),
     numbers("balance", 14),
-    words("id", 2),
+    id("id"),
 ];
 
 const CSV_FIELDS: [&str; 11] = [
@@ -235,7 +235,7 @@ mod tests {
             &[entry(Some("a b")), of_a_run()],
             seen,
         );
-        let seen = "     seq  time                         op        account           to                        amount         balance  id\n      17  2026-11-23T13:00:00.000001Z  transfer  main              rent                      500.00          -12.50  a b\n";
+        let seen = "     seq time (UTC)          op       account  to           amount    balance id\n      17 2026-11-23 13:00:00 transfer main     rent         500.00     -12.50\n    a b\n";
         check(EntryFormat::Text, true, &[entry(Some("a b"))], seen);
     }
 

@@ -9,7 +9,7 @@ mod tests;
 
 use std::fmt::Display;
 
-use super::columns::{self, Column, numbers, or_nothing, words};
+use super::columns::{self, Column, fixed, id, moments, numbers, or_nothing, words};
 use super::{Format, Sheet, decimal, talk};
 use crate::bank::{Answer, Balance, Id, Name, Operation, Outcome, Rejection, View};
 use crate::status::Status;
@@ -24,13 +24,13 @@ const ACCOUNTS: [Column; 5] = [
 ];
 
 const HOLDS: [Column; 9] = [
-    words("id", 29),
-    words("op", 8),
+    id("id"),
+    fixed("op", 8),
     words("account", 16),
     words("to", 16),
     numbers("amount", 14),
-    words("since", 27),
-    words("expires", 27),
+    moments("since"),
+    moments("expires"),
     words("run", 3),
     words("line", 4),
 ];

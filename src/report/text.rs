@@ -24,7 +24,7 @@ impl Text {
     pub(super) fn write(&mut self, event: &Event, out: &mut Vec<u8>) -> io::Result<()> {
         match &event.fact {
             Fact::Warned(_) | Fact::Held { .. } => Ok(()),
-            Fact::Started(subject) => started(&subject.operation, out),
+            Fact::Started(subject) => started(subject, out),
             Fact::Planned(subject) => planned(subject, out),
             Fact::Completed {
                 subject,
@@ -43,7 +43,7 @@ impl Text {
                 duplicate,
                 ..
             } => {
-                let title = Title(&subject.operation);
+                let title = Named(subject);
                 write!(out, "{title} refused: {rejection}")?;
                 if let (Rejection::InsufficientFunds, Some(view)) = (rejection, view) {
                     write!(out, ". Available: {}", Dollars::of(view.available))?;
@@ -63,7 +63,7 @@ impl Text {
                 ill(subject, &what, fault, out)
             }
             Fact::Overspent { subject, excess } => {
-                let title = Title(&subject.operation);
+                let title = Named(subject);
                 let excess = Dollars(excess.minor().into());
                 writeln!(
                     out,
@@ -83,7 +83,7 @@ impl Text {
             let [remedy, expected, actual, lost, ns] = cells;
             writeln!(
                 out,
-                "{remedy:<16}{expected:>16}{actual:>16}{lost:>16}{ns:>16}"
+                "{remedy:<16} {expected:>15} {actual:>15} {lost:>15} {ns:>15}"
             )
         };
         if !self.raced {
@@ -101,11 +101,11 @@ impl Text {
 }
 
 /// A view says what it saw and no more, so its start has no line.
-fn started(operation: &Operation, out: &mut Vec<u8>) -> io::Result<()> {
-    if operation.kind() == Kind::Balance {
+fn started(subject: &Subject, out: &mut Vec<u8>) -> io::Result<()> {
+    if subject.operation.kind() == Kind::Balance {
         return Ok(());
     }
-    writeln!(out, "{} started", Title(operation))
+    writeln!(out, "{} started", Named(subject))
 }
 
 fn completed(
@@ -115,12 +115,10 @@ fn completed(
     duplicate: bool,
     out: &mut Vec<u8>,
 ) -> io::Result<()> {
-    let operation = &subject.operation;
-    if operation.kind() == Kind::Balance {
-        let account = Account(&operation.account);
-        write!(out, "Current balance{account}: ")?;
+    if subject.operation.kind() == Kind::Balance {
+        write!(out, "Current balance{}: ", Which(subject))?;
     } else {
-        write!(out, "{} completed. ", Title(operation))?;
+        write!(out, "{} completed. ", Named(subject))?;
         match subject.set_aside {
             None => {}
             Some(_) if seq.is_none() => write!(out, "Nothing was spent. ")?,
@@ -135,7 +133,7 @@ fn completed(
 }
 
 fn planned(subject: &Subject, out: &mut Vec<u8>) -> io::Result<()> {
-    let title = Title(&subject.operation);
+    let title = Named(subject);
     match subject.operation.amount() {
         None => writeln!(out, "{title} would be shown"),
         Some(amount) => {
@@ -151,7 +149,7 @@ fn planned(subject: &Subject, out: &mut Vec<u8>) -> io::Result<()> {
 
 /// What went wrong with an operation, and what its command wrote.
 fn ill(subject: &Subject, what: &str, fault: &Fault, out: &mut Vec<u8>) -> io::Result<()> {
-    let title = Title(&subject.operation);
+    let title = Named(subject);
     writeln!(out, "{title} {what}: {}", one_line(&fault.detail))?;
     output(subject, out)
 }
@@ -194,37 +192,72 @@ pub(super) struct Title<'a>(pub(super) &'a Operation);
 
 impl Display for Title<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let operation = self.0;
-        let what = match operation.kind() {
-            Kind::Withdraw => "Withdrawal of ",
-            Kind::Deposit => "Deposit of ",
-            Kind::Transfer => "Transfer of ",
-            Kind::Loan => "Loan application for ",
-            Kind::Balance => "Balance",
-        };
-        f.write_str(what)?;
-        if let Some(amount) = operation.amount() {
-            f.write_str("$")?;
-            f.write_str(Decimal::new(amount.minor()).as_str())?;
+        called(self.0, f)?;
+        match other_account(self.0) {
+            Some(account) => write!(f, " (account {account})"),
+            None => Ok(()),
         }
-        if let Action::Transfer { to, .. } = &operation.action
-            && *to != WORLD
-        {
-            write!(f, " to {to}")?;
-        }
-        Account(&operation.account).fmt(f)
+    }
+}
+
+/// What an operation is called, and which one it is.
+struct Named<'a>(&'a Subject);
+
+impl Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        called(&self.0.operation, f)?;
+        Which(self.0).fmt(f)
+    }
+}
+
+
+fn called(operation: &Operation, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let what = match operation.kind() {
+        Kind::Withdraw => "Withdrawal of ",
+        Kind::Deposit => "Deposit of ",
+        Kind::Transfer => "Transfer of ",
+        Kind::Loan => "Loan application for ",
+        Kind::Balance => "Balance",
+    };
+    f.write_str(what)?;
+    if let Some(amount) = operation.amount() {
+        f.write_str("$")?;
+        f.write_str(Decimal::new(amount.minor()).as_str())?;
+    }
+    match &operation.action {
+        Action::Transfer { to, .. } if *to != WORLD => write!(f, " to {to}"),
+        _ => Ok(()),
     }
 }
 
 /// The account of an operation, unless it is the default one.
-struct Account<'a>(&'a Name);
+fn other_account(operation: &Operation) -> Option<&Name> {
+    Some(&operation.account).filter(|account| **account != Name::default())
+}
 
-impl Display for Account<'_> {
+/// Which operation it is: its account, unless that is the default one, which goes without saying; its
+/// line of the input and its id, if it has them.
+struct Which<'a>(&'a Subject);
+
+impl Display for Which<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if *self.0 == Name::default() {
-            return Ok(());
+        let Subject {
+            operation, line, ..
+        } = self.0;
+        let account = other_account(operation);
+        let parts = [
+            account.map(|account| format!("account {account}")),
+            line.map(|line| format!("line {line}")),
+            operation
+                .id
+                .as_ref()
+                .map(|id| format!("id `{}`", id.as_str())),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        match parts.is_empty() {
+            true => Ok(()),
+            false => write!(f, " ({})", parts.join(", ")),
         }
-        write!(f, " (account {})", self.0)
     }
 }
 

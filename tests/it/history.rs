@@ -137,3 +137,26 @@ fn following_ends_with_its_reader_or_its_limit() {
     assert!(run.stdout.starts_with("4,"), "{run:?}");
     assert_eq!(run.stdout.lines().count(), 1);
 }
+
+#[test]
+fn the_tail_is_the_last_entries_that_are_asked_for() {
+    let ledger = three_entries();
+    for (flags, expected) in [
+        ("--tail 1", &[3][..]),
+        ("--tail 2", &[2, 3]),
+        ("--tail 9", &[1, 2, 3]),
+        ("--tail 2 --after 2", &[3]),
+        ("--tail 2 --after 9", &[]),
+        ("--tail 1 main", &[2]),
+        ("--tail 2 main", &[1, 2]),
+        ("--tail 9 main --after 1", &[2]),
+        ("--tail 1 nobody", &[]),
+        ("--tail 1 --since today", &[3]),
+        ("--tail 1 --until yesterday", &[]),
+    ] {
+        assert_eq!(seqs(&ledger, flags), expected, "{flags}");
+    }
+    let empty = Ledger::new();
+    empty.say("open main");
+    assert_eq!(seqs(&empty, "--tail 3"), [0; 0]);
+}

@@ -410,3 +410,29 @@ fn an_answer_that_cannot_be_written_is_said() {
     }
     assert_eq!(ledger.money("main"), ["5.00", "1.00", "4.00"]);
 }
+
+/// What stands behind `--` is run: no way out that is printed leads there.
+#[test]
+fn a_misspelt_flag_is_not_offered_as_a_command() {
+    let ledger = Ledger::new();
+    ledger.say("deposit 5");
+    for words in [
+        "withdraw --amout 5 -- true",
+        "withdraw 1 --acount main",
+        "hold 1 --expire 5",
+        "parallel --lines",
+        "balance --acounts",
+        "serve --sockets x",
+    ] {
+        let run = ledger.run(words);
+        assert_eq!(run.code(), 2, "{run:?}");
+        assert!(run.stderr.contains("unexpected argument"), "{run:?}");
+        assert!(!run.stderr.contains("-- --"), "{run:?}");
+    }
+    for words in ["withdraw 1 -- --account ops", "parallel -- --jobs 3"] {
+        let run = ledger.run(words);
+        assert_eq!(run.code(), 2, "{run:?}");
+        assert!(run.stderr.contains("flags stand before `--`"), "{run:?}");
+    }
+    assert_eq!(ledger.money("main"), ["5.00", "0.00", "5.00"]);
+}

@@ -41,7 +41,7 @@ fn is_event(head: &[u8], may_be_cut: bool) -> bool {
         let start = format!("{START}{name}\"");
         head.starts_with(start.as_bytes()) || may_be_cut && start.as_bytes().starts_with(head)
     };
-    TYPES.iter().any(|name| is_type(name))
+    TYPES.iter().any(is_type)
 }
 
 /// Where the last line begins.

@@ -102,10 +102,19 @@ fn a_header_that_is_none_ends_it() {
 #[test]
 fn other_separators_and_arrays_are_told_the_way_out() {
     for (input, way) in [
-        ("op;amount\ndeposit;1\n", "separated by `;` and not by commas: save the file"),
-        ("op\tamount\ndeposit\t1\n", "separated by tabs and not by commas"),
+        (
+            "op;amount\ndeposit;1\n",
+            "separated by `;` and not by commas: save the file",
+        ),
+        (
+            "op\tamount\ndeposit\t1\n",
+            "separated by tabs and not by commas",
+        ),
         ("[{\"op\":\"deposit\",\"amount\":1}]\n", "`jq -c '.[]'`"),
-        ("\n [\n{\"op\":\"deposit\",\"amount\":1}\n]\n", "`jq -c '.[]'`"),
+        (
+            "\n [\n{\"op\":\"deposit\",\"amount\":1}\n]\n",
+            "`jq -c '.[]'`",
+        ),
     ] {
         let (found, end) = super::items(None, input.as_bytes());
         assert_eq!(found, []);
