@@ -192,7 +192,14 @@ impl Driver {
                 let (items, rest) = take(&mut self.feed, most);
                 self.handle(Input::Took { items, rest });
             }
-            Effect::Tell(events) => self.events.extend(events),
+            Effect::Tell(events) => {
+                let server = &self.server;
+                let told = |event: Event| Event {
+                    fact: event.fact.with_overdraft(|name| server.overdraft_of(name)),
+                    ..event
+                };
+                self.events.extend(events.into_iter().map(told));
+            }
             Effect::Say(text) => talk(text),
             Effect::CloseLedger(names) => {
                 self.server.close(|| names);

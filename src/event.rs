@@ -59,6 +59,8 @@ pub enum Fact {
         rejection: Rejection,
         /// Its account, where there is one.
         view: Option<View>,
+        /// How far below zero that may go, where its money was not enough and that is not at zero.
+        overdraft: Option<Balance>,
         /// From the moment a worker was given it.
         elapsed: Duration,
         /// This is the stored outcome of an earlier operation with the same id, or of the line when a
@@ -130,6 +132,7 @@ impl Fact {
                 subject,
                 rejection,
                 view,
+                overdraft: None,
                 elapsed,
                 duplicate,
             }),
@@ -138,6 +141,23 @@ impl Fact {
             | Outcome::Doubted { .. }
             | Outcome::Opened { .. } => None,
         }
+    }
+}
+
+impl Fact {
+    /// The same fact, saying how far below zero its account may go, where that matters.
+    pub fn with_overdraft(mut self, limit: impl FnOnce(&Name) -> Option<Balance>) -> Self {
+        if let Fact::Refused {
+            subject,
+            rejection: Rejection::InsufficientFunds,
+            overdraft,
+            duplicate: false,
+            ..
+        } = &mut self
+        {
+            *overdraft = limit(&subject.operation.account).filter(|limit| limit.minor() > 0);
+        }
+        self
     }
 }
 

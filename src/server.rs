@@ -2,10 +2,13 @@
 //! it decided, and says what goes back to whom.
 
 mod durable;
+mod overdrafts;
 
 use std::io;
 
-use crate::bank::{Answer, Asked, Caller, Name, Operation, Request as BankRequest, ShareReply};
+use crate::bank::{
+    Answer, Asked, Balance, Caller, Name, Operation, Request as BankRequest, ShareReply,
+};
 use crate::protocol::{Ask, Said};
 use crate::store::{Cells, LedgerError, Memory, Standing, Verdict};
 use crate::wake::Waker;
@@ -142,6 +145,15 @@ impl Server {
             self.settled = durable.first_due().unwrap_or(self.submitted);
         }
         out
+    }
+
+    /// How far below zero an account may go whose money was not enough a moment ago.
+    pub fn overdraft_of(&self, name: &Name) -> Option<Balance> {
+        match &self.decider {
+            Decider::Bank(memory) => memory.overdraft_of(name),
+            Decider::Cells(cells) => cells.overdraft_of(name),
+            Decider::Durable(durable) => durable.overdraft_of(name),
+        }
     }
 
     /// Why the ledger decides nothing more, told once. Nobody knows then what became of all that was

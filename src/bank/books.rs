@@ -70,6 +70,11 @@ impl Books {
         self.slots.iter().map(account)
     }
 
+    /// An account, if it is known.
+    pub fn account(&self, name: &Name) -> Option<&Account> {
+        self.slot(name).map(|slot| &self.accounts[slot])
+    }
+
     /// Decides one request, keeps what follows from it and writes it down.
     ///
     /// Nothing is returned for a `Post` or `Void` of an operation that its caller has not begun.

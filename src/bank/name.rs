@@ -100,6 +100,20 @@ impl Id {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The id as the last word of a shell's command line, such as a message proposes: whatever is in it, it
+    /// is one word and no flag.
+    pub fn as_argument(&self) -> String {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "._:@/+,=-".contains(c);
+        let quoted = match self.0.chars().all(is_plain) {
+            true => self.0.to_string(),
+            false => format!("'{}'", self.0.replace('\'', r"'\''")),
+        };
+        match self.0.starts_with('-') {
+            true => format!("-- {quoted}"),
+            false => quoted,
+        }
+    }
 }
 
 /// Why a text is no id.
@@ -133,6 +147,24 @@ mod tests {
         assert_eq!(Name::other_side("@else"), Err(NameError::NotTheBanks));
         assert_eq!(Name::other_side("ops"), Name::user("ops"));
         assert!(WORLD.is_the_banks() && !Name::default().is_the_banks());
+    }
+
+    #[test]
+    fn an_id_is_one_word_of_a_command_line() {
+        for (id, expected) in [
+            ("november:17", "november:17"),
+            ("a b", "'a b'"),
+            ("a; rm -rf ~", "'a; rm -rf ~'"),
+            ("$(reboot)`id`", "'$(reboot)`id`'"),
+            ("it's", r"'it'\''s'"),
+            ("-x", "-- -x"),
+            ("--amount 3", "-- '--amount 3'"),
+        ] {
+            assert_eq!(
+                Id::new(id).map(|id| id.as_argument()).as_deref(),
+                Ok(expected)
+            );
+        }
     }
 
     #[test]

@@ -135,9 +135,9 @@ fn execute(kind: Kind, to: Option<Name>, args: MoveArgs) -> Outcome {
     let mut single = Single::open(args.single, Access::Create)?;
     let mut receipt = args.work.receipt(&single)?;
     let answer = single.ask(caller, Request::Execute(operation.clone()))?;
+    single.answers.overdraft = single.overdraft_of(&operation, &answer);
     single.record(&mut receipt, &operation, &answer);
     let operation = operation.posted_by(&answer.outcome);
-    single.answers.overdraft = single.overdraft_of(&operation, &answer)?;
     let status = single.answers.answer(About::Operation(&operation), &answer);
     let status = status.worse(single.answers.finish());
     ended(status.worse(receipt.finish()))
@@ -233,25 +233,23 @@ impl Single {
             _ => Fact::decided(subject, *answer, receipt.elapsed()),
         };
         if let Some(fact) = fact {
-            receipt.tell(fact);
+            receipt.tell(fact.with_overdraft(|_| self.answers.overdraft));
         }
     }
 
-    /// How far below zero the account may go whose money was not enough just now.
-    fn overdraft_of(
-        &mut self,
-        operation: &Operation,
-        answer: &Answer,
-    ) -> Result<Option<Balance>, Failure> {
+    /// How far below zero the account may go whose money was not enough just now, if that can be seen: the
+    /// refusal stands in any case.
+    fn overdraft_of(&mut self, operation: &Operation, answer: &Answer) -> Option<Balance> {
         let rejection = Rejection::InsufficientFunds;
         match answer.outcome {
             Decided::Refused { rejection: why, .. } if why == rejection && !answer.duplicate => {}
-            _ => return Ok(None),
+            _ => return None,
         }
         let names = slice::from_ref(&operation.account);
-        let standings = self.ledger.look_up(names).map_err(Failure::ledger)?;
+        let standings = self.ledger.look_up(names).ok()?;
         let standing = standings.into_iter().flatten().next();
-        Ok(standing.and_then(|standing| standing.overdraft))
+        let overdraft = standing.and_then(|standing| standing.overdraft);
+        overdraft.filter(|overdraft| overdraft.minor() > 0)
     }
 
     /// What was posted under this number.

@@ -1,4 +1,4 @@
-//! The beginning of what a command writes.
+//! The beginning and the end of what a command writes: its last words say why it failed.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -6,12 +6,15 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::work::MAX_OUTPUT;
 
-/// What was written: the beginning, and how much more there was.
+/// How much of it is the end, where not all is kept.
+const END: usize = 1_024;
+
+/// What was written: the beginning and the end, and how much there was between.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Captured {
     /// At most [`MAX_OUTPUT`] bytes.
     pub(super) bytes: Vec<u8>,
-    /// How many bytes came after them.
+    /// How many bytes are missing before the last [`END`].
     pub(super) dropped: u64,
 }
 
@@ -20,6 +23,8 @@ pub(super) struct Capture {
     /// Until its end.
     pipe: Option<File>,
     captured: Captured,
+    /// The last bytes, beyond those that are kept of the beginning.
+    end: Vec<u8>,
 }
 
 impl Capture {
@@ -29,6 +34,7 @@ impl Capture {
         Capture {
             pipe: open.then(|| File::from(pipe)),
             captured: Captured::default(),
+            end: Vec::new(),
         }
     }
 
@@ -46,10 +52,13 @@ impl Capture {
         match pipe.read(&mut block) {
             Ok(0) => self.pipe = None,
             Ok(count) => {
-                let room = MAX_OUTPUT - self.captured.bytes.len();
-                let kept = count.min(room);
-                self.captured.bytes.extend(&block[..kept]);
-                self.captured.dropped += (count - kept) as u64;
+                let room = MAX_OUTPUT - END - self.captured.bytes.len();
+                let (beginning, rest) = block[..count].split_at(count.min(room));
+                self.captured.bytes.extend(beginning);
+                self.end.extend(rest);
+                let dropped = self.end.len().saturating_sub(END);
+                self.end.drain(..dropped);
+                self.captured.dropped += dropped as u64;
                 return true;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return true,
@@ -65,6 +74,7 @@ impl Capture {
             return Captured::default();
         };
         while capture.read() {}
+        capture.captured.bytes.append(&mut capture.end);
         capture.captured
     }
 }
@@ -75,7 +85,7 @@ mod tests {
     use std::io::Write;
 
     #[test]
-    fn the_beginning_is_kept_and_the_rest_counted() {
+    fn the_beginning_and_the_end_are_kept_and_the_rest_counted() {
         let (reader, mut writer) = io::pipe().expect("a pipe");
         let mut capture = Capture::new(reader);
         assert!(!capture.read(), "nothing is there");
@@ -89,5 +99,6 @@ mod tests {
         let captured = Capture::finish(Some(capture));
         assert_eq!(captured.bytes.len(), MAX_OUTPUT);
         assert_eq!(captured.dropped, 50_003 - MAX_OUTPUT as u64);
+        assert!(captured.bytes.ends_with(b"xend"));
     }
 }

@@ -10,7 +10,7 @@ use super::guard;
 use super::settle::{Verdict, verdict};
 use super::terms::Terms;
 use super::watch::{Seen, Watcher};
-use crate::bank::{Amount, Answer, Asked, Caller, Operation, Outcome, Request};
+use crate::bank::{Amount, Answer, Asked, Caller, Id, Operation, Outcome, Request};
 use crate::exit::Exit;
 use crate::report::talk;
 use crate::store::{Certainty, Ledger, LedgerError, OpenHold, WORK_PATIENCE, until_done};
@@ -113,14 +113,14 @@ pub fn run(errand: &Errand, ledger: &mut dyn Ledger) -> Result<Done, ErrandError
 impl Errand {
     /// What is said where the command has ended and the ledger could not be told.
     fn untold(&self, seen: &Seen, error: LedgerError) -> ErrandError {
-        let id = self.operation.id.as_ref().map_or("", |id| id.as_str());
+        let id = self.operation.id.as_ref();
         let ended = match seen.exit {
             Some(Exit::Status(0)) => "succeeded".to_string(),
             Some(exit) => exit.to_string(),
             None => "was not seen to its end".to_string(),
         };
         ErrandError::Untold {
-            id: id.to_string(),
+            id: id.map_or_else(String::new, Id::as_argument),
             ended,
             state: match error.certainty() {
                 Certainty::Unknown => "in doubt, unless it counts already",

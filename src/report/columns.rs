@@ -279,9 +279,9 @@ mod tests {
         ] {
             let rows = lines([id, name, moment, "-12.50", "transfer"], 52);
             let (first, rest) = rows.split_first().expect("a row");
-            assert!(rows.iter().all(|row| width_of(row) <= 68), "{rows:?}");
+            assert!(rows.iter().all(|row| width_of(row) <= 52), "{rows:?}");
             let end = first.find("-12.50").expect("the money");
-            assert_eq!(width_of(&first[..end]), 30, "{rows:?}");
+            assert_eq!(width_of(&first[..end]), 34, "{rows:?}");
             assert!(rest.iter().all(|row| row.starts_with("    ")), "{rows:?}");
         }
         let rows = lines(

@@ -130,6 +130,18 @@ fn what_was_refused_or_failed() {
         "Withdrawal of $500.00 refused: insufficient funds. Available: $100.00\n",
         r#"{"v":1,"type":"refused","op":"withdraw","account":"main","amount":"500.00","balance":"200.00","available":"100.00","reason":"insufficient_funds","worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
     );
+    let in_debt = refused(
+        Asked::of(Kind::Withdraw),
+        Rejection::InsufficientFunds,
+        Some(view(-100, -100)),
+        false,
+    );
+    let fact = in_debt.fact.with_overdraft(|_| Some(Balance::new(1_000)));
+    check(
+        event(fact),
+        "Withdrawal of $500.00 refused: insufficient funds. Available: -$1.00, and $10.00 of overdraft\n",
+        r#"{"v":1,"type":"refused","op":"withdraw","account":"main","amount":"500.00","overdraft":"10.00","balance":"-1.00","available":"-1.00","reason":"insufficient_funds","worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
+    );
     check(
         refused(
             Asked::of(Kind::Balance),

@@ -89,11 +89,13 @@ pub(super) fn write(event: &Event, out: &mut Vec<u8>) -> serde_json::Result<()> 
             subject,
             rejection,
             view,
+            overdraft,
             elapsed,
             duplicate,
         } => {
             let mut line = OperationLine::new("refused", subject, at_us).seeing(view.as_ref());
             line.reason = Some(rejection.word());
+            line.overdraft = overdraft.map(Money::from);
             line.duplicate = *duplicate;
             let ran = subject.ran.as_ref();
             line.detail = ran.and_then(|ran| ran.last_words()).map(Cow::from);

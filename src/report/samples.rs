@@ -121,6 +121,7 @@ pub(super) fn refused(
         subject: asked.subject(),
         rejection,
         view,
+        overdraft: None,
         elapsed: ELAPSED,
         duplicate,
     })

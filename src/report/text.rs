@@ -40,6 +40,7 @@ impl Text {
                 subject,
                 rejection,
                 view,
+                overdraft,
                 duplicate,
                 ..
             } => {
@@ -47,6 +48,9 @@ impl Text {
                 write!(out, "{title} refused: {rejection}")?;
                 if let (Rejection::InsufficientFunds, Some(view)) = (rejection, view) {
                     write!(out, ". Available: {}", Dollars::of(view.available))?;
+                    if let Some(overdraft) = overdraft {
+                        write!(out, ", and {} of overdraft", Dollars::of(*overdraft))?;
+                    }
                 }
                 writeln!(out, "{}", mark(*duplicate))?;
                 output(subject, out)

@@ -33,7 +33,7 @@ pub enum AddressError {
     Path(PathBuf),
     /// Other users could come in.
     #[error(
-        "other users can enter the folder `{folder}` (its mode is {mode:03o}): `chmod 700 {folder}`, or use a folder of its own"
+        "other users can enter the folder `{folder}` (its mode is {mode:03o}): name a socket in a folder that only you can enter, such as one that `mktemp -d` makes"
     )]
     Open {
         /// The socket's folder.

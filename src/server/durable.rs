@@ -1,7 +1,7 @@
 //! A ledger that lasts, on a thread of its own: while one batch is being made durable, what arrives
 //! is gathered for the next.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,8 +9,9 @@ use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::thread;
 use std::time::Duration;
 
+use super::overdrafts::Overdrafts;
 use super::{Incoming, Outgoing, settled};
-use crate::bank::{Answer, Asked, Name};
+use crate::bank::{Answer, Asked, Balance, Name};
 use crate::protocol::Ask;
 use crate::store::{Ledger, LedgerError, Standing, WORK_PATIENCE, until_done};
 use crate::wake::{Gate, Waker};
@@ -37,6 +38,8 @@ pub(super) struct Durable {
     /// What is asked and not answered, in its order.
     asked: VecDeque<Due>,
     name: String,
+    /// How far below zero accounts may go whose money was not enough.
+    overdrafts: HashMap<Name, Balance>,
     stage: Stage,
     failure: Option<LedgerError>,
     /// What is to be said about the store's waiting.
@@ -72,7 +75,8 @@ enum Job {
 
 /// What the store has done.
 enum Done {
-    Decided(Vec<Option<Answer>>),
+    /// The answers to the next requests, and some of the accounts whose money was not enough.
+    Decided(Vec<Option<Answer>>, Vec<Standing>),
     /// Nothing yet, and this is why.
     Waits(String),
     Closed(Vec<Standing>),
@@ -93,6 +97,7 @@ impl Durable {
             ledger,
             run,
             wanted,
+            overdrafts: Overdrafts::default(),
             waiting: Vec::new(),
             tell,
             waker,
@@ -105,6 +110,7 @@ impl Durable {
             done,
             asked: VecDeque::new(),
             name,
+            overdrafts: HashMap::new(),
             stage: Stage::Open,
             failure: None,
             words: Vec::new(),
@@ -175,7 +181,9 @@ impl Durable {
     pub(super) fn collect(&mut self, out: &mut Vec<Outgoing>, standings: &mut Vec<Standing>) {
         while self.stage != Stage::Closed {
             match self.done.try_recv() {
-                Ok(Done::Decided(answers)) => {
+                Ok(Done::Decided(answers, short)) => {
+                    let limit = |standing: Standing| Some((standing.name, standing.overdraft?));
+                    self.overdrafts.extend(short.into_iter().filter_map(limit));
                     let due = self.asked.drain(..answers.len().min(self.asked.len()));
                     let settle =
                         |(due, answer): (Due, _)| settled(due.number, due.abandoned, answer);
@@ -194,6 +202,11 @@ impl Durable {
                 }
             }
         }
+    }
+
+    /// How far below zero an account may go whose money was not enough a moment ago.
+    pub(super) fn overdraft_of(&self, name: &Name) -> Option<Balance> {
+        self.overdrafts.get(name).copied()
     }
 
     fn fail(&mut self, error: LedgerError) {
@@ -226,6 +239,7 @@ struct Store {
     ledger: Box<dyn Ledger>,
     run: u32,
     wanted: Receiver<Job>,
+    overdrafts: Overdrafts,
     /// Gathered and not decided.
     waiting: Vec<Asked>,
     tell: Sender<Done>,
@@ -294,8 +308,11 @@ impl Store {
         let mut batch = std::mem::replace(&mut self.waiting, rest);
         while !batch.is_empty() {
             let answers = self.persist(|ledger| ledger.transact(&batch))?;
+            let short = self
+                .overdrafts
+                .of_refused(&batch, &answers, &mut *self.ledger);
             batch.drain(..answers.len().min(batch.len()));
-            let _ = self.tell.send(Done::Decided(answers));
+            let _ = self.tell.send(Done::Decided(answers, short));
             self.waker.wake();
         }
         Ok(())

@@ -106,6 +106,12 @@ impl Cells {
         }
     }
 
+    /// How far below zero an account may go.
+    pub fn overdraft_of(&self, name: &Name) -> Option<Balance> {
+        let shared = self.cells.get(name)?;
+        Some(shared.cell.account.overdraft())
+    }
+
     /// Every cell, in no particular order.
     pub fn standings(&self) -> Vec<Standing> {
         let standing = |shared: &Shared| Standing {

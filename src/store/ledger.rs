@@ -426,7 +426,7 @@ pub enum LedgerError {
     },
     /// Others kept it locked.
     #[error(
-        "waited {waited:?} for the ledger `{ledger}`, which {holder} has locked: nothing was done; look at what that process does, or end it"
+        "waited {waited:?} for the ledger `{ledger}`, which {holder} has locked: nothing was done; try again when that process is done with it"
     )]
     Locked {
         /// Which ledger.
@@ -458,7 +458,7 @@ pub enum LedgerError {
     },
     /// The run is going on elsewhere.
     #[error(
-        "the run `{run}` of the ledger `{ledger}` is going on in another process: wait for its end, or use another name"
+        "the run `{run}` of the ledger `{ledger}` is going on in another process: wait for its end"
     )]
     RunIsLive {
         /// Which ledger.

@@ -2,7 +2,7 @@
 
 use super::Standing;
 use crate::bank::{
-    Action, Amount, Answer, Asked, Balance, Books, Caller, Name, Operation, Request, Unkept,
+    Account, Action, Amount, Answer, Asked, Balance, Books, Caller, Name, Operation, Request, Unkept,
 };
 
 /// The books of one run, in memory.
@@ -37,6 +37,11 @@ impl Memory {
     /// Decides one request. Nothing stands where it ends an operation that is not under way.
     pub fn decide(&mut self, asked: &Asked) -> Option<Answer> {
         self.books.decide(asked, &mut Unkept)
+    }
+
+    /// How far below zero an account may go.
+    pub fn overdraft_of(&self, name: &Name) -> Option<Balance> {
+        self.books.account(name).map(Account::overdraft)
     }
 
     /// Every account, in no particular order.

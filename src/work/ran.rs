@@ -25,7 +25,7 @@ pub enum News {
         /// Which attempt it is, from 1.
         attempt: u32,
     },
-    /// The beginning of what the command wrote, at most [`MAX_OUTPUT`] bytes.
+    /// The beginning and the end of what the command wrote, at most [`MAX_OUTPUT`] bytes.
     Wrote {
         /// Where.
         stream: Stream,
@@ -76,9 +76,9 @@ pub struct Ran {
     pub attempts: u32,
     /// How the last attempt ended, if that was seen.
     pub ended: Option<Ended>,
-    /// The beginning of what the last attempt wrote to stdout.
+    /// The beginning and the end of what the last attempt wrote to stdout.
     pub stdout: Vec<u8>,
-    /// The beginning of what the last attempt wrote to stderr.
+    /// The beginning and the end of what the last attempt wrote to stderr.
     pub stderr: Vec<u8>,
 }
 

@@ -47,7 +47,7 @@ impl Done {
 pub enum Change {
     /// One of these lines is another one.
     #[error(
-        "{} the run `{run}` did it: lines that are done must stay as they were, with the same `--account` and `--to`; restore them, append what is new at the end, or use another run's name",
+        "{} the run `{run}` did it: lines that are done must stay as they were, with the same `--account` and `--to`; restore them, and append what is new at the end",
         Changed(lines)
     )]
     Lines {
@@ -58,7 +58,7 @@ pub enum Change {
     },
     /// The input ends too early.
     #[error(
-        "the input ends before line {line}, which the run `{run}` has done: lines that are done must stay; restore them, append what is new at the end, or use another run's name"
+        "the input ends before line {line}, which the run `{run}` has done: lines that are done must stay; restore them, and append what is new at the end"
     )]
     Removed {
         /// The run.

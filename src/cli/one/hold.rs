@@ -112,9 +112,9 @@ pub(in crate::cli) fn hold(mut args: HoldArgs) -> Outcome {
     };
     let mut receipt = args.work.receipt(&single)?;
     let answer = single.ask(caller, request)?;
+    single.answers.overdraft = single.overdraft_of(&operation, &answer);
     single.record(&mut receipt, &operation, &answer);
     let operation = operation.posted_by(&answer.outcome);
-    single.answers.overdraft = single.overdraft_of(&operation, &answer)?;
     let status = single.answers.held(&operation, &answer);
     let status = status.worse(single.answers.finish());
     super::ended(status.worse(receipt.finish()))

@@ -6,7 +6,7 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 
 use super::{Single, SingleArgs, ended};
-use crate::bank::{Answer, Caller, Operation, Outcome as Decided, Rejection};
+use crate::bank::{Answer, Balance, Caller, Id, Operation, Outcome as Decided, Rejection};
 use crate::cli::command::CommandArgs;
 use crate::cli::moment::duration;
 use crate::cli::{Failure, Outcome, destination};
@@ -129,6 +129,7 @@ impl WorkArgs {
             errand: &errand,
             refused_code: self.refused_code,
             receipt,
+            overdraft: None,
         };
         let outcome = match run(&errand, &mut *single.ledger) {
             Ok(Done::NotRun(answer)) => settled.not_run(single, &answer),
@@ -146,11 +147,14 @@ struct Settled<'a> {
     errand: &'a Errand,
     refused_code: u8,
     receipt: Receipt,
+    /// How far below zero the account may go whose money was not enough.
+    overdraft: Option<Balance>,
 }
 
 impl Settled<'_> {
     /// The bank knew the operation already, or said no.
     fn not_run(&mut self, mut single: Single, answer: &Answer) -> Outcome {
+        self.overdraft = single.overdraft_of(&self.errand.operation, answer);
         self.decided(answer, None);
         let Decided::Refused { rejection, .. } = answer.outcome else {
             talk(format_args!(
@@ -160,16 +164,20 @@ impl Settled<'_> {
             return ended(Status::Posted);
         };
         let operation = &self.errand.operation;
-        let overdraft = single.overdraft_of(operation, answer)?;
-        talk(refusal(operation, answer, overdraft));
+        talk(refusal(operation, answer, self.overdraft));
         passed_on(not_run_status(rejection, self.refused_code))
     }
 
     fn ran(&mut self, ran: &Ran) -> Outcome {
         let id = self.id();
         if let Some(why) = &ran.doubt {
+            let operation = &self.errand.operation;
+            let argument = operation
+                .id
+                .as_ref()
+                .map_or_else(String::new, Id::as_argument);
             talk(format_args!(
-                "in doubt: {why}; look at what it did, then `bank-par post {id}` or `bank-par void {id}`"
+                "in doubt: {why}; look at what it did, then `bank-par post {argument}` or `bank-par void {argument}`"
             ));
             let fault = match ran.exit {
                 None => fault(Cause::Died, why),
@@ -243,7 +251,7 @@ impl Settled<'_> {
             }
             _ => {
                 if let Some(fact) = Fact::decided(subject, *answer, elapsed) {
-                    self.receipt.tell(fact);
+                    self.receipt.tell(fact.with_overdraft(|_| self.overdraft));
                 }
             }
         }

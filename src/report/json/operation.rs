@@ -29,6 +29,8 @@ pub(super) struct OperationLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) excess: Option<Money>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) overdraft: Option<Money>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     balance: Option<Money>,
     #[serde(skip_serializing_if = "Option::is_none")]
     available: Option<Money>,
@@ -82,6 +84,7 @@ impl<'a> OperationLine<'a> {
             amount: operation.amount().map(|amount| Money(amount.minor())),
             set_aside: subject.set_aside.map(|amount| Money(amount.minor())),
             excess: None,
+            overdraft: None,
             balance: None,
             available: None,
             seq: None,
