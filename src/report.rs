@@ -4,8 +4,8 @@
 //! good, never keeps the caller from its signals and deadlines.
 
 mod columns;
-mod explored;
 mod destination;
+mod explored;
 mod history;
 mod json;
 mod printer;
@@ -34,8 +34,8 @@ use crate::event::{Counts, Event, Race};
 use crate::wake::Waker;
 use printer::{Output, Printer, Progress};
 
-pub use explored::{Exploration, explored};
 pub use destination::{Destination, DestinationError, Spared, check_streams};
+pub use explored::{Exploration, explored};
 pub use history::{EntryFormat, History};
 pub use receipt::Receipt;
 pub use sheet::Sheet;

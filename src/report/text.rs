@@ -214,7 +214,6 @@ impl Display for Named<'_> {
     }
 }
 
-
 fn called(operation: &Operation, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let what = match operation.kind() {
         Kind::Withdraw => "Withdrawal of ",

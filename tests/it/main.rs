@@ -17,8 +17,8 @@ mod damage;
 mod docs;
 #[cfg(target_os = "linux")]
 mod durable;
-mod explore;
 mod events;
+mod explore;
 #[cfg(target_os = "linux")]
 mod family;
 // Faults are made and observed through `/proc`.
