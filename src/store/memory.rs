@@ -2,7 +2,8 @@
 
 use super::Standing;
 use crate::bank::{
-    Account, Action, Amount, Answer, Asked, Balance, Books, Caller, Name, Operation, Request, Unkept,
+    Account, Action, Amount, Answer, Asked, Balance, Books, Caller, Name, Operation, Request,
+    Unkept,
 };
 
 /// The books of one run, in memory.
