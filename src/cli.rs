@@ -61,7 +61,9 @@ impl Failure {
 /// Exit status: 0 all posted; 1 the bank said no to something; 2 usage or unreadable input; 3 a check
 /// found a violation (a lost update, a wrong order, or what `verify` finds); 4 a command failed; 5 an id was reused with
 /// other content; 6 a deadline passed; 7 a worker or the server died; 8 the ledger is unavailable or
-/// damaged, or something in it is in doubt; 10 ended early with work left; 128+n ended by signal n.
+/// damaged, or something in it is in doubt; 10 ended early with work left; 128+n ended by signal n. With
+/// `-- COMMAND` on one operation the command's own, or 75 the money is not there or busy; 76 the id was
+/// used before; 77 an unknown or the same account; 78 in doubt; 126 and 127 no such command.
 #[derive(Parser)]
 #[command(
     name = "bank-par",

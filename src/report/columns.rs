@@ -97,20 +97,24 @@ fn terminal_width() -> usize {
 
 fn aligned_row(columns: &[Column], cells: &[&str], room: usize) -> String {
     let layout = Layout::within(columns, room);
-    let mut line = String::new();
+    let (mut line, mut end) = (String::new(), 0);
     for ((column, cell), width) in columns.iter().zip(cells).zip(&layout.widths) {
         if column.kind == Kind::Id {
             continue;
         }
         if !line.is_empty() {
             line.extend(iter::repeat_n(' ', layout.gap));
+            end += layout.gap;
         }
+        end += width;
         let cell = match column.kind {
             Kind::Words => cut(&printable(cell), *width),
             Kind::Moments => shortened(cell, *width).to_string(),
             Kind::Fixed | Kind::Numbers | Kind::Id => cell.to_string(),
         };
-        let padding = iter::repeat_n(' ', width.saturating_sub(width_of(&cell)));
+        // What was too wide before it is made up for here.
+        let filled = width_of(&line) + width_of(&cell);
+        let padding = iter::repeat_n(' ', end.saturating_sub(filled));
         match column.kind {
             Kind::Numbers => line.extend(padding.chain(cell.chars())),
             _ => line.extend(cell.chars().chain(padding)),
@@ -289,6 +293,9 @@ mod tests {
             52,
         );
         assert!(rows[0].contains("92233720368547758.07"), "{rows:?}");
+        let wide = lines(["a", "main", "in doubt", "922337203685477", "no"], 80);
+        let usual = lines(["a", "main", "in doubt", "9.22", "no"], 80);
+        assert_eq!(wide[0].rfind(" a"), usual[0].rfind(" a"), "{wide:?}");
         assert_eq!(rows[1].trim(), format!("{}…", "n".repeat(47)));
     }
 

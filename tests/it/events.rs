@@ -255,3 +255,19 @@ fn stdout_is_the_commands() {
         "{run:?}"
     );
 }
+
+#[test]
+fn a_run_says_what_could_have_gone_out() {
+    let ledger = Ledger::new();
+    ledger.say("open main --overdraft 5");
+    ledger.say("deposit 1");
+    let lines = "{\"op\":\"withdraw\",\"amount\":7,\"id\":\"a\"}\n";
+    let durable = ["pipe", "-", "--ledger", &ledger.path()].map(str::to_string);
+    let in_memory = ["pipe", "-", "--balance=1", "--overdraft=5"].map(str::to_string);
+    for arguments in [durable, in_memory] {
+        let arguments = arguments.each_ref().map(String::as_str);
+        let run = ended(feed(&arguments, lines), 1);
+        let said = "Withdrawal of $7.00 (line 1, id `a`) refused: insufficient funds. Available: $1.00, and $5.00 of overdraft\n";
+        assert!(run.stdout.contains(said), "{run:?}");
+    }
+}
