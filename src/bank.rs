@@ -9,19 +9,21 @@ mod amount;
 mod books;
 mod claims;
 mod journal;
+mod lines;
 mod name;
 mod operation;
 mod rejection;
 mod share;
 
 pub use account::{Account, Sides};
-pub use amount::{Amount, AmountError, Balance, Decimal};
+pub use amount::{Amount, AmountError, Balance, Decimal, Rounded};
 pub use books::{Books, Hold, Last};
 pub use claims::{Claim, Claims, Release, State};
 pub use journal::{
     Asked, BootTime, Caller, Expiry, Journal, Line, Moment, Now, Owner, Passing, Record, Request,
     RunLine, Unkept,
 };
+pub use lines::{LineState, LineStates};
 pub use name::{Id, IdError, LOANS, MAX_ID, MAX_NAME, Name, NameError, WORLD};
 pub use operation::{Action, Kind, Movement, Operation, OperationError};
 pub use rejection::Rejection;

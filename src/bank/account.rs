@@ -118,20 +118,34 @@ impl Sides {
         Ok(self)
     }
 
-    /// Moves what `begin` set aside, or `amount` of it; the rest is given back.
+    /// Moves `amount` where `held` was set aside by `begin`: what is less is given back, what is more goes
+    /// out too, even below the limit.
     ///
-    /// Only the credit side can refuse, when other postings filled it up to the end of the range
-    /// since; the caller then voids.
+    /// It is refused only at the end of the integers, which other postings or the excess may have
+    /// reached since; the caller then voids.
     pub fn post(mut self, held: Amount, amount: Amount) -> Result<Self, Rejection> {
         let arrived = self.credit.posted.checked_add(amount.minor());
         let left = self.debit.posted.checked_sub(amount.minor());
+        let still_held = self.debit.held - held.minor();
         let (Some(arrived), Some(left)) = (arrived, left) else {
             return Err(Rejection::BalanceOverflow);
         };
+        if left.checked_sub(still_held).is_none() {
+            return Err(Rejection::BalanceOverflow);
+        }
         self.credit.posted = arrived;
         self.debit.posted = left;
-        self.debit.held -= held.minor();
+        self.debit.held = still_held;
         Ok(self)
+    }
+
+    /// Whether `amount` may go out where `held` is set aside and nothing was spent yet: what is more must
+    /// be available.
+    pub fn check_excess(&self, held: Amount, amount: Amount) -> Result<(), Rejection> {
+        let Some(excess) = Amount::new(amount.minor().saturating_sub(held.minor())) else {
+            return Ok(());
+        };
+        self.begin(excess).map(drop)
     }
 
     /// Gives back what `begin` set aside.

@@ -16,6 +16,15 @@ impl Amount {
         (minor > 0).then_some(Amount(minor))
     }
 
+    /// Reads a decimal of any fineness, with or without an exponent, such as `0.0123` or `1.2e-05`.
+    pub fn rounded_up(text: &str) -> Result<Rounded, AmountError> {
+        let (minor, is_exact) = parse_rounded_up(text)?;
+        Ok(Rounded {
+            amount: Amount::new(minor),
+            is_exact,
+        })
+    }
+
     /// The count of minor units, at least 1.
     pub fn minor(self) -> i64 {
         self.0
@@ -34,6 +43,15 @@ impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(Decimal::new(self.0).as_str())
     }
+}
+
+/// An amount that was read, rounded up to whole minor units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rounded {
+    /// How much; nothing is zero.
+    pub amount: Option<Amount>,
+    /// It was in whole minor units.
+    pub is_exact: bool,
 }
 
 /// What stands on an account: a signed count of minor units.
@@ -112,6 +130,56 @@ fn parse_minor(text: &str) -> Result<i64, AmountError> {
             minor.checked_mul(10)?.checked_add(i64::from(digit - b'0'))
         })
         .ok_or(AmountError::TooLarge)
+}
+
+/// Reads a decimal as minor units, rounded up; tells whether it was exact.
+fn parse_rounded_up(text: &str) -> Result<(i64, bool), AmountError> {
+    if text.starts_with('-') {
+        return Err(AmountError::Negative);
+    }
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, parse_exponent(exponent)?),
+        None => (text, 0),
+    };
+    let (major, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = || major.bytes().chain(fraction.bytes());
+    if digits().count() == 0 || !digits().all(|digit| digit.is_ascii_digit()) {
+        return Err(AmountError::NotDecimal);
+    }
+    // How many of the digits stand before the end of a minor unit.
+    let whole = exponent.saturating_add(major.len() as i64 + 2);
+    let mut minor = 0i64;
+    let mut is_exact = true;
+    for (place, digit) in (0i64..).zip(digits()) {
+        if place < whole {
+            minor = minor
+                .checked_mul(10)
+                .and_then(|minor| minor.checked_add(i64::from(digit - b'0')))
+                .ok_or(AmountError::TooLarge)?;
+        } else {
+            is_exact &= digit == b'0';
+        }
+    }
+    let missing = whole.saturating_sub(digits().count() as i64).max(0);
+    if minor > 0 {
+        let missing = u32::try_from(missing).map_err(|_| AmountError::TooLarge)?;
+        let scale = 10i64.checked_pow(missing);
+        let scaled = scale.and_then(|scale| minor.checked_mul(scale));
+        minor = scaled.ok_or(AmountError::TooLarge)?;
+    }
+    let minor = minor.checked_add(i64::from(!is_exact));
+    Ok((minor.ok_or(AmountError::TooLarge)?, is_exact))
+}
+
+fn parse_exponent(text: &str) -> Result<i64, AmountError> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return Err(AmountError::NotDecimal);
+    }
+    // Beyond this, nothing but zero is in range, and everything else is finer than any unit.
+    const MOST: i64 = 1_000_000;
+    let size = digits.parse().map_or(MOST, |size: i64| size.min(MOST));
+    Ok(if text.starts_with('-') { -size } else { size })
 }
 
 /// The exact decimal text of a count of minor units, with two places: `-12.50`.
@@ -195,6 +263,63 @@ mod tests {
         }
     }
 
+    #[track_caller]
+    fn check_rounded(text: &str, minor: i64, is_exact: bool) {
+        let amount = Amount::new(minor);
+        assert_eq!(
+            Amount::rounded_up(text),
+            Ok(Rounded { amount, is_exact }),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn what_is_finer_than_a_minor_unit_is_rounded_up() {
+        check_rounded("5", 500, true);
+        check_rounded("1.80", 180, true);
+        check_rounded("1.800", 180, true);
+        check_rounded("0.0123456", 2, false);
+        check_rounded("1.2e-05", 1, false);
+        check_rounded("1.2E3", 120_000, true);
+        check_rounded("1.5e+1", 1_500, true);
+        check_rounded("125e-2", 125, true);
+        check_rounded("1e-2", 1, true);
+        check_rounded("1e-3", 1, false);
+        check_rounded(".5", 50, true);
+        check_rounded("3.", 300, true);
+        check_rounded("0.999999999999999999999999999999", 100, false);
+        check_rounded("0.00999", 1, false);
+        check_rounded("0", 0, true);
+        check_rounded("0.000", 0, true);
+        check_rounded("0e99999999999999999999", 0, true);
+        check_rounded("1e-99999999999999999999", 1, false);
+        check_rounded("92233720368547758.07", i64::MAX, true);
+        check_rounded("0000000000000000000000000000000000000001", 100, true);
+        for text in [
+            "92233720368547758.071",
+            "92233720368547758.08",
+            "1e99",
+            "1e99999999999999999999",
+        ] {
+            assert_eq!(
+                Amount::rounded_up(text),
+                Err(AmountError::TooLarge),
+                "{text}"
+            );
+        }
+        for text in [
+            "", ".", "e5", "1e", "1e+", "1e1.5", "+1", "0x1", "1,5", "NaN", "inf", "1 2", "1_000",
+            "٣",
+        ] {
+            assert_eq!(
+                Amount::rounded_up(text),
+                Err(AmountError::NotDecimal),
+                "{text}"
+            );
+        }
+        assert_eq!(Amount::rounded_up("-1e2"), Err(AmountError::Negative));
+    }
+
     #[test]
     fn a_balance_may_be_zero_but_not_negative() {
         assert_eq!("0".parse(), Ok(Balance::new(0)));
@@ -214,6 +339,17 @@ mod tests {
         fn what_is_written_is_read_again(minor in 1..=i64::MAX) {
             let amount = Amount::new(minor).expect("positive");
             prop_assert_eq!(amount.to_string().parse(), Ok(amount));
+            let rounded = Rounded { amount: Some(amount), is_exact: true };
+            prop_assert_eq!(Amount::rounded_up(&amount.to_string()), Ok(rounded));
+        }
+
+        #[test]
+        fn what_is_rounded_up_is_less_than_a_unit_more(minor in 0..=i64::MAX - 1, finer in 1u32..1_000) {
+            let text = format!("{}{finer:03}", Balance::new(minor));
+            let rounded = Rounded { amount: Amount::new(minor + 1), is_exact: false };
+            prop_assert_eq!(Amount::rounded_up(&text), Ok(rounded));
+            let text = format!("{minor}.{finer:03}e-2");
+            prop_assert_eq!(Amount::rounded_up(&text), Ok(rounded));
         }
     }
 }

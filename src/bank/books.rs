@@ -5,7 +5,9 @@ mod desk;
 use std::collections::HashMap;
 
 use super::journal::{Asked, Caller, Journal, Now, Owner, Request, RunLine};
-use super::{Account, Answer, Balance, Claims, LOANS, Name, Operation, Release, View, WORLD};
+use super::{
+    Account, Answer, Balance, Claims, LOANS, LineStates, Name, Operation, Release, View, WORLD,
+};
 use desk::{Desk, End};
 
 /// Money that is set aside.
@@ -31,6 +33,7 @@ pub struct Books {
     /// The hold of each operation that a run has begun, by the run's own number for it.
     begun: HashMap<(u32, u64), u64>,
     claims: Claims,
+    lines: LineStates,
     last: Last,
     now: Now,
     overdraft: Balance,
@@ -58,6 +61,7 @@ impl Books {
             holds: HashMap::new(),
             begun: HashMap::new(),
             claims: Claims::default(),
+            lines: LineStates::default(),
             last: Last::default(),
             now: Now::default(),
             overdraft,
@@ -77,7 +81,9 @@ impl Books {
 
     /// Decides one request, keeps what follows from it and writes it down.
     ///
-    /// Nothing is returned for a `Post` or `Void` of an operation that its caller has not begun.
+    /// Nothing is returned, and nothing written down, where the caller asks what it cannot: the end of an
+    /// operation that it has not begun, a second begin of one that it has, a part or more of what is held
+    /// without work that could tell, or to hold for no time.
     pub fn decide(&mut self, asked: &Asked, journal: &mut impl Journal) -> Option<Answer> {
         let mut desk = Desk {
             caller: &asked.caller,
@@ -86,15 +92,20 @@ impl Books {
         };
         Some(match &asked.request {
             Request::Execute(operation) => desk.execute(operation),
-            Request::Begin(operation) => desk.begin(operation, false),
+            Request::Begin(operation) => desk.begin(operation, false)?,
             Request::Post { amount } => desk.end_begun(End::Post(*amount))?,
             Request::Void => desk.end_begun(End::GiveBack(Release::Voided))?,
             Request::Unspent => desk.end_begun(End::GiveBack(Release::Unspent))?,
             Request::Decline => desk.end_begun(End::Decline)?,
             Request::Doubt => desk.doubt_begun()?,
+            Request::Hold { lasts, .. } | Request::Keep { lasts }
+                if lasts.is_some_and(|lasts| lasts.as_micros() == 0) =>
+            {
+                return None;
+            }
             Request::Hold { operation, lasts } => {
                 if desk.caller.doubtful {
-                    return Some(desk.begin(operation, true));
+                    return desk.begin(operation, true);
                 }
                 let owner = desk.anyone(*lasts);
                 desk.hold(operation, owner, true)
@@ -113,8 +124,8 @@ impl Books {
             books: self,
             journal,
         };
-        if let Some(Hold { operation, .. }) = desk.take(hold) {
-            desk.give_back(hold, &operation, release);
+        if let Some(taken) = desk.take(hold) {
+            desk.end_taken(hold, &taken, End::GiveBack(release));
         }
     }
 
@@ -246,6 +257,11 @@ impl Books {
         &mut self.claims
     }
 
+    /// What became of the lines of runs.
+    pub fn lines(&mut self) -> &mut LineStates {
+        &mut self.lines
+    }
+
     /// Forgets every account, hold and id; whoever keeps them brings back those that matter.
     pub fn forget(&mut self) {
         *self = Books {
@@ -253,6 +269,7 @@ impl Books {
             now: self.now,
             // What a run has begun, nobody else ends while it lives.
             begun: std::mem::take(&mut self.begun),
+            lines: std::mem::take(&mut self.lines),
             ..Books::new(self.overdraft)
         };
     }

@@ -61,7 +61,8 @@ pub enum Release {
 impl Claims {
     /// What is already decided about this operation through its id; nothing if it is new or has none.
     ///
-    /// A repeat of the first of two steps (`two_steps`) is answered with the hold while that is open.
+    /// A repeat of the first of two steps (`two_steps`) is answered with the hold while that is open, and
+    /// refused once it was posted: nothing is held then.
     /// `retry` overlooks a refusal, which is then decided anew.
     pub fn known(&self, operation: &Operation, two_steps: bool, retry: bool) -> Option<Answer> {
         let claim = self.known.get(operation.id.as_ref()?)?;
@@ -75,6 +76,8 @@ impl Claims {
             State::UnderWay | State::Held { .. } => return Some(refused(Rejection::InProgress)),
             State::Settled { outcome, .. } => match outcome {
                 Outcome::Refused { .. } if retry => return None,
+                Outcome::Refused { .. } => outcome,
+                _ if two_steps => return Some(refused(Rejection::AlreadyPosted)),
                 _ => outcome,
             },
         };

@@ -193,6 +193,14 @@ impl Operation {
         Operation { action, ..self }
     }
 
+    /// How much more than it asks for was posted in the end.
+    pub fn excess(&self, outcome: &Outcome) -> Option<Amount> {
+        let (Outcome::Posted { amount, .. }, Some(asked)) = (outcome, self.amount()) else {
+            return None;
+        };
+        Amount::new(amount.minor().saturating_sub(asked.minor()))
+    }
+
     /// Whether another operation under the same id asks for the same.
     pub fn same_content(&self, other: &Operation) -> bool {
         self.account == other.account && self.action == other.action

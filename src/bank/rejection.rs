@@ -31,11 +31,13 @@ pub enum Rejection {
     ExceedsHold,
     /// Whoever did the operation's work said no.
     Declined,
+    /// The line of the run was done, refused or given up before.
+    LineDone,
 }
 
 impl Rejection {
     /// All of them, in a fixed order.
-    pub const ALL: [Rejection; 13] = [
+    pub const ALL: [Rejection; 14] = [
         Rejection::InsufficientFunds,
         Rejection::UnknownAccount,
         Rejection::SameAccount,
@@ -49,6 +51,7 @@ impl Rejection {
         Rejection::ExceedsHold,
         Rejection::InDoubt,
         Rejection::Declined,
+        Rejection::LineDone,
     ];
 
     /// The stable word for it in JSON output.
@@ -67,6 +70,7 @@ impl Rejection {
             Rejection::ExceedsHold => "exceeds_hold",
             Rejection::InDoubt => "in_doubt",
             Rejection::Declined => "declined",
+            Rejection::LineDone => "line_done",
         }
     }
 }
@@ -87,6 +91,7 @@ impl fmt::Display for Rejection {
             Rejection::ExceedsHold => "more than what is held",
             Rejection::InDoubt => "nobody saw the end of its work",
             Rejection::Declined => "its work was declined",
+            Rejection::LineDone => "this line of the run is done already",
         })
     }
 }

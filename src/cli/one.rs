@@ -137,9 +137,10 @@ fn execute(kind: Kind, to: Option<Name>, args: MoveArgs) -> Outcome {
     let answer = single.ask(caller, Request::Execute(operation.clone()))?;
     single.answers.overdraft = single.overdraft_of(&operation, &answer);
     single.record(&mut receipt, &operation, &answer);
+    let overspent = work::tell_overspent(&operation, &answer.outcome);
     let operation = operation.posted_by(&answer.outcome);
     let status = single.answers.answer(About::Operation(&operation), &answer);
-    let status = status.worse(single.answers.finish());
+    let status = status.worse(overspent).worse(single.answers.finish());
     ended(status.worse(receipt.finish()))
 }
 

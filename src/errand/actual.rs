@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 
-use crate::bank::{Amount, AmountError};
+use crate::bank::{Amount, Rounded};
 use crate::link::Folder;
 
 /// The most bytes that are read of what a command wrote: any amount has fewer.
@@ -25,7 +25,12 @@ pub(super) enum Spent {
     /// The command wrote nothing.
     AsSetAside,
     /// So much.
-    Amount(Amount),
+    Amount {
+        /// How much, rounded up.
+        amount: Amount,
+        /// What the command wrote, where that is finer.
+        finer: Option<String>,
+    },
     /// Nothing at all.
     Nothing,
     /// What is there is no amount, and why.
@@ -93,9 +98,15 @@ fn read(path: &Path) -> io::Result<String> {
 }
 
 fn spent(text: &str) -> Spent {
-    match text.parse() {
-        Ok(amount) => Spent::Amount(amount),
-        Err(AmountError::Zero) => Spent::Nothing,
+    match Amount::rounded_up(text) {
+        Ok(Rounded {
+            amount: Some(amount),
+            is_exact,
+        }) => Spent::Amount {
+            amount,
+            finer: (!is_exact).then(|| text.to_string()),
+        },
+        Ok(Rounded { amount: None, .. }) => Spent::Nothing,
         Err(error) => Spent::Unknown(format!(
             "what it wrote to `$BANK_PAR_ACTUAL` is not what it has spent: `{}`: {error}",
             text.escape_default()
@@ -108,14 +119,21 @@ mod tests {
     use super::*;
 
     fn of(minor: i64) -> Spent {
-        Amount::new(minor).map_or(Spent::Nothing, Spent::Amount)
+        let finer = None;
+        Amount::new(minor).map_or(Spent::Nothing, |amount| Spent::Amount { amount, finer })
     }
 
     #[test]
     fn what_was_spent_is_an_amount_or_nothing() {
         assert_eq!(spent("3.20"), of(320));
         assert_eq!(spent("0"), Spent::Nothing);
-        for text in ["", "-1", "3.201", "three", "3 20"] {
+        let finer = Spent::Amount {
+            amount: Amount::new(321).expect("positive"),
+            finer: Some("3.2001".to_string()),
+        };
+        assert_eq!(spent("3.2001"), finer);
+        assert_eq!(spent("3.2e0"), of(320));
+        for text in ["", "-1", "3e999", "three", "3 20"] {
             assert!(matches!(spent(text), Spent::Unknown(_)), "{text}");
         }
         let actual = Actual::new().expect("a folder");

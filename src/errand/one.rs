@@ -10,7 +10,7 @@ use super::guard;
 use super::settle::{Verdict, verdict};
 use super::terms::Terms;
 use super::watch::{Seen, Watcher};
-use crate::bank::{Amount, Answer, Asked, Caller, Id, Operation, Outcome, Request};
+use crate::bank::{Answer, Asked, Caller, Id, Operation, Outcome, Request};
 use crate::exit::Exit;
 use crate::report::talk;
 use crate::store::{Certainty, Ledger, LedgerError, OpenHold, WORK_PATIENCE, until_done};
@@ -52,8 +52,8 @@ pub struct Ran {
     pub signal: Option<i32>,
     /// Its time was over and it was ended.
     pub timed_out: bool,
-    /// How much more was spent than was set aside.
-    pub overspent: Option<Amount>,
+    /// What the command says it has spent, where that is finer than what is posted.
+    pub finer: Option<String>,
     /// Why the operation is in doubt, if it is.
     pub doubt: Option<String>,
 }
@@ -249,7 +249,7 @@ impl<'a> Teller<'a> {
         follows: Option<Verdict>,
         watcher: &mut Watcher,
     ) -> Result<Ran, LedgerError> {
-        let (mut overspent, mut doubt) = (None, None);
+        let (mut finer, mut doubt) = (None, None);
         let signal = watcher.signal();
         let request = match follows {
             Some(Verdict::Failed | Verdict::Declined) => Request::Void,
@@ -261,9 +261,9 @@ impl<'a> Teller<'a> {
             Some(Verdict::Unspent) => Request::Unspent,
             Some(Verdict::Post {
                 amount,
-                overspent: more,
+                finer: told,
             }) => {
-                overspent = more;
+                finer = told;
                 Request::Post { amount }
             }
             Some(Verdict::Doubt(why)) => {
@@ -279,7 +279,7 @@ impl<'a> Teller<'a> {
             exit: seen.exit,
             signal: signal.filter(|signal| seen.interrupted || *signal == died_of),
             timed_out: seen.cut == Some(Cut::TimeOver),
-            overspent,
+            finer,
             doubt,
         })
     }

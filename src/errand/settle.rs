@@ -9,11 +9,11 @@ use super::actual::Spent;
 /// What becomes of the money.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// So much is posted; nothing stands for all that was set aside.
+    /// So much is posted, which may be more than was set aside; nothing stands for all that was.
     Post {
         amount: Option<Amount>,
-        /// How much more was spent than that.
-        overspent: Option<Amount>,
+        /// What the command says it has spent, where that is finer than the amount.
+        finer: Option<String>,
     },
     /// The command succeeded and spent nothing.
     Unspent,
@@ -43,17 +43,23 @@ pub(super) fn verdict(
 }
 
 fn succeeded(set_aside: Option<Amount>, spent: Spent) -> Verdict {
-    let (amount, overspent) = match spent {
-        Spent::AsSetAside => (None, None),
-        Spent::Nothing => return Verdict::Unspent,
-        Spent::Amount(amount) if Some(amount) <= set_aside => (Some(amount), None),
-        Spent::Amount(amount) => {
-            let most = set_aside.map_or(0, Amount::minor);
-            (None, Amount::new(amount.minor() - most))
-        }
-        Spent::Unknown(why) => return Verdict::Doubt(why),
-    };
-    Verdict::Post { amount, overspent }
+    match spent {
+        // What moves nothing is looked at, whatever its command tells.
+        _ if set_aside.is_none() => Verdict::Post {
+            amount: None,
+            finer: None,
+        },
+        Spent::AsSetAside => Verdict::Post {
+            amount: None,
+            finer: None,
+        },
+        Spent::Nothing => Verdict::Unspent,
+        Spent::Amount { amount, finer } => Verdict::Post {
+            amount: Some(amount),
+            finer,
+        },
+        Spent::Unknown(why) => Verdict::Doubt(why),
+    }
 }
 
 #[cfg(test)]
@@ -76,7 +82,7 @@ mod tests {
     fn only_success_is_posted() {
         let all = Verdict::Post {
             amount: None,
-            overspent: None,
+            finer: None,
         };
         let spent = || Spent::AsSetAside;
         check(Exit::Status(0), None, spent(), all.clone());
@@ -96,15 +102,18 @@ mod tests {
 
     #[test]
     fn what_was_really_spent_counts() {
-        let post = |posted, overspent| Verdict::Post {
-            amount: posted,
-            overspent,
+        let post = |minor| Verdict::Post {
+            amount: amount(minor),
+            finer: None,
         };
-        let spent = |minor| amount(minor).map_or(Spent::Nothing, Spent::Amount);
+        let spent = |minor| {
+            let finer = None;
+            amount(minor).map_or(Spent::Nothing, |amount| Spent::Amount { amount, finer })
+        };
         let success = Exit::Status(0);
-        check(success, None, spent(320), post(amount(320), None));
-        check(success, None, spent(500), post(amount(500), None));
-        check(success, None, spent(650), post(None, amount(150)));
+        check(success, None, spent(320), post(320));
+        check(success, None, spent(500), post(500));
+        check(success, None, spent(650), post(650));
         check(success, None, spent(0), Verdict::Unspent);
         let unknown = Spent::Unknown("why".to_string());
         check(success, None, unknown, Verdict::Doubt("why".to_string()));

@@ -226,8 +226,8 @@ impl Executor {
         mut tell: impl FnMut(News) -> Result<(), E>,
     ) -> Result<Follows, E> {
         let follows = match verdict {
-            Verdict::Post { amount, overspent } => {
-                ended.overspent = overspent;
+            Verdict::Post { amount, finer } => {
+                ended.finer = finer;
                 Follows::Ask(Request::Post { amount })
             }
             Verdict::Unspent => Follows::Ask(Request::Unspent),

@@ -156,6 +156,8 @@ struct EntryLine<'a> {
     to: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     amount: Option<Money>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    excess: Option<Money>,
     balance: Money,
     available: Money,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -176,6 +178,7 @@ impl<'a> EntryLine<'a> {
             account: entry.operation.account.as_str(),
             to: entry.operation.to().map(Name::as_str),
             amount: entry.amount().map(|amount| Money(amount.minor())),
+            excess: entry.excess.map(|excess| Money(excess.minor())),
             balance: entry.view.posted.into(),
             available: entry.view.available.into(),
             run: entry.run.as_ref().map(RunName::as_str),
@@ -198,6 +201,7 @@ mod tests {
             seq: 17,
             at: Moment::new(1_795_438_800_000_001),
             operation: operation.expect("an operation"),
+            excess: None,
             view: View {
                 posted: Balance::new(-1_250),
                 available: Balance::new(-2_250),
@@ -213,6 +217,7 @@ mod tests {
             operation: operation.expect("an operation"),
             run: Some("november".parse().expect("a name")),
             line: Some(3),
+            excess: Amount::new(20),
             ..entry(None)
         }
     }
@@ -244,7 +249,7 @@ mod tests {
         let seen = concat!(
             r#"{"v":1,"type":"entry","seq":17,"at":"2026-11-23T13:00:00.000001Z","id":"a\"b","op":"transfer","account":"main","to":"rent","amount":"500.00","balance":"-12.50","available":"-22.50"}"#,
             "\n",
-            r#"{"v":1,"type":"entry","seq":17,"at":"2026-11-23T13:00:00.000001Z","op":"loan","account":"main","amount":"0.01","balance":"-12.50","available":"-22.50","run":"november","line":3}"#,
+            r#"{"v":1,"type":"entry","seq":17,"at":"2026-11-23T13:00:00.000001Z","op":"loan","account":"main","amount":"0.01","excess":"0.20","balance":"-12.50","available":"-22.50","run":"november","line":3}"#,
             "\n",
         );
         let entries = [entry(Some("a\"b")), of_a_run()];

@@ -94,17 +94,10 @@ impl Answers {
         status(answer)
     }
 
-    /// Tells a hold's id, which is all that a script needs for the second step. That a repeated one is
-    /// posted already is talk.
+    /// Tells a hold's id, which is all that a script needs for the second step.
     pub fn held(&mut self, operation: &Operation, answer: &Answer) -> Status {
         match (self.format, answer.outcome, &operation.id) {
-            (Format::Text, Outcome::Held { .. } | Outcome::Posted { .. }, Some(id)) => {
-                if let Outcome::Posted { seq, .. } = answer.outcome {
-                    talk(format_args!(
-                        "`{}` is posted already: seq {seq}",
-                        id.as_str()
-                    ));
-                }
+            (Format::Text, Outcome::Held { .. }, Some(id)) => {
                 self.sheet.block.extend(id.as_str().as_bytes());
                 self.sheet.block.push(b'\n');
                 status(answer)

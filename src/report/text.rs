@@ -131,6 +131,10 @@ fn completed(
                 write!(out, "Set aside: {amount}. ")?;
             }
         }
+        let ended = subject.ran.as_ref().and_then(|ran| ran.ended.as_ref());
+        if let Some(finer) = ended.and_then(|ended| ended.finer.as_deref()) {
+            write!(out, "Spent: {finer}, rounded up. ")?;
+        }
         write!(out, "Updated balance: ")?;
     }
     writeln!(out, "{}{}", Dollars::of(view.posted), mark(duplicate))

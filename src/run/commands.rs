@@ -1,7 +1,7 @@
 //! What workers report of the commands that are their operations' work.
 
 use super::Run;
-use crate::bank::Id;
+use crate::bank::{Id, Outcome};
 use crate::event::{Cause, Fact, Fault, Subject};
 use crate::protocol::Report;
 use crate::status::Status;
@@ -76,10 +76,9 @@ impl Run {
         Fault { cause, detail }
     }
 
-    /// Tells that a command spent more than was set aside, if it did.
-    pub(super) fn tell_overspent(&mut self, subject: &Subject) {
-        let ended = subject.ran.as_ref().and_then(|ran| ran.ended.as_ref());
-        if let Some(excess) = ended.and_then(|ended| ended.overspent) {
+    /// Tells that more was spent than was set aside, if it was: also where that was long ago.
+    pub(super) fn tell_overspent(&mut self, subject: &Subject, outcome: &Outcome) {
+        if let Some(excess) = subject.operation.excess(outcome) {
             let subject = Subject {
                 ran: None,
                 ..subject.clone()

@@ -165,7 +165,7 @@ impl Run {
             let fault = self.command_fault(subject.ran.as_deref());
             return self.failed(subject, fault, elapsed, in_doubt);
         }
-        self.tell_overspent(&subject);
+        self.tell_overspent(&subject, &answer.outcome);
         self.tally.decided(&subject.operation, &answer);
         // No other answer ends an operation that its worker asked about.
         if let Some(fact) = Fact::decided(subject, answer, elapsed) {

@@ -38,6 +38,7 @@ impl Run {
         };
         self.tally.decided(&operation, &answer);
         let subject = Subject::of(operation, Some(line));
+        self.tell_overspent(&subject, &answer.outcome);
         if let Some(fact) = Fact::decided(subject, answer, Duration::ZERO) {
             self.out.event(fact);
         }

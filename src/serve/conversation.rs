@@ -216,6 +216,11 @@ fn impossible(client: &Client, Asked { caller, request }: &Asked) -> Option<&'st
     if matches!(request, Request::Hold { operation, .. } if operation.id.is_none()) {
         return Some("it holds money under no id, which nobody could ever claim");
     }
+    if let Request::Hold { lasts, .. } | Request::Keep { lasts } = request
+        && lasts.is_some_and(|lasts| lasts.as_micros() == 0)
+    {
+        return Some("it holds money for no time");
+    }
     if caller.run == 0 && caller.line.is_some() {
         return Some("it asks for a line of no run");
     }

@@ -108,6 +108,8 @@ pub struct Entry {
     pub at: Moment,
     /// What was asked for. Its amount is what was really moved.
     pub operation: Operation,
+    /// How much more was moved than was set aside for it.
+    pub excess: Option<Amount>,
     /// The operation's account after it.
     pub view: View,
     /// The named run that it belongs to.

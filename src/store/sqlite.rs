@@ -22,6 +22,7 @@ mod schema;
 mod side_files;
 mod upgrade;
 mod verify;
+mod watch;
 mod write_queue;
 
 use std::fs;
@@ -302,6 +303,9 @@ impl Sqlite {
             if !right {
                 return Err(self.damaged("the head's checksum is wrong"));
             }
+            // After a transaction that did not count, the books may know of lines that were not done.
+            let known = self.shelf.version.map(|_| self.shelf.head.last);
+            self.watch_on(known)?;
             self.shelf.head = head;
             self.shelf.next_key =
                 self.read("SELECT max(account) + 1 FROM accounts", |row| row.get(0))?;
@@ -528,6 +532,7 @@ impl Ledger for Sqlite {
         // Else the next that writes gives back what could not be given back now.
         if !ended.as_ref().is_err_and(LedgerError::may_pass) {
             self.unlock(run);
+            self.books.lines().leave(run);
         }
         ended
     }

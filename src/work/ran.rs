@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::bank::Amount;
 use crate::exit::Exit;
 
 /// The most bytes that are kept of what a command writes to stdout, and to stderr.
@@ -52,8 +51,8 @@ pub struct Ended {
     pub stdout_dropped: u64,
     /// How many bytes of its stderr were dropped.
     pub stderr_dropped: u64,
-    /// How much more was spent than was set aside.
-    pub overspent: Option<Amount>,
+    /// What the command says it has spent, where that is finer than what is posted.
+    pub finer: Option<String>,
     /// Another attempt follows after this pause.
     pub again: Option<Duration>,
 }

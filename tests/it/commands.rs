@@ -108,9 +108,20 @@ fn what_was_really_spent_is_posted_and_the_rest_given_back() {
     assert_eq!(ledger.money("main"), ["8.75", "0.00", "8.75"]);
     assert_eq!(said(&spend("withdraw 4", "0")), (0, "", ""));
     assert_eq!(ledger.money("main"), ["8.75", "0.00", "8.75"]);
-    let over = "bank-par: overspent: the command spent 1.50 more than was set aside: `o`\n";
+    let over = "bank-par: overspent: 1.50 more was spent than was set aside: `o`\n";
     assert_eq!(said(&spend("withdraw 4 --id o", "5.50")), (1, "", over));
-    assert_eq!(ledger.money("main"), ["4.75", "0.00", "4.75"]);
+    assert_eq!(ledger.money("main"), ["3.25", "0.00", "3.25"]);
+    let again = format!("bank-par: duplicate: the command has succeeded before: `o`\n{over}");
+    assert_eq!(
+        said(&spend("withdraw 4 --id o", "9")),
+        (1, "", again.as_str())
+    );
+    let unaided = ledger.run("withdraw 4 --id o");
+    assert_eq!((unaided.code(), unaided.stderr.as_str()), (1, over));
+    ledger.say("deposit 1.50");
+    let rounded = "bank-par: the command spent 1e-3, which was rounded up: `r`\n";
+    assert_eq!(said(&spend("withdraw 4 --id r", "1e-3")), (0, "", rounded));
+    ledger.say("deposit 0.01");
     let doubt = spend("withdraw 4 --id d", "four");
     assert_eq!(doubt.code(), 78);
     assert!(

@@ -15,10 +15,11 @@ fn a_hold_is_posted_once_and_in_part() {
     let id = ledger.say("hold 5");
     let id = id.trim_end();
     assert_eq!(ledger.money("main"), ["10.00", "5.00", "5.00"]);
+    // More than is held must be available.
     ledger.refuses(
-        &format!("post {id} --amount 5.01"),
+        &format!("post {id} --amount 10.01"),
         1,
-        &format!("refused: more than what is held: `{id}`"),
+        &format!("refused: insufficient funds: `{id}`"),
     );
     ledger.refuses(
         "withdraw 6",
@@ -41,13 +42,40 @@ fn a_hold_is_posted_once_and_in_part() {
     // What was asked for and what was posted differ, and what was posted counts.
     let again = ledger.say(&format!("withdraw 5 --id {id}"));
     assert_eq!(again, format!("{posted} duplicate\n"));
-    let run = ledger.run(&format!("hold 5 --id {id}"));
-    let said = format!("bank-par: `{id}` is posted already: seq 2\n");
-    assert_eq!(
-        (run.code(), run.stdout, run.stderr),
-        (0, format!("{id}\n"), said)
-    );
+    // Nothing is held under it any more.
+    let why = format!("refused: what was held is already posted: `{id}`");
+    ledger.refuses(&format!("hold 5 --id {id}"), 1, &why);
     assert_eq!(ledger.money("main"), ["7.00", "0.00", "7.00"]);
+    ledger.verify();
+}
+
+#[test]
+fn more_than_is_held_is_posted_where_it_is_available() {
+    let ledger = Ledger::new();
+    ledger.say("open main --overdraft 2");
+    ledger.say("deposit 10");
+    ledger.say("hold 5 --id h");
+    ledger.say("hold 3 --id other");
+    let refused = "refused: insufficient funds: `h`";
+    ledger.refuses("post h --amount 9.01", 1, refused);
+    let posted = "posted withdraw 9.00 main balance 1.00 available -2.00 seq 2";
+    assert_eq!(ledger.say("post h --amount 9"), format!("{posted}\n"));
+    let again = format!("{posted} duplicate\n");
+    assert_eq!(ledger.say("post h --amount 9"), again);
+    // What was set aside before goes out all the same.
+    ledger.refuses(
+        "post other --amount 3.01",
+        1,
+        "refused: insufficient funds: `other`",
+    );
+    ledger.say("post other");
+    assert_eq!(ledger.money("main"), ["-2.00", "0.00", "-2.00"]);
+    let entries = ledger.say("history --output json");
+    let excess: Vec<_> = entries
+        .lines()
+        .map(|line| line.contains(r#""excess":"4.00""#))
+        .collect();
+    assert_eq!(excess, [false, true, false]);
     ledger.verify();
 }
 

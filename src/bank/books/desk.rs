@@ -3,10 +3,11 @@
 mod holds;
 
 use super::{Books, Hold};
+use crate::bank::claims::refused;
 use crate::bank::journal::{Caller, Journal, Owner, Record, RunLine};
 use crate::bank::{
-    Account, Amount, Answer, Balance, Movement, Name, Operation, Outcome, Rejection, Release,
-    Sides, State,
+    Account, Amount, Answer, Balance, LineState, Movement, Name, Operation, Outcome, Rejection,
+    Release, Sides, State,
 };
 
 /// How an operation that was begun ends.
@@ -18,8 +19,8 @@ pub(super) enum End {
 }
 
 /// The accounts of a movement and their places in the books; the credit side may have none yet.
-struct Found {
-    sides: Sides,
+pub(super) struct Found {
+    pub(super) sides: Sides,
     debit: usize,
     credit: Option<usize>,
 }
@@ -46,6 +47,9 @@ impl<J: Journal> Desk<'_, J> {
         if let Some(answer) = self.known(operation, false) {
             return answer;
         }
+        if let Some(rejection) = self.line_objection() {
+            return refused(rejection);
+        }
         let decided = match operation.movement() {
             None => self.look(operation, None),
             Some(movement) => self
@@ -57,8 +61,9 @@ impl<J: Journal> Desk<'_, J> {
         outcome.into()
     }
 
-    /// Sets money aside for the caller's work, which is the first of two steps or the only one.
-    pub(super) fn begin(&mut self, operation: &Operation, two_steps: bool) -> Answer {
+    /// Sets money aside for the caller's work, which is the first of two steps or the only one. A caller
+    /// begins an operation once.
+    pub(super) fn begin(&mut self, operation: &Operation, two_steps: bool) -> Option<Answer> {
         let Caller {
             run,
             number,
@@ -72,16 +77,43 @@ impl<J: Journal> Desk<'_, J> {
             // Without an id nobody could ever settle it.
             doubtful: doubtful && operation.id.is_some(),
         };
-        let in_doubt = takes_over.then(|| self.in_doubt(operation)).flatten();
-        match in_doubt {
+        if self.books.begun(run, number).is_some() {
+            return None;
+        }
+        // Whoever works on it again must be able to say that it is in doubt again.
+        let in_doubt = (takes_over && doubtful).then(|| self.in_doubt(operation));
+        Some(match in_doubt.flatten() {
+            Some(_) if self.line_objection() == Some(Rejection::LineDone) => {
+                refused(Rejection::LineDone)
+            }
             Some(hold) => self.take_over(hold, owner),
             None => self.hold(operation, owner, two_steps),
+        })
+    }
+
+    /// Why the caller's line cannot be begun or decided: it was before.
+    fn line_objection(&self) -> Option<Rejection> {
+        let line = self.caller.line?.number;
+        match self.books.lines.state(self.caller.run, line)? {
+            LineState::Refused if self.caller.retry => None,
+            LineState::Refused | LineState::Done => Some(Rejection::LineDone),
+            LineState::Begun { .. } => Some(Rejection::InProgress),
+        }
+    }
+
+    /// Notes what became of the caller's line.
+    fn note_line(&mut self, state: Option<LineState>) {
+        if let Some(line) = self.caller.line {
+            self.books.lines.note(self.caller.run, line.number, state);
         }
     }
 
     pub(super) fn hold(&mut self, operation: &Operation, owner: Owner, two_steps: bool) -> Answer {
         if let Some(answer) = self.known(operation, two_steps) {
             return answer;
+        }
+        if let Some(rejection) = self.line_objection() {
+            return refused(rejection);
         }
         match self.set_aside(operation) {
             Ok(()) => self.held(operation, owner).into(),
@@ -126,6 +158,7 @@ impl<J: Journal> Desk<'_, J> {
             line,
         };
         self.books.bring_hold(number, hold);
+        self.note_line(Some(LineState::Begun { hold: number }));
         let state = match owner {
             Owner::Run { .. } => State::UnderWay,
             Owner::Doubt => State::InDoubt { hold: number },
@@ -137,8 +170,18 @@ impl<J: Journal> Desk<'_, J> {
 
     pub(super) fn end_begun(&mut self, end: End) -> Option<Answer> {
         let hold = self.books.begun(self.caller.run, self.caller.number)?;
-        let held = self.books.holds.get(&hold)?.operation.amount();
-        if matches!(end, End::Post(amount) if amount > held) {
+        let held = self.books.holds.get(&hold)?;
+        let tells = matches!(held.owner, Owner::Run { doubtful: true, .. });
+        let may = match end {
+            End::Post(None) | End::GiveBack(Release::Voided | Release::Expired) | End::Decline => {
+                true
+            }
+            End::Post(amount) => {
+                amount == held.operation.amount() || tells && held.operation.amount().is_some()
+            }
+            End::GiveBack(Release::Unspent) => tells,
+        };
+        if !may {
             return None;
         }
         let taken = self.take(hold)?;
@@ -155,7 +198,10 @@ impl<J: Journal> Desk<'_, J> {
                 line: Some(line),
                 ..*self.caller
             },
-            None => self.caller,
+            None => &Caller {
+                line: None,
+                ..*self.caller
+            },
         };
         let mut desk = Desk {
             caller,
@@ -209,6 +255,7 @@ impl<J: Journal> Desk<'_, J> {
         let number = self.next_record();
         self.journal
             .record(self.caller, &Record::Skipped { number, reason });
+        self.note_line(Some(LineState::Done));
     }
 
     fn known(&self, operation: &Operation, two_steps: bool) -> Option<Answer> {
@@ -225,8 +272,8 @@ impl<J: Journal> Desk<'_, J> {
         Some(taken)
     }
 
-    /// Moves `amount` of what was held and gives back the rest. Where there is no room for it any more,
-    /// all of it is given back and the operation is refused.
+    /// Moves `amount` of what was held and gives back the rest, or moves more. Where there is no room for
+    /// it any more, all of it is given back and the operation is refused.
     fn post(&mut self, hold: u64, operation: &Operation, amount: Option<Amount>) -> Outcome {
         let (Some(movement), Some(amount)) = (operation.movement(), amount) else {
             let seen = self.look(operation, Some(hold));
@@ -271,7 +318,9 @@ impl<J: Journal> Desk<'_, J> {
                 view,
             },
         );
-        if release == Release::Unspent {
+        let is_unspent = release == Release::Unspent;
+        self.note_line(is_unspent.then_some(LineState::Done));
+        if is_unspent {
             let outcome = Outcome::Unspent { view };
             let amount = None;
             let state = State::Settled { outcome, amount };
@@ -295,6 +344,7 @@ impl<J: Journal> Desk<'_, J> {
                     view,
                 },
             );
+            self.note_line(Some(LineState::Refused));
         }
         let outcome = Outcome::Refused { rejection, view };
         self.books.claims.settle(operation, outcome);
@@ -319,6 +369,7 @@ impl<J: Journal> Desk<'_, J> {
                     view,
                 },
             );
+            self.note_line(Some(LineState::Done));
         }
         let outcome = Outcome::Viewed { seq, view };
         self.books.claims.settle(operation, outcome);
@@ -332,7 +383,7 @@ impl<J: Journal> Desk<'_, J> {
 
     /// The two accounts of a movement. Money coming in opens an account, money going out does not; where
     /// the terms are strict, a request must have opened both.
-    fn find(&self, movement: &Movement<'_>, strict: bool) -> Result<Found, Rejection> {
+    pub(super) fn find(&self, movement: &Movement<'_>, strict: bool) -> Result<Found, Rejection> {
         movement.check()?;
         let books = &*self.books;
         let debit = books.slot(movement.debit);
@@ -394,6 +445,7 @@ impl<J: Journal> Desk<'_, J> {
                 view,
             },
         );
+        self.note_line(Some(LineState::Done));
         let outcome = Outcome::Posted { seq, amount, view };
         let amount = Some(amount);
         let state = State::Settled { outcome, amount };

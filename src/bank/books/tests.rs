@@ -11,10 +11,23 @@ use crate::bank::{Amount, Caller, Id, Kind, Movement, Outcome, Rejection, Unkept
 /// One request, as it is drawn.
 #[derive(Clone, Debug)]
 enum Step {
-    Execute(Operation),
-    Begin(Operation),
+    Execute(Operation, Terms),
+    Begin(Operation, Terms),
+    Open(Name, Option<i64>),
     /// The end of one of the numbers used so far, or of one never used.
     End(Index, Request),
+}
+
+/// On which terms it is asked.
+#[derive(Clone, Copy, Debug)]
+struct Terms {
+    strict: bool,
+    doubtful: bool,
+}
+
+fn terms() -> impl Strategy<Value = Terms> {
+    (prop::bool::weighted(0.2), any::<bool>())
+        .prop_map(|(strict, doubtful)| Terms { strict, doubtful })
 }
 
 /// Amounts of everyday sizes, which meet, and of the largest, which overflow.
@@ -44,11 +57,20 @@ fn operation() -> impl Strategy<Value = Operation> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
+    let spent = proptest::option::of(amount());
+    let spent = spent.prop_map(|minor| minor.and_then(Amount::new));
+    let end = prop_oneof![
+        4 => spent.prop_map(|amount| Request::Post { amount }),
+        1 => Just(Request::Void),
+        1 => Just(Request::Unspent),
+        1 => Just(Request::Decline),
+    ];
+    let open = (select(vec!["a", "b", "c"]), proptest::option::of(0i64..30));
     prop_oneof![
-        3 => operation().prop_map(Step::Execute),
-        3 => operation().prop_map(Step::Begin),
-        2 => any::<Index>().prop_map(|index| Step::End(index, Request::Post { amount: None })),
-        1 => any::<Index>().prop_map(|index| Step::End(index, Request::Void)),
+        6 => (operation(), terms()).prop_map(|(operation, terms)| Step::Execute(operation, terms)),
+        6 => (operation(), terms()).prop_map(|(operation, terms)| Step::Begin(operation, terms)),
+        6 => (any::<Index>(), end).prop_map(|(index, request)| Step::End(index, request)),
+        1 => open.prop_map(|(name, limit)| Step::Open(Name::user(name).expect("a name"), limit)),
     ]
 }
 
@@ -58,8 +80,16 @@ fn overdraft() -> impl Strategy<Value = i64> {
 
 /// Decides a request that nobody writes down.
 fn decide(books: &mut Books, number: u64, request: Request) -> Option<Answer> {
+    let (strict, doubtful) = (false, false);
+    decide_on(books, number, request, Terms { strict, doubtful })
+}
+
+fn decide_on(books: &mut Books, number: u64, request: Request, terms: Terms) -> Option<Answer> {
+    let Terms { strict, doubtful } = terms;
     let caller = Caller {
         number,
+        strict,
+        doubtful,
         ..Caller::default()
     };
     books.decide(&Asked { caller, request }, &mut Unkept)
@@ -72,7 +102,10 @@ type Sums = BTreeMap<Name, (i128, i128)>;
 struct Model {
     sums: Sums,
     overdraft: i128,
-    under_way: HashMap<u64, Operation>,
+    /// The limits of accounts that were opened by a request.
+    opened: HashMap<Name, i128>,
+    /// What is under way, and whether it may tell what was spent.
+    under_way: HashMap<u64, (Operation, bool)>,
     /// Nothing while under way.
     ids: HashMap<Id, (Operation, Option<Outcome>)>,
     entries: u64,
@@ -83,6 +116,7 @@ impl Model {
         Model {
             sums: Sums::from([(WORLD.clone(), (0, 0)), (LOANS.clone(), (0, 0))]),
             overdraft: overdraft.into(),
+            opened: HashMap::new(),
             under_way: HashMap::new(),
             ids: HashMap::new(),
             entries: 0,
@@ -122,7 +156,7 @@ impl Model {
     }
 
     /// Why the operation cannot begin, if it cannot.
-    fn objection(&self, operation: &Operation) -> Option<Rejection> {
+    fn objection(&self, operation: &Operation, strict: bool) -> Option<Rejection> {
         let Some(Movement {
             debit,
             credit,
@@ -138,6 +172,11 @@ impl Model {
         let Some((posted, held)) = self.sums.get(debit) else {
             return Some(Rejection::UnknownAccount);
         };
+        let is_opened = |name: &Name| name.is_the_banks() || self.opened.contains_key(name);
+        if strict && !(is_opened(debit) && is_opened(credit)) {
+            return Some(Rejection::UnknownAccount);
+        }
+        let overdraft = self.opened.get(debit).unwrap_or(&self.overdraft);
         let amount = i128::from(amount.minor());
         let arrived = self.sums.get(credit).map_or(0, |(posted, _)| *posted) + amount;
         let rest = posted - held - amount;
@@ -148,7 +187,7 @@ impl Model {
         {
             return Some(Rejection::BalanceOverflow);
         }
-        let short = !debit.is_the_banks() && rest < -self.overdraft;
+        let short = !debit.is_the_banks() && rest < -overdraft;
         short.then_some(Rejection::InsufficientFunds)
     }
 
@@ -159,44 +198,46 @@ impl Model {
         outcome.into()
     }
 
-    fn execute(&mut self, operation: &Operation) -> Answer {
+    fn execute(&mut self, operation: &Operation, strict: bool) -> Answer {
         if let Some(answer) = self.known(operation) {
             return answer;
         }
-        match self.objection(operation) {
+        match self.objection(operation, strict) {
             Some(rejection) => self.refuse(operation, rejection),
-            None => self.enter(operation),
+            None => self.enter(operation, operation.amount()),
         }
     }
 
-    /// Moves the money.
-    fn enter(&mut self, operation: &Operation) -> Answer {
+    /// Moves so much.
+    fn enter(&mut self, operation: &Operation, amount: Option<Amount>) -> Answer {
+        let moved = amount.map_or(0, Amount::minor);
         if let Some(movement) = operation.movement() {
-            let amount = i128::from(movement.amount.minor());
+            let amount = i128::from(moved);
             self.sums.entry(movement.debit.clone()).or_default().0 -= amount;
             self.sums.entry(movement.credit.clone()).or_default().0 += amount;
             self.entries += 1;
         }
         let view = self.view(&operation.account).expect("an open account");
         let seq = self.entries;
-        let outcome = match operation.movement() {
-            Some(Movement { amount, .. }) => Outcome::Posted { seq, amount, view },
+        let outcome = match amount {
+            Some(amount) => Outcome::Posted { seq, amount, view },
             None => Outcome::Viewed { seq, view },
         };
         self.remember(operation, Some(outcome));
         outcome.into()
     }
 
-    fn begin(&mut self, number: u64, operation: &Operation) -> Answer {
+    fn begin(&mut self, number: u64, operation: &Operation, terms: Terms) -> Answer {
         if let Some(answer) = self.known(operation) {
             return answer;
         }
-        if let Some(rejection) = self.objection(operation) {
+        if let Some(rejection) = self.objection(operation, terms.strict) {
             return self.refuse(operation, rejection);
         }
         self.hold(operation, 1);
         self.remember(operation, None);
-        self.under_way.insert(number, operation.clone());
+        let tells = terms.doubtful && operation.id.is_some();
+        self.under_way.insert(number, (operation.clone(), tells));
         // The account of an operation that will open it has nothing yet.
         let nothing = View {
             posted: Balance::default(),
@@ -213,34 +254,64 @@ impl Model {
         }
     }
 
-    fn post(&mut self, number: u64) -> Option<Answer> {
-        let operation = self.under_way.remove(&number)?;
+    /// What is posted is what was spent, whatever was set aside.
+    fn post(&mut self, number: u64, spent: Option<Amount>) -> Option<Answer> {
+        let (operation, tells) = self.under_way.get(&number)?.clone();
+        let asked = operation.amount();
+        if spent.is_some() && spent != asked && !(tells && asked.is_some()) {
+            return None;
+        }
+        self.under_way.remove(&number);
         self.hold(&operation, -1);
+        let amount = spent.or(asked);
         let full = operation.movement().is_some_and(|movement| {
-            let posted = self
-                .sums
-                .get(movement.credit)
-                .map_or(0, |(posted, _)| *posted);
-            posted + i128::from(movement.amount.minor()) > i64::MAX.into()
+            let sums = |name| self.sums.get(name).copied().unwrap_or((0, 0));
+            let moved = i128::from(amount.map_or(0, Amount::minor));
+            let ((left, held), (arrived, _)) = (sums(movement.debit), sums(movement.credit));
+            arrived + moved > i64::MAX.into() || left - moved - held < i64::MIN.into()
         });
         Some(match full {
             true => self.refuse(&operation, Rejection::BalanceOverflow),
-            false => self.enter(&operation),
+            false => self.enter(&operation, amount),
         })
     }
 
-    fn void(&mut self, number: u64) -> Option<Answer> {
-        let operation = self.under_way.remove(&number)?;
+    fn give_back(&mut self, number: u64, how: &Request) -> Option<Answer> {
+        let (operation, tells) = self.under_way.get(&number)?.clone();
+        if *how == Request::Unspent && !tells {
+            return None;
+        }
+        self.under_way.remove(&number);
         self.hold(&operation, -1);
         if let Some(id) = &operation.id {
             self.ids.remove(id);
+        }
+        if *how == Request::Decline {
+            return Some(self.refuse(&operation, Rejection::Declined));
         }
         let nothing = View {
             posted: Balance::default(),
             available: Balance::default(),
         };
         let view = self.view(&operation.account).unwrap_or(nothing);
+        if *how == Request::Unspent {
+            let outcome = Outcome::Unspent { view };
+            self.remember(&operation, Some(outcome));
+            return Some(outcome.into());
+        }
         Some(Outcome::Voided { view }.into())
+    }
+
+    fn open(&mut self, name: &Name, limit: Option<i64>) -> Answer {
+        let before = self.opened.get(name).copied();
+        let now = limit.map(i128::from).or(before).unwrap_or(self.overdraft);
+        self.opened.insert(name.clone(), now);
+        self.sums.entry(name.clone()).or_default();
+        let view = self.view(name).expect("an open account");
+        Answer {
+            outcome: Outcome::Opened { view },
+            duplicate: before == Some(now),
+        }
     }
 }
 
@@ -283,11 +354,14 @@ impl Course {
         // What follows needs no model to be believed.
         let all: i128 = after.values().map(|(posted, _)| posted).sum();
         prop_assert_eq!(all, 0, "money was made or lost");
-        let least = -i128::from(self.books.overdraft.minor());
-        let users = after.iter().filter(|(name, _)| !name.is_the_banks());
-        for (name, (posted, held)) in users {
-            prop_assert!(posted - held >= least, "{} is overdrawn", name);
+        for (name, (posted, held)) in after.iter().filter(|(name, _)| !name.is_the_banks()) {
             prop_assert!(*held >= 0, "{} holds less than nothing", name);
+            let limit = self.model.opened.get(name).unwrap_or(&self.model.overdraft);
+            let had = before.get(name).map_or(0, |(posted, held)| posted - held);
+            // Only what was spent beyond what was set aside takes an account below its limit.
+            let falls_below = posted - held < -limit && posted - held < had;
+            let tells = matches!(step, Step::End(_, Request::Post { amount: Some(_) }));
+            prop_assert!(!falls_below || tells, "{} is overdrawn", name);
         }
         let Some(Answer { outcome, duplicate }) = answer else {
             prop_assert_eq!(&after, &before);
@@ -307,26 +381,35 @@ impl Course {
     fn ask(&mut self, step: &Step) -> (Option<Answer>, Option<Answer>, bool) {
         let Course { books, model, .. } = self;
         match step {
-            Step::Execute(operation) => {
+            Step::Execute(operation, terms) => {
                 self.last_number += 1;
-                let answer = decide(books, self.last_number, Request::Execute(operation.clone()));
-                (answer, Some(model.execute(operation)), false)
+                let request = Request::Execute(operation.clone());
+                let answer = decide_on(books, self.last_number, request, *terms);
+                (answer, Some(model.execute(operation, terms.strict)), false)
             }
-            Step::Begin(operation) => {
+            Step::Begin(operation, terms) => {
                 self.last_number += 1;
-                let answer = decide(books, self.last_number, Request::Begin(operation.clone()));
+                let number = self.last_number;
+                let answer = decide_on(books, number, Request::Begin(operation.clone()), *terms);
+                (answer, Some(model.begin(number, operation, *terms)), false)
+            }
+            Step::Open(name, limit) => {
+                let request = Request::Open {
+                    account: name.clone(),
+                    overdraft: limit.map(Balance::new),
+                };
                 (
-                    answer,
-                    Some(model.begin(self.last_number, operation)),
-                    false,
+                    decide(books, 0, request),
+                    Some(model.open(name, *limit)),
+                    true,
                 )
             }
             Step::End(index, request) => {
                 let number = index.index(self.last_number as usize + 2) as u64;
                 let answer = decide(books, number, request.clone());
                 let expected = match request {
-                    Request::Post { .. } => model.post(number),
-                    _ => model.void(number),
+                    Request::Post { amount } => model.post(number, *amount),
+                    how => model.give_back(number, how),
                 };
                 (answer, expected, true)
             }

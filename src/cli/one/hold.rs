@@ -41,8 +41,8 @@ pub(in crate::cli) struct PostArgs {
     /// What `bank-par hold` printed
     #[arg(value_parser = id)]
     id: Id,
-    /// Post only so much and give back the rest
-    #[arg(long, value_name = "LESS", allow_negative_numbers = true)]
+    /// Post so much: less gives the rest back, more must be available
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
     amount: Option<Amount>,
     #[command(flatten)]
     single: SingleArgs,
@@ -114,7 +114,6 @@ pub(in crate::cli) fn hold(mut args: HoldArgs) -> Outcome {
     let answer = single.ask(caller, request)?;
     single.answers.overdraft = single.overdraft_of(&operation, &answer);
     single.record(&mut receipt, &operation, &answer);
-    let operation = operation.posted_by(&answer.outcome);
     let status = single.answers.held(&operation, &answer);
     let status = status.worse(single.answers.finish());
     super::ended(status.worse(receipt.finish()))

@@ -161,7 +161,7 @@ impl Settled<'_> {
                 "duplicate: the command has succeeded before: `{}`",
                 self.id()
             ));
-            return ended(Status::Posted);
+            return ended(self.tell_overspent(&answer.outcome));
         };
         let operation = &self.errand.operation;
         talk(refusal(operation, answer, self.overdraft));
@@ -191,20 +191,20 @@ impl Settled<'_> {
             });
             return passed_on(IN_DOUBT);
         }
-        if let Some(excess) = ran.overspent {
+        let outcome = &ran.answer.outcome;
+        if let Some(finer) = &ran.finer {
             talk(format_args!(
-                "overspent: the command spent {excess} more than was set aside: `{id}`"
+                "the command spent {finer}, which was rounded up: `{id}`"
             ));
-            let subject = self.subject(None);
-            self.receipt.tell(Fact::Overspent { subject, excess });
         }
+        let overspent = self.tell_overspent(outcome);
         self.decided(&ran.answer, Some(ran));
         if let Decided::Refused { .. } = ran.answer.outcome {
             talk(refusal(&self.errand.operation, &ran.answer, None));
             return ended(Status::Refused);
         }
-        if ran.overspent.is_some() {
-            return ended(Status::Refused);
+        if overspent != Status::Posted {
+            return ended(overspent);
         }
         if ran.timed_out {
             talk(format_args!(
@@ -220,6 +220,16 @@ impl Settled<'_> {
             }),
             None => passed_on(ran.exit.map_or(0, Exit::code)),
         }
+    }
+
+    /// Tells that more was spent than was set aside, also where that was long ago.
+    fn tell_overspent(&mut self, outcome: &Decided) -> Status {
+        let operation = &self.errand.operation;
+        if let Some(excess) = operation.excess(outcome) {
+            let subject = self.subject(None);
+            self.receipt.tell(Fact::Overspent { subject, excess });
+        }
+        tell_overspent(operation, outcome)
     }
 
     fn failed(&mut self, error: ErrandError) -> Failure {
@@ -283,6 +293,18 @@ impl Settled<'_> {
     }
 }
 
+/// Tells that more was spent than was set aside, if it was, and what status follows.
+pub(super) fn tell_overspent(operation: &Operation, outcome: &Decided) -> Status {
+    let Some(excess) = operation.excess(outcome) else {
+        return Status::Posted;
+    };
+    let id = operation.id.as_ref().map_or("", |id| id.as_str());
+    talk(format_args!(
+        "overspent: {excess} more was spent than was set aside: `{id}`"
+    ));
+    Status::Refused
+}
+
 /// The status of an operation in doubt, which a person must decide.
 const IN_DOUBT: u8 = 78;
 
@@ -297,7 +319,8 @@ fn not_run_status(rejection: Rejection, try_later: u8) -> u8 {
         | Rejection::AlreadyVoided
         | Rejection::Expired
         | Rejection::ExceedsHold
-        | Rejection::Declined => 76,
+        | Rejection::Declined
+        | Rejection::LineDone => 76,
         Rejection::UnknownAccount | Rejection::SameAccount | Rejection::BalanceOverflow => 77,
         Rejection::InDoubt => IN_DOUBT,
     }

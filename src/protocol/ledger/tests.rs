@@ -200,6 +200,7 @@ fn every_finding_arrives_as_it_was_told() {
             seq: 1,
             at: Moment::new(2),
             operation: operation(None),
+            excess: Amount::new(3),
             view: view(),
             run: Some(run.clone()),
             line: Some(9),

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::super::ledger::{Fault, Finding, MAX_TEXT, Question};
 use runs::{WireBegunLine, WireRunTotals, WireSkipped};
 
-use super::{WireAsk, WireOperation, WireOutcome, WireView, name, names};
-use crate::bank::{Answer, Asked, Balance, Caller, Line, Moment, Name};
+use super::{WireAsk, WireOperation, WireOutcome, WireView, amount, name, names};
+use crate::bank::{Amount, Answer, Asked, Balance, Caller, Line, Moment, Name};
 use crate::protocol::ProtocolError;
 use crate::store::{
     ChainEnd, DoneLine, Entry, LineDigests, LineEnd, MAX_PAGE, MAX_REASON, OpenHold, OpenedRun,
@@ -37,11 +37,11 @@ pub(in super::super) enum WireQuestion<'a> {
     Entries(WireQuery<'a>),
     OpenRun(Option<&'a str>),
     DoneLines(u32, u64),
+    CloseRun(u32),
+    Verify(Option<WireEnd>),
     BegunLines(u32, u64),
     Runs(u32),
     Skip(&'a str, u64, &'a str),
-    CloseRun(u32),
-    Verify(Option<WireEnd>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -65,9 +65,6 @@ pub(in super::super) enum WireFinding<'a> {
     Entry(WireEntry<'a>),
     /// Nothing stands for a line that was given up.
     DoneLine(u64, u64, Option<WireOutcome>),
-    BegunLine(WireBegunLine<'a>),
-    RunTotals(WireRunTotals<'a>),
-    Skipped(WireSkipped),
     Looked(u64, bool),
     /// Its number, whether it is new, and whether its digests are over one line.
     Run(u32, bool, bool),
@@ -76,6 +73,9 @@ pub(in super::super) enum WireFinding<'a> {
     RunIsLive(&'a str),
     Failed(&'a str),
     NotDone(&'a str),
+    BegunLine(WireBegunLine<'a>),
+    RunTotals(WireRunTotals<'a>),
+    Skipped(WireSkipped),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -99,6 +99,7 @@ pub(in super::super) struct WireEntry<'a> {
     at: i64,
     #[serde(borrow)]
     operation: WireOperation<'a>,
+    excess: Option<i64>,
     view: WireView,
     run: Option<&'a str>,
     line: Option<u64>,
@@ -361,6 +362,7 @@ impl<'a> From<&'a Entry> for WireEntry<'a> {
             seq: entry.seq,
             at: entry.at.micros(),
             operation: (&entry.operation).into(),
+            excess: entry.excess.map(Amount::minor),
             view: entry.view.into(),
             run: entry.run.as_ref().map(RunName::as_str),
             line: entry.line,
@@ -374,6 +376,7 @@ impl WireEntry<'_> {
             seq: self.seq,
             at: Moment::new(self.at),
             operation: self.operation.checked()?,
+            excess: self.excess.map(amount).transpose()?,
             view: self.view.into(),
             run: self.run.map(run_name).transpose()?,
             line: self.line,

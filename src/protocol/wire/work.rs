@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::amount;
-use crate::bank::Amount;
 use crate::exit::Exit;
 use crate::protocol::{ProtocolError, Report};
 use crate::work::{Cut, Ended, MAX_OUTPUT, News, Stream, Work};
@@ -43,7 +41,7 @@ struct WireEnded<'a> {
     trouble: Option<&'a str>,
     took: Duration,
     dropped: (u64, u64),
-    overspent: Option<i64>,
+    finer: Option<&'a str>,
     again: Option<Duration>,
 }
 
@@ -134,7 +132,7 @@ impl<'a> From<&'a Ended> for WireEnded<'a> {
             trouble: trouble.map(|text| &text[..text.floor_char_boundary(MAX_TEXT)]),
             took: ended.took,
             dropped: (ended.stdout_dropped, ended.stderr_dropped),
-            overspent: ended.overspent.map(Amount::minor),
+            finer: ended.finer.as_deref(),
             again: ended.again,
         }
     }
@@ -155,7 +153,7 @@ impl WireEnded<'_> {
             took: self.took,
             stdout_dropped: self.dropped.0,
             stderr_dropped: self.dropped.1,
-            overspent: self.overspent.map(amount).transpose()?,
+            finer: self.finer.map(str::to_string),
             again: self.again,
         })
     }

@@ -51,6 +51,8 @@ pub(super) struct OperationLine<'a> {
     #[serde(skip_serializing_if = "is_false")]
     timed_out: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    spent: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     stdout: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stdout_dropped: Option<u64>,
@@ -95,6 +97,7 @@ impl<'a> OperationLine<'a> {
             exit: None,
             signal: None,
             timed_out: false,
+            spent: None,
             stdout: None,
             stdout_dropped: None,
             stderr: None,
@@ -125,6 +128,7 @@ impl<'a> OperationLine<'a> {
                 Some(Exit::Signal(signal)) => self.signal = Some(signal),
                 None => {}
             }
+            self.spent = ended.finer.as_deref();
             self.timed_out = ended.cut == Some(Cut::TimeOver);
             let some = |dropped: u64| (dropped > 0).then_some(dropped);
             self.stdout_dropped = some(ended.stdout_dropped);

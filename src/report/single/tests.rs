@@ -211,7 +211,6 @@ fn check_held(format: Format, outcome: Outcome, expected: &str) {
 fn a_script_gets_the_id_of_its_hold_and_nothing_else() {
     let held = Outcome::Held { view: ops_view() };
     check_held(Format::Text, held, "hold-1\n");
-    check_held(Format::Text, posted(), "hold-1\n");
     check_held(
         Format::Text,
         refused(Rejection::InsufficientFunds, None),

@@ -16,6 +16,9 @@ use crate::store::LedgerError;
 impl Sqlite {
     /// Brings in all that a request may touch.
     pub(super) fn bring(&mut self, request: &Request, caller: &Caller) -> Result<(), LedgerError> {
+        if caller.line.is_some() && !self.books.lines().is_watched(caller.run) {
+            self.watch_run(caller.run)?;
+        }
         match request {
             Request::Execute(operation)
             | Request::Begin(operation)

@@ -372,6 +372,7 @@ fn entry(row: &rusqlite::Row<'_>) -> rusqlite::Result<Result<(Entry, Option<u32>
             seq: entry.seq,
             at: entry.at,
             operation: entry.operation()?,
+            excess: entry.excess.and_then(Amount::new),
             view: entry.view(),
             run: None,
             line: entry.line.map(|line| line.number),

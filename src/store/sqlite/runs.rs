@@ -61,6 +61,7 @@ impl Sqlite {
             Err(cause) => return Err(self.no_lock(cause)),
         };
         self.mark(run, true)?;
+        self.watch_run(run)?;
         Ok(opened)
     }
 

@@ -27,7 +27,7 @@ fn what_was_really_spent_is_posted_and_the_rest_given_back() {
             [
                 (&json!("1.25"), Some(&json!("4.00")), Some(&json!(2))),
                 (&json!("0.00"), Some(&json!("4.00")), None),
-                (&json!("4.00"), None, Some(&json!(3))),
+                (&json!("5.50"), Some(&json!("4.00")), Some(&json!(3))),
             ]
         );
         let over = only(&run, "overspent");
@@ -46,13 +46,14 @@ fn what_was_really_spent_is_posted_and_the_rest_given_back() {
             doubt["detail"].as_str().unwrap().contains("`four"),
             "{doubt}"
         );
-        assert_eq!(office.money(), ["14.75", "4.00", "10.75"]);
+        assert_eq!(office.money(), ["13.25", "4.00", "9.25"]);
         office.ledger.verify();
 
         // What was done is told again with what was moved, and nothing of it runs again.
         office.ledger.say("post november:4 --amount 0.75");
         let again = office.run(&words, "exit 1");
-        assert_eq!(ends(&again), ([4, 0, 0, 0], 0), "{again:?}");
+        assert_eq!(ends(&again), ([4, 0, 0, 0], 1), "{again:?}");
+        assert_eq!(only(&again, "overspent")["excess"], "1.50");
         let mut told: Vec<_> = again
             .of("completed")
             .iter()
@@ -62,12 +63,12 @@ fn what_was_really_spent_is_posted_and_the_rest_given_back() {
             })
             .collect();
         told.sort_by_key(|(line, _)| line.as_u64());
-        let expected = [(1, "1.25"), (2, "0.00"), (3, "4.00"), (4, "0.75")];
+        let expected = [(1, "1.25"), (2, "0.00"), (3, "5.50"), (4, "0.75")];
         assert_eq!(
             told,
             expected.map(|(line, amount)| (json!(line), json!(amount)))
         );
-        assert_eq!(office.money(), ["14.00", "0.00", "14.00"]);
+        assert_eq!(office.money(), ["12.50", "0.00", "12.50"]);
         office.ledger.verify();
     }
 }
@@ -77,7 +78,46 @@ fn more_than_was_set_aside_is_status_one() {
     let office = Office::with("20");
     let run = office.run("parallel --op withdraw=4", "echo 5 > $BANK_PAR_ACTUAL");
     assert_eq!(ends(&run), ([1, 0, 0, 0], 1), "{run:?}");
-    assert_eq!(office.money(), ["16.00", "0.00", "16.00"]);
+    assert_eq!(office.money(), ["15.00", "0.00", "15.00"]);
+    office.ledger.verify();
+}
+
+#[test]
+fn a_price_finer_than_a_cent_is_rounded_up_and_told() {
+    let office = Office::with("20");
+    let run = office.run(
+        "parallel --op withdraw=4 --jobs 1",
+        "echo 0.0123456 > $BANK_PAR_ACTUAL",
+    );
+    assert_eq!(ends(&run), ([1, 0, 0, 0], 0), "{run:?}");
+    let done = only(&run, "completed");
+    assert_eq!(
+        (&done["amount"], &done["spent"]),
+        (&json!("0.02"), &json!("0.0123456"))
+    );
+    assert_eq!(office.money(), ["19.98", "0.00", "19.98"]);
+}
+
+#[test]
+fn a_cap_that_was_passed_takes_no_more_and_what_was_begun_ends() {
+    let office = Office::with("5");
+    office.write(
+        "in.jsonl",
+        &"{\"op\":\"withdraw\",\"amount\":1}\n".repeat(9),
+    );
+    let run = office.run(
+        "queue in.jsonl --run november --jobs 1",
+        "echo 1.80 > $BANK_PAR_ACTUAL",
+    );
+    // Whoever begins a third time cannot know what it will cost.
+    assert_eq!(ends(&run), ([3, 6, 0, 0], 1), "{run:?}");
+    assert_eq!(office.money(), ["-0.40", "0.00", "-0.40"]);
+    for words in ["withdraw 1", "transfer 1 --to ops", "hold 1"] {
+        let refused = office.ledger.run(words);
+        assert_eq!(refused.code(), 1, "{refused:?}");
+    }
+    office.ledger.say("deposit 0.40");
+    office.ledger.verify();
 }
 
 #[test]

@@ -91,10 +91,32 @@ impl<J: Journal> Desk<'_, J> {
             Ok(hold) => hold,
             Err(answer) => return answer,
         };
-        if amount > held {
-            return refused(Rejection::ExceedsHold);
+        if let Some(amount) = amount
+            && let Err(rejection) = self.check_excess(hold, held, amount)
+        {
+            let operation = self.books.holds.get(&hold).map(|hold| &hold.operation);
+            let view = operation.and_then(|operation| self.books.view(&operation.account));
+            return Outcome::Refused { rejection, view }.into();
         }
         self.end_two_steps(hold, End::Post(amount))
+    }
+
+    /// More than was set aside may only be posted by hand where it is available.
+    fn check_excess(
+        &self,
+        hold: u64,
+        held: Option<Amount>,
+        amount: Amount,
+    ) -> Result<(), Rejection> {
+        let held = held.ok_or(Rejection::ExceedsHold)?;
+        let taken = self.books.holds.get(&hold);
+        match taken.and_then(|hold| hold.operation.movement()) {
+            Some(movement) => self
+                .find(&movement, false)?
+                .sides
+                .check_excess(held, amount),
+            None => Ok(()),
+        }
     }
 
     pub(in crate::bank::books) fn void_hold(&mut self, id: &Id) -> Answer {

@@ -182,3 +182,75 @@ fn very_many_holds_are_given_back_in_steps() {
     assert_eq!(given_back, count);
     assert_eq!(ledger.verify(None).expect("checked").violation, None);
 }
+
+/// What happens to a ledger and its clocks.
+#[derive(Clone, Debug)]
+enum Step {
+    Hold(u8, i64),
+    Post(u8),
+    Pass(i64),
+    SetWall(i64),
+    Reopen,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0u8..6, 1i64..30).prop_map(|(id, seconds)| Step::Hold(id, seconds)),
+        2 => (0u8..6).prop_map(Step::Post),
+        4 => (1i64..20).prop_map(Step::Pass),
+        1 => (-900i64..900).prop_map(|days| Step::SetWall(days * DAY)),
+        1 => Just(Step::Reopen),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn holds_last_as_long_as_a_clock_that_nobody_sets_says(
+        steps in prop::collection::vec(step(), 1..40),
+    ) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("bank.db");
+        let clocks = Clocks::new();
+        let mut ledger = clocks.open(&path);
+        execute(&mut ledger, Kind::Deposit, None, 1_000);
+        // The seconds that have really gone by, and when each open hold ends.
+        let (mut now, mut posted) = (0, 0);
+        let mut ends: std::collections::HashMap<u8, i64> = Default::default();
+        let mut settled = std::collections::HashSet::new();
+        for step in steps {
+            ends.retain(|_, end| *end > now);
+            match step {
+                Step::Hold(id, seconds) => {
+                    let lasts = Some(Duration::from_secs(seconds.unsigned_abs()));
+                    ask(&mut ledger, 0, hold(&format!("h{id}"), lasts));
+                    if !settled.contains(&id) {
+                        ends.entry(id).or_insert(now + seconds);
+                    }
+                }
+                Step::Post(id) => {
+                    let name = Id::new(&format!("h{id}")).expect("an id");
+                    let request = Request::PostHold { id: name, amount: None };
+                    ask(&mut ledger, 0, request);
+                    if ends.remove(&id).is_some() {
+                        posted += 30;
+                        settled.insert(id);
+                    }
+                }
+                Step::Pass(seconds) => {
+                    clocks.pass(seconds * SECOND);
+                    now += seconds;
+                }
+                Step::SetWall(by) => clocks.set_wall(by),
+                Step::Reopen => {
+                    drop(ledger);
+                    ledger = clocks.open(&path);
+                }
+            }
+            ends.retain(|_, end| *end > now);
+            let held = 30 * ends.len() as i64;
+            prop_assert_eq!(available(&mut ledger), 1_000 - posted - held);
+        }
+        prop_assert_eq!(ledger.verify(None).expect("checked").violation, None);
+    }
+}

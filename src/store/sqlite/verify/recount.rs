@@ -70,16 +70,23 @@ impl Recount {
                 .and_then(|sides| sides.execute(movement.amount)),
             Some(number) => {
                 let (run, line) = (row.run, row.line);
-                let held = self.post(number, &operation, movement.amount, Ender { run, line })?;
-                let more = movement.amount.minor() - held.minor();
+                let aside = self.post(number, &operation, movement.amount, &Ender { run, line })?;
+                let held = aside.hold.operation.amount();
+                let held =
+                    held.ok_or_else(|| format!("posts the hold {number}, which moves nothing"))?;
+                let more = movement.amount.minor().saturating_sub(held.minor());
                 if row.excess != Some(more).filter(|more| *more > 0) {
                     return Err(format!(
                         "says {:?} of how much more it is than was set aside",
                         row.excess
                     ));
                 }
-                self.sides(&movement)
-                    .and_then(|sides| sides.post(held, movement.amount))
+                let sides = self.sides(&movement).map_err(must_be_refused)?;
+                if !matches!(aside.hold.owner, Owner::Run { .. }) {
+                    let more = sides.check_excess(held, movement.amount);
+                    more.map_err(must_be_refused)?;
+                }
+                sides.post(held, movement.amount)
             }
         };
         let Sides { debit, credit } = moved.map_err(must_be_refused)?;
@@ -178,7 +185,7 @@ impl Recount {
             return Err(format!("says run {by}, must be run {run}, which holds it"));
         }
         if row.kind == UNSPENT {
-            aside.may_be_posted_in_part()?;
+            aside.may_tell_what_was_spent()?;
         }
         if row.kind == EXPIRED {
             aside.has_expired(row)?;
@@ -210,7 +217,10 @@ impl Recount {
         match self.decide(operation).err() {
             Some(must) if must == rejection || is_strict => {}
             None if is_strict => {}
-            _ if rejection == Rejection::Declined => self.was_declined(row, operation)?,
+            // What was begun may find no room in the end.
+            _ if matches!(rejection, Rejection::Declined | Rejection::BalanceOverflow) => {
+                self.was_given_back(row, operation)?;
+            }
             Some(must) => return Err(format!("is refused: {rejection}, must be: {must}")),
             None => return Err(format!("is refused: {rejection}, must not be refused")),
         }
@@ -221,11 +231,11 @@ impl Recount {
         }
     }
 
-    /// What is declined was given back just before.
-    fn was_declined(&self, row: &RecordRow<'_>, operation: &Operation) -> Said {
+    /// What is refused at its end was given back just before.
+    fn was_given_back(&self, row: &RecordRow<'_>, operation: &Operation) -> Said {
         match &self.given_back {
             Some((record, given)) if record + 1 == row.record && given == operation => Ok(()),
-            _ => Err("is declined, and nothing of it was given back just before".into()),
+            _ => Err("is refused at its end, and nothing of it was given back just before".into()),
         }
     }
 
@@ -257,24 +267,20 @@ impl Recount {
         self.shows(&name, view)
     }
 
-    /// Ends a hold of which so much is posted. Returns how much was held.
+    /// Ends a hold of which so much is posted, or more.
     fn post(
         &mut self,
         number: u64,
         operation: &Operation,
         amount: Amount,
-        by: Ender,
-    ) -> Said<Amount> {
+        by: &Ender,
+    ) -> Said<Aside> {
         let aside = self.end(Some(number), operation)?;
-        let held = aside.hold.operation.amount();
-        let held = held.ok_or_else(|| format!("posts the hold {number}, which moves nothing"))?;
-        if amount > held || amount != held && aside.may_be_posted_in_part().is_err() {
-            return Err(format!(
-                "posts {amount} of the hold {number}, which is {held}"
-            ));
+        if Some(amount) != aside.hold.operation.amount() {
+            aside.may_tell_what_was_spent()?;
         }
-        aside.is_ended_by(&by)?;
-        Ok(held)
+        aside.is_ended_by(by)?;
+        Ok(aside)
     }
 
     /// Takes a hold away that is about this operation, whatever its amount.
@@ -401,11 +407,11 @@ impl Aside {
     }
 
     /// Only work with consequences of its own tells what it has really spent.
-    fn may_be_posted_in_part(&self) -> Said {
+    fn may_tell_what_was_spent(&self) -> Said {
         match self.hold.owner {
             Owner::Run {
                 doubtful: false, ..
-            } => Err("spends a part of what a run's own work holds".into()),
+            } => Err("spends a part or more of what a run's own work holds".into()),
             _ => Ok(()),
         }
     }

@@ -59,11 +59,11 @@ fn a_row_that_cannot_follow_is_named_however_well_it_is_forged() {
             ),
             (
                 "UPDATE entries SET amount = 31 WHERE seq = 5",
-                "the entry 5 posts 0.31 of the hold 6, which is 0.30",
+                "the entry 5 says None of how much more it is",
             ),
             (
                 "UPDATE entries SET amount = 6 WHERE seq = 7",
-                "the entry 7 posts 0.06 of the hold 13, which is 0.07",
+                "the entry 7 spends a part or more of what a run's own work holds",
             ),
             (
                 "UPDATE entries SET hold = 7 WHERE seq = 5",
@@ -123,7 +123,7 @@ fn a_row_that_cannot_follow_is_named_however_well_it_is_forged() {
             ),
             (
                 "UPDATE records SET rejection = 3 WHERE record = 1",
-                "the record 1 is refused: a balance would leave",
+                "the record 1 is refused at its end, and nothing of it was given back",
             ),
             (
                 "UPDATE records SET rejection = 2 WHERE record = 1",
@@ -273,7 +273,7 @@ fn a_doubt_that_cannot_be_is_named_however_well_it_is_forged() {
             ),
             (
                 "UPDATE records SET rejection = 12 WHERE id = 'stranger' AND kind = 3",
-                "the record 2 is declined, and nothing of it was given back just before",
+                "the record 2 is refused at its end, and nothing of it was given back just before",
             ),
             (
                 "UPDATE records SET doubt = NULL WHERE id = 'retried' AND kind = 0",
@@ -285,7 +285,7 @@ fn a_doubt_that_cannot_be_is_named_however_well_it_is_forged() {
             ),
             (
                 "UPDATE records SET id = 'other' WHERE id = 'declined' AND kind = 3",
-                "the record 29 is declined, and nothing of it was given back just before",
+                "the record 29 is refused at its end, and nothing of it was given back just before",
             ),
             (
                 "UPDATE holds SET line = 99 WHERE id = 'doubtful'",
