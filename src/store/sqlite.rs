@@ -19,6 +19,8 @@ mod recovery;
 mod rows;
 mod runs;
 mod schema;
+mod settle;
+mod shelf;
 mod side_files;
 mod upgrade;
 mod verify;
@@ -28,9 +30,9 @@ mod write_queue;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use rusqlite::{Connection, Params};
+use rusqlite::Connection;
 
 use super::clock::Clock;
 use super::run_lock::RunLock;
@@ -45,12 +47,8 @@ use opening::Opened;
 use reading::Reading;
 use rows::{Content, Head};
 use runs::Runs;
+use shelf::Shelf;
 
-/// How often a long-lived process looks for runs whose process is gone.
-const RUNS_INTERVAL: Duration = Duration::from_secs(1);
-/// The most holds that are given back in one transaction because their time is over, so that other
-/// writers get their turn however many there are.
-const MAX_EXPIRED: usize = 1_000;
 /// The most accounts and ids that are remembered between batches.
 const MAX_REMEMBERED: usize = 500_000;
 
@@ -79,61 +77,6 @@ pub struct Sqlite {
     runs: Runs,
     /// A commit failed, so nobody knows how the file stands.
     failed: bool,
-}
-
-/// What is known of the file beside the books.
-struct Shelf {
-    /// SQLite's count of other connections' commits, when the books were last right; nothing before
-    /// they are.
-    version: Option<i64>,
-    head: Head,
-    /// The last entry so far, within a batch.
-    seq: u64,
-    /// The key of each account in the file, by its place in the books.
-    keys: Vec<Key>,
-    /// The next account's key.
-    next_key: i64,
-    /// The places of the accounts that changed in this batch.
-    changed: Vec<usize>,
-}
-
-#[derive(Clone, Copy)]
-struct Key {
-    number: i64,
-    is_new: bool,
-    is_changed: bool,
-}
-
-impl Shelf {
-    fn change(&mut self, slot: usize) {
-        while self.keys.len() <= slot {
-            let number = self.next_key;
-            self.next_key += 1;
-            self.keys.push(Key {
-                number,
-                is_new: true,
-                is_changed: false,
-            });
-        }
-        let key = &mut self.keys[slot];
-        if !key.is_changed {
-            key.is_changed = true;
-            self.changed.push(slot);
-        }
-    }
-
-    /// Notes the key of an account that was brought in.
-    fn know(&mut self, slot: usize, number: i64) {
-        let key = Key {
-            number,
-            is_new: false,
-            is_changed: false,
-        };
-        match self.keys.get_mut(slot) {
-            Some(known) => *known = key,
-            None => self.keys.push(key),
-        }
-    }
 }
 
 impl Sqlite {
@@ -342,23 +285,6 @@ impl Sqlite {
             .map_err(|error| self.fault("read", &error))
     }
 
-    /// Decides a batch, after all holds were given back whose time is over: in steps, of which each
-    /// is a transaction of its own and the last decides the batch.
-    fn settle_and_decide(&mut self, batch: &[Asked]) -> Result<Vec<Option<Answer>>, LedgerError> {
-        loop {
-            let decided = self.write(|ledger, now| {
-                let due = ledger.due(&now, MAX_EXPIRED)?;
-                if due.len() < MAX_EXPIRED {
-                    return ledger.decide(batch, now, &due).map(Some);
-                }
-                ledger.decide(&[], now, &due).map(|_| None)
-            })?;
-            if let Some(answers) = decided {
-                return Ok(answers);
-            }
-        }
-    }
-
     /// Decides a batch within a write transaction, after these holds were given back, whose time is
     /// over, and those of runs whose process is gone.
     fn decide(
@@ -386,57 +312,6 @@ impl Sqlite {
         let finished = writer.finish(&self.books);
         finished.map_err(|error| self.fault("write", &error))?;
         Ok(answers)
-    }
-
-    /// Ends one hold within a write transaction that nobody works on any more.
-    fn abandon(&mut self, hold: u64, now: Now) -> Result<(), LedgerError> {
-        self.bring_hold(hold)?;
-        let mut writer = Writer::new(&self.connection, &mut self.shelf, now);
-        self.books.abandon(hold, &mut writer);
-        let finished = writer.finish(&self.books);
-        finished.map_err(|error| self.fault("write", &error))
-    }
-
-    /// The holds of runs whose process is gone, looked for now and then.
-    fn abandoned(&mut self) -> Result<Vec<u64>, LedgerError> {
-        let mut abandoned = Vec::new();
-        let looked_at = self.runs.looked_at;
-        if looked_at.is_none_or(|at| at.elapsed() >= RUNS_INTERVAL) {
-            self.runs.looked_at = Some(Instant::now());
-            for run in self.dead_runs()? {
-                abandoned.extend(self.holds_of(run)?);
-            }
-        }
-        Ok(abandoned)
-    }
-
-    /// At most so many holds whose time is over, those of this boot first.
-    fn due(&self, now: &Now, most: usize) -> Result<Vec<u64>, LedgerError> {
-        const THIS_BOOT: &str =
-            "SELECT hold FROM holds WHERE boot = ? AND ticks <= ? ORDER BY ticks, hold LIMIT ?";
-        const OTHERS: &str = "SELECT hold FROM holds WHERE expires <= ?1 AND (?2 IS NULL OR boot IS NOT ?2) ORDER BY expires, hold LIMIT ?3";
-        let most = i64::try_from(most).unwrap_or(i64::MAX);
-        let mut due = Vec::new();
-        if let Some(time) = now.boot_time {
-            due = self.numbers(THIS_BOOT, (time.boot, time.micros, most))?;
-        }
-        let boot = now.boot_time.map(|time| time.boot);
-        let rest = most - due.len() as i64;
-        due.extend(self.numbers(OTHERS, (now.wall.micros(), boot, rest))?);
-        Ok(due)
-    }
-
-    fn holds_of(&self, run: u32) -> Result<Vec<u64>, LedgerError> {
-        self.numbers("SELECT hold FROM holds WHERE run = ? ORDER BY hold", [run])
-    }
-
-    fn numbers(&self, sql: &str, values: impl Params) -> Result<Vec<u64>, LedgerError> {
-        let read = || {
-            let mut query = self.connection.prepare_cached(sql)?;
-            let rows = query.query_map(values, |row| row.get(0).map(i64::cast_unsigned))?;
-            rows.collect::<rusqlite::Result<Vec<_>>>()
-        };
-        read().map_err(|error| self.fault("read", &error))
     }
 
     fn fault(&self, doing: &'static str, error: &rusqlite::Error) -> LedgerError {

@@ -1,6 +1,7 @@
 //! The decision about one request.
 
 mod holds;
+mod lines;
 
 use super::{Books, Hold};
 use crate::bank::claims::refused;
@@ -89,23 +90,6 @@ impl<J: Journal> Desk<'_, J> {
             Some(hold) => self.take_over(hold, owner),
             None => self.hold(operation, owner, two_steps),
         })
-    }
-
-    /// Why the caller's line cannot be begun or decided: it was before.
-    fn line_objection(&self) -> Option<Rejection> {
-        let line = self.caller.line?.number;
-        match self.books.lines.state(self.caller.run, line)? {
-            LineState::Refused if self.caller.retry => None,
-            LineState::Refused | LineState::Done => Some(Rejection::LineDone),
-            LineState::Begun { .. } => Some(Rejection::InProgress),
-        }
-    }
-
-    /// Notes what became of the caller's line.
-    fn note_line(&mut self, state: Option<LineState>) {
-        if let Some(line) = self.caller.line {
-            self.books.lines.note(self.caller.run, line.number, state);
-        }
     }
 
     pub(super) fn hold(&mut self, operation: &Operation, owner: Owner, two_steps: bool) -> Answer {
@@ -248,14 +232,6 @@ impl<J: Journal> Desk<'_, J> {
             outcome: Outcome::Opened { view },
             duplicate,
         }
-    }
-
-    /// Writes down that the caller's line is given up.
-    pub(super) fn skip(&mut self, reason: &str) {
-        let number = self.next_record();
-        self.journal
-            .record(self.caller, &Record::Skipped { number, reason });
-        self.note_line(Some(LineState::Done));
     }
 
     fn known(&self, operation: &Operation, two_steps: bool) -> Option<Answer> {
@@ -458,7 +434,7 @@ impl<J: Journal> Desk<'_, J> {
         self.journal.changed(found.debit);
     }
 
-    fn next_record(&mut self) -> u64 {
+    pub(super) fn next_record(&mut self) -> u64 {
         self.books.last.record += 1;
         self.books.last.record
     }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::*;
 use crate::bank::{BootTime, Moment};
 use crate::store::clock::ClockTime;
+use crate::store::sqlite::settle::MAX_EXPIRED;
 
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
