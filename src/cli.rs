@@ -8,6 +8,7 @@ mod modes;
 mod moment;
 mod named;
 mod one;
+mod replay;
 mod serve;
 mod sync;
 mod verify;
@@ -90,6 +91,8 @@ enum Command {
     Sync(sync::SyncArgs),
     /// Every order of the steps of some operations: how many lose money, and the shortest that does
     Explore(explore::ExploreArgs),
+    /// Take an order that `explore` found with real threads, step by step
+    Replay(replay::ReplayArgs),
     /// Open an account in a ledger that lasts, or set its overdraft limit
     Open(one::OpenArgs),
     /// Put money into an account
@@ -195,6 +198,7 @@ pub fn main() -> ExitCode {
         Command::Pipe(args) => modes::pipe(args),
         Command::Sync(args) => sync::sync(args),
         Command::Explore(args) => explore::explore(args),
+        Command::Replay(args) => replay::replay(args),
         Command::Open(args) => one::open(args),
         Command::Deposit(args) => one::deposit(args),
         Command::Withdraw(args) => one::withdraw(args),

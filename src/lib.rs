@@ -31,6 +31,7 @@
 //! | [`workload`] | where operations come from |
 //! | [`sharing`] | the ways to share a balance as steps, defined once: pure |
 //! | [`explore`] | every order of those steps, counted; the shortest that loses money: pure |
+//! | [`replay`] | one order of those steps, taken by real threads |
 //! | [`race`] | the threads of `sync`, with each remedy |
 //! | [`event`], [`report`] | what happened, and the only place that prints it |
 //! | [`status`], [`exit`] | the exit statuses; how another process ended |
@@ -74,6 +75,7 @@ pub mod link;
 pub mod parent;
 pub mod protocol;
 pub mod race;
+pub mod replay;
 pub mod report;
 pub mod run;
 pub mod serve;

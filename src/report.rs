@@ -35,7 +35,7 @@ use crate::wake::Waker;
 use printer::{Output, Printer, Progress};
 
 pub use destination::{Destination, DestinationError, Spared, check_streams};
-pub use explored::{Exploration, explored};
+pub use explored::{Exploration, Replay, explored, replayed};
 pub use history::{EntryFormat, History};
 pub use receipt::Receipt;
 pub use sheet::Sheet;

@@ -68,6 +68,8 @@ pub struct Verdict {
     pub sum_broken: bool,
     /// What each account holds, and what it must hold.
     pub ends: Vec<(i64, i64)>,
+    /// What became of each operation: accepted, refused, or nothing because it waits for ever.
+    pub operations: Vec<Option<bool>>,
 }
 
 impl Verdict {
@@ -95,6 +97,7 @@ impl Verdict {
             elsewhere,
             sum_broken: ends.iter().map(difference).sum::<i64>() != 0,
             ends,
+            operations: world.steps.iter().map(|steps| steps.accepted()).collect(),
         }
     }
 

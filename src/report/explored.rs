@@ -3,6 +3,7 @@
 
 mod json;
 mod lanes;
+mod replayed;
 mod words;
 
 use std::fmt::{self, Display, Write as _};
@@ -13,6 +14,8 @@ use super::text::{Dollars, Title};
 use super::{Format, Sheet};
 use crate::explore::{AccountEnds, Draws, Explored, Method, Played, Scenario, token};
 use crate::status::Status;
+
+pub use replayed::{Replay, replayed};
 
 /// The most final balances of which text has a line each; JSON has them all.
 const MAX_FINALS: usize = 1_000;
@@ -262,7 +265,8 @@ fn example(exploration: &Exploration, out: &mut String) -> fmt::Result {
     out.push_str(&lanes::picture(scenario, played));
     writeln!(out)?;
     out.push_str(&ended(scenario, played));
-    writeln!(out, "token {}", token(scenario, &played.order))
+    let token = token(scenario, &played.order);
+    writeln!(out, "Take it with real threads: bank-par replay {token}")
 }
 
 /// How an order ended, and why.

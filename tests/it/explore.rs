@@ -118,7 +118,7 @@ step  1 withdraw    2 deposit
         let operations: Vec<&str> = operations.iter().map(String::as_str).collect();
         let many = picture(&operations, 3).stdout;
         assert!(
-            many.contains("token x1/none/main=1000/d100,d100,"),
+            many.contains("replay x1/none/main=1000/d100,d100,"),
             "{many}"
         );
     }

@@ -44,6 +44,7 @@ mod private;
 mod process;
 mod promised;
 mod races;
+mod replay;
 mod serve;
 #[cfg(target_os = "linux")]
 mod terminal;
