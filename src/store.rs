@@ -13,14 +13,14 @@ mod run_lock;
 mod sqlite;
 
 pub use cells::{Cells, Verdict};
-pub use certainty::Certainty;
+pub use certainty::{Certainty, WORK_PATIENCE};
 pub use ledger::{
     BegunLine, ChainEnd, DoneLine, Entries, Entry, Ledger, LedgerError, LineDigests, LineEnd,
     MAX_PAGE, MAX_REASON, OpenHold, OpenedRun, Query, RunName, RunNameError, RunTotals,
     SkippedLine, Verified,
 };
 pub use memory::Memory;
-pub use retry::{WORK_PATIENCE, until_done};
+pub use retry::until_done;
 pub use run_lock::RunLock;
 pub use sqlite::{Access, Sqlite};
 

@@ -1,5 +1,7 @@
 //! `history`: the entries of a ledger, in pages.
 
+mod follow;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -13,6 +15,7 @@ use super::{Failure, Outcome};
 use crate::bank::{Moment, Name};
 use crate::report::{EntryFormat, History, Sheet, Spared, check_streams};
 use crate::store::{Access, Ledger, LedgerError, MAX_PAGE, Query};
+use follow::Followed;
 
 /// The most entries of `--tail`.
 const MAX_TAIL: u64 = 100_000;
@@ -45,7 +48,7 @@ pub(super) struct HistoryArgs {
         hide_default_value = true
     )]
     after: u64,
-    /// Go on with new entries as they come, until interrupted
+    /// Go on with new entries as they come, until interrupted; also where the ledger's file is replaced by a later copy of it, or its server started anew
     #[arg(long, short, conflicts_with = "until")]
     follow: bool,
     /// How entries are written to stdout
@@ -82,13 +85,14 @@ pub(super) fn history(args: HistoryArgs) -> Outcome {
     };
     check_streams(&Spared::default().ledger(&place)).map_err(Failure::usage)?;
     let sheet = Sheet::open().map_err(Failure::usage)?;
-    let mut ledger = place.open(Access::Read).map_err(Failure::ledger)?;
     if let Some(count) = args.tail {
+        let mut ledger = place.open(Access::Read).map_err(Failure::ledger)?;
         query.after = before_the_last(&mut *ledger, &query, count).map_err(Failure::ledger)?;
     }
+    let mut ledger = Followed::open(place)?;
     let mut history = History::begin(sheet, format);
     let left = args.limit.unwrap_or(u64::MAX);
-    tell(&mut *ledger, query, left, args.follow, &mut history)?;
+    tell(&mut ledger, query, left, args.follow, &mut history)?;
     ended(history.finish())
 }
 
@@ -149,7 +153,7 @@ fn last_of_all(ledger: &mut dyn Ledger, after: u64) -> Result<u64, LedgerError> 
 /// Tells page after page until there is no more, or nobody reads any more. The ledger is asked for one
 /// page at a time and left alone while that is written.
 fn tell(
-    ledger: &mut dyn Ledger,
+    ledger: &mut Followed,
     mut query: Query,
     mut left: u64,
     follow: bool,
@@ -157,7 +161,11 @@ fn tell(
 ) -> Result<(), Failure> {
     loop {
         query.limit = usize::try_from(left).map_or(MAX_PAGE, |left| left.min(MAX_PAGE));
-        let page = ledger.entries(&query).map_err(Failure::ledger)?;
+        let page = match ledger.entries(&query, follow)? {
+            Some(page) => page,
+            None if history.sheet().wait(LOOK_AGAIN) => continue,
+            None => return Ok(()),
+        };
         page.entries.iter().for_each(|entry| history.entry(entry));
         left = left.saturating_sub(page.entries.len() as u64);
         query.after = query.after.max(page.looked_at);

@@ -310,9 +310,10 @@ impl<'a> Teller<'a> {
         let caller = self.caller;
         let answers = self.ledger.transact(&[Asked { caller, request }])?;
         let answer = answers.into_iter().next().flatten();
-        answer.ok_or_else(|| LedgerError::Damaged {
+        answer.ok_or_else(|| LedgerError::Database {
             ledger: "in use".to_string(),
-            what: "it does not know what was begun a moment ago".to_string(),
+            doing: "end what was begun in",
+            cause: "its run was ended meanwhile, as its server was started anew".to_string(),
         })
     }
 }

@@ -354,12 +354,30 @@ pub enum LedgerError {
         /// Which ledger.
         ledger: String,
     },
-    /// The server process in front of it did not do what was asked, or was not asked.
-    #[error("the server of the ledger `{ledger}` {what}")]
+    /// The server process in front of it did not do what was asked, and said so.
+    #[error("the server of the ledger `{ledger}` answers: {why}")]
+    PutOff {
+        /// Which ledger.
+        ledger: String,
+        /// What it said.
+        why: String,
+    },
+    /// The server process in front of it could not be asked.
+    #[error("the server of the ledger `{ledger}` {what}: nothing was done")]
     NotServed {
         /// Which ledger.
         ledger: String,
         /// Why.
+        what: String,
+    },
+    /// The server process in front of it went away with an answer due; asked again, it tells what counts.
+    #[error(
+        "the server of the ledger `{ledger}` {what}: nobody knows yet whether what it was asked counts; what has an id is safe to repeat"
+    )]
+    Interrupted {
+        /// Which ledger.
+        ledger: String,
+        /// What went wrong.
         what: String,
     },
     /// The server process in front of it is gone or silent with an answer due, or sends what no server

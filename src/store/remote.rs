@@ -1,5 +1,6 @@
 //! A ledger behind a server process, `bank-par serve`, that listens on a local socket.
 
+mod again;
 mod line;
 
 use std::path::{Path, PathBuf};
@@ -11,7 +12,8 @@ use super::{
 };
 use crate::bank::{Answer, Asked, Name};
 use crate::protocol::{Fault, Finding, Question};
-use line::Line;
+use again::UnderWay;
+use line::{Line, Trouble};
 
 /// How long a client waits for the next piece of an answer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -21,10 +23,13 @@ const VERIFY_PATIENCE: Duration = Duration::from_secs(3_600);
 /// A client of a served ledger.
 ///
 /// Requests travel in frames, and each frame is a unit of its own. The server answers in order, so a
-/// long batch is sent on while the first answers come.
+/// long batch is sent on while the first answers come. A connection that is lost is made anew at the
+/// next request.
 pub(super) struct Remote {
     socket: PathBuf,
-    line: Line,
+    /// Nothing once the connection is lost.
+    line: Option<Line>,
+    under_way: UnderWay,
     /// Something failed, so nobody knows which requests count.
     failed: bool,
 }
@@ -32,35 +37,74 @@ pub(super) struct Remote {
 impl Remote {
     /// Connects to the server that listens on this socket.
     pub(super) fn connect(socket: &Path) -> Result<Self, LedgerError> {
-        let line = Line::connect(socket).map_err(|what| LedgerError::NotServed {
-            ledger: name(socket),
-            what,
-        })?;
-        Ok(Remote {
+        let mut remote = Remote {
             socket: socket.to_path_buf(),
-            line,
+            line: None,
+            under_way: UnderWay::default(),
             failed: false,
-        })
+        };
+        remote.line()?;
+        Ok(remote)
     }
 
-    /// Asks one question, and hands each row of the answer to `take` until that says it was the last.
+    /// The connection, made anew where it was lost.
+    fn line(&mut self) -> Result<&mut Line, LedgerError> {
+        let ledger = name(&self.socket);
+        if self.failed {
+            return Err(LedgerError::Failed { ledger });
+        }
+        let line = match self.line.take() {
+            Some(line) => line,
+            None => {
+                let line = Line::connect(&self.socket);
+                let mut line = line.map_err(|what| LedgerError::NotServed { ledger, what })?;
+                let mut under_way = std::mem::take(&mut self.under_way);
+                let opened = under_way.reopen(|run| self.open_on(&mut line, run));
+                self.under_way = under_way;
+                if !opened? {
+                    self.failed = true;
+                    return Err(self.broken("has another ledger now".to_string()));
+                }
+                line
+            }
+        };
+        Ok(self.line.insert(line))
+    }
+
+    /// Opens a run on this connection, and tells its number.
+    fn open_on(&self, line: &mut Line, run: Option<&RunName>) -> Result<u32, LedgerError> {
+        let lost = |trouble: Trouble| self.trouble(trouble, Known::NotDone);
+        line.ask(&Question::OpenRun(run.cloned())).map_err(lost)?;
+        match line.finding(PATIENCE).map_err(lost)? {
+            Finding::Run(run) => Ok(run.number),
+            // The server has not noticed yet that the connection before was lost.
+            Finding::Failed(Fault::RunIsLive(run)) => Err(self.put_off(format!(
+                "the run `{run}` is still going on on the connection that was lost"
+            ))),
+            Finding::Failed(Fault::NotDone(why)) => Err(self.put_off(why)),
+            Finding::Failed(Fault::Other(why)) => Err(self.broken(format!("answers: {why}"))),
+            _ => Err(self.misplaced()),
+        }
+    }
+
+    /// Asks one question, and hands each row of the answer to `take` until that says it was the last. It
+    /// changes no balance, so nothing is lost with an answer.
     fn ask(
         &mut self,
         question: &Question,
         patience: Duration,
         mut take: impl FnMut(Finding) -> Taken,
     ) -> Result<(), LedgerError> {
-        self.check_usable()?;
-        self.failed = true;
-        self.line.ask(question).map_err(|what| self.broken(what))?;
+        let asked = self.line()?.ask(question);
+        asked.map_err(|trouble| self.lose(trouble, Known::NotDone))?;
         loop {
-            let finding = self.line.finding(patience);
-            match finding.map_err(|what| self.broken(what))? {
+            let finding = self.line()?.finding(patience);
+            match finding.map_err(|trouble| self.lose(trouble, Known::NotDone))? {
                 Finding::Failed(fault) => return Err(self.fault(fault)),
                 finding => match take(finding) {
                     Taken::More => {}
                     Taken::All => break,
-                    Taken::Misplaced => return Err(self.misplaced()),
+                    Taken::Misplaced => return Err(self.fail_misplaced()),
                 },
             }
         }
@@ -106,72 +150,136 @@ impl Remote {
 
     /// After a whole answer: nothing may stand behind it.
     fn end(&mut self) -> Result<(), LedgerError> {
-        if !self.line.is_idle() {
-            return Err(self.misplaced());
-        }
-        self.failed = false;
-        Ok(())
-    }
-
-    fn check_usable(&self) -> Result<(), LedgerError> {
-        let ledger = name(&self.socket);
-        match self.failed {
-            true => Err(LedgerError::Failed { ledger }),
-            false => Ok(()),
+        match self.line()?.is_idle() {
+            true => Ok(()),
+            false => Err(self.fail_misplaced()),
         }
     }
 
     fn fault(&mut self, fault: Fault) -> LedgerError {
         match fault {
-            // It was said before anything was done.
+            // These were said before anything was done.
             Fault::RunIsLive(run) => {
-                self.failed = false;
                 let ledger = name(&self.socket);
                 LedgerError::RunIsLive { ledger, run }
             }
-            Fault::NotDone(text) => {
-                self.failed = false;
-                self.not_done(text)
+            Fault::NotDone(why) => self.put_off(why),
+            Fault::Other(why) => {
+                self.failed = true;
+                self.broken(format!("answers: {why}"))
             }
-            Fault::Other(text) => self.broken(format!("answers: {text}")),
         }
     }
 
-    fn not_done(&self, text: String) -> LedgerError {
-        LedgerError::NotServed {
-            ledger: name(&self.socket),
-            what: format!("answers: {text}"),
+    /// Sends requests and reads their answers, as far as they come.
+    fn exchange(&mut self, batch: &[Asked], answers: &mut Vec<Option<Answer>>) -> Halt {
+        for asked in batch {
+            let asked = self.under_way.translated(asked);
+            match self.line().map(|line| line.request(&asked)) {
+                Ok(Ok(())) => {}
+                Ok(Err(trouble)) => return Halt::Lost(trouble),
+                Err(error) => return Halt::Failed(error),
+            }
+        }
+        while answers.len() < batch.len() {
+            let finding = match self.line().map(|line| line.finding(PATIENCE)) {
+                Ok(Ok(finding)) => finding,
+                Ok(Err(trouble)) => return Halt::Lost(trouble),
+                Err(error) => return Halt::Failed(error),
+            };
+            match finding {
+                Finding::Answer(answer) => {
+                    let asked = &batch[answers.len()];
+                    answers.push(self.under_way.told(asked, answer));
+                }
+                Finding::Failed(Fault::NotDone(why)) => {
+                    return match self.resume() {
+                        Ok(()) => Halt::PutOff(why),
+                        Err(trouble) => Halt::Lost(trouble),
+                    };
+                }
+                Finding::Failed(fault) => return Halt::Failed(self.fault(fault)),
+                _ => return Halt::Failed(self.fail_misplaced()),
+            }
+        }
+        match self.end() {
+            Ok(()) => Halt::Done,
+            Err(error) => Halt::Failed(error),
         }
     }
 
     /// Some request was not done, and those behind it were not either: reads that said of each, so that
     /// all may be asked again.
-    fn resume(&mut self) -> Result<(), String> {
-        self.line.ask(&Question::LookUp(Vec::new()))?;
+    fn resume(&mut self) -> Result<(), Trouble> {
+        let gone = |_| Trouble::Lost("ended the connection".to_string());
+        let line = self.line().map_err(gone)?;
+        line.ask(&Question::LookUp(Vec::new()))?;
         loop {
-            match self.line.finding(PATIENCE)? {
+            match line.finding(PATIENCE)? {
                 Finding::Failed(Fault::NotDone(_)) => {}
                 Finding::Done => return Ok(()),
-                _ => return Err("sent an answer to something that was not asked".to_string()),
+                _ => return Err(Trouble::Senseless(MISPLACED.to_string())),
             }
         }
     }
 
-    fn misplaced(&self) -> LedgerError {
-        self.broken("sent an answer to something that was not asked".to_string())
+    /// The connection is lost.
+    fn lose(&mut self, trouble: Trouble, known: Known) -> LedgerError {
+        self.line = None;
+        self.failed |= matches!(trouble, Trouble::Senseless(_)) || known == Known::Nothing;
+        self.trouble(trouble, known)
     }
 
-    /// Requests are on their way, and their answers do not come.
-    fn unknown(&self, what: &str) -> LedgerError {
-        self.broken(format!(
-            "{what}: nobody knows whether what it was asked counts; look at it again, or repeat what has an id"
-        ))
+    fn trouble(&self, trouble: Trouble, known: Known) -> LedgerError {
+        let ledger = name(&self.socket);
+        match (trouble, known) {
+            (Trouble::Lost(what), Known::NotDone) => LedgerError::NotServed { ledger, what },
+            (Trouble::Lost(what), Known::Repeatable) => LedgerError::Interrupted { ledger, what },
+            (Trouble::Lost(what), Known::Nothing) => self.broken(format!(
+                "{what}: nobody knows whether what it was asked counts; look at it again, or repeat what has an id"
+            )),
+            (Trouble::Senseless(what), _) => self.broken(what),
+        }
+    }
+
+    fn put_off(&self, why: String) -> LedgerError {
+        let ledger = name(&self.socket);
+        LedgerError::PutOff { ledger, why }
+    }
+
+    fn fail_misplaced(&mut self) -> LedgerError {
+        self.failed = true;
+        self.misplaced()
+    }
+
+    fn misplaced(&self) -> LedgerError {
+        self.broken(MISPLACED.to_string())
     }
 
     fn broken(&self, what: String) -> LedgerError {
         let ledger = name(&self.socket);
         LedgerError::Server { ledger, what }
     }
+}
+
+const MISPLACED: &str = "sent an answer to something that was not asked";
+
+/// What is known of what was asked on a connection that is lost.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    NotDone,
+    /// Nothing, but it can be asked again.
+    Repeatable,
+    Nothing,
+}
+
+/// How far the requests of a batch were answered.
+enum Halt {
+    Done,
+    /// Those without an answer were not done.
+    PutOff(String),
+    Lost(Trouble),
+    Failed(LedgerError),
 }
 
 /// What became of a row.
@@ -187,31 +295,33 @@ fn name(socket: &Path) -> String {
 
 impl Ledger for Remote {
     fn transact(&mut self, batch: &[Asked]) -> Result<Vec<Option<Answer>>, LedgerError> {
-        self.check_usable()?;
-        self.failed = true;
-        for asked in batch {
-            self.line.request(asked).map_err(|what| self.broken(what))?;
-        }
+        self.line()?.forget_sent();
         let mut answers = Vec::with_capacity(batch.len());
-        while answers.len() < batch.len() {
-            let finding = self.line.finding(PATIENCE);
-            match finding.map_err(|what| self.unknown(&what))? {
-                Finding::Answer(answer) => answers.push(answer),
-                Finding::Failed(Fault::NotDone(text)) => {
-                    self.resume().map_err(|what| self.unknown(&what))?;
-                    self.end()?;
-                    // The caller asks again for what has no answer.
-                    return match answers.is_empty() {
-                        true => Err(self.not_done(text)),
-                        false => Ok(answers),
-                    };
-                }
-                Finding::Failed(fault) => return Err(self.fault(fault)),
-                _ => return Err(self.misplaced()),
+        let halt = self.exchange(batch, &mut answers);
+        let error = match halt {
+            Halt::Done => return Ok(answers),
+            Halt::PutOff(why) => self.put_off(why),
+            Halt::Failed(error) => {
+                self.failed |= error.is_final();
+                return Err(error);
             }
+            Halt::Lost(trouble) => {
+                let left = &batch[answers.len()..];
+                let known = match &self.line {
+                    Some(line) if !line.has_sent() => Known::NotDone,
+                    _ if left.iter().all(|asked| self.under_way.is_repeatable(asked)) => {
+                        Known::Repeatable
+                    }
+                    _ => Known::Nothing,
+                };
+                self.lose(trouble, known)
+            }
+        };
+        // The caller asks again for what has no answer.
+        match answers.is_empty() {
+            true => Err(error),
+            false => Ok(answers),
         }
-        self.end()?;
-        Ok(answers)
     }
 
     /// As of one moment for each [`MAX_PAGE`] names.
@@ -224,8 +334,7 @@ impl Ledger for Remote {
                 _ => None,
             })?;
             if page.len() != names.len() {
-                self.failed = true;
-                return Err(self.misplaced());
+                return Err(self.fail_misplaced());
             }
             standings.extend(page);
         }
@@ -271,10 +380,13 @@ impl Ledger for Remote {
     }
 
     fn open_run(&mut self, name: Option<&RunName>) -> Result<OpenedRun, LedgerError> {
-        self.one(&Question::OpenRun(name.cloned()), |finding| match finding {
+        let question = Question::OpenRun(name.cloned());
+        let opened = self.one(&question, |finding| match finding {
             Finding::Run(run) => Some(run),
             _ => None,
-        })
+        })?;
+        self.under_way.open(opened.number, name);
+        Ok(opened)
     }
 
     fn run_file(&self, _: u32) -> Option<PathBuf> {
@@ -282,6 +394,8 @@ impl Ledger for Remote {
     }
 
     fn done_lines(&mut self, run: u32, after: u64) -> Result<Vec<DoneLine>, LedgerError> {
+        self.line()?;
+        let run = self.under_way.there(run).unwrap_or(run);
         self.page(
             &Question::DoneLines { run, after },
             |finding| match finding {
@@ -292,6 +406,8 @@ impl Ledger for Remote {
     }
 
     fn begun_lines(&mut self, run: u32, after: u64) -> Result<Vec<BegunLine>, LedgerError> {
+        self.line()?;
+        let run = self.under_way.there(run).unwrap_or(run);
         self.page(
             &Question::BegunLines { run, after },
             |finding| match finding {
@@ -321,14 +437,18 @@ impl Ledger for Remote {
     }
 
     fn close_run(&mut self, run: u32) -> Result<(), LedgerError> {
+        self.line()?;
+        let there = self.under_way.there(run).unwrap_or(run);
         self.ask(
-            &Question::CloseRun(run),
+            &Question::CloseRun(there),
             PATIENCE,
             |finding| match finding {
                 Finding::Done => Taken::All,
                 _ => Taken::Misplaced,
             },
-        )
+        )?;
+        self.under_way.close(run);
+        Ok(())
     }
 
     /// Waits for at most an hour.

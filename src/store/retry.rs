@@ -4,32 +4,40 @@ use std::time::{Duration, Instant};
 
 use super::LedgerError;
 
-/// How long a ledger is asked again where work is under way whose end it does not know yet. Whoever
-/// keeps it locked, or its disk full, has that long before what was done is in doubt.
-pub const WORK_PATIENCE: Duration = Duration::from_secs(600);
 /// How often it is said that the ledger is waited for.
 const NEWS_INTERVAL: Duration = Duration::from_secs(30);
 /// How long to wait before the ledger is asked again: longer each time, up to the second.
 const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)];
 
-/// Asks until what is asked is done or cannot be done, for as long as `patience`.
+/// Asks until what is asked is done or cannot be done, or until its patience is over, which is never
+/// longer than `most`.
 ///
 /// Before it asks again it has `pause` wait for so long and tell the words, if there are any. That
 /// returns whether to go on.
 pub fn until_done<T>(
-    patience: Duration,
+    most: Duration,
     mut ask: impl FnMut() -> Result<T, LedgerError>,
     mut pause: impl FnMut(Duration, Option<String>) -> bool,
 ) -> Result<T, LedgerError> {
-    let began = Instant::now();
+    let mut began = Instant::now();
+    let mut last = None;
     let mut told_at: Option<Instant> = None;
     let [mut next, longest] = PAUSES;
     loop {
         let error = match ask() {
-            Err(error) if error.may_pass() => error.after(began.elapsed()),
-            done => return done,
+            Ok(done) => return Ok(done),
+            Err(error) => error,
         };
+        let Some(patience) = error.patience() else {
+            return Err(error);
+        };
+        // A server that is gone has its time from when it went, whatever was waited for before.
+        if last.replace(patience).is_some_and(|last| last > patience) {
+            began = Instant::now();
+        }
+        let error = error.after(began.elapsed());
         let waited = Duration::from_secs(began.elapsed().as_secs());
+        let patience = patience.min(most);
         if waited >= patience {
             return Err(error);
         }
@@ -37,7 +45,9 @@ pub fn until_done<T>(
         let words = is_due.then(|| {
             told_at = Some(Instant::now());
             format!(
-                "{error}; it is asked again for up to {patience:?} (so far for {waited:?}), and what ended meanwhile is kept"
+                "{error}; it is asked again for up to {} s (so far for {} s), and what ended meanwhile is kept",
+                patience.as_secs(),
+                waited.as_secs()
             )
         });
         if !pause(next, words) {
@@ -50,6 +60,7 @@ pub fn until_done<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::WORK_PATIENCE;
 
     fn locked() -> LedgerError {
         LedgerError::Locked {

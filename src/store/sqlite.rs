@@ -175,16 +175,17 @@ impl Sqlite {
         Ok(done)
     }
 
-    /// Refuses everything once a commit has failed.
+    /// Refuses everything once a commit has failed, or where others find another file.
     fn check_usable(&self) -> Result<(), LedgerError> {
         if self.failed {
             let ledger = self.path.display().to_string();
             return Err(LedgerError::Failed { ledger });
         }
-        Ok(())
+        self.check_place()
     }
 
-    /// What is written into a file that others no longer find would be lost to them.
+    /// What is written into a file that others no longer find would be lost to them, and what is read
+    /// there may be old.
     fn check_place(&self) -> Result<(), LedgerError> {
         let there = fs::metadata(&self.path);
         if there.is_ok_and(|there| identity(&there) == self.file.identity()) {
@@ -405,7 +406,10 @@ impl Ledger for Sqlite {
         let ended = self.write(|ledger, now| ledger.end_run(run, now));
         // A run that may be ended later stays this process's own, or another may go on with it meanwhile.
         // Else the next that writes gives back what could not be given back now.
-        if !ended.as_ref().is_err_and(LedgerError::may_pass) {
+        if !ended
+            .as_ref()
+            .is_err_and(|error| error.patience().is_some())
+        {
             self.unlock(run);
             self.books.lines().leave(run);
         }

@@ -20,7 +20,15 @@ use crate::wake::{RunningClock, TICK};
 /// How long a server may take to accept and greet.
 const GREETING_PATIENCE: Duration = Duration::from_secs(10);
 
-/// One connection. What goes wrong is told in words that follow `the server of the ledger ...`.
+/// Why a connection is of no use any more, in words that follow `the server of the ledger ...`.
+pub(super) enum Trouble {
+    /// The server is gone or silent.
+    Lost(String),
+    /// It sent what no server sends, or was to be sent what cannot be.
+    Senseless(String),
+}
+
+/// One connection.
 pub(super) struct Line {
     socket: OwnedFd,
     inbox: Inbox,
@@ -29,7 +37,17 @@ pub(super) struct Line {
     findings: VecDeque<Finding>,
     /// The server has greeted.
     greeted: bool,
+    /// Something was sent since this was last looked at.
+    has_sent: bool,
     clock: RunningClock,
+}
+
+impl Trouble {
+    fn words(self) -> String {
+        match self {
+            Trouble::Lost(what) | Trouble::Senseless(what) => what,
+        }
+    }
 }
 
 impl Line {
@@ -53,10 +71,12 @@ impl Line {
             outbox: Outbox::new(0),
             findings: VecDeque::new(),
             greeted: false,
+            has_sent: false,
             clock: RunningClock::start(),
         };
         line.outbox.greeting();
-        line.exchange(GREETING_PATIENCE, |line| line.greeted)?;
+        let greeted = line.exchange(GREETING_PATIENCE, |line| line.greeted);
+        greeted.map_err(Trouble::words)?;
         match line.findings.pop_front() {
             None => Ok(line),
             Some(Finding::Failed(Fault::Other(text))) => Err(format!("answers: {text}")),
@@ -65,13 +85,23 @@ impl Line {
     }
 
     /// Puts a request on its way.
-    pub(super) fn request(&mut self, asked: &Asked) -> Result<(), String> {
+    pub(super) fn request(&mut self, asked: &Asked) -> Result<(), Trouble> {
         self.outbox.asked(asked).map_err(wrong)
     }
 
     /// Puts a question on its way.
-    pub(super) fn ask(&mut self, question: &Question) -> Result<(), String> {
+    pub(super) fn ask(&mut self, question: &Question) -> Result<(), Trouble> {
         self.outbox.question(question).map_err(wrong)
+    }
+
+    /// Notes that what is sent from now on counts for [`Line::has_sent`].
+    pub(super) fn forget_sent(&mut self) {
+        self.has_sent = false;
+    }
+
+    /// Whether anything was sent since.
+    pub(super) fn has_sent(&self) -> bool {
+        self.has_sent
     }
 
     /// Whether all that was asked is sent, and all that came is taken.
@@ -80,12 +110,12 @@ impl Line {
     }
 
     /// The next piece of an answer; on the way, sends what waits.
-    pub(super) fn finding(&mut self, patience: Duration) -> Result<Finding, String> {
+    pub(super) fn finding(&mut self, patience: Duration) -> Result<Finding, Trouble> {
         if self.findings.is_empty() {
             self.exchange(patience, |line| !line.findings.is_empty())?;
         }
         let next = self.findings.pop_front();
-        next.ok_or_else(|| "said nothing".to_string())
+        next.ok_or_else(|| Trouble::Lost("said nothing".to_string()))
     }
 
     /// Sends and reads until `enough`; `patience` is for the time without any progress.
@@ -93,24 +123,24 @@ impl Line {
         &mut self,
         patience: Duration,
         enough: impl Fn(&Self) -> bool,
-    ) -> Result<(), String> {
+    ) -> Result<(), Trouble> {
         let mut since = self.clock.now();
         loop {
-            self.send()?;
-            if let Some(ended) = self.read()? {
+            self.send().map_err(Trouble::Lost)?;
+            if let Some(ended) = self.read().map_err(Trouble::Lost)? {
                 self.take().map_err(wrong)?;
                 if enough(self) {
                     return Ok(());
                 }
                 if ended {
-                    return Err("ended the connection".to_string());
+                    return Err(Trouble::Lost("ended the connection".to_string()));
                 }
                 since = self.clock.now();
             } else if self.clock.now().saturating_sub(since) >= patience {
                 let pid = std::process::id();
-                return Err(format!(
+                return Err(Trouble::Lost(format!(
                     "did not answer process {pid} for {patience:?}: it may be stopped, or its ledger locked by others"
-                ));
+                )));
             }
         }
     }
@@ -123,7 +153,10 @@ impl Line {
                 self.outbox.unsent(),
                 SendFlags::NOSIGNAL | SendFlags::DONTWAIT,
             ) {
-                Ok(count) => self.outbox.sent(count),
+                Ok(count) => {
+                    self.has_sent = true;
+                    self.outbox.sent(count);
+                }
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => break,
                 // It may have said why; what it said is read, and then its end.
@@ -226,6 +259,6 @@ fn failed(errno: Errno) -> String {
     format!("cannot be reached: {}", io::Error::from(errno))
 }
 
-fn wrong(error: ProtocolError) -> String {
-    format!("is not understood: {error}")
+fn wrong(error: ProtocolError) -> Trouble {
+    Trouble::Senseless(format!("is not understood: {error}"))
 }
