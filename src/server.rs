@@ -5,6 +5,7 @@ mod durable;
 mod overdrafts;
 
 use std::io;
+use std::time::Duration;
 
 use crate::bank::{
     Answer, Asked, Balance, Caller, Name, Operation, Request as BankRequest, ShareReply,
@@ -75,11 +76,11 @@ impl Server {
         Server::new(Decider::Cells(cells))
     }
 
-    /// The bank decides, on a ledger that lasts. The answers come later, and the waker is woken.
-    pub fn durable(ledger: RunLedger, waker: Waker) -> io::Result<Self> {
-        Ok(Server::new(Decider::Durable(Durable::start(
-            ledger, waker,
-        )?)))
+    /// The bank decides, on a ledger that lasts. The answers come later, and the waker is woken. What
+    /// the ledger certainly did not do it is asked again for at most so long.
+    pub fn durable(ledger: RunLedger, patience: Duration, waker: Waker) -> io::Result<Self> {
+        let durable = Durable::start(ledger, patience, waker)?;
+        Ok(Server::new(Decider::Durable(durable)))
     }
 
     fn new(decider: Decider) -> Self {

@@ -13,7 +13,7 @@ use super::overdrafts::Overdrafts;
 use super::{Incoming, Outgoing, settled};
 use crate::bank::{Answer, Asked, Balance, Name};
 use crate::protocol::Ask;
-use crate::store::{Ledger, LedgerError, Standing, WORK_PATIENCE, until_done};
+use crate::store::{Ledger, LedgerError, Standing, until_done};
 use crate::wake::{Gate, Waker};
 
 /// The most requests of one batch. Other writers get their turn between two.
@@ -85,7 +85,7 @@ enum Done {
 
 impl Durable {
     /// Gives the ledger a thread. `waker` is woken whenever there is something to collect.
-    pub(super) fn start(opened: RunLedger, waker: Waker) -> io::Result<Self> {
+    pub(super) fn start(opened: RunLedger, patience: Duration, waker: Waker) -> io::Result<Self> {
         let RunLedger { ledger, run, name } = opened;
         let (jobs, wanted) = mpsc::channel();
         let (tell, done) = mpsc::channel();
@@ -93,6 +93,7 @@ impl Durable {
         let hurry = Arc::new(AtomicBool::new(false));
         let store = Store {
             gate: gate.clone(),
+            patience,
             hurry: Arc::clone(&hurry),
             ledger,
             run,
@@ -246,7 +247,9 @@ struct Store {
     waker: Waker,
     /// Closed while the process is stopped.
     gate: Gate,
-    /// What cannot be done at once is waited for no longer.
+    /// How long what cannot be done at once is asked for again.
+    patience: Duration,
+    /// It is asked for no longer.
     hurry: Arc<AtomicBool>,
 }
 
@@ -329,8 +332,8 @@ impl Store {
         Ok(standings)
     }
 
-    /// Asks the ledger until it has done it. Commands may have succeeded whose end it does not know
-    /// yet, so what certainly was not done is asked again for long.
+    /// Asks the ledger until it has done it: others may have it locked for a while, or its disk may be
+    /// full until somebody sees to it.
     fn persist<T>(
         &mut self,
         mut ask: impl FnMut(&mut dyn Ledger) -> Result<T, LedgerError>,
@@ -340,6 +343,7 @@ impl Store {
             tell,
             waker,
             gate,
+            patience,
             hurry,
             ..
         } = self;
@@ -347,7 +351,7 @@ impl Store {
             let _inside = gate.enter();
             ask(ledger.as_mut())
         };
-        until_done(WORK_PATIENCE, ask, |pause: Duration, words| {
+        until_done(*patience, ask, |pause, words| {
             if let Some(words) = words {
                 let _ = tell.send(Done::Waits(words));
                 waker.wake();
