@@ -5,13 +5,12 @@ mod durable;
 mod overdrafts;
 
 use std::io;
-use std::time::Duration;
 
 use crate::bank::{
     Answer, Asked, Balance, Caller, Name, Operation, Request as BankRequest, ShareReply,
 };
 use crate::protocol::{Ask, Said};
-use crate::store::{Cells, LedgerError, Memory, Standing, Verdict};
+use crate::store::{AtStake, Cells, LedgerError, Memory, Standing, Verdict};
 use crate::wake::Waker;
 use durable::Durable;
 pub use durable::RunLedger;
@@ -77,9 +76,9 @@ impl Server {
     }
 
     /// The bank decides, on a ledger that lasts. The answers come later, and the waker is woken. What
-    /// the ledger certainly did not do it is asked again for at most so long.
-    pub fn durable(ledger: RunLedger, patience: Duration, waker: Waker) -> io::Result<Self> {
-        let durable = Durable::start(ledger, patience, waker)?;
+    /// the ledger certainly did not do it is asked again, for a time that fits what is at stake.
+    pub fn durable(ledger: RunLedger, at_stake: AtStake, waker: Waker) -> io::Result<Self> {
+        let durable = Durable::start(ledger, at_stake, waker)?;
         Ok(Server::new(Decider::Durable(durable)))
     }
 

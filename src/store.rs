@@ -5,6 +5,7 @@ mod byte_lock;
 mod cells;
 mod certainty;
 mod clock;
+mod error;
 mod ledger;
 mod memory;
 mod remote;
@@ -13,11 +14,12 @@ mod run_lock;
 mod sqlite;
 
 pub use cells::{Cells, Verdict};
-pub use certainty::{Certainty, WORK_PATIENCE};
+pub use certainty::{AtStake, Certainty};
+pub use error::LedgerError;
 pub use ledger::{
-    BegunLine, ChainEnd, DoneLine, Entries, Entry, Ledger, LedgerError, LineDigests, LineEnd,
-    MAX_PAGE, MAX_REASON, OpenHold, OpenedRun, Query, RunName, RunNameError, RunTotals,
-    SkippedLine, Verified,
+    BegunLine, ChainEnd, DoneLine, Entries, Entry, Ledger, LineDigests, LineEnd, MAX_PAGE,
+    MAX_REASON, OpenHold, OpenedRun, Query, RunName, RunNameError, RunTotals, SkippedLine,
+    Verified,
 };
 pub use memory::Memory;
 pub use retry::until_done;

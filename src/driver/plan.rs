@@ -11,7 +11,7 @@ use crate::limits::Limits;
 use crate::link::{Folder, Transport};
 use crate::run::{CommandSettings, Named, Settings, WorkLimits};
 use crate::server::{RunLedger, Server};
-use crate::store::{Cells, Memory};
+use crate::store::{AtStake, Cells, Memory};
 use crate::wake::Waker;
 use crate::work::Pace;
 use crate::worker::{Conduct, REPLY_LIMIT};
@@ -132,7 +132,13 @@ impl Plan {
     pub(super) fn server(&self, ledger: Option<RunLedger>, waker: Waker) -> io::Result<Server> {
         let (account, balance, overdraft) = (&self.account, self.balance, self.overdraft);
         match (ledger, self.conduct) {
-            (Some(ledger), _) => Server::durable(ledger, waker),
+            (Some(ledger), _) => {
+                let at_stake = match self.commands {
+                    Some(_) => AtStake::Work,
+                    None => AtStake::Nothing,
+                };
+                Server::durable(ledger, at_stake, waker)
+            }
             (None, Conduct::AskTheBank) => {
                 Ok(Server::bank(Memory::new(account, balance, overdraft)))
             }

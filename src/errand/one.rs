@@ -13,7 +13,7 @@ use super::watch::{Seen, Watcher};
 use crate::bank::{Answer, Asked, Caller, Id, Operation, Outcome, Request};
 use crate::exit::Exit;
 use crate::report::talk;
-use crate::store::{Certainty, Ledger, LedgerError, OpenHold, WORK_PATIENCE, until_done};
+use crate::store::{AtStake, Certainty, Ledger, LedgerError, OpenHold, until_done};
 use crate::work::Cut;
 
 /// What to set aside, and what to run.
@@ -292,7 +292,7 @@ impl<'a> Teller<'a> {
         request: Request,
     ) -> Result<Answer, LedgerError> {
         let ask = || self.ask(request.clone());
-        until_done(WORK_PATIENCE, ask, |pause, words| {
+        until_done(AtStake::Work, ask, |pause, words| {
             if let Some(words) = words {
                 talk(words);
             }

@@ -114,7 +114,7 @@ impl From<&LedgerError> for Fault {
     fn from(error: &LedgerError) -> Self {
         match error {
             LedgerError::RunIsLive { run, .. } => Fault::RunIsLive(run.clone()),
-            other if other.patience().is_some() => Fault::NotDone(other.to_string()),
+            other if other.may_pass() => Fault::NotDone(other.to_string()),
             other => Fault::Other(other.to_string()),
         }
     }

@@ -116,7 +116,7 @@ fn work_on(ledger: &mut dyn Ledger, job: Job) -> (Done, Option<LedgerError>) {
                     Some(fault) => vec![Finding::Failed(Fault::clone(fault))],
                     None => find(ledger, &question).unwrap_or_else(|error| {
                         let fault = Fault::from(&error);
-                        if error.patience().is_some() || error.is_final() {
+                        if error.may_pass() || error.is_final() {
                             last = Some(fault.clone());
                         }
                         if error.is_final() {

@@ -7,13 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::thread;
-use std::time::Duration;
 
 use super::overdrafts::Overdrafts;
 use super::{Incoming, Outgoing, settled};
 use crate::bank::{Answer, Asked, Balance, Name};
 use crate::protocol::Ask;
-use crate::store::{Ledger, LedgerError, Standing, until_done};
+use crate::store::{AtStake, Ledger, LedgerError, Standing, until_done};
 use crate::wake::{Gate, Waker};
 
 /// The most requests of one batch. Other writers get their turn between two.
@@ -85,7 +84,7 @@ enum Done {
 
 impl Durable {
     /// Gives the ledger a thread. `waker` is woken whenever there is something to collect.
-    pub(super) fn start(opened: RunLedger, patience: Duration, waker: Waker) -> io::Result<Self> {
+    pub(super) fn start(opened: RunLedger, at_stake: AtStake, waker: Waker) -> io::Result<Self> {
         let RunLedger { ledger, run, name } = opened;
         let (jobs, wanted) = mpsc::channel();
         let (tell, done) = mpsc::channel();
@@ -93,7 +92,7 @@ impl Durable {
         let hurry = Arc::new(AtomicBool::new(false));
         let store = Store {
             gate: gate.clone(),
-            patience,
+            at_stake,
             hurry: Arc::clone(&hurry),
             ledger,
             run,
@@ -247,9 +246,9 @@ struct Store {
     waker: Waker,
     /// Closed while the process is stopped.
     gate: Gate,
-    /// How long what cannot be done at once is asked for again.
-    patience: Duration,
-    /// It is asked for no longer.
+    /// What is in doubt if it is not done.
+    at_stake: AtStake,
+    /// What cannot be done at once is asked for no longer.
     hurry: Arc<AtomicBool>,
 }
 
@@ -343,7 +342,7 @@ impl Store {
             tell,
             waker,
             gate,
-            patience,
+            at_stake,
             hurry,
             ..
         } = self;
@@ -351,7 +350,7 @@ impl Store {
             let _inside = gate.enter();
             ask(ledger.as_mut())
         };
-        until_done(*patience, ask, |pause, words| {
+        until_done(*at_stake, ask, |pause, words| {
             if let Some(words) = words {
                 let _ = tell.send(Done::Waits(words));
                 waker.wake();

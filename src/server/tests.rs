@@ -15,7 +15,6 @@ use crate::store::{
 use crate::wake::Alarm;
 
 const RUN: u32 = 7;
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A ledger that tells of each batch and decides it only when it may.
 struct Slow {
@@ -119,7 +118,7 @@ impl Bench {
         };
         let (alarm, waker) = Alarm::new().expect("an alarm");
         Bench {
-            server: Server::durable(opened, PATIENCE, waker).expect("a thread"),
+            server: Server::durable(opened, AtStake::Work, waker).expect("a thread"),
             alarm,
             began,
             may,

@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use super::LedgerError;
 
-/// How long a ledger is asked again where work is under way whose end it does not know yet. Whoever
-/// keeps it locked, or its disk full, has that long before what was done is in doubt.
-pub const WORK_PATIENCE: Duration = Duration::from_secs(600);
-/// How long a server that is gone is looked for then.
-const SERVER_PATIENCE: Duration = Duration::from_secs(30);
+/// What comes into doubt if a ledger is not told of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtStake {
+    /// Nothing: what was not done can be asked for again another time.
+    Nothing,
+    /// How commands ended.
+    Work,
+}
 
 /// What became of what was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,25 +51,36 @@ impl LedgerError {
         }
     }
 
-    /// For how long the same request may be asked again, if that can help: what is in the way may go
-    /// away by itself, or somebody may see to it.
-    pub fn patience(&self) -> Option<Duration> {
-        match self {
-            LedgerError::Locked { .. }
-            | LedgerError::Unwritable { .. }
-            | LedgerError::PutOff { .. } => Some(WORK_PATIENCE),
-            LedgerError::NotServed { .. } | LedgerError::Interrupted { .. } => {
-                Some(SERVER_PATIENCE)
-            }
-            _ => None,
-        }
+    /// Whether the same request may be done when it is asked again: what is in the way may go away by
+    /// itself, or somebody may see to it.
+    pub fn may_pass(&self) -> bool {
+        self.patience(AtStake::Nothing).is_some()
+    }
+
+    /// For how long it is asked again, if that can help.
+    pub fn patience(&self, at_stake: AtStake) -> Option<Duration> {
+        let seconds = match (self, at_stake) {
+            // Whoever has it locked, or its disk full, has that long before what was done is in doubt.
+            (
+                LedgerError::Locked { .. }
+                | LedgerError::Unwritable { .. }
+                | LedgerError::PutOff { .. },
+                AtStake::Work,
+            ) => 600,
+            (LedgerError::Locked { .. } | LedgerError::PutOff { .. }, AtStake::Nothing) => 60,
+            (LedgerError::Unwritable { .. }, AtStake::Nothing) => 10,
+            // A server that is gone.
+            (LedgerError::NotServed { .. } | LedgerError::Interrupted { .. }, _) => 30,
+            _ => return None,
+        };
+        Some(Duration::from_secs(seconds))
     }
 
     /// Whether nothing can be asked any more before the ledger is opened anew.
     pub fn is_final(&self) -> bool {
         match self {
             LedgerError::Replaced { .. } => true,
-            error => error.certainty() == Certainty::Unknown && error.patience().is_none(),
+            error => error.certainty() == Certainty::Unknown && !error.may_pass(),
         }
     }
 }

@@ -2,20 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-use super::LedgerError;
+use super::{AtStake, LedgerError};
 
-/// How often it is said that the ledger is waited for.
+/// After how long it is said that the ledger is waited for, and how often from then on.
+const FIRST_NEWS: Duration = Duration::from_secs(10);
 const NEWS_INTERVAL: Duration = Duration::from_secs(30);
 /// How long to wait before the ledger is asked again: longer each time, up to the second.
 const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)];
 
-/// Asks until what is asked is done or cannot be done, or until its patience is over, which is never
-/// longer than `most`.
+/// Asks until what is asked is done or cannot be done, or until the patience is over that fits what is
+/// in the way and what is at stake.
 ///
 /// Before it asks again it has `pause` wait for so long and tell the words, if there are any. That
 /// returns whether to go on.
 pub fn until_done<T>(
-    most: Duration,
+    at_stake: AtStake,
     mut ask: impl FnMut() -> Result<T, LedgerError>,
     mut pause: impl FnMut(Duration, Option<String>) -> bool,
 ) -> Result<T, LedgerError> {
@@ -28,7 +29,7 @@ pub fn until_done<T>(
             Ok(done) => return Ok(done),
             Err(error) => error,
         };
-        let Some(patience) = error.patience() else {
+        let Some(patience) = error.patience(at_stake) else {
             return Err(error);
         };
         // A server that is gone has its time from when it went, whatever was waited for before.
@@ -37,11 +38,13 @@ pub fn until_done<T>(
         }
         let error = error.after(began.elapsed());
         let waited = Duration::from_secs(began.elapsed().as_secs());
-        let patience = patience.min(most);
         if waited >= patience {
             return Err(error);
         }
-        let is_due = told_at.is_none_or(|at| at.elapsed() >= NEWS_INTERVAL);
+        let is_due = match told_at {
+            Some(at) => at.elapsed() >= NEWS_INTERVAL,
+            None => waited >= FIRST_NEWS,
+        };
         let words = is_due.then(|| {
             told_at = Some(Instant::now());
             format!(
@@ -60,7 +63,6 @@ pub fn until_done<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::WORK_PATIENCE;
 
     fn locked() -> LedgerError {
         LedgerError::Locked {
@@ -70,59 +72,64 @@ mod tests {
         }
     }
 
-    /// How often a ledger is asked that fails with these errors first, and how that ends.
-    fn asked(
-        patience: Duration,
-        errors: Vec<LedgerError>,
-        goes_on: bool,
-    ) -> (usize, Vec<String>, Result<(), LedgerError>) {
-        let (mut count, mut told) = (0, Vec::new());
+    fn full() -> LedgerError {
+        LedgerError::Unwritable {
+            ledger: "bank.db".to_string(),
+            doing: "write",
+            cause: "database or disk is full".to_string(),
+        }
+    }
+
+    fn gone() -> LedgerError {
+        LedgerError::NotServed {
+            ledger: "unix:bank".to_string(),
+            what: "is not there".to_string(),
+        }
+    }
+
+    fn replaced() -> LedgerError {
+        LedgerError::Replaced {
+            ledger: "bank.db".to_string(),
+        }
+    }
+
+    /// How often a ledger is asked that fails with these errors first, and whether it is done in the
+    /// end; it is waited for so many times at most.
+    fn asked(errors: Vec<LedgerError>, most: usize) -> (usize, bool) {
+        let (mut count, mut waited) = (0, 0);
         let mut errors = errors.into_iter();
         let ask = || {
             count += 1;
             errors.next().map_or(Ok(()), Err)
         };
-        let done = until_done(patience, ask, |_, words| {
-            told.extend(words);
-            goes_on
+        let done = until_done(AtStake::Work, ask, |pause, _| {
+            assert!(PAUSES[0] <= pause && pause <= PAUSES[1]);
+            waited += 1;
+            waited <= most
         });
-        (count, told, done)
+        (count, done.is_ok())
     }
 
     #[test]
-    fn what_may_pass_is_asked_again() {
-        let full = LedgerError::Unwritable {
-            ledger: "bank.db".to_string(),
-            doing: "write",
-            cause: "database or disk is full".to_string(),
+    fn what_may_pass_is_asked_again_and_nothing_else() {
+        assert_eq!(
+            asked(vec![locked(), full(), gone(), locked()], 9),
+            (5, true)
+        );
+        assert_eq!(asked(vec![locked(), replaced(), locked()], 9), (2, false));
+        // Somebody who asks for the end is heard.
+        assert_eq!(asked(vec![locked(), full(), locked()], 1), (2, false));
+    }
+
+    #[test]
+    fn commands_are_at_stake_for_long() {
+        let patience = |error: LedgerError| {
+            [AtStake::Nothing, AtStake::Work].map(|at_stake| error.patience(at_stake))
         };
-        let (count, told, done) = asked(WORK_PATIENCE, vec![locked(), full, locked()], true);
-        assert!(done.is_ok() && count == 4, "{done:?}");
-        // It is said once, with who is in the way.
-        assert_eq!(told.len(), 1, "{told:?}");
-        assert!(told[0].contains("the process 7 (`sqlite3`)"), "{told:?}");
-    }
-
-    #[test]
-    fn what_does_not_pass_is_not_waited_for() {
-        for error in [
-            LedgerError::Replaced {
-                ledger: "bank.db".to_string(),
-            },
-            LedgerError::Failed {
-                ledger: "bank.db".to_string(),
-            },
-        ] {
-            let (count, told, done) = asked(WORK_PATIENCE, vec![error], true);
-            assert!(done.is_err() && count == 1 && told.is_empty(), "{done:?}");
-        }
-    }
-
-    #[test]
-    fn a_wait_ends_when_it_is_over_or_nobody_goes_on() {
-        let (count, told, done) = asked(Duration::ZERO, vec![locked()], true);
-        assert!(done.is_err() && count == 1 && told.is_empty(), "{done:?}");
-        let (count, told, done) = asked(WORK_PATIENCE, vec![locked()], false);
-        assert!(done.is_err() && count == 1 && told.len() == 1, "{done:?}");
+        let seconds = |nothing, work| [nothing, work].map(|s| Some(Duration::from_secs(s)));
+        assert_eq!(patience(locked()), seconds(60, 600));
+        assert_eq!(patience(full()), seconds(10, 600));
+        assert_eq!(patience(gone()), seconds(30, 30));
+        assert_eq!(patience(replaced()), [None, None]);
     }
 }

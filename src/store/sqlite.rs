@@ -6,6 +6,7 @@
 //! nothing but what is asked for.
 
 mod creation;
+mod due;
 mod faults;
 mod journal;
 mod ledger_file;
@@ -41,6 +42,7 @@ use super::{
     RunName, RunTotals, SkippedLine, Standing, Verified,
 };
 use crate::bank::{Answer, Asked, Balance, Books, Name, Now, Release};
+use due::Due;
 use journal::Writer;
 use ledger_file::{LedgerFile, identity};
 use opening::Opened;
@@ -75,6 +77,8 @@ pub struct Sqlite {
     books: Books,
     shelf: Shelf,
     runs: Runs,
+    /// What was due when accounts or holds were read last.
+    last_due: Due,
     /// A commit failed, so nobody knows how the file stands.
     failed: bool,
 }
@@ -104,6 +108,7 @@ impl Sqlite {
                 changed: Vec::new(),
             },
             runs: Runs::default(),
+            last_due: Due::default(),
             failed: false,
         })
     }
@@ -339,22 +344,17 @@ impl Ledger for Sqlite {
     }
 
     fn look_up(&mut self, names: &[Name]) -> Result<Vec<Option<Standing>>, LedgerError> {
-        self.settle()?;
-        self.read_only(|ledger| ledger.named_accounts(names))
+        self.read_with_due(true, |ledger, due| ledger.named_accounts(names, due))
     }
 
     fn accounts(&mut self, after: Option<&Name>) -> Result<Vec<Standing>, LedgerError> {
-        if after.is_none() {
-            self.settle()?;
-        }
-        self.read_only(|ledger| ledger.accounts_after(after))
+        self.read_with_due(after.is_none(), |ledger, due| {
+            ledger.accounts_after(after, due)
+        })
     }
 
     fn holds(&mut self, after: u64) -> Result<Vec<OpenHold>, LedgerError> {
-        if after == 0 {
-            self.settle()?;
-        }
-        self.read_only(|ledger| ledger.holds_after(after))
+        self.read_with_due(after == 0, |ledger, due| ledger.holds_after(after, due))
     }
 
     fn entries(&mut self, query: &Query) -> Result<Entries, LedgerError> {
@@ -392,8 +392,7 @@ impl Ledger for Sqlite {
     }
 
     fn runs(&mut self, after: u32) -> Result<Vec<RunTotals>, LedgerError> {
-        self.settle()?;
-        self.runs_after(after)
+        self.read_only(|ledger| ledger.runs_after(after))
     }
 
     fn skip(&mut self, run: &RunName, line: u64, reason: &str) -> Result<SkippedLine, LedgerError> {
@@ -406,10 +405,7 @@ impl Ledger for Sqlite {
         let ended = self.write(|ledger, now| ledger.end_run(run, now));
         // A run that may be ended later stays this process's own, or another may go on with it meanwhile.
         // Else the next that writes gives back what could not be given back now.
-        if !ended
-            .as_ref()
-            .is_err_and(|error| error.patience().is_some())
-        {
+        if !ended.as_ref().is_err_and(LedgerError::may_pass) {
             self.unlock(run);
             self.books.lines().leave(run);
         }

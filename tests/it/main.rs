@@ -31,6 +31,8 @@ mod invariants;
 #[cfg(target_os = "linux")]
 mod kills;
 mod ledger;
+#[cfg(target_os = "linux")]
+mod locked;
 mod many;
 mod modes;
 mod named;

@@ -92,7 +92,7 @@ impl Followed {
     /// After this error the ledger may come back for a while. One that is just being copied may look
     /// like anything.
     fn lose(&mut self, error: LedgerError) -> Result<Option<Entries>, Failure> {
-        let is_gone = error.is_final() || error.patience().is_some() || self.gone_since.is_some();
+        let is_gone = error.is_final() || error.may_pass() || self.gone_since.is_some();
         let since = *self.gone_since.get_or_insert_with(Instant::now);
         match is_gone && since.elapsed() < GONE_PATIENCE {
             true => Ok(None),

@@ -104,7 +104,11 @@ impl Sqlite {
         self.execute("read", "BEGIN")?;
         let read = self.read_runs(after);
         self.execute("read", "COMMIT")?;
-        read.map_err(|error| self.fault("read", &error))
+        let mut runs = read.map_err(|error| self.fault("read", &error))?;
+        for run in runs.iter_mut().filter(|run| run.is_live) {
+            run.is_live = !self.run_is_gone(run.number)?;
+        }
+        Ok(runs)
     }
 
     fn read_runs(&self, after: u32) -> rusqlite::Result<Vec<RunTotals>> {

@@ -2,6 +2,7 @@
 
 use rusqlite::{OptionalExtension, params};
 
+use super::due::Due;
 use super::rows::{
     self, Content, EntryRow, HoldRow, REFUSED, RecordRow, SKIPPED, UNSPENT, VIEWED, checksum,
 };
@@ -31,38 +32,22 @@ pub(super) struct Reading {
 }
 
 impl Sqlite {
-    /// Gives back the holds that end by themselves now, so that what is read next is right.
-    pub(super) fn settle(&mut self) -> Result<(), LedgerError> {
-        self.check_usable()?;
-        // Where it may not be written, what is over stays set aside until another process writes.
-        if self.reading.is_some() {
-            return Ok(());
-        }
-        if !self.due(&self.now(), 1)?.is_empty() || self.others_are_live()? {
-            self.runs.looked_at = None;
-            self.settle_and_decide(&[])?;
-        }
-        Ok(())
-    }
-
     pub(super) fn named_accounts(
-        &mut self,
+        &self,
         names: &[Name],
+        due: &Due,
     ) -> Result<Vec<Option<Standing>>, LedgerError> {
         const SQL: &str = "SELECT account, name, posted, held, floor, checksum, opened FROM accounts WHERE name = ?";
-        // One read transaction, so that all are seen as of one moment.
-        self.execute("read", "BEGIN")?;
         let find = |name: &Name| {
             let mut query = self.connection.prepare_cached(SQL)?;
             query.query_row([name.as_str()], rows::account).optional()
         };
         let found: rusqlite::Result<Vec<_>> = names.iter().map(find).collect();
-        self.execute("read", "COMMIT")?;
         let found = found.map_err(|error| self.fault("read", &error))?;
         let standing = |(row, name): (Option<Option<_>>, &Name)| match row {
             None => Ok(None),
             Some(Some((_, found, account))) if found == *name => {
-                Ok(Some(Standing::of(name, &account)))
+                Ok(Some(Standing::of(name, &due.account(name, account))))
             }
             Some(_) => Err(self.damaged(&format!("the row of the account `{name}` is wrong"))),
         };
@@ -72,6 +57,7 @@ impl Sqlite {
     pub(super) fn accounts_after(
         &self,
         after: Option<&Name>,
+        due: &Due,
     ) -> Result<Vec<Standing>, LedgerError> {
         const SQL: &str = "SELECT account, name, posted, held, floor, checksum, opened FROM accounts WHERE name > ? ORDER BY name LIMIT ?";
         let read = || {
@@ -83,13 +69,29 @@ impl Sqlite {
         let found = read().map_err(|error| self.fault("read", &error))?;
         let wrong = || self.damaged("the row of an account is wrong");
         let standing = |row: Option<(i64, Name, _)>| {
-            row.map(|(_, name, account)| Standing::of(&name, &account))
+            row.map(|(_, name, account)| Standing::of(&name, &due.account(&name, account)))
                 .ok_or_else(wrong)
         };
         found.into_iter().map(standing).collect()
     }
 
-    pub(super) fn holds_after(&self, after: u64) -> Result<Vec<OpenHold>, LedgerError> {
+    /// A page that is empty is the end, so those that are all due are passed over.
+    pub(super) fn holds_after(&self, after: u64, due: &Due) -> Result<Vec<OpenHold>, LedgerError> {
+        let mut after = after;
+        loop {
+            let page = self.stored_holds(after)?;
+            let Some(last) = page.last() else {
+                return Ok(page);
+            };
+            after = last.number;
+            let left: Vec<OpenHold> = page.into_iter().filter_map(|hold| due.hold(hold)).collect();
+            if !left.is_empty() {
+                return Ok(left);
+            }
+        }
+    }
+
+    fn stored_holds(&self, after: u64) -> Result<Vec<OpenHold>, LedgerError> {
         let sql = format!(
             "SELECT {} WHERE hold > ? ORDER BY hold LIMIT ?",
             HoldRow::COLUMNS

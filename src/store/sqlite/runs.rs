@@ -157,10 +157,13 @@ impl Sqlite {
         read().map_err(|error| self.fault("read", &error))
     }
 
-    /// Whether any run is marked as live that is not this process's own.
-    pub(super) fn others_are_live(&self) -> Result<bool, LedgerError> {
-        let runs = self.live_runs()?;
-        Ok(runs.iter().any(|run| !self.runs.ours.contains(run)))
+    /// Whether the process of a run that is marked as live is gone. That cannot be asked of a file that may
+    /// only be read.
+    pub(super) fn run_is_gone(&self, run: u32) -> Result<bool, LedgerError> {
+        if !self.file.may_write() {
+            return Ok(false);
+        }
+        self.file.is_free(run).map_err(|cause| self.no_lock(cause))
     }
 
     /// Lets go of a run of this process.

@@ -301,8 +301,9 @@ fn a_failing_sync_is_said_and_leaves_nothing_half() {
     fail_each("fsync", "EIO", "-wal", &["I/O"]);
 }
 
-/// The program on a ledger, with a call on its log failing after some that did not.
-fn failing(ledger: &Ledger, call: &str, error: &str, number: u64, words: &[&str]) -> Command {
+/// The program on a ledger, with some of the calls on its log failing: `3+` is the third and all
+/// behind it.
+fn failing(ledger: &Ledger, call: &str, error: &str, which: &str, words: &[&str]) -> Command {
     let mut strace = Command::new("strace");
     let log = format!("{}-wal", ledger.path());
     strace.args([
@@ -314,11 +315,22 @@ fn failing(ledger: &Ledger, call: &str, error: &str, number: u64, words: &[&str]
         "-e",
         &format!("trace={call}"),
     ]);
-    strace.args(["-e", &format!("inject={call}:error={error}:when={number}+")]);
+    strace.args(["-e", &format!("inject={call}:error={error}:when={which}")]);
     strace.arg(env!("CARGO_BIN_EXE_bank-par")).args(words);
     strace.env("BANK_PAR_LEDGER", ledger.path());
     strace
 }
+
+const NIGHTLY: [&str; 8] = [
+    "--run",
+    "nightly",
+    "--output",
+    "json",
+    "--jobs",
+    "2",
+    "--ops-per-worker",
+    "20",
+];
 
 #[test]
 fn a_run_ends_when_a_commit_fails_and_goes_on_when_repeated() {
@@ -326,35 +338,52 @@ fn a_run_ends_when_a_commit_fails_and_goes_on_when_repeated() {
         return;
     }
     let input = Written::new("lines.jsonl", kills::lines());
-    for (call, error, number) in [("fsync", "EIO", 3), ("pwrite64", "ENOSPC", 40)] {
+    let ledger = Ledger::new();
+    ledger.say("open main");
+    let words = [&["parallel", input.path()], &NIGHTLY[..]].concat();
+    let broken = Running::start(failing(&ledger, "fsync", "EIO", "3+", &words)).finish();
+    assert_eq!(broken.code(), 8, "{broken:?}");
+    assert!(
+        broken.stderr.contains("nobody knows whether"),
+        "{}",
+        broken.stderr
+    );
+    let mut promised = Promised::default();
+    promised.hear(&broken.stdout);
+    assert!(promised.lines() < kills::LINES);
+    let again = crate::cli::run(&[&words[..], &["--ledger", &ledger.path()]].concat());
+    promised.hear(&again.stdout);
+    assert_eq!(
+        (again.code(), promised.lines()),
+        (0, kills::LINES),
+        "{again:?}"
+    );
+    let kept = promised.check(ledger.path().as_ref()).unwrap();
+    assert_eq!(kept.entries, kills::LINES);
+}
+
+/// A write that failed was not done, whatever became of its beginning: it is asked for again until the
+/// disk takes it, and each line is done once.
+#[test]
+fn a_run_waits_until_its_disk_takes_what_it_writes() {
+    if !has_strace() {
+        return;
+    }
+    let input = Written::new("lines.jsonl", kills::lines());
+    for (error, why) in [("ENOSPC", "full"), ("EIO", "I/O"), ("EROFS", "I/O")] {
         let ledger = Ledger::new();
         ledger.say("open main");
-        let words = [
-            "parallel",
-            input.path(),
-            "--run",
-            "nightly",
-            "--output",
-            "json",
-        ];
-        let words = [&words[..], &["--jobs", "2", "--ops-per-worker", "20"]].concat();
-        let broken = Running::start(failing(&ledger, call, error, number, &words)).finish();
-        assert_eq!(broken.code(), 8, "{broken:?}");
+        let words = [&["parallel", input.path()], &NIGHTLY[..]].concat();
+        let run = Running::start(failing(&ledger, "pwrite64", error, "40..44", &words)).finish();
+        assert_eq!(run.code(), 0, "{run:?}");
         assert!(
-            broken.stderr.contains("nobody knows whether"),
+            run.stderr.contains(why) && run.stderr.contains("asked again"),
             "{}",
-            broken.stderr
+            run.stderr
         );
         let mut promised = Promised::default();
-        promised.hear(&broken.stdout);
-        assert!(promised.lines() < kills::LINES);
-        let again = crate::cli::run(&[&words[..], &["--ledger", &ledger.path()]].concat());
-        promised.hear(&again.stdout);
-        assert_eq!(
-            (again.code(), promised.lines()),
-            (0, kills::LINES),
-            "{call}: {again:?}"
-        );
+        promised.hear(&run.stdout);
+        assert_eq!(promised.lines(), kills::LINES);
         let kept = promised.check(ledger.path().as_ref()).unwrap();
         assert_eq!(kept.entries, kills::LINES);
     }
@@ -374,7 +403,7 @@ fn a_server_whose_commit_fails_acknowledges_nothing_more() {
         &ledger,
         "fsync",
         "EIO",
-        3,
+        "3+",
         &["serve", "--socket", &socket],
     ));
     assert!(server.hear().contains(&socket));

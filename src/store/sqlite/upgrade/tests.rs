@@ -36,7 +36,7 @@ fn check(ledger: &mut Sqlite) {
     let verified = ledger.verify(Some(&end)).expect("checked");
     assert_eq!(verified.violation, None);
     let names = ["main", "ops"].map(|name| Name::user(name).expect("a name"));
-    let seen = ledger.named_accounts(&names).expect("accounts");
+    let seen = ledger.look_up(&names).expect("accounts");
     let posted: Vec<_> = seen
         .into_iter()
         .map(|found| found.map(|account| account.view.posted.minor()))

@@ -1,0 +1,187 @@
+//! What a served ledger is asked, as the file itself would be.
+
+use std::path::PathBuf;
+
+use super::{Halt, Known, PATIENCE, Remote, Taken, VERIFY_PATIENCE};
+use crate::bank::{Answer, Asked, Name};
+use crate::protocol::{Finding, Question};
+use crate::store::{
+    BegunLine, ChainEnd, DoneLine, Entries, Ledger, LedgerError, MAX_PAGE, MAX_REASON, OpenHold,
+    OpenedRun, Query, RunName, RunTotals, SkippedLine, Standing, Verified,
+};
+
+impl Ledger for Remote {
+    fn transact(&mut self, batch: &[Asked]) -> Result<Vec<Option<Answer>>, LedgerError> {
+        self.line()?.forget_sent();
+        let mut answers = Vec::with_capacity(batch.len());
+        let halt = self.exchange(batch, &mut answers);
+        let error = match halt {
+            Halt::Done => return Ok(answers),
+            Halt::PutOff(why) => self.put_off(why),
+            Halt::Failed(error) => {
+                self.failed |= error.is_final();
+                return Err(error);
+            }
+            Halt::Lost(trouble) => {
+                let left = &batch[answers.len()..];
+                let known = match &self.line {
+                    Some(line) if !line.has_sent() => Known::NotDone,
+                    _ if left.iter().all(|asked| self.under_way.is_repeatable(asked)) => {
+                        Known::Repeatable
+                    }
+                    _ => Known::Nothing,
+                };
+                self.lose(trouble, known)
+            }
+        };
+        // The caller asks again for what has no answer.
+        match answers.is_empty() {
+            true => Err(error),
+            false => Ok(answers),
+        }
+    }
+
+    /// As of one moment for each [`MAX_PAGE`] names.
+    fn look_up(&mut self, names: &[Name]) -> Result<Vec<Option<Standing>>, LedgerError> {
+        let mut standings = Vec::with_capacity(names.len());
+        for names in names.chunks(MAX_PAGE) {
+            let question = Question::LookUp(names.to_vec());
+            let page = self.page(&question, |finding| match finding {
+                Finding::Standing(standing) => Some(standing),
+                _ => None,
+            })?;
+            if page.len() != names.len() {
+                return Err(self.fail_misplaced());
+            }
+            standings.extend(page);
+        }
+        Ok(standings)
+    }
+
+    fn accounts(&mut self, after: Option<&Name>) -> Result<Vec<Standing>, LedgerError> {
+        self.page(
+            &Question::Accounts(after.cloned()),
+            |finding| match finding {
+                Finding::Standing(standing) => standing,
+                _ => None,
+            },
+        )
+    }
+
+    fn holds(&mut self, after: u64) -> Result<Vec<OpenHold>, LedgerError> {
+        self.page(&Question::Holds(after), |finding| match finding {
+            Finding::Hold(hold) => Some(hold),
+            _ => None,
+        })
+    }
+
+    fn entries(&mut self, query: &Query) -> Result<Entries, LedgerError> {
+        let mut page = Entries::default();
+        self.ask(
+            &Question::Entries(query.clone()),
+            PATIENCE,
+            |finding| match finding {
+                Finding::Entry(entry) if page.entries.len() < MAX_PAGE => {
+                    page.entries.push(entry);
+                    Taken::More
+                }
+                Finding::Looked { at, is_last } => {
+                    page.looked_at = at;
+                    page.is_last = is_last;
+                    Taken::All
+                }
+                _ => Taken::Misplaced,
+            },
+        )?;
+        Ok(page)
+    }
+
+    fn open_run(&mut self, name: Option<&RunName>) -> Result<OpenedRun, LedgerError> {
+        let question = Question::OpenRun(name.cloned());
+        let opened = self.one(&question, |finding| match finding {
+            Finding::Run(run) => Some(run),
+            _ => None,
+        })?;
+        self.under_way.open(opened.number, name);
+        Ok(opened)
+    }
+
+    fn run_file(&self, _: u32) -> Option<PathBuf> {
+        None
+    }
+
+    fn done_lines(&mut self, run: u32, after: u64) -> Result<Vec<DoneLine>, LedgerError> {
+        self.line()?;
+        let run = self.under_way.there(run).unwrap_or(run);
+        self.page(
+            &Question::DoneLines { run, after },
+            |finding| match finding {
+                Finding::DoneLine(done) => Some(done),
+                _ => None,
+            },
+        )
+    }
+
+    fn begun_lines(&mut self, run: u32, after: u64) -> Result<Vec<BegunLine>, LedgerError> {
+        self.line()?;
+        let run = self.under_way.there(run).unwrap_or(run);
+        self.page(
+            &Question::BegunLines { run, after },
+            |finding| match finding {
+                Finding::BegunLine(begun) => Some(begun),
+                _ => None,
+            },
+        )
+    }
+
+    fn runs(&mut self, after: u32) -> Result<Vec<RunTotals>, LedgerError> {
+        self.page(&Question::Runs(after), |finding| match finding {
+            Finding::RunTotals(totals) => Some(totals),
+            _ => None,
+        })
+    }
+
+    fn skip(&mut self, run: &RunName, line: u64, reason: &str) -> Result<SkippedLine, LedgerError> {
+        let question = Question::Skip {
+            run: run.clone(),
+            line,
+            reason: reason[..reason.floor_char_boundary(MAX_REASON)].to_string(),
+        };
+        self.one(&question, |finding| match finding {
+            Finding::Skipped(skipped) => Some(skipped),
+            _ => None,
+        })
+    }
+
+    fn close_run(&mut self, run: u32) -> Result<(), LedgerError> {
+        self.line()?;
+        let there = self.under_way.there(run).unwrap_or(run);
+        self.ask(
+            &Question::CloseRun(there),
+            PATIENCE,
+            |finding| match finding {
+                Finding::Done => Taken::All,
+                _ => Taken::Misplaced,
+            },
+        )?;
+        self.under_way.close(run);
+        Ok(())
+    }
+
+    /// Waits for at most an hour.
+    fn verify(&mut self, expect: Option<&ChainEnd>) -> Result<Verified, LedgerError> {
+        let mut verified = None;
+        self.ask(
+            &Question::Verify(expect.copied()),
+            VERIFY_PATIENCE,
+            |finding| match finding {
+                Finding::Verified(found) => {
+                    verified = Some(found);
+                    Taken::All
+                }
+                _ => Taken::Misplaced,
+            },
+        )?;
+        verified.ok_or_else(|| self.misplaced())
+    }
+}
