@@ -6,13 +6,13 @@
 //! and costs the others nothing.
 
 mod address;
-mod checker;
 mod client;
 mod conversation;
 mod detached;
 mod jobs;
 mod log;
 mod owner;
+mod reader;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
@@ -30,11 +30,11 @@ use crate::supervisor::{Signals, end_by, stop_self};
 use crate::wake::{Alarm, RunningClock, TICK};
 use address::Address;
 pub use address::AddressError;
-use checker::Checker;
 use client::Client;
 pub use detached::{leave_session, let_go_of_stdout, log_beside, send_words_to};
 use log::Log;
 use owner::{Done, Owner};
+use reader::Reader;
 
 /// The most requests of one batch.
 const MAX_BATCH: usize = 8_192;
@@ -119,7 +119,10 @@ struct Server {
     signals: Signals,
     alarm: Alarm,
     owner: Owner,
-    checker: Checker,
+    /// Answers what is quickly read.
+    reader: Reader,
+    /// Holds everything against everything else, which takes long.
+    checker: Reader,
     clients: BTreeMap<u32, Client>,
     last_client: u32,
     /// What is to be decided, in the order in which it arrived.
@@ -157,7 +160,8 @@ impl Server {
             signals,
             alarm,
             owner: Owner::start(ledger, waker.clone())?,
-            checker: Checker::start(plan.ledger, waker)?,
+            reader: Reader::start("reader", &plan.ledger, waker.clone())?,
+            checker: Reader::start("checker", &plan.ledger, waker)?,
             clients: BTreeMap::new(),
             last_client: 0,
             requests: VecDeque::new(),
@@ -292,9 +296,13 @@ impl Server {
             }
             None => {}
         }
-        while let Some((key, findings)) = self.checker.take() {
+        while let Some((key, question, findings, dead)) = self.reader.take() {
+            self.dead = self.dead.take().or(dead);
+            self.tell(key, &question, &findings);
+        }
+        while let Some((key, question, findings, _)) = self.checker.take() {
             if self.checking.remove(&key) {
-                self.tell(key, &Question::Verify(None), &findings);
+                self.tell(key, &question, &findings);
             }
         }
     }

@@ -198,6 +198,16 @@ impl Server {
                     self.tell_unchecked();
                 }
             }
+            Question::LookUp(_)
+            | Question::Accounts(_)
+            | Question::Holds(_)
+            | Question::Entries(_)
+            | Question::Runs(_) => {
+                if !self.reader.ask(key, question.clone()) {
+                    let fault = Fault::Other("the thread that reads has died".to_string());
+                    self.tell(key, &question, &[Finding::Failed(fault)]);
+                }
+            }
             question => self.questions.push_back((key, question)),
         }
     }

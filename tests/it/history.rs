@@ -160,3 +160,32 @@ fn the_tail_is_the_last_entries_that_are_asked_for() {
     empty.say("open main");
     assert_eq!(seqs(&empty, "--tail 3"), [0; 0]);
 }
+
+#[test]
+fn following_goes_on_with_a_later_copy_and_ends_with_another_ledger() {
+    let (ledger, other) = (three_entries(), three_entries());
+    let copy = format!("{}.new", ledger.path());
+    std::fs::copy(ledger.path(), &copy).unwrap();
+    ledger.say(&format!("deposit 9 --ledger {copy}"));
+    let mut following = Running::start(ledger.command("history --follow --output json"));
+    for seq in 1..=3 {
+        assert_eq!(following.hear_event()["seq"], seq);
+    }
+    std::fs::rename(&copy, ledger.path()).unwrap();
+    assert_eq!(following.hear_event()["amount"], "9.00");
+    std::fs::rename(other.path(), ledger.path()).unwrap();
+    let run = following.finish();
+    assert_eq!(run.code(), 8, "{run:?}");
+    assert!(run.stderr.contains(&ledger.path()), "{run:?}");
+}
+
+#[test]
+fn following_ends_where_the_ledger_is_gone() {
+    let ledger = three_entries();
+    let mut following = Running::start(ledger.command("history --follow --output json"));
+    assert_eq!(following.hear_event()["seq"], 1);
+    std::fs::remove_file(ledger.path()).unwrap();
+    let run = following.finish();
+    assert_eq!(run.code(), 8, "{run:?}");
+    assert!(run.stderr.contains(&ledger.path()), "{run:?}");
+}

@@ -204,7 +204,6 @@ fn a_server_that_is_started_anew_leaves_nothing_in_doubt() {
             bank.begun(commands);
             bank.end_server(signal);
             bank.go();
-            bank.waits();
             bank.serve();
             let run = running.finish();
             assert_eq!(run.code(), 0, "{run:?}: {}", bank.read("said"));
@@ -214,13 +213,13 @@ fn a_server_that_is_started_anew_leaves_nothing_in_doubt() {
 }
 
 #[test]
-fn lines_that_were_on_their_way_to_a_dead_server_are_done_once() {
+fn ids_that_were_on_their_way_to_a_dead_server_are_done_once() {
     let count = 20_000;
-    let lines = "{\"op\":\"deposit\",\"amount\":\"0.01\"}\n".repeat(count);
-    let input = Written::new("in.jsonl", lines);
+    let line = |id| format!("{{\"op\":\"deposit\",\"amount\":\"0.01\",\"id\":\"{id}\"}}\n");
+    let input = Written::new("in.jsonl", (0..count).map(line).collect::<String>());
     let mut bank = Bank::served();
     let words = format!(
-        "pipe {} --run r --ops-per-worker 0 --jobs 2 --output json",
+        "pipe {} --ops-per-worker 0 --jobs 2 --output json",
         input.path()
     );
     let mut running = bank.start(&words, None);
@@ -231,4 +230,21 @@ fn lines_that_were_on_their_way_to_a_dead_server_are_done_once() {
     assert_eq!(run.code(), 0, "{}", bank.read("said"));
     assert_eq!(run.of("completed").len() + 1, count);
     bank.has("210.00");
+}
+
+#[test]
+fn what_is_due_is_read_as_given_back_and_nothing_is_written() {
+    let bank = Bank::new();
+    bank.ledger.say("hold 4 --id soon --expires 1ms");
+    let connection = lock(bank.ledger.path().as_ref());
+    until("the hold to expire", || {
+        (bank.ledger.money("main") == ["10.00", "0.00", "10.00"]).then_some(())
+    });
+    assert_eq!(bank.ledger.say("balance --holds"), "");
+    let count = "SELECT count(*) FROM holds";
+    let stored: i64 = connection.query_row(count, [], |row| row.get(0)).unwrap();
+    assert_eq!(stored, 1);
+    unlock(connection);
+    bank.ledger.say("deposit 1");
+    bank.has("11.00");
 }

@@ -370,17 +370,12 @@ fn a_run_waits_until_its_disk_takes_what_it_writes() {
         return;
     }
     let input = Written::new("lines.jsonl", kills::lines());
-    for (error, why) in [("ENOSPC", "full"), ("EIO", "I/O"), ("EROFS", "I/O")] {
+    for error in ["ENOSPC", "EIO", "EROFS"] {
         let ledger = Ledger::new();
         ledger.say("open main");
         let words = [&["parallel", input.path()], &NIGHTLY[..]].concat();
         let run = Running::start(failing(&ledger, "pwrite64", error, "40..44", &words)).finish();
-        assert_eq!(run.code(), 0, "{run:?}");
-        assert!(
-            run.stderr.contains(why) && run.stderr.contains("asked again"),
-            "{}",
-            run.stderr
-        );
+        assert_eq!((run.code(), run.stderr.as_str()), (0, ""), "{error}");
         let mut promised = Promised::default();
         promised.hear(&run.stdout);
         assert_eq!(promised.lines(), kills::LINES);

@@ -1,8 +1,12 @@
 //! Where a server listens, and how it is found.
 
 use std::fs::{self, File, Permissions};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
+use std::process::Stdio;
 
 use rustix::process::Signal;
 
@@ -99,6 +103,68 @@ fn a_script_needs_no_sleep() {
         ],
         "{run:?}"
     );
+}
+
+/// The reader of its streams sees their end, though the server lives on.
+#[test]
+fn a_server_in_the_background_keeps_none_of_the_callers_streams() {
+    let ledger = Ledger::new();
+    ledger.say("deposit 1");
+    let script = r#"
+        line=$(bank-par serve --socket run/bank --background 2>&1 </dev/null) || exit
+        pid=${line##*(pid }; pid=${pid%)}
+        echo "$line" | sed "s/$pid/PID/"
+        ps -o sid= -p "$pid" | grep -qw "$pid" && echo "its own session"
+        export BANK_PAR_LEDGER=unix:run/bank
+        bank-par deposit 1 && kill "$pid"
+        echo mine > run/other.log
+        bank-par serve --ledger bank.db --socket run/other --background; echo "status $?"
+        cat run/other.log"#;
+    let run = ledger.script(script);
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "listening on unix:run/bank, log in run/bank.log (pid PID)",
+            "its own session",
+            "posted deposit 1.00 main balance 2.00 available 2.00 seq 2",
+            "status 2",
+            "mine"
+        ],
+        "{run:?}"
+    );
+    assert!(run.stderr.contains("`run/other.log`"), "{run:?}");
+}
+
+/// A stderr that takes nothing, and a client that is sent away.
+#[test]
+fn a_log_that_takes_nothing_keeps_no_client_waiting() {
+    let ledger = Ledger::new();
+    let folder = tempfile::tempdir().unwrap();
+    let socket = socket_in(folder.path());
+    let (_full, mut writer) = std::io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&writer, true).unwrap();
+    while writer.write(&[0; 4_096]).is_ok() {}
+    rustix::io::ioctl_fionbio(&writer, false).unwrap();
+    ledger.say("deposit 1");
+    let mut server = serve(&ledger, &socket, &[]);
+    let mut server = server
+        .stdout(Stdio::piped())
+        .stderr(writer)
+        .spawn()
+        .unwrap();
+    let mut ready = String::new();
+    BufReader::new(server.stdout.take().unwrap())
+        .read_line(&mut ready)
+        .unwrap();
+    for _ in 0..3 {
+        let mut hostile = UnixStream::connect(&socket).unwrap();
+        hostile.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+        let _ = hostile.read_to_end(&mut Vec::new());
+        ledger.say(&format!("deposit 1 --ledger unix:{}", socket.display()));
+    }
+    super::signal(server.id(), Signal::TERM);
+    assert_eq!(server.wait().unwrap().signal(), Some(15));
 }
 
 #[test]

@@ -1,0 +1,55 @@
+//! A thread that answers questions which change nothing, with an opening of the ledger of its own: it
+//! waits neither for batches nor for who has the ledger locked.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+
+use super::ServeError;
+use super::owner::find;
+use crate::protocol::{Fault, Finding, Question};
+use crate::store::{Access, LedgerError, Place};
+use crate::wake::Waker;
+
+/// What was found for a client's question, and why the ledger can no longer be used.
+pub(super) type Found = (u32, Question, Vec<Finding>, Option<LedgerError>);
+
+/// The loop's end of the thread. It is left alone when the server ends.
+pub(super) struct Reader {
+    questions: Sender<(u32, Question)>,
+    found: Receiver<Found>,
+}
+
+impl Reader {
+    /// Starts the thread of this name.
+    pub(super) fn start(name: &str, place: &Place, waker: Waker) -> Result<Self, ServeError> {
+        let mut ledger = place.open(Access::Existing)?;
+        let (questions, asked) = channel();
+        let (tell, found) = channel();
+        let work = move || {
+            for (client, question) in asked {
+                let mut dead = None;
+                let findings = find(ledger.as_mut(), &question).unwrap_or_else(|error| {
+                    let fault = Fault::from(&error);
+                    dead = error.is_final().then_some(error);
+                    vec![Finding::Failed(fault)]
+                });
+                if tell.send((client, question, findings, dead)).is_err() {
+                    return;
+                }
+                waker.wake();
+            }
+        };
+        thread::Builder::new().name(name.to_string()).spawn(work)?;
+        Ok(Reader { questions, found })
+    }
+
+    /// Hands on a question; false if the thread is gone.
+    pub(super) fn ask(&self, client: u32, question: Question) -> bool {
+        self.questions.send((client, question)).is_ok()
+    }
+
+    /// The next answer that was found.
+    pub(super) fn take(&self) -> Option<Found> {
+        self.found.try_recv().ok()
+    }
+}
