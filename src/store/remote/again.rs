@@ -104,7 +104,7 @@ impl UnderWay {
         let Asked { caller, request } = asked;
         let key = (caller.run, caller.number);
         match request {
-            Request::Execute(operation) => is_known(operation),
+            Request::Execute(operation) => is_known(operation, caller),
             // What was begun without a command is given back with its run.
             Request::Begin(operation) => operation.id.is_some() || !caller.doubtful,
             Request::Hold { .. }
@@ -114,7 +114,7 @@ impl UnderWay {
             Request::Post { .. } | Request::Void | Request::Decline => {
                 let begun = self.begun.get(&key);
                 begun.is_some_and(|begun| match begun.by_id(request) {
-                    Some(Request::Execute(operation)) => is_known(&operation),
+                    Some(Request::Execute(operation)) => is_known(&operation, caller),
                     by_id => by_id.is_some(),
                 })
             }
@@ -177,6 +177,6 @@ impl Begun {
 }
 
 /// Whether the ledger knows it again when it is asked twice.
-fn is_known(operation: &Operation) -> bool {
-    operation.id.is_some() || operation.kind() == Kind::Balance
+fn is_known(operation: &Operation, caller: &Caller) -> bool {
+    operation.id.is_some() || operation.kind() == Kind::Balance || caller.line.is_some()
 }
