@@ -155,14 +155,15 @@ fn drawn(draws: Draws, out: &mut String) -> fmt::Result {
         out,
         "There are too many orders to examine each (`--max-states` bounds the memory)."
     )?;
+    let which = if uniform { "all" } else { "such draws" };
     writeln!(
         out,
-        "{} orders were drawn by lot with seed {seed}: {} to {} of all are",
+        "{} orders were drawn by lot with seed {seed}:\n\
+         {} to {} of {which} are wrong, with 95 % confidence.",
         Thousands(&samples.into()),
         millionths(low),
         millionths(high)
     )?;
-    writeln!(out, "wrong, with 95 % confidence.")?;
     if !uniform {
         writeln!(
             out,
