@@ -24,7 +24,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::report::{self, Destination, Format, Outputs, Spared, check_streams};
 use crate::status::Status;
 use crate::store::Place;
-use crate::supervisor::{end_by, outlive_full_files};
+use crate::supervisor::{end_as_first_process, end_by, outlive_full_files};
 use crate::workload::Source;
 
 /// What every command returns: an ending, or an error with the status that it stands for.
@@ -191,6 +191,7 @@ fn arguments() -> Cli {
 /// Runs what the command line asks for.
 pub fn main() -> ExitCode {
     outlive_full_files();
+    end_as_first_process();
     let outcome = match arguments().command {
         Command::Parallel(args) => modes::parallel(args),
         Command::ServerShare(args) => modes::server_share(args),

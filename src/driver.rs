@@ -211,7 +211,7 @@ impl Driver {
 
     /// Starts a worker, and tells its process.
     fn spawn(&mut self, worker: u32) -> io::Result<u32> {
-        let mut command = this_program();
+        let mut command = this_program(&format!("bank-par: worker {worker}"));
         let orders = Orders {
             transport: self.plan.transport,
             address: self.links.prepare(worker, &mut command)?,
@@ -317,6 +317,10 @@ impl Driver {
         // SIGCHLD may have been blocked by the process that started this one.
         if self.now.saturating_sub(self.reaped_at) >= TICK {
             self.reap();
+            if self.plan.ends_commands() {
+                // One that somebody stopped would not see to it.
+                self.supervisor.continue_workers();
+            }
         }
     }
 

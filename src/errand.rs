@@ -11,6 +11,7 @@ mod actual;
 mod brief;
 mod capture;
 mod guard;
+mod guard_report;
 mod keep;
 mod one;
 mod settle;

@@ -1,5 +1,7 @@
 //! What ties a child to the process that started it.
 
+use std::sync::OnceLock;
+
 use rustix::process::{Signal, getppid};
 
 /// Makes the kernel send this process a signal when its parent ends. False if that one is gone
@@ -31,8 +33,30 @@ pub fn is_living_parent(pid: u32) -> bool {
 }
 
 fn is_ending(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
-    stat.is_ok_and(|stat| says_ending(&stat))
+    stat(pid).is_some_and(|stat| says_ending(&stat))
+}
+
+/// Whether a process has ended or is just ending, reaped or not.
+pub fn has_ended(pid: u32) -> bool {
+    stat(pid).is_none_or(|stat| says_ending(&stat))
+}
+
+/// Whether the numbers in `/proc` are those by which this process knows others: in a container that kept
+/// the `/proc` of its host they are not.
+pub fn has_own_proc() -> bool {
+    static IS_OWN: OnceLock<bool> = OnceLock::new();
+    *IS_OWN.get_or_init(|| {
+        let own = std::fs::read_link("/proc/self").ok();
+        own.is_some_and(|own| own.to_str() == Some(&std::process::id().to_string()))
+    })
+}
+
+/// What the system tells of a process, if there is one.
+fn stat(pid: u32) -> Option<String> {
+    if !has_own_proc() {
+        return None;
+    }
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()
 }
 
 /// Whether a line of `/proc/PID/stat` is that of a process, or of its first thread, that is ending: its

@@ -26,7 +26,7 @@ use crate::protocol::{Fault, Finding, Question};
 use crate::run::Ending;
 use crate::status::Status;
 use crate::store::{Access, LedgerError, Place};
-use crate::supervisor::{Signals, end_by, stop_self};
+use crate::supervisor::{Signals, end_by, reap, stop_self};
 use crate::wake::{Alarm, RunningClock, TICK};
 use address::Address;
 pub use address::AddressError;
@@ -236,7 +236,8 @@ impl Server {
         use signal_hook::consts::{SIGCHLD, SIGTSTP};
         for signal in self.signals.pending() {
             match (signal, self.ending) {
-                (SIGCHLD, _) => {}
+                // The first process of a container inherits what others leave behind.
+                (SIGCHLD, _) => drop(reap()),
                 (SIGTSTP, _) => self.owner.between_jobs(stop_self),
                 (signal, None) => self.begin_to_end(signal),
                 (_, Some((first, _))) => end_by(first),

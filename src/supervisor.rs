@@ -2,11 +2,13 @@
 
 mod escalation;
 mod orphans;
+mod requests;
 mod signals;
 
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command};
 
 use rustix::process::{Pid, Signal, WaitOptions};
@@ -14,7 +16,10 @@ use rustix::process::{Pid, Signal, WaitOptions};
 pub use escalation::{Escalation, Step};
 use orphans::children;
 pub use orphans::{adopt_orphans, end_children, signal_descendants};
-pub use signals::{ENOUGH, Signals, end_by, outlive_full_files, stop_self};
+pub use signals::{
+    END_AT_ONCE, END_COMMAND, ENOUGH, Heard, Signals, begin_process, end_as_first_process, end_by,
+    outlive_full_files, stop_self,
+};
 
 use crate::exit::Exit;
 use crate::worker::Orders;
@@ -52,7 +57,7 @@ impl Supervisor {
     /// The kernel ties a worker's death signal to the thread that spawned it, so this must be called
     /// from one that lives as long as the run.
     pub fn spawn(&mut self, command: &mut Command, orders: &Orders) -> io::Result<Child> {
-        let child = command.args(orders.arguments()).process_group(0).spawn()?;
+        let child = spawn(command.args(orders.arguments()).process_group(0))?;
         self.live.insert(Pid::from_child(&child), orders.worker);
         Ok(child)
     }
@@ -100,6 +105,11 @@ impl Supervisor {
         }
     }
 
+    /// Lets every worker go on that somebody stopped.
+    pub fn continue_workers(&self) {
+        self.ask(Signal::CONT, |_| true);
+    }
+
     /// Tells those workers that are wanted to start no further command.
     pub fn say_enough(&self, is_wanted: impl Fn(u32) -> bool) {
         // This is `ENOUGH`.
@@ -108,7 +118,8 @@ impl Supervisor {
 
     /// Asks every worker to end its command.
     pub fn end_commands(&self) {
-        self.ask(Signal::TERM, |_| true);
+        // This is `END_COMMAND`.
+        self.ask(Signal::USR2, |_| true);
     }
 
     /// Sends a signal to those workers that are wanted, and not to what they started.
@@ -150,7 +161,7 @@ impl Supervisor {
     pub fn end_all(&mut self) {
         self.kill_all();
         if self.adopts {
-            end_children(None, &self.spared);
+            end_children(None, &self.spared, |_, _| {});
             self.live.clear();
         }
     }
@@ -177,25 +188,44 @@ fn signal(pid: Pid, signal: Signal) {
 
 /// How this child ended, if it has. Those that this process inherited are reaped on the way.
 pub fn end_of(child: Pid) -> Option<Exit> {
-    let mut ended = None;
+    let ended = reap().into_iter().find(|(pid, _)| *pid == child);
+    ended.map(|(_, exit)| exit)
+}
+
+/// Reaps the children that have ended, and tells how.
+pub fn reap() -> Vec<(Pid, Exit)> {
+    let mut ended = Vec::new();
     while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
-        if pid == child {
-            ended = Exit::of(status);
-        }
+        ended.extend(Exit::of(status).map(|exit| (pid, exit)));
     }
     ended
 }
 
-/// The command that starts this same program, also after its file was replaced or removed.
-pub fn this_program() -> Command {
+/// Starts a command of [`this_program`].
+pub fn spawn(command: &mut Command) -> io::Result<Child> {
+    command.spawn().map_err(|error| {
+        let is_missing = error.kind() == io::ErrorKind::NotFound;
+        if cfg!(target_os = "linux") && is_missing && !Path::new("/proc/self").exists() {
+            let why =
+                "the program starts its own processes through `/proc`, which is not mounted here";
+            return io::Error::new(io::ErrorKind::NotFound, why);
+        }
+        error
+    })
+}
+
+/// The command that starts this same program, also after its file was replaced or removed. `ps` shows it
+/// by this title.
+pub fn this_program(title: &str) -> Command {
     #[cfg(target_os = "linux")]
     {
         let mut command = Command::new("/proc/self/exe");
-        command.arg0("bank-par");
+        command.arg0(title);
         command
     }
     #[cfg(not(target_os = "linux"))]
     {
+        let _ = title;
         Command::new(std::env::current_exe().unwrap_or_else(|_| "bank-par".into()))
     }
 }

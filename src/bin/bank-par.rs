@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
-use bank_par::{cli, errand, report, worker};
+use bank_par::{cli, errand, report, supervisor, worker};
 
 fn main() -> ExitCode {
+    supervisor::begin_process();
     let mut arguments = std::env::args_os().skip(1);
     // These must start fast, and their arguments are none of a user's, so they come before clap.
     match arguments.next() {

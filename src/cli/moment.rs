@@ -62,22 +62,24 @@ fn wrong(cause: &str) -> anyhow::Error {
     )
 }
 
+/// The longest duration that is told from any longer one, so that a few of them can be added up: a
+/// hundred years, which is for ever.
+const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
+
 /// A duration with a unit, or a plain number of seconds.
 pub(super) fn duration(text: &str) -> anyhow::Result<Duration> {
-    let seconds = text
-        .parse::<f64>()
-        .ok()
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    let duration = match seconds {
-        Some(duration) => duration,
-        None => humantime::parse_duration(text).context(
+    let duration = match text.parse::<f64>() {
+        Ok(seconds) if seconds.is_finite() && seconds.is_sign_positive() => {
+            Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST)
+        }
+        _ => humantime::parse_duration(text).context(
             "a timeout is a number of seconds or has a unit, such as `90`, `90s` or `500ms`",
         )?,
     };
     if duration.is_zero() {
         bail!("a timeout is more than nothing");
     }
-    Ok(duration)
+    Ok(duration.min(LONGEST))
 }
 
 #[cfg(test)]
@@ -130,6 +132,35 @@ mod tests {
                 error.starts_with("a moment is a UTC time such as"),
                 "{error}"
             );
+        }
+    }
+
+    #[test]
+    fn a_duration_of_ages_is_for_ever_and_can_be_added_to() {
+        for (text, expected) in [
+            ("90", Duration::from_secs(90)),
+            ("0.5", Duration::from_millis(500)),
+            ("2h", Duration::from_secs(7_200)),
+            ("18446744073709551615s", LONGEST),
+            ("18446744073709551615", LONGEST),
+            ("1e19", LONGEST),
+            ("1e300", LONGEST),
+        ] {
+            assert_eq!(duration(text).expect(text), expected, "{text}");
+        }
+        for text in [
+            "",
+            "0",
+            "-1",
+            "NaN",
+            "inf",
+            "1e400",
+            "18446744073709551616s",
+            "1y2x",
+            "0s",
+        ] {
+            let error = duration(text).expect_err(text).to_string();
+            assert!(error.starts_with("a timeout is"), "{text}: {error}");
         }
     }
 }

@@ -124,7 +124,7 @@ fn detach(socket: &Path) -> Result<(), ServeError> {
 
 /// Starts the server as a process of its own, and passes on that it is ready, or how it failed.
 fn leave_running(file: &PathBuf, socket: &PathBuf, max_clients: u32) -> Outcome {
-    let mut command = this_program();
+    let mut command = this_program("bank-par");
     command.args(["serve", "--detached", "--ledger"]).arg(file);
     command.arg("--socket").arg(socket);
     command.args(["--max-clients", &max_clients.to_string()]);

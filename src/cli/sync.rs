@@ -1,12 +1,14 @@
 //! `sync`: the race of threads.
 
 use std::os::fd::AsFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread;
 use std::time::Instant;
 
 use anyhow::Context;
 use clap::Args;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 
 use super::ledger::MemoryArgs;
 use super::workload::WorkloadArgs;
@@ -17,6 +19,7 @@ use crate::race::{MAX_UPDATES, Plan, Remedy, race};
 use crate::report::{self, Broken, Reporter, Spared};
 use crate::run::Ending;
 use crate::status::Status;
+use crate::supervisor::{Signals, end_by, stop_self};
 use crate::wake::{Alarm, TICK};
 use crate::workload::{Feed, Item, Next};
 
@@ -162,35 +165,47 @@ impl<'a> Course<'a> {
     }
 }
 
-/// Notices the signals that end a program.
+/// Notices the signals that end a program, in a thread of its own beside those that race.
 struct Interrupt {
     flag: Arc<AtomicBool>,
-    signals: Vec<(i32, Arc<AtomicBool>)>,
+    signal: Arc<OnceLock<i32>>,
 }
 
 impl Interrupt {
     fn listen() -> anyhow::Result<Self> {
-        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-        let flag = Arc::new(AtomicBool::new(false));
-        let mut signals = Vec::new();
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
-            let came = Arc::new(AtomicBool::new(false));
-            // The second one ends the process at once.
-            signal_hook::flag::register_conditional_default(signal, Arc::clone(&came))
-                .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&came)))
-                .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&flag)))
-                .context("cannot listen for signals")?;
-            signals.push((signal, came));
-        }
-        Ok(Interrupt { flag, signals })
+        let interrupt = Interrupt {
+            flag: Arc::default(),
+            signal: Arc::default(),
+        };
+        let (flag, signal) = (Arc::clone(&interrupt.flag), Arc::clone(&interrupt.signal));
+        let mut signals = Signals::listen().context("cannot listen for signals")?;
+        thread::spawn(move || {
+            loop {
+                let mut watch = Watch::default();
+                watch.read(Key::Own(0), signals.as_fd());
+                // It comes back at the latest after a tick, and then nothing has come.
+                let _ = watch.wait(TICK);
+                for heard in signals.pending() {
+                    match heard {
+                        SIGTSTP => stop_self(),
+                        SIGINT | SIGTERM | SIGHUP => {
+                            // The second one ends the process at once.
+                            if let Some(first) = signal.get() {
+                                end_by(*first);
+                            }
+                            let _ = signal.set(heard);
+                            flag.store(true, Ordering::Relaxed);
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        });
+        Ok(interrupt)
     }
 
     fn signal(&self) -> Option<i32> {
-        let came = self
-            .signals
-            .iter()
-            .find(|(_, came)| came.load(Ordering::Relaxed));
-        came.map(|(signal, _)| *signal)
+        self.signal.get().copied()
     }
 }
 

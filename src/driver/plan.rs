@@ -14,7 +14,7 @@ use crate::server::{RunLedger, Server};
 use crate::store::{AtStake, Cells, Memory};
 use crate::wake::Waker;
 use crate::work::Pace;
-use crate::worker::{Conduct, REPLY_LIMIT};
+use crate::worker::Conduct;
 
 /// What is to be run, and how.
 #[derive(Clone, Debug)]
@@ -128,6 +128,12 @@ impl Plan {
         }))
     }
 
+    /// Whether workers end commands at a deadline.
+    pub(super) fn ends_commands(&self) -> bool {
+        let commands = self.commands.as_ref();
+        commands.is_some_and(|commands| commands.terms.timeout.is_some())
+    }
+
     /// What decides the requests.
     pub(super) fn server(&self, ledger: Option<RunLedger>, waker: Waker) -> io::Result<Server> {
         let (account, balance, overdraft) = (&self.account, self.balance, self.overdraft);
@@ -161,7 +167,13 @@ impl Commands {
     /// How long a worker may take for one attempt. It ends the command in time itself; this is for a
     /// worker that does not.
     fn limit(&self) -> Option<Duration> {
-        let terms = self.terms;
-        Some(terms.timeout? + GRACE + terms.longest_pause() + REPLY_LIMIT)
+        /// To end what its command left behind, and to tell of it.
+        const CLEARING: Duration = Duration::from_secs(15);
+        let pause = match self.terms.retries {
+            0 => Duration::ZERO,
+            _ => self.terms.longest_pause(),
+        };
+        let limit = self.terms.timeout?.saturating_add(GRACE + CLEARING);
+        Some(limit.saturating_add(pause))
     }
 }

@@ -1,8 +1,10 @@
 //! What a command says it has really spent.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::{Mode, OFlags};
 
@@ -12,11 +14,22 @@ use crate::link::Folder;
 /// The most bytes that are read of what a command wrote: any amount has fewer.
 const MAX_BYTES: u64 = 64;
 
-/// The file that a command may write it to.
+/// The file that a command may write it to, in a folder of its own.
+///
+/// The folder is made before the command and its moment is kept, so that a file that was never written is
+/// told from one that somebody has removed.
 pub(super) struct Actual {
+    folder: PathBuf,
     path: PathBuf,
-    /// The file's own, if it has one.
-    _folder: Option<Folder>,
+    made: Option<Made>,
+    /// The folder around it, if that is its own as well.
+    _around: Option<Folder>,
+}
+
+/// A folder as it was made: empty, and of a moment that no later change of it can have.
+struct Made {
+    folder: File,
+    modified: SystemTime,
 }
 
 /// What it says.
@@ -38,21 +51,24 @@ pub(super) enum Spent {
 }
 
 impl Actual {
-    /// A file in a folder of its own.
+    /// A file of one operation alone.
     pub(super) fn new() -> io::Result<Self> {
-        let folder = Folder::create()?;
-        let path = folder.path().join("actual");
+        let around = Folder::create()?;
+        let actual = Actual::within(around.path(), "work");
         Ok(Actual {
-            path,
-            _folder: Some(folder),
+            _around: Some(around),
+            ..actual
         })
     }
 
-    /// The file of this name in a folder that only its user can enter.
+    /// A file of this name in a folder that only its user can enter.
     pub(super) fn within(folder: &Path, name: &str) -> Self {
+        let folder = folder.join(name);
         Actual {
-            path: folder.join(name),
-            _folder: None,
+            path: folder.join("actual"),
+            folder,
+            made: None,
+            _around: None,
         }
     }
 
@@ -60,25 +76,64 @@ impl Actual {
         &self.path
     }
 
-    /// A file beside it that tells that the command was started.
-    pub(super) fn started(&self) -> PathBuf {
-        self.path.with_extension("started")
+    /// Makes the folder anew for an attempt.
+    pub(super) fn prepare(&mut self) -> io::Result<()> {
+        self.clear();
+        let mut options = DirBuilder::new();
+        options.mode(0o700);
+        match options.create(&self.folder) {
+            // Somebody cleaned away what is around it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                options.recursive(true).create(&self.folder)?;
+            }
+            made => made?,
+        }
+        let folder = File::open(&self.folder)?;
+        // A clock that is read in coarse steps could give a later change the moment of the making.
+        folder.set_modified(SystemTime::now() - Duration::from_secs(1))?;
+        let modified = folder.metadata()?.modified()?;
+        self.made = Some(Made { folder, modified });
+        Ok(())
     }
 
-    /// Forgets what is left of an earlier attempt.
-    pub(super) fn clear(&self) {
-        // Mostly there is nothing.
-        let _ = fs::remove_file(&self.path);
+    /// Removes the folder.
+    pub(super) fn clear(&mut self) {
+        self.made = None;
+        // At first there is none.
+        let _ = fs::remove_dir_all(&self.folder);
     }
 
     pub(super) fn spent(&self) -> Spent {
-        match read(&self.path) {
-            Ok(text) => spent(text.trim()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Spent::AsSetAside,
+        match self.read() {
+            Ok(Some(text)) => spent(text.trim()),
+            Ok(None) => Spent::AsSetAside,
             Err(error) => Spent::Unknown(format!(
                 "cannot read what it has spent from `$BANK_PAR_ACTUAL`: {error}"
             )),
         }
+    }
+
+    /// What the command wrote; nothing if it wrote nothing.
+    fn read(&self) -> io::Result<Option<String>> {
+        match read(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match self.is_untouched() {
+                true => Ok(None),
+                false => Err(io::Error::other("it was removed while the command ran")),
+            },
+            text => text.map(Some),
+        }
+    }
+
+    /// Whether nothing was ever in the folder, which is still there.
+    fn is_untouched(&self) -> bool {
+        let (Some(made), Ok(found)) = (&self.made, fs::symlink_metadata(&self.folder)) else {
+            return false;
+        };
+        let is_made = made
+            .folder
+            .metadata()
+            .is_ok_and(|made| (made.dev(), made.ino()) == (found.dev(), found.ino()));
+        is_made && found.modified().is_ok_and(|now| now == made.modified)
     }
 }
 
@@ -136,25 +191,54 @@ mod tests {
         for text in ["", "-1", "3e999", "three", "3 20"] {
             assert!(matches!(spent(text), Spent::Unknown(_)), "{text}");
         }
-        let actual = Actual::new().expect("a folder");
-        assert_eq!(actual.spent(), Spent::AsSetAside);
-        std::fs::write(actual.path(), "1.5\n").expect("written");
-        assert_eq!(actual.spent(), of(150));
-        actual.clear();
-        assert_eq!(actual.spent(), Spent::AsSetAside);
+    }
+
+    #[test]
+    fn a_file_that_was_not_written_to_is_told_from_one_that_is_gone() {
+        let mut actual = Actual::new().expect("a folder");
+        let path = actual.path().to_path_buf();
+        let mut said = |act: &dyn Fn(&Path)| {
+            actual.prepare().expect("a file");
+            act(&path);
+            actual.spent()
+        };
+        let write = |text: &'static str| move |path: &Path| fs::write(path, text).expect("written");
+        assert_eq!(said(&|_| ()), Spent::AsSetAside);
+        assert_eq!(said(&write("1.5\n")), of(150));
+        assert!(matches!(said(&write("")), Spent::Unknown(_)));
+        let renamed = said(&|path| {
+            let new = path.with_extension("new");
+            fs::write(&new, "2.5").expect("written");
+            fs::rename(new, path).expect("renamed");
+        });
+        assert_eq!(renamed, of(250));
+        // In the same moment in which the folder was made.
+        let removed = said(&|path| {
+            fs::write(path, "3.5").expect("written");
+            fs::remove_file(path).expect("removed");
+        });
+        assert!(matches!(removed, Spent::Unknown(_)));
+        for around in 1..=2 {
+            let cleaned = said(&|path| {
+                let folder = path.ancestors().nth(around).expect("a folder");
+                fs::remove_dir_all(folder).expect("removed");
+            });
+            assert!(matches!(cleaned, Spent::Unknown(_)));
+        }
+        assert_eq!(said(&|_| ()), Spent::AsSetAside, "it is made again");
         for bytes in [&[0xff][..], &[b'0'; 65]] {
-            std::fs::write(actual.path(), bytes).expect("written");
-            assert!(matches!(actual.spent(), Spent::Unknown(_)));
+            let spent = said(&|path| fs::write(path, bytes).expect("written"));
+            assert!(matches!(spent, Spent::Unknown(_)));
         }
         // Nobody waits for somebody to write.
-        actual.clear();
-        let made = std::process::Command::new("mkfifo")
-            .arg(actual.path())
-            .status();
-        assert!(made.is_ok_and(|made| made.success()));
-        assert!(matches!(actual.spent(), Spent::Unknown(_)));
-        actual.clear();
-        std::os::unix::fs::symlink("/dev/tty", actual.path()).expect("a link");
-        assert!(matches!(actual.spent(), Spent::Unknown(_)));
+        let fifo = said(&|path| {
+            let made = std::process::Command::new("mkfifo").arg(path).status();
+            assert!(made.is_ok_and(|made| made.success()));
+        });
+        assert!(matches!(fifo, Spent::Unknown(_)));
+        let link = said(&|path| {
+            std::os::unix::fs::symlink("/dev/tty", path).expect("a link");
+        });
+        assert!(matches!(link, Spent::Unknown(_)));
     }
 }

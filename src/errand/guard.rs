@@ -2,13 +2,15 @@
 //! the command, and ends it when either is gone.
 
 use std::ffi::OsString;
-use std::fs::File;
 use std::io;
+use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 
+use super::guard_report::{GuardReport, Told};
 use super::keep::Keeper;
 use super::shim::{self, Session};
 use crate::exit::Exit;
@@ -22,56 +24,109 @@ use crate::supervisor::this_program;
 /// The first argument of a guard's process.
 pub const ENTRY: &str = "__guard";
 
-/// What starts a guard of this command for this process. The run of this file lives as long as it does;
-/// it makes the file `started` when it is about to start the command.
-pub(super) fn command(words: &[OsString], run: Option<&Path>, started: &Path) -> Command {
-    let mut command = this_program();
-    command
-        .arg(ENTRY)
-        .arg(std::process::id().to_string())
-        .arg(run.map_or_else(OsString::new, OsString::from))
-        .arg(started)
-        .args(words);
-    command
+/// By which shells tell that a command could not be started.
+const NOT_STARTED: u8 = 126;
+
+/// A guard to be started.
+pub(super) struct GuardPlan<'a> {
+    /// The command that it keeps.
+    pub(super) words: &'a [OsString],
+    /// The file of a run that lives as long as the guard does.
+    pub(super) run: Option<&'a Path>,
+    /// When it ends the command; nothing is never.
+    pub(super) timeout: Option<Duration>,
+    /// Where it tells what it sees.
+    pub(super) report: &'a GuardReport,
 }
 
-/// Guards the command that the arguments after [`ENTRY`] name: the process that wants it, the file of
-/// its run, the file that tells of its start, and the command's words. Ends with the command's status.
-pub fn run(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let parent = arguments.next().and_then(|pid| pid.to_str()?.parse().ok());
-    let (Some(parent), Some(run), Some(started)) = (parent, arguments.next(), arguments.next())
-    else {
+impl GuardPlan<'_> {
+    /// What starts it for this process.
+    pub(super) fn command(&self) -> Command {
+        let mut command = this_program("bank-par: guard");
+        let timeout = self
+            .timeout
+            .map_or(u128::MAX, |timeout| timeout.as_micros());
+        command
+            .arg(ENTRY)
+            .arg(std::process::id().to_string())
+            .arg(self.run.map_or_else(OsString::new, OsString::from))
+            .arg(self.report.number().to_string())
+            .arg(timeout.to_string())
+            .args(self.words);
+        command
+    }
+}
+
+/// What the arguments after [`ENTRY`] tell.
+struct GuardArgs {
+    /// The process that wants the command.
+    parent: u32,
+    run: Option<PathBuf>,
+    /// The number under which the report was inherited.
+    report: RawFd,
+    timeout: Option<Duration>,
+    words: Vec<OsString>,
+}
+
+impl GuardArgs {
+    fn parse(mut arguments: impl Iterator<Item = OsString>) -> Option<Self> {
+        fn number<T: std::str::FromStr>(word: &OsString) -> Option<T> {
+            word.to_str()?.parse().ok()
+        }
+        let parent = number(&arguments.next()?)?;
+        let run = Some(arguments.next()?).filter(|run| !run.is_empty());
+        let report = number(&arguments.next()?)?;
+        let timeout: u128 = number(&arguments.next()?)?;
+        let words: Vec<OsString> = arguments.collect();
+        (!words.is_empty()).then_some(GuardArgs {
+            parent,
+            run: run.map(PathBuf::from),
+            report,
+            timeout: u64::try_from(timeout).ok().map(Duration::from_micros),
+            words,
+        })
+    }
+}
+
+/// Guards the command that the arguments after [`ENTRY`] name. Ends with the command's status.
+pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let Some(arguments) = GuardArgs::parse(arguments) else {
         talk(format_args!(
             "`{ENTRY}` is how bank-par guards commands; see `bank-par --help` for what to run"
         ));
         return Status::Usage.into();
     };
-    let words: Vec<OsString> = arguments.collect();
-    let run = (!run.is_empty()).then(|| PathBuf::from(run));
-    match guard(parent, run.as_deref(), Path::new(&started), &words) {
+    match guard(&arguments) {
         Ok(Some(exit)) => ExitCode::from(exit.code()),
-        Ok(None) => ExitCode::SUCCESS,
+        Ok(None) => ExitCode::from(NOT_STARTED),
         Err(error) => {
             talk(format_args!("cannot guard the command: {error}"));
-            // As a shell says that a command could not be run.
-            ExitCode::from(126)
+            ExitCode::from(NOT_STARTED)
         }
     }
 }
 
-/// Nothing is what comes of it where nobody is there any more to learn it.
-fn guard(
-    parent: u32,
-    run: Option<&Path>,
-    started: &Path,
-    words: &[OsString],
-) -> io::Result<Option<Exit>> {
-    let mut keeper = Keeper::new(parent, Session::Shared)?;
-    let _alive = run.map(RunLock::share).transpose()?;
-    if !die_with(parent, Signal::TERM) {
+/// Nothing is what comes of it where the end was asked for before the beginning.
+fn guard(arguments: &GuardArgs) -> io::Result<Option<Exit>> {
+    let mut keeper = Keeper::new(arguments.parent, Session::Shared)?;
+    let report = GuardReport::inherited(arguments.report)?;
+    let _alive = arguments.run.as_deref().map(RunLock::share).transpose()?;
+    if !die_with(arguments.parent, Signal::TERM) || !keeper.may_start() {
         return Ok(None);
     }
-    File::create(started)?;
-    let command = shim::command(words, Session::Shared, Limits::now()).spawn()?;
-    Ok(Some(keeper.keep(command, None).exit))
+    report.tell(Told::Starting)?;
+    let spawned = shim::command(&arguments.words, Session::Shared, Limits::now()).spawn();
+    let command = match spawned {
+        Ok(command) => command,
+        Err(error) => {
+            report.tell(Told::NotStarted)?;
+            return Err(error);
+        }
+    };
+    // What cannot be told leaves the operation in doubt; the command runs all the same.
+    let _ = report.tell(Told::Started(Pid::from_child(&command)));
+    let kept = keeper.keep(command, arguments.timeout, |exit, cut| {
+        let _ = report.tell(Told::Ended { exit, cut });
+    });
+    Ok(Some(kept.exit))
 }

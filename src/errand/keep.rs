@@ -5,12 +5,13 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::mem::discriminant;
 use std::os::fd::AsFd;
 use std::process::Child;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
-use signal_hook::consts::{SIGTERM, SIGTSTP};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 
 use super::GRACE;
 use super::capture::{Capture, Captured};
@@ -18,8 +19,10 @@ use super::shim::Session;
 use crate::exit::Exit;
 use crate::link::{Key, Watch};
 use crate::parent::is_living_parent;
+use crate::report::talk;
 use crate::supervisor::{
-    ENOUGH, Signals, adopt_orphans, end_children, end_of, signal_descendants, stop_self,
+    END_AT_ONCE, END_COMMAND, ENOUGH, Signals, adopt_orphans, end_children, end_of,
+    signal_descendants, stop_self,
 };
 use crate::wake::{RunningClock, TICK};
 use crate::work::Cut;
@@ -27,6 +30,10 @@ use crate::work::Cut;
 const SIGNALS: Key = Key::Own(0);
 const STDOUT: Key = Key::Own(1);
 const STDERR: Key = Key::Own(2);
+
+/// How long a request to end waits for the same one from elsewhere. If the parent asks and somebody has
+/// signalled this process as well, then that was its whole group and the command among it.
+const ECHO: Duration = Duration::from_millis(100);
 
 /// A process that keeps commands, one after another.
 pub(crate) struct Keeper {
@@ -38,8 +45,6 @@ pub(crate) struct Keeper {
     spared: HashSet<Pid>,
     /// No further command is to be started.
     no_more: bool,
-    /// How often its parent asked for the end of what runs.
-    asked: u32,
 }
 
 /// A command that is gone.
@@ -59,10 +64,26 @@ struct Course {
     has_group: bool,
     clock: RunningClock,
     cut: Option<Cut>,
+    /// Who asked for its end.
+    asked_by: Vec<Asker>,
+    /// When it is asked to end.
+    ask_at: Option<Duration>,
     /// When it is killed.
     kill_at: Option<Duration>,
     stdout: Option<Capture>,
     stderr: Option<Capture>,
+}
+
+/// Who asks for a command's end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asker {
+    /// The parent of the process that keeps it.
+    Parent,
+    /// Another process, which signalled this one, or all of its group.
+    Other {
+        /// By this signal.
+        signal: i32,
+    },
 }
 
 impl Keeper {
@@ -72,9 +93,8 @@ impl Keeper {
             spared: adopt_orphans(),
             parent,
             session,
-            signals: Signals::listen_for_enough()?,
+            signals: Signals::listen_to_parent()?,
             no_more: false,
-            asked: 0,
         })
     }
 
@@ -99,13 +119,21 @@ impl Keeper {
         }
     }
 
-    /// Waits until a command and all that it started are gone.
-    pub(super) fn keep(&mut self, mut child: Child, timeout: Option<Duration>) -> Kept {
+    /// Waits until a command and all that it started are gone. Its end is told as soon as it is seen,
+    /// and counts from then.
+    pub(super) fn keep(
+        &mut self,
+        mut child: Child,
+        timeout: Option<Duration>,
+        tell: impl FnOnce(Exit, Option<Cut>),
+    ) -> Kept {
         let mut course = Course {
             command: Pid::from_child(&child),
             has_group: self.session == Session::Own,
             clock: RunningClock::start(),
             cut: None,
+            asked_by: Vec::new(),
+            ask_at: None,
             kill_at: None,
             stdout: child.stdout.take().map(Capture::new),
             stderr: child.stderr.take().map(Capture::new),
@@ -115,7 +143,8 @@ impl Keeper {
             // What has ended in time is not late.
             if let Some(exit) = end_of(course.command) {
                 let took = course.clock.now();
-                end_children(Some(course.command), &self.spared);
+                tell(exit, course.cut);
+                self.end_rest(course.command);
                 return Kept {
                     exit,
                     cut: course.cut,
@@ -133,6 +162,15 @@ impl Keeper {
         }
     }
 
+    /// Ends what a command left behind.
+    fn end_rest(&self, command: Pid) {
+        let all_gone = end_children(Some(command), &self.spared, |_, _| {});
+        // What is left below a guard is its parent's to end and to tell of.
+        if !all_gone && self.session == Session::Own {
+            talk(LEFT_BEHIND);
+        }
+    }
+
     fn wait(&self, course: &mut Course, timeout: Option<Duration>) -> io::Result<()> {
         let mut watch = Watch::default();
         watch.read(SIGNALS, self.signals.as_fd());
@@ -141,7 +179,8 @@ impl Keeper {
                 watch.read(key, fd);
             }
         }
-        let due = [course.kill_at, timeout.filter(|_| course.cut.is_none())];
+        let timeout = timeout.filter(|_| course.cut.is_none());
+        let due = [course.ask_at, course.kill_at, timeout];
         let now = course.clock.now();
         let due = due.into_iter().flatten().map(|at| at.saturating_sub(now));
         let patience = due.min().map_or(TICK, |due| TICK.min(due));
@@ -161,23 +200,37 @@ impl Keeper {
 
     /// The terminal's signals reach a command that has the terminal, and are its own affair.
     fn heed(&mut self, mut course: Option<&mut Course>) {
-        for signal in self.signals.pending() {
-            match signal {
+        for heard in self.signals.heard() {
+            match heard.signal {
                 SIGTSTP if course.is_some() => stop_self(),
                 ENOUGH => self.no_more = true,
-                SIGTERM => {
+                SIGINT | SIGHUP if heard.is_typed || self.session == Session::Own => {}
+                SIGINT | SIGHUP | SIGTERM | END_COMMAND | END_AT_ONCE => {
                     self.no_more = true;
-                    self.asked += 1;
-                    let at_once = self.asked > 1 || !is_living_parent(self.parent);
                     if let Some(course) = &mut course {
-                        course.end(Cut::Asked, at_once);
+                        self.end(course, heard.signal);
                     }
                 }
                 _ => {}
             }
         }
     }
+
+    /// Ends the command as a signal asks.
+    fn end(&self, course: &mut Course, signal: i32) {
+        match (signal, self.session) {
+            (END_AT_ONCE, _) => course.end(Cut::Asked, true),
+            (END_COMMAND, _) => course.ask(Asker::Parent),
+            _ if !is_living_parent(self.parent) => course.end(Cut::Asked, true),
+            (_, Session::Shared) => course.ask(Asker::Other { signal }),
+            // The parent of a run says what becomes of its commands.
+            (_, Session::Own) => {}
+        }
+    }
 }
+
+/// What is said when there is no end to what a command left behind.
+pub(super) const LEFT_BEHIND: &str = "a command left processes behind that start others faster than they can be ended: some may still run";
 
 impl Course {
     /// Ends the command at its deadline, and kills it where it did not end.
@@ -185,6 +238,9 @@ impl Course {
         let now = self.clock.now();
         if self.cut.is_none() && timeout.is_some_and(|timeout| now >= timeout) {
             self.end(Cut::TimeOver, false);
+        }
+        if self.ask_at.is_some_and(|at| now >= at) {
+            self.signal_end();
         }
         if self.kill_at.is_some_and(|at| now >= at) {
             if self.has_group {
@@ -203,13 +259,52 @@ impl Course {
             // Nobody waits for the next turn.
             return self.enforce(None);
         }
-        if self.has_group {
-            let _ = rustix::process::kill_process_group(self.command, Signal::TERM);
-        } else {
-            // The group is that of whoever started this program.
-            signal_descendants(Signal::TERM);
+        self.signal_end();
+        self.begin_grace();
+    }
+
+    /// Ends the command after a grace, as somebody asks. However often that is asked, it is one request.
+    fn ask(&mut self, asker: Asker) {
+        if self
+            .asked_by
+            .iter()
+            .any(|other| discriminant(other) == discriminant(&asker))
+        {
+            return;
         }
+        self.asked_by.push(asker);
+        self.cut.get_or_insert(Cut::Asked);
+        self.begin_grace();
+        let now = self.clock.now();
+        let other = self.asked_by.iter().find_map(|asker| match asker {
+            Asker::Parent => None,
+            Asker::Other { signal } => Some(*signal),
+        });
+        self.ask_at = match (self.asked_by.len(), other) {
+            (1, _) if self.has_group => Some(now),
+            (1, _) => Some(now + ECHO),
+            // The command has heard it with all others, and a second one might hurry it.
+            (_, Some(SIGTERM)) => None,
+            // It has heard another one, which it may ignore.
+            _ => self.ask_at.map(|_| now + GRACE / 2),
+        };
+    }
+
+    fn begin_grace(&mut self) {
         let grace_ends = self.clock.now() + GRACE;
         self.kill_at.get_or_insert(grace_ends);
+    }
+
+    /// Asks the command and all that it started to end; what was stopped goes on to do so.
+    fn signal_end(&mut self) {
+        self.ask_at = None;
+        for signal in [Signal::TERM, Signal::CONT] {
+            if self.has_group {
+                let _ = rustix::process::kill_process_group(self.command, signal);
+            } else {
+                // The group is that of whoever started this program.
+                signal_descendants(signal);
+            }
+        }
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::actual::Actual;
 use super::brief::Brief;
-use super::guard;
+use super::guard::GuardPlan;
+use super::guard_report::GuardReport;
 use super::settle::{Verdict, verdict};
 use super::terms::Terms;
 use super::watch::{Seen, Watcher};
@@ -85,7 +86,7 @@ pub enum ErrandError {
 
 /// Runs an errand on this ledger.
 pub fn run(errand: &Errand, ledger: &mut dyn Ledger) -> Result<Done, ErrandError> {
-    let actual = Actual::new().map_err(ErrandError::Start)?;
+    let mut actual = Actual::new().map_err(ErrandError::Start)?;
     let mut watcher = Watcher::new().map_err(ErrandError::Start)?;
     let mut teller = Teller::begin(errand, ledger)?;
     let answer = teller.set_aside()?;
@@ -94,7 +95,7 @@ pub fn run(errand: &Errand, ledger: &mut dyn Ledger) -> Result<Done, ErrandError
         teller.leave();
         return Ok(Done::NotRun(answer));
     }
-    let attempted = teller.attempt_all(answer, &actual, &mut watcher);
+    let attempted = teller.attempt_all(answer, &mut actual, &mut watcher);
     let settled = match attempted {
         Ok((seen, follows)) => {
             let ran = teller.settle(&seen, follows, &mut watcher);
@@ -189,7 +190,7 @@ impl<'a> Teller<'a> {
     fn attempt_all(
         &self,
         held: Answer,
-        actual: &Actual,
+        actual: &mut Actual,
         watcher: &mut Watcher,
     ) -> io::Result<(Seen, Option<Verdict>)> {
         let Errand {
@@ -199,19 +200,26 @@ impl<'a> Teller<'a> {
             ..
         } = self.errand;
         let run_file = self.ledger.run_file(self.caller.run);
+        let actual_path = actual.path().to_path_buf();
         let mut failed = 0;
         loop {
-            actual.clear();
             let brief = Brief {
                 operation,
                 attempt: 1 + u32::from(held.duplicate) + failed,
-                actual: actual.path(),
+                actual: &actual_path,
                 run: None,
                 line: None,
             };
-            let started = actual.started();
-            let mut guard = guard::command(command, run_file.as_deref(), &started);
-            let seen = watcher.run(guard.envs(brief.environment()), &started, terms.timeout);
+            let report = actual.prepare().and_then(|()| GuardReport::new());
+            let seen = report.and_then(|report| {
+                let plan = GuardPlan {
+                    words: command,
+                    run: run_file.as_deref(),
+                    timeout: terms.timeout,
+                    report: &report,
+                };
+                watcher.run(&plan, brief.environment())
+            });
             let seen = match seen {
                 // What failed before was seen to its end.
                 Err(_) if failed > 0 => Seen::not_started(),

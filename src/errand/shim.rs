@@ -43,7 +43,7 @@ impl Session {
 
 /// What starts a process that becomes this command, and that this process keeps.
 pub(super) fn command(words: &[OsString], session: Session, limits: Limits) -> Command {
-    let mut command = this_program();
+    let mut command = this_program("bank-par: command");
     command
         .arg(ENTRY)
         .arg(std::process::id().to_string())

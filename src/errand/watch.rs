@@ -1,18 +1,25 @@
 //! Waiting for a guard, and for whatever it leaves behind.
 
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::AsFd;
-use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 
+use super::GRACE;
+use super::guard::GuardPlan;
+use super::guard_report::{GuardReport, Told};
+use super::keep::LEFT_BEHIND;
 use crate::exit::Exit;
 use crate::link::{Key, Watch};
-use crate::supervisor::{Signals, adopt_orphans, end_children, end_of, stop_self};
+use crate::parent::has_ended;
+use crate::report::talk;
+use crate::supervisor::{
+    END_AT_ONCE, END_COMMAND, Heard, Signals, adopt_orphans, end_children, reap, spawn, stop_self,
+};
 use crate::wake::{RunningClock, TICK};
 use crate::work::Cut;
 
@@ -23,7 +30,8 @@ pub(super) struct Watcher {
     spared: HashSet<Pid>,
     /// The last signal that this process got.
     signal: Option<i32>,
-    interrupts: u32,
+    /// How many of those a person typed.
+    typed: u32,
     /// How often a signal came while the ledger was waited for.
     impatient: u32,
 }
@@ -43,7 +51,7 @@ impl Watcher {
             spared: adopt_orphans(),
             signals: Signals::listen()?,
             signal: None,
-            interrupts: 0,
+            typed: 0,
             impatient: 0,
         })
     }
@@ -53,44 +61,44 @@ impl Watcher {
         self.signal
     }
 
-    /// Runs a guard, and waits until it and all below it are gone. The guard makes the file `started`
-    /// before it starts the command. An error means that the command did not run.
+    /// Runs a guard, and waits until it and all below it are gone. An error means that the command did
+    /// not run.
     ///
     /// The kernel ties the guard's death signal to the thread that starts it, so this must be called
     /// from one that lives as long.
     pub(super) fn run(
         &mut self,
-        guard: &mut Command,
-        started: &Path,
-        timeout: Option<Duration>,
+        plan: &GuardPlan<'_>,
+        environment: impl IntoIterator<Item = (&'static str, OsString)>,
     ) -> io::Result<Seen> {
-        let child = guard.spawn()?;
-        let mut guard = Guard {
-            process: Pid::from_child(&child),
-            asked: 0,
-            cut: None,
-        };
+        let mut command = plan.command();
+        plan.report.lend(true)?;
+        let spawned = spawn(command.envs(environment));
+        plan.report.lend(false)?;
+        let mut guard = Guard::new(Pid::from_child(&spawned?), plan);
         let mut clock = RunningClock::start();
         loop {
-            if let Some(exit) = end_of(guard.process) {
-                end_children(Some(guard.process), &self.spared);
-                let seen = matches!(exit, Exit::Status(_)) || !started.exists();
-                return Ok(Seen {
-                    exit: seen.then_some(exit),
-                    cut: guard.cut,
-                    interrupted: false,
+            let mut ended = reap();
+            let exit = ended.iter().find(|(pid, _)| *pid == guard.process);
+            if let Some((_, exit)) = exit.copied() {
+                let all_gone = end_children(Some(guard.process), &self.spared, |pid, exit| {
+                    ended.push((pid, exit));
                 });
+                if !all_gone {
+                    talk(LEFT_BEHIND);
+                }
+                // A signal that came meanwhile is not lost.
+                self.heed(None);
+                return Ok(guard.seen(exit, &ended, self.signal.is_some()));
             }
-            let due = timeout.filter(|_| guard.cut.is_none());
-            let left = due.map(|due| due.saturating_sub(clock.now()));
-            if left.is_some_and(|left| left.is_zero()) {
-                guard.end(Cut::TimeOver);
-            }
-            if self.wait(left.map_or(TICK, |left| TICK.min(left))).is_err() {
+            let now = clock.now();
+            guard.enforce(now);
+            let due = guard.next_due(now).unwrap_or(TICK);
+            if self.wait(due.min(TICK)).is_err() {
                 // The command may run by now, so it must not count as one that did not start.
-                guard.end(Cut::Asked);
+                guard.ask(END_AT_ONCE, now);
             }
-            self.heed(Some(&mut guard));
+            self.heed(Some((&mut guard, clock.now())));
         }
     }
 
@@ -137,48 +145,152 @@ impl Watcher {
         watch.wait(patience + Duration::from_millis(1)).map(drop)
     }
 
-    fn heed(&mut self, mut guard: Option<&mut Guard>) {
-        for signal in self.signals.pending() {
+    /// Takes note of the signals that came, and tells the guard of them at this time.
+    fn heed(&mut self, mut guard: Option<(&mut Guard<'_>, Duration)>) {
+        for Heard { signal, is_typed } in self.signals.heard() {
             match signal {
-                SIGCHLD => continue,
                 SIGTSTP => {
                     stop_self();
                     continue;
                 }
-                // The terminal sends it to the command as well, which may know what to do with it.
-                SIGINT => self.interrupts += 1,
-                SIGTERM | SIGHUP => {}
+                SIGINT | SIGTERM | SIGHUP => self.signal = Some(signal),
                 _ => continue,
             }
-            self.signal = Some(signal);
-            if let Some(guard) = &mut guard
-                && (signal != SIGINT || self.interrupts > 1)
-            {
-                guard.end(Cut::Asked);
+            self.typed += u32::from(is_typed);
+            match &mut guard {
+                // The terminal sends it to the command as well, which may know what to do with it.
+                Some(_) if is_typed && self.typed == 1 => {}
+                Some((guard, now)) if is_typed => guard.hurry(*now),
+                Some((guard, now)) => guard.end(*now),
+                None => {}
             }
         }
     }
 }
 
+/// How much later than the guard should have ended its command it is told to.
+const BEHIND: Duration = Duration::from_secs(1);
+/// How long a guard may take to end all that its command left behind, beyond the command's own grace.
+const CLEARING: Duration = Duration::from_secs(7);
+
 /// A guard that is waited for.
-struct Guard {
+struct Guard<'a> {
     process: Pid,
+    report: &'a GuardReport,
+    timeout: Option<Duration>,
+    /// Whether the command still ran at the end of its time.
+    is_late: Option<bool>,
     /// How often it was asked to end the command.
     asked: u32,
-    cut: Option<Cut>,
+    /// When it is killed if it has not ended.
+    kill_at: Option<Duration>,
 }
 
-impl Guard {
-    /// The first time the command has a grace, the second time none. A guard that does not hear is
-    /// killed, which ends the command too, unseen.
-    fn end(&mut self, why: Cut) {
-        self.cut.get_or_insert(why);
-        self.asked += 1;
-        let how = match self.asked {
-            1 | 2 => Signal::TERM,
-            _ => Signal::KILL,
+impl<'a> Guard<'a> {
+    fn new(process: Pid, plan: &GuardPlan<'a>) -> Self {
+        Guard {
+            process,
+            report: plan.report,
+            timeout: plan.timeout,
+            is_late: None,
+            asked: 0,
+            kill_at: None,
+        }
+    }
+
+    /// When there is something to do next.
+    fn next_due(&self, now: Duration) -> Option<Duration> {
+        let timeout = self.timeout.filter(|_| self.asked == 0);
+        let timeout = match self.is_late {
+            None => timeout,
+            Some(_) => timeout.map(|timeout| timeout.saturating_add(BEHIND)),
         };
-        let _ = rustix::process::kill_process(self.process, how);
+        let due = [timeout, self.kill_at].into_iter().flatten();
+        due.map(|at| at.saturating_sub(now)).min()
+    }
+
+    /// The guard ends its command in time. One that does not, since somebody stopped it perhaps, goes on
+    /// and is told to; one that does not hear is killed, which ends the command too, unseen.
+    fn enforce(&mut self, now: Duration) {
+        let timeout = self.timeout.filter(|_| self.asked == 0);
+        if let Some(timeout) = timeout.filter(|timeout| now >= *timeout) {
+            if self.is_late.is_none() {
+                self.is_late = Some(self.command_runs());
+            }
+            if now >= timeout.saturating_add(BEHIND) {
+                self.ask(END_COMMAND, now);
+            }
+        }
+        if self.kill_at.is_some_and(|at| now >= at) {
+            let _ = rustix::process::kill_process(self.process, Signal::KILL);
+        }
+    }
+
+    fn command_runs(&self) -> bool {
+        match self.report.told() {
+            Told::NotStarted | Told::Starting => true,
+            Told::Started(command) => !has_ended(command.as_raw_nonzero().get().cast_unsigned()),
+            Told::Ended { .. } | Told::Unknown => false,
+        }
+    }
+
+    /// The command's end is asked for. It has its grace however often that is.
+    fn end(&mut self, now: Duration) {
+        if self.asked == 0 {
+            self.ask(END_COMMAND, now);
+        }
+    }
+
+    /// A person asks for the end: at first the command has a grace, then none, and then the guard has none
+    /// either.
+    fn hurry(&mut self, now: Duration) {
+        match self.asked {
+            0 => self.ask(END_COMMAND, now),
+            1 => self.ask(END_AT_ONCE, now),
+            _ => {
+                let _ = rustix::process::kill_process(self.process, Signal::KILL);
+            }
+        }
+    }
+
+    fn ask(&mut self, how: i32, now: Duration) {
+        self.asked += 1;
+        self.kill_at.get_or_insert(now + GRACE + CLEARING);
+        let how = Signal::from_named_raw(how).unwrap_or(Signal::TERM);
+        for signal in [how, Signal::CONT] {
+            let _ = rustix::process::kill_process(self.process, signal);
+        }
+    }
+
+    /// What was seen of the command once the guard has ended like this, and others that this process
+    /// inherited from it like those. A signal may have come that asks for the end.
+    fn seen(&self, exit: Exit, ended: &[(Pid, Exit)], is_signalled: bool) -> Seen {
+        let told = self.report.told();
+        let is_late = self.is_late == Some(true);
+        let (exit, cut) = match told {
+            Told::NotStarted => (Some(exit), None),
+            Told::Ended { exit, cut } => (Some(exit), cut),
+            // Its guard is gone, and it became this process's own child. That it was killed then says
+            // nothing of what it did, unless it was late anyway.
+            Told::Started(command) => {
+                let own = ended.iter().find(|(pid, _)| *pid == command);
+                let exit = own.map(|(_, exit)| *exit);
+                (
+                    exit.filter(|exit| is_late || matches!(exit, Exit::Status(_))),
+                    None,
+                )
+            }
+            Told::Starting | Told::Unknown => (None, None),
+        };
+        let asked = (self.asked > 0).then_some(Cut::Asked);
+        Seen {
+            exit,
+            cut: match cut.or(asked) {
+                Some(Cut::Asked) if is_late => Some(Cut::TimeOver),
+                cut => cut,
+            },
+            interrupted: is_signalled && told == Told::NotStarted,
+        }
     }
 }
 

@@ -161,8 +161,7 @@ impl Executor {
         attempt: &Attempt<'_>,
         mut tell: impl FnMut(News) -> Result<(), E>,
     ) -> Result<Follows, E> {
-        let actual = Actual::within(&self.chore.folder, &format!("{:x}", attempt.number));
-        actual.clear();
+        let mut actual = Actual::within(&self.chore.folder, &format!("{:x}", attempt.number));
         if !self.keeper.may_start() {
             tell(News::Ended(Ended {
                 cut: Some(Cut::Asked),
@@ -176,8 +175,9 @@ impl Executor {
         }
         let number = attempt.attempt;
         tell(News::Starting { attempt: number })?;
-        let kept = match self.start(attempt, &actual) {
-            Ok(child) => self.keeper.keep(child, self.chore.terms.timeout),
+        let started = actual.prepare().and_then(|()| self.start(attempt, &actual));
+        let kept = match started {
+            Ok(child) => self.keeper.keep(child, self.chore.terms.timeout, |_, _| {}),
             Err(error) => {
                 let trouble = Some(cannot_start(&error));
                 return self.end(

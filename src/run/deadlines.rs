@@ -42,7 +42,7 @@ impl Deadline {
             None => return None,
         };
         Some(Deadline {
-            at: state.progress_at + limit,
+            at: state.progress_at.saturating_add(limit),
             limit,
             did_not,
         })

@@ -1,63 +1,137 @@
-//! The signals that a parent hears.
+//! The signals that a process of this program hears.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
+use nix::sys::signal::SigSet;
 use signal_hook::consts::signal::SIGXFSZ;
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGUSR1};
+use signal_hook::consts::{SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::backend::SignalDelivery;
-use signal_hook::iterator::exfiltrator::SignalOnly;
+use signal_hook::iterator::exfiltrator::WithOrigin;
+use signal_hook::low_level::siginfo::Cause;
+
+use super::requests::Requests;
 
 /// What tells a worker to start no further command. No shell has those that it starts ignore it, as it
 /// may have with SIGINT.
 pub const ENOUGH: i32 = SIGUSR1;
 
+/// What tells a worker or a guard to end its command, with a grace. It differs from SIGTERM, which may
+/// reach the whole process group or control group: the parent's request and the group's signal are not
+/// two requests then.
+pub const END_COMMAND: i32 = SIGUSR2;
+
+/// What tells a guard to end its command without a grace.
+pub const END_AT_ONCE: i32 = SIGALRM;
+
+/// By which a program that a signal ended is told to its parent, as shells do.
+const SIGNALLED: i32 = 128;
+
+/// A signal that came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// Which one.
+    pub signal: i32,
+    /// A person typed it at the terminal, which sends it to all that run in the foreground.
+    pub is_typed: bool,
+}
+
 /// The signals that came and were not looked at yet, on a descriptor that can be polled.
-pub struct Signals(SignalDelivery<UnixStream, SignalOnly>);
+pub struct Signals {
+    delivery: SignalDelivery<UnixStream, WithOrigin>,
+    /// Only the first of several deliveries of one request is told.
+    requests: Option<Requests>,
+    began: Instant,
+}
 
 impl Signals {
     /// Begins to hear the signals that end or stop a program, and those that tell of children.
     ///
     /// One that this process was started to ignore (`nohup`, a shell's background job) stays ignored.
     pub fn listen() -> io::Result<Self> {
-        Signals::hear(&[SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGTSTP], ignored())
+        let requests = Some(Requests::default());
+        let heard = [SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGTSTP];
+        Signals::hear(&heard, ignored(), requests)
     }
 
     /// The same, for a process that its parent tells to begin nothing more, and to end: that it hears
     /// whatever it was started to ignore.
-    pub fn listen_for_enough() -> io::Result<Self> {
-        let bit = |signal: i32| 1u64 << (signal - 1);
-        let ignored = ignored() & !(bit(SIGTERM) | bit(ENOUGH));
-        Signals::hear(
-            &[SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGTSTP, ENOUGH],
-            ignored,
-        )
+    pub fn listen_to_parent() -> io::Result<Self> {
+        let from_parent = [SIGTERM, ENOUGH, END_COMMAND, END_AT_ONCE];
+        let ignored = from_parent
+            .iter()
+            .fold(ignored(), |ignored, signal| ignored & !bit(*signal));
+        let heard = [
+            SIGCHLD,
+            SIGINT,
+            SIGTERM,
+            SIGHUP,
+            SIGTSTP,
+            ENOUGH,
+            END_COMMAND,
+            END_AT_ONCE,
+        ];
+        Signals::hear(&heard, ignored, None)
     }
 
-    fn hear(signals: &[i32], ignored: u64) -> io::Result<Self> {
+    fn hear(signals: &[i32], ignored: u64, requests: Option<Requests>) -> io::Result<Self> {
+        if let Some(unheard) = UNHEARD.get() {
+            unheard.store(false, Ordering::Relaxed);
+        }
         let heard = signals
             .iter()
             .copied()
-            .filter(|signal| ignored & (1 << (signal - 1)) == 0);
+            .filter(|signal| ignored & bit(*signal) == 0);
         let (read, write) = UnixStream::pair()?;
-        Ok(Signals(SignalDelivery::with_pipe(
-            read, write, SignalOnly, heard,
-        )?))
+        Ok(Signals {
+            delivery: SignalDelivery::with_pipe(read, write, WithOrigin::default(), heard)?,
+            requests,
+            began: Instant::now(),
+        })
     }
 
     /// Those that came since the last look.
     pub fn pending(&mut self) -> Vec<i32> {
-        self.0.pending().collect()
+        let heard = self.heard().into_iter();
+        heard.map(|heard| heard.signal).collect()
+    }
+
+    /// The same, and where each came from.
+    pub fn heard(&mut self) -> Vec<Heard> {
+        let now = self.began.elapsed();
+        let mut signals = Vec::new();
+        for origin in self.delivery.pending() {
+            let heard = Heard {
+                signal: origin.signal,
+                is_typed: origin.cause == Cause::Kernel && origin.signal == SIGINT,
+            };
+            let is_new = match &mut self.requests {
+                Some(requests) if matches!(heard.signal, SIGINT | SIGTERM | SIGHUP) => {
+                    requests.is_new(heard.is_typed, now)
+                }
+                _ => true,
+            };
+            if is_new {
+                signals.push(heard);
+            }
+        }
+        signals
     }
 }
 
 impl AsFd for Signals {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.get_read().as_fd()
+        self.delivery.get_read().as_fd()
     }
+}
+
+fn bit(signal: i32) -> u64 {
+    1 << (signal - 1)
 }
 
 /// The set of signals that this process ignores, bit `n - 1` for signal `n` (see `proc(5)`, `SigIgn`).
@@ -69,7 +143,17 @@ fn ignored() -> u64 {
     let ignored = line
         .and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())
         .unwrap_or_default();
-    ignored & !(1 << (SIGCHLD - 1))
+    ignored & !bit(SIGCHLD)
+}
+
+/// What every process of this program does first: it blocks no signal, whatever its caller had blocked,
+/// so that it hears whoever asks for its end, and so do the commands that it starts; and it has the
+/// program's name, also where it was started as `/proc/self/exe`.
+pub fn begin_process() {
+    // Neither can fail: the set of no signals is one, and the name is short enough.
+    let _ = SigSet::empty().thread_set_mask();
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::set_name(c"bank-par");
 }
 
 /// Lets a write beyond the limit of a file's size fail, as one to a full disk does, instead of ending
@@ -80,13 +164,42 @@ pub fn outlive_full_files() {
     let _ = signal_hook::flag::register(SIGXFSZ, heard);
 }
 
-/// Stops this process as Ctrl-Z does; returns when it goes on.
-pub fn stop_self() {
-    let _ = signal_hook::low_level::emulate_default_handler(SIGTSTP);
+/// Set while the first process of a container hears no signals.
+static UNHEARD: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+
+/// Lets the signals that end a program end this process even if it is the first of a container, which
+/// the kernel spares from those that it does not hear.
+pub fn end_as_first_process() {
+    if is_first_process() {
+        let unheard = UNHEARD.get_or_init(|| Arc::new(AtomicBool::new(true)));
+        let ignored = ignored();
+        let ending = [SIGINT, SIGTERM, SIGHUP].into_iter();
+        for signal in ending.filter(|signal| ignored & bit(*signal) == 0) {
+            let (status, unheard) = (SIGNALLED + signal, Arc::clone(unheard));
+            // It cannot fail for signals that may be caught.
+            let _ = signal_hook::flag::register_conditional_shutdown(signal, status, unheard);
+        }
+    }
 }
 
-/// Ends this process by a signal, so that its parent sees why. Returns only if that signal cannot end
-/// a process.
-pub fn end_by(signal: i32) {
-    let _ = signal_hook::low_level::emulate_default_handler(signal);
+/// Stops this process as Ctrl-Z does; returns when it goes on. The first process of a container cannot
+/// be stopped, and lets those below it go on at once.
+pub fn stop_self() {
+    let _ = signal_hook::low_level::emulate_default_handler(SIGTSTP);
+    if is_first_process() {
+        super::signal_descendants(rustix::process::Signal::CONT);
+    }
+}
+
+/// Ends this process by a signal, so that its parent sees why.
+pub fn end_by(signal: i32) -> ! {
+    // The kernel spares the first process of a container from its own signals.
+    if !is_first_process() {
+        let _ = signal_hook::low_level::emulate_default_handler(signal);
+    }
+    process::exit(SIGNALLED + signal)
+}
+
+fn is_first_process() -> bool {
+    process::id() == 1
 }

@@ -10,6 +10,8 @@
 
 mod cli;
 #[cfg(target_os = "linux")]
+mod command_ends;
+#[cfg(target_os = "linux")]
 mod commands;
 #[cfg(target_os = "linux")]
 mod damage;
@@ -36,6 +38,7 @@ mod locked;
 mod many;
 mod modes;
 mod named;
+mod numbers;
 mod oneshot;
 mod output;
 mod place;
@@ -48,6 +51,8 @@ mod promised;
 mod races;
 mod replay;
 mod serve;
+#[cfg(target_os = "linux")]
+mod surroundings;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod verify;

@@ -20,7 +20,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use seen::all;
-pub(crate) use seen::{Process, orphans};
+pub(crate) use seen::{Process, all_in, orphans};
 
 /// How long any one thing may take.
 const LIMIT: Duration = Duration::from_secs(100);
@@ -35,6 +35,12 @@ pub(crate) fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> 
         assert!(began.elapsed() < LIMIT, "waited {LIMIT:?} for {what}");
         thread::sleep(Duration::from_micros(300));
     }
+}
+
+/// Lets so much time pass between two signals that they are two requests: what comes together counts as
+/// one.
+pub(crate) fn ask_anew() {
+    thread::sleep(Duration::from_millis(200));
 }
 
 /// One run of the program, with JSON Lines as its output and a folder for temporary files of its own.

@@ -5,7 +5,7 @@ use std::process::Command;
 use rustix::process::Signal;
 
 use super::{ALL, in_each};
-use crate::process::{Program, until};
+use crate::process::{Program, ask_anew, until};
 
 const ENDING: [Signal; 3] = [Signal::INT, Signal::TERM, Signal::HUP];
 
@@ -62,6 +62,7 @@ fn the_second_signal_kills() {
                     .then_some(())
                     .and_then(|()| waits())
             });
+            ask_anew();
             program.process().signal(Signal::TERM);
             let ended = program.end();
             ended.check_signal(signal);

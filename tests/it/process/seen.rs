@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 
 use rustix::process::{
     Pid, PidfdFlags, PidfdGetfdFlags, Signal, kill_process, pidfd_getfd, pidfd_open,
@@ -43,12 +44,25 @@ impl Process {
         (!"ZX".contains(state)).then_some((state, parent))
     }
 
+    /// What the kernel calls it.
+    pub(crate) fn name(self) -> Option<String> {
+        self.read("comm").map(|name| name.trim_end().to_string())
+    }
+
     pub(crate) fn state(self) -> Option<char> {
         self.stat().map(|(state, _)| state)
     }
 
     pub(crate) fn parent(self) -> Option<Process> {
         self.stat().map(|(_, parent)| parent)
+    }
+
+    /// One of its children, which may have ended and not be reaped.
+    pub(crate) fn any_child(self) -> Option<Process> {
+        numbers().find(|process| {
+            let stat = process.read("stat");
+            stat.is_some_and(|stat| parse_stat(&stat).1 == self)
+        })
     }
 
     /// Waits until it has ended, whether or not anyone has taken note of it.
@@ -151,12 +165,24 @@ fn parse_stat(stat: &str) -> (char, Process) {
     )
 }
 
+/// Every process.
+fn numbers() -> impl Iterator<Item = Process> {
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok().map(Process))
+}
+
 /// Every process that has not ended.
 pub(super) fn all() -> impl Iterator<Item = Process> {
-    let entries = fs::read_dir("/proc").unwrap().flatten();
-    entries
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok().map(Process))
-        .filter(|p| p.state().is_some())
+    numbers().filter(|p| p.state().is_some())
+}
+
+/// Every process that works in this folder.
+pub(crate) fn all_in(folder: &Path) -> Vec<Process> {
+    let folder = fs::canonicalize(folder).unwrap();
+    let works_there = |process: &Process| {
+        fs::read_link(format!("/proc/{}/cwd", process.0)).is_ok_and(|cwd| cwd == folder)
+    };
+    all().filter(works_there).collect()
 }
 
 /// The workers of this parent, whoever their parent is now.

@@ -6,7 +6,7 @@ use rustix::process::Signal;
 
 use super::{MODES, Office, ends, only};
 use crate::family::{FAMILY, Family};
-use crate::process::until;
+use crate::process::{ask_anew, until};
 
 fn family(office: &Office, mode: &str, more: &str) -> Family {
     let words = format!("{mode} --op withdraw=4 {more} --output json");
@@ -83,6 +83,7 @@ fn the_first_signal_lets_commands_finish_and_the_second_ends_them() {
             said.contains("a second signal ends them").then_some(())
         });
         assert!(asked.members.iter().all(|member| member.state().is_some()));
+        ask_anew();
         asked.parent().signal(Signal::TERM);
         let run = asked.end();
         assert_eq!(run.status.code(), None, "{run:?}");

@@ -1,0 +1,168 @@
+//! What a guard tells of its command. It is kept in memory that both processes have open, so it outlives
+//! the guard, and it lies in no folder that others clean.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::fs::FileExt;
+
+use rustix::io::FdFlags;
+use rustix::process::Pid;
+
+use crate::exit::Exit;
+use crate::work::Cut;
+
+/// How long what is told is, so that it is always written in one piece.
+const BYTES: usize = 64;
+
+/// What a guard tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// It has not begun to start the command.
+    NotStarted,
+    /// It is about to start it.
+    Starting,
+    /// The command is this process.
+    Started(Pid),
+    /// The command's end was seen.
+    Ended {
+        exit: Exit,
+        /// Why the guard ended it, if it did.
+        cut: Option<Cut>,
+    },
+    /// Nobody can tell.
+    Unknown,
+}
+
+/// The memory in which it is told.
+pub(super) struct GuardReport(File);
+
+impl GuardReport {
+    /// A report in which nothing is told so far.
+    pub(super) fn new() -> io::Result<Self> {
+        #[cfg(target_os = "linux")]
+        {
+            let flags = rustix::fs::MemfdFlags::CLOEXEC;
+            let memory = rustix::fs::memfd_create("bank-par guard", flags)?;
+            Ok(GuardReport(File::from(memory)))
+        }
+        #[cfg(not(target_os = "linux"))]
+        {
+            Ok(GuardReport(tempfile::tempfile()?))
+        }
+    }
+
+    /// The number by which a process that is started inherits it while it is [`lent`](Self::lend).
+    pub(super) fn number(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+
+    /// Lets what this process starts inherit it, or no longer.
+    pub(super) fn lend(&self, lent: bool) -> io::Result<()> {
+        let flags = match lent {
+            true => FdFlags::empty(),
+            false => FdFlags::CLOEXEC,
+        };
+        Ok(rustix::io::fcntl_setfd(&self.0, flags)?)
+    }
+
+    /// The report that this process inherited under this number, and that what it starts does not.
+    pub(super) fn inherited(number: RawFd) -> io::Result<Self> {
+        let folder = if cfg!(target_os = "linux") {
+            "/proc/self/fd"
+        } else {
+            "/dev/fd"
+        };
+        let path = format!("{folder}/{number}");
+        let opened = File::options().read(true).write(true).open(path)?;
+        nix::unistd::close(number)?;
+        Ok(GuardReport(opened))
+    }
+
+    pub(super) fn tell(&self, told: Told) -> io::Result<()> {
+        let text = match told {
+            Told::NotStarted => "not-started".to_string(),
+            Told::Starting => "starting".to_string(),
+            Told::Started(pid) => format!("started {}", pid.as_raw_nonzero()),
+            Told::Ended { exit, cut } => {
+                let (how, code) = match exit {
+                    Exit::Status(status) => ("status", status),
+                    Exit::Signal(signal) => ("signal", signal),
+                };
+                let cut = match cut {
+                    None => "itself",
+                    Some(Cut::TimeOver) => "time",
+                    Some(Cut::Asked) => "asked",
+                };
+                format!("ended {how} {code} {cut}")
+            }
+            Told::Unknown => "unknown".to_string(),
+        };
+        self.0.write_all_at(format!("{text:<BYTES$}").as_bytes(), 0)
+    }
+
+    pub(super) fn told(&self) -> Told {
+        let mut bytes = [0; BYTES];
+        match self.0.read_at(&mut bytes, 0) {
+            Ok(0) => Told::NotStarted,
+            Ok(count) => parse(&bytes[..count]).unwrap_or(Told::Unknown),
+            Err(_) => Told::Unknown,
+        }
+    }
+}
+
+fn parse(bytes: &[u8]) -> Option<Told> {
+    let mut words = std::str::from_utf8(bytes).ok()?.split_ascii_whitespace();
+    Some(match words.next()? {
+        "not-started" => Told::NotStarted,
+        "starting" => Told::Starting,
+        "started" => Told::Started(Pid::from_raw(words.next()?.parse().ok()?)?),
+        "ended" => {
+            let (how, code) = (words.next()?, words.next()?.parse().ok()?);
+            let exit = match how {
+                "status" => Exit::Status(code),
+                "signal" => Exit::Signal(code),
+                _ => return None,
+            };
+            let cut = match words.next()? {
+                "itself" => None,
+                "time" => Some(Cut::TimeOver),
+                "asked" => Some(Cut::Asked),
+                _ => return None,
+            };
+            Told::Ended { exit, cut }
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_is_heard_and_what_is_not_is_in_doubt() {
+        let report = GuardReport::new().expect("memory");
+        assert_eq!(report.told(), Told::NotStarted);
+        let exits = [Exit::Status(0), Exit::Status(255), Exit::Signal(9)];
+        let cuts = [None, Some(Cut::TimeOver), Some(Cut::Asked)];
+        let ended = exits
+            .into_iter()
+            .flat_map(|exit| cuts.into_iter().map(move |cut| Told::Ended { exit, cut }));
+        let before = [Told::Starting, Told::Started(Pid::INIT), Told::NotStarted];
+        for told in before.into_iter().chain(ended) {
+            report.tell(told).expect("told");
+            assert_eq!(report.told(), told);
+        }
+        for bytes in [
+            "",
+            "ended",
+            "ended status",
+            "ended status 0",
+            "started 0",
+            "over",
+        ] {
+            assert_eq!(parse(bytes.as_bytes()), None, "{bytes}");
+        }
+    }
+}
