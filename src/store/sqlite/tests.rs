@@ -1,6 +1,7 @@
 //! The file decides as the books in memory do, whoever else writes to it.
 
 mod expiry;
+mod lines;
 
 use std::path::Path;
 use std::time::Duration;
