@@ -53,7 +53,7 @@ pub enum AddressError {
     #[error("`{0}` is not a socket, and was not touched: use another path")]
     Taken(PathBuf),
     /// A server that lives listens there.
-    #[error("{who} listens on `{socket}` already: use it, end it, or use another path")]
+    #[error("{who} listens on `{socket}` already: use it, or use another path")]
     Live {
         /// The socket.
         socket: PathBuf,

@@ -258,14 +258,14 @@ fn a_client_that_dies_loses_what_it_had_begun_and_nothing_more() {
         request: Request::Begin(withdraw),
     };
     client.transact(&[begin]).unwrap();
-    assert_eq!(served.say("balance ops"), "ops\t10.00\t4.00\t6.00\n");
+    assert_eq!(served.say("balance ops"), "ops\t10.00\t4.00\t6.00\t0.00\n");
     let mut other = served.client();
     let error = other.open_run(Some(&name)).unwrap_err();
     assert!(matches!(error, LedgerError::RunIsLive { .. }), "{error}");
     drop(client);
     // Whoever was refused a run may go on, and may have it once it has ended.
     other.open_run(Some(&name)).unwrap();
-    assert_eq!(served.say("balance ops"), "ops\t10.00\t0.00\t10.00\n");
+    assert_eq!(served.say("balance ops"), "ops\t10.00\t0.00\t10.00\t0.00\n");
 }
 
 #[test]
@@ -312,6 +312,6 @@ fn a_named_run_goes_on_through_the_server() {
     assert_eq!(again.code(), 0, "{again:?}");
     assert_eq!(again.of("completed").len(), 300);
     assert!(again.summary()["duplicates"].as_u64().unwrap() > 0);
-    assert_eq!(served.say("balance ops"), "ops\t3.00\t0.00\t3.00\n");
+    assert_eq!(served.say("balance ops"), "ops\t3.00\t0.00\t3.00\t0.00\n");
     served.run("verify").expect(0);
 }

@@ -66,7 +66,7 @@ fn what_hostile_clients_send_harms_only_them() {
     let _silent = served.connection();
     client.transact(&[execute(None, "ops", 1)]).unwrap();
     drop(client);
-    assert_eq!(served.say("balance ops"), "ops\t0.09\t0.00\t0.09\n");
+    assert_eq!(served.say("balance ops"), "ops\t0.09\t0.00\t0.09\t0.00\n");
     let (_, run) = served.end();
     let first = run.stderr.lines().next().unwrap();
     assert!(
@@ -147,7 +147,7 @@ fn a_client_that_never_reads_stops_only_itself() {
     #[cfg(target_os = "linux")]
     assert!(served.server.peak_memory() < 64 * 1024);
     drop(deaf);
-    assert_eq!(served.say("balance ops"), "ops\t0.20\t0.00\t0.20\n");
+    assert_eq!(served.say("balance ops"), "ops\t0.20\t0.00\t0.20\t0.00\n");
 }
 
 #[test]

@@ -53,7 +53,10 @@ fn a_socket_lies_where_only_its_user_can_reach_it() {
         assert!(run.stderr.contains(why), "{run:?}");
     };
     fs::set_permissions(folder.path(), Permissions::from_mode(0o750)).unwrap();
-    refused(&folder.path().join("bank"), "chmod 700");
+    refused(
+        &folder.path().join("bank"),
+        "a folder that only you can enter",
+    );
     fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
     refused(&folder.path().join("x".repeat(108)), "1 to 107 bytes");
     File::create(folder.path().join("file")).unwrap();
