@@ -144,6 +144,16 @@ fn workload(folder: &Path, lines: usize, accounts: usize) -> String {
     path.to_str().expect("a plain path").to_string()
 }
 
+/// A ledger in which nothing stands; a run creates none.
+fn create(ledger: &Path) {
+    let place = bank_par::store::Place::File(ledger.into());
+    drop(
+        place
+            .open(bank_par::store::Access::Create)
+            .expect("a ledger"),
+    );
+}
+
 fn bank_par(args: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
     command

@@ -9,6 +9,7 @@ mod moment;
 mod named;
 mod one;
 mod replay;
+mod runs;
 mod serve;
 mod sync;
 mod verify;
@@ -113,6 +114,10 @@ enum Command {
     Void(one::VoidArgs),
     /// List what was posted
     History(history::HistoryArgs),
+    /// List the named runs of a ledger, and how many lines of each came to what
+    Runs(runs::RunsArgs),
+    /// Give a line of a named run up for good: it is never run
+    Skip(runs::SkipArgs),
     /// Check a ledger: every row, every sum, every id, and the chain over all of them
     Verify(verify::VerifyArgs),
     /// Serve a ledger to many clients at a time, on a local socket
@@ -210,6 +215,8 @@ pub fn main() -> ExitCode {
         Command::Post(args) => one::post(args),
         Command::Void(args) => one::void(args),
         Command::History(args) => history::history(args),
+        Command::Runs(args) => runs::runs(args),
+        Command::Skip(args) => runs::skip(args),
         Command::Verify(args) => verify::verify(args),
         Command::Serve(args) => serve::serve(args),
     };

@@ -95,6 +95,13 @@ pub enum Fact {
         /// From the moment a worker was given it.
         elapsed: Duration,
     },
+    /// A line that was given up in a named run, and is not run.
+    Skipped {
+        /// Which one, from 1.
+        line: u64,
+        /// What it asks for, if it is an operation.
+        operation: Option<Operation>,
+    },
     /// A line of the input is no operation.
     Invalid {
         /// Which one, from 1.
@@ -354,6 +361,8 @@ pub struct Counts {
     pub in_doubt: u64,
     /// Lines that are no operation.
     pub invalid: u64,
+    /// Lines that were given up.
+    pub skipped: u64,
     /// Of those completed and refused, how many were answered with a stored outcome.
     pub duplicates: u64,
 }

@@ -38,7 +38,7 @@ pub use closing::Conclusion;
 use closing::Phase;
 use dispatch::Dispatch;
 pub use dispatch::Rest;
-pub use ids::Ids;
+pub use ids::{Ids, LineIds};
 use requests::Requests;
 pub use requests::{Order, Pending, as_arrived};
 pub use resume::Named;

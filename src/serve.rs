@@ -152,7 +152,7 @@ struct Server {
 impl Server {
     fn new(plan: Plan) -> Result<Self, ServeError> {
         let (alarm, waker) = Alarm::new()?;
-        let ledger = plan.ledger.open(Access::Create)?;
+        let ledger = plan.ledger.open(Access::Existing)?;
         let signals = Signals::listen()?;
         Ok(Server {
             max_clients: plan.max_clients,

@@ -10,11 +10,12 @@ mod fields;
 mod json;
 mod lines;
 mod parse;
+mod quotes;
 mod reader;
 
 use std::collections::VecDeque;
 use std::fs::{self, File, FileType};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
@@ -24,10 +25,10 @@ use crate::bank::{Line, Name, Operation, Outcome};
 use crate::wake::Waker;
 
 use done::Continued;
-pub use done::{Change, Done};
+pub use done::{Change, Done, Protection};
 pub use lines::MAX_LINE;
 use parse::Parser;
-use reader::{BLOCK_ITEMS, Message};
+use reader::{BLOCK_ITEMS, Message, Rewind};
 
 /// What stands in one place of a workload.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,12 +43,19 @@ pub enum Item {
     },
     /// Something that a named run has done before, and that is not run again.
     Done {
-        /// The line of the input it stands on, from 1.
-        line: u64,
+        /// The line of the input it stands on.
+        line: Line,
         /// What was run.
         operation: Operation,
         /// What came of it.
         outcome: Outcome,
+    },
+    /// Something that was given up in a named run, and that is never run.
+    Skipped {
+        /// The line of the input it stands on.
+        line: Line,
+        /// What it asks for, if it is an operation.
+        operation: Option<Operation>,
     },
     /// A line that is no operation.
     Invalid {
@@ -63,7 +71,8 @@ pub enum Item {
 pub struct Defaults {
     /// The account of an operation that names none.
     pub account: Name,
-    /// The other account of a transfer that names none; of no concern to the other operations.
+    /// The other account of a transfer that names none, without which that is no operation; of no
+    /// concern to the other operations.
     pub to: Option<Name>,
 }
 
@@ -225,6 +234,7 @@ impl Feed {
                 let open = || io::stdin().as_fd().try_clone_to_owned().map(File::from);
                 Feed::read(
                     open,
+                    None,
                     "standard input".into(),
                     parser(None),
                     continued,
@@ -256,25 +266,33 @@ impl Feed {
             cause,
         };
         let input = path.display().to_string();
-        if file_type(path)?.is_fifo() {
+        let metadata = file_type(path)?;
+        if metadata.is_fifo() {
             // Opening waits for someone who writes, and nobody may wait here.
             let path = path.to_owned();
-            return Feed::read(move || File::open(path), input, parser, continued, waker);
+            let open = move || File::open(path);
+            return Feed::read(open, None, input, parser, continued, waker);
         }
         let file = File::open(path).map_err(failed)?;
-        Feed::read(move || Ok(file), input, parser, continued, waker)
+        let rewind: Option<Rewind<File>> = match metadata.is_file() {
+            true => Some(File::rewind),
+            false => None,
+        };
+        Feed::read(move || Ok(file), rewind, input, parser, continued, waker)
     }
 
-    fn read<R: Read>(
+    fn read<R: Read + 'static>(
         open: impl FnOnce() -> io::Result<R> + Send + 'static,
+        rewind: Option<Rewind<R>>,
         input: String,
         parser: Parser,
         continued: Option<Continued>,
         waker: Waker,
     ) -> Result<Feed, WorkloadError> {
+        let blocks = reader::start(open, rewind, input, parser, continued, waker)?;
         Ok(Feed {
             items: VecDeque::new(),
-            rest: Rest::Reading(reader::start(open, input, parser, continued, waker)?),
+            rest: Rest::Reading(blocks),
         })
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{MODES, PAIRS, PROGRAM, bank_par, median, time, workload};
+use super::{MODES, PAIRS, PROGRAM, bank_par, create, median, time, workload};
 
 const OPERATIONS: usize = 1_000;
 const SLEEPERS: usize = 1_000;
@@ -18,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) fn overhead(folder: &Path) {
     let path = workload(folder, OPERATIONS, 1);
     let ledger = folder.join("commands.db");
+    create(&ledger);
     let ledger = ledger.to_str().expect("a plain path");
     let numbers = folder.join("commands");
     let lines: String = (0..OPERATIONS).map(|n| format!("{n}\n")).collect();
@@ -45,8 +46,11 @@ pub(super) fn overhead(folder: &Path) {
     }
     for mode in MODES.into_iter().filter(|mode| *mode != "server-share") {
         for (what, more) in [
-            ("in memory", &[][..]),
-            ("in memory, 2 workers", &["--ops-per-worker", "0"]),
+            ("in memory", &["--ledger", "memory"][..]),
+            (
+                "in memory, 2 workers",
+                &["--ledger", "memory", "--ops-per-worker", "0"],
+            ),
             ("lasting", &["--ledger", ledger]),
         ] {
             let words = [&[mode, &path, "--jobs", "2"], more, &["--", "/bin/true"]].concat();
@@ -70,7 +74,11 @@ pub(super) fn thousand(folder: &Path) {
     for mode in MODES.into_iter().filter(|mode| *mode != "server-share") {
         // Told apart from every other sleep on this machine.
         let sleep = format!("{}.{}", 86_400, std::process::id());
-        let words = [mode, &path, "--jobs", "1000", "--", "sleep", &sleep];
+        let words = [
+            &[mode, &path, "--ledger", "memory", "--jobs", "1000"],
+            &["--", "sleep", &sleep][..],
+        ]
+        .concat();
         let began = Instant::now();
         let mut parent = bank_par(&words)
             .stderr(Stdio::null())

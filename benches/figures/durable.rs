@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use super::{bank_par, median, peak, pooled, time, workload};
+use super::{bank_par, create, median, peak, pooled, time, workload};
 
 const LINES: usize = 1_000_000;
 const WITH_IDS: usize = 200_000;
@@ -38,6 +38,7 @@ fn on_new(folder: &Path, path: &str) -> Command {
     let _ = fs::remove_dir_all(&ledger);
     fs::create_dir(&ledger).expect("a folder");
     let mut command = pooled("parallel", path);
+    create(&ledger.join("bank.db"));
     command.arg("--ledger").arg(ledger.join("bank.db"));
     command
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bank_par::bank::{Action, Amount, Asked, Caller, Name, Operation, Request};
 use bank_par::store::{Access, Place};
 
-use super::{PROGRAM, median};
+use super::{PROGRAM, create, median};
 
 /// How long each rate is measured.
 const PERIOD: Duration = Duration::from_secs(2);
@@ -48,6 +48,7 @@ pub(super) fn operations_per_second(folder: &Path) {
 /// The time of one deposit, summed over all clients.
 fn served(folder: &Path, clients: u32) -> Duration {
     let socket = folder.join("sockets/bank");
+    create(&folder.join("bank.db"));
     let mut server = Command::new(PROGRAM)
         .arg("serve")
         .arg("--ledger")

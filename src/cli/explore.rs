@@ -202,7 +202,7 @@ fn starts(args: &ExploreArgs) -> anyhow::Result<Vec<(Name, Balance)>> {
 /// All operations that move money, and how many views there are.
 fn operations(workload: &WorkloadArgs) -> Result<(Vec<Operation>, usize), Failure> {
     let (mut alarm, waker) = Alarm::new().map_err(Failure::died)?;
-    let mut feed = workload.feed(None, waker).map_err(Failure::usage)?;
+    let mut feed = workload.feed(false, None, waker).map_err(Failure::usage)?;
     let (mut operations, mut views) = (Vec::new(), 0);
     let mut ids = HashSet::new();
     // One more than there may be, so that too many are told from enough.
@@ -215,7 +215,7 @@ fn operations(workload: &WorkloadArgs) -> Result<(Vec<Operation>, usize), Failur
                 return Err(Failure::usage(anyhow!("line {line} is invalid: {reason}")));
             }
             // No exploration has a name.
-            Next::Item(Item::Done { .. }) => {}
+            Next::Item(Item::Done { .. } | Item::Skipped { .. }) => {}
             Next::Item(Item::Operation { operation, .. }) => {
                 if let Some(id) = operation.id.clone()
                     && !ids.insert(id.clone())

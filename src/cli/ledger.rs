@@ -23,6 +23,14 @@ pub(super) struct LedgerArgs {
 }
 
 impl LedgerArgs {
+    /// The ledger, if it is one that lasts.
+    pub(super) fn lasting(&self) -> Option<Place> {
+        match &self.ledger {
+            Some(LedgerFlag::Lasting(place)) => Some(place.clone()),
+            Some(LedgerFlag::Memory) | None => None,
+        }
+    }
+
     /// The ledger that lasts, for commands that are over before one in memory would be of use.
     pub(super) fn place(self) -> Result<Place, Failure> {
         let what = match self.ledger {

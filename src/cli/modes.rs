@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
 use super::command::{CommandArgs, InDoubt};
-use super::ledger::{LedgerArgs, LedgerFlag, MemoryArgs};
+use super::ledger::{LedgerArgs, MemoryArgs};
 use super::moment::duration;
 use super::named::{NamedArgs, Opened};
 use super::workload::WorkloadArgs;
@@ -138,14 +138,7 @@ fn ask_the_bank(mode: &'static str, transport: Transport, args: BankArgs) -> Out
     if args.command.dry_run {
         return rehearsal(plan, args.mode);
     }
-    let place = match args.ledger.ledger {
-        Some(LedgerFlag::Lasting(place)) => {
-            args.mode.workload.check_lasting().map_err(Failure::usage)?;
-            Some(place)
-        }
-        None | Some(LedgerFlag::Memory) => None,
-    };
-    let ledger = place.map(|place| Opening {
+    let ledger = args.ledger.lasting().map(|place| Opening {
         place,
         named: args.named,
         in_doubt: args.in_doubt,
@@ -179,7 +172,13 @@ impl BankArgs {
         if is_given && self.mode.time_scale.is_some() {
             bail!("`--time-scale` is for simulated work, and the work is a command");
         }
-        Ok(())
+        if is_given && self.ledger.ledger.is_none() {
+            bail!(
+                "a command spends real money, so its ledger must be named: `--ledger FILE`, or `--ledger memory` if nothing is to be remembered"
+            );
+        }
+        let lasts = self.ledger.lasting().is_some();
+        self.mode.workload.check(lasts, is_given)
     }
 }
 
@@ -221,25 +220,28 @@ fn start(mut plan: Plan, opening: Option<Opening>, args: ModeArgs) -> Outcome {
                     named,
                     in_doubt,
                 }| named.open(&place, in_doubt);
+    let lasts = opening.is_some();
     let (ledger, opened) = opening.map(open).transpose()?.unzip();
-    let done = opened.flatten().map(|Opened { done, lines }| {
+    let done = opened.flatten().map(|Opened { done, lines, ids }| {
         if let Some(named) = &mut plan.named {
             named.begun = lines;
+            named.ids = ids;
         }
         done
     });
-    let feed = args.workload.feed(done, waker.clone());
+    let feed = args.workload.feed(lasts, done, waker.clone());
     let feed = feed.map_err(Failure::usage)?;
     let reporter = Reporter::start(outputs, waker.clone()).map_err(Failure::usage)?;
     let context = format!("`{}` cannot go on", plan.mode);
-    run(plan, ledger, feed, reporter, alarm, waker)
-        .map_err(|error| Failure::died(anyhow::Error::new(error).context(context)))
+    let run = || run(plan, ledger, feed, reporter, alarm, waker);
+    let ending = args.workload.telling_unread_stdin(run);
+    ending.map_err(|error| Failure::died(anyhow::Error::new(error).context(context)))
 }
 
 /// Says what would be done, and touches nothing.
 fn rehearsal(plan: Plan, args: ModeArgs) -> Outcome {
     let (alarm, waker) = Alarm::new().map_err(Failure::died)?;
-    let feed = args.workload.feed(None, waker.clone());
+    let feed = args.workload.feed(false, None, waker.clone());
     let feed = feed.map_err(Failure::usage)?;
     let spared = spared(&args.workload.source(), None);
     let outputs = args.output.outputs(spared).map_err(Failure::usage)?;

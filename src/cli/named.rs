@@ -13,10 +13,10 @@ use super::ledger::{LedgerFlag, VARIABLE};
 use crate::bank::Id;
 use crate::driver::named::{self, command};
 use crate::report::talk;
-use crate::run::Named;
+use crate::run::{LineIds, Named};
 use crate::server::RunLedger;
 use crate::status::Status;
-use crate::store::{Access, Ledger, OpenHold, Place, RunName};
+use crate::store::{Access, Ledger, OpenHold, Place, RunName, RunTotals};
 use crate::workload::Done;
 
 #[derive(Args)]
@@ -36,6 +36,8 @@ pub(super) struct Opened {
     pub(super) done: Done,
     /// Its lines that were begun and have not ended.
     pub(super) lines: HashSet<u64>,
+    /// The ids of its lines.
+    pub(super) ids: LineIds,
 }
 
 impl NamedArgs {
@@ -61,7 +63,7 @@ impl NamedArgs {
         place: &Place,
         in_doubt: InDoubt,
     ) -> Result<(RunLedger, Option<Opened>), Failure> {
-        let ledger = place.open(Access::Create).map_err(Failure::ledger)?;
+        let ledger = place.open(Access::Existing).map_err(Failure::ledger)?;
         let name = place.to_string();
         let mut opened = RunLedger {
             ledger,
@@ -74,18 +76,22 @@ impl NamedArgs {
             return Ok((opened, None));
         };
         let ledger = &mut *opened.ledger;
-        opened.run = named::open(ledger, run).map_err(Failure::ledger)?.number;
+        let found = named::open(ledger, run).map_err(Failure::ledger)?;
+        opened.run = found.number;
+        if found.is_new {
+            tell_new(ledger, run)?;
+        }
         let begun = named::begun(ledger, opened.run).map_err(Failure::ledger)?;
         let lines = begun.iter().filter_map(|hold| hold.line).collect();
         settle(ledger, run, begun, in_doubt)?;
-        let done = named::done(ledger, opened.run, run, self.retry_refused);
-        let done = done.map_err(Failure::ledger)?;
-        Ok((opened, Some(Opened { done, lines })))
+        let done = named::done(ledger, &found, run, self.retry_refused);
+        let (done, ids) = done.map_err(Failure::ledger)?;
+        Ok((opened, Some(Opened { done, lines, ids })))
     }
 
     /// The run, if it has a name.
     pub(super) fn named(&self) -> Option<Named> {
-        let name = self.run.as_ref()?.to_string();
+        let run = self.run.as_ref()?;
         let arguments: Vec<OsString> = env::args_os().collect();
         // What stands behind `--` is the command's own.
         let own = || arguments.iter().take_while(|argument| *argument != "--");
@@ -97,12 +103,56 @@ impl NamedArgs {
         let ledger = variable.map(|value| format!("{VARIABLE}={} ", command([value])));
         let ledger = ledger.unwrap_or_default();
         Some(Named {
-            name,
+            name: run.to_string(),
             begun: HashSet::new(),
+            ids: LineIds::new(run.as_str(), true),
             retry_refused: self.retry_refused,
             from_stdin: own().any(|argument| argument == "-"),
             words: format!("{ledger}{}", command(arguments)),
         })
+    }
+}
+
+/// The most runs that a message names.
+const MAX_SIMILAR: usize = 3;
+
+/// Says that a run is new, and which runs have similar names: one of them may have been meant.
+fn tell_new(ledger: &mut dyn Ledger, run: &RunName) -> Result<(), Failure> {
+    let mut similar: Vec<(usize, String)> = Vec::new();
+    for other in all_runs(ledger)?
+        .into_iter()
+        .filter(|other| other.name != *run)
+    {
+        let name = other.name.as_str();
+        let distance = strsim::damerau_levenshtein(name, run.as_str());
+        if distance <= 1 + run.as_str().len() / 3 {
+            similar.push((distance, format!("`{name}`")));
+        }
+    }
+    similar.sort();
+    similar.truncate(MAX_SIMILAR);
+    let similar: Vec<String> = similar.into_iter().map(|(_, name)| name).collect();
+    let hint = match similar.is_empty() {
+        true => String::new(),
+        false => format!(
+            " (there is {}: if that was meant, end this run and use that name)",
+            similar.join(" and ")
+        ),
+    };
+    talk(format_args!("a new run begins: `{run}`{hint}"));
+    Ok(())
+}
+
+/// The runs of a ledger that have a name.
+pub(super) fn all_runs(ledger: &mut dyn Ledger) -> Result<Vec<RunTotals>, Failure> {
+    let mut runs: Vec<RunTotals> = Vec::new();
+    loop {
+        let after = runs.last().map_or(0, |run| run.number);
+        let page = ledger.runs(after).map_err(Failure::ledger)?;
+        if page.is_empty() {
+            return Ok(runs);
+        }
+        runs.extend(page);
     }
 }
 

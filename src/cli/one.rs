@@ -79,8 +79,8 @@ pub(super) struct MoveArgs {
 pub(super) struct TransferArgs {
     #[command(flatten)]
     movement: MoveArgs,
-    /// Where the money goes
-    #[arg(long, default_value = "@world", value_parser = other_side, value_name = "NAME")]
+    /// Where the money goes; `@world` is outside the bank
+    #[arg(long, value_parser = other_side, value_name = "NAME")]
     to: Name,
 }
 
@@ -124,15 +124,20 @@ fn execute(kind: Kind, to: Option<Name>, args: MoveArgs) -> Outcome {
     let caller = args.operation.caller();
     let operation = args.operation.operation(kind, to, args.amount)?;
     args.work.check(&args.single).map_err(Failure::usage)?;
+    // Money cannot go out of a ledger that does not exist.
+    let access = match kind {
+        Kind::Deposit | Kind::Loan => Access::Create,
+        Kind::Withdraw | Kind::Transfer | Kind::Balance => Access::Existing,
+    };
     if args.work.is_given() {
         let operation = args.work.named(operation)?;
         if args.work.only_says(&operation, false) {
             return ended(Status::Posted);
         }
-        let single = Single::open(args.single, Access::Create)?;
+        let single = Single::open(args.single, access)?;
         return args.work.run(single, operation, None, caller);
     }
-    let mut single = Single::open(args.single, Access::Create)?;
+    let mut single = Single::open(args.single, access)?;
     let mut receipt = args.work.receipt(&single)?;
     let answer = single.ask(caller, Request::Execute(operation.clone()))?;
     single.answers.overdraft = single.overdraft_of(&operation, &answer);

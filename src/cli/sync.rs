@@ -49,7 +49,7 @@ pub(super) fn sync(args: SyncArgs) -> Outcome {
     let (mut alarm, waker) = Alarm::new().map_err(Failure::died)?;
     let mut feed = args
         .workload
-        .feed(None, waker.clone())
+        .feed(false, None, waker.clone())
         .map_err(Failure::usage)?;
     let outputs = args
         .output
@@ -70,7 +70,8 @@ pub(super) fn sync(args: SyncArgs) -> Outcome {
         return Err(Failure::usage(nothing));
     }
     plan.check(&deltas).map_err(Failure::usage)?;
-    let signal = course.run(&plan, &deltas, args.lock)?;
+    let run = || course.run(&plan, &deltas, args.lock);
+    let signal = args.workload.telling_unread_stdin(run)?;
     let mut status = course.status;
     reporter.close();
     while !reporter.done() {
@@ -123,7 +124,7 @@ impl<'a> Course<'a> {
                 Next::Failed(error) => return Err(Failure::usage(error)),
                 Next::Item(Item::Invalid { line, reason }) => self.invalid(line, reason),
                 // No run of threads has a name.
-                Next::Item(Item::Done { .. }) => {}
+                Next::Item(Item::Done { .. } | Item::Skipped { .. }) => {}
                 Next::Item(Item::Operation { line, operation }) => match plan.delta(&operation) {
                     Ok(delta) => deltas.push(delta),
                     Err(reason) => self.invalid(line.map_or(0, |line| line.number), reason),

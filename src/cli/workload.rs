@@ -1,18 +1,23 @@
 //! The flags that say which operations are run, the same for every mode.
 
+use std::io;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::bail;
 use clap::{Args, ValueEnum};
+use rustix::fs::{FileType, fstat, tell};
+use rustix::io::ioctl_fionread;
 
-use crate::bank::{Amount, Balance, Kind, Name, Operation};
+use crate::bank::{Amount, Balance, Kind, Name, Operation, WORLD};
+use crate::report::talk;
 use crate::wake::Waker;
 use crate::workload::{Defaults, Done, Feed, Format, Source, WorkloadError};
 
 #[derive(Args)]
 pub(super) struct WorkloadArgs {
-    /// Operations as JSON Lines or CSV; `-` is stdin. Without it the five operations are run
+    /// Operations as JSON Lines or CSV; `-` is stdin. Without it five operations are run as a
+    /// demonstration, in memory and without a command
     #[arg(value_name = "FILE")]
     input: Option<PathBuf>,
     /// The input's format; without it the file's name or its first character tells
@@ -38,9 +43,9 @@ pub(super) struct WorkloadArgs {
     /// The account of operations that name none
     #[arg(long, default_value_t = Name::default(), value_parser = user, value_name = "NAME")]
     pub(super) account: Name,
-    /// Where transfers go that do not say it
-    #[arg(long, default_value = "@world", value_parser = other_side, value_name = "NAME")]
-    to: Name,
+    /// Where transfers go that do not say it [default: `@world` in memory; none in a ledger that lasts]
+    #[arg(long, value_parser = other_side, value_name = "NAME")]
+    to: Option<Name>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -98,8 +103,31 @@ impl WorkloadArgs {
         self.overdraft.unwrap_or_default()
     }
 
-    /// Refuses what only makes sense for accounts that begin with the run.
-    pub(super) fn check_lasting(&self) -> anyhow::Result<()> {
+    /// Refuses the demonstration where it would move real money or run a real command, and what only
+    /// makes sense for accounts that begin with the run.
+    pub(super) fn check(&self, lasts: bool, has_command: bool) -> anyhow::Result<()> {
+        if lasts {
+            self.check_lasting()?;
+        }
+        if self.is_built_in() && self.ops.is_empty() && (lasts || has_command) {
+            let way_out = match lasts {
+                true => ", or use `--ledger memory` for the demonstration",
+                false => "",
+            };
+            bail!(
+                "no operations are given, and the five of the demonstration run only in memory and without a command: name the file with the operations, `-` to read them from standard input, or single ones with `--op`{way_out}"
+            );
+        }
+        Ok(())
+    }
+
+    fn check_lasting(&self) -> anyhow::Result<()> {
+        let goes_nowhere = |choice: &Choice| choice.kind == Kind::Transfer && self.to.is_none();
+        if self.ops.iter().any(goes_nowhere) {
+            bail!(
+                "`--op transfer` does not say where the money goes: name the account with `--to NAME` (`--to @world` for money that leaves the bank)"
+            );
+        }
         if self.balance.is_some() {
             bail!(
                 "`--balance` is for a run in memory; in a ledger that lasts, put money into `{0}` with `bank-par deposit AMOUNT --account {0}`",
@@ -115,18 +143,54 @@ impl WorkloadArgs {
         Ok(())
     }
 
+    /// Where transfers go that do not say it; in a ledger that lasts, each must.
+    fn to(&self, lasts: bool) -> Option<Name> {
+        let to = self.to.clone();
+        match lasts {
+            true => to,
+            false => Some(to.unwrap_or_else(|| WORLD.clone())),
+        }
+    }
+
     /// Opens the input, or puts the built-in operations together. For a named run, `done` is what it has
     /// done of the input.
-    pub(super) fn feed(&self, done: Option<Done>, waker: Waker) -> Result<Feed, WorkloadError> {
+    pub(super) fn feed(
+        &self,
+        lasts: bool,
+        done: Option<Done>,
+        waker: Waker,
+    ) -> Result<Feed, WorkloadError> {
         let defaults = Defaults {
             account: self.account.clone(),
-            to: Some(self.to.clone()),
+            to: self.to(lasts),
         };
         let format = self.format.map(|format| match format {
             InputFormat::Jsonl => Format::JsonLines,
             InputFormat::Csv => Format::Csv,
         });
         Feed::start(self.source(), format, defaults, done, waker)
+    }
+
+    /// Runs something, and tells if something waits on standard input that no operation is read from:
+    /// probably the `-` was forgotten. What fills a pipe may begin later than this program, so it is
+    /// looked at before and after.
+    pub(super) fn telling_unread_stdin<T>(&self, run: impl FnOnce() -> T) -> T {
+        let told = self.tell_unread_stdin();
+        let done = run();
+        if !told {
+            self.tell_unread_stdin();
+        }
+        done
+    }
+
+    fn tell_unread_stdin(&self) -> bool {
+        let is_unread = !matches!(self.source(), Source::Stdin) && something_waits_on_stdin();
+        if is_unread {
+            talk(
+                "standard input holds something that was not read: to run operations from it, give `-` as the file",
+            );
+        }
+        is_unread
     }
 
     /// Where the operations come from.
@@ -148,9 +212,25 @@ impl WorkloadArgs {
         let operation = |choice: &Choice| {
             let amount = choice.amount.unwrap_or(self.amount);
             let amount = (choice.kind != Kind::Balance).then_some(amount);
-            let to = (choice.kind == Kind::Transfer).then(|| self.to.clone());
+            let to = self.to(false).filter(|_| choice.kind == Kind::Transfer);
             Operation::new(choice.kind, None, self.account.clone(), to, amount).ok()
         };
         chosen.iter().filter_map(operation).collect()
+    }
+}
+
+/// Whether standard input is a pipe, a socket or a file, and has bytes that were not read.
+fn something_waits_on_stdin() -> bool {
+    let stdin = io::stdin();
+    let Ok(stat) = fstat(&stdin) else {
+        return false;
+    };
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::Fifo | FileType::Socket => ioctl_fionread(&stdin).is_ok_and(|count| count > 0),
+        FileType::RegularFile => {
+            let size = u64::try_from(stat.st_size).unwrap_or(0);
+            tell(&stdin).is_ok_and(|place| place < size)
+        }
+        _ => false,
     }
 }

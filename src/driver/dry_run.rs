@@ -33,8 +33,8 @@ pub fn rehearse(
                 line,
                 mut operation,
             }) => {
-                let line = line.map(|line| line.number);
                 ids.name(line, &mut operation);
+                let line = line.map(|line| line.number);
                 count += 1;
                 facts.push(Fact::Planned(Subject::of(operation, line)));
             }
@@ -43,7 +43,7 @@ pub fn rehearse(
                 facts.push(Fact::Invalid { line, reason });
             }
             // Only a run that was opened knows what it has done.
-            Next::Item(Item::Done { .. }) => {}
+            Next::Item(Item::Done { .. } | Item::Skipped { .. }) => {}
             Next::NotYet => {
                 tell(&mut reporter, &mut facts);
                 wait(&mut alarm)?;

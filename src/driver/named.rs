@@ -6,8 +6,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::bank::{Answer, Asked, Caller, Id, Line, Outcome, Request};
-use crate::store::{Ledger, LedgerError, LineEnd, MAX_PAGE, OpenHold, OpenedRun, RunName};
-use crate::workload::Done;
+use crate::run::LineIds;
+use crate::store::{
+    Ledger, LedgerError, LineDigests, LineEnd, MAX_PAGE, OpenHold, OpenedRun, RunName,
+};
+use crate::workload::{Done, Protection};
 
 /// How long the processes of a run that was killed may take until they are gone and it is free.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -28,25 +31,62 @@ pub fn open(ledger: &mut dyn Ledger, name: &RunName) -> Result<OpenedRun, Ledger
     }
 }
 
-/// What a run has done so far.
+/// What a run has done so far: its protected lines, and the ids of those for which work was begun.
 pub fn done(
     ledger: &mut dyn Ledger,
-    run: u32,
+    run: &OpenedRun,
     name: &RunName,
     retry_refused: bool,
-) -> Result<Done, LedgerError> {
+) -> Result<(Done, LineIds), LedgerError> {
+    // A digest over all lines before does not tell whether this one is the same.
+    let mut ids = LineIds::new(name.as_str(), run.digests == LineDigests::OfLine);
+    let begun = begun_lines(ledger, run.number, &mut ids)?;
+    let mut lines = done_lines(ledger, run.number)?;
+    // What is set aside now counts, whatever became of the line before.
+    lines.extend(begun);
+    let done = Done::new(name.to_string(), run.digests, lines, retry_refused);
+    Ok((done, ids))
+}
+
+/// The lines for which money is set aside; also learns the ids of all for which it ever was.
+fn begun_lines(
+    ledger: &mut dyn Ledger,
+    run: u32,
+    ids: &mut LineIds,
+) -> Result<Vec<(Line, Protection)>, LedgerError> {
+    let mut open = Vec::new();
+    let mut after = 0;
+    loop {
+        let page = ledger.begun_lines(run, after)?;
+        let Some(last) = page.last() else {
+            return Ok(open);
+        };
+        after = last.hold;
+        for begun in &page {
+            if let Some(id) = &begun.id {
+                ids.was_begun(begun.line(), id);
+            }
+            if begun.is_open {
+                open.push((begun.line(), Protection::Begun));
+            }
+        }
+    }
+}
+
+fn done_lines(ledger: &mut dyn Ledger, run: u32) -> Result<Vec<(Line, Protection)>, LedgerError> {
     let mut lines = Vec::new();
     loop {
         let page = ledger.done_lines(run, lines.len() as u64)?;
         if page.is_empty() {
-            return Ok(Done::new(name.to_string(), lines, retry_refused));
+            return Ok(lines);
         }
-        lines.extend(page.into_iter().filter_map(|done| {
+        lines.extend(page.into_iter().map(|done| {
             let (number, digest) = (done.line, done.digest);
-            match done.end {
-                LineEnd::Decided(outcome) => Some((Line { number, digest }, outcome)),
-                LineEnd::Skipped => None,
-            }
+            let protection = match done.end {
+                LineEnd::Decided(outcome) => Protection::Decided(outcome),
+                LineEnd::Skipped => Protection::Skipped,
+            };
+            (Line { number, digest }, protection)
         }));
     }
 }

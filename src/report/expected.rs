@@ -172,6 +172,14 @@ fn what_was_refused_or_failed() {
         r#"{"v":1,"type":"failed","op":"deposit","account":"main","amount":"500.00","reason":"worker_died","detail":"worker 3 was killed\nby signal 9","worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
     );
     check(
+        event(Fact::Skipped {
+            line: 7,
+            operation: None,
+        }),
+        "Line 7 was given up and is not run\n",
+        r#"{"v":1,"type":"skipped","line":7,"at_us":1500}"#,
+    );
+    check(
         event(Fact::Invalid {
             line: 7,
             reason: "`\u{1b}[2J` is no amount".into(),
@@ -236,7 +244,7 @@ Balance of @loans: -$500.00 (as it must be)
 Balance of @world: -$500.00 (as it must be)
 Sum over all accounts: $0.00
 ",
-        r#"{"v":1,"type":"summary","mode":"parallel","status":0,"operations":5,"completed":5,"refused":0,"failed":0,"in_doubt":0,"invalid":0,"duplicates":0,"processes":5,"elapsed_us":4004321,"sequential_us":10004999,"balances":[{"account":"@loans","balance":"-500.00","available":"-500.00","expected":"-500.00"},{"account":"@world","balance":"-500.00","available":"-500.00","expected":"-500.00"},{"account":"main","balance":"1000.00","available":"1000.00","expected":"1000.00"}],"accounts_omitted":0,"sum":"0.00","wrong_accounts":0,"lost_updates":0}"#,
+        r#"{"v":1,"type":"summary","mode":"parallel","status":0,"operations":5,"completed":5,"refused":0,"failed":0,"in_doubt":0,"invalid":0,"skipped":0,"duplicates":0,"processes":5,"elapsed_us":4004321,"sequential_us":10004999,"balances":[{"account":"@loans","balance":"-500.00","available":"-500.00","expected":"-500.00"},{"account":"@world","balance":"-500.00","available":"-500.00","expected":"-500.00"},{"account":"main","balance":"1000.00","available":"1000.00","expected":"1000.00"}],"accounts_omitted":0,"sum":"0.00","wrong_accounts":0,"lost_updates":0}"#,
     );
 }
 
@@ -260,7 +268,7 @@ fn a_summary_of_a_run_on_a_ledger_that_lasts() {
 Elapsed: 4.004 s (one after another: 10.004 s)
 Balance of main: $500.00
 ",
-        r#"{"v":1,"type":"summary","mode":"parallel","ledger":"bank.db","status":0,"operations":5,"completed":5,"refused":0,"failed":0,"in_doubt":0,"invalid":0,"duplicates":0,"processes":5,"elapsed_us":4004321,"sequential_us":10004999,"balances":[{"account":"main","balance":"500.00","available":"500.00"}],"accounts_omitted":0}"#,
+        r#"{"v":1,"type":"summary","mode":"parallel","ledger":"bank.db","status":0,"operations":5,"completed":5,"refused":0,"failed":0,"in_doubt":0,"invalid":0,"skipped":0,"duplicates":0,"processes":5,"elapsed_us":4004321,"sequential_us":10004999,"balances":[{"account":"main","balance":"500.00","available":"500.00"}],"accounts_omitted":0}"#,
     );
 }
 
@@ -275,6 +283,7 @@ fn a_summary_of_a_bad_run() {
             failed: 1,
             in_doubt: 1,
             invalid: 2,
+            skipped: 1,
             duplicates: 1,
         },
         accounts: vec![
@@ -294,7 +303,7 @@ fn a_summary_of_a_bad_run() {
     check(
         event(Fact::Ended(Box::new(bad))),
         "
-1,001 operations: 998 completed, 1 refused, 1 failed, 1 in doubt; 1 duplicate; 2 invalid lines
+1,001 operations: 998 completed, 1 refused, 1 failed, 1 in doubt; 1 duplicate; 2 invalid lines; 1 skipped line
 1 process started
 Elapsed: 4.004 s (one after another: 10.004 s)
 Balance of main: $700.00 (must be $1000.00: 3 updates lost)
@@ -304,7 +313,7 @@ Wrong: 1 account
 Sum over all accounts: -$300.00 (must be $0.00)
 Ended early: stdout was closed
 ",
-        r#"{"v":1,"type":"summary","mode":"server-share","status":3,"operations":1001,"completed":998,"refused":1,"failed":1,"in_doubt":1,"invalid":2,"duplicates":1,"processes":1,"elapsed_us":4004321,"sequential_us":10004999,"balances":[{"account":"@world","balance":"-1000.00","available":"-1000.00","expected":"-1000.00"},{"account":"main","balance":"700.00","available":"700.00","expected":"1000.00","lost_updates":3},{"account":"ops","balance":"0.00","available":"0.00","expected":"0.00","lost_updates":1}],"accounts_omitted":0,"sum":"-300.00","wrong_accounts":1,"lost_updates":4,"ended_early":"stdout was closed"}"#,
+        r#"{"v":1,"type":"summary","mode":"server-share","status":3,"operations":1001,"completed":998,"refused":1,"failed":1,"in_doubt":1,"invalid":2,"skipped":1,"duplicates":1,"processes":1,"elapsed_us":4004321,"sequential_us":10004999,"balances":[{"account":"@world","balance":"-1000.00","available":"-1000.00","expected":"-1000.00"},{"account":"main","balance":"700.00","available":"700.00","expected":"1000.00","lost_updates":3},{"account":"ops","balance":"0.00","available":"0.00","expected":"0.00","lost_updates":1}],"accounts_omitted":0,"sum":"-300.00","wrong_accounts":1,"lost_updates":4,"ended_early":"stdout was closed"}"#,
     );
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::decimal;
-use crate::bank::{Balance, Decimal};
+use crate::bank::{Balance, Decimal, Operation};
 use crate::event::{Event, Fact, Race};
 use operation::OperationLine;
 use summary::SummaryLine;
@@ -44,6 +44,9 @@ pub(super) fn write(event: &Event, out: &mut Vec<u8>) -> serde_json::Result<()> 
         Fact::Ended(summary) => add(out, &SummaryLine::new(summary)),
         Fact::Started(subject) => add(out, &OperationLine::new("started", subject, at_us)),
         Fact::Planned(subject) => add(out, &OperationLine::new("planned", subject, at_us)),
+        Fact::Skipped { line, operation } => {
+            add(out, &GivenUpLine::new(*line, operation.as_ref(), at_us))
+        }
         Fact::Retried {
             subject,
             fault,
@@ -116,6 +119,41 @@ pub(super) fn add(out: &mut Vec<u8>, line: &impl Serialize) -> serde_json::Resul
     serde_json::to_writer(&mut *out, line)?;
     out.push(b'\n');
     Ok(())
+}
+
+/// `skipped`.
+#[derive(Serialize)]
+struct GivenUpLine<'a> {
+    v: u8,
+    r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    op: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amount: Option<Money>,
+    line: u64,
+    at_us: u64,
+}
+
+impl<'a> GivenUpLine<'a> {
+    fn new(line: u64, operation: Option<&'a Operation>, at_us: u64) -> Self {
+        GivenUpLine {
+            v: VERSION,
+            r#type: "skipped",
+            id: operation.and_then(|operation| Some(operation.id.as_ref()?.as_str())),
+            op: operation.map(|operation| operation.kind().word()),
+            account: operation.map(|operation| operation.account.as_str()),
+            to: operation.and_then(|operation| Some(operation.to()?.as_str())),
+            amount: operation.and_then(|operation| Some(Money(operation.amount()?.minor()))),
+            line,
+            at_us,
+        }
+    }
 }
 
 /// `invalid`.

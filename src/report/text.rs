@@ -74,6 +74,13 @@ impl Text {
                     "{title} overspent: {excess} more was spent than was set aside"
                 )
             }
+            Fact::Skipped { line, operation } => {
+                write!(out, "Line {line} was given up and is not run")?;
+                match operation {
+                    Some(operation) => writeln!(out, ": {}", Title(operation)),
+                    None => writeln!(out),
+                }
+            }
             Fact::Invalid { line, reason } => {
                 writeln!(out, "Line {line} is invalid: {}", one_line(reason))
             }

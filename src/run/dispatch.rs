@@ -68,7 +68,8 @@ impl Default for Dispatch {
 /// What stands next in the input.
 enum NextItem {
     Operation(Option<Line>, Operation),
-    Done(u64, Operation, Outcome),
+    Done(Line, Operation, Outcome),
+    Skipped(Line, Option<Operation>),
     Invalid(u64, String),
     Failed(String),
 }
@@ -152,6 +153,7 @@ impl Dispatch {
                 operation,
                 outcome,
             } => NextItem::Done(line, operation, outcome),
+            Item::Skipped { line, operation } => NextItem::Skipped(line, operation),
             Item::Invalid { line, reason } => NextItem::Invalid(line, reason),
         })
     }
@@ -254,7 +256,7 @@ impl Run {
         loop {
             match self.dispatch.next()? {
                 NextItem::Operation(line, mut operation) => {
-                    self.ids.name(line.map(|line| line.number), &mut operation);
+                    self.ids.name(line, &mut operation);
                     return Some((line, operation));
                 }
                 NextItem::Invalid(line, reason) => {
@@ -264,6 +266,7 @@ impl Run {
                 NextItem::Done(line, operation, outcome) => {
                     self.was_done(line, operation, outcome);
                 }
+                NextItem::Skipped(line, operation) => self.was_skipped(line, operation),
                 NextItem::Failed(why) => {
                     self.tally.met(Status::Usage);
                     self.out.push(Effect::Say(format!("error: {why}")));

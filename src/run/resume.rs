@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::Run;
-use crate::bank::{Answer, Id, Operation, Outcome};
+use super::ids::LineIds;
+use crate::bank::{Answer, Line, Operation, Outcome};
 use crate::event::{Fact, Subject, Summary};
 
 /// A run that has a name.
@@ -15,6 +16,8 @@ pub struct Named {
     /// Its lines that were begun before and have not ended. They are known by an id, also where the run
     /// goes on without a command.
     pub begun: HashSet<u64>,
+    /// The ids of its lines.
+    pub ids: LineIds,
     /// Lines that were refused are run again.
     pub retry_refused: bool,
     /// Its lines come from standard input.
@@ -23,25 +26,31 @@ pub struct Named {
     pub words: String,
 }
 
-/// The id of a line of a named run that has none of its own. It is short enough for one.
-pub(super) fn line_id(run: &str, line: u64) -> Option<Id> {
-    Id::new(&format!("{run}:{line}")).ok()
-}
-
 impl Run {
     /// Tells again what a line came to when it was done.
-    pub(super) fn was_done(&mut self, line: u64, mut operation: Operation, outcome: Outcome) {
+    pub(super) fn was_done(&mut self, line: Line, mut operation: Operation, outcome: Outcome) {
         self.ids.name(Some(line), &mut operation);
         let answer = Answer {
             outcome,
             duplicate: true,
         };
         self.tally.decided(&operation, &answer);
-        let subject = Subject::of(operation, Some(line));
+        let subject = Subject::of(operation, Some(line.number));
         self.tell_overspent(&subject, &answer.outcome);
         if let Some(fact) = Fact::decided(subject, answer, Duration::ZERO) {
             self.out.event(fact);
         }
+    }
+
+    /// Tells that a line was given up.
+    pub(super) fn was_skipped(&mut self, line: Line, operation: Option<Operation>) {
+        self.tally.counts.skipped += 1;
+        let operation = operation.map(|mut operation| {
+            self.ids.name(Some(line), &mut operation);
+            operation
+        });
+        let line = line.number;
+        self.out.event(Fact::Skipped { line, operation });
     }
 
     /// How to go on, for a run with a name that did not do all that it was asked.

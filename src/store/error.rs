@@ -20,7 +20,9 @@ pub enum LedgerError {
         cause: io::Error,
     },
     /// It is not there, and nothing was asked for that would create it.
-    #[error("there is no ledger `{ledger}`: `bank-par open` or a deposit creates it")]
+    #[error(
+        "there is no ledger `{ledger}`: check the name; `bank-par open` or a deposit creates a new one"
+    )]
     Missing {
         /// Which file.
         ledger: PathBuf,

@@ -1,7 +1,7 @@
-//! One line of CSV.
+//! One record of CSV.
 //!
-//! A record never goes beyond its line: otherwise one forgotten quote would make a single record of
-//! the rest of the input.
+//! A quoted field may go on in further lines. No field of an operation does, so such a record is
+//! invalid as a whole, and none of its lines is read as another record.
 
 use std::borrow::Cow;
 
@@ -9,16 +9,18 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
 
 use super::fields::{Excerpt, Field, Fields};
 use super::lines::MAX_LINE;
+use super::quotes::{LineEnd, line_end};
 
 /// One field more than a line can rightly have, so that too many are seen.
 const MAX_FIELDS: usize = Field::ALL.len() + 1;
 
-const UNCLOSED: &str = "a quote is not closed on its line";
-const STRAY: &str = "a quote stands inside a field (quote the whole field and double that quote)";
+const UNCLOSED: &str = "a quote is not closed on the header's line";
+pub(super) const STRAY: &str =
+    "a quote stands inside a field (quote the whole field and double that quote)";
 const NOT_UTF8: &str = "a field is not UTF-8";
 
 /// Reads the lines below a header.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Csv {
     columns: Vec<Field>,
     splitter: Splitter,
@@ -86,7 +88,7 @@ fn column(name: &str, before: &[Field]) -> Result<Field, String> {
 }
 
 /// Splits lines into fields, in buffers that it uses again.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Splitter {
     reader: Reader,
     text: Vec<u8>,
@@ -123,7 +125,8 @@ impl Splitter {
             .read_record(b"\n", &mut self.text, &mut self.ends);
     }
 
-    /// The fields of a line of at most [`MAX_LINE`] bytes, or the first [`MAX_FIELDS`] of more.
+    /// The fields of a record on one line of at most [`MAX_LINE`] bytes, or the first [`MAX_FIELDS`] of
+    /// more.
     fn split(&mut self, line: &[u8]) -> Result<Record<'_>, &'static str> {
         let (_, _, length, before) = self
             .reader
@@ -133,11 +136,10 @@ impl Splitter {
         if result != ReadRecordResult::Record {
             self.start_again();
         }
-        if result == ReadRecordResult::InputEmpty {
-            return Err(UNCLOSED);
-        }
-        if has_stray_quote(line) {
-            return Err(STRAY);
+        match line_end(line, false) {
+            LineEnd::Record => {}
+            LineEnd::OpenQuote => return Err(UNCLOSED),
+            LineEnd::Stray | LineEnd::Unclear => return Err(STRAY),
         }
         let count = before + last;
         Ok(Record {
@@ -155,17 +157,4 @@ impl<'a> Record<'a> {
         // The end of one field and the start of the next may look like a character between them.
         self.text.get(start..self.ends[i]).ok_or(NOT_UTF8)
     }
-}
-
-/// Whether a quote is neither at a field's edge nor doubled. `"1"2` would otherwise be read as `12`.
-fn has_stray_quote(line: &[u8]) -> bool {
-    let at_edge = |i: Option<usize>| {
-        let byte = i.and_then(|i| line.get(i));
-        matches!(byte, None | Some(b',' | b'"'))
-    };
-    let quotes = memchr::memchr_iter(b'"', line);
-    quotes.zip(0u64..).any(|(at, nth)| match nth % 2 {
-        0 => !at_edge(at.checked_sub(1)),
-        _ => !at_edge(at.checked_add(1)),
-    })
 }

@@ -10,6 +10,9 @@ use super::Defaults;
 /// How much of a foreign text a reason shows, in characters.
 const EXCERPT: usize = 80;
 
+/// Why a transfer in a ledger that lasts is none.
+const NO_TO: &str = "`transfer` does not say where the money goes: give the line a `to`, or the run `--to NAME` (`@world` for money that leaves the bank)";
+
 /// The fields that an operation may have on a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Field {
@@ -71,7 +74,7 @@ impl<'a> Fields<'a> {
         let account = self.read(Field::Account, Name::user)?;
         let account = account.unwrap_or_else(|| defaults.account.clone());
         let to = match self.read(Field::To, Name::other_side)? {
-            None if kind == Kind::Transfer => defaults.to.clone(),
+            None if kind == Kind::Transfer => Some(defaults.to.clone().ok_or(NO_TO)?),
             to => to,
         };
         let id = self.read(Field::Id, Id::new)?;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
@@ -23,6 +24,16 @@ struct Object<'a> {
     to: Option<&'a RawValue>,
     #[serde(borrow)]
     id: Option<&'a RawValue>,
+}
+
+/// Whether an object that stands on the next line may be a part of what begins on this one: of a text,
+/// or of a value.
+pub(super) fn may_go_on(line: &str) -> bool {
+    let is_open = |text: &str| {
+        let read: Result<IgnoredAny, _> = serde_json::from_str(text);
+        read.is_err_and(|error| error.classify() == Category::Eof)
+    };
+    is_open(line) && is_open(&format!("{line}{{"))
 }
 
 /// The fields of the object on a line, or the reason why there is none.

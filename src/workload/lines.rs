@@ -17,6 +17,8 @@ pub(super) struct Line<'a> {
     pub(super) text: &'a [u8],
     /// It is longer than [`MAX_LINE`].
     pub(super) too_long: bool,
+    /// A quote stands in what was skipped of a line before it, so that it may be a part of a field.
+    pub(super) after_hidden_quote: bool,
 }
 
 /// Cuts whatever chunks it is given into lines.
@@ -28,6 +30,8 @@ pub(super) struct Lines {
     begun: Vec<u8>,
     /// That line was too long and has been handed over.
     skipping: bool,
+    /// A quote stands in what was skipped.
+    hidden_quote: bool,
 }
 
 impl Lines {
@@ -58,16 +62,20 @@ impl Lines {
         each: &mut impl FnMut(Line<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         self.ended += 1;
-        if std::mem::take(&mut self.skipping) {
+        if self.skipping {
+            self.skip(tail);
+            self.skipping = false;
             return Ok(());
         }
         if self.begun.is_empty() {
-            return hand_over(self.ended, tail, each);
+            return self.hand_over(self.ended, tail, each);
         }
-        self.begun.extend_from_slice(tail);
-        hand_over(self.ended, &self.begun, each)?;
-        self.begun.clear();
-        Ok(())
+        let mut line = std::mem::take(&mut self.begun);
+        line.extend_from_slice(tail);
+        let handed_over = self.hand_over(self.ended, &line, each);
+        line.clear();
+        self.begun = line;
+        handed_over
     }
 
     fn keep<E>(
@@ -76,36 +84,43 @@ impl Lines {
         each: &mut impl FnMut(Line<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         if self.skipping {
+            self.skip(part);
             return Ok(());
         }
         self.begun.extend_from_slice(part);
         if self.begun.len() > MAX_LINE {
             self.skipping = true;
-            hand_over(self.ended + 1, &self.begun, each)?;
-            self.begun.clear();
+            let line = std::mem::take(&mut self.begun);
+            return self.hand_over(self.ended + 1, &line, each);
         }
         Ok(())
     }
-}
 
-fn hand_over<E>(
-    number: u64,
-    mut text: &[u8],
-    each: &mut impl FnMut(Line<'_>) -> Result<(), E>,
-) -> Result<(), E> {
-    let too_long = text.len() > MAX_LINE;
-    if number == 1 {
-        text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    fn skip(&mut self, part: &[u8]) {
+        self.hidden_quote |= memchr(b'"', part).is_some();
     }
-    text = text.strip_suffix(b"\r").unwrap_or(text);
-    if !too_long && text.iter().all(u8::is_ascii_whitespace) {
-        return Ok(());
+
+    fn hand_over<E>(
+        &self,
+        number: u64,
+        mut text: &[u8],
+        each: &mut impl FnMut(Line<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let too_long = text.len() > MAX_LINE;
+        if number == 1 {
+            text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+        }
+        text = text.strip_suffix(b"\r").unwrap_or(text);
+        if !too_long && text.iter().all(u8::is_ascii_whitespace) {
+            return Ok(());
+        }
+        each(Line {
+            number,
+            text,
+            too_long,
+            after_hidden_quote: self.hidden_quote,
+        })
     }
-    each(Line {
-        number,
-        text,
-        too_long,
-    })
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! From lines to items.
 
-use super::csv::Csv;
+use super::csv::{Csv, STRAY};
 use super::lines::{Line, MAX_LINE};
+use super::quotes::{LineEnd, line_end};
 use super::{Defaults, Format, Item, json};
 use crate::bank::{self, Operation};
 
 /// Makes items of lines, in the format that was given or that the first line shows.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Parser {
     state: State,
     /// A line was seen.
@@ -14,15 +15,38 @@ pub(super) struct Parser {
     defaults: Defaults,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum State {
     /// No line was seen, and no format was given.
     Undecided,
     JsonLines,
     /// The next line names the columns.
     Header,
-    Csv(Box<Csv>),
+    Csv {
+        csv: Box<Csv>,
+        /// The record that goes on in the next line.
+        open: Option<Open>,
+    },
+    /// A line before left open whether the next ones belong to one of its fields, and why.
+    Lost {
+        line: u64,
+        why: &'static str,
+    },
 }
+
+/// A record of more than one line.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    /// Its first line.
+    line: u64,
+    /// Its bytes so far.
+    length: usize,
+}
+
+const TOO_LONG: &str = "the line is longer than 65536 bytes";
+const _: () = assert!(MAX_LINE == 65_536);
+const OPEN_QUOTE: &str = "a quote is not closed";
+const INCOMPLETE: &str = "its object is not complete";
 
 impl Parser {
     pub(super) fn new(format: Option<Format>, defaults: Defaults) -> Self {
@@ -38,11 +62,12 @@ impl Parser {
         }
     }
 
-    /// The item on a line; none if the line is a header.
+    /// The item that ends on a line; none if the line is a header, or its record goes on.
     ///
     /// # Errors
     ///
-    /// The reason why a line is no header; no line after it can be read then.
+    /// The reason why neither this line nor one after it can be read: it is no header, or it may be a
+    /// part of a field.
     pub(super) fn item(&mut self, line: &Line<'_>) -> Result<Option<Item>, String> {
         if !self.begun {
             self.begun = true;
@@ -51,23 +76,29 @@ impl Parser {
         if matches!(self.state, State::Undecided) {
             self.decide(line.text);
         }
-        if matches!(self.state, State::Header) {
-            let header = whole(line)?;
-            self.state = State::Csv(Box::new(Csv::new(header)?));
-            return Ok(None);
+        match &mut self.state {
+            State::Csv { .. } => self.record(line),
+            State::Header => {
+                let csv = Box::new(Csv::new(whole(line)?)?);
+                self.state = State::Csv { csv, open: None };
+                Ok(None)
+            }
+            State::Lost { line, why } => Err(format!(
+                "neither this line nor one after it is read, since line {line} leaves open whether they are parts of one of its fields ({why})"
+            )),
+            State::JsonLines => Ok(Some(self.object(line))),
+            State::Undecided => Ok(None),
         }
-        let number = line.number;
-        let item = match whole(line).and_then(|text| self.operation(text)) {
-            Ok(operation) => Item::Operation {
-                line: Some(bank::Line { number, digest: 0 }),
-                operation,
-            },
-            Err(reason) => Item::Invalid {
-                line: number,
-                reason,
-            },
+    }
+
+    /// The record that has not ended when the input does.
+    pub(super) fn finish(&mut self) -> Option<Item> {
+        let State::Csv { open, .. } = &mut self.state else {
+            return None;
         };
-        Ok(Some(item))
+        let line = open.take()?.line;
+        let reason = format!("{OPEN_QUOTE}, so that all lines after it belong to this record");
+        Some(Item::Invalid { line, reason })
     }
 
     /// JSON Lines begin with `{`, which no header does.
@@ -78,12 +109,81 @@ impl Parser {
         };
     }
 
-    fn operation(&mut self, line: &[u8]) -> Result<Operation, String> {
-        let fields = match &mut self.state {
-            State::Csv(csv) => csv.parse(line)?,
-            _ => json::parse(text(line)?)?,
+    fn object(&mut self, line: &Line<'_>) -> Item {
+        let number = line.number;
+        let read = whole(line).and_then(text).and_then(|text| {
+            let fields = json::parse(text);
+            if fields.is_err() && json::may_go_on(text) {
+                let why = INCOMPLETE;
+                self.state = State::Lost { line: number, why };
+            }
+            fields?.operation(&self.defaults)
+        });
+        item(number, read)
+    }
+
+    fn record(&mut self, line: &Line<'_>) -> Result<Option<Item>, String> {
+        let State::Csv { csv, open } = &mut self.state else {
+            return Ok(None);
         };
-        fields.operation(&self.defaults)
+        if line.after_hidden_quote {
+            return Err(format!(
+                "neither this line nor one after it is read, since a line before is longer than {MAX_LINE} bytes and has quotes in it"
+            ));
+        }
+        let number = line.number;
+        if line.too_long && (open.is_some() || line.text.contains(&b'"')) {
+            let first = open.map_or(number, |begun| begun.line);
+            let (line, why) = (first, TOO_LONG);
+            self.state = State::Lost { line, why };
+            return Ok(Some(item(first, Err(TOO_LONG.to_string()))));
+        }
+        let end = line_end(line.text, open.is_some());
+        let begun = open.take();
+        let first = begun.map_or(number, |begun| begun.line);
+        // The line feed counts too.
+        let length = begun.map_or(0, |begun| begun.length) + line.text.len() + 1;
+        let invalid = |reason: &str| item(first, Err(reason.to_string()));
+        let found = match end {
+            LineEnd::Record if begun.is_none() => {
+                let fields = whole(line).and_then(|text| csv.parse(text));
+                item(
+                    number,
+                    fields.and_then(|fields| fields.operation(&self.defaults)),
+                )
+            }
+            LineEnd::Record => invalid(&format!(
+                "the record goes on to line {number}, and no field of an operation is longer than its line"
+            )),
+            LineEnd::OpenQuote if length <= MAX_LINE => {
+                let line = first;
+                *open = Some(Open { line, length });
+                return Ok(None);
+            }
+            LineEnd::Stray => invalid(STRAY),
+            LineEnd::OpenQuote | LineEnd::Unclear => {
+                let why = match end {
+                    LineEnd::Unclear => STRAY,
+                    _ => OPEN_QUOTE,
+                };
+                self.state = State::Lost { line: first, why };
+                invalid(why)
+            }
+        };
+        Ok(Some(found))
+    }
+}
+
+fn item(number: u64, operation: Result<Operation, String>) -> Item {
+    match operation {
+        Ok(operation) => Item::Operation {
+            line: Some(bank::Line { number, digest: 0 }),
+            operation,
+        },
+        Err(reason) => Item::Invalid {
+            line: number,
+            reason,
+        },
     }
 }
 
@@ -100,7 +200,7 @@ fn refuse_array(line: &[u8]) -> Result<(), String> {
 
 fn whole<'a>(line: &Line<'a>) -> Result<&'a [u8], String> {
     if line.too_long {
-        return Err(format!("the line is longer than {MAX_LINE} bytes"));
+        return Err(TOO_LONG.to_string());
     }
     Ok(line.text)
 }

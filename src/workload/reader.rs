@@ -27,6 +27,9 @@ pub(super) enum Message {
     Failed(WorkloadError),
 }
 
+/// Puts an input back to its beginning.
+pub(super) type Rewind<R> = fn(&mut R) -> io::Result<()>;
+
 /// Why the reader stops before the end.
 enum Stop {
     Failed(WorkloadError),
@@ -34,10 +37,12 @@ enum Stop {
     Unwanted,
 }
 
-/// Begins to read what `open` opens. The thread is never joined: it may be stuck in a read that
+/// Begins to read what `open` opens. What can be put back to its beginning is looked through before
+/// anything of it is run, as far as a named run has dealt with it before. The thread is never joined: it may be stuck in a read that
 /// nothing will ever end. Otherwise it ends by itself once the receiver is gone.
-pub(super) fn start<R: Read>(
+pub(super) fn start<R: Read + 'static>(
     open: impl FnOnce() -> io::Result<R> + Send + 'static,
+    rewind: Option<Rewind<R>>,
     input: String,
     parser: Parser,
     continued: Option<Continued>,
@@ -59,7 +64,7 @@ pub(super) fn start<R: Read>(
         .name("workload".into())
         .spawn(move || {
             let _last_call = LastCall(waker);
-            reader.run(open);
+            reader.run(open, rewind);
         })
         .map_err(|cause| WorkloadError::Thread { input, cause })?;
     Ok(blocks)
@@ -82,8 +87,8 @@ struct Reader {
 }
 
 impl Reader {
-    fn run<R: Read>(mut self, open: impl FnOnce() -> io::Result<R>) {
-        let end = match self.read_all(open) {
+    fn run<R: Read>(mut self, open: impl FnOnce() -> io::Result<R>, rewind: Option<Rewind<R>>) {
+        let end = match self.read_all(open, rewind) {
             Ok(()) => Message::Ended,
             Err(Stop::Failed(error)) => Message::Failed(error),
             Err(Stop::Unwanted) => return,
@@ -91,23 +96,66 @@ impl Reader {
         let _ = self.sink.flush().and_then(|()| self.sink.send(end));
     }
 
-    fn read_all<R: Read>(&mut self, open: impl FnOnce() -> io::Result<R>) -> Result<(), Stop> {
+    fn read_all<R: Read>(
+        &mut self,
+        open: impl FnOnce() -> io::Result<R>,
+        rewind: Option<Rewind<R>>,
+    ) -> Result<(), Stop> {
         let mut input = open().map_err(|cause| self.broken(cause))?;
+        if let Some(rewind) = rewind
+            && let Some(continued) = self.sink.continued.take()
+        {
+            let checked = self.check(&mut input, continued.checked())?;
+            self.sink.continued = Some(checked.checked());
+            rewind(&mut input).map_err(|cause| self.broken(cause))?;
+        }
         let mut chunk = vec![0; CHUNK];
         loop {
             // Reading may wait for a person at a keyboard, who wants to see what became of the lines
             // typed so far. So nothing is held back here, and no timer is needed.
             self.sink.flush()?;
-            let length = match input.read(&mut chunk) {
-                Ok(length) => length,
-                Err(e) if e.kind() == ErrorKind::Interrupted => continue,
-                Err(e) => return Err(self.broken(e)),
-            };
+            let length = self.read_chunk(&mut input, &mut chunk)?;
             self.take(&chunk[..length])?;
             if length == 0 {
                 return self.sink.flush();
             }
         }
+    }
+
+    fn read_chunk<R: Read>(&self, input: &mut R, chunk: &mut [u8]) -> Result<usize, Stop> {
+        loop {
+            match input.read(chunk) {
+                Ok(length) => return Ok(length),
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) => return Err(self.broken(e)),
+            }
+        }
+    }
+
+    /// Looks through the input up to the last line that must be what it was.
+    fn check<R: Read>(&self, input: &mut R, mut continued: Continued) -> Result<Continued, Stop> {
+        let mut parser = self.sink.parser.clone();
+        let mut lines = Lines::default();
+        let mut chunk = vec![0; CHUNK];
+        while !continued.is_over() {
+            let length = self.read_chunk(input, &mut chunk)?;
+            let mut each = |line: Line<'_>| {
+                let item = parser.item(&line);
+                let item = item.map_err(|reason| unreadable(&self.input, line.number, reason))?;
+                let taken = continued.take(&line, item);
+                while continued.next().is_some() {}
+                taken.map_err(|change| changed(&self.input, change))
+            };
+            if length > 0 {
+                lines.split(&chunk[..length], &mut each)?;
+                continue;
+            }
+            lines.finish(&mut each)?;
+            let finished = continued.finish();
+            finished.map_err(|change| changed(&self.input, change))?;
+            break;
+        }
+        Ok(continued)
     }
 
     /// Takes a chunk of the input; an empty one is its end.
@@ -129,6 +177,15 @@ impl Reader {
     }
 }
 
+fn unreadable(input: &str, line: u64, reason: String) -> Stop {
+    let input = input.to_owned();
+    Stop::Failed(WorkloadError::Header {
+        input,
+        line,
+        reason,
+    })
+}
+
 fn changed(input: &str, change: Change) -> Stop {
     let input = input.to_owned();
     Stop::Failed(WorkloadError::Changed { input, change })
@@ -146,18 +203,18 @@ struct Sink {
 
 impl Sink {
     fn take(&mut self, line: &Line<'_>, input: &str) -> Result<(), Stop> {
-        let item = self.parser.item(line).map_err(|reason| {
-            Stop::Failed(WorkloadError::Header {
-                input: input.to_owned(),
-                line: line.number,
-                reason,
-            })
-        })?;
+        let item = self.parser.item(line);
+        let item = item.map_err(|reason| unreadable(input, line.number, reason))?;
         let Some(continued) = &mut self.continued else {
             return item.map_or(Ok(()), |item| self.push(item));
         };
         let taken = continued.take(line, item);
         taken.map_err(|change| changed(input, change))?;
+        self.push_all()
+    }
+
+    /// Passes on what need not wait.
+    fn push_all(&mut self) -> Result<(), Stop> {
         while let Some(item) = self.continued.as_mut().and_then(Continued::next) {
             self.push(item)?;
         }
@@ -166,9 +223,12 @@ impl Sink {
 
     /// There are no more lines.
     fn finish(&mut self, input: &str) -> Result<(), Stop> {
-        let continued = self.continued.as_ref();
-        let finished = continued.map_or(Ok(()), Continued::finish);
-        finished.map_err(|change| changed(input, change))
+        if let Some(item) = self.parser.finish() {
+            self.push(item)?;
+        }
+        let finished = self.continued.as_mut().map_or(Ok(()), Continued::finish);
+        finished.map_err(|change| changed(input, change))?;
+        self.push_all()
     }
 
     fn push(&mut self, item: Item) -> Result<(), Stop> {

@@ -26,7 +26,8 @@ impl Reading {
     fn of<R: Read + Send + 'static>(input: R) -> Self {
         let (alarm, waker) = Alarm::new().expect("an alarm");
         let parser = Parser::new(None, Defaults::default());
-        let feed = Feed::read(|| Ok(input), "input".into(), parser, None, waker).expect("a feed");
+        let feed =
+            Feed::read(|| Ok(input), None, "input".into(), parser, None, waker).expect("a feed");
         Reading { feed, alarm }
     }
 
@@ -69,7 +70,8 @@ impl Reading {
 fn line(item: &Item) -> u64 {
     match item {
         Item::Operation { line, .. } => line.expect("a line").number,
-        Item::Done { line, .. } | Item::Invalid { line, .. } => *line,
+        Item::Done { line, .. } | Item::Skipped { line, .. } => line.number,
+        Item::Invalid { line, .. } => *line,
     }
 }
 

@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::cli::{Run, Running, Written, program};
-use crate::ledger::at_once;
+use crate::ledger::{at_once, create};
 use crate::power::Draws;
 use crate::process::{Process, orphans};
 use crate::promised::Promised;
@@ -166,6 +166,7 @@ fn a_killed_server_loses_nothing() {
     let mut draws = Draws::new(7);
     for round in 0..kills(6) {
         let path = rig.path();
+        create(path.to_str().unwrap());
         let words = [
             "serve",
             "--ledger",

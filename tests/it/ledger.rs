@@ -10,7 +10,12 @@ use tempfile::TempDir;
 
 use crate::cli::{Run, Running, program};
 
-/// A ledger of its own, which is empty at first.
+/// Creates a ledger in this file.
+pub(crate) fn create(path: &str) {
+    drop(Place::File(path.into()).open(Access::Create).unwrap());
+}
+
+/// A ledger of its own, of which not even the file is there at first.
 pub(crate) struct Ledger {
     folder: TempDir,
 }
@@ -19,6 +24,13 @@ impl Ledger {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         Ledger { folder }
+    }
+
+    /// A ledger in whose file nothing stands yet. Only money that comes in, or `open`, creates one.
+    pub(crate) fn created() -> Self {
+        let ledger = Ledger::new();
+        create(&ledger.path());
+        ledger
     }
 
     pub(crate) fn path(&self) -> String {

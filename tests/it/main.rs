@@ -13,6 +13,7 @@ mod cli;
 mod command_ends;
 #[cfg(target_os = "linux")]
 mod commands;
+mod corrected;
 #[cfg(target_os = "linux")]
 mod damage;
 #[cfg(target_os = "linux")]
@@ -36,6 +37,7 @@ mod ledger;
 #[cfg(target_os = "linux")]
 mod locked;
 mod many;
+mod meant;
 mod modes;
 mod named;
 mod numbers;

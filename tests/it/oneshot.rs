@@ -196,8 +196,9 @@ fn what_reads_does_not_create_a_ledger() {
         "post x",
         "void x",
     ] {
-        let why =
-            format!("error: there is no ledger `{path}`: `bank-par open` or a deposit creates it");
+        let why = format!(
+            "error: there is no ledger `{path}`: check the name; `bank-par open` or a deposit creates a new one"
+        );
         ledger.refuses(words, 8, &why);
     }
     assert!(!Path::new(&path).exists());

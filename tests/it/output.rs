@@ -93,7 +93,7 @@ fn an_output_that_is_full_is_named() {
         for format in ["text", "json"] {
             arguments.extend(["--output", format]);
             let mut running = Running::start_onto(program(&arguments), full());
-            if let Some(stdin) = &mut running.stdin {
+            if let Some(stdin) = running.stdin.as_mut().filter(|_| arguments[1] == "-") {
                 let _ = stdin.write_all(DEPOSIT.as_bytes());
             }
             let run = running.finish();

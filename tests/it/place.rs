@@ -21,7 +21,7 @@ fn serve(ledger: &Ledger, folder: &Path) -> (Running, String) {
 /// shell would then take itself for the last one there, and remove the log of those who still write.
 #[test]
 fn a_check_leaves_the_servers_locks_in_place() {
-    let (ledger, folder) = (Ledger::new(), tempfile::tempdir().unwrap());
+    let (ledger, folder) = (Ledger::created(), tempfile::tempdir().unwrap());
     let (server, address) = serve(&ledger, folder.path());
     let client = |words: &str| ledger.say(&format!("{words} --ledger {address}"));
     client("deposit 10");
@@ -39,7 +39,7 @@ fn a_check_leaves_the_servers_locks_in_place() {
 
 #[test]
 fn nothing_is_written_to_a_file_that_was_moved_away() {
-    let (ledger, folder) = (Ledger::new(), tempfile::tempdir().unwrap());
+    let (ledger, folder) = (Ledger::created(), tempfile::tempdir().unwrap());
     ledger.say("deposit 1");
     let (server, address) = serve(&ledger, folder.path());
     let moved = format!("{}.old", ledger.path());

@@ -200,6 +200,7 @@ fn what_a_server_acknowledged_survives_a_power_loss() {
 
 /// Four shells with twelve commands each through one server.
 const SERVED: &str = r#"
+    "$0" open main --ledger "$1/bank.db" > "$2/opened" || exit
     pid=$("$0" serve --background --ledger "$1/bank.db" --socket "$2/private/socket" | sed 's/.*pid //; s/)//')
     [ -n "$pid" ] || exit
     for shell in 1 2 3 4; do (

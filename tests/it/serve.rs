@@ -26,7 +26,7 @@ struct Served {
 
 impl Served {
     fn start() -> Self {
-        Self::over(Ledger::new(), &[])
+        Self::over(Ledger::created(), &[])
     }
 
     fn over(ledger: Ledger, arguments: &[&str]) -> Self {
@@ -132,7 +132,7 @@ fn execute(id: Option<&str>, account: &str, minor: i64) -> Asked {
 
 #[test]
 fn a_served_ledger_answers_as_the_file_does() {
-    let direct = Ledger::new();
+    let direct = Ledger::created();
     let served = Served::start();
     for words in [
         "open ops --overdraft 10",

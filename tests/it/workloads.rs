@@ -197,14 +197,37 @@ nonsense
 
 #[test]
 fn invalid_records_are_named_and_the_others_go_on() {
-    let table = "op,amount\ndeposit,1\ndeposit\ndeposit,1,2\ndeposit,\"1\n\"deposit\",\"2\"\ndep\"osit,1\nbalance,\n";
+    let table = "op,amount\ndeposit,1\ndeposit\ndeposit,1,2\ndeposit,\"1\ndeposit,7\"\n\"deposit\",\"2\"\n\"dep\"osit,1\nbalance,\n";
     let invalid = [
         (3, "there are 1 fields and not the header's 2"),
         (4, "there are more fields than the header's 2"),
-        (5, "a quote is not closed on its line"),
-        (7, "a quote stands inside a field"),
+        (5, "the record goes on to line 6"),
+        (8, "a quote stands inside a field"),
     ];
-    check(&both("ops.csv", table), 2, &[2, 6, 8], &invalid);
+    check(&both("ops.csv", table), 2, &[2, 7, 9], &invalid);
+}
+
+#[test]
+fn from_where_a_field_may_have_begun_nothing_is_run() {
+    for (table, telling) in [
+        (
+            "op,amount\ndeposit,1\ndeposit,5\" pipe\ndeposit,900\n",
+            "line 3 leaves open whether",
+        ),
+        (
+            "{\"op\":\"deposit\",\"amount\":1}\n\n{\"op\":\"deposit\",\"id\":\"memo\n{\"op\":\"deposit\",\"amount\":900}\n\"}\n",
+            "line 3 leaves open whether",
+        ),
+        ("op,amount\ndeposit,1\ndeposit,\"5\ndeposit,900\n", ""),
+    ] {
+        let run = feed(&["pipe", "-", "--jobs", "1", "--output", "json"], table);
+        assert_eq!(run.code(), 2, "{run:?}");
+        assert!(run.stderr.contains(telling), "{run:?}");
+        let summary = run.summary();
+        let counts = (&summary["completed"], &summary["invalid"]);
+        assert_eq!(counts, (&json!(1), &json!(1)), "{run:?}");
+        assert_eq!(run.of("invalid")[0]["line"], 3, "{run:?}");
+    }
 }
 
 #[test]

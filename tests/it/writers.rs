@@ -64,7 +64,7 @@ fn check_all(ledger: &Ledger, runs: &[Run]) {
 
 #[test]
 fn shells_write_to_one_file() {
-    let ledger = Ledger::new();
+    let ledger = Ledger::created();
     // What is moved out was put in before, whoever comes first.
     ledger.say("open main --overdraft 100");
     let runs = at_once(SHELLS, |number| ledger.script(&shell(number)));
@@ -73,7 +73,7 @@ fn shells_write_to_one_file() {
 
 #[test]
 fn shells_write_through_a_server() {
-    let ledger = Ledger::new();
+    let ledger = Ledger::created();
     ledger.say("open main --overdraft 100");
     let path = ledger.path();
     let socket = format!("{path}-private/socket");
@@ -103,7 +103,7 @@ fn terminate(running: &Running) {
 /// Commands one after another beside runs that write back to back: 800 of them in the long form.
 #[test]
 fn one_shots_get_through_beside_a_run() {
-    let ledger = Ledger::new();
+    let ledger = Ledger::created();
     let count = commands() * 1_000;
     let line = "{\"op\":\"deposit\",\"amount\":\"0.01\"}\n";
     let input = Written::new("lines.jsonl", line.repeat(count as usize));

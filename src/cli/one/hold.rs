@@ -101,11 +101,11 @@ pub(in crate::cli) fn hold(mut args: HoldArgs) -> Outcome {
         if args.work.only_says(&operation, true) {
             return super::ended(Status::Posted);
         }
-        let single = Single::open(args.single, Access::Create)?;
+        let single = Single::open(args.single, Access::Existing)?;
         let lasts = Some(args.expires.0);
         return args.work.run(single, operation, lasts, caller);
     }
-    let mut single = Single::open(args.single, Access::Create)?;
+    let mut single = Single::open(args.single, Access::Existing)?;
     let request = Request::Hold {
         operation: operation.clone(),
         lasts: args.expires.0,

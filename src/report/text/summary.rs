@@ -47,6 +47,7 @@ fn counts(summary: &Summary, out: &mut Vec<u8>) -> io::Result<()> {
     for (count, one, many) in [
         (counts.duplicates, "duplicate", "duplicates"),
         (counts.invalid, "invalid line", "invalid lines"),
+        (counts.skipped, "skipped line", "skipped lines"),
     ] {
         if count > 0 {
             write!(out, "; {}", Count(count, one, many))?;

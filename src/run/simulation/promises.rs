@@ -67,8 +67,8 @@ impl Promises {
                 let line = line.as_ref()?.number;
                 operation.id.is_some().then_some(line)
             }
-            Item::Done { line, .. } => Some(*line),
-            Item::Invalid { .. } => None,
+            Item::Done { line, .. } => Some(line.number),
+            Item::Skipped { .. } | Item::Invalid { .. } => None,
         });
         Promises {
             may_repeat: may_repeat.collect(),

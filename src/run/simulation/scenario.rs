@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::chance::Chance;
 use crate::bank::{Amount, Balance, Caller, Id, Kind, Line, Name, Operation, Outcome, View};
+use crate::run::LineIds;
 use crate::run::{CommandSettings, Named, Settings, WorkLimits};
 use crate::work::Pace;
 use crate::workload::Item;
@@ -113,6 +114,7 @@ impl Scenario {
             named: is_named.then(|| Named {
                 name: "run".to_string(),
                 begun: HashSet::new(),
+                ids: LineIds::new("run", true),
                 retry_refused: false,
                 from_stdin: false,
                 words: "again".to_string(),
@@ -200,6 +202,10 @@ fn item(chance: &mut Chance, line: u64, is_named: bool, may_share: bool) -> Item
                 posted: Balance::new(0),
                 available: Balance::new(0),
             },
+        };
+        let line = Line {
+            number: line,
+            digest: line,
         };
         return Item::Done {
             line,

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use smol_str::SmolStr;
 
-use crate::bank::{Id, Name, Outcome};
+use crate::bank::{Id, Line, Name, Outcome};
 
 /// The most bytes of the reason for which a line is given up.
 pub const MAX_REASON: usize = 200;
@@ -65,6 +65,14 @@ pub struct BegunLine {
     pub has_command: bool,
     /// The money is still set aside.
     pub is_open: bool,
+}
+
+impl BegunLine {
+    /// The line as it was then.
+    pub fn line(&self) -> Line {
+        let (number, digest) = (self.line, self.digest);
+        Line { number, digest }
+    }
 }
 
 /// A named run, and how many of its lines came to what.

@@ -8,7 +8,7 @@ use super::Sqlite;
 use super::journal::Writer;
 use super::pages::MAX_ROWS;
 use super::rows::{EXPIRED, HELD, REFUSED, SKIPPED, UNSPENT, VIEWED, VOIDED};
-use crate::bank::{Id, Line, Now, RunLine};
+use crate::bank::{Id, Line, Now, Outcome, RunLine};
 use crate::store::{BegunLine, LedgerError, LineEnd, MAX_REASON, RunName, RunTotals, SkippedLine};
 
 impl Sqlite {
@@ -29,16 +29,19 @@ impl Sqlite {
                 run: name.clone(),
             });
         }
-        if let Some(done) = self.find_done(run, line)? {
-            return Ok(match done.end {
-                LineEnd::Decided(outcome) => SkippedLine::Done(outcome),
-                LineEnd::Skipped => SkippedLine::Already,
-            });
+        let done = self.find_done(run, line)?;
+        match done.map(|done| done.end) {
+            // It may be refused anew for ever.
+            None | Some(LineEnd::Decided(Outcome::Refused { .. })) => {}
+            Some(LineEnd::Decided(outcome)) => return Ok(SkippedLine::Done(outcome)),
+            Some(LineEnd::Skipped) => return Ok(SkippedLine::Already),
         }
         if let Some(in_doubt) = self.open_line(run, line)? {
             return Ok(SkippedLine::Begun { in_doubt });
         }
-        let digest = self.last_digest(run, line)?.unwrap_or(0);
+        let refused = done.map(|done| done.digest);
+        let begun = self.last_digest(run, line)?;
+        let digest = begun.or(refused).unwrap_or(0);
         let number = line;
         let line = Line { number, digest };
         let reason = &reason[..reason.floor_char_boundary(MAX_REASON)];

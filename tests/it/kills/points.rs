@@ -8,7 +8,7 @@ use std::os::unix::process::ExitStatusExt;
 
 use super::Rig;
 use crate::cli::{Running, Written, program};
-use crate::ledger::at_once;
+use crate::ledger::{at_once, create};
 use crate::power::has_strace;
 
 /// The words of a command that is killed on its `number`th call of this name.
@@ -129,6 +129,7 @@ fn a_run_killed_at_named_points_goes_on() {
             ];
             for round in 1..4 {
                 let path = rig.path();
+                create(path.to_str().unwrap());
                 let killed = killed_at(call, round * step, &words, path.to_str().unwrap());
                 // A worker or the parent, whoever comes to that call first.
                 let run = Running::start(killed).finish();

@@ -152,7 +152,7 @@ fn a_client_that_never_reads_stops_only_itself() {
 
 #[test]
 fn one_client_too_many_is_told_so() {
-    let served = Served::over(Ledger::new(), &["--max-clients", "2"]);
+    let served = Served::over(Ledger::created(), &["--max-clients", "2"]);
     let (first, _second) = (served.client(), served.client());
     let run = served.run("balance");
     assert_eq!(run.code(), 8);

@@ -66,7 +66,7 @@ fn a_socket_lies_where_only_its_user_can_reach_it() {
 
 #[test]
 fn a_client_without_a_server_says_what_to_do() {
-    let ledger = Ledger::new();
+    let ledger = Ledger::created();
     let folder = tempfile::tempdir().unwrap();
     let socket = socket_in(folder.path());
     let address = format!("unix:{}", socket.display());
@@ -86,7 +86,7 @@ fn a_client_without_a_server_says_what_to_do() {
 
 #[test]
 fn a_script_needs_no_sleep() {
-    let ledger = Ledger::new();
+    let ledger = Ledger::created();
     let script = r#"
         line=$(bank-par serve --socket run/bank --background) || exit
         pid=${line##*(pid }

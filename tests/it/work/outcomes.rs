@@ -48,7 +48,12 @@ fn every_mode_runs_the_command_for_each_operation() {
 #[test]
 fn a_command_is_the_work_of_the_built_in_operations_too() {
     for mode in MODES {
-        let run = run(&[mode, "--output", "json", "--", "sh", "-c", "exit 0"]);
+        let mut words = vec![mode, "--ledger", "memory", "--output", "json"];
+        for op in ["withdraw", "deposit", "transfer", "loan", "balance"] {
+            words.extend(["--op", op]);
+        }
+        words.extend(["--", "sh", "-c", "exit 0"]);
+        let run = run(&words);
         assert_eq!(ends(&run), ([5, 0, 0, 0], 0), "{run:?}");
         assert_eq!(run.summary()["wrong_accounts"], 0);
         let ids: Vec<_> = run.of("held").iter().map(|e| e["id"].clone()).collect();
@@ -135,6 +140,8 @@ fn the_beginning_of_what_a_command_writes_is_told_and_the_rest_counted() {
     for mode in MODES {
         let run = run(&[
             mode,
+            "--ledger",
+            "memory",
             "--op",
             "deposit",
             "--output",
@@ -163,7 +170,8 @@ fn a_command_may_do_what_it_likes_with_its_streams() {
         "kill -TERM 0; sleep 1; echo survived",
     ] {
         let run = run(&[
-            "pipe", "--op", "deposit", "--output", "json", "--", "sh", "-c", script,
+            "pipe", "--ledger", "memory", "--op", "deposit", "--output", "json", "--", "sh", "-c",
+            script,
         ]);
         let status = if script.starts_with("kill") { 4 } else { 0 };
         assert_eq!(run.code(), status, "{script}: {run:?}");

@@ -77,7 +77,7 @@ fn nobody_joins_a_run_that_is_going_on() {
 
 #[test]
 fn a_served_ledger_is_as_good_as_a_file() {
-    let ledger = Ledger::new();
+    let ledger = Ledger::created();
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("run/bank");
     let unix = format!("unix:{}", socket.display());

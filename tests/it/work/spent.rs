@@ -124,6 +124,8 @@ fn a_cap_that_was_passed_takes_no_more_and_what_was_begun_ends() {
 fn what_is_in_doubt_stays_set_aside_in_memory_too() {
     let run = run(&[
         "queue",
+        "--ledger",
+        "memory",
         "--op",
         "withdraw=4",
         "--op",

@@ -1,4 +1,7 @@
 use super::{check, check_bytes};
+use crate::workload::Defaults;
+use crate::workload::lines::{Line, Lines, MAX_LINE};
+use crate::workload::parse::Parser;
 
 /// One record below a header of three columns.
 fn csv(record: &str, expected: &str) {
@@ -55,16 +58,79 @@ fn a_record_has_the_headers_fields_on_one_line() {
 }
 
 #[test]
-fn an_open_quote_ends_with_its_line() {
+fn a_record_of_more_lines_is_invalid_as_a_whole() {
     check(
-        "op,account\nbalance,\"a\nbalance,b\n\"\nbalance,\"c\"\n",
+        "op,account,id\nbalance,a,\"memo\nbalance,b,x\n\n\"\nbalance,\"c\",\n",
         &[
-            "2! a quote is not closed on its line",
-            "3 balance - b - -",
-            "4! a quote is not closed on its line",
-            "5 balance - c - -",
+            "2! the record goes on to line 5, and no field of an operation is longer than its line",
+            "6 balance - c - -",
         ],
     );
+    check(
+        "op,account\r\nbalance,\"a\r\nbalance,b\"\r\nbalance,c\r\n",
+        &[
+            "2! the record goes on to line 3, and no field of an operation is longer than its line",
+            "4 balance - c - -",
+        ],
+    );
+}
+
+#[test]
+fn a_quote_that_is_never_closed_takes_all_that_follows() {
+    let unclosed = "2! a quote is not closed, so that all lines after it belong to this record";
+    check("op,account\nbalance,\"a\nbalance,b\n", &[unclosed]);
+    check("op,account\nbalance,\"\n\0\n\nbalance,b", &[unclosed]);
+}
+
+/// From line 3 on nothing is read, because of line 2.
+fn lost(records: &str, why: &str) {
+    check(
+        &format!("op,account\n{records}"),
+        &[
+            &format!("2! {why}"),
+            &format!(
+                "end: neither this line nor one after it is read, since line 2 leaves open whether they are parts of one of its fields ({why})"
+            ),
+        ],
+    );
+}
+
+#[test]
+fn what_may_be_a_part_of_a_field_is_not_read() {
+    let stray = "a quote stands inside a field (quote the whole field and double that quote)";
+    lost("balance,5\" pipe\nbalance,b\n", stray);
+    lost(
+        "balance,x\"memo\nbalance,b\nbalance,end\"\nbalance,c\n",
+        stray,
+    );
+    // The quote that was forgotten in line 2 is closed by the one that opens another field.
+    lost("balance,\"a\nbalance,\"memo\nbalance,b\nend\"\n", stray);
+    let long = "x".repeat(MAX_LINE / 2);
+    lost(
+        &format!("balance,\"a\n{long}\n{long}\nbalance,b\n"),
+        "a quote is not closed",
+    );
+    lost(
+        &format!("{long}\"{long}\nbalance,b\n"),
+        "the line is longer than 65536 bytes",
+    );
+}
+
+#[test]
+fn what_is_skipped_of_a_line_may_open_a_field() {
+    let mut parser = Parser::new(None, Defaults::default());
+    let mut end = Ok(None);
+    let mut each = |line: Line<'_>| {
+        end = parser.item(&line);
+        end.clone().map(drop)
+    };
+    let mut lines = Lines::default();
+    let long = "x".repeat(MAX_LINE + 1);
+    for chunk in ["op\n", &long, "\",", "\n"] {
+        lines.split(chunk.as_bytes(), &mut each).expect("no end");
+    }
+    let lost = lines.split(b"balance\n", &mut each);
+    assert!(lost.is_err_and(|why| why.contains("is longer than 65536 bytes and has quotes")));
 }
 
 #[test]
@@ -95,7 +161,10 @@ fn a_header_that_is_none_ends_it() {
         &["end: column 6: `to` is named twice"],
     );
     check("amount,account", &["end: the column `op` is missing"]);
-    check("op,\"amount", &["end: a quote is not closed on its line"]);
+    check(
+        "op,\"amount\nbalance,\"",
+        &["end: a quote is not closed on the header's line"],
+    );
     check_bytes(b"\xff\xfeo\0p\0", &["end: a field is not UTF-8"]);
 }
 

@@ -142,6 +142,45 @@ fn what_is_not_one_object_is_invalid() {
 }
 
 #[test]
+fn what_stands_inside_an_object_is_not_read() {
+    let inner = r#"{"op":"transfer","amount":900,"to":"mallory"}"#;
+    for (line, why) in [
+        (
+            r#"{"op":"deposit","id":"memo"#,
+            "not JSON: EOF while parsing a string, column 26",
+        ),
+        (
+            r#"{"op":"deposit","to":"#,
+            "not JSON: EOF while parsing a value, column 21",
+        ),
+        (
+            r#"{"op":"deposit","to":["a","#,
+            "not JSON: EOF while parsing a value, column 26",
+        ),
+        (
+            r#"{"op":"deposit","meta":"#,
+            "unknown field `meta`, expected one of `op`, `amount`, `account`, `to`, `id`",
+        ),
+    ] {
+        check(
+            &format!("{line}\n\n{inner}\n"),
+            &[
+                &format!("1! {why}"),
+                "end: neither this line nor one after it is read, since line 1 leaves open whether they are parts of one of its fields (its object is not complete)",
+            ],
+        );
+    }
+    // What ended here was not inside a field.
+    check(
+        &format!("{{\"op\":\"deposit\",\"amount\":1\n{inner}"),
+        &[
+            "1! not JSON: EOF while parsing an object, column 26",
+            "2 transfer 900.00 main mallory -",
+        ],
+    );
+}
+
+#[test]
 fn what_is_wrong_is_shown() {
     check(r#"{"amount":1}"#, &["1! the field `op` is missing"]);
     check(

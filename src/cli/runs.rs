@@ -1,0 +1,104 @@
+//! The named runs of a ledger: which there are, and a line of one that is given up.
+
+use anyhow::anyhow;
+use clap::{Args, ValueEnum};
+
+use super::ledger::LedgerArgs;
+use super::named::all_runs;
+use super::one::ended;
+use super::{Failure, Outcome};
+use crate::bank;
+use crate::report::{Format, Sheet, given_up, runs as tell_runs};
+use crate::status::Status;
+use crate::store::{Access, Ledger, RunName, SkippedLine};
+
+#[derive(Args)]
+pub(super) struct RunsArgs {
+    #[command(flatten)]
+    at: RunLedgerArgs,
+}
+
+#[derive(Args)]
+pub(super) struct SkipArgs {
+    /// Which run
+    #[arg(value_name = "RUN")]
+    run: RunName,
+    /// Which line of its input, from 1
+    #[arg(value_name = "LINE", value_parser = clap::value_parser!(u64).range(1..=i64::MAX as u64))]
+    line: u64,
+    #[command(flatten)]
+    at: RunLedgerArgs,
+}
+
+/// Where the ledger is, and how the answer looks.
+#[derive(Args)]
+struct RunLedgerArgs {
+    #[command(flatten)]
+    ledger: LedgerArgs,
+    /// How the answer is written to stdout
+    #[arg(long, value_enum, default_value_t = RunsFormat::Text, value_name = "FORMAT")]
+    output: RunsFormat,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum RunsFormat {
+    /// Columns
+    Text,
+    /// JSON Lines
+    Json,
+}
+
+impl RunLedgerArgs {
+    fn open(self) -> Result<(Sheet, Format, Box<dyn Ledger>), Failure> {
+        let place = self.ledger.place()?;
+        let format = match self.output {
+            RunsFormat::Text => Format::Text,
+            RunsFormat::Json => Format::Json,
+        };
+        let sheet = Sheet::open().map_err(Failure::usage)?;
+        let ledger = place.open(Access::Existing).map_err(Failure::ledger)?;
+        Ok((sheet, format, ledger))
+    }
+}
+
+/// `bank-par runs`
+pub(super) fn runs(args: RunsArgs) -> Outcome {
+    let (sheet, format, mut ledger) = args.at.open()?;
+    let runs = all_runs(&mut *ledger)?;
+    ended(tell_runs(sheet, format, &runs))
+}
+
+/// `bank-par skip`
+pub(super) fn skip(args: SkipArgs) -> Outcome {
+    let (sheet, format, mut ledger) = args.at.open()?;
+    let (run, line) = (args.run, args.line);
+    let skipped = ledger.skip(&run, line, "").map_err(Failure::ledger)?;
+    let refused = |status, why: &str| Failure {
+        status,
+        error: anyhow!("line {line} of the run `{run}` cannot be given up: {why}"),
+    };
+    match skipped {
+        SkippedLine::Skipped => ended(given_up(sheet, format, &run, line, false)),
+        SkippedLine::Already => ended(given_up(sheet, format, &run, line, true)),
+        SkippedLine::Done(bank::Outcome::Posted { seq, .. }) => Err(refused(
+            Status::Refused,
+            &format!(
+                "it was posted as seq {seq}; what was wrong with it, another operation puts right"
+            ),
+        )),
+        SkippedLine::Done(_) => Err(refused(
+            Status::Refused,
+            "it is done and moved no money; it is not run again anyway",
+        )),
+        SkippedLine::Begun { in_doubt: true } => Err(refused(
+            Status::Ledger,
+            "the end of its command was not seen; look at what that did, then end it with `bank-par post ID` (it counts as done) or `bank-par void ID` (then it can be given up); `bank-par balance --holds` lists the ids",
+        )),
+        SkippedLine::Begun { in_doubt: false } => {
+            Err(refused(Status::Ledger, "it is under way; wait for its end"))
+        }
+        SkippedLine::UnknownRun => Err(Failure::usage(anyhow!(
+            "the ledger has no run `{run}`; `bank-par runs` lists those that it has"
+        ))),
+    }
+}
