@@ -52,12 +52,8 @@ fn nothing_is_written_to_a_file_that_was_moved_away() {
         (ended.code() == 8) && ended.stderr.contains(gone),
         "{ended:?}"
     );
-    // Its log still belongs to it: a new ledger in its place would throw that away.
-    let new = ledger.run("deposit 3");
-    assert!(
-        (new.code() == 8) && new.stderr.contains("put that one back"),
-        "{new:?}"
-    );
+    // The server left nothing beside it, so another ledger may take its place.
+    ledger.say("deposit 3");
     fs::rename(&moved, ledger.path()).unwrap();
     assert_eq!(ledger.money("main"), ["1.00", "0.00", "1.00"]);
     ledger.verify();
