@@ -192,13 +192,16 @@ impl Driver {
                 let (items, rest) = take(&mut self.feed, most);
                 self.handle(Input::Took { items, rest });
             }
-            Effect::Tell(events) => {
-                let server = &self.server;
-                let told = |event: Event| Event {
-                    fact: event.fact.with_overdraft(|name| server.overdraft_of(name)),
-                    ..event
-                };
-                self.events.extend(events.into_iter().map(told));
+            Effect::Tell(mut events) => {
+                for event in &mut events {
+                    event
+                        .fact
+                        .add_overdraft(|name| self.server.overdraft_of(name));
+                }
+                match self.events.is_empty() {
+                    true => self.events = events,
+                    false => self.events.append(&mut events),
+                }
             }
             Effect::Say(text) => talk(text),
             Effect::CloseLedger(names) => {

@@ -154,17 +154,22 @@ impl Fact {
 impl Fact {
     /// The same fact, saying how far below zero its account may go, where that matters.
     pub fn with_overdraft(mut self, limit: impl FnOnce(&Name) -> Option<Balance>) -> Self {
+        self.add_overdraft(limit);
+        self
+    }
+
+    /// Adds how far below zero its account may go, where that matters.
+    pub fn add_overdraft(&mut self, limit: impl FnOnce(&Name) -> Option<Balance>) {
         if let Fact::Refused {
             subject,
             rejection: Rejection::InsufficientFunds,
             overdraft,
             duplicate: false,
             ..
-        } = &mut self
+        } = self
         {
             *overdraft = limit(&subject.operation.account).filter(|limit| limit.minor() > 0);
         }
-        self
     }
 }
 

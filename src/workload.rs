@@ -28,7 +28,7 @@ use done::Continued;
 pub use done::{Change, Done, Protection};
 pub use lines::MAX_LINE;
 use parse::Parser;
-use reader::{BLOCK_ITEMS, Message, Rewind};
+use reader::{Message, Rewind};
 
 /// What stands in one place of a workload.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -318,44 +318,18 @@ impl Feed {
         }
     }
 
-    /// Gives items back, to come next in the order given: what a worker was handed and did not begin.
-    pub fn put_back<I>(&mut self, items: I)
-    where
-        I: IntoIterator<Item = Item, IntoIter: DoubleEndedIterator>,
-    {
-        for item in items.into_iter().rev() {
-            self.items.push_front(item);
-        }
-    }
-
-    /// How many items can be taken right now: all of them, or at least 512. More may have been read.
-    pub fn ready(&mut self) -> usize {
-        self.receive();
-        self.items.len()
-    }
-
-    /// Whether more than this many operations can be taken right now, among the items that are here.
-    pub fn has_more_than(&mut self, count: usize) -> bool {
-        self.receive();
-        let is_operation = |item: &&Item| matches!(item, Item::Operation { .. });
-        self.items.iter().filter(is_operation).nth(count).is_some()
-    }
-
-    /// Takes over what was read, until there is a block's worth of items or no more for now. Anything
-    /// beyond that stays in the channel, whose bound is what makes the reader wait.
+    /// Takes over a block of what was read, if there is one. Anything beyond stays in the channel, whose
+    /// bound is what makes the reader wait.
     fn receive(&mut self) {
-        while self.items.len() < BLOCK_ITEMS
-            && let Rest::Reading(blocks) = &self.rest
-        {
-            match blocks.try_recv() {
-                Ok(Message::Items(block)) => self.items.extend(block),
-                Ok(Message::Ended) => self.rest = Rest::Ended,
-                Ok(Message::Failed(error)) => self.rest = Rest::Failed(error),
-                Err(TryRecvError::Empty) => return,
-                Err(TryRecvError::Disconnected) => {
-                    self.rest = Rest::Failed(WorkloadError::Vanished)
-                }
-            }
+        let Rest::Reading(blocks) = &self.rest else {
+            return;
+        };
+        match blocks.try_recv() {
+            Ok(Message::Items(block)) => self.items.extend(block),
+            Ok(Message::Ended) => self.rest = Rest::Ended,
+            Ok(Message::Failed(error)) => self.rest = Rest::Failed(error),
+            Err(TryRecvError::Empty) => {}
+            Err(TryRecvError::Disconnected) => self.rest = Rest::Failed(WorkloadError::Vanished),
         }
     }
 }

@@ -95,7 +95,6 @@ fn view() -> Operation {
 #[test]
 fn a_list_is_there_at_once() {
     let mut reading = Reading::source(Source::Operations(vec![view(), view()])).expect("a feed");
-    assert_eq!(reading.feed.ready(), 2);
     for _ in 0..2 {
         let Next::Item(item) = reading.feed.next() else {
             panic!("no item");
@@ -131,57 +130,13 @@ fn a_line_is_handed_on_before_the_next_is_typed() {
 
 #[test]
 fn many_lines_come_in_order() {
-    let count = 5 * BLOCK_ITEMS as u64 + 7;
+    let count = 5 * reader::BLOCK_ITEMS as u64 + 7;
     let (_folder, path) = file("ops", &LINE.repeat(count as usize));
     let mut reading = Reading::source(Source::File(path)).expect("a feed");
     for number in 1..=count {
         assert_eq!(reading.line(), number);
     }
     reading.expect_end();
-}
-
-#[test]
-fn what_is_put_back_comes_first_and_in_order() {
-    let (_folder, path) = file("ops.jsonl", &LINE.repeat(6));
-    let mut reading = Reading::source(Source::File(path)).expect("a feed");
-    let mut take = |count: usize| -> Vec<Item> {
-        let item = |_| match reading.next() {
-            Next::Item(item) => item,
-            other => panic!("{other:?} and not an item"),
-        };
-        (0..count).map(item).collect()
-    };
-    let (first, second) = (take(2), take(2));
-    reading.feed.put_back(second);
-    reading.feed.put_back(first);
-    assert!(reading.feed.ready() >= 4);
-    for number in 1..=6 {
-        assert_eq!(reading.line(), number);
-    }
-    reading.expect_end();
-    let late = Item::Invalid {
-        line: 6,
-        reason: String::new(),
-    };
-    reading.feed.put_back([late]);
-    assert_eq!(reading.line(), 6);
-    reading.expect_end();
-}
-
-#[test]
-fn what_is_ready_is_counted_and_bounded() {
-    let (mut reading, mut writer) = typed();
-    assert_eq!(reading.feed.ready(), 0);
-    writer.write_all(LINE.as_bytes()).expect("a line");
-    reading.wait();
-    assert_eq!(reading.feed.ready(), 1);
-
-    let (_folder, path) = file("ops.jsonl", &LINE.repeat(20 * BLOCK_ITEMS));
-    let mut reading = Reading::source(Source::File(path)).expect("a feed");
-    for number in 1..=20 * BLOCK_ITEMS as u64 {
-        assert!(reading.feed.ready() < 2 * BLOCK_ITEMS);
-        assert_eq!(reading.line(), number);
-    }
 }
 
 /// Lines without end. Each read checks that the reader is only so far ahead of what was `taken`.
@@ -196,7 +151,7 @@ struct Endless {
 impl Read for Endless {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         // All that was read is on its way, or taken over by the feed, or was just taken out of it.
-        let bound = (reader::BLOCKS + 2) * BLOCK_ITEMS;
+        let bound = (reader::BLOCKS + 2) * reader::BLOCK_ITEMS;
         if self.read > self.taken.load(Ordering::SeqCst) + bound {
             self.too_far.fetch_add(1, Ordering::SeqCst);
         }

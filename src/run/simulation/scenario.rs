@@ -15,6 +15,8 @@ use crate::workload::Item;
 pub(super) struct Evil {
     /// A worker dies in a step.
     pub(super) death: usize,
+    /// A dying worker exits with status 0.
+    pub(super) leave: usize,
     /// A worker makes no progress any more from some point on.
     pub(super) hang: usize,
     /// A worker asks what it may not.
@@ -152,6 +154,7 @@ fn evil(chance: &mut Chance) -> Evil {
     };
     let evil = Evil {
         death: one(20),
+        leave: one(300),
         hang: one(60),
         rogue: one(60),
         cut_off: one(300),

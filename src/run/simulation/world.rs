@@ -185,7 +185,12 @@ impl World {
     fn die(&mut self, worker: u32) {
         self.note(|| format!("worker {worker} is killed"));
         if let Some(process) = self.processes.get_mut(&worker) {
-            process.worker.exit.get_or_insert(Exit::Signal(KILLED));
+            // Some end as if all were well.
+            let exit = match self.chance.happens(self.scenario.evil.leave) {
+                true => Exit::Status(0),
+                false => Exit::Signal(KILLED),
+            };
+            process.worker.exit.get_or_insert(exit);
         }
         self.see_to_end(worker);
     }

@@ -200,6 +200,13 @@ impl World {
             read,
             "worker {worker} is given up, and its link was not read to the end"
         );
+        // One that waits for a lease has an answer due.
+        let is_due = process.asked > 0 && self.scenario.shares.is_none();
+        let counts = !is_due || process.killed;
+        hold!(
+            counts,
+            "worker {worker} is given up, and what it asked does not count"
+        );
         let is_asked = self.ledger.is_asked(number);
         hold!(!is_asked, "{number} is given up while it is being decided");
         Ok(())
