@@ -1,5 +1,6 @@
 //! The command line: flags become a plan, the plan is run, the ending becomes an exit status.
 
+mod backup;
 mod command;
 mod explore;
 mod history;
@@ -120,6 +121,8 @@ enum Command {
     Skip(runs::SkipArgs),
     /// Check a ledger: every row, every sum, every id, and the chain over all of them
     Verify(verify::VerifyArgs),
+    /// Copy a ledger to a new file, whoever writes to it meanwhile
+    Backup(backup::BackupArgs),
     /// Serve a ledger to many clients at a time, on a local socket
     Serve(serve::ServeArgs),
 }
@@ -218,6 +221,7 @@ pub fn main() -> ExitCode {
         Command::Runs(args) => runs::runs(args),
         Command::Skip(args) => runs::skip(args),
         Command::Verify(args) => verify::verify(args),
+        Command::Backup(args) => backup::backup(args),
         Command::Serve(args) => serve::serve(args),
     };
     match outcome {

@@ -5,6 +5,8 @@
 //! question goes alone. Answers come in the order of what was asked, row by row, in as many frames as
 //! they need.
 
+use std::path::PathBuf;
+
 use crate::bank::{Answer, Asked, Name};
 use crate::store::{
     BegunLine, ChainEnd, DoneLine, Entry, LedgerError, OpenHold, OpenedRun, Query, RunName,
@@ -60,6 +62,8 @@ pub enum Question {
     CloseRun(u32),
     /// Hold everything against everything else.
     Verify(Option<ChainEnd>),
+    /// Copy the ledger to this absolute path, and verify the copy.
+    Backup(PathBuf),
 }
 
 /// A piece of what the server answers.

@@ -192,7 +192,7 @@ impl Server {
             client.halted = None;
         }
         match question {
-            Question::Verify(_) => {
+            Question::Verify(_) | Question::Backup(_) => {
                 self.checking.insert(key);
                 if self.ending.is_some() || !self.checker.ask(key, question) {
                     self.tell_unchecked();

@@ -214,6 +214,7 @@ pub(super) fn find(
         Question::Verify(expect) => {
             vec![Finding::Verified(ledger.verify(expect.as_ref())?)]
         }
+        Question::Backup(path) => vec![Finding::Verified(ledger.backup(path)?)],
     })
 }
 

@@ -36,6 +36,7 @@ impl LedgerError {
             | LedgerError::Beside { .. }
             | LedgerError::OtherLog { .. }
             | LedgerError::Apart { .. }
+            | LedgerError::NoPlace { .. }
             | LedgerError::Network { .. }
             | LedgerError::Locked { .. }
             | LedgerError::Unwritable { .. }

@@ -79,6 +79,14 @@ pub enum LedgerError {
         /// Who uses it.
         user: String,
     },
+    /// No copy can be put there; nothing was touched.
+    #[error("cannot put a copy at `{path}`: {what}; name a new file in a folder that is there")]
+    NoPlace {
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        what: String,
+    },
     /// It lies where it cannot be kept safely.
     #[error(
         "the ledger `{ledger}` lies on a network file system ({kind}), whose locks cannot be trusted: keep it on a local disk, and reach it through `bank-par serve`"

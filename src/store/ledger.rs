@@ -3,7 +3,7 @@
 mod runs;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::{LedgerError, Standing};
@@ -70,6 +70,10 @@ pub trait Ledger: Send {
 
     /// Holds everything against everything else.
     fn verify(&mut self, expect: Option<&ChainEnd>) -> Result<Verified, LedgerError>;
+
+    /// Copies the ledger as of one moment to this absolute path, where nothing may be, and verifies the
+    /// copy. A server does so itself.
+    fn backup(&mut self, path: &Path) -> Result<Verified, LedgerError>;
 }
 
 /// Which entries.

@@ -7,7 +7,7 @@ mod requests;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{LedgerError, MAX_PAGE, RunName};
+use super::{LedgerError, MAX_PAGE, RunName, Verified};
 use crate::bank::{Answer, Asked};
 use crate::protocol::{Fault, Finding, Question};
 use again::UnderWay;
@@ -243,6 +243,19 @@ impl Remote {
     fn put_off(&self, why: String) -> LedgerError {
         let ledger = name(&self.socket);
         LedgerError::PutOff { ledger, why }
+    }
+
+    /// Asks for what ends with a check of everything, and waits for at most an hour.
+    fn ask_to_verify(&mut self, question: &Question) -> Result<Verified, LedgerError> {
+        let mut verified = None;
+        self.ask(question, VERIFY_PATIENCE, |finding| match finding {
+            Finding::Verified(found) => {
+                verified = Some(found);
+                Taken::All
+            }
+            _ => Taken::Misplaced,
+        })?;
+        verified.ok_or_else(|| self.misplaced())
     }
 
     fn fail_misplaced(&mut self) -> LedgerError {

@@ -5,6 +5,7 @@
 //! entries and records; account and hold rows are kept beside them, so that opening a ledger reads
 //! nothing but what is asked for.
 
+mod backup;
 mod creation;
 mod due;
 mod faults;
@@ -414,6 +415,10 @@ impl Ledger for Sqlite {
 
     fn verify(&mut self, expect: Option<&ChainEnd>) -> Result<Verified, LedgerError> {
         self.read_only(|ledger| ledger.check_all(expect))
+    }
+
+    fn backup(&mut self, path: &Path) -> Result<Verified, LedgerError> {
+        self.read_only(|ledger| ledger.copy_to(path))
     }
 }
 

@@ -41,6 +41,7 @@ mod meant;
 mod modes;
 mod named;
 mod numbers;
+mod one_file;
 mod oneshot;
 mod output;
 mod place;

@@ -80,6 +80,7 @@ fn every_question_arrives_as_it_was_asked() {
         Question::CloseRun(3),
         Question::Verify(None),
         Question::Verify(Some(end)),
+        Question::Backup("/backups/bank.db".into()),
     ];
     let mut outbox = Outbox::new(0);
     outbox.greeting();

@@ -2,6 +2,9 @@
 
 mod runs;
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
 use serde::{Deserialize, Serialize};
 
 use super::super::ledger::{Fault, Finding, MAX_TEXT, Question};
@@ -28,6 +31,9 @@ pub(in super::super) struct WireAsked<'a> {
     ask: WireAsk<'a>,
 }
 
+/// The most bytes of a path, as the system has it.
+const MAX_PATH: usize = 4_096;
+
 #[derive(Serialize, Deserialize)]
 pub(in super::super) enum WireQuestion<'a> {
     #[serde(borrow)]
@@ -42,6 +48,7 @@ pub(in super::super) enum WireQuestion<'a> {
     BegunLines(u32, u64),
     Runs(u32),
     Skip(&'a str, u64, &'a str),
+    Backup(&'a [u8]),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -170,6 +177,7 @@ impl<'a> From<&'a Question> for WireQuestion<'a> {
             Question::Skip { run, line, reason } => WireQuestion::Skip(run.as_str(), *line, reason),
             Question::CloseRun(run) => WireQuestion::CloseRun(*run),
             Question::Verify(expect) => WireQuestion::Verify(expect.map(WireEnd::from)),
+            Question::Backup(path) => WireQuestion::Backup(path.as_os_str().as_bytes()),
         }
     }
 }
@@ -199,6 +207,10 @@ impl WireQuestion<'_> {
             WireQuestion::Skip(..) => return Err(ProtocolError::Content("reason")),
             WireQuestion::CloseRun(run) => Question::CloseRun(run),
             WireQuestion::Verify(expect) => Question::Verify(expect.map(ChainEnd::from)),
+            WireQuestion::Backup(path) if path.starts_with(b"/") && path.len() <= MAX_PATH => {
+                Question::Backup(OsStr::from_bytes(path).into())
+            }
+            WireQuestion::Backup(_) => return Err(ProtocolError::Content("path")),
         })
     }
 }

@@ -1,8 +1,8 @@
 //! What a served ledger is asked, as the file itself would be.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::{Halt, Known, PATIENCE, Remote, Taken, VERIFY_PATIENCE};
+use super::{Halt, Known, PATIENCE, Remote, Taken};
 use crate::bank::{Answer, Asked, Name};
 use crate::protocol::{Finding, Question};
 use crate::store::{
@@ -168,20 +168,11 @@ impl Ledger for Remote {
         Ok(())
     }
 
-    /// Waits for at most an hour.
     fn verify(&mut self, expect: Option<&ChainEnd>) -> Result<Verified, LedgerError> {
-        let mut verified = None;
-        self.ask(
-            &Question::Verify(expect.copied()),
-            VERIFY_PATIENCE,
-            |finding| match finding {
-                Finding::Verified(found) => {
-                    verified = Some(found);
-                    Taken::All
-                }
-                _ => Taken::Misplaced,
-            },
-        )?;
-        verified.ok_or_else(|| self.misplaced())
+        self.ask_to_verify(&Question::Verify(expect.copied()))
+    }
+
+    fn backup(&mut self, path: &Path) -> Result<Verified, LedgerError> {
+        self.ask_to_verify(&Question::Backup(path.to_owned()))
     }
 }

@@ -50,7 +50,7 @@ pub(super) fn fill(path: &Path) -> Result<(), LedgerError> {
 
 /// SQLite throws away a log that has no file, and entries may be in it that are nowhere else; and it
 /// takes a journal back into any file.
-fn refuse_lost(path: &Path) -> Result<(), LedgerError> {
+pub(super) fn refuse_lost(path: &Path) -> Result<(), LedgerError> {
     for ending in [LOG, JOURNAL] {
         let side = beside(path, ending);
         let about = side_files::about(&side).map_err(|cause| failed(path, cause))?;

@@ -1,0 +1,46 @@
+//! `backup`: a copy of a ledger, while others may write to it.
+
+use std::path::{self, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use super::ledger::LedgerArgs;
+use super::one::ended;
+use super::{Failure, Outcome};
+use crate::report::{self, Format, Sheet};
+use crate::store::Access;
+
+#[derive(Args)]
+pub(super) struct BackupArgs {
+    /// The file to create, which must not be there; the copy has the ledger's mode, is verified, and is
+    /// a ledger like the one it was made of
+    dest: PathBuf,
+    /// How the result is written to stdout
+    #[arg(long, value_enum, default_value_t = BackupFormat::Text, value_name = "FORMAT")]
+    output: BackupFormat,
+    #[command(flatten)]
+    ledger: LedgerArgs,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum BackupFormat {
+    /// What `verify` says of the copy
+    Text,
+    /// One JSON object
+    Json,
+}
+
+/// `bank-par backup`
+pub(super) fn backup(args: BackupArgs) -> Outcome {
+    let place = args.ledger.place()?;
+    let format = match args.output {
+        BackupFormat::Text => Format::Text,
+        BackupFormat::Json => Format::Json,
+    };
+    let sheet = Sheet::open().map_err(Failure::usage)?;
+    // A server may have another working directory.
+    let dest = path::absolute(&args.dest).map_err(Failure::usage)?;
+    let mut ledger = place.open(Access::Read).map_err(Failure::ledger)?;
+    let verified = ledger.backup(&dest).map_err(Failure::ledger)?;
+    ended(report::verified(sheet, format, &verified))
+}

@@ -1,0 +1,335 @@
+//! A ledger is one file, whatever is done to it: copied, moved, put back, kept from others.
+
+mod backup;
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::cli::{Running, Written, program};
+use crate::ledger::Ledger;
+
+fn folder(ledger: &Ledger) -> PathBuf {
+    Path::new(&ledger.path()).parent().unwrap().to_owned()
+}
+
+/// The names of what is in the ledger's folder.
+fn names(ledger: &Ledger) -> Vec<String> {
+    let files = fs::read_dir(folder(ledger)).unwrap();
+    let mut names: Vec<String> = files
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// What is said of a ledger at another path.
+fn balance_at(path: &Path) -> String {
+    let words = ["balance", "main", "--ledger", path.to_str().unwrap()];
+    crate::cli::run(&words).expect(0).stdout
+}
+
+/// A process that has the ledger open until it is dropped.
+struct Server {
+    running: Option<Running>,
+    at: String,
+}
+
+impl Server {
+    fn of(ledger: &Ledger) -> Self {
+        let socket = format!("{}-private/socket", ledger.path());
+        let words = ["serve", "--ledger", &ledger.path(), "--socket", &socket];
+        let mut running = Running::start(program(&words));
+        // It says so when clients can connect.
+        assert!(running.hear().contains(&socket));
+        Server {
+            running: Some(running),
+            at: format!("unix:{socket}"),
+        }
+    }
+
+    /// Ends the server by a signal and waits for that.
+    fn end(mut self, signal: Signal) {
+        let running = self.running.take().unwrap();
+        kill_process(Pid::from_raw(running.pid.cast_signed()).unwrap(), signal).unwrap();
+        running.finish();
+    }
+}
+
+#[test]
+fn nothing_lies_beside_an_idle_ledger() {
+    let ledger = Ledger::new();
+    let lines = Written::new(
+        "lines.jsonl",
+        "{\"op\":\"deposit\",\"amount\":1}\n".repeat(300),
+    );
+    let run = format!("parallel {} --run nightly --jobs 2", lines.path());
+    let commanded = format!("{run} --run paid -- true");
+    for words in [
+        "deposit 100",
+        "withdraw 3 -- true",
+        "hold 5 --id held",
+        "balance",
+        "history",
+        "verify",
+        &run,
+        &commanded,
+    ] {
+        ledger.say(words);
+        assert_eq!(names(&ledger), ["bank.db"], "{words}");
+    }
+    assert_eq!(ledger.run("withdraw 5 --id x -- false").code(), 1);
+    assert_eq!(ledger.run("withdraw 1000").code(), 1);
+    Server::of(&ledger).end(Signal::TERM);
+    fs::remove_dir(format!("{}-private", ledger.path())).unwrap();
+    assert_eq!(names(&ledger), ["bank.db"]);
+}
+
+#[test]
+fn a_ledger_is_copied_moved_and_closed_off_like_any_file() {
+    let ledger = Ledger::new();
+    ledger.say("deposit 100");
+    ledger.say("withdraw 3");
+    let elsewhere = Ledger::new();
+    fs::copy(ledger.path(), elsewhere.path()).unwrap();
+    assert_eq!(elsewhere.money("main"), ["97.00", "0.00", "97.00"]);
+    elsewhere.verify();
+    let moved = folder(&ledger).join("budget-run-1");
+    fs::rename(ledger.path(), &moved).unwrap();
+    assert_eq!(balance_at(&moved), "main\t97.00\t0.00\t97.00\n");
+    // A run on a ledger whose name begins like that of another.
+    let lines = Written::new("lines.jsonl", "{\"op\":\"deposit\",\"amount\":1}\n");
+    let budget = folder(&ledger).join("budget");
+    let path = budget.to_str().unwrap();
+    for words in [
+        vec!["deposit", "1"],
+        vec!["pipe", lines.path(), "--run", "first"],
+    ] {
+        crate::cli::run(&[&words[..], &["--ledger", path]].concat()).expect(0);
+    }
+    assert_eq!(balance_at(&moved), "main\t97.00\t0.00\t97.00\n");
+}
+
+/// Files of a ledger as it stood after so many deposits, and the log with which it went on.
+struct States {
+    files: Vec<Vec<u8>>,
+    /// The log of the deposits after the third state.
+    log: Vec<u8>,
+}
+
+fn states() -> States {
+    let ledger = Ledger::new();
+    ledger.say("open main");
+    let mut files = Vec::new();
+    for number in 0..3 {
+        ledger.say(&format!("deposit 1 --id early-{number}"));
+        files.push(fs::read(ledger.path()).unwrap());
+    }
+    let reader = Connection::open(ledger.path()).unwrap();
+    let count = "SELECT count(*) FROM entries";
+    reader.query_row(count, [], |_| Ok(())).unwrap();
+    for number in 0..3 {
+        ledger.say(&format!("deposit 1 --id late-{number}"));
+    }
+    let log = fs::read(ledger.path() + "-wal").unwrap();
+    drop(reader);
+    files.push(fs::read(ledger.path()).unwrap());
+    ledger.say("deposit 1 --id last");
+    files.push(fs::read(ledger.path()).unwrap());
+    let other = Ledger::new();
+    (0..3).for_each(|_| drop(other.say("deposit 5")));
+    files.push(fs::read(other.path()).unwrap());
+    States { files, log }
+}
+
+/// Whichever state of a ledger, or another one, comes to lie beside a log: the two go together or are
+/// refused, and what the refusal advises leads to the file as it was put there.
+#[test]
+fn a_log_is_believed_only_beside_the_file_that_it_belongs_to() {
+    let States { files, log } = states();
+    // Two states fit: where the log begins, and where it ends.
+    let expected = [
+        (None, "1.00"),
+        (None, "2.00"),
+        (Some("6.00"), ""),
+        (Some("6.00"), ""),
+        (None, "7.00"),
+        (None, "15.00"),
+    ];
+    for (file, (together, alone)) in files.iter().zip(expected) {
+        let ledger = Ledger::new();
+        let beside = ledger.path() + "-wal";
+        fs::write(ledger.path(), file).unwrap();
+        fs::write(&beside, &log).unwrap();
+        let Some(together) = together else {
+            for words in ["deposit 1 --id late-1", "balance", "verify", "history"] {
+                let run = ledger.run(words);
+                assert_eq!(run.code(), 8, "{run:?}");
+                assert!(run.stderr.contains("move the log away"), "{run:?}");
+                assert!(run.stderr.contains(&beside), "{run:?}");
+            }
+            assert!(fs::read(&beside).unwrap() == log && fs::read(ledger.path()).unwrap() == *file);
+            fs::rename(&beside, folder(&ledger).join("aside")).unwrap();
+            assert_eq!(ledger.money("main")[0], alone);
+            ledger.verify();
+            continue;
+        };
+        assert_eq!(ledger.money("main")[0], together);
+        ledger.verify();
+    }
+}
+
+#[test]
+fn a_log_that_a_killed_process_left_is_copied_back() {
+    let ledger = Ledger::new();
+    ledger.say("deposit 1");
+    let server = Server::of(&ledger);
+    for number in 0..5 {
+        let id = number.to_string();
+        let words = ["deposit", "1", "--id", &id, "--ledger", &server.at];
+        crate::cli::run(&words).expect(0);
+    }
+    server.end(Signal::KILL);
+    assert!(fs::metadata(ledger.path() + "-wal").unwrap().len() > 0);
+    assert_eq!(ledger.money("main")[0], "6.00");
+    assert!(!fs::exists(ledger.path() + "-wal").unwrap());
+    ledger.verify();
+}
+
+#[test]
+fn what_lies_beside_a_ledger_in_use_has_its_mode() {
+    let ledger = Ledger::new();
+    ledger.say("deposit 1");
+    let server = Server::of(&ledger);
+    ledger.say("deposit 2");
+    fs::set_permissions(ledger.path(), Permissions::from_mode(0o600)).unwrap();
+    ledger.say("deposit 3");
+    for ending in ["", "-wal", "-shm"] {
+        let about = fs::metadata(ledger.path() + ending).unwrap();
+        assert_eq!(about.permissions().mode() & 0o777, 0o600, "`{ending}`");
+    }
+    server.end(Signal::TERM);
+}
+
+#[test]
+fn what_is_prepared_beside_a_ledger_neither_hangs_nor_misleads() {
+    let precious = Written::new("precious", "precious");
+    for ending in ["-wal", "-shm", "-journal"] {
+        for kind in ["fifo", "link", "dangling", "folder"] {
+            let ledger = Ledger::new();
+            ledger.say("deposit 1");
+            let beside = ledger.path() + ending;
+            match kind {
+                "fifo" => mknodat(CWD, &beside, FileType::Fifo, Mode::from(0o666), 0).unwrap(),
+                "link" => symlink(precious.path(), &beside).unwrap(),
+                "dangling" => symlink("nowhere", &beside).unwrap(),
+                _ => fs::create_dir(&beside).unwrap(),
+            }
+            for words in ["deposit 1", "balance", "verify"] {
+                let run = ledger.run(words);
+                assert_eq!(run.code(), 8, "{kind} {ending}: {run:?}");
+                assert!(run.stderr.contains(&beside), "{run:?}");
+            }
+            assert_eq!(fs::read_to_string(precious.path()).unwrap(), "precious");
+        }
+    }
+}
+
+/// Only root can show this.
+#[test]
+fn another_users_files_beside_a_ledger_are_not_believed() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let States { files, log } = states();
+    let ledger = Ledger::new();
+    let beside = ledger.path() + "-wal";
+    fs::write(ledger.path(), &files[2]).unwrap();
+    fs::write(&beside, &log).unwrap();
+    std::os::unix::fs::chown(&beside, Some(12_345), Some(12_345)).unwrap();
+    let run = ledger.run("balance");
+    assert_eq!(run.code(), 8, "{run:?}");
+    assert!(
+        run.stderr.contains("may not write to the ledger"),
+        "{run:?}"
+    );
+    // Whoever may write to the ledger may have put it there.
+    std::os::unix::fs::chown(ledger.path(), Some(12_345), Some(12_345)).unwrap();
+    assert_eq!(ledger.money("main")[0], "6.00");
+    // What root leaves behind belongs to the ledger's owner.
+    let server = Server::of(&ledger);
+    let deposit = ["deposit", "1", "--ledger", &server.at];
+    crate::cli::run(&deposit).expect(0);
+    server.end(Signal::KILL);
+    for ending in ["-wal", "-shm"] {
+        let about = fs::metadata(ledger.path() + ending).unwrap();
+        let owner = (
+            std::os::unix::fs::MetadataExt::uid(&about),
+            std::os::unix::fs::MetadataExt::gid(&about),
+        );
+        assert_eq!(owner, (12_345, 12_345), "{ending}");
+    }
+}
+
+#[test]
+fn a_log_that_was_removed_while_in_use_is_noticed() {
+    let ledger = Ledger::new();
+    ledger.say("deposit 1");
+    let server = Server::of(&ledger);
+    crate::cli::run(&["deposit", "1", "--ledger", &server.at]).expect(0);
+    for ending in ["-wal", "-shm"] {
+        fs::remove_file(ledger.path() + ending).unwrap();
+    }
+    let run = ledger.run("deposit 1");
+    assert_eq!(run.code(), 8, "{run:?}");
+    assert!(run.stderr.contains("not the log beside it"), "{run:?}");
+    server.end(Signal::TERM);
+}
+
+#[test]
+fn a_file_without_a_log_gets_one() {
+    let ledger = Ledger::new();
+    ledger.say("deposit 1");
+    let copy = Ledger::new();
+    let sqlite = Connection::open(ledger.path()).unwrap();
+    sqlite.execute("VACUUM INTO ?", [copy.path()]).unwrap();
+    sqlite.close().map_err(|(_, error)| error).unwrap();
+    let sqlite = Connection::open(copy.path()).unwrap();
+    let mode = "PRAGMA journal_mode = DELETE";
+    sqlite.query_row(mode, [], |_| Ok(())).unwrap();
+    sqlite.close().map_err(|(_, error)| error).unwrap();
+    copy.say("deposit 1");
+    // Where the file's header tells its mode.
+    assert_eq!(fs::read(copy.path()).unwrap()[18..20], [2, 2]);
+    assert_eq!(copy.money("main")[0], "2.00");
+    assert_eq!(names(&copy), ["bank.db"]);
+}
+
+#[test]
+fn an_empty_file_becomes_a_ledger_and_stays_as_private_as_it_was() {
+    let ledger = Ledger::new();
+    fs::write(ledger.path(), "").unwrap();
+    fs::set_permissions(ledger.path(), Permissions::from_mode(0o600)).unwrap();
+    ledger.say("deposit 1");
+    let mode = fs::metadata(ledger.path()).unwrap().permissions().mode();
+    assert_eq!(
+        (mode & 0o777, names(&ledger)),
+        (0o600, vec!["bank.db".to_string()])
+    );
+}
+
+#[test]
+fn a_ledger_that_is_gone_is_not_begun_anew_beside_its_log() {
+    for ending in ["-wal", "-journal"] {
+        let ledger = Ledger::new();
+        fs::write(ledger.path() + ending, "what is left").unwrap();
+        let run = ledger.run("deposit 1");
+        assert_eq!(run.code(), 8, "{run:?}");
+        assert!(run.stderr.contains("put that one back"), "{run:?}");
+        assert!(!fs::exists(ledger.path()).unwrap());
+    }
+}
