@@ -131,7 +131,7 @@ pub enum LedgerError {
     },
     /// Another file is in its place, or none.
     #[error(
-        "the file of the ledger `{ledger}` was moved, replaced or removed since it was opened, and nothing was done: put it back, or open what is there now"
+        "the file of the ledger `{ledger}`, or the log beside it, was moved, replaced or removed since it was opened, and nothing was done: put it back, or open what is there now"
     )]
     Replaced {
         /// Which ledger.

@@ -45,7 +45,7 @@ use super::{
 use crate::bank::{Answer, Asked, Balance, Books, Name, Now, Release};
 use due::Due;
 use journal::Writer;
-use ledger_file::{LedgerFile, identity};
+use ledger_file::{Identity, LedgerFile, identity};
 use opening::Opened;
 use reading::Reading;
 use rows::{Content, Head};
@@ -72,6 +72,8 @@ pub struct Sqlite {
     connection: Connection,
     /// Closed after the connection: closing it drops SQLite's locks.
     file: Arc<LedgerFile>,
+    /// Which file its log is, where it may be written.
+    log: Option<Identity>,
     /// How it is read, where it may not be written.
     reading: Option<Reading>,
     clock: Clock,
@@ -91,12 +93,14 @@ impl Sqlite {
             path,
             connection,
             file,
+            log,
             reading,
         } = opening::open(path, access)?;
         Ok(Sqlite {
             path,
             connection,
             file,
+            log,
             reading,
             clock: Clock::system(),
             books: Books::new(Balance::default()),
@@ -190,11 +194,12 @@ impl Sqlite {
         self.check_place()
     }
 
-    /// What is written into a file that others no longer find would be lost to them, and what is read
+    /// What is written into a file, or a log, that others no longer find would be lost to them, and what is read
     /// there may be old.
     fn check_place(&self) -> Result<(), LedgerError> {
-        let there = fs::metadata(&self.path);
-        if there.is_ok_and(|there| identity(&there) == self.file.identity()) {
+        let is = |path: &Path, file| fs::metadata(path).is_ok_and(|found| identity(&found) == file);
+        let log = side_files::beside(&self.path, side_files::LOG);
+        if is(&self.path, self.file.identity()) && self.log.is_none_or(|file| is(&log, file)) {
             return Ok(());
         }
         Err(LedgerError::Replaced {

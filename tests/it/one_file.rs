@@ -287,7 +287,12 @@ fn a_log_that_was_removed_while_in_use_is_noticed() {
     let run = ledger.run("deposit 1");
     assert_eq!(run.code(), 8, "{run:?}");
     assert!(run.stderr.contains("not the log beside it"), "{run:?}");
+    // Nor does the one that has it write into what nobody else finds.
+    let late = crate::cli::run(&["deposit", "1", "--ledger", &server.at]);
+    assert_eq!(late.code(), 8, "{late:?}");
+    assert!(late.stderr.contains("or the log beside it"), "{late:?}");
     server.end(Signal::TERM);
+    assert_eq!(ledger.money("main")[0], "2.00");
 }
 
 #[test]

@@ -10,9 +10,10 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::ledger_file::LedgerFile;
+use super::ledger_file::{Identity, LedgerFile, identity};
 use super::reading::{self, Reading};
 use super::schema::{APPLICATION_ID, FORMAT, check_tables};
+use super::side_files::{LOG, beside};
 use super::{Access, creation, faults, recovery, side_files, upgrade};
 use crate::store::LedgerError;
 
@@ -28,6 +29,8 @@ pub(super) struct Opened {
     pub(super) path: PathBuf,
     pub(super) connection: Connection,
     pub(super) file: Arc<LedgerFile>,
+    /// Which file its log is, where it may be written.
+    pub(super) log: Option<Identity>,
     /// How it is read, where it may not be written.
     pub(super) reading: Option<Reading>,
 }
@@ -87,6 +90,7 @@ fn open_ours(path: PathBuf, access: Access) -> Result<Opened, LedgerError> {
             path,
             connection,
             file,
+            log: None,
             reading: Some(reading),
         });
     }
@@ -108,6 +112,8 @@ fn open_ours(path: PathBuf, access: Access) -> Result<Opened, LedgerError> {
     // What another user put there since the first look was not believed before this one.
     side_files::check(&path)?;
     side_files::follow(&path)?;
+    let log = side_files::about(&beside(&path, LOG)).map_err(failed)?;
+    let log = log.as_ref().map(identity);
     if !found.is_open {
         recovery::check_place(&path, &file)?;
     }
@@ -118,6 +124,7 @@ fn open_ours(path: PathBuf, access: Access) -> Result<Opened, LedgerError> {
         path,
         connection,
         file,
+        log,
         reading: None,
     })
 }
