@@ -68,7 +68,7 @@ fn nothing_lies_beside_an_idle_ledger() {
         "{\"op\":\"deposit\",\"amount\":1}\n".repeat(300),
     );
     let run = format!("parallel {} --run nightly --jobs 2", lines.path());
-    let commanded = format!("{run} --run paid -- true");
+    let commanded = format!("parallel {} --run paid --jobs 2 -- true", lines.path());
     for words in [
         "deposit 100",
         "withdraw 3 -- true",
@@ -100,7 +100,7 @@ fn a_ledger_is_copied_moved_and_closed_off_like_any_file() {
     elsewhere.verify();
     let moved = folder(&ledger).join("budget-run-1");
     fs::rename(ledger.path(), &moved).unwrap();
-    assert_eq!(balance_at(&moved), "main\t97.00\t0.00\t97.00\n");
+    assert_eq!(balance_at(&moved), "main\t97.00\t0.00\t97.00\t0.00\n");
     // A run on a ledger whose name begins like that of another.
     let lines = Written::new("lines.jsonl", "{\"op\":\"deposit\",\"amount\":1}\n");
     let budget = folder(&ledger).join("budget");
@@ -111,7 +111,7 @@ fn a_ledger_is_copied_moved_and_closed_off_like_any_file() {
     ] {
         crate::cli::run(&[&words[..], &["--ledger", path]].concat()).expect(0);
     }
-    assert_eq!(balance_at(&moved), "main\t97.00\t0.00\t97.00\n");
+    assert_eq!(balance_at(&moved), "main\t97.00\t0.00\t97.00\t0.00\n");
 }
 
 /// Files of a ledger as it stood after so many deposits, and the log with which it went on.
@@ -292,6 +292,23 @@ fn a_log_that_was_removed_while_in_use_is_noticed() {
     assert_eq!(late.code(), 8, "{late:?}");
     assert!(late.stderr.contains("or the log beside it"), "{late:?}");
     server.end(Signal::TERM);
+    assert_eq!(ledger.money("main")[0], "2.00");
+}
+
+#[test]
+fn a_log_in_use_for_a_file_that_was_moved_away_is_not_shared() {
+    let ledger = Ledger::new();
+    ledger.say("deposit 1");
+    let copy = fs::read(ledger.path()).unwrap();
+    let server = Server::of(&ledger);
+    let moved = folder(&ledger).join("moved.db");
+    fs::rename(ledger.path(), &moved).unwrap();
+    fs::write(ledger.path(), copy).unwrap();
+    let run = ledger.run("deposit 1");
+    assert_eq!(run.code(), 8, "{run:?}");
+    assert!(run.stderr.contains("end that process"), "{run:?}");
+    server.end(Signal::TERM);
+    ledger.say("deposit 1");
     assert_eq!(ledger.money("main")[0], "2.00");
 }
 

@@ -48,6 +48,13 @@ fn new_place(path: &Path) -> Result<PathBuf, LedgerError> {
     let name = path
         .file_name()
         .ok_or_else(|| refused("it names no file"))?;
+    let text = name.to_string_lossy();
+    if [LOG, SHARED, JOURNAL]
+        .iter()
+        .any(|ending| text.ends_with(ending))
+    {
+        return Err(refused("files beside a ledger are called so"));
+    }
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -59,13 +66,6 @@ fn new_place(path: &Path) -> Result<PathBuf, LedgerError> {
         .is_some()
     {
         return Err(refused("something is there already"));
-    }
-    let text = name.to_string_lossy();
-    if [LOG, SHARED, JOURNAL]
-        .iter()
-        .any(|ending| text.ends_with(ending))
-    {
-        return Err(refused("files beside a ledger are called so"));
     }
     refuse_lost(&path)?;
     Ok(path)

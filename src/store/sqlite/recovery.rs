@@ -48,6 +48,7 @@ pub(super) fn begin(
     file: &Arc<LedgerFile>,
 ) -> Result<Option<Recovering>, LedgerError> {
     let failed = |cause| failed(ledger, cause);
+    check_users(ledger, file)?;
     let log = beside(ledger, LOG);
     let began = Instant::now();
     loop {
@@ -81,15 +82,10 @@ pub(super) fn begin(
     }
 }
 
-/// Refuses a log that belongs to another history, or to another file that is still in use.
-fn check_log(ledger: &Path, file: &LedgerFile) -> Result<(), LedgerError> {
+/// Refuses what lies beside the ledger while a process uses it for another file, which was at this path
+/// before.
+fn check_users(ledger: &Path, file: &LedgerFile) -> Result<(), LedgerError> {
     let failed = |cause| failed(ledger, cause);
-    let log = beside(ledger, LOG);
-    let foreign = |what| LedgerError::OtherLog {
-        ledger: ledger.to_owned(),
-        log: log.clone(),
-        what,
-    };
     let shared = beside(ledger, SHARED);
     let elsewhere = || {
         let used = match File::open(&shared) {
@@ -99,16 +95,27 @@ fn check_log(ledger: &Path, file: &LedgerFile) -> Result<(), LedgerError> {
         };
         Ok(used.is_some() && !is_used(file)?)
     };
-    if stays(elsewhere).map_err(failed)? {
-        return Err(foreign(
-            "is in use by a process that opened another file at this path: end that process, then repeat this",
-        ));
+    if is_used(file).map_err(failed)? || !stays(elsewhere).map_err(failed)? {
+        return Ok(());
     }
+    Err(LedgerError::OtherLog {
+        ledger: ledger.to_owned(),
+        log: beside(ledger, LOG),
+        what: "is in use by a process that opened another file at this path: end that process, then repeat this",
+    })
+}
+
+/// Refuses a log that belongs to another history.
+fn check_log(ledger: &Path, file: &LedgerFile) -> Result<(), LedgerError> {
+    let failed = |cause| failed(ledger, cause);
+    let log = beside(ledger, LOG);
     match log::compare(&log, file.file()).map_err(failed)? {
         Fits::Empty | Fits::Yes => Ok(()),
-        Fits::No => Err(foreign(
-            "belongs to another state of it, as when a copy was put in its place: put back the file that this log belongs to, or move the log away to use the file as it is",
-        )),
+        Fits::No => Err(LedgerError::OtherLog {
+            ledger: ledger.to_owned(),
+            log,
+            what: "belongs to another state of it, as when a copy was put in its place: put back the file that this log belongs to, or move the log away to use the file as it is",
+        }),
     }
 }
 
