@@ -1,5 +1,6 @@
 //! A run that has a name goes on where it ended: what it has done is told again and not run again.
 
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::thread;
@@ -8,7 +9,8 @@ use std::time::{Duration, Instant};
 use crate::bank::{Answer, Asked, Caller, Id, Line, Outcome, Request};
 use crate::run::LineIds;
 use crate::store::{
-    Ledger, LedgerError, LineDigests, LineEnd, MAX_PAGE, OpenHold, OpenedRun, RunName,
+    BegunLine, DoneLine, Ledger, LedgerError, LineDigests, LineEnd, MAX_PAGE, OpenHold, OpenedRun,
+    RunName,
 };
 use crate::workload::{Done, Protection};
 
@@ -41,46 +43,78 @@ pub fn done(
     // A digest over all lines before does not tell whether this one is the same.
     let mut ids = LineIds::new(name.as_str(), run.digests == LineDigests::OfLine);
     let begun = begun_lines(ledger, run.number, &mut ids)?;
-    let mut lines = done_lines(ledger, run.number)?;
+    let mut lines = done_lines(ledger, run.number, &begun)?;
     // What is set aside now counts, whatever became of the line before.
-    lines.extend(begun);
+    let open = begun.iter().filter(|(_, last)| last.is_open);
+    lines.extend(open.map(|(number, last)| {
+        let (number, digest) = (*number, last.digest);
+        (Line { number, digest }, Protection::Begun)
+    }));
     let done = Done::new(name.to_string(), run.digests, lines, retry_refused);
     Ok((done, ids))
 }
 
-/// The lines for which money is set aside; also learns the ids of all for which it ever was.
+/// When work for a line was begun last, and whether money is still set aside for it.
+struct LastBegun {
+    hold: u64,
+    digest: u64,
+    is_open: bool,
+}
+
+/// When work was begun last for each line for which it ever was; also learns the ids.
 fn begun_lines(
     ledger: &mut dyn Ledger,
     run: u32,
     ids: &mut LineIds,
-) -> Result<Vec<(Line, Protection)>, LedgerError> {
-    let mut open = Vec::new();
+) -> Result<HashMap<u64, LastBegun>, LedgerError> {
+    let mut lines = HashMap::new();
     let mut after = 0;
     loop {
         let page = ledger.begun_lines(run, after)?;
         let Some(last) = page.last() else {
-            return Ok(open);
+            return Ok(lines);
         };
         after = last.hold;
         for begun in &page {
             if let Some(id) = &begun.id {
                 ids.was_begun(begun.line(), id);
             }
-            if begun.is_open {
-                open.push((begun.line(), Protection::Begun));
-            }
+            let BegunLine {
+                hold,
+                digest,
+                is_open,
+                ..
+            } = *begun;
+            let last = LastBegun {
+                hold,
+                digest,
+                is_open,
+            };
+            lines.insert(begun.line, last);
         }
     }
 }
 
-fn done_lines(ledger: &mut dyn Ledger, run: u32) -> Result<Vec<(Line, Protection)>, LedgerError> {
-    let mut lines = Vec::new();
+fn done_lines(
+    ledger: &mut dyn Ledger,
+    run: u32,
+    begun: &HashMap<u64, LastBegun>,
+) -> Result<Vec<(Line, Protection)>, LedgerError> {
+    let (mut lines, mut count) = (Vec::new(), 0);
+    // A refusal is over once the line was begun again, even if that failed.
+    let is_over = |done: &DoneLine| {
+        let last = begun.get(&done.line);
+        let is_refused = matches!(done.end, LineEnd::Decided(Outcome::Refused { .. }));
+        is_refused && last.is_some_and(|last| last.hold > done.record)
+    };
     loop {
-        let page = ledger.done_lines(run, lines.len() as u64)?;
+        let page = ledger.done_lines(run, count)?;
         if page.is_empty() {
             return Ok(lines);
         }
-        lines.extend(page.into_iter().map(|done| {
+        count += page.len() as u64;
+        let page = page.into_iter().filter(|done| !is_over(done));
+        lines.extend(page.map(|done| {
             let (number, digest) = (done.line, done.digest);
             let protection = match done.end {
                 LineEnd::Decided(outcome) => Protection::Decided(outcome),

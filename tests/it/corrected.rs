@@ -260,6 +260,23 @@ fn a_line_in_doubt_is_protected_and_keeps_its_id() {
 }
 
 #[test]
+fn a_refusal_is_over_once_its_line_was_begun_again() {
+    let payroll = Payroll::new("queue");
+    let line = "transfer,150,late\n";
+    let pay = |more: &[&str]| payroll.run(line, &[more, &["--", "sh", "-c", PAY]].concat());
+    pay(&[]).expect(1);
+    payroll.ledger.say("deposit 100");
+    // The money is there now, and the command fails: that is what became of the line.
+    assert_eq!(pay(&["--retry-refused"]).code(), 4);
+    assert_eq!(payroll.ledger.say("runs"), "n\t0\t0\t1\t0\t0\t0\t-\n");
+    assert_eq!(pay(&[]).code(), 4);
+    let corrected = payroll.pay("transfer,20,c\n");
+    corrected.expect(0);
+    assert_eq!(payroll.paid(), "c n:2.2\n");
+    assert_eq!(payroll.balance(), "180.00");
+}
+
+#[test]
 fn a_new_run_is_told_with_names_that_may_have_been_meant() {
     let payroll = Payroll::new("parallel");
     let path = payroll.ledger.path();

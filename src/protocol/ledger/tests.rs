@@ -209,6 +209,7 @@ fn every_finding_arrives_as_it_was_told() {
         Finding::DoneLine(DoneLine {
             line: 1,
             digest: 2,
+            record: 0,
             end: LineEnd::Decided(Outcome::Posted {
                 seq: 3,
                 amount: Amount::new(3).expect("positive"),
@@ -218,11 +219,13 @@ fn every_finding_arrives_as_it_was_told() {
         Finding::DoneLine(DoneLine {
             line: 2,
             digest: 3,
+            record: 8,
             end: LineEnd::Decided(Outcome::Unspent { view: view() }),
         }),
         Finding::DoneLine(DoneLine {
             line: 3,
             digest: 0,
+            record: 9,
             end: LineEnd::Skipped,
         }),
         Finding::BegunLine(BegunLine {

@@ -71,7 +71,7 @@ pub(in super::super) enum WireFinding<'a> {
     Hold(WireHold<'a>),
     Entry(WireEntry<'a>),
     /// Nothing stands for a line that was given up.
-    DoneLine(u64, u64, Option<WireOutcome>),
+    DoneLine(u64, u64, u64, Option<WireOutcome>),
     Looked(u64, bool),
     /// Its number, whether it is new, and whether its digests are over one line.
     Run(u32, bool, bool),
@@ -249,7 +249,7 @@ impl<'a> From<&'a Finding> for WireFinding<'a> {
                     LineEnd::Decided(outcome) => Some(outcome.into()),
                     LineEnd::Skipped => None,
                 };
-                WireFinding::DoneLine(done.line, done.digest, outcome)
+                WireFinding::DoneLine(done.line, done.digest, done.record, outcome)
             }
             Finding::BegunLine(begun) => WireFinding::BegunLine(begun.into()),
             Finding::RunTotals(totals) => WireFinding::RunTotals(totals.into()),
@@ -286,9 +286,10 @@ impl WireFinding<'_> {
             }
             WireFinding::Hold(hold) => Finding::Hold(hold.checked()?),
             WireFinding::Entry(entry) => Finding::Entry(entry.checked()?),
-            WireFinding::DoneLine(line, digest, outcome) => Finding::DoneLine(DoneLine {
+            WireFinding::DoneLine(line, digest, record, outcome) => Finding::DoneLine(DoneLine {
                 line,
                 digest,
+                record,
                 end: match outcome {
                     Some(outcome) => LineEnd::Decided(outcome.checked()?),
                     None => LineEnd::Skipped,

@@ -37,6 +37,8 @@ pub struct DoneLine {
     pub line: u64,
     /// Its digest; 0 where a line was given up whose content the ledger never saw.
     pub digest: u64,
+    /// The number of the record that says so; 0 where an entry does.
+    pub record: u64,
     /// What became of it.
     pub end: LineEnd,
 }

@@ -297,7 +297,7 @@ impl Sqlite {
                     UNSPENT => load::unspent(&record).map(LineEnd::Decided),
                     _ => load::viewed(&record).map(LineEnd::Decided),
                 };
-                let line = done_line(record.line, end.filter(|_| right));
+                let line = done_line(record.line, record.record, end.filter(|_| right));
                 page.push((record.record, line));
             }
             Ok(page)
@@ -337,7 +337,7 @@ impl Sqlite {
                         amount: Amount::new(entry.amount)?,
                         view: entry.view(),
                     };
-                    done_line(entry.line, Some(LineEnd::Decided(posted)))
+                    done_line(entry.line, 0, Some(LineEnd::Decided(posted)))
                 });
                 page.push((seq, line));
             }
@@ -354,11 +354,16 @@ impl Sqlite {
     }
 }
 
-fn done_line(line: Option<crate::bank::Line>, end: Option<LineEnd>) -> Option<DoneLine> {
+fn done_line(
+    line: Option<crate::bank::Line>,
+    record: u64,
+    end: Option<LineEnd>,
+) -> Option<DoneLine> {
     let (line, end) = line.zip(end)?;
     Some(DoneLine {
         line: line.number,
         digest: line.digest,
+        record,
         end,
     })
 }
