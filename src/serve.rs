@@ -399,6 +399,8 @@ impl Server {
 
     fn end(self) -> Result<Ending, ServeError> {
         self.owner.end();
+        self.reader.end();
+        self.checker.end();
         if let Some(error) = self.dead {
             self.log.finish(Some(format!("error: {error}")));
             return Err(ServeError::Told(Box::new(error.into())));

@@ -2,7 +2,8 @@
 //! waits neither for batches nor for who has the ledger locked.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use super::ServeError;
 use super::owner::find;
@@ -13,10 +14,15 @@ use crate::wake::Waker;
 /// What was found for a client's question, and why the ledger can no longer be used.
 pub(super) type Found = (u32, Question, Vec<Finding>, Option<LedgerError>);
 
-/// The loop's end of the thread. It is left alone when the server ends.
+/// How long a thread is waited for that reads on while the server ends.
+const PATIENCE: Duration = Duration::from_secs(1);
+const STEP: Duration = Duration::from_millis(1);
+
+/// The loop's end of the thread.
 pub(super) struct Reader {
     questions: Sender<(u32, Question)>,
     found: Receiver<Found>,
+    thread: JoinHandle<()>,
 }
 
 impl Reader {
@@ -39,8 +45,12 @@ impl Reader {
                 waker.wake();
             }
         };
-        thread::Builder::new().name(name.to_string()).spawn(work)?;
-        Ok(Reader { questions, found })
+        let thread = thread::Builder::new().name(name.to_string()).spawn(work)?;
+        Ok(Reader {
+            questions,
+            found,
+            thread,
+        })
     }
 
     /// Hands on a question; false if the thread is gone.
@@ -51,5 +61,14 @@ impl Reader {
     /// The next answer that was found.
     pub(super) fn take(&self) -> Option<Found> {
         self.found.try_recv().ok()
+    }
+    /// Lets the thread close the ledger: its log stays beside the file until all have. One that checks a
+    /// long history is not waited for.
+    pub(super) fn end(self) {
+        drop(self.questions);
+        let since = Instant::now();
+        while !self.thread.is_finished() && since.elapsed() < PATIENCE {
+            thread::sleep(STEP);
+        }
     }
 }
