@@ -101,7 +101,10 @@ pub fn serve(
     ready: impl FnOnce() -> Result<(), ServeError>,
 ) -> Result<Ending, ServeError> {
     let mut server = Server::new(plan)?;
-    ready()?;
+    if let Err(error) = ready() {
+        server.close_ledger();
+        return Err(error);
+    }
     loop {
         if server.is_over() {
             return server.end();
@@ -398,19 +401,25 @@ impl Server {
     }
 
     fn end(self) -> Result<Ending, ServeError> {
+        let (log, dead, ending) = self.close_ledger();
+        if let Some(error) = dead {
+            log.finish(Some(format!("error: {error}")));
+            return Err(ServeError::Told(Box::new(error.into())));
+        }
+        log.finish(None);
+        Ok(Ending {
+            status: Status::Posted,
+            signal: ending.map(|(signal, _)| signal),
+            passed_on: None,
+        })
+    }
+
+    /// Closes the ledger in all threads, so that nothing stays beside it.
+    fn close_ledger(self) -> (Log, Option<LedgerError>, Option<(i32, Duration)>) {
         self.owner.end();
         self.reader.end();
         self.checker.end();
-        if let Some(error) = self.dead {
-            self.log.finish(Some(format!("error: {error}")));
-            return Err(ServeError::Told(Box::new(error.into())));
-        }
-        self.log.finish(None);
-        Ok(Ending {
-            status: Status::Posted,
-            signal: self.ending.map(|(signal, _)| signal),
-            passed_on: None,
-        })
+        (self.log, self.dead, self.ending)
     }
 
     /// The server cannot go on.

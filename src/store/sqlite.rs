@@ -14,6 +14,7 @@ mod ledger_file;
 mod lines;
 mod load;
 mod log;
+mod mark;
 mod opening;
 mod pages;
 mod reading;
@@ -46,6 +47,7 @@ use crate::bank::{Answer, Asked, Balance, Books, Name, Now, Release};
 use due::Due;
 use journal::Writer;
 use ledger_file::{Identity, LedgerFile, identity};
+use mark::Mark;
 use opening::Opened;
 use reading::Reading;
 use rows::{Content, Head};
@@ -70,6 +72,8 @@ pub enum Access {
 pub struct Sqlite {
     path: PathBuf,
     connection: Connection,
+    /// Taken away once the connection is closed.
+    mark: Option<Mark>,
     /// Closed after the connection: closing it drops SQLite's locks.
     file: Arc<LedgerFile>,
     /// Which file its log is, where it may be written.
@@ -94,11 +98,13 @@ impl Sqlite {
             connection,
             file,
             log,
+            mark,
             reading,
         } = opening::open(path, access)?;
         Ok(Sqlite {
             path,
             connection,
+            mark,
             file,
             log,
             reading,
@@ -181,8 +187,19 @@ impl Sqlite {
             let head = self.shelf.head;
             let written = head.write(&self.connection, &mut Content::default());
             written.map_err(|error| self.fault("write", &error))?;
+            self.set_mark()?;
         }
         Ok(done)
+    }
+
+    /// Tells a copy that it may lack what is committed now.
+    fn set_mark(&self) -> Result<(), LedgerError> {
+        let set = self.mark.as_ref().map_or(Ok(()), Mark::set);
+        set.map_err(|cause| LedgerError::Unwritable {
+            ledger: self.path.display().to_string(),
+            doing: "write",
+            cause: cause.to_string(),
+        })
     }
 
     /// Refuses everything once a commit has failed, or where others find another file.
@@ -194,8 +211,8 @@ impl Sqlite {
         self.check_place()
     }
 
-    /// What is written into a file, or a log, that others no longer find would be lost to them, and what is read
-    /// there may be old.
+    /// What is written into a file, or a log, that others no longer find would be lost to them, and what is
+    /// read there may be old.
     fn check_place(&self) -> Result<(), LedgerError> {
         let is = |path: &Path, file| fs::metadata(path).is_ok_and(|found| identity(&found) == file);
         let log = side_files::beside(&self.path, side_files::LOG);

@@ -183,6 +183,59 @@ fn a_log_is_believed_only_beside_the_file_that_it_belongs_to() {
     }
 }
 
+/// The bytes of a file's header that tell a copy of a ledger in use.
+fn mark(path: &str) -> Vec<u8> {
+    fs::read(path).unwrap()[72..92].to_vec()
+}
+
+#[test]
+fn a_copy_of_a_ledger_in_use_is_right_or_refused() {
+    let (ledger, copies) = (Ledger::new(), tempfile::tempdir().unwrap());
+    ledger.say("deposit 1");
+    let copy = |name: &str, endings: &[&str]| {
+        let path = copies.path().join(name);
+        for ending in endings {
+            let to = format!("{}{ending}", path.display());
+            fs::copy(ledger.path() + ending, to).unwrap();
+        }
+        path
+    };
+    let refused = |path: &Path| {
+        for command in ["balance", "verify", "history", "deposit 1"] {
+            let mut words: Vec<&str> = command.split(' ').collect();
+            words.extend(["--ledger", path.to_str().unwrap()]);
+            let said = crate::cli::run(&words);
+            let why = said.stderr.contains("was copied or moved while");
+            assert!((said.code() == 8) && why, "{command}: {said:?}");
+        }
+    };
+    let server = Server::of(&ledger);
+    // Nothing is in the log yet, or everything is in the file.
+    assert!(balance_at(&copy("before", &[""])).contains("1.00"));
+    let deposit = ["deposit", "100", "--ledger", &server.at];
+    crate::cli::run(&deposit).expect(0);
+    let alone = copy("alone", &[""]);
+    refused(&alone);
+    for _ in 0..2 {
+        // The second time, nothing lies beside it any more.
+        let both = copies.path().join("both");
+        if !both.exists() {
+            copy("both", &["", "-wal"]);
+        }
+        assert!(balance_at(&both).contains("101.00"));
+    }
+    server.end(Signal::KILL);
+    refused(&copy("left", &[""]));
+    assert_ne!(mark(&ledger.path()), [0; 20]);
+    assert_eq!(ledger.money("main")[0], "101.00");
+    assert_eq!(mark(&ledger.path()), [0; 20]);
+    assert!(balance_at(&copy("idle", &[""])).contains("101.00"));
+    // The way out that the message names.
+    fs::write(format!("{}-wal", alone.display()), "").unwrap();
+    assert!(balance_at(&alone).contains("1.00"));
+    assert!(balance_at(&alone).contains("1.00"));
+}
+
 #[test]
 fn a_log_that_a_killed_process_left_is_copied_back() {
     let ledger = Ledger::new();

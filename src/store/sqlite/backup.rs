@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 
 use super::creation::{refuse_lost, sync_folder};
 use super::side_files::{self, JOURNAL, LOG, SHARED};
-use super::{Access, Sqlite, faults};
+use super::{Access, Sqlite, faults, mark};
 use crate::store::{LedgerError, Verified};
 
 impl Sqlite {
@@ -87,6 +87,7 @@ fn copy_pages(from: &Connection, to: &Path) -> rusqlite::Result<()> {
 /// Has a copy's header say that it has a log, and makes the copy durable.
 fn finish(copy: &File, mode: u32) -> io::Result<()> {
     copy.write_all_at(&[2, 2], 18)?;
+    mark::remove(copy)?;
     copy.set_permissions(Permissions::from_mode(mode))?;
     copy.sync_all()
 }

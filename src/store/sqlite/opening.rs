@@ -11,6 +11,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::ledger_file::{Identity, LedgerFile, identity};
+use super::mark::{self, Mark};
 use super::reading::{self, Reading};
 use super::schema::{APPLICATION_ID, FORMAT, check_tables};
 use super::side_files::{LOG, beside};
@@ -31,6 +32,8 @@ pub(super) struct Opened {
     pub(super) file: Arc<LedgerFile>,
     /// Which file its log is, where it may be written.
     pub(super) log: Option<Identity>,
+    /// Its mark, where it may be written.
+    pub(super) mark: Option<Mark>,
     /// How it is read, where it may not be written.
     pub(super) reading: Option<Reading>,
 }
@@ -77,6 +80,7 @@ fn open_ours(path: PathBuf, access: Access) -> Result<Opened, LedgerError> {
     let file = found.file;
     let header = check_header(&path, &file)?;
     side_files::check(&path)?;
+    mark::check(&path, &file)?;
     if let Some(refused) = reading::may_not_write(&path, &file) {
         if access != Access::Read {
             return Err(failed(refused));
@@ -91,6 +95,7 @@ fn open_ours(path: PathBuf, access: Access) -> Result<Opened, LedgerError> {
             connection,
             file,
             log: None,
+            mark: None,
             reading: Some(reading),
         });
     }
@@ -120,11 +125,14 @@ fn open_ours(path: PathBuf, access: Access) -> Result<Opened, LedgerError> {
     if let Some(recovering) = recovering {
         recovering.fold_in(&path, &connection)?;
     }
+    let mark = Mark::new(&path, &file).map_err(failed)?;
+    mark.take_over().map_err(failed)?;
     Ok(Opened {
         path,
         connection,
         file,
         log,
+        mark: Some(mark),
         reading: None,
     })
 }

@@ -150,7 +150,7 @@ pub(super) fn check_place(ledger: &Path, file: &LedgerFile) -> Result<(), Ledger
 
 /// Whether something is so each time that it is looked at: what others just begin or end shows for a
 /// moment only.
-fn stays(mut is_so: impl FnMut() -> io::Result<bool>) -> io::Result<bool> {
+pub(super) fn stays(mut is_so: impl FnMut() -> io::Result<bool>) -> io::Result<bool> {
     for look in 0..LOOKS {
         if look > 0 {
             thread::sleep(PAUSE);

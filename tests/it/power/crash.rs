@@ -3,10 +3,13 @@
 use std::collections::HashSet;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Mutex;
 use std::thread;
+use std::time::UNIX_EPOCH;
 
+use super::LEDGER;
 use super::disk::{Disk, Image, Unsynced};
 use super::recording::{Recording, What};
 
@@ -101,8 +104,26 @@ fn lay_out(image: &Image, folder: &Path) {
         fs::remove_file(entry.unwrap().path()).unwrap();
     }
     for (name, bytes) in image {
-        fs::write(folder.join(name), bytes).unwrap();
+        let path = folder.join(name);
+        fs::write(&path, bytes).unwrap();
+        if name == LEDGER && bytes.get(72..92).is_some_and(|mark| mark != [0; 20]) {
+            keep_identity(&path);
+        }
     }
+}
+
+/// The file that the disk holds is still the one that was marked: its number and when it was made.
+fn keep_identity(ledger: &Path) {
+    let file = fs::File::options().write(true).open(ledger).unwrap();
+    let about = file.metadata().unwrap();
+    let mut mark = about.ino().to_be_bytes().to_vec();
+    if let Ok(made) = about.created() {
+        let made = made.duration_since(UNIX_EPOCH).unwrap();
+        mark.extend(made.as_secs().to_be_bytes());
+        mark.extend(made.subsec_nanos().to_be_bytes());
+    }
+    mark.resize(20, 0);
+    file.write_all_at(&mark, 72).unwrap();
 }
 
 /// One power loss.
