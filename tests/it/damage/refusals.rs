@@ -375,7 +375,8 @@ fn a_run_waits_until_its_disk_takes_what_it_writes() {
         ledger.say("open main");
         let words = [&["parallel", input.path()], &NIGHTLY[..]].concat();
         let run = Running::start(failing(&ledger, "pwrite64", error, "40..44", &words)).finish();
-        assert_eq!((run.code(), run.stderr.as_str()), (0, ""), "{error}");
+        let new = "bank-par: a new run begins: `nightly`\n";
+        assert_eq!((run.code(), run.stderr.as_str()), (0, new), "{error}");
         let mut promised = Promised::default();
         promised.hear(&run.stdout);
         assert_eq!(promised.lines(), kills::LINES);

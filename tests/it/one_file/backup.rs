@@ -68,7 +68,7 @@ fn a_backup_overwrites_nothing_and_leaves_nothing_where_it_fails() {
         &format!("backup {} --ledger {}", path("copy"), path("none")),
         8,
         &format!(
-            "error: there is no ledger `{}`: `bank-par open` or a deposit creates it",
+            "error: there is no ledger `{}`: check the name; `bank-par open` or a deposit creates a new one",
             path("none")
         ),
     );
