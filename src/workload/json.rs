@@ -26,14 +26,16 @@ struct Object<'a> {
     id: Option<&'a RawValue>,
 }
 
-/// Whether an object that stands on the next line may be a part of what begins on this one: of a text,
-/// or of a value.
-pub(super) fn may_go_on(line: &str) -> bool {
-    let is_open = |text: &str| {
-        let read: Result<IgnoredAny, _> = serde_json::from_str(text);
-        read.is_err_and(|error| error.classify() == Category::Eof)
-    };
-    is_open(line) && is_open(&format!("{line}{{"))
+/// Whether what begins on a line does not end there.
+pub(super) fn is_incomplete(line: &str) -> bool {
+    let read: Result<IgnoredAny, _> = serde_json::from_str(line);
+    read.is_err_and(|error| error.classify() == Category::Eof)
+}
+
+/// Whether an object that stands on the next line may be a part of what does not end on this one: of a
+/// text, or of a value.
+pub(super) fn may_hold_an_object(line: &str) -> bool {
+    is_incomplete(&format!("{line}{{"))
 }
 
 /// The fields of the object on a line, or the reason why there is none.

@@ -19,7 +19,10 @@ pub(super) struct Parser {
 enum State {
     /// No line was seen, and no format was given.
     Undecided,
-    JsonLines,
+    JsonLines {
+        /// The line before, where it is an object without its end. Another object cannot stand there.
+        torn: Option<u64>,
+    },
     /// The next line names the columns.
     Header,
     Csv {
@@ -28,10 +31,7 @@ enum State {
         open: Option<Open>,
     },
     /// A line before left open whether the next ones belong to one of its fields, and why.
-    Lost {
-        line: u64,
-        why: &'static str,
-    },
+    Lost { line: u64, why: &'static str },
 }
 
 /// A record of more than one line.
@@ -52,7 +52,7 @@ impl Parser {
     pub(super) fn new(format: Option<Format>, defaults: Defaults) -> Self {
         let state = match format {
             None => State::Undecided,
-            Some(Format::JsonLines) => State::JsonLines,
+            Some(Format::JsonLines) => State::JsonLines { torn: None },
             Some(Format::Csv) => State::Header,
         };
         Parser {
@@ -76,6 +76,7 @@ impl Parser {
         if matches!(self.state, State::Undecided) {
             self.decide(line.text);
         }
+        self.goes_on(line.text);
         match &mut self.state {
             State::Csv { .. } => self.record(line),
             State::Header => {
@@ -86,7 +87,7 @@ impl Parser {
             State::Lost { line, why } => Err(format!(
                 "neither this line nor one after it is read, since line {line} leaves open whether they are parts of one of its fields ({why})"
             )),
-            State::JsonLines => Ok(Some(self.object(line))),
+            State::JsonLines { .. } => Ok(Some(self.object(line))),
             State::Undecided => Ok(None),
         }
     }
@@ -104,18 +105,32 @@ impl Parser {
     /// JSON Lines begin with `{`, which no header does.
     fn decide(&mut self, line: &[u8]) {
         self.state = match line.trim_ascii_start().first() {
-            Some(b'{') => State::JsonLines,
+            Some(b'{') => State::JsonLines { torn: None },
             _ => State::Header,
         };
+    }
+
+    /// What follows an object without its end, and is no object itself, is a part of it.
+    fn goes_on(&mut self, line: &[u8]) {
+        if let State::JsonLines { torn } = &mut self.state
+            && let Some(first) = torn.take()
+            && line.trim_ascii_start().first() != Some(&b'{')
+        {
+            let (line, why) = (first, INCOMPLETE);
+            self.state = State::Lost { line, why };
+        }
     }
 
     fn object(&mut self, line: &Line<'_>) -> Item {
         let number = line.number;
         let read = whole(line).and_then(text).and_then(|text| {
             let fields = json::parse(text);
-            if fields.is_err() && json::may_go_on(text) {
-                let why = INCOMPLETE;
-                self.state = State::Lost { line: number, why };
+            if fields.is_err() && json::is_incomplete(text) {
+                let (line, why) = (number, INCOMPLETE);
+                self.state = match json::may_hold_an_object(text) {
+                    true => State::Lost { line, why },
+                    false => State::JsonLines { torn: Some(line) },
+                };
             }
             fields?.operation(&self.defaults)
         });

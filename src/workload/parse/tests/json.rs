@@ -1,4 +1,4 @@
-use super::check;
+use super::{check, items, show};
 
 /// One line of JSON Lines with these fields beside a good `op`.
 fn json(fields: &str, expected: &str) {
@@ -169,6 +169,20 @@ fn what_stands_inside_an_object_is_not_read() {
                 "end: neither this line nor one after it is read, since line 1 leaves open whether they are parts of one of its fields (its object is not complete)",
             ],
         );
+    }
+    // Objects in several lines hold others on lines of their own.
+    for lines in [
+        format!("{{\n\"payments\": [\n{inner}\n]\n}}\n"),
+        format!("{{\"op\":\"deposit\",\"amount\":1,\n\n \"meta\":\n{inner}\n}}\n"),
+        format!("{{\"op\":\"deposit\"\n, \"meta\": {{}},\"more\":\n{inner}\n}}\n"),
+    ] {
+        let lines = format!("{{\"op\":\"balance\"}}\n{lines}");
+        let (items, end) = items(None, lines.as_bytes());
+        let shown: Vec<String> = items.iter().map(show).collect();
+        assert_eq!(shown[0], "1 balance - main - -");
+        assert!(shown[1].starts_with("2! not JSON: EOF"), "{shown:?}");
+        assert_eq!(shown.len(), 2, "{shown:?}");
+        assert!(end.is_some_and(|end| end.contains("its object is not complete")));
     }
     // What ended here was not inside a field.
     check(
