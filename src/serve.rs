@@ -9,6 +9,7 @@ mod address;
 mod client;
 mod conversation;
 mod detached;
+mod ending;
 mod jobs;
 mod log;
 mod owner;
@@ -24,7 +25,6 @@ use crate::bank::Asked;
 use crate::link::{Key, Ready, Watch};
 use crate::protocol::{Fault, Finding, Question};
 use crate::run::Ending;
-use crate::status::Status;
 use crate::store::{Access, LedgerError, Place};
 use crate::supervisor::{Signals, end_by, reap, stop_self};
 use crate::wake::{Alarm, RunningClock, TICK};
@@ -40,8 +40,6 @@ use reader::Reader;
 const MAX_BATCH: usize = 8_192;
 /// The most questions that are answered between two batches.
 const MAX_QUESTIONS: usize = 16;
-/// How long the answers may take to leave, once the end was asked for.
-const LEAVING_PATIENCE: Duration = Duration::from_secs(10);
 /// How long clients that never pause are listened to then.
 const HEARING_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -248,25 +246,6 @@ impl Server {
         }
     }
 
-    /// Nobody new, and nothing new: what has arrived by now is decided and answered.
-    fn begin_to_end(&mut self, signal: i32) {
-        self.ending = Some((signal, self.now));
-        self.accept_all();
-        self.address = None;
-        for client in self.clients.values_mut() {
-            client.hear_last_words();
-        }
-        self.tell_unchecked();
-    }
-
-    /// Tells those who wait for a check of everything that it does not come.
-    fn tell_unchecked(&mut self) {
-        for key in std::mem::take(&mut self.checking) {
-            let fault = Fault::Other("the server ends before everything is checked".to_string());
-            self.tell(key, &Question::Verify(None), &[Finding::Failed(fault)]);
-        }
-    }
-
     /// What the ledger's thread has done, if it has.
     fn take_done(&mut self) -> Result<Option<Done>, ServeError> {
         if self.owner.is_gone() {
@@ -383,48 +362,5 @@ impl Server {
             }
             client.is_connected() && !client.is_told()
         });
-    }
-
-    /// Whether everything that was asked for is done: the end, and what had arrived before it.
-    fn is_over(&self) -> bool {
-        if self.dead.is_some() {
-            return !self.owner.is_busy();
-        }
-        let Some((_, since)) = self.ending else {
-            return false;
-        };
-        let ledger_idle =
-            !self.owner.is_busy() && self.requests.is_empty() && self.questions.is_empty();
-        let told = |client: &Client| client.is_told() && client.has_ended();
-        let patience_over = self.now.saturating_sub(since) >= LEAVING_PATIENCE;
-        ledger_idle && (patience_over || self.clients.values().all(told))
-    }
-
-    fn end(self) -> Result<Ending, ServeError> {
-        let (log, dead, ending) = self.close_ledger();
-        if let Some(error) = dead {
-            log.finish(Some(format!("error: {error}")));
-            return Err(ServeError::Told(Box::new(error.into())));
-        }
-        log.finish(None);
-        Ok(Ending {
-            status: Status::Posted,
-            signal: ending.map(|(signal, _)| signal),
-            passed_on: None,
-        })
-    }
-
-    /// Closes the ledger in all threads, so that nothing stays beside it.
-    fn close_ledger(self) -> (Log, Option<LedgerError>, Option<(i32, Duration)>) {
-        self.owner.end();
-        self.reader.end();
-        self.checker.end();
-        (self.log, self.dead, self.ending)
-    }
-
-    /// The server cannot go on.
-    fn give_up(self, error: ServeError) -> ServeError {
-        self.log.finish(Some(format!("error: {error}")));
-        ServeError::Told(Box::new(error))
     }
 }

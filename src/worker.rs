@@ -102,10 +102,10 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), WorkerError>
         .take()
         .map(|chore| Executor::new(chore, parent));
     let executor = executor.transpose();
-    // One that keeps a command must see to that command's end before its own.
+    // One that keeps a command must see to that command's end before its own, also if it is stopped.
     let by = match &executor {
         Ok(None) => Signal::KILL,
-        _ => Signal::TERM,
+        _ => Signal::CONT,
     };
     if !die_with(parent, by) {
         return Ok(());

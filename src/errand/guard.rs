@@ -111,7 +111,7 @@ fn guard(arguments: &GuardArgs) -> io::Result<Option<Exit>> {
     let mut keeper = Keeper::new(arguments.parent, Session::Shared)?;
     let report = GuardReport::inherited(arguments.report)?;
     let _alive = arguments.run.as_deref().map(RunLock::share).transpose()?;
-    if !die_with(arguments.parent, Signal::TERM) || !keeper.may_start() {
+    if !die_with(arguments.parent, Signal::CONT) || !keeper.may_start() {
         return Ok(None);
     }
     report.tell(Told::Starting)?;

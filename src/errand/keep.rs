@@ -11,7 +11,7 @@ use std::process::Child;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 
 use super::GRACE;
 use super::capture::{Capture, Captured};
@@ -205,7 +205,9 @@ impl Keeper {
                 SIGTSTP if course.is_some() => stop_self(),
                 ENOUGH => self.no_more = true,
                 SIGINT | SIGHUP if heard.is_typed || self.session == Session::Own => {}
-                SIGINT | SIGHUP | SIGTERM | END_COMMAND | END_AT_ONCE => {
+                // The death of its parent is told by this one too, which reaches it when it is stopped.
+                SIGCONT if is_living_parent(self.parent) => {}
+                SIGINT | SIGHUP | SIGTERM | SIGCONT | END_COMMAND | END_AT_ONCE => {
                     self.no_more = true;
                     if let Some(course) = &mut course {
                         self.end(course, heard.signal);

@@ -69,7 +69,7 @@ impl LedgerError {
                 AtStake::Work,
             ) => 600,
             (LedgerError::Locked { .. } | LedgerError::PutOff { .. }, AtStake::Nothing) => 60,
-            (LedgerError::Unwritable { .. }, AtStake::Nothing) => 10,
+            (LedgerError::Unwritable { .. }, AtStake::Nothing) => 3,
             // A server that is gone.
             (LedgerError::NotServed { .. } | LedgerError::Interrupted { .. }, _) => 30,
             _ => return None,

@@ -128,7 +128,7 @@ mod tests {
         };
         let seconds = |nothing, work| [nothing, work].map(|s| Some(Duration::from_secs(s)));
         assert_eq!(patience(locked()), seconds(60, 600));
-        assert_eq!(patience(full()), seconds(10, 600));
+        assert_eq!(patience(full()), seconds(3, 600));
         assert_eq!(patience(gone()), seconds(30, 30));
         assert_eq!(patience(replaced()), [None, None]);
     }

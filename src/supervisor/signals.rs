@@ -10,7 +10,9 @@ use std::time::Instant;
 
 use nix::sys::signal::SigSet;
 use signal_hook::consts::signal::SIGXFSZ;
-use signal_hook::consts::{SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2};
+use signal_hook::consts::{
+    SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2,
+};
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::WithOrigin;
 use signal_hook::low_level::siginfo::Cause;
@@ -62,7 +64,7 @@ impl Signals {
     /// The same, for a process that its parent tells to begin nothing more, and to end: that it hears
     /// whatever it was started to ignore.
     pub fn listen_to_parent() -> io::Result<Self> {
-        let from_parent = [SIGTERM, ENOUGH, END_COMMAND, END_AT_ONCE];
+        let from_parent = [SIGTERM, SIGCONT, ENOUGH, END_COMMAND, END_AT_ONCE];
         let ignored = from_parent
             .iter()
             .fold(ignored(), |ignored, signal| ignored & !bit(*signal));
@@ -72,6 +74,7 @@ impl Signals {
             SIGTERM,
             SIGHUP,
             SIGTSTP,
+            SIGCONT,
             ENOUGH,
             END_COMMAND,
             END_AT_ONCE,

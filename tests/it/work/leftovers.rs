@@ -31,6 +31,22 @@ fn nothing_is_left_whoever_is_killed() {
     }
 }
 
+/// Who is stopped when the parent dies must end the command all the same.
+#[test]
+fn nothing_is_left_of_what_was_stopped() {
+    for mode in MODES {
+        let office = Office::with("10");
+        let stopped = family(&office, mode, "");
+        for process in stopped.members.iter().chain([&stopped.keeper]) {
+            process.signal(Signal::STOP);
+            until("a process to stop", || process.stopped());
+        }
+        stopped.parent().kill();
+        stopped.end();
+        office.ledger.verify();
+    }
+}
+
 #[test]
 fn a_command_that_is_killed_takes_its_children_with_it() {
     for mode in MODES {

@@ -1,0 +1,78 @@
+//! How a server ends: by a signal once all is answered, or with a ledger that can no longer be used.
+
+use std::time::Duration;
+
+use super::client::Client;
+use super::log::Log;
+use super::{ServeError, Server};
+use crate::protocol::{Fault, Finding, Question};
+use crate::run::Ending;
+use crate::status::Status;
+use crate::store::LedgerError;
+
+/// How long the answers may take to leave, once the end was asked for.
+const LEAVING_PATIENCE: Duration = Duration::from_secs(10);
+
+impl Server {
+    /// Nobody new, and nothing new: what has arrived by now is decided and answered.
+    pub(super) fn begin_to_end(&mut self, signal: i32) {
+        self.ending = Some((signal, self.now));
+        self.accept_all();
+        self.address = None;
+        for client in self.clients.values_mut() {
+            client.hear_last_words();
+        }
+        self.tell_unchecked();
+    }
+
+    /// Tells those who wait for a check of everything that it does not come.
+    pub(super) fn tell_unchecked(&mut self) {
+        for key in std::mem::take(&mut self.checking) {
+            let fault = Fault::Other("the server ends before everything is checked".to_string());
+            self.tell(key, &Question::Verify(None), &[Finding::Failed(fault)]);
+        }
+    }
+
+    /// Whether everything that was asked for is done: the end, and what had arrived before it.
+    pub(super) fn is_over(&self) -> bool {
+        if self.dead.is_some() {
+            return !self.owner.is_busy();
+        }
+        let Some((_, since)) = self.ending else {
+            return false;
+        };
+        let ledger_idle =
+            !self.owner.is_busy() && self.requests.is_empty() && self.questions.is_empty();
+        let told = |client: &Client| client.is_told() && client.has_ended();
+        let patience_over = self.now.saturating_sub(since) >= LEAVING_PATIENCE;
+        ledger_idle && (patience_over || self.clients.values().all(told))
+    }
+
+    pub(super) fn end(self) -> Result<Ending, ServeError> {
+        let (log, dead, ending) = self.close_ledger();
+        if let Some(error) = dead {
+            log.finish(Some(format!("error: {error}")));
+            return Err(ServeError::Told(Box::new(error.into())));
+        }
+        log.finish(None);
+        Ok(Ending {
+            status: Status::Posted,
+            signal: ending.map(|(signal, _)| signal),
+            passed_on: None,
+        })
+    }
+
+    /// Closes the ledger in all threads, so that nothing stays beside it.
+    pub(super) fn close_ledger(self) -> (Log, Option<LedgerError>, Option<(i32, Duration)>) {
+        self.owner.end();
+        self.reader.end();
+        self.checker.end();
+        (self.log, self.dead, self.ending)
+    }
+
+    /// The server cannot go on.
+    pub(super) fn give_up(self, error: ServeError) -> ServeError {
+        self.log.finish(Some(format!("error: {error}")));
+        ServeError::Told(Box::new(error))
+    }
+}
