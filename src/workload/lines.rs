@@ -19,6 +19,8 @@ pub(super) struct Line<'a> {
     pub(super) too_long: bool,
     /// A quote stands in what was skipped of a line before it, so that it may be a part of a field.
     pub(super) after_hidden_quote: bool,
+    /// How the line before ends that was too long, if it was: its last byte that is not blank.
+    pub(super) after_long: Option<u8>,
 }
 
 /// Cuts whatever chunks it is given into lines.
@@ -32,6 +34,8 @@ pub(super) struct Lines {
     skipping: bool,
     /// A quote stands in what was skipped.
     hidden_quote: bool,
+    /// The last byte that is not blank of a line that was too long, until the next one.
+    long_end: Option<u8>,
 }
 
 impl Lines {
@@ -98,10 +102,11 @@ impl Lines {
 
     fn skip(&mut self, part: &[u8]) {
         self.hidden_quote |= memchr(b'"', part).is_some();
+        self.long_end = last_byte(part).or(self.long_end);
     }
 
     fn hand_over<E>(
-        &self,
+        &mut self,
         number: u64,
         mut text: &[u8],
         each: &mut impl FnMut(Line<'_>) -> Result<(), E>,
@@ -114,13 +119,22 @@ impl Lines {
         if !too_long && text.iter().all(u8::is_ascii_whitespace) {
             return Ok(());
         }
+        let after_long = self.long_end.take();
+        if too_long {
+            self.long_end = last_byte(text);
+        }
         each(Line {
             number,
             text,
             too_long,
             after_hidden_quote: self.hidden_quote,
+            after_long,
         })
     }
+}
+
+fn last_byte(part: &[u8]) -> Option<u8> {
+    part.trim_ascii_end().last().copied()
 }
 
 #[cfg(test)]

@@ -20,7 +20,8 @@ enum State {
     /// No line was seen, and no format was given.
     Undecided,
     JsonLines {
-        /// The line before, where it is an object without its end. Another object cannot stand there.
+        /// The line before, where it is an object without its end or too long. Another object cannot
+        /// stand there.
         torn: Option<u64>,
     },
     /// The next line names the columns.
@@ -76,7 +77,7 @@ impl Parser {
         if matches!(self.state, State::Undecided) {
             self.decide(line.text);
         }
-        self.goes_on(line.text);
+        self.goes_on(line);
         match &mut self.state {
             State::Csv { .. } => self.record(line),
             State::Header => {
@@ -110,11 +111,12 @@ impl Parser {
         };
     }
 
-    /// What follows an object without its end, and is no object itself, is a part of it.
-    fn goes_on(&mut self, line: &[u8]) {
+    /// What follows an object without its end, and is no object itself, is a part of it. The end of a
+    /// line that is too long is not read, so that there only its last byte tells.
+    fn goes_on(&mut self, line: &Line<'_>) {
         if let State::JsonLines { torn } = &mut self.state
             && let Some(first) = torn.take()
-            && line.trim_ascii_start().first() != Some(&b'{')
+            && (!begins_object(line.text) || line.after_long.is_some_and(|last| last != b'}'))
         {
             let (line, why) = (first, INCOMPLETE);
             self.state = State::Lost { line, why };
@@ -123,6 +125,9 @@ impl Parser {
 
     fn object(&mut self, line: &Line<'_>) -> Item {
         let number = line.number;
+        if line.too_long && begins_object(line.text) {
+            self.state = State::JsonLines { torn: Some(number) };
+        }
         let read = whole(line).and_then(text).and_then(|text| {
             let fields = json::parse(text);
             if fields.is_err() && json::is_incomplete(text) {
@@ -211,6 +216,10 @@ fn refuse_array(line: &[u8]) -> Result<(), String> {
         ),
         _ => Ok(()),
     }
+}
+
+fn begins_object(line: &[u8]) -> bool {
+    line.trim_ascii_start().first() == Some(&b'{')
 }
 
 fn whole<'a>(line: &Line<'a>) -> Result<&'a [u8], String> {

@@ -250,6 +250,7 @@ fn no_more_lines_wait_than_there_is_room_for() {
     let mut take = |number| {
         let line = Cut {
             after_hidden_quote: false,
+            after_long: None,
             number,
             text: text.trim_end().as_bytes(),
             too_long: false,

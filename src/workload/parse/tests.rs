@@ -83,7 +83,7 @@ fn bytes_that_are_no_text_are_invalid() {
 fn a_line_that_is_too_long_is_invalid() {
     let long = "x".repeat(MAX_LINE);
     check(
-        &format!("{{{long}\n{{\"op\":\"balance\"}}"),
+        &format!("{{{long}}}\n{{\"op\":\"balance\"}}"),
         &[
             "1! the line is longer than 65536 bytes",
             "2 balance - main - -",

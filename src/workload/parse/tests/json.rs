@@ -1,4 +1,5 @@
 use super::{check, items, show};
+use crate::workload::lines::MAX_LINE;
 
 /// One line of JSON Lines with these fields beside a good `op`.
 fn json(fields: &str, expected: &str) {
@@ -182,6 +183,14 @@ fn what_stands_inside_an_object_is_not_read() {
         assert_eq!(shown[0], "1 balance - main - -");
         assert!(shown[1].starts_with("2! not JSON: EOF"), "{shown:?}");
         assert_eq!(shown.len(), 2, "{shown:?}");
+        assert!(end.is_some_and(|end| end.contains("its object is not complete")));
+    }
+    // Nor does what was not read of a line.
+    let long = "x".repeat(MAX_LINE);
+    for end in ["\"meta\":", "\"meta\":[{},", "\"memo"] {
+        let lost = format!("{{\"id\":\"{long}\",{end}\n{inner}\n");
+        let (items, end) = items(None, lost.as_bytes());
+        assert_eq!(items.len(), 1);
         assert!(end.is_some_and(|end| end.contains("its object is not complete")));
     }
     // What ended here was not inside a field.
