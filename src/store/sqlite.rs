@@ -19,6 +19,7 @@ mod opening;
 mod pages;
 mod reading;
 mod recovery;
+mod rollback;
 mod rows;
 mod runs;
 mod schema;

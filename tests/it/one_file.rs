@@ -183,6 +183,49 @@ fn a_log_is_believed_only_beside_the_file_that_it_belongs_to() {
     }
 }
 
+/// Makes a journal of a write to a ledger without a log, whose program was killed.
+fn unfinished(path: &Path) -> Vec<u8> {
+    let connection = Connection::open(path).unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = DELETE; PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN;
+             CREATE TABLE junk (x); INSERT INTO junk VALUES (zeroblob(200000));",
+        )
+        .unwrap();
+    let journal = fs::read(format!("{}-journal", path.display())).unwrap();
+    connection.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(journal[..4], [0xd9, 0xd5, 0x05, 0xf9]);
+    journal
+}
+
+#[test]
+fn a_journal_of_another_file_is_not_copied_into_a_ledger() {
+    let (ledger, other) = (Ledger::new(), Ledger::new());
+    ledger.say("deposit 1");
+    for _ in 0..20 {
+        other.say("deposit 1");
+    }
+    let journal = unfinished(Path::new(&ledger.path()));
+    let beside = ledger.path() + "-journal";
+    for restored in [other.path(), ledger.path()] {
+        let bytes = fs::read(restored).unwrap();
+        fs::write(ledger.path(), &bytes).unwrap();
+        fs::write(&beside, &journal).unwrap();
+        for command in ["balance", "deposit 1", "verify"] {
+            let said = ledger.run(command);
+            let why = said.stderr.contains("did not finish");
+            assert!((said.code() == 8) && why, "{command}: {said:?}");
+        }
+        assert!(fs::read(ledger.path()).unwrap() == bytes);
+        assert!(fs::read(&beside).unwrap() == journal);
+        fs::remove_file(&beside).unwrap();
+        ledger.verify();
+    }
+    // One that is begun anew says nothing.
+    fs::write(&beside, vec![0; 600]).unwrap();
+    assert_eq!(ledger.money("main")[0], "20.00");
+}
+
 /// The bytes of a file's header that tell a copy of a ledger in use.
 fn mark(path: &str) -> Vec<u8> {
     fs::read(path).unwrap()[72..92].to_vec()

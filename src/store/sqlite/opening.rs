@@ -15,7 +15,7 @@ use super::mark::{self, Mark};
 use super::reading::{self, Reading};
 use super::schema::{APPLICATION_ID, FORMAT, check_tables};
 use super::side_files::{LOG, beside};
-use super::{Access, creation, faults, recovery, side_files, upgrade};
+use super::{Access, creation, faults, recovery, rollback, side_files, upgrade};
 use crate::store::LedgerError;
 
 /// The bytes of a file's header that are looked at.
@@ -80,7 +80,10 @@ fn open_ours(path: PathBuf, access: Access) -> Result<Opened, LedgerError> {
     let file = found.file;
     let header = check_header(&path, &file)?;
     side_files::check(&path)?;
-    mark::check(&path, &file)?;
+    if !found.is_open {
+        mark::check(&path, &file)?;
+        rollback::check(&path, &file)?;
+    }
     if let Some(refused) = reading::may_not_write(&path, &file) {
         if access != Access::Read {
             return Err(failed(refused));
@@ -108,6 +111,11 @@ fn open_ours(path: PathBuf, access: Access) -> Result<Opened, LedgerError> {
         upgrade::bring_to_format(&path)?;
     }
     let connection = connect(&path)?;
+    if !header.has_log {
+        // What is written now is one sector, and needs no journal that might be left here. It fails if
+        // another process was faster.
+        let _ = connection.execute_batch("PRAGMA journal_mode = MEMORY");
+    }
     check_durable(&connection, &path)?;
     check_tables(&connection, &path)?;
     if !header.has_log {
