@@ -183,6 +183,29 @@ fn a_log_is_believed_only_beside_the_file_that_it_belongs_to() {
     }
 }
 
+#[test]
+fn a_log_that_another_program_left_is_not_copied_into_another_ledger() {
+    let (ledger, other) = (Ledger::new(), Ledger::new());
+    ledger.say("deposit 1");
+    for _ in 0..20 {
+        other.say("deposit 1");
+    }
+    let connection = Connection::open(ledger.path()).unwrap();
+    connection
+        .execute_batch("CREATE TABLE junk (x); DROP TABLE junk;")
+        .unwrap();
+    let log = fs::read(ledger.path() + "-wal").unwrap();
+    drop(connection);
+    fs::copy(other.path(), ledger.path()).unwrap();
+    fs::write(ledger.path() + "-wal", log).unwrap();
+    let said = ledger.run("balance");
+    let why = said.stderr.contains("belongs to another state of it");
+    assert!((said.code() == 8) && why, "{said:?}");
+    fs::remove_file(ledger.path() + "-wal").unwrap();
+    assert_eq!(ledger.money("main")[0], "20.00");
+    ledger.verify();
+}
+
 /// Makes a journal of a write to a ledger without a log, whose program was killed.
 fn unfinished(path: &Path) -> Vec<u8> {
     let connection = Connection::open(path).unwrap();

@@ -71,7 +71,10 @@ pub(super) fn compare(log: &Path, ledger: &File) -> io::Result<Fits> {
             }
         }
     }
-    Ok(match (commits, fits || !heads) {
+    // A log without a head has no entry, and does not tell for which file another program made it. Only
+    // an earlier format has such logs of its own.
+    let is_earlier = stands.is_none_or(|stands| stands.before.is_none());
+    Ok(match (commits, fits || (!heads && is_earlier)) {
         (false, _) => Fits::Empty,
         (true, true) => Fits::Yes,
         (true, false) => Fits::No,

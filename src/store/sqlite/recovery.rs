@@ -149,11 +149,11 @@ pub(super) fn check_place(ledger: &Path, file: &LedgerFile) -> Result<(), Ledger
 }
 
 /// Whether something is so each time that it is looked at: what others just begin or end shows for a
-/// moment only.
+/// moment only, which is a long one on a busy machine.
 pub(super) fn stays(mut is_so: impl FnMut() -> io::Result<bool>) -> io::Result<bool> {
     for look in 0..LOOKS {
         if look > 0 {
-            thread::sleep(PAUSE);
+            thread::sleep(PAUSE * look);
         }
         if !is_so()? {
             return Ok(false);

@@ -24,8 +24,8 @@ pub(super) const SHARED: &str = "-shm";
 /// The journal of a ledger that has no log.
 pub(super) const JOURNAL: &str = "-journal";
 
-/// How often what lies beside a ledger is looked at while it does not fit, and the pause between.
-pub(super) const LOOKS: usize = 20;
+/// How often what lies beside a ledger is looked at while it does not fit, and the shortest pause between.
+pub(super) const LOOKS: u32 = 60;
 pub(super) const PAUSE: Duration = Duration::from_micros(500);
 
 /// The bits of a mode that tell who may do what.
@@ -50,7 +50,7 @@ pub(super) fn about(path: &Path) -> io::Result<Option<Metadata>> {
 /// Refuses what another user put beside the ledger, and whatever is no plain file there.
 pub(super) fn check(ledger: &Path) -> Result<(), LedgerError> {
     // A user of the ledger's group has just put it there and not yet given it that group.
-    let looks = std::iter::repeat_with(|| look(ledger)).take(LOOKS);
+    let looks = std::iter::repeat_with(|| look(ledger)).take(LOOKS as usize);
     let mut last = Ok(());
     for found in looks {
         last = found;
