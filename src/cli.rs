@@ -128,7 +128,7 @@ enum Command {
 }
 
 /// Where results go.
-#[derive(Args)]
+#[derive(Args, Clone)]
 struct OutputArgs {
     /// How results are written to stdout [default: text]
     #[arg(long, value_enum, value_name = "FORMAT")]

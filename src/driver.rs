@@ -2,6 +2,7 @@
 //! says. It decides nothing.
 
 mod dry_run;
+mod forecast;
 pub mod named;
 mod plan;
 
@@ -24,6 +25,7 @@ use crate::wake::{Alarm, RunningClock, TICK, Waker};
 use crate::worker::Orders;
 use crate::workload::{Feed, Item, Next};
 pub use dry_run::rehearse;
+pub use forecast::Forecast;
 use plan::WorkerCommand;
 pub use plan::{Commands, Plan};
 

@@ -85,7 +85,14 @@ pub enum Fact {
         elapsed: Duration,
     },
     /// What would be done with the operation, if this were no rehearsal.
-    Planned(Subject),
+    Planned {
+        /// The operation.
+        subject: Subject,
+        /// Its work is a command.
+        has_command: bool,
+        /// Why the bank would say no, and its account then, where there is one.
+        refusal: Option<(Rejection, Option<View>)>,
+    },
     /// The operation was voided, or never began, because its work or its worker failed.
     Failed {
         /// The operation.

@@ -24,9 +24,6 @@ pub(super) struct CommandArgs {
     /// The pause before a second attempt; before each further one it doubles, up to a minute
     #[arg(long, default_value = "1s", value_parser = duration, value_name = "DURATION", requires = "words")]
     backoff: Duration,
-    /// Say what would be set aside and run, and touch nothing
-    #[arg(long, requires = "words")]
-    pub(super) dry_run: bool,
 }
 
 impl CommandArgs {
@@ -48,12 +45,16 @@ impl CommandArgs {
         words.collect::<Vec<_>>().join(" ")
     }
 
-    /// Refuses a flag in the place of the command, which begins behind `--`.
+    /// Refuses a flag, or nothing, in the place of the command, which begins behind `--`.
     pub(super) fn check_name(&self) -> anyhow::Result<()> {
         match self.words.first() {
             Some(word) if word.as_bytes().starts_with(b"-") => bail!(
                 "`{0}` stands where the command begins: flags stand before `--`, and a program of that name is called `./{0}`",
                 word.display()
+            ),
+            // `-- $COMMAND` with an empty variable must not move money as if no command were meant.
+            None if env::args_os().skip_while(|word| word != "--").count() == 1 => bail!(
+                "no command stands behind `--`; nothing was done (if it came from a variable, that is empty)"
             ),
             _ => Ok(()),
         }

@@ -11,11 +11,11 @@ use super::moment::duration;
 use super::named::{NamedArgs, Opened};
 use super::workload::WorkloadArgs;
 use super::{Failure, Outcome, OutputArgs, spared};
-use crate::driver::{Commands, Plan, rehearse, run};
+use crate::driver::{Commands, Forecast, Plan, rehearse, run};
 use crate::limits::{self, Limits};
 use crate::link::Transport;
 use crate::report::Reporter;
-use crate::store::Place;
+use crate::store::{Memory, Place};
 use crate::wake::Alarm;
 use crate::work::Pace;
 use crate::worker::{Conduct, Sync};
@@ -59,6 +59,9 @@ pub(super) struct BankArgs {
     strict: bool,
     #[command(flatten)]
     command: CommandArgs,
+    /// Say what would be run, and what refused if all were run in this order, and touch nothing
+    #[arg(long)]
+    dry_run: bool,
     /// The status by which the command says no, which is a refusal and no failure
     #[arg(long, default_value_t = 75, value_name = "N", requires = "words", value_parser = clap::value_parser!(u8).range(1..))]
     declined_code: u8,
@@ -135,8 +138,8 @@ fn ask_the_bank(mode: &'static str, transport: Transport, args: BankArgs) -> Out
         takes_over: args.in_doubt == InDoubt::Retry,
         limits,
     });
-    if args.command.dry_run {
-        return rehearsal(plan, args.mode);
+    if args.dry_run {
+        return rehearsal(plan, &args);
     }
     let ledger = args.ledger.lasting().map(|place| Opening {
         place,
@@ -155,9 +158,7 @@ struct Opening {
 
 impl BankArgs {
     fn check(&self) -> anyhow::Result<()> {
-        if !self.command.dry_run {
-            self.named.check(self.ledger.ledger.as_ref())?;
-        }
+        self.named.check(self.ledger.ledger.as_ref())?;
         self.command.check()?;
         let is_given = self.command.is_given();
         match self.in_doubt {
@@ -239,18 +240,30 @@ fn start(mut plan: Plan, opening: Option<Opening>, args: ModeArgs) -> Outcome {
 }
 
 /// Says what would be done, and touches nothing.
-fn rehearsal(plan: Plan, args: ModeArgs) -> Outcome {
+fn rehearsal(plan: Plan, args: &BankArgs) -> Outcome {
     let (alarm, waker) = Alarm::new().map_err(Failure::died)?;
-    let feed = args.workload.feed(false, None, waker.clone());
+    let (workload, place) = (&args.mode.workload, args.ledger.lasting());
+    let source = workload.source();
+    source.check().map_err(Failure::usage)?;
+    let spared = spared(&source, place.as_ref());
+    let outputs = args.mode.output.clone().outputs(spared);
+    let outputs = outputs.map_err(Failure::usage)?;
+    let lasts = place.is_some();
+    let forecast = match place {
+        Some(place) => args.named.forecast(&place, plan.strict)?,
+        None => {
+            let memory = Memory::new(&plan.account, plan.balance, plan.overdraft);
+            Forecast::in_memory(memory.into_books(), plan.strict)
+        }
+    };
+    let feed = workload.feed(lasts, None, waker.clone());
     let feed = feed.map_err(Failure::usage)?;
-    let spared = spared(&args.workload.source(), None);
-    let outputs = args.output.outputs(spared).map_err(Failure::usage)?;
     let reporter = Reporter::start(outputs, waker).map_err(Failure::usage)?;
     let name = plan.named.as_ref().map(|named| named.name.as_str());
-    let Some(commands) = &plan.commands else {
-        return super::one::ended(crate::status::Status::Posted);
-    };
-    rehearse(commands, name, feed, reporter, alarm).map_err(Failure::died)
+    let commands = plan.commands.as_ref();
+    let rehearse = || rehearse(commands, name, forecast, feed, reporter, alarm);
+    let ending = workload.telling_unread_stdin(rehearse);
+    ending.map_err(Failure::died)
 }
 
 /// Refuses more jobs than the system's limits allow.

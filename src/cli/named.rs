@@ -10,13 +10,14 @@ use clap::Args;
 use super::Failure;
 use super::command::InDoubt;
 use super::ledger::{LedgerFlag, VARIABLE};
-use crate::bank::Id;
+use crate::bank::{Id, Outcome};
+use crate::driver::Forecast;
 use crate::driver::named::{self, command};
 use crate::report::talk;
 use crate::run::{LineIds, Named};
 use crate::server::RunLedger;
 use crate::status::Status;
-use crate::store::{Access, Ledger, OpenHold, Place, RunName, RunTotals};
+use crate::store::{Access, Ledger, LineEnd, OpenHold, Place, RunName, RunTotals};
 use crate::workload::Done;
 
 #[derive(Args)]
@@ -87,6 +88,35 @@ impl NamedArgs {
         let done = named::done(ledger, &found, run, self.retry_refused);
         let (done, ids) = done.map_err(Failure::ledger)?;
         Ok((opened, Some(Opened { done, lines, ids })))
+    }
+
+    /// What the ledger would answer to this run, which is not opened.
+    pub(super) fn forecast(&self, place: &Place, strict: bool) -> Result<Forecast, Failure> {
+        let mut ledger = place.open(Access::Read).map_err(Failure::ledger)?;
+        let mut lines = HashSet::new();
+        let runs = match &self.run {
+            Some(_) => all_runs(&mut *ledger)?,
+            None => Vec::new(),
+        };
+        if let Some(run) = runs.iter().find(|run| Some(&run.name) == self.run.as_ref()) {
+            let mut read = 0;
+            loop {
+                let page = ledger.done_lines(run.number, read);
+                let page = page.map_err(Failure::ledger)?;
+                if page.is_empty() {
+                    break;
+                }
+                read += page.len() as u64;
+                for done in page {
+                    let refused = matches!(done.end, LineEnd::Decided(Outcome::Refused { .. }));
+                    match refused && self.retry_refused {
+                        true => lines.remove(&done.line),
+                        false => lines.insert(done.line),
+                    };
+                }
+            }
+        }
+        Ok(Forecast::of_ledger(ledger, lines, strict))
     }
 
     /// The run, if it has a name.

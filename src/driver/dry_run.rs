@@ -3,29 +3,33 @@
 use std::io;
 use std::os::fd::AsFd;
 
-use super::{ALARM, Commands};
+use super::{ALARM, Commands, Forecast};
 use crate::event::{Event, Fact, Subject};
 use crate::link::Watch;
 use crate::report::{BACKLOG_LIMIT, Broken, Reporter, talk};
 use crate::run::{Ending, Ids};
 use crate::status::Status;
+use crate::store::LedgerError;
 use crate::wake::{Alarm, TICK};
 use crate::workload::{Feed, Item, Next};
 
 /// The most facts that are told at once.
 const BLOCK: usize = 1_024;
 
-/// Tells what would be set aside, run and posted for each operation, and touches nothing: the ledger is
-/// not asked, so what it would refuse or knows already is told like the rest.
+/// Tells what would be set aside, run and posted for each operation, and what would be refused, if all
+/// were run in this order. Nothing is touched.
 pub fn rehearse(
-    commands: &Commands,
+    commands: Option<&Commands>,
     name: Option<&str>,
+    mut forecast: Forecast,
     mut feed: Feed,
     mut reporter: Reporter,
     mut alarm: Alarm,
 ) -> io::Result<Ending> {
-    let mut ids = Ids::of_commands(commands.id_prefix(name)?);
-    let (mut status, mut count) = (Status::Posted, 0u64);
+    let ids = commands.map(|commands| commands.id_prefix(name));
+    let mut ids = ids.transpose()?.map(Ids::of_commands);
+    let mut status = Status::Posted;
+    let (mut count, mut refused, mut done) = (0u64, 0u64, 0u64);
     let mut facts = Vec::new();
     while reporter.broken().is_none() {
         match feed.next() {
@@ -33,10 +37,32 @@ pub fn rehearse(
                 line,
                 mut operation,
             }) => {
-                ids.name(line, &mut operation);
-                let line = line.map(|line| line.number);
-                count += 1;
-                facts.push(Fact::Planned(Subject::of(operation, line)));
+                let number = line.map(|line| line.number);
+                if number.is_some_and(|line| forecast.is_done(line)) {
+                    done += 1;
+                    continue;
+                }
+                let refusal = match forecast.refusal(&operation) {
+                    Ok(refusal) => refusal,
+                    Err(error) => {
+                        status = status.worse(unreadable(&error));
+                        break;
+                    }
+                };
+                if let Some(ids) = &mut ids {
+                    ids.name(line, &mut operation);
+                }
+                if refusal.is_some() {
+                    refused += 1;
+                    status = status.worse(Status::Refused);
+                } else {
+                    count += 1;
+                }
+                facts.push(Fact::Planned {
+                    subject: Subject::of(operation, number),
+                    has_command: ids.is_some(),
+                    refusal,
+                });
             }
             Next::Item(Item::Invalid { line, reason }) => {
                 status = status.worse(Status::Usage);
@@ -78,14 +104,33 @@ pub fn rehearse(
     } else {
         ""
     };
+    let told = |count: u64, what: &str| match count {
+        0 => String::new(),
+        count => format!(", {count} {what}"),
+    };
     talk(format_args!(
-        "{at_least}{count} operations would be run; nothing was touched"
+        "{at_least}{} would be run{}{}; nothing was touched",
+        counted(count),
+        told(refused, "refused"),
+        told(done, "not, since they are done"),
     ));
     Ok(Ending {
         status,
         signal: None,
         passed_on: None,
     })
+}
+
+fn counted(count: u64) -> String {
+    match count {
+        1 => "1 operation".to_string(),
+        count => format!("{count} operations"),
+    }
+}
+
+fn unreadable(error: &LedgerError) -> Status {
+    talk(format_args!("error: {error}"));
+    Status::Ledger
 }
 
 fn tell(reporter: &mut Reporter, facts: &mut Vec<Fact>) {

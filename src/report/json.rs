@@ -43,7 +43,14 @@ pub(super) fn write(event: &Event, out: &mut Vec<u8>) -> serde_json::Result<()> 
         Fact::Raced(race) => add(out, &RacedLine::new(race)),
         Fact::Ended(summary) => add(out, &SummaryLine::new(summary)),
         Fact::Started(subject) => add(out, &OperationLine::new("started", subject, at_us)),
-        Fact::Planned(subject) => add(out, &OperationLine::new("planned", subject, at_us)),
+        Fact::Planned {
+            subject, refusal, ..
+        } => {
+            let view = refusal.and_then(|(_, view)| view);
+            let mut line = OperationLine::new("planned", subject, at_us).seeing(view.as_ref());
+            line.reason = refusal.map(|(rejection, _)| rejection.word());
+            add(out, &line)
+        }
         Fact::Skipped { line, operation } => {
             add(out, &GivenUpLine::new(*line, operation.as_ref(), at_us))
         }

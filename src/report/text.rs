@@ -25,7 +25,11 @@ impl Text {
         match &event.fact {
             Fact::Warned(_) | Fact::Held { .. } => Ok(()),
             Fact::Started(subject) => started(subject, out),
-            Fact::Planned(subject) => planned(subject, out),
+            Fact::Planned {
+                subject,
+                has_command,
+                refusal,
+            } => planned(subject, *has_command, *refusal, out),
             Fact::Completed {
                 subject,
                 seq,
@@ -147,10 +151,23 @@ fn completed(
     writeln!(out, "{}{}", Dollars::of(view.posted), mark(duplicate))
 }
 
-fn planned(subject: &Subject, out: &mut Vec<u8>) -> io::Result<()> {
+fn planned(
+    subject: &Subject,
+    has_command: bool,
+    refusal: Option<(Rejection, Option<View>)>,
+    out: &mut Vec<u8>,
+) -> io::Result<()> {
     let title = Named(subject);
+    if let Some((rejection, view)) = refusal {
+        write!(out, "{title} would be refused: {rejection}")?;
+        if let (Rejection::InsufficientFunds, Some(view)) = (rejection, view) {
+            write!(out, ". Available then: {}", Dollars::of(view.available))?;
+        }
+        return writeln!(out);
+    }
     match subject.operation.amount() {
         None => writeln!(out, "{title} would be shown"),
+        Some(_) if !has_command => writeln!(out, "{title} would be posted"),
         Some(amount) => {
             let amount = Dollars(amount.minor().into());
             let id = subject.operation.id.as_ref().map_or("", |id| id.as_str());

@@ -35,6 +35,11 @@ impl Memory {
         memory
     }
 
+    /// Its books, for a forecast.
+    pub fn into_books(self) -> Books {
+        self.books
+    }
+
     /// Decides one request. Nothing stands where it ends an operation that is not under way.
     pub fn decide(&mut self, asked: &Asked) -> Option<Answer> {
         self.books.decide(asked, &mut Unkept)

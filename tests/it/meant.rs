@@ -188,3 +188,25 @@ fn only_money_that_comes_in_and_open_create_a_ledger() {
         assert!(std::fs::exists(ledger.path()).unwrap(), "{words}");
     }
 }
+
+#[test]
+fn nothing_behind_the_dashes_is_no_operation_without_a_command() {
+    let ledger = Ledger::new();
+    ledger.say("deposit 10");
+    let telling = "no command stands behind `--`; nothing was done";
+    for single in [
+        "withdraw 1",
+        "deposit 1",
+        "loan 1",
+        "transfer 1 --to rent",
+        "hold 1",
+    ] {
+        refused(&ledger.run(&format!("{single} --")), telling);
+    }
+    for mode in ASKING {
+        refused(&ledger.run(&format!("{mode} --op withdraw=1 --")), telling);
+    }
+    assert_eq!(ledger.money("main")[0], "10.00");
+    // Only the first of them ends the flags.
+    ledger.say("withdraw 1 -- echo --");
+}

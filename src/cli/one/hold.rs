@@ -18,6 +18,7 @@ use crate::store::Access;
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 #[derive(Args)]
+#[command(mut_arg("words", |words| words.help("Set the money aside, run this, then keep the money held if the command succeeds and give it back if not")))]
 pub(in crate::cli) struct HoldArgs {
     /// How much, such as `500` or `12.50`
     #[arg(allow_negative_numbers = true)]

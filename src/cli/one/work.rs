@@ -23,6 +23,9 @@ use crate::work::{self, Cut};
 pub(super) struct WorkArgs {
     #[command(flatten)]
     command: CommandArgs,
+    /// Say what would be set aside and run, and touch nothing
+    #[arg(long, requires = "words")]
+    dry_run: bool,
     /// The status when the money is not there, or is busy, and the command does not run
     #[arg(long, default_value_t = 75, value_name = "N", requires = "words")]
     refused_code: u8,
@@ -66,7 +69,7 @@ impl WorkArgs {
 
     /// Whether nothing is to be done; then this says what would be.
     pub(super) fn only_says(&self, operation: &Operation, is_held: bool) -> bool {
-        if self.command.dry_run {
+        if self.dry_run {
             let amount = operation.amount().map(|amount| amount.to_string());
             talk(format_args!(
                 "would set aside {} on `{}`, run `{}`, and {} it as a {} if that succeeds",
@@ -77,7 +80,7 @@ impl WorkArgs {
                 operation.kind(),
             ));
         }
-        self.command.dry_run
+        self.dry_run
     }
 
     /// Refuses outputs that cannot be had, before anything is done.
