@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use clap::error::ContextKind;
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::report::{self, Destination, Format, Outputs, Spared, check_streams};
@@ -188,10 +188,17 @@ fn spared(source: &Source, place: Option<&Place>) -> Spared {
 }
 
 /// What the command line says. A flag that is misspelt is not offered to be written after `--`, where a
-/// command would be run by that name.
+/// command would be run by that name, and for an amount no other flag is offered.
 fn arguments() -> Cli {
     Cli::try_parse().unwrap_or_else(|mut error| {
         error.remove(ContextKind::Suggested);
+        let invalid = error.get(ContextKind::InvalidArg);
+        if matches!(invalid, Some(ContextValue::String(flag)) if flag == "--amount") {
+            error.remove(ContextKind::SuggestedArg);
+            let tip = "an amount stands alone, such as the 5 of `bank-par deposit 5`";
+            let tip = ContextValue::StyledStrs(vec![tip.into()]);
+            error.insert(ContextKind::Suggested, tip);
+        }
         error.exit()
     })
 }

@@ -5,6 +5,7 @@ mod follow;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use anyhow::anyhow;
 use clap::{Args, ValueEnum};
 
 use super::ledger::LedgerArgs;
@@ -83,6 +84,12 @@ pub(super) fn history(args: HistoryArgs) -> Outcome {
         until: args.until,
         limit: MAX_PAGE,
     };
+    if let (Some(since), Some(until)) = (query.since, query.until)
+        && since > until
+    {
+        let error = anyhow!("`--since` is later than `--until`, so no entry can lie between them");
+        return Err(Failure::usage(error));
+    }
     check_streams(&Spared::default().ledger(&place)).map_err(Failure::usage)?;
     let sheet = Sheet::open().map_err(Failure::usage)?;
     if let Some(count) = args.tail {
@@ -91,6 +98,9 @@ pub(super) fn history(args: HistoryArgs) -> Outcome {
     }
     let mut ledger = Followed::open(place)?;
     let mut history = History::begin(sheet, format);
+    if let Some(account) = &query.account {
+        ledger.tell_unknown(account)?;
+    }
     let left = args.limit.unwrap_or(u64::MAX);
     tell(&mut ledger, query, left, args.follow, &mut history)?;
     ended(history.finish())

@@ -86,7 +86,9 @@ impl FromStr for LedgerFlag {
     fn from_str(text: &str) -> anyhow::Result<Self> {
         Ok(match text.split_once(':') {
             _ if text == "memory" => LedgerFlag::Memory,
-            _ if text.is_empty() => bail!("a ledger is `memory`, a file, or `unix:SOCKET`"),
+            _ if text.is_empty() => bail!(
+                "the name is empty (as is a variable, such as `{VARIABLE}`, that is set to nothing): a ledger is `memory`, a file, or `unix:SOCKET`"
+            ),
             Some(("unix", "")) => bail!("`unix:` is followed by the path of a socket"),
             Some(("unix", socket)) => LedgerFlag::Lasting(Place::Server(PathBuf::from(socket))),
             Some((scheme, rest)) if rest.starts_with("//") => {

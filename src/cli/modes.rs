@@ -158,7 +158,8 @@ struct Opening {
 
 impl BankArgs {
     fn check(&self) -> anyhow::Result<()> {
-        self.named.check(self.ledger.ledger.as_ref())?;
+        let has_lines = !self.mode.workload.is_built_in();
+        self.named.check(self.ledger.ledger.as_ref(), has_lines)?;
         self.command.check()?;
         let is_given = self.command.is_given();
         match self.in_doubt {

@@ -24,7 +24,7 @@ use crate::workload::Done;
 pub(super) struct NamedArgs {
     /// Begin the run of this name, or go on with it: lines that it has done are not run again. Needs a
     /// ledger that lasts
-    #[arg(long, value_name = "NAME", requires = "input")]
+    #[arg(long, value_name = "NAME")]
     run: Option<RunName>,
     /// Run the lines again that the run was refused
     #[arg(long, requires = "run")]
@@ -42,12 +42,16 @@ pub(super) struct Opened {
 }
 
 impl NamedArgs {
-    /// Refuses a name for a run of which nothing stays.
-    pub(super) fn check(&self, ledger: Option<&LedgerFlag>) -> anyhow::Result<()> {
+    /// Refuses a name for a run of which nothing stays, or whose operations have no lines by which they
+    /// are known again.
+    pub(super) fn check(&self, ledger: Option<&LedgerFlag>, has_lines: bool) -> anyhow::Result<()> {
         let lasts = matches!(ledger, Some(LedgerFlag::Lasting(_)));
         match &self.run {
             Some(run) if !lasts => bail!(
                 "the run `{run}` needs a ledger that remembers it: name one with `--ledger FILE`"
+            ),
+            Some(run) if !has_lines => bail!(
+                "the run `{run}` knows its operations by the lines that they stand on: give a file, or `-`, and not `--op`"
             ),
             _ => Ok(()),
         }

@@ -1,6 +1,6 @@
 //! The named runs of a ledger: which there are, and a line of one that is given up.
 
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use clap::{Args, ValueEnum};
 
 use super::ledger::LedgerArgs;
@@ -24,10 +24,17 @@ pub(super) struct SkipArgs {
     #[arg(value_name = "RUN")]
     run: RunName,
     /// Which line of its input, from 1
-    #[arg(value_name = "LINE", value_parser = clap::value_parser!(u64).range(1..=i64::MAX as u64))]
+    #[arg(value_name = "LINE", value_parser = line_number)]
     line: u64,
     #[command(flatten)]
     at: RunLedgerArgs,
+}
+
+fn line_number(text: &str) -> anyhow::Result<u64> {
+    match text.parse() {
+        Ok(line) if (1..=i64::MAX as u64).contains(&line) => Ok(line),
+        _ => bail!("a line is a number from 1, and stands behind the run's name"),
+    }
 }
 
 /// Where the ledger is, and how the answer looks.

@@ -210,3 +210,39 @@ fn nothing_behind_the_dashes_is_no_operation_without_a_command() {
     // Only the first of them ends the flags.
     ledger.say("withdraw 1 -- echo --");
 }
+
+#[test]
+fn a_slip_is_refused_by_a_message_that_says_what_to_do() {
+    let ledger = Ledger::new();
+    ledger.say("deposit 10");
+    for (words, telling) in [
+        ("deposit --amount=5", "an amount stands alone"),
+        ("withdraw --amount 5 -- true", "an amount stands alone"),
+        ("withdraw 1,000.00", "such as `500` or `12.50`"),
+        ("skip 3 november", "stands behind the run's name"),
+        ("skip november 0", "a line is a number from 1"),
+        (
+            "hold 1 --expires 367d",
+            "with `never` until it is posted or voided",
+        ),
+        (
+            "history --since today --until yesterday",
+            "`--since` is later than `--until`",
+        ),
+        (
+            "balance --ledger=",
+            "a variable, such as `BANK_PAR_LEDGER`, that is set to nothing",
+        ),
+        (
+            "parallel --run a --op withdraw=1",
+            "knows its operations by the lines",
+        ),
+    ] {
+        refused(&ledger.run(words), telling);
+    }
+    let unknown = ledger.run("history mian").expect(0);
+    let telling = "there is no account `mian` in this ledger";
+    assert!(unknown.stderr.contains(telling), "{unknown:?}");
+    assert_eq!(ledger.run("history main").expect(0).stderr, "");
+    assert_eq!(ledger.money("main")[0], "10.00");
+}

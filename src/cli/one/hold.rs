@@ -80,7 +80,7 @@ impl std::str::FromStr for Expiry {
             bail!("a hold lasts for more than nothing");
         }
         if lasts > LONGEST {
-            bail!("a hold lasts for at most `366d`, or `never` ends by itself");
+            bail!("a hold lasts for at most `366d`, or with `never` until it is posted or voided");
         }
         Ok(Expiry(Some(lasts)))
     }
