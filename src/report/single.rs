@@ -13,7 +13,7 @@ use super::columns::{self, Column, fixed, id, moments, numbers, or_nothing, word
 use super::{Format, Sheet, decimal, talk};
 use crate::bank::{Answer, Balance, Id, Name, Operation, Outcome, Rejection, View};
 use crate::status::Status;
-use crate::store::{OpenHold, Standing};
+use crate::store::{OpenHold, RunName, Standing};
 
 const ACCOUNTS: [Column; 5] = [
     words("account", 16),
@@ -31,7 +31,7 @@ const HOLDS: [Column; 9] = [
     numbers("amount", 14),
     moments("since"),
     moments("expires"),
-    words("run", 3),
+    words("run", 6),
     words("line", 4),
 ];
 
@@ -139,12 +139,12 @@ impl Answers {
         self.titles(&HOLDS);
     }
 
-    /// Tells what is set aside.
-    pub fn hold(&mut self, hold: &OpenHold) {
+    /// Tells what is set aside, and for which run, if that has a name.
+    pub fn hold(&mut self, hold: &OpenHold, run: Option<&RunName>) {
         match self.format {
-            Format::Json => json::hold(hold, &mut self.sheet.block),
+            Format::Json => json::hold(hold, run, &mut self.sheet.block),
             Format::Text => {
-                let cells = text::hold(hold);
+                let cells = text::hold(hold, run);
                 self.row(&HOLDS, &cells.each_ref().map(String::as_str));
             }
         }

@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::{Single, SingleArgs, ended};
 use crate::bank::{Answer, Name, Outcome as Decided, Rejection};
+use crate::cli::named::all_runs;
 use crate::cli::workload::other_side;
 use crate::cli::{Failure, Outcome};
 use crate::report::About;
@@ -15,7 +16,7 @@ pub(in crate::cli) struct BalanceArgs {
     /// Which accounts; all of them without this
     #[arg(value_name = "ACCOUNT", value_parser = other_side)]
     accounts: Vec<Name>,
-    /// List what is set aside instead: id, op, account, to, amount, since, expires, run
+    /// List what is set aside instead: id, op, account, to, amount, since, expires, run, line
     #[arg(long)]
     holds: bool,
     #[command(flatten)]
@@ -87,9 +88,14 @@ impl Single {
         let mut after = 0;
         loop {
             let page = self.ledger.holds(after).map_err(Failure::ledger)?;
+            let runs = match page.iter().any(|hold| hold.run.is_some()) {
+                true => all_runs(&mut *self.ledger)?,
+                false => Vec::new(),
+            };
             for hold in &page {
                 if accounts.is_empty() || accounts.contains(&hold.operation.account) {
-                    self.answers.hold(hold);
+                    let run = runs.iter().find(|run| Some(run.number) == hold.run);
+                    self.answers.hold(hold, run.map(|run| &run.name));
                 }
             }
             let Some(last) = page.last() else {

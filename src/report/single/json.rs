@@ -7,7 +7,7 @@ use super::About;
 use crate::bank::{Answer, Balance, Id, Name, Operation, Outcome, View};
 use crate::report::json::{Money, VERSION, add, is_false};
 use crate::report::moment;
-use crate::store::{OpenHold, Standing};
+use crate::store::{OpenHold, RunName, Standing};
 
 /// Adds the line of an answer. Memory takes every byte, so nothing fails.
 pub(super) fn answer(
@@ -36,7 +36,7 @@ pub(super) fn account(standing: &Standing, held: &str, out: &mut Vec<u8>) {
 }
 
 /// Adds the line of a hold.
-pub(super) fn hold(hold: &OpenHold, out: &mut Vec<u8>) {
+pub(super) fn hold(hold: &OpenHold, run: Option<&RunName>, out: &mut Vec<u8>) {
     let operation = &hold.operation;
     let line = HoldLine {
         v: VERSION,
@@ -48,7 +48,7 @@ pub(super) fn hold(hold: &OpenHold, out: &mut Vec<u8>) {
         amount: amount(operation),
         at: moment(hold.at),
         expires: hold.expires.map(moment),
-        run: hold.run,
+        run: run.map(RunName::as_str),
         line: hold.line,
         in_doubt: hold.in_doubt,
     };
@@ -185,7 +185,7 @@ struct HoldLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     expires: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    run: Option<u32>,
+    run: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<u64>,
     #[serde(skip_serializing_if = "is_false")]

@@ -243,15 +243,18 @@ fn accounts_and_holds_are_listed() {
         answers.account(&standing);
         answers.holds();
         let soon = Some(Moment::new(1_795_438_800_000_002));
-        answers.hold(&hold(Some("a b"), "rent", soon, None));
-        answers.hold(&hold(Some("x"), "rent", None, None));
-        answers.hold(&hold(None, "@world", None, Some(4)));
+        answers.hold(&hold(Some("a b"), "rent", soon, None), None);
+        answers.hold(&hold(Some("x"), "rent", None, None), None);
+        let november = "november".parse().unwrap();
+        answers.hold(&hold(None, "@world", None, Some(4)), Some(&november));
+        answers.hold(&hold(None, "@world", None, Some(5)), None);
         seen(answers)
     };
     let text = "ops\t120.00\t5.00\t115.00\t10.00\n\
         a b\ttransfer\tops\trent\t5.00\t2026-11-23T13:00:00.000001Z\t2026-11-23T13:00:00.000002Z\t-\t-\n\
         x\ttransfer\tops\trent\t5.00\t2026-11-23T13:00:00.000001Z\tnever\t-\t-\n\
-        -\ttransfer\tops\t@world\t5.00\t2026-11-23T13:00:00.000001Z\t-\t4\t9\n";
+        -\ttransfer\tops\t@world\t5.00\t2026-11-23T13:00:00.000001Z\t-\tnovember\t9\n\
+        -\ttransfer\tops\t@world\t5.00\t2026-11-23T13:00:00.000001Z\t-\t-\t9\n";
     assert_eq!(list(Format::Text), text);
     let json = concat!(
         r#"{"v":1,"type":"balance","account":"ops","balance":"120.00","held":"5.00","available":"115.00","overdraft":"10.00"}"#,
@@ -260,7 +263,9 @@ fn accounts_and_holds_are_listed() {
         "\n",
         r#"{"v":1,"type":"hold","id":"x","op":"transfer","account":"ops","to":"rent","amount":"5.00","at":"2026-11-23T13:00:00.000001Z"}"#,
         "\n",
-        r#"{"v":1,"type":"hold","op":"transfer","account":"ops","to":"@world","amount":"5.00","at":"2026-11-23T13:00:00.000001Z","run":4,"line":9}"#,
+        r#"{"v":1,"type":"hold","op":"transfer","account":"ops","to":"@world","amount":"5.00","at":"2026-11-23T13:00:00.000001Z","run":"november","line":9}"#,
+        "\n",
+        r#"{"v":1,"type":"hold","op":"transfer","account":"ops","to":"@world","amount":"5.00","at":"2026-11-23T13:00:00.000001Z","line":9}"#,
         "\n",
     );
     assert_eq!(list(Format::Json), json);

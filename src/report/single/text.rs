@@ -6,7 +6,7 @@ use super::About;
 use crate::bank::{Answer, Balance, Id, Name, Operation, Outcome, Rejection, View, WORLD};
 use crate::report::columns::or_nothing;
 use crate::report::moment;
-use crate::store::OpenHold;
+use crate::store::{OpenHold, RunName};
 
 /// Adds the line of an answer that is no refusal.
 pub(super) fn answer(about: About<'_>, answer: &Answer, out: &mut Vec<u8>) {
@@ -127,12 +127,11 @@ fn id(about: About<'_>) -> Option<&Id> {
     }
 }
 
-/// The cells of a hold.
-pub(super) fn hold(hold: &OpenHold) -> [String; 9] {
+/// The cells of a hold, and of the run that it belongs to, if that has a name.
+pub(super) fn hold(hold: &OpenHold, run: Option<&RunName>) -> [String; 9] {
     let operation = &hold.operation;
     let text = |text: Option<&str>| or_nothing(text).to_string();
     let amount = operation.amount().map(|amount| amount.to_string());
-    let run = hold.run.map(|run| run.to_string());
     let line = hold.line.map(|line| line.to_string());
     let expires = match (hold.expires, hold.run) {
         _ if hold.in_doubt => "in doubt".to_string(),
@@ -148,7 +147,7 @@ pub(super) fn hold(hold: &OpenHold) -> [String; 9] {
         text(amount.as_deref()),
         moment(hold.at),
         expires,
-        text(run.as_deref()),
+        text(run.map(RunName::as_str)),
         text(line.as_deref()),
     ]
 }

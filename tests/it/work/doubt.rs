@@ -93,7 +93,7 @@ fn a_killed_worker_leaves_its_operation_in_doubt() {
         );
         patient.command.ended();
         assert_eq!(office.money(), ["10.00", "4.00", "6.00"]);
-        assert_eq!(office.doubts(), [["november:1", "1", "1"]]);
+        assert_eq!(office.doubts(), [["november:1", "november", "1"]]);
         office.ledger.verify();
     }
 }
@@ -164,7 +164,7 @@ fn a_run_lives_for_as_long_as_one_of_its_processes_does() {
     );
     assert_eq!(office.doubts(), [[""; 3]; 0]);
     drop(share);
-    assert_eq!(office.doubts(), [["november:1", "1", "1"]]);
+    assert_eq!(office.doubts(), [["november:1", "november", "1"]]);
     let retried = office.go_on("parallel", "--in-doubt retry", "echo ran >> log");
     assert_eq!(ends(&retried), ([1, 0, 0, 0], 0), "{retried:?}");
 }
@@ -185,7 +185,7 @@ fn a_post_that_the_parent_did_not_come_to_is_in_doubt() {
         parent.kill();
         patient.running.finish();
         patient.worker.ended();
-        assert_eq!(office.doubts(), [["november:1", "1", "1"]], "{mode}");
+        assert_eq!(office.doubts(), [["november:1", "november", "1"]], "{mode}");
         let posted = office.go_on(mode, "--in-doubt post", "echo never >> log");
         assert_eq!(ends(&posted), ([1, 0, 0, 0], 0), "{posted:?}");
         assert_eq!(
