@@ -60,11 +60,11 @@ impl Remedy {
             }
             Remedy::RwLock => "views share the lock; a movement holds it alone",
             Remedy::Atomic => "one indivisible addition; a debit that went too low is added back",
-            Remedy::Cas => "write only if nobody wrote since the read, else decide again",
+            Remedy::Cas => "write only if no other thread wrote since the read, else decide again",
             Remedy::Spin => "one thread at a time holds the lock; the others keep trying",
             Remedy::Channel => "one thread owns the balance; the others send it messages",
             Remedy::Semaphore => {
-                "one permit; whoever has it reads and writes, the others wait for it"
+                "one permit; the thread that has it reads and writes, the others wait for it"
             }
         }
     }

@@ -62,7 +62,11 @@ impl Line {
                     "belongs to user {owner}, and this process to user {ours}: only a server of one's own is used"
                 ));
             }
-            None => return Err("belongs to nobody knows whom, and is not used".to_string()),
+            None => {
+                return Err(
+                    "belongs to a user that the system does not tell, and is not used".to_string(),
+                );
+            }
         }
         set_socket_timeout(&socket, Timeout::Recv, Some(TICK)).map_err(failed)?;
         let mut line = Line {
