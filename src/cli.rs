@@ -140,7 +140,13 @@ struct OutputArgs {
 }
 
 fn destination() -> impl TypedValueParser<Value = Destination> {
-    OsStringValueParser::new().map(|text| Destination::from(text.as_os_str()))
+    OsStringValueParser::new().try_map(|text| match text.to_str() {
+        Some("") => bail!("the name of the file is empty"),
+        Some(name) if name.starts_with("fd:") && name[3..].parse::<u16>().is_err() => {
+            bail!("`fd:` is followed by the number of an open descriptor; a file of that name is `./{name}`")
+        }
+        _ => Ok(Destination::from(text.as_os_str())),
+    })
 }
 
 #[derive(Clone, Copy, ValueEnum)]

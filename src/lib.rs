@@ -26,7 +26,7 @@
 //! | [`ids`] | ids that nobody chose |
 //! | [`limits`] | the system's limits of open files and processes |
 //! | [`worker`] | the child's side: one operation after another |
-//! | [`errand`] | a command as an operation's work: set aside, run, post or give back; what ends it whoever else ends |
+//! | [`errand`] | a command as an operation's work: set aside, run, post or give back; ended with its keeper, whichever process dies first |
 //! | [`work`] | what an operation does while it is being processed; what is known of a command |
 //! | [`workload`] | where operations come from |
 //! | [`sharing`] | the ways to share a balance as steps, defined once: pure |
@@ -54,11 +54,11 @@
 //!
 //! # Who may know whom
 //!
-//! `bank` knows nobody, nor does `sharing`; `explore` knows those two. `protocol` knows `bank`, `work`, and what a ledger of `store` is asked and
-//! answers; `link` knows `protocol`. `errand` knows how processes are kept, and asks a ledger for itself
+//! `bank` and `sharing` know no other module; `explore` knows those two. `protocol` knows `bank`, `work`,
+//! and what a ledger of `store` is asked and answers; `link` knows `protocol`. `errand` knows how processes are kept, and asks a ledger for itself
 //! only where it is the work of one operation; in a run its worker asks. `store` knows `bank`; the client of a served ledger in it also knows how
 //! messages travel. `run` knows what is asked, answered, handed out and told, but no clock, file, process or
-//! socket; `driver` and `serve` know everything below `cli`, and nobody knows `cli`. Only
+//! socket; `driver` and `serve` know everything below `cli`, and no module knows `cli`. Only
 //! `store` changes a balance, only `report` prints, and only `protocol` knows the encoding of what
 //! travels. A test reads the source and holds these rules.
 

@@ -26,6 +26,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -166,8 +167,19 @@ fn stdout() -> Result<Output, ReportError> {
     )))
 }
 
+/// Stderr is a file that must not be written to, so that the exit status must do.
+static SILENT: AtomicBool = AtomicBool::new(false);
+
+/// Writes no more to stderr.
+fn be_silent() {
+    SILENT.store(true, Ordering::Relaxed);
+}
+
 /// Says one line on stderr, as the program. A stderr that takes nothing is ignored.
 pub fn talk(text: impl Display) {
+    if SILENT.load(Ordering::Relaxed) {
+        return;
+    }
     let line = format!("bank-par: {}\n", text::one_line(&text.to_string()));
     let _ = io::stderr().write_all(line.as_bytes());
 }

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use super::ledger::MemoryArgs;
 use super::sync::wait;
 use super::workload::WorkloadArgs;
-use super::{Failure, Outcome, OutputFormat, one::ended};
+use super::{Failure, Outcome, OutputFormat, one::ended, spared};
 use crate::bank::{Action, Balance, Name, Operation};
 use crate::explore::{Bounds, MAX_OPERATIONS, Manner, Scenario, explore as explore_orders};
 use crate::report::{self, Exploration, Format, Sheet};
@@ -163,7 +163,7 @@ pub(super) fn explore(args: ExploreArgs) -> Outcome {
     let overdraft = args.workload.overdraft();
     let scenario = Scenario::new(manner, starts, overdraft, operations);
     let scenario = scenario.map_err(Failure::usage)?;
-    let sheet = Sheet::open().map_err(Failure::usage)?;
+    let sheet = Sheet::open(&spared(&args.workload.source(), None)).map_err(Failure::usage)?;
     let bounds = Bounds {
         worlds: args.max_states as usize,
         seed: args.seed,

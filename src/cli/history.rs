@@ -14,7 +14,7 @@ use super::one::ended;
 use super::workload::other_side;
 use super::{Failure, Outcome};
 use crate::bank::{Moment, Name};
-use crate::report::{EntryFormat, History, Sheet, Spared, check_streams};
+use crate::report::{EntryFormat, History, Sheet, Spared};
 use crate::store::{Access, Ledger, LedgerError, MAX_PAGE, Query};
 use follow::Followed;
 
@@ -90,8 +90,7 @@ pub(super) fn history(args: HistoryArgs) -> Outcome {
         let error = anyhow!("`--since` is later than `--until`, so no entry can lie between them");
         return Err(Failure::usage(error));
     }
-    check_streams(&Spared::default().ledger(&place)).map_err(Failure::usage)?;
-    let sheet = Sheet::open().map_err(Failure::usage)?;
+    let sheet = Sheet::open(&Spared::default().ledger(&place)).map_err(Failure::usage)?;
     if let Some(count) = args.tail {
         let mut ledger = place.open(Access::Read).map_err(Failure::ledger)?;
         query.after = before_the_last(&mut *ledger, &query, count).map_err(Failure::ledger)?;

@@ -20,7 +20,7 @@ use crate::bank::{
     Rejection, Request,
 };
 use crate::event::{Fact, Subject};
-use crate::report::{About, Answers, Format, Receipt, Sheet, Spared, check_streams};
+use crate::report::{About, Answers, Format, Receipt, Sheet, Spared};
 use crate::run::Ending;
 use crate::status::Status;
 use crate::store::{Access, Ledger, Query};
@@ -209,9 +209,8 @@ impl Single {
             AnswerFormat::Text => Format::Text,
             AnswerFormat::Json => Format::Json,
         };
-        check_streams(&spared).map_err(Failure::usage)?;
         // A stdout that cannot be had is noticed before anything is done.
-        let sheet = Sheet::open().map_err(Failure::usage)?;
+        let sheet = Sheet::open(&spared).map_err(Failure::usage)?;
         let ledger = place.open(access).map_err(Failure::ledger)?;
         let answers = Answers::new(sheet, format);
         Ok(Single {

@@ -8,7 +8,7 @@ use super::named::all_runs;
 use super::one::ended;
 use super::{Failure, Outcome};
 use crate::bank;
-use crate::report::{Format, Sheet, given_up, runs as tell_runs};
+use crate::report::{Format, Sheet, Spared, given_up, runs as tell_runs};
 use crate::status::Status;
 use crate::store::{Access, Ledger, RunName, SkippedLine};
 
@@ -62,7 +62,7 @@ impl RunLedgerArgs {
             RunsFormat::Text => Format::Text,
             RunsFormat::Json => Format::Json,
         };
-        let sheet = Sheet::open().map_err(Failure::usage)?;
+        let sheet = Sheet::open(&Spared::default().ledger(&place)).map_err(Failure::usage)?;
         let ledger = place.open(Access::Existing).map_err(Failure::ledger)?;
         Ok((sheet, format, ledger))
     }

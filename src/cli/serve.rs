@@ -11,7 +11,7 @@ use super::ledger::LedgerArgs;
 use super::one::ended;
 use super::{Failure, Outcome};
 use crate::limits;
-use crate::report::{Sheet, talk};
+use crate::report::{Sheet, Spared, check_streams, talk};
 use crate::serve::{
     Plan, ServeError, leave_session, let_go_of_stdout, log_beside, send_words_to,
     serve as serve_ledger,
@@ -49,6 +49,8 @@ pub(super) fn serve(args: ServeArgs) -> Outcome {
             "a server serves a ledger in a file: name it with `--ledger FILE`"
         )));
     };
+    let spared = Spared::default().ledger(&Place::File(file.clone()));
+    check_streams(&spared).map_err(Failure::usage)?;
     if args.background {
         return leave_running(&file, &args.socket, args.max_clients);
     }
@@ -105,7 +107,7 @@ fn ready(socket: &Path, log: Option<&Path>) -> String {
 
 /// Tells whoever waits for it. Nobody may.
 fn announce(line: &str) {
-    match Sheet::open() {
+    match Sheet::open(&Spared::default()) {
         Ok(mut sheet) => {
             sheet.line(line);
             sheet.finish();

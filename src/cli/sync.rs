@@ -12,11 +12,11 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 
 use super::ledger::MemoryArgs;
 use super::workload::WorkloadArgs;
-use super::{Failure, Outcome, OutputArgs};
+use super::{Failure, Outcome, OutputArgs, spared};
 use crate::event::{Event, Fact};
 use crate::link::{Key, Watch};
 use crate::race::{MAX_UPDATES, Plan, Remedy, race};
-use crate::report::{self, Broken, Reporter, Spared};
+use crate::report::{self, Broken, Reporter};
 use crate::run::Ending;
 use crate::status::Status;
 use crate::supervisor::{Signals, end_by, stop_self};
@@ -53,7 +53,7 @@ pub(super) fn sync(args: SyncArgs) -> Outcome {
         .map_err(Failure::usage)?;
     let outputs = args
         .output
-        .outputs(Spared::default())
+        .outputs(spared(&args.workload.source(), None))
         .map_err(Failure::usage)?;
     let mut reporter = Reporter::start(outputs, waker).map_err(Failure::usage)?;
     let plan = Plan {

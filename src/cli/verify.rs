@@ -36,8 +36,7 @@ pub(super) fn verify(args: VerifyArgs) -> Outcome {
         VerifyFormat::Text => Format::Text,
         VerifyFormat::Json => Format::Json,
     };
-    report::check_streams(&Spared::default().ledger(&place)).map_err(Failure::usage)?;
-    let sheet = Sheet::open().map_err(Failure::usage)?;
+    let sheet = Sheet::open(&Spared::default().ledger(&place)).map_err(Failure::usage)?;
     let mut ledger = place.open(Access::Read).map_err(Failure::ledger)?;
     let verified = ledger
         .verify(args.expect.as_ref())

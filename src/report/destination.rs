@@ -180,13 +180,17 @@ impl Descriptor {
 ///
 /// [`DestinationError::Spared`].
 pub fn check_streams(spared: &Spared) -> Result<(), DestinationError> {
+    let mut refused = Ok(());
     for (stream, found) in streams() {
         if let Some(what) = spared.what_is(&found) {
+            if stream == "stderr" {
+                super::be_silent();
+            }
             let output = stream.to_string();
-            return Err(DestinationError::Spared { output, what });
+            refused = refused.and(Err(DestinationError::Spared { output, what }));
         }
     }
-    Ok(())
+    refused
 }
 
 /// The standard streams that are written to, as far as they are open.

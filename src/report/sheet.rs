@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write as _};
 use std::time::Duration;
 
 use super::printer::Output;
-use super::{Broken, ReportError, stdout, talk};
+use super::{Broken, ReportError, Spared, check_streams, stdout, talk};
 use crate::status::Status;
 
 /// Lines that were put together, until they are written in one block.
@@ -18,8 +18,9 @@ pub struct Sheet {
 }
 
 impl Sheet {
-    /// An empty sheet for stdout.
-    pub fn open() -> Result<Self, ReportError> {
+    /// An empty sheet for stdout, which is none of what is spared.
+    pub fn open(spared: &Spared) -> Result<Self, ReportError> {
+        check_streams(spared)?;
         let on_terminal = io::stdout().is_terminal();
         Ok(Self::over(stdout()?, on_terminal))
     }

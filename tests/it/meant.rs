@@ -246,3 +246,56 @@ fn a_slip_is_refused_by_a_message_that_says_what_to_do() {
     assert_eq!(ledger.run("history main").expect(0).stderr, "");
     assert_eq!(ledger.money("main")[0], "10.00");
 }
+
+#[test]
+fn no_command_writes_into_its_ledger_or_its_input() {
+    let ledger = Ledger::new();
+    ledger.say("deposit 10");
+    let operations = "{\"op\":\"withdraw\",\"amount\":1}\n";
+    let script = |words: &str, stream: &str| {
+        std::fs::write(ledger.path() + ".in.jsonl", operations).unwrap();
+        ledger.script(&format!("bank-par {words} {stream}"))
+    };
+    let bytes = std::fs::read(ledger.path()).unwrap();
+    for words in [
+        "balance",
+        "history",
+        "verify",
+        "runs",
+        "skip november 1",
+        "backup copy.db",
+        "withdraw 1",
+        "hold 1",
+        "post a",
+        "open ops",
+        "serve --socket run/bank",
+        "serve --socket run/bank --background",
+        "parallel bank.db.in.jsonl",
+    ] {
+        for stream in [">> bank.db", "2>> bank.db"] {
+            assert_eq!(script(words, stream).code(), 2, "{words} {stream}");
+            assert!(
+                std::fs::read(ledger.path()).unwrap() == bytes,
+                "{words} {stream}"
+            );
+        }
+    }
+    for words in [
+        "parallel",
+        "pipe",
+        "queue",
+        "server-share",
+        "explore",
+        "sync --rounds 2",
+    ] {
+        let words = format!("{words} bank.db.in.jsonl");
+        assert_eq!(script(&words, ">> bank.db.in.jsonl").code(), 2, "{words}");
+        let left = std::fs::read_to_string(ledger.path() + ".in.jsonl").unwrap();
+        assert_eq!(left, operations, "{words}");
+    }
+    let wrong = script("withdraw 1 --events fd:x", "");
+    refused(
+        &wrong,
+        "`fd:` is followed by the number of an open descriptor",
+    );
+}
