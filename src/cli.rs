@@ -66,7 +66,8 @@ impl Failure {
 /// other content; 6 a deadline passed; 7 a worker or the server died; 8 the ledger is unavailable or
 /// damaged, or something in it is in doubt; 10 ended early with work left; 128+n ended by signal n. With
 /// `-- COMMAND` on one operation the command's own, or 75 the money is not there or busy; 76 the id was
-/// used before; 77 an unknown or the same account; 78 in doubt; 126 and 127 no such command.
+/// used before; 77 an unknown or the same account; 78 in doubt; 126 it may not be executed; 127 there is no
+/// such command.
 #[derive(Parser)]
 #[command(
     name = "bank-par",
