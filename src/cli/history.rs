@@ -97,9 +97,6 @@ pub(super) fn history(args: HistoryArgs) -> Outcome {
     }
     let mut ledger = Followed::open(place)?;
     let mut history = History::begin(sheet, format);
-    if let Some(account) = &query.account {
-        ledger.tell_unknown(account)?;
-    }
     let left = args.limit.unwrap_or(u64::MAX);
     tell(&mut ledger, query, left, args.follow, &mut history)?;
     ended(history.finish())

@@ -119,39 +119,6 @@ fn a_script_decides_by_the_status() {
 }
 
 #[test]
-fn the_manual_can_be_pasted() {
-    let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/manual.md");
-    let manual = std::fs::read_to_string(manual).unwrap();
-    let (_, section) = manual.split_once("## A ledger that lasts").unwrap();
-    let block = |number: usize| {
-        let block = section.split("```sh\n").nth(number).unwrap();
-        block.split("```").next().unwrap().to_string()
-    };
-    let ledger = Ledger::new();
-    let run = ledger.script(&block(1));
-    let said = "opened ops balance 0.00 available 0.00
-posted deposit 20.00 ops balance 20.00 available 20.00 seq 1
-not paid: 1
-posted transfer 5.00 ops balance 15.00 available 15.00 seq 2 to rent
-15.00
-";
-    assert_eq!((run.code(), run.stdout.as_str()), (0, said), "{run:?}");
-    for (call, said) in [
-        (
-            "true",
-            "posted withdraw 3.20 ops balance 11.80 available 11.80 seq 3\n",
-        ),
-        ("false", "balance 11.80 available 11.80\n"),
-    ] {
-        let called = block(2).replace("./call.sh", call);
-        let run = ledger
-            .script(&format!("export BANK_PAR_LEDGER=budget.db\n{called}"))
-            .expect(0);
-        assert!(run.stdout.ends_with(said), "{run:?}");
-    }
-}
-
-#[test]
 fn the_flag_counts_before_the_variable() {
     let (one, other) = (Ledger::new(), Ledger::new());
     one.say(&format!("deposit 5 --ledger {}", other.path()));

@@ -4,9 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 
-use crate::bank::Name;
 use crate::cli::Failure;
-use crate::report::talk;
 use crate::status::Status;
 use crate::store::{Access, Entries, Entry, Ledger, LedgerError, Place, Query};
 
@@ -32,19 +30,6 @@ impl Followed {
             gone_since: None,
             mark: None,
         })
-    }
-
-    /// Says that nobody has an account of this name: it may be misspelt, or come later.
-    pub(super) fn tell_unknown(&mut self, account: &Name) -> Result<(), Failure> {
-        if let Some(ledger) = &mut self.ledger {
-            let found = ledger.look_up(std::slice::from_ref(account));
-            if found.map_err(Failure::ledger)? == [None] {
-                talk(format_args!(
-                    "there is no account `{account}` in this ledger; `bank-par balance` lists those that there are"
-                ));
-            }
-        }
-        Ok(())
     }
 
     /// The next page; nothing while the ledger is gone, and may be looked for again.
