@@ -254,7 +254,7 @@ fn rehearsal(plan: Plan, args: &BankArgs) -> Outcome {
         Some(place) => args.named.forecast(&place, plan.strict)?,
         None => {
             let memory = Memory::new(&plan.account, plan.balance, plan.overdraft);
-            Forecast::in_memory(memory.into_books(), plan.strict)
+            Forecast::in_memory(memory, plan.strict)
         }
     };
     let feed = workload.feed(lasts, None, waker.clone());

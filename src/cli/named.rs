@@ -24,7 +24,7 @@ use crate::workload::Done;
 pub(super) struct NamedArgs {
     /// Begin the run of this name, or go on with it: lines that it has done are not run again. Needs a
     /// ledger that lasts
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", requires = "input")]
     run: Option<RunName>,
     /// Run the lines again that the run was refused
     #[arg(long, requires = "run")]

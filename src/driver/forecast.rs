@@ -2,14 +2,12 @@
 
 use std::collections::HashSet;
 
-use crate::bank::{
-    Account, Asked, Books, Caller, Name, Operation, Outcome, Rejection, Request, Unkept, View,
-};
-use crate::store::{Ledger, LedgerError};
+use crate::bank::{Asked, Caller, Name, Operation, Outcome, Rejection, Request, View};
+use crate::store::{Ledger, LedgerError, Memory};
 
-/// Books into which each account is copied when the first operation touches it.
+/// A copy of a ledger, into which each account comes when the first operation touches it.
 pub struct Forecast {
-    books: Books,
+    memory: Memory,
     ledger: Option<Box<dyn Ledger>>,
     asked: HashSet<Name>,
     done: HashSet<u64>,
@@ -17,10 +15,10 @@ pub struct Forecast {
 }
 
 impl Forecast {
-    /// For a run in memory that begins with these books.
-    pub fn in_memory(books: Books, strict: bool) -> Self {
+    /// For a run in memory that begins so.
+    pub fn in_memory(memory: Memory, strict: bool) -> Self {
         Forecast {
-            books,
+            memory,
             ledger: None,
             asked: HashSet::new(),
             done: HashSet::new(),
@@ -33,7 +31,7 @@ impl Forecast {
         Forecast {
             ledger: Some(ledger),
             done,
-            ..Forecast::in_memory(Books::new(crate::bank::Balance::default()), strict)
+            ..Forecast::in_memory(Memory::empty(), strict)
         }
     }
 
@@ -54,7 +52,7 @@ impl Forecast {
             ..Caller::default()
         };
         let request = Request::Execute(operation.clone());
-        let answer = self.books.decide(&Asked { caller, request }, &mut Unkept);
+        let answer = self.memory.decide(&Asked { caller, request });
         Ok(match answer.map(|answer| answer.outcome) {
             Some(Outcome::Refused { rejection, view }) => Some((rejection, view)),
             _ => None,
@@ -71,12 +69,7 @@ impl Forecast {
             }
             let standings = ledger.look_up(std::slice::from_ref(name))?;
             for standing in standings.into_iter().flatten() {
-                let (posted, available) = (standing.view.posted, standing.view.available);
-                // Which of its accounts were opened, a ledger does not tell.
-                let mut account = Account::new(standing.overdraft.unwrap_or_default()).opened();
-                account.posted = posted.minor();
-                account.held = posted.minor().saturating_sub(available.minor());
-                self.books.bring_account(&standing.name, account);
+                self.memory.copy(&standing);
             }
         }
         Ok(())

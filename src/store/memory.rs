@@ -35,9 +35,19 @@ impl Memory {
         memory
     }
 
-    /// Its books, for a forecast.
-    pub fn into_books(self) -> Books {
-        self.books
+    /// A ledger without an account, into which those of another one are copied.
+    pub fn empty() -> Self {
+        let books = Books::new(Balance::default());
+        Memory { books }
+    }
+
+    /// Copies an account of another ledger. Which of its accounts were opened, that does not tell.
+    pub fn copy(&mut self, standing: &Standing) {
+        let mut account = Account::new(standing.overdraft.unwrap_or_default()).opened();
+        let (posted, available) = (standing.view.posted, standing.view.available);
+        account.posted = posted.minor();
+        account.held = posted.minor().saturating_sub(available.minor());
+        self.books.bring_account(&standing.name, account);
     }
 
     /// Decides one request. Nothing stands where it ends an operation that is not under way.
