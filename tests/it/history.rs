@@ -189,3 +189,25 @@ fn following_ends_where_the_ledger_is_gone() {
     assert_eq!(run.code(), 8, "{run:?}");
     assert!(run.stderr.contains(&ledger.path()), "{run:?}");
 }
+
+/// `cp` of an older copy over the ledger leaves the file where it is.
+#[test]
+fn following_ends_where_its_file_has_other_content() {
+    let ledger = Ledger::new();
+    ledger.say("deposit 1");
+    let copy = format!("{}-older", ledger.path());
+    std::fs::copy(ledger.path(), &copy).unwrap();
+    ledger.say("deposit 2");
+    let mut following = Running::start(ledger.command("history --follow --output json"));
+    for seq in 1..=2 {
+        assert_eq!(following.hear_event()["seq"], seq);
+    }
+    std::fs::copy(&copy, ledger.path()).unwrap();
+    ledger.say("deposit 4");
+    let run = following.finish();
+    assert_eq!((run.code(), run.stdout.as_str()), (8, ""), "{run:?}");
+    assert!(
+        run.stderr.contains("another ledger is in the place of"),
+        "{run:?}"
+    );
+}

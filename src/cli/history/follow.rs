@@ -38,26 +38,30 @@ impl Followed {
         query: &Query,
         follow: bool,
     ) -> Result<Option<Entries>, Failure> {
-        let mut ledger = match self.ledger.take() {
-            Some(ledger) => ledger,
-            None => match self.place.open(Access::Read) {
-                Ok(mut ledger) => match self.goes_on(&mut *ledger) {
-                    Ok(true) => ledger,
-                    Ok(false) => return Err(self.other()),
-                    Err(error) => return self.lose(error),
-                },
-                Err(error) => return self.lose(error),
-            },
-        };
-        match self.read(&mut *ledger, query) {
-            Ok(page) => {
-                self.ledger = Some(ledger);
+        match self.next_page(query) {
+            Ok(Some(page)) => {
                 self.gone_since = None;
                 Ok(Some(page))
             }
+            Ok(None) => Err(self.other()),
             Err(error) if follow => self.lose(error),
             Err(error) => Err(Failure::ledger(error)),
         }
+    }
+
+    /// The next page; nothing where another ledger is in the place, be it a new file or other content of
+    /// the same one.
+    fn next_page(&mut self, query: &Query) -> Result<Option<Entries>, LedgerError> {
+        let mut ledger = match self.ledger.take() {
+            Some(ledger) => ledger,
+            None => self.place.open(Access::Read)?,
+        };
+        if !self.goes_on(&mut *ledger)? {
+            return Ok(None);
+        }
+        let page = self.read(&mut *ledger, query)?;
+        self.ledger = Some(ledger);
+        Ok(Some(page))
     }
 
     /// Reads a page, and keeps the last entry that was looked at.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::ledger_file::{Identity, LedgerFile, identity};
+use super::ledger_file::{Found, Identity, LedgerFile, identity};
 use super::mark::{self, Mark};
 use super::reading::{self, Reading};
 use super::schema::{APPLICATION_ID, FORMAT, check_tables};
@@ -77,7 +77,7 @@ pub(super) fn open(path: &Path, access: Access) -> Result<Opened, LedgerError> {
 fn open_ours(path: PathBuf, access: Access) -> Result<Opened, LedgerError> {
     let failed = |cause| failed(&path, cause);
     let found = LedgerFile::open(&path).map_err(failed)?;
-    let file = found.file;
+    let file = Arc::clone(&found.file);
     let header = check_header(&path, &file)?;
     side_files::check(&path)?;
     if !found.is_open {
@@ -85,58 +85,78 @@ fn open_ours(path: PathBuf, access: Access) -> Result<Opened, LedgerError> {
         rollback::check(&path, &file)?;
     }
     if let Some(refused) = reading::may_not_write(&path, &file) {
-        if access != Access::Read {
-            return Err(failed(refused));
-        }
-        if header.is_earlier {
-            upgrade::bring_to_format(&path)?;
-        }
-        let (connection, reading) = reading::open(&path, &file)?;
-        check_tables(&connection, &path)?;
-        return Ok(Opened {
-            path,
-            connection,
-            file,
-            log: None,
-            mark: None,
-            reading: Some(reading),
-        });
+        return match access {
+            Access::Read => open_to_read(path, file, &header),
+            _ => Err(failed(refused)),
+        };
     }
-    // Where this process has it open already, all this was done.
-    let recovering = match found.is_open {
-        true => None,
-        false => recovery::begin(&path, &file)?,
-    };
+    match open_to_write(&path, found, &header) {
+        // A full disk has no room for what lies beside a ledger in use.
+        Err(LedgerError::Unwritable { .. }) if access == Access::Read => {
+            open_to_read(path, file, &header)
+        }
+        opened => opened,
+    }
+}
+
+fn open_to_read(
+    path: PathBuf,
+    file: Arc<LedgerFile>,
+    header: &Header,
+) -> Result<Opened, LedgerError> {
     if header.is_earlier {
         upgrade::bring_to_format(&path)?;
     }
-    let connection = connect(&path)?;
+    let (connection, reading) = reading::open(&path, &file)?;
+    check_tables(&connection, &path)?;
+    Ok(Opened {
+        path,
+        connection,
+        file,
+        log: None,
+        mark: None,
+        reading: Some(reading),
+    })
+}
+
+fn open_to_write(path: &Path, found: Found, header: &Header) -> Result<Opened, LedgerError> {
+    let failed = |cause| failed(path, cause);
+    let file = found.file;
+    // Where this process has it open already, all this was done.
+    let recovering = match found.is_open {
+        true => None,
+        false => recovery::begin(path, &file)?,
+    };
+    if header.is_earlier {
+        upgrade::bring_to_format(path)?;
+    }
+    let connection = connect(path)?;
     if !header.has_log {
         // What is written now is one sector, and needs no journal that might be left here. It fails if
         // another process was faster.
         let _ = connection.execute_batch("PRAGMA journal_mode = MEMORY");
     }
-    check_durable(&connection, &path)?;
-    check_tables(&connection, &path)?;
+    check_durable(&connection, path)?;
+    check_tables(&connection, path)?;
     if !header.has_log {
         // The journal of the mode before is gone, and so it must stay.
-        creation::sync_folder(&path)?;
+        creation::sync_folder(path)?;
     }
     // What another user put there since the first look was not believed before this one.
-    side_files::check(&path)?;
-    side_files::follow(&path)?;
-    let log = side_files::about(&beside(&path, LOG)).map_err(failed)?;
+    side_files::check(path)?;
+    side_files::follow(path)?;
+    let log = side_files::about(&beside(path, LOG)).map_err(failed)?;
     let log = log.as_ref().map(identity);
     if !found.is_open {
-        recovery::check_place(&path, &file)?;
+        recovery::check_place(path, &file)?;
     }
     if let Some(recovering) = recovering {
-        recovering.fold_in(&path, &connection)?;
+        recovering.fold_in(path, &connection)?;
     }
-    let mark = Mark::new(&path, &file).map_err(failed)?;
+    let mark = Mark::new(path, &file).map_err(failed)?;
     mark.take_over().map_err(failed)?;
     Ok(Opened {
-        path,
+        path: path.to_owned(),
         connection,
         file,
         log,

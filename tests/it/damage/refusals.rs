@@ -385,6 +385,24 @@ fn a_run_waits_until_its_disk_takes_what_it_writes() {
     }
 }
 
+/// Reading writes nothing beside the ledger that a full disk has no room for.
+#[test]
+fn a_ledger_on_a_full_disk_is_read() {
+    let ledger = Ledger::new();
+    ledger.say("deposit 5");
+    for (command, code) in [
+        ("balance", 0),
+        ("history", 0),
+        ("verify", 0),
+        ("deposit 1", 8),
+    ] {
+        // A limit on the size of files is a full disk that anyone can have.
+        let run = ledger.script(&format!("ulimit -f 0; bank-par {command}"));
+        assert_eq!(run.code(), code, "{command}: {run:?}");
+    }
+    assert_eq!(ledger.money("main"), ["5.00", "0.00", "5.00"]);
+}
+
 #[test]
 fn a_server_whose_commit_fails_acknowledges_nothing_more() {
     if !has_strace() {
