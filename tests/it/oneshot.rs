@@ -273,7 +273,7 @@ fn one_id_is_posted_once_however_many_ask() {
 
 #[test]
 fn one_id_is_posted_once_by_runs_and_commands_alike() {
-    let ledger = Ledger::new();
+    let ledger = Ledger::created();
     let run = r#"yes '{"op":"deposit","amount":"1","id":"once"}' | head -n 10000 |
         bank-par parallel - --jobs 4 --ops-per-worker 0 --output json | tail -n 1"#;
     let fresh = at_once(5, |number| match number {
