@@ -40,7 +40,7 @@ pub use destination::{Destination, DestinationError, Spared, check_streams};
 pub use explored::{Exploration, Replay, explored, replayed};
 pub use history::{EntryFormat, History};
 pub use receipt::Receipt;
-pub use runs::{given_up, runs};
+pub use runs::{given_up, runs, skipped};
 pub use sheet::Sheet;
 pub use single::{About, Answers, refusal};
 pub use verified::verified;

@@ -8,12 +8,15 @@ use super::named::all_runs;
 use super::one::ended;
 use super::{Failure, Outcome};
 use crate::bank;
-use crate::report::{Format, Sheet, Spared, given_up, runs as tell_runs};
+use crate::report::{Format, Sheet, Spared, given_up, runs as tell_runs, skipped as tell_skipped};
 use crate::status::Status;
-use crate::store::{Access, Ledger, RunName, SkippedLine};
+use crate::store::{Access, Ledger, LineEnd, MAX_REASON, RunName, SkippedLine};
 
 #[derive(Args)]
 pub(super) struct RunsArgs {
+    /// List the lines of this run that were given up, and why
+    #[arg(value_name = "RUN")]
+    run: Option<RunName>,
     #[command(flatten)]
     at: RunLedgerArgs,
 }
@@ -26,6 +29,9 @@ pub(super) struct SkipArgs {
     /// Which line of its input, from 1
     #[arg(value_name = "LINE", value_parser = line_number)]
     line: u64,
+    /// Why, which the ledger remembers; at most 200 bytes
+    #[arg(long, default_value = "", value_parser = reason, value_name = "TEXT", hide_default_value = true)]
+    reason: String,
     #[command(flatten)]
     at: RunLedgerArgs,
 }
@@ -35,6 +41,19 @@ fn line_number(text: &str) -> anyhow::Result<u64> {
         Ok(line) if (1..=i64::MAX as u64).contains(&line) => Ok(line),
         _ => bail!("a line is a number from 1, and stands behind the run's name"),
     }
+}
+
+fn reason(text: &str) -> anyhow::Result<String> {
+    if text.len() > MAX_REASON {
+        bail!(
+            "a reason has at most {MAX_REASON} bytes, and this one has {}",
+            text.len()
+        );
+    }
+    if text.chars().any(char::is_control) {
+        bail!("a reason is one line without control characters");
+    }
+    Ok(text.to_string())
 }
 
 /// Where the ledger is, and how the answer looks.
@@ -72,14 +91,45 @@ impl RunLedgerArgs {
 pub(super) fn runs(args: RunsArgs) -> Outcome {
     let (sheet, format, mut ledger) = args.at.open()?;
     let runs = all_runs(&mut *ledger)?;
-    ended(tell_runs(sheet, format, &runs))
+    let Some(name) = args.run else {
+        return ended(tell_runs(sheet, format, &runs));
+    };
+    let Some(run) = runs.iter().find(|run| run.name == name) else {
+        return Err(unknown(&name));
+    };
+    let lines = skipped_lines(&mut *ledger, run.number)?;
+    ended(tell_skipped(sheet, format, &name, &lines))
+}
+
+/// The lines of a run that were given up, and why.
+fn skipped_lines(ledger: &mut dyn Ledger, run: u32) -> Result<Vec<(u64, String)>, Failure> {
+    let (mut skipped, mut seen) = (Vec::new(), 0);
+    loop {
+        let page = ledger.done_lines(run, seen).map_err(Failure::ledger)?;
+        if page.is_empty() {
+            return Ok(skipped);
+        }
+        seen += page.len() as u64;
+        skipped.extend(page.into_iter().filter_map(|done| match done.end {
+            LineEnd::Skipped { reason } => Some((done.line, reason)),
+            LineEnd::Decided(_) => None,
+        }));
+    }
+}
+
+fn unknown(run: &RunName) -> Failure {
+    Failure::usage(anyhow!(
+        "the ledger has no run `{run}`; `bank-par runs` lists those that it has"
+    ))
 }
 
 /// `bank-par skip`
 pub(super) fn skip(args: SkipArgs) -> Outcome {
     let (sheet, format, mut ledger) = args.at.open()?;
     let (run, line) = (args.run, args.line);
-    let skipped = ledger.skip(&run, line, "").map_err(Failure::ledger)?;
+    let skipped = ledger
+        .skip(&run, line, &args.reason)
+        .map_err(Failure::ledger)?;
     let refused = |status, why: &str| Failure {
         status,
         error: anyhow!("line {line} of the run `{run}` cannot be given up: {why}"),
@@ -104,8 +154,6 @@ pub(super) fn skip(args: SkipArgs) -> Outcome {
         SkippedLine::Begun { in_doubt: false } => {
             Err(refused(Status::Ledger, "it is under way; wait for its end"))
         }
-        SkippedLine::UnknownRun => Err(Failure::usage(anyhow!(
-            "the ledger has no run `{run}`; `bank-par runs` lists those that it has"
-        ))),
+        SkippedLine::UnknownRun => Err(unknown(&run)),
     }
 }

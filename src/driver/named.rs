@@ -118,7 +118,7 @@ fn done_lines(
             let (number, digest) = (done.line, done.digest);
             let protection = match done.end {
                 LineEnd::Decided(outcome) => Protection::Decided(outcome),
-                LineEnd::Skipped => Protection::Skipped,
+                LineEnd::Skipped { .. } => Protection::Skipped,
             };
             (Line { number, digest }, protection)
         }));

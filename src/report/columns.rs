@@ -37,6 +37,14 @@ enum Kind {
     Id,
 }
 
+impl Column {
+    /// What stands above it.
+    #[cfg(test)]
+    pub(super) fn title(&self) -> &str {
+        self.title
+    }
+}
+
 /// A column of words.
 pub(super) const fn words(title: &'static str, width: usize) -> Column {
     column(title, width, Kind::Words)
@@ -95,7 +103,7 @@ fn terminal_width() -> usize {
     size.ok().filter(|width| *width > 0).unwrap_or(USUAL_WIDTH)
 }
 
-fn aligned_row(columns: &[Column], cells: &[&str], room: usize) -> String {
+pub(super) fn aligned_row(columns: &[Column], cells: &[&str], room: usize) -> String {
     let layout = Layout::within(columns, room);
     let (mut line, mut end) = (String::new(), 0);
     for ((column, cell), width) in columns.iter().zip(cells).zip(&layout.widths) {

@@ -19,9 +19,10 @@ use summary::SummaryLine;
 pub(super) const VERSION: u8 = 1;
 
 /// The types of all lines that an event can have.
-pub(super) const TYPES: [&str; 12] = [
+pub(super) const TYPES: [&str; 13] = [
     "started",
     "planned",
+    "skipped",
     "held",
     "retried",
     "completed",

@@ -3,21 +3,21 @@
 
 use serde::Serialize;
 
-use super::columns::{self, Column, numbers, words};
+use super::columns::{self, Column, fixed, id, numbers, or_nothing, words};
 use super::json::{VERSION, add, is_false};
 use super::{Format, Sheet};
 use crate::status::Status;
 use crate::store::{RunName, RunTotals};
 
 const COLUMNS: [Column; 8] = [
-    words("run", 20),
+    id("run"),
     numbers("done", 7),
     numbers("refused", 7),
     numbers("failed", 6),
     numbers("in doubt", 8),
     numbers("begun", 5),
     numbers("skipped", 7),
-    words("", 1),
+    fixed("live", 4),
 ];
 
 /// Tells which runs there are, and how many lines of each came to what.
@@ -37,21 +37,54 @@ pub fn runs(mut sheet: Sheet, format: Format, runs: &[RunTotals]) -> Status {
 }
 
 fn row(run: &RunTotals, aligned: bool, out: &mut Vec<u8>) {
-    let counts = [
-        run.done,
-        run.refused,
-        run.failed,
-        run.in_doubt,
-        run.begun,
-        run.skipped,
-    ];
-    let [done, refused, failed, in_doubt, begun, skipped] = counts.map(|count| count.to_string());
+    let cells = cells(run);
+    columns::row(
+        out,
+        &COLUMNS,
+        aligned,
+        &cells.each_ref().map(String::as_str),
+    );
+}
+
+fn cells(run: &RunTotals) -> [String; 8] {
     let live = if run.is_live { "*" } else { "-" };
-    let name = run.name.as_str();
-    let cells = [
-        name, &done, &refused, &failed, &in_doubt, &begun, &skipped, live,
-    ];
-    columns::row(out, &COLUMNS, aligned, &cells);
+    [
+        run.name.to_string(),
+        run.done.to_string(),
+        run.refused.to_string(),
+        run.failed.to_string(),
+        run.in_doubt.to_string(),
+        run.begun.to_string(),
+        run.skipped.to_string(),
+        live.to_string(),
+    ]
+}
+
+const SKIPPED_COLUMNS: [Column; 2] = [numbers("line", 10), words("reason", 66)];
+
+/// Tells which lines of a run were given up, and why.
+pub fn skipped(mut sheet: Sheet, format: Format, run: &RunName, lines: &[(u64, String)]) -> Status {
+    let aligned = sheet.on_terminal;
+    if format == Format::Text {
+        columns::titles(&mut sheet.block, &SKIPPED_COLUMNS, aligned);
+    }
+    for (line, reason) in lines {
+        let reason = Some(reason.as_str()).filter(|reason| !reason.is_empty());
+        match format {
+            Format::Text => {
+                let cells = [&line.to_string(), or_nothing(reason)];
+                columns::row(&mut sheet.block, &SKIPPED_COLUMNS, aligned, &cells);
+            }
+            Format::Json => {
+                let skipped = SkippedRow {
+                    reason,
+                    ..SkippedRow::new(run, *line)
+                };
+                drop(add(&mut sheet.block, &skipped));
+            }
+        }
+    }
+    sheet.finish()
 }
 
 /// Tells that a line was given up, now or before.
@@ -63,12 +96,9 @@ pub fn given_up(mut sheet: Sheet, format: Format, run: &RunName, line: u64, agai
             sheet.block.extend(text.into_bytes());
         }
         Format::Json => {
-            let skipped = SkipAnswer {
-                v: VERSION,
-                r#type: "skipped",
-                run: run.as_str(),
-                line,
+            let skipped = SkippedRow {
                 duplicate: again,
+                ..SkippedRow::new(run, line)
             };
             drop(add(&mut sheet.block, &skipped));
         }
@@ -108,13 +138,58 @@ impl<'a> RunLine<'a> {
     }
 }
 
-/// `skipped`, as the answer to `bank-par skip`.
+/// `skipped`, as `bank-par skip` and `bank-par runs` tell it.
 #[derive(Serialize)]
-struct SkipAnswer<'a> {
+struct SkippedRow<'a> {
     v: u8,
     r#type: &'static str,
     run: &'a str,
     line: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
     #[serde(skip_serializing_if = "is_false")]
     duplicate: bool,
+}
+
+impl<'a> SkippedRow<'a> {
+    fn new(run: &'a RunName, line: u64) -> Self {
+        SkippedRow {
+            v: VERSION,
+            r#type: "skipped",
+            run: run.as_str(),
+            line,
+            reason: None,
+            duplicate: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_of_runs_keeps_to_80_columns_with_the_longest_names() {
+        let run = RunTotals {
+            number: 1,
+            name: "n".repeat(64).parse().expect("a name"),
+            done: 1_000_000,
+            refused: 2,
+            failed: 3,
+            skipped: 4,
+            begun: 5,
+            in_doubt: 6,
+            is_live: true,
+        };
+        let cells = cells(&run);
+        let cells = cells.each_ref().map(String::as_str);
+        let table = columns::aligned_row(&COLUMNS, &cells, 80);
+        let name = format!("\n    {}", run.name);
+        assert!(table.ends_with(&name), "{table}");
+        assert!(table.lines().all(|line| line.len() <= 80), "{table}");
+        let titles = COLUMNS.each_ref().map(Column::title);
+        assert!(titles.iter().all(|title| !title.is_empty()));
+        let titles = columns::aligned_row(&COLUMNS, &titles, 80);
+        assert!(titles.lines().all(|line| line.len() <= 80), "{titles}");
+    }
 }

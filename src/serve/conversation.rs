@@ -188,8 +188,10 @@ impl Server {
     }
 
     fn put(&mut self, key: u32, question: Question) {
+        let mut own_runs = &Vec::new();
         if let Some(client) = self.clients.get_mut(&key) {
             client.halted = None;
+            own_runs = &client.runs;
         }
         match question {
             Question::Verify(_) | Question::Backup(_) => {
@@ -202,13 +204,20 @@ impl Server {
             | Question::Accounts(_)
             | Question::Holds(_)
             | Question::Entries(_)
-            | Question::Runs(_) => {
-                if !self.reader.ask(key, question.clone()) {
-                    let fault = Fault::Other("the thread that reads has died".to_string());
-                    self.tell(key, &question, &[Finding::Failed(fault)]);
-                }
+            | Question::Runs(_) => self.look_up(key, question),
+            // What a run of its own has done is told in the order of what it asks.
+            Question::DoneLines { run, .. } if !own_runs.contains(&run) => {
+                self.look_up(key, question);
             }
             question => self.questions.push_back((key, question)),
+        }
+    }
+
+    /// Has a question answered that changes nothing.
+    fn look_up(&mut self, key: u32, question: Question) {
+        if !self.reader.ask(key, question.clone()) {
+            let fault = Fault::Other("the thread that reads has died".to_string());
+            self.tell(key, &question, &[Finding::Failed(fault)]);
         }
     }
 
@@ -261,9 +270,7 @@ fn check(client: &mut Client, question: &Question) -> Result<(), String> {
         Question::OpenRun(_) if client.runs.len() >= MAX_RUNS => {
             Err(format!("it opens more than {MAX_RUNS} runs"))
         }
-        Question::DoneLines { run, .. } | Question::BegunLines { run, .. }
-            if !client.runs.contains(run) =>
-        {
+        Question::BegunLines { run, .. } if !client.runs.contains(run) => {
             Err("it asks for a run that is not its own".to_string())
         }
         Question::CloseRun(run) => {

@@ -301,7 +301,14 @@ fn a_new_run_is_told_with_names_that_may_have_been_meant() {
 fn runs_are_listed_with_what_came_of_their_lines() {
     let payroll = Payroll::new("parallel");
     payroll.pay("transfer,1,a\ntransfer,2,late\ntransfer,300,c\ntransfer,1,late\n");
-    payroll.ledger.say("skip n 5");
+    let reason = "r".repeat(200);
+    payroll.ledger.say(&format!("skip n 5 --reason {reason}"));
+    let skipped = json!({"v": 1, "type": "skipped", "run": "n", "line": 5, "reason": reason});
+    assert_eq!(payroll.ledger.json("runs n"), skipped);
+    assert_eq!(payroll.ledger.say("runs n"), format!("5\t{reason}\n"));
+    let long = payroll.ledger.run(&format!("skip n 6 --reason {reason}r"));
+    assert_eq!(long.code(), 2, "{long:?}");
+    assert_eq!(payroll.ledger.run("runs no-such-run").code(), 2);
     let table = payroll.ledger.say("runs");
     assert_eq!(table, "n\t1\t1\t1\t0\t0\t1\t-\n");
     let expected = json!({

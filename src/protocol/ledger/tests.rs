@@ -8,7 +8,7 @@ use crate::bank::{
     Action, Amount, Balance, Caller, Id, Line, Moment, Operation, Outcome, Rejection, Request, View,
 };
 use crate::protocol::{Frame, Inbox, MAX_FRAME, Outbox};
-use crate::store::{LineDigests, LineEnd, MAX_PAGE};
+use crate::store::{LineDigests, LineEnd, MAX_PAGE, MAX_REASON};
 
 fn operation(id: Option<&str>) -> Operation {
     Operation {
@@ -226,7 +226,9 @@ fn every_finding_arrives_as_it_was_told() {
             line: 3,
             digest: 0,
             record: 9,
-            end: LineEnd::Skipped,
+            end: LineEnd::Skipped {
+                reason: "r".repeat(MAX_REASON),
+            },
         }),
         Finding::BegunLine(BegunLine {
             hold: 1,

@@ -70,8 +70,8 @@ pub(in super::super) enum WireFinding<'a> {
     Standing(Option<WireStanding<'a>>),
     Hold(WireHold<'a>),
     Entry(WireEntry<'a>),
-    /// Nothing stands for a line that was given up.
-    DoneLine(u64, u64, u64, Option<WireOutcome>),
+    /// Instead of the outcome stands why a line was given up.
+    DoneLine(u64, u64, u64, Result<WireOutcome, &'a str>),
     Looked(u64, bool),
     /// Its number, whether it is new, and whether its digests are over one line.
     Run(u32, bool, bool),
@@ -246,8 +246,8 @@ impl<'a> From<&'a Finding> for WireFinding<'a> {
             Finding::Entry(entry) => WireFinding::Entry(entry.into()),
             Finding::DoneLine(done) => {
                 let outcome = match &done.end {
-                    LineEnd::Decided(outcome) => Some(outcome.into()),
-                    LineEnd::Skipped => None,
+                    LineEnd::Decided(outcome) => Ok(outcome.into()),
+                    LineEnd::Skipped { reason } => Err(reason.as_str()),
                 };
                 WireFinding::DoneLine(done.line, done.digest, done.record, outcome)
             }
@@ -291,8 +291,11 @@ impl WireFinding<'_> {
                 digest,
                 record,
                 end: match outcome {
-                    Some(outcome) => LineEnd::Decided(outcome.checked()?),
-                    None => LineEnd::Skipped,
+                    Ok(outcome) => LineEnd::Decided(outcome.checked()?),
+                    Err(reason) if reason.len() <= MAX_REASON => LineEnd::Skipped {
+                        reason: reason.to_string(),
+                    },
+                    Err(_) => return Err(ProtocolError::Content("reason")),
                 },
             }),
             WireFinding::BegunLine(begun) => Finding::BegunLine(begun.checked()?),

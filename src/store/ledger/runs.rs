@@ -31,7 +31,7 @@ pub enum LineDigests {
 }
 
 /// A line that a named run has done or given up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DoneLine {
     /// Which one, from 1.
     pub line: u64,
@@ -44,12 +44,15 @@ pub struct DoneLine {
 }
 
 /// What became of a line of a named run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LineEnd {
     /// What every repeat is answered with: posted, viewed, unspent or refused.
     Decided(Outcome),
     /// It was given up.
-    Skipped,
+    Skipped {
+        /// Why, at most [`MAX_REASON`] bytes.
+        reason: String,
+    },
 }
 
 /// A line of a named run for which work was begun.

@@ -30,11 +30,11 @@ impl Sqlite {
             });
         }
         let done = self.find_done(run, line)?;
-        match done.map(|done| done.end) {
+        match done.as_ref().map(|done| &done.end) {
             // It may be refused anew for ever.
             None | Some(LineEnd::Decided(Outcome::Refused { .. })) => {}
-            Some(LineEnd::Decided(outcome)) => return Ok(SkippedLine::Done(outcome)),
-            Some(LineEnd::Skipped) => return Ok(SkippedLine::Already),
+            Some(LineEnd::Decided(outcome)) => return Ok(SkippedLine::Done(*outcome)),
+            Some(LineEnd::Skipped { .. }) => return Ok(SkippedLine::Already),
         }
         if let Some(in_doubt) = self.open_line(run, line)? {
             return Ok(SkippedLine::Begun { in_doubt });

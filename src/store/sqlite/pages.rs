@@ -14,6 +14,8 @@ use crate::store::{
 
 /// The most rows of a page, as SQL counts.
 pub(super) const MAX_ROWS: i64 = MAX_PAGE as i64;
+/// Of so many runs it is remembered how far their lines were read.
+const MAX_READINGS: usize = 1_000;
 /// The most entries that one page looks at.
 const MAX_LOOKED_AT: i64 = 20_000;
 
@@ -228,6 +230,9 @@ impl Sqlite {
                 .unwrap_or(0)
                 .min(page.len()),
         );
+        if self.runs.readings.len() >= MAX_READINGS {
+            self.runs.readings.clear();
+        }
         self.runs.readings.insert(run, reading);
         Ok(page)
     }
@@ -248,12 +253,15 @@ impl Sqlite {
         let query = self
             .connection
             .prepare_cached("SELECT record FROM runs WHERE run = ?");
-        let record = query.and_then(|mut query| query.query_row([run], |row| row.get(0)));
+        let record =
+            query.and_then(|mut query| query.query_row([run], |row| row.get(0)).optional());
+        let record = record.map_err(|error| self.fault("read", &error))?;
         Ok(Reading {
             run,
             line,
             lines: 0,
-            record: record.map_err(|error| self.fault("read", &error))?,
+            // A run that there is not has done nothing.
+            record: record.unwrap_or(i64::MAX),
             seq: None,
         })
     }
@@ -266,9 +274,11 @@ impl Sqlite {
                 let query = self
                     .connection
                     .prepare_cached("SELECT seq FROM runs WHERE run = ?");
-                let seq =
-                    query.and_then(|mut query| query.query_row([reading.run], |row| row.get(0)));
-                reading.seq = Some(seq.map_err(|error| self.fault("read", &error))?);
+                let seq = query.and_then(|mut query| {
+                    query.query_row([reading.run], |row| row.get(0)).optional()
+                });
+                let seq = seq.map_err(|error| self.fault("read", &error))?;
+                reading.seq = Some(seq.unwrap_or(i64::MAX));
             }
         }
         if let (Some(seq), true) = (reading.seq, page.is_empty()) {
@@ -292,7 +302,9 @@ impl Sqlite {
                 let (record, sealed) = RecordRow::read(row)?;
                 let right = checksum(&record.hash(&mut Content::default())) == sealed;
                 let end = match record.kind {
-                    SKIPPED => Some(LineEnd::Skipped),
+                    SKIPPED => Some(LineEnd::Skipped {
+                        reason: record.note.unwrap_or_default().to_string(),
+                    }),
                     REFUSED => load::refused(&record).map(LineEnd::Decided),
                     UNSPENT => load::unspent(&record).map(LineEnd::Decided),
                     _ => load::viewed(&record).map(LineEnd::Decided),
