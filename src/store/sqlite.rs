@@ -229,34 +229,6 @@ impl Sqlite {
         })
     }
 
-    /// Reads in pieces of which each is right: where the ledger may not be written, it is opened anew once
-    /// it was changed.
-    fn read_only<T>(
-        &mut self,
-        read: impl FnOnce(&mut Self) -> Result<T, LedgerError>,
-    ) -> Result<T, LedgerError> {
-        self.check_usable()?;
-        if self
-            .reading
-            .as_ref()
-            .is_some_and(|reading| !reading.is_current(&self.path))
-        {
-            let (connection, reading) = reading::open(&self.path, &self.file)?;
-            self.connection = connection;
-            self.reading = Some(reading);
-        }
-        let read = read(self)?;
-        let reading = self.reading.as_ref();
-        match reading.is_none_or(|reading| reading.is_current(&self.path)) {
-            true => Ok(read),
-            false => Err(LedgerError::Database {
-                ledger: self.path.display().to_string(),
-                doing: "read",
-                cause: "another process wrote to it meanwhile: repeat this".to_string(),
-            }),
-        }
-    }
-
     fn execute(&self, doing: &'static str, sql: &str) -> Result<(), LedgerError> {
         let done = self
             .connection

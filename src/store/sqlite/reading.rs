@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use super::ledger_file::LedgerFile;
 use super::log::{self, Fits};
 use super::side_files::{LOG, beside};
-use super::{faults, opening, recovery};
+use super::{Sqlite, faults, opening, recovery};
 use crate::store::LedgerError;
 
 /// How a ledger is read that may not be written.
@@ -115,6 +115,36 @@ impl Reading {
             Reading::Alone(stamp) => {
                 fs::metadata(ledger).is_ok_and(|about| Stamp::of(&about) == *stamp)
             }
+        }
+    }
+}
+
+impl Sqlite {
+    /// Reads in pieces of which each is right: where the ledger may not be written, it is opened anew once
+    /// it was changed.
+    pub(super) fn read_only<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        self.check_usable()?;
+        if self
+            .reading
+            .as_ref()
+            .is_some_and(|reading| !reading.is_current(&self.path))
+        {
+            let (connection, reading) = open(&self.path, &self.file)?;
+            self.connection = connection;
+            self.reading = Some(reading);
+        }
+        let read = read(self)?;
+        let reading = self.reading.as_ref();
+        match reading.is_none_or(|reading| reading.is_current(&self.path)) {
+            true => Ok(read),
+            false => Err(LedgerError::Database {
+                ledger: self.path.display().to_string(),
+                doing: "read",
+                cause: "another process wrote to it meanwhile: repeat this".to_string(),
+            }),
         }
     }
 }
