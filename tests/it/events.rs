@@ -205,9 +205,10 @@ fn one_operation_leaves_a_receipt_however_it_ends() {
             json!(["in_doubt", "d", null, 0, "unreadable_actual"]),
             json!(["refused", "d", null, null, "in_doubt"]),
             json!(["held", "h", null, 0, null]),
-            json!(["failed", "t", null, 143, "deadline"]),
+            json!(["failed", "t", null, null, "deadline"]),
         ]
     );
+    assert_eq!(recorded.events()[10]["signal"], 15);
     let first = &recorded.events()[0];
     assert_eq!(
         (&first["amount"], &first["set_aside"], first.get("stdout")),

@@ -256,7 +256,10 @@ impl Settled<'_> {
                 let is_late = ran.is_some_and(|ran| ran.timed_out);
                 let exit = ran.and_then(|ran| ran.exit);
                 let fault = match exit {
-                    _ if is_late => fault(Cause::Deadline, "its command was ended in time"),
+                    _ if is_late => fault(
+                        Cause::Deadline,
+                        "its command was ended when its time was over",
+                    ),
                     Some(exit) => fault(Cause::Command, &format!("its command {exit}")),
                     None => fault(Cause::Command, "its command did not run"),
                 };

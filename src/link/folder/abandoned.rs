@@ -10,15 +10,19 @@ use super::{PREFIX, RANDOM};
 
 /// The only thing in the folder that the queue's library makes for a one-shot server.
 const RENDEZVOUS: &str = "socket";
+/// The only thing that is made in the folder of a command's attempt.
+const SPENT: &str = "actual";
+/// The most folders that one start looks at, so that what cannot be removed costs little.
+const MOST: usize = 256;
 
 /// Removes the folders of runs in a user's folder that no living run holds. What cannot be removed is
 /// left alone.
 pub(super) fn remove_all(home: &Path) {
     let Some(home) = enter(CWD, home) else { return };
-    for name in names(&home) {
-        if name.to_str().is_ok_and(is_run) {
-            remove_in(home.as_fd(), &name);
-        }
+    let runs = names(&home);
+    let runs = runs.iter().filter(|name| name.to_str().is_ok_and(is_run));
+    for name in runs.take(MOST) {
+        remove_in(home.as_fd(), name);
     }
 }
 
@@ -46,13 +50,18 @@ fn remove_in(home: BorrowedFd<'_>, name: &CStr) {
 fn clear(folder: &OwnedFd) {
     for name in names(folder) {
         let Ok(text) = name.to_str() else { continue };
-        if is_rendezvous(text) {
-            if let Some(inner) = enter(folder, &*name) {
-                let _ = unlinkat(inner, RENDEZVOUS, AtFlags::empty());
-                let _ = unlinkat(folder, &*name, AtFlags::REMOVEDIR);
+        let inside = match text {
+            "server" => {
+                let _ = unlinkat(folder, &*name, AtFlags::empty());
+                continue;
             }
-        } else if is_file_of_run(text) {
-            let _ = unlinkat(folder, &*name, AtFlags::empty());
+            text if is_rendezvous(text) => RENDEZVOUS,
+            text if is_of_command(text) => SPENT,
+            _ => continue,
+        };
+        if let Some(inner) = enter(folder, &*name) {
+            let _ = unlinkat(inner, inside, AtFlags::empty());
+            let _ = unlinkat(folder, &*name, AtFlags::REMOVEDIR);
         }
     }
 }
@@ -83,15 +92,10 @@ fn is_random(name: &str, prefix: &str, count: usize) -> bool {
     rest.is_some_and(|rest| rest.len() == count && rest.bytes().all(|c| c.is_ascii_alphanumeric()))
 }
 
-/// The socket, what a command says it has spent, and that it was started: of the only command, or of
-/// the one with this number.
-fn is_file_of_run(name: &str) -> bool {
-    let stem = name.strip_suffix(".started").unwrap_or(name);
-    let is_number = |text: &str| {
-        let digits = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
-        (1..=16).contains(&text.len()) && text.bytes().all(digits)
-    };
-    name == "server" || stem == "actual" || is_number(stem)
+/// The folder in which the only command, or the one with this number, says what it has spent.
+fn is_of_command(name: &str) -> bool {
+    let digits = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
+    name == "work" || (1..=16).contains(&name.len()) && name.bytes().all(digits)
 }
 
 #[cfg(test)]
@@ -100,17 +104,15 @@ mod tests {
     use std::fs::{self, File};
     use std::os::unix::fs::symlink;
 
+    const MADE: [&str; 4] = [".tmpAbC123/socket", "server", "work/actual", "1f/actual"];
+
     /// A folder of a run in `home`, with what runs put there.
     fn run(home: &Path, name: &str) -> std::path::PathBuf {
         let path = home.join(name);
-        fs::create_dir_all(path.join(".tmpAbC123")).expect("room");
-        for file in [
-            ".tmpAbC123/socket",
-            "server",
-            "actual",
-            "actual.started",
-            "1f",
-        ] {
+        for folder in [".tmpAbC123", "work", "1f", "2"] {
+            fs::create_dir_all(path.join(folder)).expect("room");
+        }
+        for file in MADE {
             fs::write(path.join(file), "").expect("room");
         }
         path
@@ -133,7 +135,7 @@ mod tests {
         remove_all(home.path());
         assert!(!dead.exists() && live.join("server").exists());
         for other in &others {
-            assert!(other.join("actual").exists(), "{}", other.display());
+            assert!(other.join("work/actual").exists(), "{}", other.display());
         }
         drop(lock);
         remove_all(home.path());
@@ -146,7 +148,7 @@ mod tests {
         let folder = run(home.path(), "run-0123456789ab");
         let kept = [
             "bank.db",
-            "actual.db",
+            "actual",
             ".git/HEAD",
             ".tmpAbC124/notes",
             "1/deep",
@@ -172,9 +174,9 @@ mod tests {
         symlink(&target, home.path().join("run-0123456789ab")).expect("a link");
         let dead = run(home.path(), "run-BBBBBBBBBBBB");
         symlink(&target, dead.join(".tmpAbC125")).expect("a link");
-        symlink(target.join("actual"), dead.join("2.started")).expect("a link");
+        symlink(target.join("work"), dead.join("3")).expect("a link");
         remove_all(home.path());
-        for file in [".tmpAbC123/socket", "server", "actual", "1f"] {
+        for file in MADE {
             assert!(target.join(file).exists(), "{file}");
         }
     }
