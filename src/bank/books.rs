@@ -262,6 +262,11 @@ impl Books {
         &mut self.lines
     }
 
+    /// Forgets what runs have begun; the store brings back what it knows of that.
+    pub fn forget_begun(&mut self) {
+        self.begun.clear();
+    }
+
     /// Forgets every account, hold and id; whoever keeps them brings back those that matter.
     pub fn forget(&mut self) {
         *self = Books {

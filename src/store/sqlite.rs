@@ -259,6 +259,9 @@ impl Sqlite {
             self.shelf.next_key =
                 self.read("SELECT max(account) + 1 FROM accounts", |row| row.get(0))?;
             self.bring_own_accounts()?;
+            if self.shelf.version.is_none() {
+                self.bring_begun()?;
+            }
             self.shelf.version = Some(version);
         }
         self.shelf.seq = self.shelf.head.last.seq;

@@ -108,6 +108,19 @@ impl Sqlite {
         Ok(())
     }
 
+    /// Brings in what the runs of this process have begun: after a transaction that did not count, the
+    /// books may know of more, or of less.
+    pub(super) fn bring_begun(&mut self) -> Result<(), LedgerError> {
+        self.books.forget_begun();
+        let ours: Vec<u32> = self.runs.ours().collect();
+        for run in ours {
+            for hold in self.holds_of(run)? {
+                self.bring_hold(hold)?;
+            }
+        }
+        Ok(())
+    }
+
     fn hold_row(&self, number: u64) -> Result<Option<HoldRow>, LedgerError> {
         let sql = format!("SELECT {} WHERE hold = ?", HoldRow::COLUMNS);
         let found = self.connection.prepare_cached(&sql).and_then(|mut query| {

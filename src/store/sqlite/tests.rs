@@ -2,6 +2,7 @@
 
 mod expiry;
 mod lines;
+mod rollback;
 
 use std::path::Path;
 use std::time::Duration;
