@@ -54,8 +54,8 @@ fn nothing_but_what_killed_runs_left_is_removed_from_the_temporary_files() {
         folder.set_modified(long_ago).unwrap();
     }
     let killed = home.join("run-0123456789ab");
-    fs::create_dir(&killed).unwrap();
-    fs::write(killed.join("actual.started"), "").unwrap();
+    fs::create_dir_all(killed.join("work")).unwrap();
+    fs::write(killed.join("work/actual"), "").unwrap();
     run();
     for kept in [&clone, &inside] {
         assert_eq!(fs::read_to_string(kept.join("bank.db")).unwrap(), "dear");
