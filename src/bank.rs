@@ -6,9 +6,9 @@
 
 mod account;
 mod amount;
-mod books;
-mod claims;
+mod idempotency_keys;
 mod journal;
+mod ledger_state;
 mod lines;
 mod name;
 mod operation;
@@ -17,12 +17,12 @@ mod share;
 
 pub use account::{Account, Sides};
 pub use amount::{Amount, AmountError, Balance, Decimal, Rounded};
-pub use books::{Books, Hold, Last};
-pub use claims::{Claim, Claims, Release, State};
+pub use idempotency_keys::{IdempotencyKeys, KnownId, State, VoidReason};
 pub use journal::{
-    Asked, BootTime, Caller, Expiry, Journal, Line, Moment, Now, Owner, Passing, Record, Request,
-    RunLine, Unkept,
+    Asked, BootTime, Expiry, Journal, Line, Moment, Now, Owner, OwnerChange, Record, Request,
+    RequestContext, RunLine, Unkept,
 };
+pub use ledger_state::{Hold, Last, LedgerState};
 pub use lines::{LineState, LineStates};
 pub use name::{Id, IdError, LOANS, MAX_ID, MAX_NAME, Name, NameError, WORLD};
 pub use operation::{Action, Kind, Movement, Operation, OperationError};

@@ -249,7 +249,7 @@ pub fn main() -> ExitCode {
             }
         }
         Err(Failure { status, error }) => {
-            report::talk(format_args!("error: {error:#}"));
+            report::stderr_line(format_args!("error: {error:#}"));
             status.into()
         }
     }

@@ -16,13 +16,13 @@ use signal_hook::consts::{SIGCHLD, SIGTSTP};
 use crate::event::Event;
 use crate::link::{Arrival, Key, Links, Ready, Watch};
 use crate::protocol::{Outbox, ProtocolError};
-use crate::report::{BACKLOG_LIMIT, Broken, Reporter, talk};
+use crate::report::{BACKLOG_LIMIT, Broken, Reporter, stderr_line};
 use crate::run::{Conclusion, Effect, Ending, Input, Rest, Run, as_arrived};
 use crate::server::{RunLedger, Server};
 use crate::status::Status;
 use crate::supervisor::{Signals, Supervisor, end_by, stop_self, this_program};
 use crate::wake::{Alarm, RunningClock, TICK, Waker};
-use crate::worker::Orders;
+use crate::worker::WorkerArgs;
 use crate::workload::{Feed, Item, Next};
 pub use dry_run::rehearse;
 pub use forecast::Forecast;
@@ -187,7 +187,7 @@ impl Driver {
                         outbox.still_due();
                     }
                 }
-                let (outgoing, settled) = (self.server.comfort(), self.server.settled());
+                let (outgoing, settled) = (self.server.extend_lease_waits(), self.server.settled());
                 self.handle(Input::Decided { outgoing, settled });
             }
             Effect::Take(most) => {
@@ -205,7 +205,7 @@ impl Driver {
                     false => self.events.append(&mut events),
                 }
             }
-            Effect::Say(text) => talk(text),
+            Effect::Say(text) => stderr_line(text),
             Effect::CloseLedger(names) => {
                 self.server.close(|| names);
                 self.closing = true;
@@ -217,13 +217,16 @@ impl Driver {
     /// Starts a worker, and tells its process.
     fn spawn(&mut self, worker: u32) -> io::Result<u32> {
         let mut command = this_program(&format!("bank-par: worker {worker}"));
-        let orders = Orders {
+        let orders = WorkerArgs {
             transport: self.plan.transport,
             address: self.links.prepare(worker, &mut command)?,
             worker,
             parent: std::process::id(),
             conduct: self.plan.conduct,
-            chore: self.command.as_ref().map(|command| command.chore.clone()),
+            command_spec: self
+                .command
+                .as_ref()
+                .map(|command| command.command_spec.clone()),
         };
         let spawned = self.supervisor.spawn(&mut command, &orders);
         let mut child = spawned.inspect_err(|_| self.links.exited(worker, &mut Vec::new()))?;
@@ -250,7 +253,7 @@ impl Driver {
         if !outgoing.is_empty() || settled != before {
             self.handle(Input::Decided { outgoing, settled });
         }
-        self.server.words().into_iter().for_each(talk);
+        self.server.words().into_iter().for_each(stderr_line);
         if let Some(error) = self.server.failure() {
             let (why, certainty) = (error.to_string(), error.certainty());
             self.handle(Input::LedgerFailed { why, certainty });
@@ -355,11 +358,11 @@ impl Driver {
             self.act();
         }
         if let Some(Broken::Failed(why)) = self.reporter.broken() {
-            talk(&why);
+            stderr_line(&why);
             status = status.worse(Status::EndedEarly);
         }
         if let Some(advice) = advice {
-            talk(advice);
+            stderr_line(advice);
         }
         Ok(Ending {
             status,

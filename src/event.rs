@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::bank::{Amount, Answer, Balance, Name, Operation, Outcome, Rejection, View};
 use crate::status::Status;
-use crate::work::Ran;
+use crate::work::CommandReport;
 
 /// One fact, and when it was known.
 #[derive(Clone, Debug)]
@@ -84,7 +84,7 @@ pub enum Fact {
         /// From the moment a worker was given it.
         elapsed: Duration,
     },
-    /// What would be done with the operation, if this were no rehearsal.
+    /// What would be done with the operation, if this were no dry run.
     Planned {
         /// The operation.
         subject: Subject,
@@ -194,7 +194,7 @@ pub struct Subject {
     /// The worker's process; 0 if there was no need of one.
     pub pid: u32,
     /// What its command did, if it has one that was started.
-    pub ran: Option<Box<Ran>>,
+    pub ran: Option<Box<CommandReport>>,
 }
 
 impl Subject {

@@ -73,8 +73,8 @@ pub struct Explored {
 }
 
 impl Explored {
-    /// Orders after which the judged account is right although operations came between each other's
-    /// steps. Orders that were drawn are not told apart.
+    /// WorkerArgs after which the judged account is right although operations came between each other's
+    /// steps. WorkerArgs that were drawn are not told apart.
     pub fn right_by_luck(&self) -> BigUint {
         let right = &self.tally.orders - &self.tally.wrong;
         match right >= self.serial {

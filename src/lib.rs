@@ -14,7 +14,7 @@
 //! |---|---|
 //! | [`cli`] | the command line: flags become a plan, the plan is run, the ending becomes a status |
 //! | [`bank`] | amounts, names, operations and the rules: pure, without input, output, clock or threads |
-//! | [`store`] | where balances live: the bank's books in memory, a ledger's file, a server in front of one, or the cells of `server-share` |
+//! | [`store`] | where balances live: the ledger state in memory, a ledger's file, a server in front of one, or the cells of `server-share` |
 //! | [`protocol`] | the messages between the parent and its workers, between a ledger's server and its clients, and their bytes |
 //! | [`link`] | how the messages travel: a socket, a queue, pipes; both ends of each |
 //! | [`serve`] | a ledger behind a socket, for many clients: its requests gathered into batches |
@@ -26,7 +26,7 @@
 //! | [`ids`] | ids that nobody chose |
 //! | [`limits`] | the system's limits of open files and processes |
 //! | [`worker`] | the child's side: one operation after another |
-//! | [`errand`] | a command as an operation's work: set aside, run, post or give back; ended with its keeper, whichever process dies first |
+//! | [`command`] | a command as an operation's work: set aside, run, post or give back; ended with its supervisor, whichever process dies first |
 //! | [`work`] | what an operation does while it is being processed; what is known of a command |
 //! | [`workload`] | where operations come from |
 //! | [`sharing`] | the ways to share a balance as steps, defined once: pure |
@@ -55,7 +55,7 @@
 //! # Who may know whom
 //!
 //! `bank` and `sharing` know no other module; `explore` knows those two. `protocol` knows `bank`, `work`,
-//! and what a ledger of `store` is asked and answers; `link` knows `protocol`. `errand` knows how processes are kept, and asks a ledger for itself
+//! and what a ledger of `store` is asked and answers; `link` knows `protocol`. `command` knows how processes are kept, and asks a ledger for itself
 //! only where it is the work of one operation; in a run its worker asks. `store` knows `bank`; the client of a served ledger in it also knows how
 //! messages travel. `run` knows what is asked, answered, handed out and told, but no clock, file, process or
 //! socket; `driver` and `serve` know everything below `cli`, and no module knows `cli`. Only
@@ -64,8 +64,9 @@
 
 pub mod bank;
 pub mod cli;
+pub mod command;
 pub mod driver;
-pub mod errand;
+
 pub mod event;
 pub mod exit;
 pub mod explore;

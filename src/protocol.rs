@@ -11,11 +11,11 @@ mod ledger;
 mod wire;
 
 use crate::bank::{Answer, Operation, Request as BankRequest, ShareReply, ShareRequest};
-use crate::work::{News, Work};
+use crate::work::{CommandEvent, Work};
 
 use frame::HEADER;
 pub use frame::{Frame, Inbox, MAX_FRAME, Outbox};
-pub use ledger::{Fault, Finding, Question, ToClient, ToServer, VERSION};
+pub use ledger::{Fault, Query, Response, ToClient, ToServer, VERSION};
 
 /// One operation for a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub struct Report {
     /// The operation's number within the run.
     pub number: u64,
     /// What happened.
-    pub news: News,
+    pub news: CommandEvent,
 }
 
 /// What the parent answers about one operation.

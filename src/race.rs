@@ -8,12 +8,12 @@
 //! `expected`, not the balance, that may end below the account's limit when nobody synchronises.
 
 mod channel;
-mod course;
 mod indivisible;
 mod lock;
 mod packed;
-mod remedy;
+mod runner;
 mod shared;
+mod sync_method;
 mod turn;
 
 use std::io;
@@ -23,13 +23,13 @@ use std::sync::{Mutex, RwLock};
 use crate::bank::{Balance, Name, Operation, Rejection};
 use crate::event::Race;
 
-use course::{Course, Tally};
 use indivisible::{Adding, Comparing};
 use lock::{Semaphore, Spin};
 use packed::Packed;
 pub use packed::{MAX_BALANCE, MAX_UPDATES};
-pub use remedy::{Remedy, UnknownRemedy};
+use runner::{Runner, Tally};
 use shared::Bare;
+pub use sync_method::{SyncMethod, UnknownRemedy};
 
 /// The most threads that race.
 pub const MAX_THREADS: u32 = 1024;
@@ -153,28 +153,28 @@ impl Plan {
 /// is the result.
 pub fn race(
     plan: &Plan,
-    remedy: Remedy,
+    remedy: SyncMethod,
     deltas: &[i64],
     stop: &AtomicBool,
 ) -> Result<Race, RaceError> {
     plan.check(deltas)?;
-    let course = Course::new(plan, deltas, stop);
+    let runner = Runner::new(plan, deltas, stop);
     let start = Packed::new(plan.start.minor());
     let (tally, end) = match remedy {
-        Remedy::None => course.on_shared(&Bare::new(start)),
-        Remedy::Mutex => course.on_shared(&Mutex::new(start)),
-        Remedy::RwLock => course.on_shared(&RwLock::new(start)),
-        Remedy::Atomic => course.on_shared(&Adding::new(start)),
-        Remedy::Cas => course.on_shared(&Comparing::new(start)),
-        Remedy::Spin => course.on_shared(&Spin::new(start)),
-        Remedy::Channel => course.on_owned(start),
-        Remedy::Semaphore => course.on_shared(&Semaphore::new(start)),
+        SyncMethod::None => runner.on_shared(&Bare::new(start)),
+        SyncMethod::Mutex => runner.on_shared(&Mutex::new(start)),
+        SyncMethod::RwLock => runner.on_shared(&RwLock::new(start)),
+        SyncMethod::Atomic => runner.on_shared(&Adding::new(start)),
+        SyncMethod::Cas => runner.on_shared(&Comparing::new(start)),
+        SyncMethod::Spin => runner.on_shared(&Spin::new(start)),
+        SyncMethod::Channel => runner.on_owned(start),
+        SyncMethod::Semaphore => runner.on_shared(&Semaphore::new(start)),
     }?;
     Ok(conclude(plan, remedy, &tally, end))
 }
 
 /// Compares what the threads did with what the balance shows of it.
-fn conclude(plan: &Plan, remedy: Remedy, tally: &Tally, end: Packed) -> Race {
+fn conclude(plan: &Plan, remedy: SyncMethod, tally: &Tally, end: Packed) -> Race {
     Race {
         remedy: remedy.word(),
         threads: plan.threads,
@@ -205,19 +205,25 @@ mod tests {
         }
     }
 
-    fn run(plan: &Plan, remedy: Remedy, deltas: &[i64]) -> Race {
+    fn run(plan: &Plan, remedy: SyncMethod, deltas: &[i64]) -> Race {
         race(plan, remedy, deltas, &GO).expect("a race within the limits")
     }
 
-    fn remedies() -> impl Iterator<Item = Remedy> {
-        Remedy::ALL.into_iter().filter(|r| *r != Remedy::None)
+    fn remedies() -> impl Iterator<Item = SyncMethod> {
+        SyncMethod::ALL
+            .into_iter()
+            .filter(|r| *r != SyncMethod::None)
     }
 
     #[test]
     fn no_remedy_loses_an_update() {
         for remedy in remedies() {
             // A message there and back takes a hundred times as long as a lock.
-            let rounds = if remedy == Remedy::Channel { 200 } else { 3000 };
+            let rounds = if remedy == SyncMethod::Channel {
+                200
+            } else {
+                3000
+            };
             let plan = plan(1000, 0, 8, rounds);
             let race = run(&plan, remedy, &[-500, 500, -500, 700, 0, -200]);
             assert_eq!(race.operations, 8 * 6 * u64::from(rounds), "{remedy}");
@@ -239,7 +245,7 @@ mod tests {
 
     #[test]
     fn one_thread_needs_no_remedy() {
-        for remedy in Remedy::ALL {
+        for remedy in SyncMethod::ALL {
             let race = run(&plan(5, 0, 1, 100), remedy, &[-7, 3, 0, 1]);
             let balance = (race.actual, race.expected);
             assert_eq!(balance, (Balance::new(6), Balance::new(6)), "{remedy}");
@@ -267,7 +273,7 @@ mod tests {
         fn without_a_remedy_no_money_appears_that_was_never_there(
             start in 0i64..5000, debits in prop::collection::vec(-100i64..0, 1..20),
         ) {
-            let race = run(&plan(start, 0, 4, 10), Remedy::None, &debits);
+            let race = run(&plan(start, 0, 4, 10), SyncMethod::None, &debits);
             prop_assert!(race.actual >= Balance::new(0));
             // Each debit that was lost is still on the account, and nothing else is.
             prop_assert!(race.actual >= race.expected);
@@ -284,7 +290,12 @@ mod tests {
         tally.note(-300, true);
         tally.note(500, true);
         // One of -300 and +500 was overwritten: the threads made two updates, the word has one.
-        let race = conclude(&plan, Remedy::None, &tally, Packed::new(1000).after(500));
+        let race = conclude(
+            &plan,
+            SyncMethod::None,
+            &tally,
+            Packed::new(1000).after(500),
+        );
         assert_eq!(race.lost_updates, 1);
         assert_eq!(race.expected, Balance::new(1200));
         assert_eq!(race.actual, Balance::new(1500));
@@ -293,7 +304,7 @@ mod tests {
     #[test]
     fn the_count_of_what_was_lost_is_exact() {
         for _ in 0..20 {
-            let race = run(&plan(0, 0, 4, 2000), Remedy::None, &[3, 0, 3]);
+            let race = run(&plan(0, 0, 4, 2000), SyncMethod::None, &[3, 0, 3]);
             let missing = race.expected.minor() - race.actual.minor();
             assert_eq!(race.expected, Balance::new(4 * 2000 * 2 * 3));
             assert_eq!(u64::try_from(missing), Ok(3 * race.lost_updates));
@@ -302,7 +313,7 @@ mod tests {
 
     #[test]
     fn a_race_that_is_stopped_tells_what_it_did() {
-        for remedy in Remedy::ALL {
+        for remedy in SyncMethod::ALL {
             let stopped = AtomicBool::new(true);
             let race = race(&plan(7, 0, 3, 1000), remedy, &[1], &stopped).expect("limits");
             assert_eq!((race.operations, race.lost_updates), (0, 0), "{remedy}");
@@ -315,7 +326,7 @@ mod tests {
 
     #[test]
     fn nothing_to_run_is_no_error() {
-        let race = run(&plan(7, 0, 2, 3), Remedy::Channel, &[]);
+        let race = run(&plan(7, 0, 2, 3), SyncMethod::Channel, &[]);
         assert_eq!((race.operations, race.actual), (0, Balance::new(7)));
     }
 

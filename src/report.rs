@@ -1,4 +1,4 @@
-//! The only place that prints: results on stdout, talk on stderr, a recording of the run in a file.
+//! The only place that prints: results on stdout, messages on stderr, a recording of the run in a file.
 //!
 //! The printing has a thread of its own, so that a reader of stdout that is slow, or has stopped for
 //! good, never keeps the caller from its signals and deadlines.
@@ -8,10 +8,10 @@ mod destination;
 mod explored;
 mod history;
 mod json;
+mod output;
 mod printer;
 mod receipt;
 mod runs;
-mod sheet;
 mod single;
 mod text;
 mod verified;
@@ -34,14 +34,14 @@ use std::time::{Duration, SystemTime};
 use crate::bank::Moment;
 use crate::event::{Counts, Event, Race};
 use crate::wake::Waker;
-use printer::{Output, Printer, Progress};
+use printer::{Printer, Progress, Sink};
 
 pub use destination::{Destination, DestinationError, Spared, check_streams};
 pub use explored::{Exploration, Replay, explored, replayed};
 pub use history::{EntryFormat, History};
+pub use output::Output;
 pub use receipt::Receipt;
 pub use runs::{given_up, runs, skipped};
-pub use sheet::Sheet;
 pub use single::{About, Answers, refusal};
 pub use verified::verified;
 
@@ -107,14 +107,14 @@ impl Reporter {
         let Outputs { events, spared, .. } = &outputs;
         check_streams(spared)?;
         let opened = events.as_ref().map(|events| events.open(spared));
-        let recording = opened.transpose()?.flatten().map(Output::recording);
+        let recording = opened.transpose()?.flatten().map(Sink::recording);
         Self::over(outputs.stdout, stdout()?, recording, waker).map_err(ReportError::Thread)
     }
 
     fn over(
         format: Format,
-        stdout: Output,
-        recording: Option<Output>,
+        stdout: Sink,
+        recording: Option<Sink>,
         waker: Waker,
     ) -> io::Result<Self> {
         let progress = Arc::new(Progress::new(waker));
@@ -160,9 +160,9 @@ impl Reporter {
 }
 
 /// A handle of its own: the standard one would write every line by itself.
-fn stdout() -> Result<Output, ReportError> {
+fn stdout() -> Result<Sink, ReportError> {
     let stdout = io::stdout().as_fd().try_clone_to_owned();
-    Ok(Output::stdout(File::from(
+    Ok(Sink::stdout(File::from(
         stdout.map_err(ReportError::Stdout)?,
     )))
 }
@@ -176,7 +176,7 @@ fn be_silent() {
 }
 
 /// Says one line on stderr, as the program. A stderr that takes nothing is ignored.
-pub fn talk(text: impl Display) {
+pub fn stderr_line(text: impl Display) {
     if SILENT.load(Ordering::Relaxed) {
         return;
     }
@@ -219,8 +219,8 @@ mod tests {
     use std::fs;
     use std::io::{PipeReader, Read};
 
-    fn recorder(path: &std::path::Path) -> Output {
-        Output::recording(Opened {
+    fn recorder(path: &std::path::Path) -> Sink {
+        Sink::recording(Opened {
             name: path.display().to_string(),
             file: File::create(path).expect("a file"),
             is_shared: false,
@@ -228,9 +228,9 @@ mod tests {
     }
 
     /// A reporter whose stdout is a pipe.
-    fn piped(recording: Option<Output>) -> (Reporter, PipeReader, Alarm) {
+    fn piped(recording: Option<Sink>) -> (Reporter, PipeReader, Alarm) {
         let (reader, writer) = io::pipe().expect("a pipe");
-        let stdout = Output::stdout(File::from(std::os::fd::OwnedFd::from(writer)));
+        let stdout = Sink::stdout(File::from(std::os::fd::OwnedFd::from(writer)));
         let (alarm, waker) = Alarm::new().expect("an alarm");
         let reporter = Reporter::over(Format::Json, stdout, recording, waker);
         (reporter.expect("a reporter"), reader, alarm)

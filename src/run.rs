@@ -23,7 +23,7 @@ mod workers;
 
 use std::time::Duration;
 
-use crate::bank::{Caller, Name};
+use crate::bank::{Name, RequestContext};
 use crate::event::{Event, Fact};
 use crate::exit::Exit;
 use crate::link::Arrival;
@@ -163,7 +163,7 @@ pub enum Effect {
     /// Have the ledger end an operation whose worker is gone. `Decided` follows.
     Abandon {
         /// Who asks, about which operation.
-        caller: Caller,
+        caller: RequestContext,
         /// What was set aside stays so: its work's end was not seen.
         in_doubt: bool,
     },

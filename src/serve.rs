@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use crate::bank::Asked;
 use crate::link::{Key, Ready, Watch};
-use crate::protocol::{Fault, Finding, Question};
+use crate::protocol::{Fault, Query, Response};
 use crate::run::Ending;
 use crate::store::{Access, LedgerError, Place};
 use crate::supervisor::{Signals, end_by, reap, stop_self};
@@ -123,13 +123,13 @@ struct Server {
     /// Answers what is quickly read.
     reader: Reader,
     /// Holds everything against everything else, which takes long.
-    checker: Reader,
+    verify_thread: Reader,
     clients: BTreeMap<u32, Client>,
     last_client: u32,
     /// What is to be decided, in the order in which it arrived.
     requests: VecDeque<(u32, Vec<Asked>)>,
     /// What is to be answered otherwise.
-    questions: VecDeque<(u32, Question)>,
+    questions: VecDeque<(u32, Query)>,
     /// Some client's requests are not decided for now.
     some_halted: bool,
     /// The runs whose clients have gone and that could not be ended yet, and when that is tried again.
@@ -140,7 +140,7 @@ struct Server {
     /// Questions are next, since requests were last.
     questions_next: bool,
     /// The system gives no further descriptors for the moment.
-    crowded: bool,
+    accept_suspended: bool,
     /// The signal that the server ends by, and when it came.
     ending: Option<(i32, Duration)>,
     /// Why the ledger can no longer be used.
@@ -162,7 +162,7 @@ impl Server {
             alarm,
             owner: Owner::start(ledger, waker.clone())?,
             reader: Reader::start("reader", &plan.ledger, waker.clone())?,
-            checker: Reader::start("checker", &plan.ledger, waker)?,
+            verify_thread: Reader::start("verify", &plan.ledger, waker)?,
             clients: BTreeMap::new(),
             last_client: 0,
             requests: VecDeque::new(),
@@ -172,7 +172,7 @@ impl Server {
             close_again_at: Duration::ZERO,
             checking: BTreeSet::new(),
             questions_next: false,
-            crowded: false,
+            accept_suspended: false,
             ending: None,
             dead: None,
             log: Log::start()?,
@@ -219,7 +219,7 @@ impl Server {
         watch.read(ALARM, self.alarm.as_fd());
         watch.read(SIGNALS, self.signals.as_fd());
         if clients {
-            if let Some(address) = self.address.as_ref().filter(|_| !self.crowded) {
+            if let Some(address) = self.address.as_ref().filter(|_| !self.accept_suspended) {
                 watch.read(Key::Listener, address.fd());
             }
             for (key, client) in &self.clients {
@@ -283,7 +283,7 @@ impl Server {
             self.dead = self.dead.take().or(dead);
             self.tell(key, &question, &findings);
         }
-        while let Some((key, question, findings, _)) = self.checker.take() {
+        while let Some((key, question, findings, _)) = self.verify_thread.take() {
             if self.checking.remove(&key) {
                 self.tell(key, &question, &findings);
             }
@@ -291,7 +291,7 @@ impl Server {
     }
 
     fn accept(&mut self, ready: &[Ready]) {
-        self.crowded = false;
+        self.accept_suspended = false;
         if ready.iter().any(|ready| ready.key == Key::Listener) {
             self.accept_all();
         }
@@ -303,7 +303,7 @@ impl Server {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     let nobody = [io::ErrorKind::WouldBlock, io::ErrorKind::Interrupted];
-                    self.crowded = !nobody.contains(&error.kind());
+                    self.accept_suspended = !nobody.contains(&error.kind());
                     return;
                 }
             };
@@ -325,7 +325,7 @@ impl Server {
             );
             self.log
                 .say(self.now, "a client was sent away: there are too many");
-            if client.tell(&Finding::Failed(Fault::Other(why))).is_ok() {
+            if client.tell(&Response::Failed(Fault::Other(why))).is_ok() {
                 client.flush(self.now);
             }
             return;
@@ -358,7 +358,7 @@ impl Server {
             }
             for run in client.runs.drain(..) {
                 // Before others' questions, who may wait to continue this very run.
-                questions.push_front((*key, Question::CloseRun(run)));
+                questions.push_front((*key, Query::CloseRun(run)));
             }
             client.is_connected() && !client.is_told()
         });

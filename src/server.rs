@@ -7,7 +7,7 @@ mod overdrafts;
 use std::io;
 
 use crate::bank::{
-    Answer, Asked, Balance, Caller, Name, Operation, Request as BankRequest, ShareReply,
+    Answer, Asked, Balance, Name, Operation, Request as BankRequest, RequestContext, ShareReply,
 };
 use crate::protocol::{Ask, Said};
 use crate::store::{AtStake, Cells, LedgerError, Memory, Standing, Verdict};
@@ -19,7 +19,7 @@ pub use durable::RunLedger;
 #[derive(Debug)]
 pub struct Incoming {
     /// Who asks, about which operation.
-    pub caller: Caller,
+    pub caller: RequestContext,
     /// The operation itself, where workers share the data: the bank knows what it is asked.
     pub operation: Option<Operation>,
     /// What its worker asks.
@@ -56,7 +56,7 @@ pub struct Server {
 
 /// Who decides.
 enum Decider {
-    /// The bank, on its own books.
+    /// The bank, on its own state.
     Bank(Memory),
     /// The workers, on shared cells.
     Cells(Cells),
@@ -114,7 +114,7 @@ impl Server {
     /// Ends an operation whose worker is gone and that was not decided: what was set aside is given
     /// back, or stays set aside where nobody knows what the worker did; a lease goes to the next.
     /// [`Outgoing::Abandoned`] follows, once that counts.
-    pub fn abandon(&mut self, caller: Caller, in_doubt: bool) {
+    pub fn abandon(&mut self, caller: RequestContext, in_doubt: bool) {
         if let Decider::Cells(cells) = &mut self.decider {
             self.submitted += 1;
             cells.abandon(caller.number);
@@ -202,8 +202,8 @@ impl Server {
         self.settled
     }
 
-    /// News for all who wait for a lease, so that their patience starts anew.
-    pub fn comfort(&self) -> Vec<Outgoing> {
+    /// News for all operations that wait for a lease, so that their wait begins anew.
+    pub fn extend_lease_waits(&self) -> Vec<Outgoing> {
         match &self.decider {
             Decider::Bank(_) | Decider::Durable(_) => Vec::new(),
             Decider::Cells(cells) => {

@@ -17,8 +17,8 @@ pub use cells::{Cells, Verdict};
 pub use certainty::{AtStake, Certainty};
 pub use error::LedgerError;
 pub use ledger::{
-    BegunLine, ChainEnd, DoneLine, Entries, Entry, Ledger, LineDigests, LineEnd, MAX_PAGE,
-    MAX_REASON, OpenHold, OpenedRun, Query, RunName, RunNameError, RunTotals, SkippedLine,
+    BegunLine, ChainEnd, DoneLine, Entries, Entry, EntryQuery, Ledger, LineDigests, LineEnd,
+    MAX_PAGE, MAX_REASON, OpenHold, OpenedRun, RunName, RunNameError, RunTotals, SkippedLine,
     Verified,
 };
 pub use memory::Memory;

@@ -22,7 +22,7 @@ pub use signals::{
 };
 
 use crate::exit::Exit;
-use crate::worker::Orders;
+use crate::worker::WorkerArgs;
 
 /// The parent's view of its children.
 pub struct Supervisor {
@@ -56,7 +56,7 @@ impl Supervisor {
     ///
     /// The kernel ties a worker's death signal to the thread that spawned it, so this must be called
     /// from one that lives as long as the run.
-    pub fn spawn(&mut self, command: &mut Command, orders: &Orders) -> io::Result<Child> {
+    pub fn spawn(&mut self, command: &mut Command, orders: &WorkerArgs) -> io::Result<Child> {
         let child = spawn(command.args(orders.arguments()).process_group(0))?;
         self.live.insert(Pid::from_child(&child), orders.worker);
         Ok(child)

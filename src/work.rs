@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::bank::Kind;
 
-pub use ran::{Cut, Ended, MAX_OUTPUT, News, Ran, Stream};
+pub use ran::{CommandEvent, CommandReport, Ended, MAX_OUTPUT, Stream, Termination};
 
 /// What an operation's work is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

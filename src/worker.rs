@@ -4,8 +4,8 @@
 //! bank's rules to the data it read. It ends when its parent does: the kernel kills it, or its link
 //! ends.
 
+mod args;
 mod command;
-mod orders;
 mod share;
 
 use std::collections::VecDeque;
@@ -16,7 +16,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::bank::{Answer, Outcome, Request as BankRequest};
-use crate::errand::Executor;
+use crate::command::Executor;
 use crate::link::{LinkError, Received, WorkerEnd};
 use crate::parent::die_with;
 use crate::protocol::{Ask, Assignment, Outbox, ProtocolError, Reply, Request, Said, ToWorker};
@@ -24,7 +24,7 @@ use crate::status::Status;
 use crate::wake::{RunningClock, TICK};
 use crate::work::Work;
 
-pub use orders::{Conduct, Orders, Sync};
+pub use args::{Conduct, Sync, WorkerArgs};
 
 /// The first argument of a worker's process.
 pub const ENTRY: &str = "__worker";
@@ -95,12 +95,12 @@ impl WorkerError {
 
 /// Runs a worker with the arguments after [`ENTRY`] until its parent has nothing more for it.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), WorkerError> {
-    let mut orders = Orders::parse(arguments).ok_or(WorkerError::NotAWorker)?;
+    let mut orders = WorkerArgs::parse(arguments).ok_or(WorkerError::NotAWorker)?;
     let (worker, parent) = (orders.worker, orders.parent);
     let executor = orders
-        .chore
+        .command_spec
         .take()
-        .map(|chore| Executor::new(chore, parent));
+        .map(|command_spec| Executor::new(command_spec, parent));
     let executor = executor.transpose();
     // One that keeps a command must see to that command's end before its own, also if it is stopped.
     let by = match &executor {
@@ -115,7 +115,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), WorkerError>
 }
 
 struct Worker {
-    orders: Orders,
+    orders: WorkerArgs,
     link: Box<dyn WorkerEnd>,
     executor: Option<Executor>,
     outbox: Outbox,
@@ -132,8 +132,8 @@ struct Worker {
 }
 
 impl Worker {
-    fn connect(orders: Orders, executor: Option<Executor>) -> Result<Self, WorkerError> {
-        let Orders { worker, parent, .. } = orders;
+    fn connect(orders: WorkerArgs, executor: Option<Executor>) -> Result<Self, WorkerError> {
+        let WorkerArgs { worker, parent, .. } = orders;
         let link = orders.transport.worker(worker, &orders.address);
         let link = link.map_err(|source| WorkerError::Link {
             worker,
@@ -333,13 +333,13 @@ mod tests {
     }
 
     fn ask_silence(ends: bool) -> String {
-        let orders = Orders {
+        let orders = WorkerArgs {
             transport: Transport::Pipe,
             address: "-".to_string(),
             worker: 3,
             parent: 42,
             conduct: Conduct::AskTheBank,
-            chore: None,
+            command_spec: None,
         };
         let mut worker = Worker {
             orders,

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bank_par::bank::{Action, Amount, Asked, Caller, Name, Operation, Request};
+use bank_par::bank::{Action, Amount, Asked, Name, Operation, Request, RequestContext};
 use bank_par::store::{Access, Place};
 
 use super::{PROGRAM, create, median};
@@ -94,7 +94,7 @@ fn deposit(client: u32) -> Asked {
         action: Action::Deposit(Amount::new(125).expect("positive")),
     };
     Asked {
-        caller: Caller::default(),
+        caller: RequestContext::default(),
         request: Request::Execute(operation),
     }
 }

@@ -1,8 +1,8 @@
-//! What the books write down, and who asked for it.
+//! What the ledger state writes down, and who asked for it.
 
 use core::time::Duration; // a length of time; the bank has no clock
 
-use super::{Amount, Balance, Hold, Id, Name, Operation, Rejection, Release, View};
+use super::{Amount, Balance, Hold, Id, Name, Operation, Rejection, View, VoidReason};
 
 /// What the bank is asked to decide.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,10 +23,10 @@ pub enum Request {
     /// Whoever did the caller's work said no: give all of it back, and remember that as a refusal.
     Decline,
     /// Nobody saw the end of the caller's work: the money stays set aside until somebody decides. Only
-    /// for what was begun as doubtful.
+    /// for what was begun as has_side_effects.
     Doubt,
     /// The first of two steps: set the money aside under the operation's id, for whoever comes. For a
-    /// doubtful caller its work comes first: until it says `Keep`, what is held is its own to end.
+    /// has_side_effects caller its work comes first: until it says `Keep`, what is held is its own to end.
     Hold {
         /// What to set aside; it has an id.
         operation: Operation,
@@ -61,7 +61,7 @@ pub enum Request {
 
 /// Who asks, and on which terms.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Caller {
+pub struct RequestContext {
     /// The run that asks; 0 is nobody's.
     pub run: u32,
     /// What the run calls its operation, from its begin to its end.
@@ -73,9 +73,9 @@ pub struct Caller {
     /// A remembered refusal is decided anew.
     pub retry: bool,
     /// What it begins has work of which nobody would know what it did if nobody saw its end.
-    pub doubtful: bool,
+    pub has_side_effects: bool,
     /// It begins again what is in doubt.
-    pub takes_over: bool,
+    pub retry_in_doubt: bool,
 }
 
 /// A line of a named run's input.
@@ -100,7 +100,7 @@ pub struct RunLine {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
     /// Who asks.
-    pub caller: Caller,
+    pub caller: RequestContext,
     /// What.
     pub request: Request,
 }
@@ -179,7 +179,7 @@ impl Now {
     }
 }
 
-/// One thing that the books decided and that must not be forgotten.
+/// One thing that was decided and that must not be forgotten.
 ///
 /// Entries are numbered by `seq`; all other records, which move nothing, by a count of their own, so
 /// that the entries of a ledger have no gaps.
@@ -195,9 +195,9 @@ pub enum Record<'a> {
         amount: Amount,
         /// How much more that is than was set aside for it.
         excess: Option<Amount>,
-        /// The place in the books of the account that gave.
+        /// The place in the ledger state of the account that gave.
         debit: usize,
-        /// The place in the books of the account that received.
+        /// The place in the ledger state of the account that received.
         credit: usize,
         /// The hold that it ends, if there was one.
         hold: Option<u64>,
@@ -226,7 +226,7 @@ pub enum Record<'a> {
         /// What was asked for.
         operation: &'a Operation,
         /// Why.
-        release: Release,
+        release: VoidReason,
         /// The operation's account after it.
         view: View,
     },
@@ -237,7 +237,7 @@ pub enum Record<'a> {
         /// The hold's.
         hold: u64,
         /// Why.
-        passing: Passing,
+        passing: OwnerChange,
         /// The hold, with who ends it now.
         held: &'a Hold,
         /// The operation's account.
@@ -289,13 +289,13 @@ pub enum Record<'a> {
 
 /// Why another ends a hold than before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Passing {
+pub enum OwnerChange {
     /// Nobody saw the end of its work.
     Doubted,
     /// A run works again on what was in doubt.
     TakenOver,
     /// Its work is done, and it is for whoever comes.
-    Kept,
+    Exited,
 }
 
 /// Who ends a hold.
@@ -308,7 +308,7 @@ pub enum Owner {
         /// What it calls the operation.
         number: u64,
         /// If the run is gone, nobody knows what its work did.
-        doubtful: bool,
+        has_side_effects: bool,
     },
     /// Nobody knows what the work did: a person, or who takes it over.
     Doubt,
@@ -319,12 +319,12 @@ pub enum Owner {
     },
 }
 
-/// Where the books write down what they decide.
+/// Where the ledger state writes down what it decides.
 pub trait Journal {
     /// Writes down a record, in its order.
-    fn record(&mut self, caller: &Caller, record: &Record<'_>);
+    fn record(&mut self, caller: &RequestContext, record: &Record<'_>);
 
-    /// The account in this place of the books has changed.
+    /// The account in this place of the ledger state has changed.
     fn changed(&mut self, slot: usize);
 }
 
@@ -332,6 +332,6 @@ pub trait Journal {
 pub struct Unkept;
 
 impl Journal for Unkept {
-    fn record(&mut self, _: &Caller, _: &Record<'_>) {}
+    fn record(&mut self, _: &RequestContext, _: &Record<'_>) {}
     fn changed(&mut self, _: usize) {}
 }

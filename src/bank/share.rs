@@ -21,8 +21,8 @@ pub struct Cell {
 /// What a worker of `server-share` asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ShareRequest {
-    /// Claim the operation's id before anything else.
-    Claim(Operation),
+    /// KnownId the operation's id before anything else.
+    KnownId(Operation),
     /// Read these cells, all at one moment.
     Read(Vec<Name>),
     /// Wait until nobody holds a lease on any of these cells, hold it, and read them.

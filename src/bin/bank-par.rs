@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use bank_par::{cli, errand, report, supervisor, worker};
+use bank_par::{cli, command, report, supervisor, worker};
 
 fn main() -> ExitCode {
     supervisor::begin_process();
@@ -10,8 +10,8 @@ fn main() -> ExitCode {
     // These must start fast, and their arguments are none of a user's, so they come before clap.
     match arguments.next() {
         Some(first) if first == worker::ENTRY => work(arguments),
-        Some(first) if first == errand::GUARD => errand::run_guard(arguments),
-        Some(first) if first == errand::SHIM => errand::run_shim(arguments),
+        Some(first) if first == command::GUARD => command::run_guard(arguments),
+        Some(first) if first == command::EXEC => command::run_exec(arguments),
         _ => cli::main(),
     }
 }
@@ -20,7 +20,7 @@ fn work(arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
     match worker::run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            report::talk(&error);
+            report::stderr_line(&error);
             error.status().into()
         }
     }

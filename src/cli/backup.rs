@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use super::ledger::LedgerArgs;
 use super::one::ended;
 use super::{Failure, Outcome};
-use crate::report::{self, Format, Sheet, Spared};
+use crate::report::{self, Format, Output, Spared};
 use crate::store::Access;
 
 #[derive(Args)]
@@ -37,7 +37,7 @@ pub(super) fn backup(args: BackupArgs) -> Outcome {
         BackupFormat::Text => Format::Text,
         BackupFormat::Json => Format::Json,
     };
-    let sheet = Sheet::open(&Spared::default().ledger(&place)).map_err(Failure::usage)?;
+    let sheet = Output::open(&Spared::default().ledger(&place)).map_err(Failure::usage)?;
     // A server may have another working directory.
     let dest = path::absolute(&args.dest).map_err(Failure::usage)?;
     let mut ledger = place.open(Access::Read).map_err(Failure::ledger)?;

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use rustix::fs::{Access, access};
 
 use super::moment::duration;
-use crate::errand::Terms;
+use crate::command::Terms;
 
 #[derive(Args)]
 pub(super) struct CommandArgs {

@@ -12,7 +12,7 @@ use super::workload::WorkloadArgs;
 use super::{Failure, Outcome, OutputFormat, one::ended, spared};
 use crate::bank::{Action, Balance, Name, Operation};
 use crate::explore::{Bounds, MAX_OPERATIONS, Manner, Scenario, explore as explore_orders};
-use crate::report::{self, Exploration, Format, Sheet};
+use crate::report::{self, Exploration, Format, Output};
 use crate::sharing::Sharing;
 use crate::wake::Alarm;
 use crate::workload::{Item, Next};
@@ -163,7 +163,7 @@ pub(super) fn explore(args: ExploreArgs) -> Outcome {
     let overdraft = args.workload.overdraft();
     let scenario = Scenario::new(manner, starts, overdraft, operations);
     let scenario = scenario.map_err(Failure::usage)?;
-    let sheet = Sheet::open(&spared(&args.workload.source(), None)).map_err(Failure::usage)?;
+    let sheet = Output::open(&spared(&args.workload.source(), None)).map_err(Failure::usage)?;
     let bounds = Bounds {
         worlds: args.max_states as usize,
         seed: args.seed,

@@ -14,8 +14,8 @@ use super::one::ended;
 use super::workload::other_side;
 use super::{Failure, Outcome};
 use crate::bank::{Moment, Name};
-use crate::report::{EntryFormat, History, Sheet, Spared};
-use crate::store::{Access, Ledger, LedgerError, MAX_PAGE, Query};
+use crate::report::{EntryFormat, History, Output, Spared};
+use crate::store::{Access, EntryQuery, Ledger, LedgerError, MAX_PAGE};
 use follow::Followed;
 
 /// The most entries of `--tail`.
@@ -77,7 +77,7 @@ pub(super) fn history(args: HistoryArgs) -> Outcome {
         HistoryFormat::Json => EntryFormat::Json,
         HistoryFormat::Csv => EntryFormat::Csv,
     };
-    let mut query = Query {
+    let mut query = EntryQuery {
         after: args.after,
         account: args.account,
         since: args.since,
@@ -90,7 +90,7 @@ pub(super) fn history(args: HistoryArgs) -> Outcome {
         let error = anyhow!("`--since` is later than `--until`, so no entry can lie between them");
         return Err(Failure::usage(error));
     }
-    let sheet = Sheet::open(&Spared::default().ledger(&place)).map_err(Failure::usage)?;
+    let sheet = Output::open(&Spared::default().ledger(&place)).map_err(Failure::usage)?;
     if let Some(count) = args.tail {
         let mut ledger = place.open(Access::Read).map_err(Failure::ledger)?;
         query.after = before_the_last(&mut *ledger, &query, count).map_err(Failure::ledger)?;
@@ -103,7 +103,11 @@ pub(super) fn history(args: HistoryArgs) -> Outcome {
 }
 
 /// The number of the entry after which the last `count` come that are asked for.
-fn before_the_last(ledger: &mut dyn Ledger, query: &Query, count: u64) -> Result<u64, LedgerError> {
+fn before_the_last(
+    ledger: &mut dyn Ledger,
+    query: &EntryQuery,
+    count: u64,
+) -> Result<u64, LedgerError> {
     let is_all = query.account.is_none() && query.since.is_none() && query.until.is_none();
     if is_all {
         let last = last_of_all(ledger, query.after)?;
@@ -132,10 +136,10 @@ fn before_the_last(ledger: &mut dyn Ledger, query: &Query, count: u64) -> Result
 fn last_of_all(ledger: &mut dyn Ledger, after: u64) -> Result<u64, LedgerError> {
     let mut goes_beyond = |after: u64| {
         let limit = 1;
-        let query = Query {
+        let query = EntryQuery {
             after,
             limit,
-            ..Query::default()
+            ..EntryQuery::default()
         };
         Ok::<_, LedgerError>(!ledger.entries(&query)?.entries.is_empty())
     };
@@ -160,7 +164,7 @@ fn last_of_all(ledger: &mut dyn Ledger, after: u64) -> Result<u64, LedgerError> 
 /// page at a time and left alone while that is written.
 fn tell(
     ledger: &mut Followed,
-    mut query: Query,
+    mut query: EntryQuery,
     mut left: u64,
     follow: bool,
     history: &mut History,

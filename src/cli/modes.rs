@@ -135,11 +135,11 @@ fn ask_the_bank(mode: &'static str, transport: Transport, args: BankArgs) -> Out
         words: args.command.words.clone(),
         terms: args.command.terms(plan.timeout),
         declined: args.declined_code,
-        takes_over: args.in_doubt == InDoubt::Retry,
+        retry_in_doubt: args.in_doubt == InDoubt::Retry,
         limits,
     });
     if args.dry_run {
-        return rehearsal(plan, &args);
+        return dry_run(plan, &args);
     }
     let ledger = args.ledger.lasting().map(|place| Opening {
         place,
@@ -241,7 +241,7 @@ fn start(mut plan: Plan, opening: Option<Opening>, args: ModeArgs) -> Outcome {
 }
 
 /// Says what would be done, and touches nothing.
-fn rehearsal(plan: Plan, args: &BankArgs) -> Outcome {
+fn dry_run(plan: Plan, args: &BankArgs) -> Outcome {
     let (alarm, waker) = Alarm::new().map_err(Failure::died)?;
     let (workload, place) = (&args.mode.workload, args.ledger.lasting());
     let source = workload.source();

@@ -13,7 +13,7 @@ use super::ledger::{LedgerFlag, VARIABLE};
 use crate::bank::{Id, Outcome};
 use crate::driver::Forecast;
 use crate::driver::named::{self, command};
-use crate::report::talk;
+use crate::report::stderr_line;
 use crate::run::{LineIds, Named};
 use crate::server::RunLedger;
 use crate::status::Status;
@@ -173,7 +173,7 @@ fn tell_new(ledger: &mut dyn Ledger, run: &RunName) -> Result<(), Failure> {
             similar.join(" and ")
         ),
     };
-    talk(format_args!("a new run begins: `{run}`{hint}"));
+    stderr_line(format_args!("a new run begins: `{run}`{hint}"));
     Ok(())
 }
 
@@ -226,7 +226,7 @@ fn settle(
         InDoubt::Void => (named::end_holds(ledger, doubts, false), "given back"),
     };
     let count = count.map_err(Failure::ledger)?;
-    talk(format_args!(
+    stderr_line(format_args!(
         "operations in doubt that were {what}: {count}"
     ));
     Ok(())

@@ -16,14 +16,14 @@ use super::ledger::{LedgerArgs, LedgerFlag};
 use super::workload::{other_side, user};
 use super::{Failure, Outcome};
 use crate::bank::{
-    Amount, Answer, Asked, Balance, Caller, Id, IdError, Kind, Name, Operation, Outcome as Decided,
-    Rejection, Request,
+    Amount, Answer, Asked, Balance, Id, IdError, Kind, Name, Operation, Outcome as Decided,
+    Rejection, Request, RequestContext,
 };
 use crate::event::{Fact, Subject};
-use crate::report::{About, Answers, Format, Receipt, Sheet, Spared};
+use crate::report::{About, Answers, Format, Output, Receipt, Spared};
 use crate::run::Ending;
 use crate::status::Status;
-use crate::store::{Access, Ledger, Query};
+use crate::store::{Access, EntryQuery, Ledger};
 use work::WorkArgs;
 
 /// Where the ledger is, and how the answer looks.
@@ -159,17 +159,17 @@ pub(super) fn open(args: OpenArgs) -> Outcome {
         account: account.clone(),
         overdraft,
     };
-    let answer = single.ask(Caller::default(), request)?;
+    let answer = single.ask(RequestContext::default(), request)?;
     let name = &account;
     single.finish(About::Account { name, overdraft }, &answer)
 }
 
 impl OperationArgs {
-    fn caller(&self) -> Caller {
-        Caller {
+    fn caller(&self) -> RequestContext {
+        RequestContext {
             strict: self.strict,
             retry: self.retry_refused,
-            ..Caller::default()
+            ..RequestContext::default()
         }
     }
 
@@ -210,7 +210,7 @@ impl Single {
             AnswerFormat::Json => Format::Json,
         };
         // A stdout that cannot be had is noticed before anything is done.
-        let sheet = Sheet::open(&spared).map_err(Failure::usage)?;
+        let sheet = Output::open(&spared).map_err(Failure::usage)?;
         let ledger = place.open(access).map_err(Failure::ledger)?;
         let answers = Answers::new(sheet, format);
         Ok(Single {
@@ -220,7 +220,7 @@ impl Single {
         })
     }
 
-    fn ask(&mut self, caller: Caller, request: Request) -> Result<Answer, Failure> {
+    fn ask(&mut self, caller: RequestContext, request: Request) -> Result<Answer, Failure> {
         let batch = [Asked { caller, request }];
         let answers = self.ledger.transact(&batch).map_err(Failure::ledger)?;
         let answer = answers.into_iter().next().flatten();
@@ -259,10 +259,10 @@ impl Single {
 
     /// What was posted under this number.
     fn entry(&mut self, seq: u64) -> Result<Option<Operation>, Failure> {
-        let query = Query {
+        let query = EntryQuery {
             after: seq.saturating_sub(1),
             limit: 1,
-            ..Query::default()
+            ..EntryQuery::default()
         };
         let page = self.ledger.entries(&query).map_err(Failure::ledger)?;
         let mut entries = page.entries.into_iter();

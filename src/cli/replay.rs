@@ -6,7 +6,7 @@ use super::one::ended;
 use super::{Failure, Outcome, OutputFormat};
 use crate::explore::{play, read_token};
 use crate::replay::{ReplayError, replay as take};
-use crate::report::{self, Format, Replay, Sheet, Spared};
+use crate::report::{self, Format, Output, Replay, Spared};
 use crate::status::Status;
 
 const EXAMPLES: &str = "\
@@ -51,7 +51,7 @@ pub(super) fn replay(args: ReplayArgs) -> Outcome {
             "step `{position}` of the order cannot be taken"
         ))
     })?;
-    let sheet = Sheet::open(&Spared::default()).map_err(Failure::usage)?;
+    let sheet = Output::open(&Spared::default()).map_err(Failure::usage)?;
     let replayed = take(&scenario, &played, times).map_err(|error| Failure {
         status: match error {
             ReplayError::NoThread { .. } => Status::Died,

@@ -8,7 +8,7 @@ use super::named::all_runs;
 use super::one::ended;
 use super::{Failure, Outcome};
 use crate::bank;
-use crate::report::{Format, Sheet, Spared, given_up, runs as tell_runs, skipped as tell_skipped};
+use crate::report::{Format, Output, Spared, given_up, runs as tell_runs, skipped as tell_skipped};
 use crate::status::Status;
 use crate::store::{Access, Ledger, LineEnd, MAX_REASON, RunName, SkippedLine};
 
@@ -75,13 +75,13 @@ enum RunsFormat {
 }
 
 impl RunLedgerArgs {
-    fn open(self) -> Result<(Sheet, Format, Box<dyn Ledger>), Failure> {
+    fn open(self) -> Result<(Output, Format, Box<dyn Ledger>), Failure> {
         let place = self.ledger.place()?;
         let format = match self.output {
             RunsFormat::Text => Format::Text,
             RunsFormat::Json => Format::Json,
         };
-        let sheet = Sheet::open(&Spared::default().ledger(&place)).map_err(Failure::usage)?;
+        let sheet = Output::open(&Spared::default().ledger(&place)).map_err(Failure::usage)?;
         let ledger = place.open(Access::Existing).map_err(Failure::ledger)?;
         Ok((sheet, format, ledger))
     }

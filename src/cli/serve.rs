@@ -11,7 +11,7 @@ use super::ledger::LedgerArgs;
 use super::one::ended;
 use super::{Failure, Outcome};
 use crate::limits;
-use crate::report::{Sheet, Spared, check_streams, talk};
+use crate::report::{Output, Spared, check_streams, stderr_line};
 use crate::serve::{
     Plan, ServeError, leave_session, let_go_of_stdout, log_beside, send_words_to,
     serve as serve_ledger,
@@ -107,12 +107,12 @@ fn ready(socket: &Path, log: Option<&Path>) -> String {
 
 /// Tells whoever waits for it. Nobody may.
 fn announce(line: &str) {
-    match Sheet::open(&Spared::default()) {
+    match Output::open(&Spared::default()) {
         Ok(mut sheet) => {
             sheet.line(line);
             sheet.finish();
         }
-        Err(error) => talk(error),
+        Err(error) => stderr_line(error),
     }
 }
 
@@ -153,7 +153,7 @@ fn leave_running(file: &PathBuf, socket: &PathBuf, max_clients: u32) -> Outcome 
     }
     why.lines().for_each(|line| {
         let line = line.strip_prefix("bank-par: ").unwrap_or(line);
-        talk(line);
+        stderr_line(line);
     });
     let status = server.wait().map_err(Failure::died)?.code();
     let mut known = [Status::Usage, Status::Ledger].into_iter();

@@ -15,7 +15,7 @@ use super::workload::WorkloadArgs;
 use super::{Failure, Outcome, OutputArgs, spared};
 use crate::event::{Event, Fact};
 use crate::link::{Key, Watch};
-use crate::race::{MAX_UPDATES, Plan, Remedy, race};
+use crate::race::{MAX_UPDATES, Plan, SyncMethod, race};
 use crate::report::{self, Broken, Reporter};
 use crate::run::Ending;
 use crate::status::Status;
@@ -37,7 +37,7 @@ pub(super) struct SyncArgs {
     rounds: u32,
     /// Run only this one: none, mutex, rwlock, atomic, cas, spin, channel or semaphore
     #[arg(long, value_name = "NAME")]
-    lock: Option<Remedy>,
+    lock: Option<SyncMethod>,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -63,22 +63,22 @@ pub(super) fn sync(args: SyncArgs) -> Outcome {
         threads: args.threads,
         rounds: args.rounds,
     };
-    let mut course = Course::new(&reporter);
-    let deltas = course.deltas(&plan, &mut feed, &mut alarm)?;
+    let mut runner = Course::new(&reporter);
+    let deltas = runner.deltas(&plan, &mut feed, &mut alarm)?;
     if deltas.is_empty() {
         let nothing = anyhow::anyhow!("there is no operation on `{}` to race", plan.account);
         return Err(Failure::usage(nothing));
     }
     plan.check(&deltas).map_err(Failure::usage)?;
-    let run = || course.run(&plan, &deltas, args.lock);
+    let run = || runner.run(&plan, &deltas, args.lock);
     let signal = args.workload.telling_unread_stdin(run)?;
-    let mut status = course.status;
+    let mut status = runner.status;
     reporter.close();
     while !reporter.done() {
         wait(&mut alarm).map_err(Failure::died)?;
     }
     if let Some(Broken::Failed(why)) = reporter.broken() {
-        report::talk(why);
+        report::stderr_line(why);
         status = status.worse(Status::EndedEarly);
     }
     Ok(Ending {
@@ -147,17 +147,17 @@ impl<'a> Course<'a> {
         &mut self,
         plan: &Plan,
         deltas: &[i64],
-        only: Option<Remedy>,
+        only: Option<SyncMethod>,
     ) -> Result<Option<i32>, Failure> {
         let interrupt = Interrupt::listen().map_err(Failure::died)?;
-        for remedy in Remedy::ALL {
+        for remedy in SyncMethod::ALL {
             let wanted = only.is_none_or(|only| only == remedy);
             if !wanted || interrupt.signal().is_some() {
                 continue;
             }
             let raced = race(plan, remedy, deltas, &interrupt.flag).map_err(Failure::usage)?;
             let lost = raced.lost_updates > 0 || raced.expected != raced.actual;
-            if lost && (remedy != Remedy::None || only.is_some()) {
+            if lost && (remedy != SyncMethod::None || only.is_some()) {
                 self.status = self.status.worse(Status::Violation);
             }
             self.note(Fact::Raced(raced));

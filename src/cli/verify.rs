@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use super::ledger::LedgerArgs;
 use super::one::ended;
 use super::{Failure, Outcome};
-use crate::report::{self, Format, Sheet, Spared};
+use crate::report::{self, Format, Output, Spared};
 use crate::store::{Access, ChainEnd};
 
 #[derive(Args)]
@@ -36,7 +36,7 @@ pub(super) fn verify(args: VerifyArgs) -> Outcome {
         VerifyFormat::Text => Format::Text,
         VerifyFormat::Json => Format::Json,
     };
-    let sheet = Sheet::open(&Spared::default().ledger(&place)).map_err(Failure::usage)?;
+    let sheet = Output::open(&Spared::default().ledger(&place)).map_err(Failure::usage)?;
     let mut ledger = place.open(Access::Read).map_err(Failure::ledger)?;
     let verified = ledger
         .verify(args.expect.as_ref())

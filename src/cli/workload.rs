@@ -10,7 +10,7 @@ use rustix::fs::{FileType, fstat, tell};
 use rustix::io::ioctl_fionread;
 
 use crate::bank::{Amount, Balance, Kind, Name, Operation, WORLD};
-use crate::report::talk;
+use crate::report::stderr_line;
 use crate::wake::Waker;
 use crate::workload::{Defaults, Done, Feed, Format, Source, WorkloadError};
 
@@ -186,7 +186,7 @@ impl WorkloadArgs {
     fn tell_unread_stdin(&self) -> bool {
         let is_unread = !matches!(self.source(), Source::Stdin) && something_waits_on_stdin();
         if is_unread {
-            talk(
+            stderr_line(
                 "standard input holds something that was not read: to run operations from it, give `-` as the file",
             );
         }

@@ -1,4 +1,4 @@
-//! A rehearsal: what a run would do, without doing it.
+//! A dry run: what a run would do, without doing it.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use super::{ALARM, Commands, Forecast};
 use crate::event::{Event, Fact, Subject};
 use crate::link::Watch;
-use crate::report::{BACKLOG_LIMIT, Broken, Reporter, talk};
+use crate::report::{BACKLOG_LIMIT, Broken, Reporter, stderr_line};
 use crate::run::{Ending, Ids};
 use crate::status::Status;
 use crate::store::LedgerError;
@@ -77,7 +77,7 @@ pub fn rehearse(
             Next::End => break,
             Next::Failed(error) => {
                 status = status.worse(Status::Usage);
-                talk(format_args!("error: {error}"));
+                stderr_line(format_args!("error: {error}"));
                 break;
             }
         }
@@ -95,7 +95,7 @@ pub fn rehearse(
     }
     if let Some(broken) = reporter.broken() {
         if let Broken::Failed(why) = broken {
-            talk(why);
+            stderr_line(why);
         }
         status = status.worse(Status::EndedEarly);
     }
@@ -108,7 +108,7 @@ pub fn rehearse(
         0 => String::new(),
         count => format!(", {count} {what}"),
     };
-    talk(format_args!(
+    stderr_line(format_args!(
         "{at_least}{} would be run{}{}; nothing was touched",
         counted(count),
         told(refused, "refused"),
@@ -129,7 +129,7 @@ fn counted(count: u64) -> String {
 }
 
 fn unreadable(error: &LedgerError) -> Status {
-    talk(format_args!("error: {error}"));
+    stderr_line(format_args!("error: {error}"));
     Status::Ledger
 }
 

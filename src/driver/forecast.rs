@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::bank::{Asked, Caller, Name, Operation, Outcome, Rejection, Request, View};
+use crate::bank::{Asked, Name, Operation, Outcome, Rejection, Request, RequestContext, View};
 use crate::store::{Ledger, LedgerError, Memory};
 
 /// A copy of a ledger, into which each account comes when the first operation touches it.
@@ -47,9 +47,9 @@ impl Forecast {
         operation: &Operation,
     ) -> Result<Option<(Rejection, Option<View>)>, LedgerError> {
         self.look_up([Some(&operation.account), operation.to()])?;
-        let caller = Caller {
+        let caller = RequestContext {
             strict: self.strict,
-            ..Caller::default()
+            ..RequestContext::default()
         };
         let request = Request::Execute(operation.clone());
         let answer = self.memory.decide(&Asked { caller, request });

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::bank::{Answer, Asked, Caller, Id, Line, Outcome, Request};
+use crate::bank::{Answer, Asked, Id, Line, Outcome, Request, RequestContext};
 use crate::run::LineIds;
 use crate::store::{
     BegunLine, DoneLine, Ledger, LedgerError, LineDigests, LineEnd, MAX_PAGE, OpenHold, OpenedRun,
@@ -146,7 +146,7 @@ pub fn end_holds(
     ids: Vec<Id>,
     is_posted: bool,
 ) -> Result<usize, LedgerError> {
-    let caller = Caller::default();
+    let caller = RequestContext::default();
     let mut count = 0;
     let request = |id: &Id| {
         let (id, amount) = (id.clone(), None);

@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::io;
 use std::time::Duration;
 
-use crate::bank::{Balance, Caller, Name};
-use crate::errand::{Chore, GRACE, Terms};
+use crate::bank::{Balance, Name, RequestContext};
+use crate::command::{CommandSpec, GRACE, Terms};
 use crate::ids;
 use crate::limits::Limits;
 use crate::link::{Folder, Transport};
@@ -58,14 +58,14 @@ pub struct Commands {
     /// The status by which it says no.
     pub declined: u8,
     /// What is in doubt is run again.
-    pub takes_over: bool,
+    pub retry_in_doubt: bool,
     /// The limits that it has.
     pub limits: Limits,
 }
 
 /// What the workers of a run are told of its command, and the folder that they use for it.
 pub(super) struct WorkerCommand {
-    pub(super) chore: Chore,
+    pub(super) command_spec: CommandSpec,
     _folder: Folder,
 }
 
@@ -76,7 +76,7 @@ impl Plan {
         let command = self.commands.as_ref().map(|commands| {
             Ok::<_, io::Error>(CommandSettings {
                 timeout: self.timeout,
-                retry_in_doubt: commands.takes_over,
+                retry_in_doubt: commands.retry_in_doubt,
                 id_prefix: commands.id_prefix(name)?,
             })
         });
@@ -84,11 +84,11 @@ impl Plan {
             simulated: self.timeout,
             command: self.commands.as_ref().and_then(Commands::limit),
         };
-        let caller = Caller {
+        let caller = RequestContext {
             run: ledger.map_or(0, |ledger| ledger.run),
             strict: self.strict,
             retry: self.named.as_ref().is_some_and(|named| named.retry_refused),
-            ..Caller::default()
+            ..RequestContext::default()
         };
         Ok(Settings {
             mode: self.mode,
@@ -113,7 +113,7 @@ impl Plan {
             return Ok(None);
         };
         let folder = Folder::create()?;
-        let chore = Chore {
+        let command_spec = CommandSpec {
             words: commands.words.clone(),
             terms: commands.terms,
             declined: commands.declined,
@@ -123,7 +123,7 @@ impl Plan {
             limits: commands.limits,
         };
         Ok(Some(WorkerCommand {
-            chore,
+            command_spec,
             _folder: folder,
         }))
     }

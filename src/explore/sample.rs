@@ -1,4 +1,4 @@
-//! Orders drawn by lot, where there are too many worlds to look at all of them.
+//! WorkerArgs drawn by lot, where there are too many worlds to look at all of them.
 
 use num_bigint::BigUint;
 

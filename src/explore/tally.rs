@@ -21,11 +21,11 @@ pub struct Final {
 pub struct AccountEnds {
     /// Every balance that can be reached.
     pub finals: BTreeMap<i64, Final>,
-    /// Orders after which it is not what the accepted operations add up to.
+    /// WorkerArgs after which it is not what the accepted operations add up to.
     pub lost: BigUint,
-    /// Orders in which more was accepted than there was.
+    /// WorkerArgs in which more was accepted than there was.
     pub overdrawn: BigUint,
-    /// Orders that are wrong in one way or both.
+    /// WorkerArgs that are wrong in one way or both.
     pub wrong: BigUint,
 }
 

@@ -43,7 +43,7 @@ fn count(number: &BigUint) -> u64 {
     u64::try_from(number).expect("a small count")
 }
 
-/// Orders, serial, right by luck, wrong.
+/// WorkerArgs, serial, right by luck, wrong.
 fn counts(found: &Explored) -> [u64; 4] {
     let tally = &found.tally;
     [

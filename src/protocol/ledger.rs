@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use crate::bank::{Answer, Asked, Name};
 use crate::store::{
-    BegunLine, ChainEnd, DoneLine, Entry, LedgerError, OpenHold, OpenedRun, Query, RunName,
+    BegunLine, ChainEnd, DoneLine, Entry, EntryQuery, LedgerError, OpenHold, OpenedRun, RunName,
     RunTotals, SkippedLine, Standing, Verified,
 };
 
@@ -22,7 +22,7 @@ pub(super) const MAX_TEXT: usize = 8_192;
 /// What a client asks the server of a ledger, beside requests to decide: the other methods of
 /// [`crate::store::Ledger`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Question {
+pub enum Query {
     /// The accounts of these names.
     LookUp(Vec<Name>),
     /// A page of accounts after this one.
@@ -30,7 +30,7 @@ pub enum Question {
     /// A page of holds after this one.
     Holds(u64),
     /// A page of entries.
-    Entries(Query),
+    Entries(EntryQuery),
     /// Begin or continue a run.
     OpenRun(Option<RunName>),
     /// A page of the lines that a run has done.
@@ -68,7 +68,7 @@ pub enum Question {
 
 /// A piece of what the server answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Finding {
+pub enum Response {
     /// What was decided about one request.
     Answer(Option<Answer>),
     /// An account.
@@ -132,7 +132,7 @@ pub enum ToServer {
     /// Requests to decide as one unit.
     Asked(Vec<Asked>),
     /// Anything else.
-    Question(Question),
+    Query(Query),
 }
 
 /// A decoded frame from the server.
@@ -141,7 +141,7 @@ pub enum ToClient {
     /// It is there, and speaks this version.
     Greeting(u32),
     /// Pieces of answers.
-    Findings(Vec<Finding>),
+    Findings(Vec<Response>),
 }
 
 #[cfg(test)]

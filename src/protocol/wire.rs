@@ -61,7 +61,7 @@ enum WireAsk<'a> {
     PostHold(&'a str, Option<i64>),
     VoidHold(&'a str),
     Open(&'a str, Option<i64>),
-    Claim(WireOperation<'a>),
+    KnownId(WireOperation<'a>),
     Read(Vec<&'a str>),
     Lock(Vec<&'a str>),
     Write(Vec<WireCell<'a>>),
@@ -184,7 +184,7 @@ impl<'a> From<&'a Request> for WireRequest<'a> {
             number: request.number,
             ask: match &request.ask {
                 Ask::Bank(request) => request.into(),
-                Ask::Share(ShareRequest::Claim(operation)) => WireAsk::Claim(operation.into()),
+                Ask::Share(ShareRequest::KnownId(operation)) => WireAsk::KnownId(operation.into()),
                 Ask::Share(ShareRequest::Read(names)) => WireAsk::Read(texts(names)),
                 Ask::Share(ShareRequest::Lock(names)) => WireAsk::Lock(texts(names)),
                 Ask::Share(ShareRequest::Write(all)) => WireAsk::Write(cells(all)),
@@ -269,7 +269,7 @@ fn user(text: &str) -> Result<Name, ProtocolError> {
 impl WireRequest<'_> {
     pub(super) fn checked(self) -> Result<Request, ProtocolError> {
         let ask = match self.ask {
-            WireAsk::Claim(operation) => Ask::Share(ShareRequest::Claim(operation.checked()?)),
+            WireAsk::KnownId(operation) => Ask::Share(ShareRequest::KnownId(operation.checked()?)),
             WireAsk::Read(texts) => Ask::Share(ShareRequest::Read(names(texts)?)),
             WireAsk::Lock(texts) => Ask::Share(ShareRequest::Lock(names(texts)?)),
             WireAsk::Write(all) => Ask::Share(ShareRequest::Write(cells(all)?)),

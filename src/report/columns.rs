@@ -25,7 +25,7 @@ pub(super) struct Column {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// Cut where they do not fit.
+    /// Termination where they do not fit.
     Words,
     /// Of a known few, and never cut.
     Fixed,

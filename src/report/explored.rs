@@ -11,7 +11,7 @@ use std::fmt::{self, Display, Write as _};
 use num_bigint::BigUint;
 
 use super::text::{Dollars, Title};
-use super::{Format, Sheet};
+use super::{Format, Output};
 use crate::explore::{AccountEnds, Draws, Explored, Method, Played, Scenario, token};
 use crate::status::Status;
 
@@ -47,7 +47,7 @@ impl Exploration<'_> {
 }
 
 /// Tells what was found, and what status follows from it.
-pub fn explored(mut sheet: Sheet, format: Format, exploration: &Exploration) -> Status {
+pub fn explored(mut sheet: Output, format: Format, exploration: &Exploration) -> Status {
     match format {
         Format::Text => {
             let mut text = String::new();

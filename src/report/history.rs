@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::columns::{self, Column, fixed, id, moments, numbers, or_nothing, words};
 use super::json::{Money, VERSION, add};
-use super::{Sheet, moment};
+use super::{Output, moment};
 use crate::bank::{Id, Name};
 use crate::status::Status;
 use crate::store::{Entry, RunName};
@@ -48,14 +48,14 @@ pub enum EntryFormat {
 
 /// The entries of a ledger, one after another.
 pub struct History {
-    sheet: Sheet,
+    sheet: Output,
     format: EntryFormat,
     csv: Writer,
 }
 
 impl History {
     /// Begins a list of entries.
-    pub fn begin(sheet: Sheet, format: EntryFormat) -> Self {
+    pub fn begin(sheet: Output, format: EntryFormat) -> Self {
         let mut history = History {
             sheet,
             format,
@@ -81,7 +81,7 @@ impl History {
     }
 
     /// What was told goes to stdout through this.
-    pub fn sheet(&mut self) -> &mut Sheet {
+    pub fn sheet(&mut self) -> &mut Output {
         &mut self.sheet
     }
 
@@ -224,7 +224,7 @@ mod tests {
 
     #[track_caller]
     fn check(format: EntryFormat, on_terminal: bool, entries: &[Entry], expected: &str) {
-        let mut history = History::begin(Sheet::for_test(on_terminal), format);
+        let mut history = History::begin(Output::for_test(on_terminal), format);
         entries.iter().for_each(|entry| history.entry(entry));
         let seen = String::from_utf8(history.sheet.block).expect("text");
         assert_eq!(seen, expected);

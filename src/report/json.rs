@@ -35,7 +35,7 @@ pub(super) const TYPES: [&str; 13] = [
     "summary",
 ];
 
-/// Adds the line of an event, if it has one: a warning is talk and has none.
+/// Adds the line of an event, if it has one: a warning is a message on stderr and has none.
 pub(super) fn write(event: &Event, out: &mut Vec<u8>) -> serde_json::Result<()> {
     let at_us = micros(event.at);
     match &event.fact {

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 
 use super::destination::Opened;
 use super::text::Text;
-use super::{BACKLOG_LIMIT, Broken, Format, json, talk};
+use super::{BACKLOG_LIMIT, Broken, Format, json, stderr_line};
 use crate::event::{Event, Fact};
 use crate::wake::Waker;
 
@@ -87,7 +87,7 @@ impl Progress {
 }
 
 /// Somewhere to write, until it breaks.
-pub(super) struct Output {
+pub(super) struct Sink {
     name: String,
     /// Its reader may go away without that being a fault.
     may_close: bool,
@@ -96,9 +96,9 @@ pub(super) struct Output {
     file: Option<File>,
 }
 
-impl Output {
+impl Sink {
     pub(super) fn stdout(file: File) -> Self {
-        Output {
+        Sink {
             name: "stdout".into(),
             may_close: true,
             is_shared: false,
@@ -107,7 +107,7 @@ impl Output {
     }
 
     pub(super) fn recording(opened: Opened) -> Self {
-        Output {
+        Sink {
             name: opened.name,
             may_close: false,
             is_shared: opened.is_shared,
@@ -212,8 +212,8 @@ fn wait_for_room(file: &File) -> io::Result<()> {
 /// Formats and writes events until the last one.
 pub(super) struct Printer {
     format: Format,
-    stdout: Output,
-    recording: Option<Output>,
+    stdout: Sink,
+    recording: Option<Sink>,
     text: Text,
     text_block: Vec<u8>,
     json_block: Vec<u8>,
@@ -224,8 +224,8 @@ pub(super) struct Printer {
 impl Printer {
     pub(super) fn new(
         format: Format,
-        stdout: Output,
-        recording: Option<Output>,
+        stdout: Sink,
+        recording: Option<Sink>,
         progress: Arc<Progress>,
     ) -> Self {
         Printer {
@@ -257,7 +257,7 @@ impl Printer {
                 Fact::Warned(text) => {
                     // On a terminal both streams are one, and what happened before stands above.
                     self.write();
-                    talk(format_args!("warning: {text}"));
+                    stderr_line(format_args!("warning: {text}"));
                 }
                 _ => self.format(&event),
             }
@@ -270,7 +270,7 @@ impl Printer {
     /// Makes only the lines that someone still takes. Memory takes every byte, so nothing fails.
     fn format(&mut self, event: &Event) {
         let shown = self.stdout.is_whole().then_some(self.format);
-        let recorded = self.recording.as_ref().is_some_and(Output::is_whole);
+        let recorded = self.recording.as_ref().is_some_and(Sink::is_whole);
         if shown == Some(Format::Text) {
             let _ = self.text.write(event, &mut self.text_block);
         }
@@ -362,14 +362,14 @@ mod tests {
 
     #[test]
     fn only_stdout_may_be_closed() {
-        let check = |mut output: Output, expected: Broken| {
+        let check = |mut output: Sink, expected: Broken| {
             assert_eq!(output.write(b"lost"), Some(expected));
             assert!(!output.is_whole());
             assert_eq!(output.write(b"dropped"), None);
         };
-        check(Output::stdout(closed_pipe()), Broken::Closed);
+        check(Sink::stdout(closed_pipe()), Broken::Closed);
         let why = "cannot write to `e.jsonl`: Broken pipe (os error 32)".into();
-        let recording = Output::recording(Opened {
+        let recording = Sink::recording(Opened {
             name: "e.jsonl".into(),
             file: closed_pipe(),
             is_shared: true,
@@ -377,7 +377,7 @@ mod tests {
         check(recording, Broken::Failed(why));
         let full = File::options().write(true).open("/dev/full").expect("full");
         let why = "cannot write to `stdout`: No space left on device (os error 28)".into();
-        check(Output::stdout(full), Broken::Failed(why));
+        check(Sink::stdout(full), Broken::Failed(why));
     }
 
     #[test]
@@ -394,13 +394,13 @@ mod tests {
         assert_eq!(reading.join().expect("no panic").expect("bytes"), block);
     }
 
-    fn shared(path: &std::path::Path) -> Output {
+    fn shared(path: &std::path::Path) -> Sink {
         let file = File::options()
             .append(true)
             .read(true)
             .create(true)
             .open(path);
-        Output::recording(Opened {
+        Sink::recording(Opened {
             name: "e.jsonl".into(),
             file: file.expect("a file"),
             is_shared: true,

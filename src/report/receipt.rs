@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use super::destination::{Destination, Spared};
-use super::printer::Output;
-use super::{Broken, ReportError, json, talk};
+use super::printer::Sink;
+use super::{Broken, ReportError, json, stderr_line};
 use crate::event::{Event, Fact};
 use crate::status::Status;
 
 /// Takes the events of one operation, and writes each at once.
 pub struct Receipt {
-    output: Option<Output>,
+    output: Option<Sink>,
     begun: Instant,
     lost: bool,
 }
@@ -24,7 +24,7 @@ impl Receipt {
     pub fn open(events: Option<&Destination>, spared: &Spared) -> Result<Self, ReportError> {
         let opened = events.map(|events| events.open(spared)).transpose()?;
         Ok(Receipt {
-            output: opened.flatten().map(Output::recording),
+            output: opened.flatten().map(Sink::recording),
             begun: Instant::now(),
             lost: false,
         })
@@ -44,7 +44,7 @@ impl Receipt {
         // Memory takes every byte, so nothing fails.
         let _ = json::write(&Event { at, fact }, &mut line);
         if let Some(Broken::Failed(why)) = output.write(&line) {
-            talk(why);
+            stderr_line(why);
             self.lost = true;
         }
     }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::columns::{self, Column, fixed, id, numbers, or_nothing, words};
 use super::json::{VERSION, add, is_false};
-use super::{Format, Sheet};
+use super::{Format, Output};
 use crate::status::Status;
 use crate::store::{RunName, RunTotals};
 
@@ -21,7 +21,7 @@ const COLUMNS: [Column; 8] = [
 ];
 
 /// Tells which runs there are, and how many lines of each came to what.
-pub fn runs(mut sheet: Sheet, format: Format, runs: &[RunTotals]) -> Status {
+pub fn runs(mut sheet: Output, format: Format, runs: &[RunTotals]) -> Status {
     let aligned = sheet.on_terminal;
     if format == Format::Text {
         columns::titles(&mut sheet.block, &COLUMNS, aligned);
@@ -63,7 +63,12 @@ fn cells(run: &RunTotals) -> [String; 8] {
 const SKIPPED_COLUMNS: [Column; 2] = [numbers("line", 10), words("reason", 66)];
 
 /// Tells which lines of a run were given up, and why.
-pub fn skipped(mut sheet: Sheet, format: Format, run: &RunName, lines: &[(u64, String)]) -> Status {
+pub fn skipped(
+    mut sheet: Output,
+    format: Format,
+    run: &RunName,
+    lines: &[(u64, String)],
+) -> Status {
     let aligned = sheet.on_terminal;
     if format == Format::Text {
         columns::titles(&mut sheet.block, &SKIPPED_COLUMNS, aligned);
@@ -88,7 +93,13 @@ pub fn skipped(mut sheet: Sheet, format: Format, run: &RunName, lines: &[(u64, S
 }
 
 /// Tells that a line was given up, now or before.
-pub fn given_up(mut sheet: Sheet, format: Format, run: &RunName, line: u64, again: bool) -> Status {
+pub fn given_up(
+    mut sheet: Output,
+    format: Format,
+    run: &RunName,
+    line: u64,
+    again: bool,
+) -> Status {
     match format {
         Format::Text => {
             let mark = if again { " duplicate" } else { "" };

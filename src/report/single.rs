@@ -10,7 +10,7 @@ mod tests;
 use std::fmt::Display;
 
 use super::columns::{self, Column, fixed, id, moments, numbers, or_nothing, words};
-use super::{Format, Sheet, decimal, talk};
+use super::{Format, Output, decimal, stderr_line};
 use crate::bank::{Answer, Balance, Id, Name, Operation, Outcome, Rejection, View};
 use crate::status::Status;
 use crate::store::{OpenHold, RunName, Standing};
@@ -62,7 +62,7 @@ pub fn refusal<'a>(
 
 /// The answers of one command.
 pub struct Answers {
-    sheet: Sheet,
+    sheet: Output,
     format: Format,
     /// How far below zero the account may go whose money was not enough, where that is known.
     pub overdraft: Option<Balance>,
@@ -70,7 +70,7 @@ pub struct Answers {
 
 impl Answers {
     /// Answers in this format.
-    pub fn new(sheet: Sheet, format: Format) -> Self {
+    pub fn new(sheet: Output, format: Format) -> Self {
         Answers {
             sheet,
             format,
@@ -78,7 +78,7 @@ impl Answers {
         }
     }
 
-    /// Tells one answer, and what status follows from it. A refusal is talk, unless a program reads.
+    /// Tells one answer, and what status follows from it. A refusal is a message on stderr, unless a program reads.
     pub fn answer(&mut self, about: About<'_>, answer: &Answer) -> Status {
         match (self.format, answer.outcome) {
             (Format::Json, _) => {
@@ -87,7 +87,7 @@ impl Answers {
             (Format::Text, Outcome::Refused { .. }) => {
                 // On a terminal both streams are one, and what was told before stands above.
                 self.sheet.write();
-                talk(text::Refusal(about, answer, self.overdraft));
+                stderr_line(text::Refusal(about, answer, self.overdraft));
             }
             (Format::Text, _) => text::answer(about, answer, &mut self.sheet.block),
         }

@@ -19,7 +19,7 @@ pub(super) struct Text {
 }
 
 impl Text {
-    /// Adds the lines of an event. A warning has none, it is talk; a hold has none either, because
+    /// Adds the lines of an event. A warning has none, it is a message on stderr; a hold has none either, because
     /// the start was told just before.
     pub(super) fn write(&mut self, event: &Event, out: &mut Vec<u8>) -> io::Result<()> {
         match &event.fact {

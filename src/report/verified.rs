@@ -6,14 +6,14 @@ use serde::Serialize;
 
 use super::json::{VERSION, add};
 use super::text::one_line;
-use super::{Format, Sheet};
+use super::{Format, Output};
 use crate::status::Status;
 use crate::store::Verified;
 
 /// Tells how a check of everything ended, and what status follows from it.
 ///
 /// A ledger with a violation has no end that anyone should keep, so none is told.
-pub fn verified(mut sheet: Sheet, format: Format, verified: &Verified) -> Status {
+pub fn verified(mut sheet: Output, format: Format, verified: &Verified) -> Status {
     match format {
         Format::Text => text(verified, &mut sheet.block),
         Format::Json => json(verified, &mut sheet.block),
@@ -122,7 +122,8 @@ mod tests {
 
     #[test]
     fn a_violation_is_a_status_of_its_own() {
-        let status = |violation| verified(Sheet::for_test(false), Format::Text, &sample(violation));
+        let status =
+            |violation| verified(Output::for_test(false), Format::Text, &sample(violation));
         assert_eq!(status(None), Status::Posted);
         assert_eq!(status(Some("this")), Status::Violation);
     }

@@ -5,7 +5,7 @@ use crate::bank::{Id, Outcome};
 use crate::event::{Cause, Fact, Fault, Subject};
 use crate::protocol::Report;
 use crate::status::Status;
-use crate::work::{Cut, Ran};
+use crate::work::{CommandReport, Termination};
 
 impl Run {
     /// Takes note of what a worker reports of its operation's command.
@@ -46,29 +46,29 @@ impl Run {
     }
 
     /// What is wrong with a command that failed, or of which it is unknown what it has spent.
-    pub(super) fn command_fault(&self, ran: Option<&Ran>) -> Fault {
+    pub(super) fn command_fault(&self, ran: Option<&CommandReport>) -> Fault {
         let command = self.settings.command.as_ref();
         let timeout = command.and_then(|command| command.timeout);
         let timeout = timeout.unwrap_or_default();
         let ended = ran.and_then(|ran| ran.ended.as_ref());
-        let cut = ended.and_then(|ended| ended.cut);
+        let termination = ended.and_then(|ended| ended.termination);
         let trouble = ended.and_then(|ended| ended.trouble.as_deref());
         let exit = ended.and_then(|ended| ended.exit);
-        let (cause, what) = match (cut, trouble, exit) {
-            (Some(Cut::TimeOver), ..) => {
+        let (cause, what) = match (termination, trouble, exit) {
+            (Some(Termination::TimeOver), ..) => {
                 let what = format!("its command took longer than {timeout:?} and was ended");
                 (Cause::Deadline, what)
             }
             (_, Some(trouble), Some(_)) => (Cause::Unreadable, trouble.to_string()),
             (_, Some(trouble), None) => (Cause::Command, trouble.to_string()),
-            (Some(Cut::Asked), ..) => {
+            (Some(Termination::Asked), ..) => {
                 let what = "its command was ended, as the run was asked to end";
                 (Cause::Command, what.to_string())
             }
             (None, None, Some(exit)) => (Cause::Command, format!("its command {exit}")),
             (None, None, None) => (Cause::Command, "its command did not run".to_string()),
         };
-        let words = ran.and_then(Ran::last_words);
+        let words = ran.and_then(CommandReport::last_words);
         let detail = match words {
             Some(words) => format!("{what}: {words}"),
             None => what,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::resume::Named;
-use crate::bank::{Balance, Caller, Kind, Line, Name, Operation};
+use crate::bank::{Balance, Kind, Line, Name, Operation, RequestContext};
 use crate::work::{Pace, Work};
 
 /// How many operations without work a worker may have in its hands: while it does one half, the next
@@ -31,7 +31,7 @@ pub struct Settings {
     /// The run can be continued.
     pub named: Option<Named>,
     /// What the run says of itself when it asks the bank.
-    pub caller: Caller,
+    pub caller: RequestContext,
     /// The ledger's name, if it lasts.
     pub ledger: Option<String>,
     /// In memory, the account that is open from the start, and what it starts with.
@@ -93,14 +93,14 @@ impl Settings {
     }
 
     /// How the run asks the bank about one of its operations.
-    pub(super) fn caller_for(&self, number: u64, work: Work, line: Option<Line>) -> Caller {
+    pub(super) fn caller_for(&self, number: u64, work: Work, line: Option<Line>) -> RequestContext {
         let command = self.command.as_ref();
         let command = command.filter(|_| matches!(work, Work::Command { .. }));
-        Caller {
+        RequestContext {
             number,
             line: line.filter(|_| self.named.is_some()),
-            doubtful: command.is_some(),
-            takes_over: command.is_some_and(|command| command.retry_in_doubt),
+            has_side_effects: command.is_some(),
+            retry_in_doubt: command.is_some_and(|command| command.retry_in_doubt),
             ..self.caller
         }
     }

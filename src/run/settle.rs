@@ -6,11 +6,11 @@ use std::time::Duration;
 use super::deadlines::Deadline;
 use super::workers::{Assigned, WorkerState};
 use super::{Effect, Run};
-use crate::bank::Caller;
+use crate::bank::RequestContext;
 use crate::event::{Cause, Fact, Fault, Subject};
 use crate::status::Status;
 use crate::store::Certainty;
-use crate::work::Ran;
+use crate::work::CommandReport;
 
 /// The operations of workers that are gone, by their numbers, until the ledger has given back what they
 /// had set aside.
@@ -87,7 +87,7 @@ impl Run {
     /// failed as soon as that counts.
     fn void(&mut self, state: &WorkerState, assigned: Assigned) {
         let number = assigned.number;
-        let caller = Caller {
+        let caller = RequestContext {
             number,
             ..self.settings.caller
         };
@@ -233,9 +233,9 @@ impl Run {
 
 /// What is said of an operation when the ledger fails: what is known of a request of it that was in
 /// flight, and of its command.
-fn ledger_fault(in_flight: Option<Certainty>, ran: Option<&Ran>) -> Fault {
-    let is_doubtful = ran.is_some_and(Ran::is_doubtful);
-    let is_started = ran.is_some_and(Ran::was_started);
+fn ledger_fault(in_flight: Option<Certainty>, ran: Option<&CommandReport>) -> Fault {
+    let is_doubtful = ran.is_some_and(CommandReport::is_doubtful);
+    let is_started = ran.is_some_and(CommandReport::was_started);
     let has_ended = ran.is_some_and(|ran| ran.ended.is_some());
     let detail = match in_flight {
         Some(Certainty::Unknown) => {

@@ -1,5 +1,5 @@
 //! Whole runs in microseconds: simulated workers, links, clock, input, and a ledger of the bank's own
-//! books, from one seed. Whatever happens, in whichever order, the promises hold after every step.
+//! ledger state, from one seed. Whatever happens, in whichever order, the promises hold after every step.
 
 mod chance;
 mod ledger;

@@ -27,7 +27,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// For a run on books of its own, in which one account is open from the start.
+    /// For a run on a ledger of its own, in which one account is open from the start.
     pub(super) fn new(account: &Name, start: Balance) -> Self {
         Tally {
             world: -i128::from(start.minor()),

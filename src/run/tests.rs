@@ -39,7 +39,7 @@ impl Bench {
             limits: WorkLimits::default(),
             command: None,
             named: None,
-            caller: Caller::default(),
+            caller: RequestContext::default(),
             ledger: Some("test.db".to_string()),
             start: Default::default(),
         };

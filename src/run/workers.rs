@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::bank::{Line, Operation};
 use crate::event::{Cause, Fault, Subject};
 use crate::exit::Exit;
-use crate::work::Ran;
+use crate::work::CommandReport;
 
 pub(super) use assigned::{Assigned, Hand};
 
@@ -220,7 +220,7 @@ impl WorkerState {
         &self,
         operation: Operation,
         line: Option<Line>,
-        ran: Option<Box<Ran>>,
+        ran: Option<Box<CommandReport>>,
     ) -> Subject {
         Subject {
             worker: self.worker,

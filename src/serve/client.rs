@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use rustix::net::SendFlags;
 
 use crate::link::{Key, Watch};
-use crate::protocol::{Fault, Finding, Inbox, Outbox, ProtocolError, Question, ToServer};
+use crate::protocol::{Fault, Inbox, Outbox, ProtocolError, Query, Response, ToServer};
 
 /// How long a client may take for the rest of a message that it began, or for its greeting.
 const MESSAGE_PATIENCE: Duration = Duration::from_secs(10);
@@ -37,7 +37,7 @@ pub(super) struct Client {
     /// It has asked a question that is not answered yet.
     pub(super) asking: bool,
     /// That question, while requests before it are undecided.
-    pub(super) later: Option<Question>,
+    pub(super) later: Option<Query>,
     /// Nothing more is read from it.
     ended: bool,
     /// The end is near: it is read until nothing is there for the moment.
@@ -150,7 +150,7 @@ impl Client {
     }
 
     /// Puts a piece of an answer on its way.
-    pub(super) fn tell(&mut self, finding: &Finding) -> Result<(), ProtocolError> {
+    pub(super) fn tell(&mut self, finding: &Response) -> Result<(), ProtocolError> {
         match self.socket {
             Some(_) => self.outbox.finding(finding),
             None => Ok(()),
@@ -292,7 +292,7 @@ mod tests {
         take(&mut client, SECOND);
         client.greeted = true;
         let text = "x".repeat(8_000);
-        let finding = Finding::Failed(Fault::Other(text));
+        let finding = Response::Failed(Fault::Other(text));
         while client.is_told() || client.outbox.backlog() < MAX_BACKLOG {
             client.tell(&finding).expect("room");
             client.flush(SECOND);

@@ -7,7 +7,7 @@ use super::owner::Decided;
 use super::{HEARING_PATIENCE, Server};
 use crate::bank::{Asked, Request};
 use crate::link::{Key, Ready};
-use crate::protocol::{Fault, Finding, ProtocolError, Question, ToServer, VERSION};
+use crate::protocol::{Fault, ProtocolError, Query, Response, ToServer, VERSION};
 use crate::store::MAX_PAGE;
 
 /// The most runs that one client may have open.
@@ -22,13 +22,13 @@ impl Server {
         let told = match decided {
             Ok(answers) => answers
                 .into_iter()
-                .try_for_each(|answer| client.tell(&Finding::Answer(answer))),
+                .try_for_each(|answer| client.tell(&Response::Answer(answer))),
             Err(fault) => {
                 if matches!(fault, Fault::NotDone(_)) {
                     client.halted = Some(fault.clone());
                     self.some_halted = true;
                 }
-                client.tell(&Finding::Failed(fault))
+                client.tell(&Response::Failed(fault))
             }
         };
         let next = client.later.take_if(|_| client.undecided == 0);
@@ -38,18 +38,18 @@ impl Server {
         }
     }
 
-    pub(super) fn tell(&mut self, key: u32, question: &Question, findings: &[Finding]) {
-        let not_done = matches!(findings, [Finding::Failed(Fault::NotDone(_))]);
+    pub(super) fn tell(&mut self, key: u32, question: &Query, findings: &[Response]) {
+        let not_done = matches!(findings, [Response::Failed(Fault::NotDone(_))]);
         let client = self.clients.get_mut(&key);
         let unclosed = match question {
-            Question::CloseRun(run) if not_done => Some(*run),
+            Query::CloseRun(run) if not_done => Some(*run),
             _ => None,
         };
         let Some(client) = client else {
             // The end of a run whose client has gone.
             match (unclosed, findings) {
                 (Some(run), _) => self.unclosed.push(run),
-                (None, [Finding::Failed(Fault::Other(why))]) => self.log.say(self.now, why),
+                (None, [Response::Failed(Fault::Other(why))]) => self.log.say(self.now, why),
                 _ => {}
             }
             return;
@@ -57,7 +57,7 @@ impl Server {
         client.asking = false;
         // It may ask again, and if it goes, it is asked in its stead.
         client.runs.extend(unclosed);
-        if let [Finding::Run(run)] = findings {
+        if let [Response::Run(run)] = findings {
             client.runs.push(run.number);
         }
         let told = findings.iter().try_for_each(|finding| client.tell(finding));
@@ -174,7 +174,7 @@ impl Server {
                 client.undecided += asked.len();
                 self.requests.push_back((key, asked));
             }
-            ToServer::Question(question) => {
+            ToServer::Query(question) => {
                 check(client, &question)?;
                 client.asking = true;
                 match client.undecided {
@@ -187,26 +187,26 @@ impl Server {
         Ok(())
     }
 
-    fn put(&mut self, key: u32, question: Question) {
+    fn put(&mut self, key: u32, question: Query) {
         let mut own_runs = &Vec::new();
         if let Some(client) = self.clients.get_mut(&key) {
             client.halted = None;
             own_runs = &client.runs;
         }
         match question {
-            Question::Verify(_) | Question::Backup(_) => {
+            Query::Verify(_) | Query::Backup(_) => {
                 self.checking.insert(key);
-                if self.ending.is_some() || !self.checker.ask(key, question) {
+                if self.ending.is_some() || !self.verify_thread.ask(key, question) {
                     self.tell_unchecked();
                 }
             }
-            Question::LookUp(_)
-            | Question::Accounts(_)
-            | Question::Holds(_)
-            | Question::Entries(_)
-            | Question::Runs(_) => self.look_up(key, question),
+            Query::LookUp(_)
+            | Query::Accounts(_)
+            | Query::Holds(_)
+            | Query::Entries(_)
+            | Query::Runs(_) => self.look_up(key, question),
             // What a run of its own has done is told in the order of what it asks.
-            Question::DoneLines { run, .. } if !own_runs.contains(&run) => {
+            Query::DoneLines { run, .. } if !own_runs.contains(&run) => {
                 self.look_up(key, question);
             }
             question => self.questions.push_back((key, question)),
@@ -214,10 +214,10 @@ impl Server {
     }
 
     /// Has a question answered that changes nothing.
-    fn look_up(&mut self, key: u32, question: Question) {
+    fn look_up(&mut self, key: u32, question: Query) {
         if !self.reader.ask(key, question.clone()) {
             let fault = Fault::Other("the thread that reads has died".to_string());
-            self.tell(key, &question, &[Finding::Failed(fault)]);
+            self.tell(key, &question, &[Response::Failed(fault)]);
         }
     }
 
@@ -253,7 +253,7 @@ fn impossible(client: &Client, Asked { caller, request }: &Asked) -> Option<&'st
             | Request::Doubt
             | Request::Keep { .. }
     );
-    let needs_run = needs_run || caller.doubtful;
+    let needs_run = needs_run || caller.has_side_effects;
     if caller.run == 0 {
         return needs_run.then_some("it begins or ends work that belongs to no run");
     }
@@ -261,19 +261,19 @@ fn impossible(client: &Client, Asked { caller, request }: &Asked) -> Option<&'st
         .then_some("it asks in the name of a run that is not its own")
 }
 
-fn check(client: &mut Client, question: &Question) -> Result<(), String> {
+fn check(client: &mut Client, question: &Query) -> Result<(), String> {
     match question {
-        Question::LookUp(names) if names.len() > MAX_PAGE => Err(format!(
+        Query::LookUp(names) if names.len() > MAX_PAGE => Err(format!(
             "it asks for {} accounts at once, where {MAX_PAGE} are possible",
             names.len()
         )),
-        Question::OpenRun(_) if client.runs.len() >= MAX_RUNS => {
+        Query::OpenRun(_) if client.runs.len() >= MAX_RUNS => {
             Err(format!("it opens more than {MAX_RUNS} runs"))
         }
-        Question::BegunLines { run, .. } if !client.runs.contains(run) => {
+        Query::BegunLines { run, .. } if !client.runs.contains(run) => {
             Err("it asks for a run that is not its own".to_string())
         }
-        Question::CloseRun(run) => {
+        Query::CloseRun(run) => {
             let place = client.runs.iter().position(|own| own == run);
             let place = place.ok_or("it ends a run that is not its own")?;
             client.runs.swap_remove(place);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::client::Client;
 use super::log::Log;
 use super::{ServeError, Server};
-use crate::protocol::{Fault, Finding, Question};
+use crate::protocol::{Fault, Query, Response};
 use crate::run::Ending;
 use crate::status::Status;
 use crate::store::LedgerError;
@@ -29,7 +29,7 @@ impl Server {
     pub(super) fn tell_unchecked(&mut self) {
         for key in std::mem::take(&mut self.checking) {
             let fault = Fault::Other("the server ends before everything is checked".to_string());
-            self.tell(key, &Question::Verify(None), &[Finding::Failed(fault)]);
+            self.tell(key, &Query::Verify(None), &[Response::Failed(fault)]);
         }
     }
 
@@ -66,7 +66,7 @@ impl Server {
     pub(super) fn close_ledger(self) -> (Log, Option<LedgerError>, Option<(i32, Duration)>) {
         self.owner.end();
         self.reader.end();
-        self.checker.end();
+        self.verify_thread.end();
         (self.log, self.dead, self.ending)
     }
 

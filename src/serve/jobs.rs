@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::owner::Job;
 use super::{MAX_BATCH, MAX_QUESTIONS, ServeError, Server};
-use crate::protocol::Question;
+use crate::protocol::Query;
 use crate::wake::TICK;
 
 impl Server {
@@ -16,7 +16,7 @@ impl Server {
             self.close_again_at = self.now + TICK;
             let runs = std::mem::take(&mut self.unclosed).into_iter();
             self.questions
-                .extend(runs.map(|run| (NONE, Question::CloseRun(run))));
+                .extend(runs.map(|run| (NONE, Query::CloseRun(run))));
         }
     }
 
@@ -64,7 +64,7 @@ impl Server {
             && let Some((key, question)) = self.questions.pop_front()
         {
             match question {
-                Question::OpenRun(Some(_)) if leaving => later.push_back((key, question)),
+                Query::OpenRun(Some(_)) if leaving => later.push_back((key, question)),
                 question => next.push((key, question)),
             }
         }

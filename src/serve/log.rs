@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 use std::{io, thread};
 
-use crate::report::talk;
+use crate::report::stderr_line;
 
 /// The least time between two lines about clients.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -28,7 +28,7 @@ impl Log {
         let (lines, waiting) = sync_channel::<String>(MOST_WAITING);
         let (tell, written) = sync_channel(1);
         let write = move || {
-            waiting.into_iter().for_each(talk);
+            waiting.into_iter().for_each(stderr_line);
             let _ = tell.send(());
         };
         thread::Builder::new()

@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 use std::{io, thread};
 
 use crate::bank::{Answer, Asked};
-use crate::protocol::{Fault, Finding, Question};
+use crate::protocol::{Fault, Query, Response};
 use crate::store::{Ledger, LedgerError};
 use crate::wake::{Gate, Waker};
 
@@ -14,7 +14,7 @@ pub(super) enum Job {
     /// Requests, in their order, each block with the client it is from.
     Decide(Vec<(u32, Vec<Asked>)>),
     /// Questions that change no balance, each with its client.
-    Answer(Vec<(u32, Question)>),
+    Answer(Vec<(u32, Query)>),
 }
 
 /// What became of a job.
@@ -22,7 +22,7 @@ pub(super) enum Done {
     /// What was decided, block by block.
     Decided(Vec<(u32, usize, Decided)>),
     /// What was found, question by question.
-    Answered(Vec<(u32, Question, Vec<Finding>)>),
+    Answered(Vec<(u32, Query, Vec<Response>)>),
 }
 
 /// The answers to a block of requests.
@@ -113,7 +113,7 @@ fn work_on(ledger: &mut dyn Ledger, job: Job) -> (Done, Option<LedgerError>) {
             let answer = |(client, question)| {
                 let findings = match &last {
                     // Each would wait as long, and those behind it for all of them.
-                    Some(fault) => vec![Finding::Failed(Fault::clone(fault))],
+                    Some(fault) => vec![Response::Failed(Fault::clone(fault))],
                     None => find(ledger, &question).unwrap_or_else(|error| {
                         let fault = Fault::from(&error);
                         if error.may_pass() || error.is_final() {
@@ -122,7 +122,7 @@ fn work_on(ledger: &mut dyn Ledger, job: Job) -> (Done, Option<LedgerError>) {
                         if error.is_final() {
                             dead = Some(error);
                         }
-                        vec![Finding::Failed(fault)]
+                        vec![Response::Failed(fault)]
                     }),
                 };
                 (client, question, findings)
@@ -179,48 +179,48 @@ fn decide(
 /// What the ledger answers to a question, piece by piece.
 pub(super) fn find(
     ledger: &mut dyn Ledger,
-    question: &Question,
-) -> Result<Vec<Finding>, LedgerError> {
+    question: &Query,
+) -> Result<Vec<Response>, LedgerError> {
     Ok(match question {
-        Question::LookUp(names) => rows(ledger.look_up(names)?, Finding::Standing),
-        Question::Accounts(after) => rows(ledger.accounts(after.as_ref())?, |standing| {
-            Finding::Standing(Some(standing))
+        Query::LookUp(names) => rows(ledger.look_up(names)?, Response::Standing),
+        Query::Accounts(after) => rows(ledger.accounts(after.as_ref())?, |standing| {
+            Response::Standing(Some(standing))
         }),
-        Question::Holds(after) => rows(ledger.holds(*after)?, Finding::Hold),
-        Question::Entries(query) => {
+        Query::Holds(after) => rows(ledger.holds(*after)?, Response::Hold),
+        Query::Entries(query) => {
             let page = ledger.entries(query)?;
-            let looked = Finding::Looked {
+            let looked = Response::Looked {
                 at: page.looked_at,
                 is_last: page.is_last,
             };
-            let entries = page.entries.into_iter().map(Finding::Entry);
+            let entries = page.entries.into_iter().map(Response::Entry);
             entries.chain([looked]).collect()
         }
-        Question::OpenRun(name) => vec![Finding::Run(ledger.open_run(name.as_ref())?)],
-        Question::DoneLines { run, after } => {
-            rows(ledger.done_lines(*run, *after)?, Finding::DoneLine)
+        Query::OpenRun(name) => vec![Response::Run(ledger.open_run(name.as_ref())?)],
+        Query::DoneLines { run, after } => {
+            rows(ledger.done_lines(*run, *after)?, Response::DoneLine)
         }
-        Question::BegunLines { run, after } => {
-            rows(ledger.begun_lines(*run, *after)?, Finding::BegunLine)
+        Query::BegunLines { run, after } => {
+            rows(ledger.begun_lines(*run, *after)?, Response::BegunLine)
         }
-        Question::Runs(after) => rows(ledger.runs(*after)?, Finding::RunTotals),
-        Question::Skip { run, line, reason } => {
-            vec![Finding::Skipped(ledger.skip(run, *line, reason)?)]
+        Query::Runs(after) => rows(ledger.runs(*after)?, Response::RunTotals),
+        Query::Skip { run, line, reason } => {
+            vec![Response::Skipped(ledger.skip(run, *line, reason)?)]
         }
-        Question::CloseRun(run) => {
+        Query::CloseRun(run) => {
             ledger.close_run(*run)?;
-            vec![Finding::Done]
+            vec![Response::Done]
         }
-        Question::Verify(expect) => {
-            vec![Finding::Verified(ledger.verify(expect.as_ref())?)]
+        Query::Verify(expect) => {
+            vec![Response::Verified(ledger.verify(expect.as_ref())?)]
         }
-        Question::Backup(path) => vec![Finding::Verified(ledger.backup(path)?)],
+        Query::Backup(path) => vec![Response::Verified(ledger.backup(path)?)],
     })
 }
 
-fn rows<T>(rows: Vec<T>, finding: impl Fn(T) -> Finding) -> Vec<Finding> {
+fn rows<T>(rows: Vec<T>, finding: impl Fn(T) -> Response) -> Vec<Response> {
     rows.into_iter()
         .map(finding)
-        .chain([Finding::Done])
+        .chain([Response::Done])
         .collect()
 }

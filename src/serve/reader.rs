@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use super::ServeError;
 use super::owner::find;
-use crate::protocol::{Fault, Finding, Question};
+use crate::protocol::{Fault, Query, Response};
 use crate::store::{Access, LedgerError, Place};
 use crate::wake::Waker;
 
 /// What was found for a client's question, and why the ledger can no longer be used.
-pub(super) type Found = (u32, Question, Vec<Finding>, Option<LedgerError>);
+pub(super) type Found = (u32, Query, Vec<Response>, Option<LedgerError>);
 
 /// How long a thread is waited for that reads on while the server ends.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -20,7 +20,7 @@ const STEP: Duration = Duration::from_millis(1);
 
 /// The loop's end of the thread.
 pub(super) struct Reader {
-    questions: Sender<(u32, Question)>,
+    questions: Sender<(u32, Query)>,
     found: Receiver<Found>,
     thread: JoinHandle<()>,
 }
@@ -37,7 +37,7 @@ impl Reader {
                 let findings = find(ledger.as_mut(), &question).unwrap_or_else(|error| {
                     let fault = Fault::from(&error);
                     dead = error.is_final().then_some(error);
-                    vec![Finding::Failed(fault)]
+                    vec![Response::Failed(fault)]
                 });
                 if tell.send((client, question, findings, dead)).is_err() {
                     return;
@@ -54,7 +54,7 @@ impl Reader {
     }
 
     /// Hands on a question; false if the thread is gone.
-    pub(super) fn ask(&self, client: u32, question: Question) -> bool {
+    pub(super) fn ask(&self, client: u32, question: Query) -> bool {
         self.questions.send((client, question)).is_ok()
     }
 

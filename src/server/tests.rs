@@ -9,8 +9,8 @@ use super::durable::MAX_BATCH;
 use super::*;
 use crate::bank::{Amount, Balance, Kind, Outcome};
 use crate::store::{
-    BegunLine, ChainEnd, DoneLine, Entries, Ledger, OpenHold, OpenedRun, Query, RunName, RunTotals,
-    SkippedLine, Verified,
+    BegunLine, ChainEnd, DoneLine, Entries, EntryQuery, Ledger, OpenHold, OpenedRun, RunName,
+    RunTotals, SkippedLine, Verified,
 };
 use crate::wake::Alarm;
 
@@ -58,7 +58,7 @@ impl Ledger for Slow {
         unreachable!("a run lists nothing")
     }
 
-    fn entries(&mut self, _: &Query) -> Result<Entries, LedgerError> {
+    fn entries(&mut self, _: &EntryQuery) -> Result<Entries, LedgerError> {
         unreachable!("a run lists nothing")
     }
 
@@ -165,11 +165,11 @@ impl Bench {
     }
 }
 
-fn caller(number: u64) -> Caller {
-    Caller {
+fn caller(number: u64) -> RequestContext {
+    RequestContext {
         run: RUN,
         number,
-        ..Caller::default()
+        ..RequestContext::default()
     }
 }
 

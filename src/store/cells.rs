@@ -5,8 +5,8 @@ use std::collections::{HashMap, VecDeque};
 
 use super::Standing;
 use crate::bank::{
-    Account, Answer, Balance, Cell, Claims, LOANS, Name, Operation, Outcome, Release, ShareReply,
-    ShareRequest, State, WORLD,
+    Account, Answer, Balance, Cell, IdempotencyKeys, LOANS, Name, Operation, Outcome, ShareReply,
+    ShareRequest, State, VoidReason, WORLD,
 };
 
 /// An operation touches at most two cells.
@@ -28,7 +28,7 @@ pub enum Verdict {
 /// The shared cells of one run.
 pub struct Cells {
     cells: HashMap<Name, Shared>,
-    claims: Claims,
+    claims: IdempotencyKeys,
     /// The operations that hold a claim, by number.
     claimed: HashMap<u64, Operation>,
     leases: Leases,
@@ -47,7 +47,7 @@ impl Cells {
     pub fn new(account: &Name, balance: Balance, overdraft: Balance) -> Self {
         let mut cells = Cells {
             cells: HashMap::new(),
-            claims: Claims::default(),
+            claims: IdempotencyKeys::default(),
             claimed: HashMap::new(),
             leases: Leases::default(),
             last_seq: 0,
@@ -69,7 +69,7 @@ impl Cells {
     /// Answers one request about operation `number`.
     pub fn ask(&mut self, number: u64, operation: &Operation, request: &ShareRequest) -> Verdict {
         match request {
-            ShareRequest::Claim(operation) => self.claim(number, operation),
+            ShareRequest::KnownId(operation) => self.claim(number, operation),
             ShareRequest::Read(names) if names.len() <= MAX_TOUCHED => {
                 Verdict::Shared(ShareReply::Cells(self.read(names)))
             }
@@ -101,7 +101,7 @@ impl Cells {
     /// Ends an operation whose worker is gone: its lease is taken back, its id is free again.
     pub fn abandon(&mut self, number: u64) {
         if let Some(operation) = self.end(number) {
-            let state = State::Released(Release::Voided);
+            let state = State::Released(VoidReason::Voided);
             self.claims.put(&operation, state);
         }
     }

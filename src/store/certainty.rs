@@ -42,7 +42,7 @@ impl LedgerError {
             | LedgerError::Unwritable { .. }
             | LedgerError::Replaced { .. }
             | LedgerError::RunIsLive { .. }
-            | LedgerError::PutOff { .. }
+            | LedgerError::NotDone { .. }
             | LedgerError::NotServed { .. } => Certainty::NotDone,
             LedgerError::Damaged { .. } => Certainty::Damaged,
             LedgerError::Unknown { .. }
@@ -65,10 +65,10 @@ impl LedgerError {
             (
                 LedgerError::Locked { .. }
                 | LedgerError::Unwritable { .. }
-                | LedgerError::PutOff { .. },
+                | LedgerError::NotDone { .. },
                 AtStake::Work,
             ) => 600,
-            (LedgerError::Locked { .. } | LedgerError::PutOff { .. }, AtStake::Nothing) => 60,
+            (LedgerError::Locked { .. } | LedgerError::NotDone { .. }, AtStake::Nothing) => 60,
             (LedgerError::Unwritable { .. }, AtStake::Nothing) => 3,
             // A server that is gone.
             (LedgerError::NotServed { .. } | LedgerError::Interrupted { .. }, _) => 30,

@@ -167,7 +167,7 @@ pub enum LedgerError {
     },
     /// The server process in front of it did not do what was asked, and said so.
     #[error("the server of the ledger `{ledger}` answers: {why}")]
-    PutOff {
+    NotDone {
         /// Which ledger.
         ledger: String,
         /// What it said.

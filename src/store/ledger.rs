@@ -38,7 +38,7 @@ pub trait Ledger: Send {
     fn holds(&mut self, after: u64) -> Result<Vec<OpenHold>, LedgerError>;
 
     /// A page of entries.
-    fn entries(&mut self, query: &Query) -> Result<Entries, LedgerError>;
+    fn entries(&mut self, query: &EntryQuery) -> Result<Entries, LedgerError>;
 
     /// Begins or continues a run, and locks it for as long as this ledger is open or until
     /// [`Ledger::close_run`]. A run without a name is always new.
@@ -78,7 +78,7 @@ pub trait Ledger: Send {
 
 /// Which entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Query {
+pub struct EntryQuery {
     /// Those after this number.
     pub after: u64,
     /// Those that have this account on one of their sides.

@@ -2,23 +2,23 @@
 
 use super::Standing;
 use crate::bank::{
-    Account, Action, Amount, Answer, Asked, Balance, Books, Caller, Name, Operation, Request,
-    Unkept,
+    Account, Action, Amount, Answer, Asked, Balance, LedgerState, Name, Operation, Request,
+    RequestContext, Unkept,
 };
 
-/// The books of one run, in memory.
+/// The ledger state of one run, in memory.
 pub struct Memory {
-    books: Books,
+    ledger_state: LedgerState,
 }
 
 impl Memory {
     /// A ledger with one open account, which starts with this balance: an entry from `@world` like
     /// any other.
     pub fn new(account: &Name, balance: Balance, overdraft: Balance) -> Self {
-        let books = Books::new(overdraft);
-        let mut memory = Memory { books };
+        let ledger_state = LedgerState::new(overdraft);
+        let mut memory = Memory { ledger_state };
         let mut ask = |request| {
-            let caller = Caller::default();
+            let caller = RequestContext::default();
             memory.decide(&Asked { caller, request })
         };
         ask(Request::Open {
@@ -37,8 +37,8 @@ impl Memory {
 
     /// A ledger without an account, into which those of another one are copied.
     pub fn empty() -> Self {
-        let books = Books::new(Balance::default());
-        Memory { books }
+        let ledger_state = LedgerState::new(Balance::default());
+        Memory { ledger_state }
     }
 
     /// Copies an account of another ledger. Which of its accounts were opened, that does not tell.
@@ -47,22 +47,22 @@ impl Memory {
         let (posted, available) = (standing.view.posted, standing.view.available);
         account.posted = posted.minor();
         account.held = posted.minor().saturating_sub(available.minor());
-        self.books.bring_account(&standing.name, account);
+        self.ledger_state.bring_account(&standing.name, account);
     }
 
     /// Decides one request. Nothing stands where it ends an operation that is not under way.
     pub fn decide(&mut self, asked: &Asked) -> Option<Answer> {
-        self.books.decide(asked, &mut Unkept)
+        self.ledger_state.decide(asked, &mut Unkept)
     }
 
     /// How far below zero an account may go.
     pub fn overdraft_of(&self, name: &Name) -> Option<Balance> {
-        self.books.account(name).map(Account::overdraft)
+        self.ledger_state.account(name).map(Account::overdraft)
     }
 
     /// Every account, in no particular order.
     pub fn standings(&self) -> Vec<Standing> {
         let standing = |(name, account)| Standing::of(name, account);
-        self.books.accounts().map(standing).collect()
+        self.ledger_state.accounts().map(standing).collect()
     }
 }

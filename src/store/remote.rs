@@ -1,7 +1,7 @@
 //! A ledger behind a server process, `bank-par serve`, that listens on a local socket.
 
 mod again;
-mod line;
+mod connection;
 mod requests;
 
 use std::path::{Path, PathBuf};
@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use super::{LedgerError, MAX_PAGE, RunName, Verified};
 use crate::bank::{Answer, Asked};
-use crate::protocol::{Fault, Finding, Question};
+use crate::protocol::{Fault, Query, Response};
 use again::UnderWay;
-use line::{Line, Trouble};
+use connection::{Connection, Trouble};
 
 /// How long a client waits for the next piece of an answer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -26,7 +26,7 @@ const VERIFY_PATIENCE: Duration = Duration::from_secs(3_600);
 pub(super) struct Remote {
     socket: PathBuf,
     /// Nothing once the connection is lost.
-    line: Option<Line>,
+    line: Option<Connection>,
     under_way: UnderWay,
     /// Something failed, so nobody knows which requests count.
     failed: bool,
@@ -46,7 +46,7 @@ impl Remote {
     }
 
     /// The connection, made anew where it was lost.
-    fn line(&mut self) -> Result<&mut Line, LedgerError> {
+    fn line(&mut self) -> Result<&mut Connection, LedgerError> {
         let ledger = name(&self.socket);
         if self.failed {
             return Err(LedgerError::Failed { ledger });
@@ -54,7 +54,7 @@ impl Remote {
         let line = match self.line.take() {
             Some(line) => line,
             None => {
-                let line = Line::connect(&self.socket);
+                let line = Connection::connect(&self.socket);
                 let mut line = line.map_err(|what| LedgerError::NotServed { ledger, what })?;
                 let mut under_way = std::mem::take(&mut self.under_way);
                 let opened = under_way.reopen(|run| self.open_on(&mut line, run));
@@ -70,17 +70,17 @@ impl Remote {
     }
 
     /// Opens a run on this connection, and tells its number.
-    fn open_on(&self, line: &mut Line, run: Option<&RunName>) -> Result<u32, LedgerError> {
+    fn open_on(&self, line: &mut Connection, run: Option<&RunName>) -> Result<u32, LedgerError> {
         let lost = |trouble: Trouble| self.trouble(trouble, Known::NotDone);
-        line.ask(&Question::OpenRun(run.cloned())).map_err(lost)?;
+        line.ask(&Query::OpenRun(run.cloned())).map_err(lost)?;
         match line.finding(PATIENCE).map_err(lost)? {
-            Finding::Run(run) => Ok(run.number),
+            Response::Run(run) => Ok(run.number),
             // The server has not noticed yet that the connection before was lost.
-            Finding::Failed(Fault::RunIsLive(run)) => Err(self.put_off(format!(
+            Response::Failed(Fault::RunIsLive(run)) => Err(self.not_done(format!(
                 "the run `{run}` is still going on on the connection that was lost"
             ))),
-            Finding::Failed(Fault::NotDone(why)) => Err(self.put_off(why)),
-            Finding::Failed(Fault::Other(why)) => Err(self.broken(format!("answers: {why}"))),
+            Response::Failed(Fault::NotDone(why)) => Err(self.not_done(why)),
+            Response::Failed(Fault::Other(why)) => Err(self.broken(format!("answers: {why}"))),
             _ => Err(self.misplaced()),
         }
     }
@@ -89,16 +89,16 @@ impl Remote {
     /// changes no balance, so nothing is lost with an answer.
     fn ask(
         &mut self,
-        question: &Question,
+        question: &Query,
         patience: Duration,
-        mut take: impl FnMut(Finding) -> Taken,
+        mut take: impl FnMut(Response) -> Taken,
     ) -> Result<(), LedgerError> {
         let asked = self.line()?.ask(question);
         asked.map_err(|trouble| self.lose(trouble, Known::NotDone))?;
         loop {
             let finding = self.line()?.finding(patience);
             match finding.map_err(|trouble| self.lose(trouble, Known::NotDone))? {
-                Finding::Failed(fault) => return Err(self.fault(fault)),
+                Response::Failed(fault) => return Err(self.fault(fault)),
                 finding => match take(finding) {
                     Taken::More => {}
                     Taken::All => break,
@@ -112,8 +112,8 @@ impl Remote {
     /// Asks for what is told in one piece.
     fn one<T>(
         &mut self,
-        question: &Question,
-        read: impl Fn(Finding) -> Option<T>,
+        question: &Query,
+        read: impl Fn(Response) -> Option<T>,
     ) -> Result<T, LedgerError> {
         let mut found = None;
         self.ask(question, PATIENCE, |finding| match read(finding) {
@@ -129,12 +129,12 @@ impl Remote {
     /// Asks for a page of rows, which `Done` ends.
     fn page<T>(
         &mut self,
-        question: &Question,
-        row: impl Fn(Finding) -> Option<T>,
+        question: &Query,
+        row: impl Fn(Response) -> Option<T>,
     ) -> Result<Vec<T>, LedgerError> {
         let mut rows = Vec::new();
         self.ask(question, PATIENCE, |finding| match finding {
-            Finding::Done => Taken::All,
+            Response::Done => Taken::All,
             finding => match row(finding) {
                 Some(row) if rows.len() < MAX_PAGE => {
                     rows.push(row);
@@ -161,7 +161,7 @@ impl Remote {
                 let ledger = name(&self.socket);
                 LedgerError::RunIsLive { ledger, run }
             }
-            Fault::NotDone(why) => self.put_off(why),
+            Fault::NotDone(why) => self.not_done(why),
             Fault::Other(why) => {
                 self.failed = true;
                 self.broken(format!("answers: {why}"))
@@ -186,17 +186,17 @@ impl Remote {
                 Err(error) => return Halt::Failed(error),
             };
             match finding {
-                Finding::Answer(answer) => {
+                Response::Answer(answer) => {
                     let asked = &batch[answers.len()];
                     answers.push(self.under_way.told(asked, answer));
                 }
-                Finding::Failed(Fault::NotDone(why)) => {
+                Response::Failed(Fault::NotDone(why)) => {
                     return match self.resume() {
-                        Ok(()) => Halt::PutOff(why),
+                        Ok(()) => Halt::NotDone(why),
                         Err(trouble) => Halt::Lost(trouble),
                     };
                 }
-                Finding::Failed(fault) => return Halt::Failed(self.fault(fault)),
+                Response::Failed(fault) => return Halt::Failed(self.fault(fault)),
                 _ => return Halt::Failed(self.fail_misplaced()),
             }
         }
@@ -211,11 +211,11 @@ impl Remote {
     fn resume(&mut self) -> Result<(), Trouble> {
         let gone = |_| Trouble::Lost("ended the connection".to_string());
         let line = self.line().map_err(gone)?;
-        line.ask(&Question::LookUp(Vec::new()))?;
+        line.ask(&Query::LookUp(Vec::new()))?;
         loop {
             match line.finding(PATIENCE)? {
-                Finding::Failed(Fault::NotDone(_)) => {}
-                Finding::Done => return Ok(()),
+                Response::Failed(Fault::NotDone(_)) => {}
+                Response::Done => return Ok(()),
                 _ => return Err(Trouble::Senseless(MISPLACED.to_string())),
             }
         }
@@ -240,16 +240,16 @@ impl Remote {
         }
     }
 
-    fn put_off(&self, why: String) -> LedgerError {
+    fn not_done(&self, why: String) -> LedgerError {
         let ledger = name(&self.socket);
-        LedgerError::PutOff { ledger, why }
+        LedgerError::NotDone { ledger, why }
     }
 
     /// Asks for what ends with a check of everything, and waits for at most an hour.
-    fn ask_to_verify(&mut self, question: &Question) -> Result<Verified, LedgerError> {
+    fn ask_to_verify(&mut self, question: &Query) -> Result<Verified, LedgerError> {
         let mut verified = None;
         self.ask(question, VERIFY_PATIENCE, |finding| match finding {
-            Finding::Verified(found) => {
+            Response::Verified(found) => {
                 verified = Some(found);
                 Taken::All
             }
@@ -288,7 +288,7 @@ enum Known {
 enum Halt {
     Done,
     /// Those without an answer were not done.
-    PutOff(String),
+    NotDone(String),
     Lost(Trouble),
     Failed(LedgerError),
 }

@@ -1,11 +1,12 @@
 //! A ledger in a file: SQLite in WAL mode, one database transaction per batch.
 //!
-//! The books in memory are a cache: they are forgotten whenever another connection wrote, and every
+//! The ledger state in memory is a cache: it is forgotten whenever another connection wrote, and every
 //! batch brings in what it touches inside its own transaction. What they decide is appended to the
 //! entries and records; account and hold rows are kept beside them, so that opening a ledger reads
 //! nothing but what is asked for.
 
 mod backup;
+mod cache_keys;
 mod creation;
 mod due;
 mod faults;
@@ -24,7 +25,6 @@ mod rows;
 mod runs;
 mod schema;
 mod settle;
-mod shelf;
 mod side_files;
 mod upgrade;
 mod verify;
@@ -41,10 +41,11 @@ use rusqlite::Connection;
 use super::clock::Clock;
 use super::run_lock::RunLock;
 use super::{
-    BegunLine, ChainEnd, DoneLine, Entries, Ledger, LedgerError, OpenHold, OpenedRun, Query,
+    BegunLine, ChainEnd, DoneLine, Entries, EntryQuery, Ledger, LedgerError, OpenHold, OpenedRun,
     RunName, RunTotals, SkippedLine, Standing, Verified,
 };
-use crate::bank::{Answer, Asked, Balance, Books, Name, Now, Release};
+use crate::bank::{Answer, Asked, Balance, LedgerState, Name, Now, VoidReason};
+use cache_keys::CacheKeys;
 use due::Due;
 use journal::Writer;
 use ledger_file::{Identity, LedgerFile, identity};
@@ -53,7 +54,6 @@ use opening::Opened;
 use reading::Reading;
 use rows::{Content, Head};
 use runs::Runs;
-use shelf::Shelf;
 
 /// The most accounts and ids that are remembered between batches.
 const MAX_REMEMBERED: usize = 500_000;
@@ -82,8 +82,8 @@ pub struct Sqlite {
     /// How it is read, where it may not be written.
     reading: Option<Reading>,
     clock: Clock,
-    books: Books,
-    shelf: Shelf,
+    ledger_state: LedgerState,
+    cache_keys: CacheKeys,
     runs: Runs,
     /// What was due when accounts or holds were read last.
     last_due: Due,
@@ -110,8 +110,8 @@ impl Sqlite {
             log,
             reading,
             clock: Clock::system(),
-            books: Books::new(Balance::default()),
-            shelf: Shelf {
+            ledger_state: LedgerState::new(Balance::default()),
+            cache_keys: CacheKeys {
                 version: None,
                 head: Head::default(),
                 seq: 0,
@@ -125,7 +125,7 @@ impl Sqlite {
         })
     }
 
-    /// Runs `work` in a write transaction, with the books as the file says. What it did is durable when
+    /// Runs `work` in a write transaction, with the ledger state as the file says. What it did is durable when
     /// this returns; after an error of its own none of it counts.
     fn write<T>(
         &mut self,
@@ -165,8 +165,8 @@ impl Sqlite {
     /// Takes back what was written since the transaction began. False if that is impossible, and
     /// nothing more may be written.
     fn roll_back(&mut self) -> bool {
-        // The books may have gone ahead of the file.
-        self.shelf.version = None;
+        // The ledger state may have gone ahead of the file.
+        self.cache_keys.version = None;
         // The database may have done it already.
         let _ = self.connection.execute_batch("ROLLBACK");
         self.failed |= !self.connection.is_autocommit();
@@ -181,15 +181,15 @@ impl Sqlite {
         work: impl FnOnce(&mut Self, Now) -> Result<T, LedgerError>,
     ) -> Result<T, LedgerError> {
         let before = self.connection.total_changes();
-        let hash = self.shelf.head.hash;
+        let hash = self.cache_keys.head.hash;
         let done = work(self, now)?;
         if self.connection.total_changes() != before {
-            if self.shelf.head.prev == Some(hash) {
+            if self.cache_keys.head.prev == Some(hash) {
                 // A row that is written as it is would not come into the log.
                 self.execute("write", "UPDATE head SET prev = randomblob(32)")?;
             }
-            self.shelf.head.prev = Some(hash);
-            let head = self.shelf.head;
+            self.cache_keys.head.prev = Some(hash);
+            let head = self.cache_keys.head;
             let written = head.write(&self.connection, &mut Content::default());
             written.map_err(|error| self.fault("write", &error))?;
             self.set_mark()?;
@@ -240,33 +240,36 @@ impl Sqlite {
     /// Forgets what another connection may have changed, and tells the time.
     fn refresh(&mut self) -> Result<Now, LedgerError> {
         let version = self.read("PRAGMA data_version", |row| row.get::<_, i64>(0))?;
-        let remembered = self.books.places().max(self.books.claims().count());
-        if self.shelf.version != Some(version) || remembered > MAX_REMEMBERED {
-            self.books.forget();
-            self.shelf.keys.clear();
-            self.shelf.changed.clear();
+        let remembered = self
+            .ledger_state
+            .places()
+            .max(self.ledger_state.claims().count());
+        if self.cache_keys.version != Some(version) || remembered > MAX_REMEMBERED {
+            self.ledger_state.forget();
+            self.cache_keys.keys.clear();
+            self.cache_keys.changed.clear();
             for (slot, number) in [(0, 1), (1, 2)] {
-                self.shelf.know(slot, number);
+                self.cache_keys.know(slot, number);
             }
             let (head, right) = self.read(Head::READ, Head::read)?;
             if !right {
                 return Err(self.damaged("the head's checksum is wrong"));
             }
-            // After a transaction that did not count, the books may know of lines that were not done.
-            let known = self.shelf.version.map(|_| self.shelf.head.last);
+            // After a transaction that did not count, the ledger state may know of lines that were not done.
+            let known = self.cache_keys.version.map(|_| self.cache_keys.head.last);
             self.watch_on(known)?;
-            self.shelf.head = head;
-            self.shelf.next_key =
+            self.cache_keys.head = head;
+            self.cache_keys.next_key =
                 self.read("SELECT max(account) + 1 FROM accounts", |row| row.get(0))?;
             self.bring_own_accounts()?;
-            if self.shelf.version.is_none() {
+            if self.cache_keys.version.is_none() {
                 self.bring_begun()?;
             }
-            self.shelf.version = Some(version);
+            self.cache_keys.version = Some(version);
         }
-        self.shelf.seq = self.shelf.head.last.seq;
+        self.cache_keys.seq = self.cache_keys.head.last.seq;
         let now = self.now();
-        self.books.resume(self.shelf.head.last, now);
+        self.ledger_state.resume(self.cache_keys.head.last, now);
         Ok(now)
     }
 
@@ -274,7 +277,7 @@ impl Sqlite {
     fn now(&self) -> Now {
         let time = self.clock.read();
         Now {
-            label: time.wall.max(self.shelf.head.at),
+            label: time.wall.max(self.cache_keys.head.at),
             wall: time.wall,
             boot_time: time.boot_time,
         }
@@ -309,16 +312,17 @@ impl Sqlite {
         for asked in batch {
             self.bring(&asked.request, &asked.caller)?;
         }
-        let mut writer = Writer::new(&self.connection, &mut self.shelf, now);
+        let mut writer = Writer::new(&self.connection, &mut self.cache_keys, now);
         for hold in due {
-            self.books.release(*hold, Release::Expired, &mut writer);
+            self.ledger_state
+                .release(*hold, VoidReason::Expired, &mut writer);
         }
         for hold in abandoned {
-            self.books.abandon(hold, &mut writer);
+            self.ledger_state.abandon(hold, &mut writer);
         }
-        let decide = |asked| self.books.decide(asked, &mut writer);
+        let decide = |asked| self.ledger_state.decide(asked, &mut writer);
         let answers = batch.iter().map(decide).collect();
-        let finished = writer.finish(&self.books);
+        let finished = writer.finish(&self.ledger_state);
         finished.map_err(|error| self.fault("write", &error))?;
         Ok(answers)
     }
@@ -360,7 +364,7 @@ impl Ledger for Sqlite {
         self.read_with_due(after == 0, |ledger, due| ledger.holds_after(after, due))
     }
 
-    fn entries(&mut self, query: &Query) -> Result<Entries, LedgerError> {
+    fn entries(&mut self, query: &EntryQuery) -> Result<Entries, LedgerError> {
         self.read_only(|ledger| ledger.page_of_entries(query))
     }
 
@@ -410,7 +414,7 @@ impl Ledger for Sqlite {
         // Else the next that writes gives back what could not be given back now.
         if !ended.as_ref().is_err_and(LedgerError::may_pass) {
             self.unlock(run);
-            self.books.lines().leave(run);
+            self.ledger_state.lines().leave(run);
         }
         ended
     }

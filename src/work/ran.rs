@@ -18,7 +18,7 @@ pub enum Stream {
 
 /// What a worker tells of the command of an operation that it has begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum News {
+pub enum CommandEvent {
     /// The command is about to be started: from here on nobody knows what it did if nobody sees its end.
     Starting {
         /// Which attempt it is, from 1.
@@ -41,7 +41,7 @@ pub struct Ended {
     /// How the command ended; nothing if it could not be started.
     pub exit: Option<Exit>,
     /// Why it was ended before it ended by itself.
-    pub cut: Option<Cut>,
+    pub termination: Option<Termination>,
     /// What else went wrong: why it could not be started, or what is wrong with what it says it has
     /// spent.
     pub trouble: Option<String>,
@@ -59,7 +59,7 @@ pub struct Ended {
 
 /// Why a command was ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cut {
+pub enum Termination {
     /// Its time was over.
     TimeOver,
     /// Somebody asked for its end.
@@ -68,7 +68,7 @@ pub enum Cut {
 
 /// All that is known of an operation's command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ran {
+pub struct CommandReport {
     /// What it writes is kept; it does not have this program's own stdout and stderr.
     pub is_captured: bool,
     /// How often it was started.
@@ -81,10 +81,10 @@ pub struct Ran {
     pub stderr: Vec<u8>,
 }
 
-impl Default for Ran {
+impl Default for CommandReport {
     /// A command of which nothing is known yet, and whose output is kept.
     fn default() -> Self {
-        Ran {
+        CommandReport {
             is_captured: true,
             attempts: 0,
             ended: None,
@@ -94,30 +94,30 @@ impl Default for Ran {
     }
 }
 
-impl Ran {
+impl CommandReport {
     /// A command that had this program's own streams, and ended so.
-    pub fn uncaptured(exit: Option<Exit>, cut: Option<Cut>) -> Self {
-        Ran {
+    pub fn uncaptured(exit: Option<Exit>, termination: Option<Termination>) -> Self {
+        CommandReport {
             is_captured: false,
             ended: Some(Ended {
                 exit,
-                cut,
+                termination,
                 ..Ended::default()
             }),
-            ..Ran::default()
+            ..CommandReport::default()
         }
     }
 
     /// Takes note of news. False if no worker tells that: more than is kept of an output.
-    pub fn hear(&mut self, news: News) -> bool {
+    pub fn hear(&mut self, news: CommandEvent) -> bool {
         match news {
-            News::Starting { attempt } => {
-                *self = Ran {
+            CommandEvent::Starting { attempt } => {
+                *self = CommandReport {
                     attempts: attempt,
-                    ..Ran::default()
+                    ..CommandReport::default()
                 };
             }
-            News::Wrote { stream, bytes } => {
+            CommandEvent::Wrote { stream, bytes } => {
                 let kept = match stream {
                     Stream::Stdout => &mut self.stdout,
                     Stream::Stderr => &mut self.stderr,
@@ -125,7 +125,7 @@ impl Ran {
                 kept.extend(bytes);
                 return kept.len() <= MAX_OUTPUT;
             }
-            News::Ended(ended) => self.ended = Some(ended),
+            CommandEvent::Ended(ended) => self.ended = Some(ended),
         }
         true
     }
@@ -139,7 +139,10 @@ impl Ran {
     pub fn is_doubtful(&self) -> bool {
         match &self.ended {
             None => self.attempts > 0,
-            Some(ended) => ended.cut != Some(Cut::TimeOver) && ended.exit == Some(Exit::Status(0)),
+            Some(ended) => {
+                ended.termination != Some(Termination::TimeOver)
+                    && ended.exit == Some(Exit::Status(0))
+            }
         }
     }
 
@@ -163,39 +166,39 @@ impl Ran {
 mod tests {
     use super::*;
 
-    fn ended(exit: Option<Exit>, cut: Option<Cut>) -> News {
-        News::Ended(Ended {
+    fn ended(exit: Option<Exit>, termination: Option<Termination>) -> CommandEvent {
+        CommandEvent::Ended(Ended {
             exit,
-            cut,
+            termination,
             ..Ended::default()
         })
     }
 
     #[test]
     fn only_an_end_that_was_seen_and_failed_leaves_no_doubt() {
-        let mut ran = Ran::default();
+        let mut ran = CommandReport::default();
         assert!(!ran.is_doubtful(), "not started");
-        ran.hear(News::Starting { attempt: 1 });
+        ran.hear(CommandEvent::Starting { attempt: 1 });
         assert!(ran.is_doubtful(), "running");
         ran.hear(ended(Some(Exit::Status(1)), None));
         assert!(!ran.is_doubtful(), "failed");
-        ran.hear(News::Starting { attempt: 2 });
+        ran.hear(CommandEvent::Starting { attempt: 2 });
         assert!(ran.is_doubtful(), "running again");
         ran.hear(ended(Some(Exit::Status(0)), None));
         assert!(ran.is_doubtful(), "succeeded, and is to be posted");
-        ran.hear(ended(Some(Exit::Status(0)), Some(Cut::Asked)));
+        ran.hear(ended(Some(Exit::Status(0)), Some(Termination::Asked)));
         assert!(ran.is_doubtful(), "succeeded although it was asked to end");
         ran.hear(ended(None, None));
         assert!(!ran.is_doubtful(), "could not be started");
-        ran.hear(ended(Some(Exit::Status(0)), Some(Cut::TimeOver)));
+        ran.hear(ended(Some(Exit::Status(0)), Some(Termination::TimeOver)));
         assert!(!ran.is_doubtful(), "ended before its time");
         assert_eq!(ran.attempts, 2);
     }
 
     #[test]
     fn no_more_is_kept_than_may_be() {
-        let mut ran = Ran::default();
-        let wrote = |count| News::Wrote {
+        let mut ran = CommandReport::default();
+        let wrote = |count| CommandEvent::Wrote {
             stream: Stream::Stderr,
             bytes: vec![b'x'; count],
         };
@@ -205,9 +208,9 @@ mod tests {
 
     #[test]
     fn a_reason_is_the_last_line_that_says_something() {
-        let ran = |text: &str| Ran {
+        let ran = |text: &str| CommandReport {
             stderr: text.as_bytes().to_vec(),
-            ..Ran::default()
+            ..CommandReport::default()
         };
         assert_eq!(
             ran("connecting\n\n  card expired \n \n")

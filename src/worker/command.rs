@@ -1,9 +1,9 @@
 //! An operation whose work is a command.
 
 use super::{Worker, WorkerError};
-use crate::errand::{Attempt, Executor, Follows};
+use crate::command::{Attempt, Executor, Follows};
 use crate::protocol::{Ask, Assignment, Report};
-use crate::work::News;
+use crate::work::CommandEvent;
 
 impl Worker {
     /// The money is set aside, the command is run until it succeeds or must not be run again, and what
@@ -58,8 +58,8 @@ impl Worker {
     }
 
     /// Tells the parent. That a command is about to start must have left this process before it does.
-    fn tell(&mut self, number: u64, news: News) -> Result<(), WorkerError> {
-        let is_first = matches!(news, News::Starting { .. });
+    fn tell(&mut self, number: u64, news: CommandEvent) -> Result<(), WorkerError> {
+        let is_first = matches!(news, CommandEvent::Starting { .. });
         let put = self.outbox.report(&Report { number, news });
         put.map_err(|error| self.broken(error.into()))?;
         if is_first { self.flush() } else { Ok(()) }

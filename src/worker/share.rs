@@ -22,7 +22,7 @@ impl Worker {
             number, operation, ..
         } = assignment;
         if operation.id.is_some() {
-            let claim = ShareRequest::Claim(operation.clone());
+            let claim = ShareRequest::KnownId(operation.clone());
             if let Said::Decided(_) = self.request(*number, claim)? {
                 return Ok(());
             }

@@ -145,7 +145,7 @@ mod tests {
     use proptest::prelude::*;
 
     /// The number of each line that is not blank, and its text unless it is too long.
-    fn cut(chunks: &[&[u8]]) -> Vec<(u64, Option<Vec<u8>>)> {
+    fn termination(chunks: &[&[u8]]) -> Vec<(u64, Option<Vec<u8>>)> {
         let mut found = Vec::new();
         let mut each = |line: Line<'_>| {
             found.push((line.number, (!line.too_long).then(|| line.text.to_vec())));
@@ -165,9 +165,9 @@ mod tests {
             .iter()
             .map(|(number, text)| (*number, Some(text.as_bytes().to_vec())))
             .collect();
-        assert_eq!(cut(&[input.as_bytes()]), expected, "{input:?}");
+        assert_eq!(termination(&[input.as_bytes()]), expected, "{input:?}");
         let bytes: Vec<&[u8]> = input.as_bytes().chunks(1).collect();
-        assert_eq!(cut(&bytes), expected, "{input:?}, byte by byte");
+        assert_eq!(termination(&bytes), expected, "{input:?}, byte by byte");
     }
 
     #[test]
@@ -191,7 +191,7 @@ mod tests {
             let expected = [(1, None), (2, Some(b"y".to_vec())), (3, None)];
             for size in [1, 1000, MAX_LINE] {
                 let chunks: Vec<&[u8]> = input.as_bytes().chunks(size).collect();
-                assert_eq!(cut(&chunks), expected, "chunks of {size}");
+                assert_eq!(termination(&chunks), expected, "chunks of {size}");
             }
         }
     }
@@ -226,7 +226,7 @@ mod tests {
                 chunks.push(chunk);
                 rest = after;
             }
-            prop_assert_eq!(cut(&chunks), cut(&[input.as_bytes()]));
+            prop_assert_eq!(termination(&chunks), termination(&[input.as_bytes()]));
         }
     }
 }

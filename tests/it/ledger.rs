@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use bank_par::bank::{Answer, Asked, Caller, Outcome, Request};
+use bank_par::bank::{Answer, Asked, Outcome, Request, RequestContext};
 use bank_par::store::{Access, Place};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -87,7 +87,7 @@ impl Ledger {
     /// Has all of these decided in one batch on a connection of its own.
     pub(crate) fn decide(&self, requests: impl Iterator<Item = Request>) -> Vec<Answer> {
         let asked = |request| Asked {
-            caller: Caller::default(),
+            caller: RequestContext::default(),
             request,
         };
         let place = Place::File(self.path().into());

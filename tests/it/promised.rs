@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use bank_par::bank::{Amount, Asked, Caller, Id, Kind, Name, Operation, Outcome, Request};
-use bank_par::store::{Access, Entry, Ledger, LedgerError, Place, Query};
+use bank_par::bank::{Amount, Asked, Id, Kind, Name, Operation, Outcome, Request, RequestContext};
+use bank_par::store::{Access, Entry, EntryQuery, Ledger, LedgerError, Place};
 use serde_json::Value;
 
 use crate::cli::events;
@@ -156,9 +156,9 @@ impl Promised {
 
 /// All entries, page by page.
 fn all_entries(ledger: &mut dyn Ledger) -> Result<Vec<Entry>, LedgerError> {
-    let mut query = Query {
+    let mut query = EntryQuery {
         limit: 500,
-        ..Query::default()
+        ..EntryQuery::default()
     };
     let mut entries = Vec::new();
     loop {
@@ -236,7 +236,7 @@ fn goes_on(ledger: &mut dyn Ledger, entries: u64) -> Result<(), String> {
 }
 
 fn ask(ledger: &mut dyn Ledger, request: Request) -> Result<bank_par::bank::Answer, String> {
-    let caller = Caller::default();
+    let caller = RequestContext::default();
     let answers = ledger
         .transact(&[Asked { caller, request }])
         .map_err(text)?;

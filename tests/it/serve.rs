@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use bank_par::bank::{Action, Amount, Asked, Caller, Id, Name, Operation, Outcome, Request};
+use bank_par::bank::{
+    Action, Amount, Asked, Id, Name, Operation, Outcome, Request, RequestContext,
+};
 use bank_par::store::{Access, LedgerError, Place, RunName};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -125,7 +127,7 @@ fn execute(id: Option<&str>, account: &str, minor: i64) -> Asked {
         action: Action::Deposit(Amount::new(minor).unwrap()),
     };
     Asked {
-        caller: Caller::default(),
+        caller: RequestContext::default(),
         request: Request::Execute(operation),
     }
 }
@@ -248,10 +250,10 @@ fn a_client_that_dies_loses_what_it_had_begun_and_nothing_more() {
     };
     let mut client = served.client();
     let run = client.open_run(Some(&name)).unwrap().number;
-    let caller = Caller {
+    let caller = RequestContext {
         run,
         number: 1,
-        ..Caller::default()
+        ..RequestContext::default()
     };
     let begin = Asked {
         caller,

@@ -6,7 +6,7 @@ use anyhow::anyhow;
 
 use crate::cli::Failure;
 use crate::status::Status;
-use crate::store::{Access, Entries, Entry, Ledger, LedgerError, Place, Query};
+use crate::store::{Access, Entries, Entry, EntryQuery, Ledger, LedgerError, Place};
 
 /// How long a ledger may be gone before that is the end.
 const GONE_PATIENCE: Duration = Duration::from_secs(3);
@@ -35,7 +35,7 @@ impl Followed {
     /// The next page; nothing while the ledger is gone, and may be looked for again.
     pub(super) fn entries(
         &mut self,
-        query: &Query,
+        query: &EntryQuery,
         follow: bool,
     ) -> Result<Option<Entries>, Failure> {
         match self.next_page(query) {
@@ -51,7 +51,7 @@ impl Followed {
 
     /// The next page; nothing where another ledger is in the place, be it a new file or other content of
     /// the same one.
-    fn next_page(&mut self, query: &Query) -> Result<Option<Entries>, LedgerError> {
+    fn next_page(&mut self, query: &EntryQuery) -> Result<Option<Entries>, LedgerError> {
         let mut ledger = match self.ledger.take() {
             Some(ledger) => ledger,
             None => self.place.open(Access::Read)?,
@@ -65,7 +65,11 @@ impl Followed {
     }
 
     /// Reads a page, and keeps the last entry that was looked at.
-    fn read(&mut self, ledger: &mut dyn Ledger, query: &Query) -> Result<Entries, LedgerError> {
+    fn read(
+        &mut self,
+        ledger: &mut dyn Ledger,
+        query: &EntryQuery,
+    ) -> Result<Entries, LedgerError> {
         let page = ledger.entries(query)?;
         let known = self.mark.as_ref().map_or(0, |mark| mark.seq);
         if page.is_last && page.looked_at > known {
@@ -107,10 +111,10 @@ impl Followed {
 
 /// The entry of this number.
 fn entry(ledger: &mut dyn Ledger, seq: u64) -> Result<Option<Entry>, LedgerError> {
-    let query = Query {
+    let query = EntryQuery {
         after: seq.saturating_sub(1),
         limit: 1,
-        ..Query::default()
+        ..EntryQuery::default()
     };
     let page = ledger.entries(&query)?;
     Ok(page.entries.into_iter().find(|entry| entry.seq == seq))

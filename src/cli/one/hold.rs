@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::{OperationArgs, Single, SingleArgs, WorkArgs, id};
-use crate::bank::{self, Amount, Caller, Id, Kind, Name, Request};
+use crate::bank::{self, Amount, Id, Kind, Name, Request, RequestContext};
 use crate::cli::workload::other_side;
 use crate::cli::{Failure, Outcome};
 use crate::ids;
@@ -129,7 +129,7 @@ fn random_id() -> Result<Id, Failure> {
 pub(in crate::cli) fn post(args: PostArgs) -> Outcome {
     let mut single = Single::open(args.single, Access::Existing)?;
     let (id, amount) = (args.id.clone(), args.amount);
-    let answer = single.ask(Caller::default(), Request::PostHold { id, amount })?;
+    let answer = single.ask(RequestContext::default(), Request::PostHold { id, amount })?;
     let posted = match answer.outcome {
         bank::Outcome::Posted { seq, .. } => single.entry(seq)?,
         _ => None,
@@ -142,7 +142,7 @@ pub(in crate::cli) fn post(args: PostArgs) -> Outcome {
 pub(in crate::cli) fn void(args: VoidArgs) -> Outcome {
     let mut single = Single::open(args.single, Access::Existing)?;
     let id = args.id.clone();
-    let answer = single.ask(Caller::default(), Request::VoidHold { id })?;
+    let answer = single.ask(RequestContext::default(), Request::VoidHold { id })?;
     single.finish(About::Hold(&args.id), &answer)
 }
 

@@ -6,18 +6,18 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 
 use super::{Single, SingleArgs, ended};
-use crate::bank::{Answer, Balance, Caller, Id, Operation, Outcome as Decided, Rejection};
+use crate::bank::{Answer, Balance, Id, Operation, Outcome as Decided, Rejection, RequestContext};
 use crate::cli::command::CommandArgs;
 use crate::cli::moment::duration;
 use crate::cli::{Failure, Outcome, destination};
-use crate::errand::{Done, Errand, ErrandError, Ran, run};
+use crate::command::{OneShotEnd, OneShotError, OneShotPlan, OneShotRun, run};
 use crate::event::{Cause, Fact, Fault, Subject};
 use crate::exit::Exit;
 use crate::ids;
-use crate::report::{Destination, Receipt, refusal, talk};
+use crate::report::{Destination, Receipt, refusal, stderr_line};
 use crate::run::Ending;
 use crate::status::Status;
-use crate::work::{self, Cut};
+use crate::work::{self, Termination};
 
 #[derive(Args)]
 pub(super) struct WorkArgs {
@@ -71,7 +71,7 @@ impl WorkArgs {
     pub(super) fn only_says(&self, operation: &Operation, is_held: bool) -> bool {
         if self.dry_run {
             let amount = operation.amount().map(|amount| amount.to_string());
-            talk(format_args!(
+            stderr_line(format_args!(
                 "would set aside {} on `{}`, run `{}`, and {} it as a {} if that succeeds",
                 amount.unwrap_or_default(),
                 operation.account,
@@ -115,28 +115,28 @@ impl WorkArgs {
         mut single: Single,
         operation: Operation,
         hold: Option<Option<Duration>>,
-        caller: Caller,
+        caller: RequestContext,
     ) -> Outcome {
         let receipt = self.receipt(&single)?;
-        let errand = Errand {
+        let plan = OneShotPlan {
             operation,
             hold,
-            caller: Caller {
-                takes_over: self.in_doubt == InDoubt::Retry,
+            caller: RequestContext {
+                retry_in_doubt: self.in_doubt == InDoubt::Retry,
                 ..caller
             },
             terms: self.command.terms(self.timeout),
             command: self.command.words,
         };
         let mut settled = Settled {
-            errand: &errand,
+            plan: &plan,
             refused_code: self.refused_code,
             receipt,
             overdraft: None,
         };
-        let outcome = match run(&errand, &mut *single.ledger) {
-            Ok(Done::NotRun(answer)) => settled.not_run(single, &answer),
-            Ok(Done::Ran(ran)) => settled.ran(&ran),
+        let outcome = match run(&plan, &mut *single.ledger) {
+            Ok(OneShotEnd::NotRun(answer)) => settled.not_run(single, &answer),
+            Ok(OneShotEnd::Ran(ran)) => settled.ran(&ran),
             Err(error) => Err(settled.failed(error)),
         };
         // What could not be recorded was told; the status is the command's all the same.
@@ -147,7 +147,7 @@ impl WorkArgs {
 
 /// An operation with a command that has come to its end, whichever it is.
 struct Settled<'a> {
-    errand: &'a Errand,
+    plan: &'a OneShotPlan,
     refused_code: u8,
     receipt: Receipt,
     /// How far below zero the account may go whose money was not enough.
@@ -157,29 +157,29 @@ struct Settled<'a> {
 impl Settled<'_> {
     /// The bank knew the operation already, or said no.
     fn not_run(&mut self, mut single: Single, answer: &Answer) -> Outcome {
-        self.overdraft = single.overdraft_of(&self.errand.operation, answer);
+        self.overdraft = single.overdraft_of(&self.plan.operation, answer);
         self.decided(answer, None);
         let Decided::Refused { rejection, .. } = answer.outcome else {
-            talk(format_args!(
+            stderr_line(format_args!(
                 "duplicate: the command has succeeded before: `{}`",
                 self.id()
             ));
             return ended(self.tell_overspent(&answer.outcome));
         };
-        let operation = &self.errand.operation;
-        talk(refusal(operation, answer, self.overdraft));
+        let operation = &self.plan.operation;
+        stderr_line(refusal(operation, answer, self.overdraft));
         passed_on(not_run_status(rejection, self.refused_code))
     }
 
-    fn ran(&mut self, ran: &Ran) -> Outcome {
+    fn ran(&mut self, ran: &OneShotRun) -> Outcome {
         let id = self.id();
         if let Some(why) = &ran.doubt {
-            let operation = &self.errand.operation;
+            let operation = &self.plan.operation;
             let argument = operation
                 .id
                 .as_ref()
                 .map_or_else(String::new, Id::as_argument);
-            talk(format_args!(
+            stderr_line(format_args!(
                 "in doubt: {why}; look at what it did, then `bank-par post {argument}` or `bank-par void {argument}`"
             ));
             let fault = match ran.exit {
@@ -196,21 +196,21 @@ impl Settled<'_> {
         }
         let outcome = &ran.answer.outcome;
         if let Some(finer) = &ran.finer {
-            talk(format_args!(
+            stderr_line(format_args!(
                 "the command spent {finer}, which was rounded up: `{id}`"
             ));
         }
         let overspent = self.tell_overspent(outcome);
         self.decided(&ran.answer, Some(ran));
         if let Decided::Refused { .. } = ran.answer.outcome {
-            talk(refusal(&self.errand.operation, &ran.answer, None));
+            stderr_line(refusal(&self.plan.operation, &ran.answer, None));
             return ended(Status::Refused);
         }
         if overspent != Status::Posted {
             return ended(overspent);
         }
         if ran.timed_out {
-            talk(format_args!(
+            stderr_line(format_args!(
                 "the command was ended when its time was over: `{id}`"
             ));
             return ended(Status::Deadline);
@@ -227,7 +227,7 @@ impl Settled<'_> {
 
     /// Tells that more was spent than was set aside, also where that was long ago.
     fn tell_overspent(&mut self, outcome: &Decided) -> Status {
-        let operation = &self.errand.operation;
+        let operation = &self.plan.operation;
         if let Some(excess) = operation.excess(outcome) {
             let subject = self.subject(None);
             self.receipt.tell(Fact::Overspent { subject, excess });
@@ -235,10 +235,12 @@ impl Settled<'_> {
         tell_overspent(operation, outcome)
     }
 
-    fn failed(&mut self, error: ErrandError) -> Failure {
+    fn failed(&mut self, error: OneShotError) -> Failure {
         let (status, cause) = match error {
-            ErrandError::Ledger(_) | ErrandError::Untold { .. } => (Status::Ledger, Cause::Ledger),
-            ErrandError::Start(_) => (Status::Died, Cause::Died),
+            OneShotError::Ledger(_) | OneShotError::Untold { .. } => {
+                (Status::Ledger, Cause::Ledger)
+            }
+            OneShotError::Start(_) => (Status::Died, Cause::Died),
         };
         self.fail(fault(cause, &error.to_string()), None);
         Failure {
@@ -248,7 +250,7 @@ impl Settled<'_> {
     }
 
     /// Records what was decided; an operation that was given back has failed.
-    fn decided(&mut self, answer: &Answer, ran: Option<&Ran>) {
+    fn decided(&mut self, answer: &Answer, ran: Option<&OneShotRun>) {
         let (subject, elapsed) = (self.subject(ran), self.receipt.elapsed());
         match answer.outcome {
             Decided::Held { view } => self.receipt.tell(Fact::Held { subject, view }),
@@ -273,7 +275,7 @@ impl Settled<'_> {
         }
     }
 
-    fn fail(&mut self, fault: Fault, ran: Option<&Ran>) {
+    fn fail(&mut self, fault: Fault, ran: Option<&OneShotRun>) {
         let (subject, elapsed) = (self.subject(ran), self.receipt.elapsed());
         self.receipt.tell(Fact::Failed {
             subject,
@@ -282,19 +284,19 @@ impl Settled<'_> {
         });
     }
 
-    fn subject(&self, ran: Option<&Ran>) -> Subject {
-        let of_command = |ran: &Ran| {
-            let cut = ran.timed_out.then_some(Cut::TimeOver);
-            Box::new(work::Ran::uncaptured(ran.exit, cut))
+    fn subject(&self, ran: Option<&OneShotRun>) -> Subject {
+        let of_command = |ran: &OneShotRun| {
+            let termination = ran.timed_out.then_some(Termination::TimeOver);
+            Box::new(work::CommandReport::uncaptured(ran.exit, termination))
         };
         Subject {
             ran: ran.map(of_command),
-            ..Subject::of(self.errand.operation.clone(), None)
+            ..Subject::of(self.plan.operation.clone(), None)
         }
     }
 
     fn id(&self) -> String {
-        let id = self.errand.operation.id.as_ref();
+        let id = self.plan.operation.id.as_ref();
         id.map_or_else(String::new, |id| id.as_str().to_string())
     }
 }
@@ -305,7 +307,7 @@ pub(super) fn tell_overspent(operation: &Operation, outcome: &Decided) -> Status
         return Status::Posted;
     };
     let id = operation.id.as_ref().map_or("", |id| id.as_str());
-    talk(format_args!(
+    stderr_line(format_args!(
         "overspent: {excess} more was spent than was set aside: `{id}`"
     ));
     Status::Refused

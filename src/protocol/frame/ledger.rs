@@ -1,6 +1,6 @@
 //! The frames between the server process of a ledger and its clients.
 
-use super::super::ledger::{Finding, Question, ToClient, ToServer, VERSION};
+use super::super::ledger::{Query, Response, ToClient, ToServer, VERSION};
 use super::super::wire::ledger::{WireAsked, WireFinding, WireQuestion};
 use super::{Frame, Inbox, Outbox, ProtocolError};
 use crate::bank::Asked;
@@ -26,13 +26,13 @@ impl Outbox {
     }
 
     /// Adds a question.
-    pub fn question(&mut self, question: &Question) -> Result<(), ProtocolError> {
+    pub fn question(&mut self, question: &Query) -> Result<(), ProtocolError> {
         self.seal();
         self.element(QUESTION, &WireQuestion::from(question))
     }
 
     /// Adds a piece of an answer.
-    pub fn finding(&mut self, finding: &Finding) -> Result<(), ProtocolError> {
+    pub fn finding(&mut self, finding: &Response) -> Result<(), ProtocolError> {
         self.element(FINDINGS, &WireFinding::from(finding))
     }
 
@@ -58,7 +58,7 @@ impl Frame<'_> {
             QUESTION => {
                 let mut questions = self.elements(WireQuestion::checked)?;
                 match (questions.pop(), questions.is_empty()) {
-                    (Some(question), true) => Ok(ToServer::Question(question)),
+                    (Some(question), true) => Ok(ToServer::Query(question)),
                     _ => Err(ProtocolError::Content("count of questions")),
                 }
             }

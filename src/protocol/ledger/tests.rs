@@ -5,7 +5,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::bank::{
-    Action, Amount, Balance, Caller, Id, Line, Moment, Operation, Outcome, Rejection, Request, View,
+    Action, Amount, Balance, Id, Line, Moment, Operation, Outcome, Rejection, Request,
+    RequestContext, View,
 };
 use crate::protocol::{Frame, Inbox, MAX_FRAME, Outbox};
 use crate::store::{LineDigests, LineEnd, MAX_PAGE, MAX_REASON};
@@ -53,7 +54,7 @@ fn every_question_arrives_as_it_was_asked() {
         record: 2,
         hash: [7; 32],
     };
-    let query = Query {
+    let query = EntryQuery {
         after: 3,
         account: Some(name.clone()),
         since: Some(Moment::new(-4)),
@@ -62,25 +63,25 @@ fn every_question_arrives_as_it_was_asked() {
     };
     let longest = Name::user(&"x".repeat(64)).expect("a name");
     let questions = [
-        Question::LookUp(vec![longest; MAX_PAGE]),
-        Question::Accounts(None),
-        Question::Accounts(Some(name)),
-        Question::Holds(9),
-        Question::Entries(query),
-        Question::OpenRun(None),
-        Question::OpenRun(Some(run)),
-        Question::DoneLines { run: 3, after: 4 },
-        Question::BegunLines { run: 3, after: 4 },
-        Question::Runs(5),
-        Question::Skip {
+        Query::LookUp(vec![longest; MAX_PAGE]),
+        Query::Accounts(None),
+        Query::Accounts(Some(name)),
+        Query::Holds(9),
+        Query::Entries(query),
+        Query::OpenRun(None),
+        Query::OpenRun(Some(run)),
+        Query::DoneLines { run: 3, after: 4 },
+        Query::BegunLines { run: 3, after: 4 },
+        Query::Runs(5),
+        Query::Skip {
             run: "november".parse().expect("a name"),
             line: 7,
             reason: "why".to_string(),
         },
-        Question::CloseRun(3),
-        Question::Verify(None),
-        Question::Verify(Some(end)),
-        Question::Backup("/backups/bank.db".into()),
+        Query::CloseRun(3),
+        Query::Verify(None),
+        Query::Verify(Some(end)),
+        Query::Backup("/backups/bank.db".into()),
     ];
     let mut outbox = Outbox::new(0);
     outbox.greeting();
@@ -89,14 +90,14 @@ fn every_question_arrives_as_it_was_asked() {
     }
     let expected = [ToServer::Greeting(VERSION)]
         .into_iter()
-        .chain(questions.map(ToServer::Question));
+        .chain(questions.map(ToServer::Query));
     let found = frames(&mut outbox, |frame| frame.to_server());
     assert!(found.into_iter().eq(expected));
 }
 
 #[test]
 fn requests_arrive_with_their_callers_in_frames_of_their_own() {
-    let caller = Caller {
+    let caller = RequestContext {
         run: 1,
         number: 2,
         line: Some(Line {
@@ -105,8 +106,8 @@ fn requests_arrive_with_their_callers_in_frames_of_their_own() {
         }),
         strict: true,
         retry: true,
-        doubtful: true,
-        takes_over: true,
+        has_side_effects: true,
+        retry_in_doubt: true,
     };
     let requests = [
         Request::Execute(operation(Some("a"))),
@@ -179,16 +180,16 @@ fn every_finding_arrives_as_it_was_told() {
         violation: Some("entry 1".to_string()),
     };
     let findings = vec![
-        Finding::Answer(None),
-        Finding::Answer(Some(refused.into())),
-        Finding::Standing(None),
-        Finding::Standing(Some(Standing {
+        Response::Answer(None),
+        Response::Answer(Some(refused.into())),
+        Response::Standing(None),
+        Response::Standing(Some(Standing {
             name: crate::bank::WORLD.clone(),
             view: view(),
             overdraft: None,
             lost_updates: 0,
         })),
-        Finding::Hold(OpenHold {
+        Response::Hold(OpenHold {
             number: 1,
             operation: operation(Some("a")),
             at: Moment::new(2),
@@ -197,7 +198,7 @@ fn every_finding_arrives_as_it_was_told() {
             line: Some(9),
             in_doubt: true,
         }),
-        Finding::Entry(Entry {
+        Response::Entry(Entry {
             seq: 1,
             at: Moment::new(2),
             operation: operation(None),
@@ -206,7 +207,7 @@ fn every_finding_arrives_as_it_was_told() {
             run: Some(run.clone()),
             line: Some(9),
         }),
-        Finding::DoneLine(DoneLine {
+        Response::DoneLine(DoneLine {
             line: 1,
             digest: 2,
             record: 0,
@@ -216,13 +217,13 @@ fn every_finding_arrives_as_it_was_told() {
                 view: view(),
             }),
         }),
-        Finding::DoneLine(DoneLine {
+        Response::DoneLine(DoneLine {
             line: 2,
             digest: 3,
             record: 8,
             end: LineEnd::Decided(Outcome::Unspent { view: view() }),
         }),
-        Finding::DoneLine(DoneLine {
+        Response::DoneLine(DoneLine {
             line: 3,
             digest: 0,
             record: 9,
@@ -230,7 +231,7 @@ fn every_finding_arrives_as_it_was_told() {
                 reason: "r".repeat(MAX_REASON),
             },
         }),
-        Finding::BegunLine(BegunLine {
+        Response::BegunLine(BegunLine {
             hold: 1,
             line: 2,
             digest: 3,
@@ -238,7 +239,7 @@ fn every_finding_arrives_as_it_was_told() {
             has_command: true,
             is_open: false,
         }),
-        Finding::RunTotals(RunTotals {
+        Response::RunTotals(RunTotals {
             number: 1,
             name: run.clone(),
             done: 2,
@@ -249,30 +250,30 @@ fn every_finding_arrives_as_it_was_told() {
             in_doubt: 7,
             is_live: true,
         }),
-        Finding::Skipped(SkippedLine::Skipped),
-        Finding::Skipped(SkippedLine::Already),
-        Finding::Skipped(SkippedLine::Done(Outcome::Unspent { view: view() })),
-        Finding::Skipped(SkippedLine::Begun { in_doubt: true }),
-        Finding::Skipped(SkippedLine::UnknownRun),
-        Finding::Looked {
+        Response::Skipped(SkippedLine::Skipped),
+        Response::Skipped(SkippedLine::Already),
+        Response::Skipped(SkippedLine::Done(Outcome::Unspent { view: view() })),
+        Response::Skipped(SkippedLine::Begun { in_doubt: true }),
+        Response::Skipped(SkippedLine::UnknownRun),
+        Response::Looked {
             at: 3,
             is_last: true,
         },
-        Finding::Run(OpenedRun {
+        Response::Run(OpenedRun {
             number: u32::MAX,
             is_new: true,
             digests: LineDigests::OfLine,
         }),
-        Finding::Run(OpenedRun {
+        Response::Run(OpenedRun {
             number: 1,
             is_new: false,
             digests: LineDigests::UpToLine,
         }),
-        Finding::Verified(verified),
-        Finding::Done,
-        Finding::Failed(Fault::RunIsLive(run)),
-        Finding::Failed(Fault::NotDone("a text".to_string())),
-        Finding::Failed(Fault::Other("a text".to_string())),
+        Response::Verified(verified),
+        Response::Done,
+        Response::Failed(Fault::RunIsLive(run)),
+        Response::Failed(Fault::NotDone("a text".to_string())),
+        Response::Failed(Fault::Other("a text".to_string())),
     ];
     let mut outbox = Outbox::new(0);
     for finding in &findings {
@@ -286,13 +287,13 @@ fn every_finding_arrives_as_it_was_told() {
 fn a_long_text_is_cut_between_its_characters() {
     let mut outbox = Outbox::new(0);
     let text = "ä".repeat(MAX_TEXT);
-    let told = Finding::Failed(Fault::Other(format!("a{text}")));
+    let told = Response::Failed(Fault::Other(format!("a{text}")));
     outbox.finding(&told).expect("room");
     let found = frames(&mut outbox, |frame| frame.to_client());
     let [ToClient::Findings(findings)] = found.as_slice() else {
         panic!("{found:?}");
     };
-    let [Finding::Failed(Fault::Other(text))] = findings.as_slice() else {
+    let [Response::Failed(Fault::Other(text))] = findings.as_slice() else {
         panic!("{findings:?}");
     };
     assert_eq!(text.len(), MAX_TEXT - 1);

@@ -7,15 +7,15 @@ use std::os::unix::ffi::OsStrExt;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::ledger::{Fault, Finding, MAX_TEXT, Question};
+use super::super::ledger::{Fault, MAX_TEXT, Query, Response};
 use runs::{WireBegunLine, WireRunTotals, WireSkipped};
 
 use super::{WireAsk, WireOperation, WireOutcome, WireView, amount, name, names};
-use crate::bank::{Amount, Answer, Asked, Balance, Caller, Line, Moment, Name};
+use crate::bank::{Amount, Answer, Asked, Balance, Line, Moment, Name, RequestContext};
 use crate::protocol::ProtocolError;
 use crate::store::{
-    ChainEnd, DoneLine, Entry, LineDigests, LineEnd, MAX_PAGE, MAX_REASON, OpenHold, OpenedRun,
-    Query, RunName, Standing, Verified,
+    ChainEnd, DoneLine, Entry, EntryQuery, LineDigests, LineEnd, MAX_PAGE, MAX_REASON, OpenHold,
+    OpenedRun, RunName, Standing, Verified,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -25,8 +25,8 @@ pub(in super::super) struct WireAsked<'a> {
     line: Option<(u64, u64)>,
     strict: bool,
     retry: bool,
-    doubtful: bool,
-    takes_over: bool,
+    has_side_effects: bool,
+    retry_in_doubt: bool,
     #[serde(borrow)]
     ask: WireAsk<'a>,
 }
@@ -130,8 +130,8 @@ impl<'a> From<&'a Asked> for WireAsked<'a> {
             line: caller.line.map(|line| (line.number, line.digest)),
             strict: caller.strict,
             retry: caller.retry,
-            doubtful: caller.doubtful,
-            takes_over: caller.takes_over,
+            has_side_effects: caller.has_side_effects,
+            retry_in_doubt: caller.retry_in_doubt,
             ask: request.into(),
         }
     }
@@ -141,74 +141,72 @@ impl WireAsked<'_> {
     pub(in super::super) fn checked(self) -> Result<Asked, ProtocolError> {
         let line = |(number, digest)| Line { number, digest };
         Ok(Asked {
-            caller: Caller {
+            caller: RequestContext {
                 run: self.run,
                 number: self.number,
                 line: self.line.map(line),
                 strict: self.strict,
                 retry: self.retry,
-                doubtful: self.doubtful,
-                takes_over: self.takes_over,
+                has_side_effects: self.has_side_effects,
+                retry_in_doubt: self.retry_in_doubt,
             },
             request: self.ask.checked_bank()?,
         })
     }
 }
 
-impl<'a> From<&'a Question> for WireQuestion<'a> {
-    fn from(question: &'a Question) -> Self {
+impl<'a> From<&'a Query> for WireQuestion<'a> {
+    fn from(question: &'a Query) -> Self {
         match question {
-            Question::LookUp(names) => {
-                WireQuestion::LookUp(names.iter().map(Name::as_str).collect())
-            }
-            Question::Accounts(after) => WireQuestion::Accounts(after.as_ref().map(Name::as_str)),
-            Question::Holds(after) => WireQuestion::Holds(*after),
-            Question::Entries(query) => WireQuestion::Entries(WireQuery {
+            Query::LookUp(names) => WireQuestion::LookUp(names.iter().map(Name::as_str).collect()),
+            Query::Accounts(after) => WireQuestion::Accounts(after.as_ref().map(Name::as_str)),
+            Query::Holds(after) => WireQuestion::Holds(*after),
+            Query::Entries(query) => WireQuestion::Entries(WireQuery {
                 after: query.after,
                 account: query.account.as_ref().map(Name::as_str),
                 since: query.since.map(Moment::micros),
                 until: query.until.map(Moment::micros),
                 limit: u32::try_from(query.limit.min(MAX_PAGE)).unwrap_or(u32::MAX),
             }),
-            Question::OpenRun(run) => WireQuestion::OpenRun(run.as_ref().map(RunName::as_str)),
-            Question::DoneLines { run, after } => WireQuestion::DoneLines(*run, *after),
-            Question::BegunLines { run, after } => WireQuestion::BegunLines(*run, *after),
-            Question::Runs(after) => WireQuestion::Runs(*after),
-            Question::Skip { run, line, reason } => WireQuestion::Skip(run.as_str(), *line, reason),
-            Question::CloseRun(run) => WireQuestion::CloseRun(*run),
-            Question::Verify(expect) => WireQuestion::Verify(expect.map(WireEnd::from)),
-            Question::Backup(path) => WireQuestion::Backup(path.as_os_str().as_bytes()),
+            Query::OpenRun(run) => WireQuestion::OpenRun(run.as_ref().map(RunName::as_str)),
+            Query::DoneLines { run, after } => WireQuestion::DoneLines(*run, *after),
+            Query::BegunLines { run, after } => WireQuestion::BegunLines(*run, *after),
+            Query::Runs(after) => WireQuestion::Runs(*after),
+            Query::Skip { run, line, reason } => WireQuestion::Skip(run.as_str(), *line, reason),
+            Query::CloseRun(run) => WireQuestion::CloseRun(*run),
+            Query::Verify(expect) => WireQuestion::Verify(expect.map(WireEnd::from)),
+            Query::Backup(path) => WireQuestion::Backup(path.as_os_str().as_bytes()),
         }
     }
 }
 
 impl WireQuestion<'_> {
-    pub(in super::super) fn checked(self) -> Result<Question, ProtocolError> {
+    pub(in super::super) fn checked(self) -> Result<Query, ProtocolError> {
         Ok(match self {
-            WireQuestion::LookUp(texts) => Question::LookUp(names(texts)?),
-            WireQuestion::Accounts(after) => Question::Accounts(after.map(name).transpose()?),
-            WireQuestion::Holds(after) => Question::Holds(after),
-            WireQuestion::Entries(query) => Question::Entries(Query {
+            WireQuestion::LookUp(texts) => Query::LookUp(names(texts)?),
+            WireQuestion::Accounts(after) => Query::Accounts(after.map(name).transpose()?),
+            WireQuestion::Holds(after) => Query::Holds(after),
+            WireQuestion::Entries(query) => Query::Entries(EntryQuery {
                 after: query.after,
                 account: query.account.map(name).transpose()?,
                 since: query.since.map(Moment::new),
                 until: query.until.map(Moment::new),
                 limit: usize::try_from(query.limit).map_or(MAX_PAGE, |limit| limit.min(MAX_PAGE)),
             }),
-            WireQuestion::OpenRun(name) => Question::OpenRun(name.map(run_name).transpose()?),
-            WireQuestion::DoneLines(run, after) => Question::DoneLines { run, after },
-            WireQuestion::BegunLines(run, after) => Question::BegunLines { run, after },
-            WireQuestion::Runs(after) => Question::Runs(after),
-            WireQuestion::Skip(run, line, reason) if reason.len() <= MAX_REASON => Question::Skip {
+            WireQuestion::OpenRun(name) => Query::OpenRun(name.map(run_name).transpose()?),
+            WireQuestion::DoneLines(run, after) => Query::DoneLines { run, after },
+            WireQuestion::BegunLines(run, after) => Query::BegunLines { run, after },
+            WireQuestion::Runs(after) => Query::Runs(after),
+            WireQuestion::Skip(run, line, reason) if reason.len() <= MAX_REASON => Query::Skip {
                 run: run_name(run)?,
                 line,
                 reason: reason.to_string(),
             },
             WireQuestion::Skip(..) => return Err(ProtocolError::Content("reason")),
-            WireQuestion::CloseRun(run) => Question::CloseRun(run),
-            WireQuestion::Verify(expect) => Question::Verify(expect.map(ChainEnd::from)),
+            WireQuestion::CloseRun(run) => Query::CloseRun(run),
+            WireQuestion::Verify(expect) => Query::Verify(expect.map(ChainEnd::from)),
             WireQuestion::Backup(path) if path.starts_with(b"/") && path.len() <= MAX_PATH => {
-                Question::Backup(OsStr::from_bytes(path).into())
+                Query::Backup(OsStr::from_bytes(path).into())
             }
             WireQuestion::Backup(_) => return Err(ProtocolError::Content("path")),
         })
@@ -231,39 +229,39 @@ impl From<WireEnd> for ChainEnd {
     }
 }
 
-impl<'a> From<&'a Finding> for WireFinding<'a> {
-    fn from(finding: &'a Finding) -> Self {
+impl<'a> From<&'a Response> for WireFinding<'a> {
+    fn from(finding: &'a Response) -> Self {
         match finding {
-            Finding::Answer(answer) => WireFinding::Answer(
+            Response::Answer(answer) => WireFinding::Answer(
                 answer
                     .as_ref()
                     .map(|answer| ((&answer.outcome).into(), answer.duplicate)),
             ),
-            Finding::Standing(standing) => {
+            Response::Standing(standing) => {
                 WireFinding::Standing(standing.as_ref().map(WireStanding::from))
             }
-            Finding::Hold(hold) => WireFinding::Hold(hold.into()),
-            Finding::Entry(entry) => WireFinding::Entry(entry.into()),
-            Finding::DoneLine(done) => {
+            Response::Hold(hold) => WireFinding::Hold(hold.into()),
+            Response::Entry(entry) => WireFinding::Entry(entry.into()),
+            Response::DoneLine(done) => {
                 let outcome = match &done.end {
                     LineEnd::Decided(outcome) => Ok(outcome.into()),
                     LineEnd::Skipped { reason } => Err(reason.as_str()),
                 };
                 WireFinding::DoneLine(done.line, done.digest, done.record, outcome)
             }
-            Finding::BegunLine(begun) => WireFinding::BegunLine(begun.into()),
-            Finding::RunTotals(totals) => WireFinding::RunTotals(totals.into()),
-            Finding::Skipped(skipped) => WireFinding::Skipped(skipped.into()),
-            Finding::Looked { at, is_last } => WireFinding::Looked(*at, *is_last),
-            Finding::Run(run) => {
+            Response::BegunLine(begun) => WireFinding::BegunLine(begun.into()),
+            Response::RunTotals(totals) => WireFinding::RunTotals(totals.into()),
+            Response::Skipped(skipped) => WireFinding::Skipped(skipped.into()),
+            Response::Looked { at, is_last } => WireFinding::Looked(*at, *is_last),
+            Response::Run(run) => {
                 let of_line = run.digests == LineDigests::OfLine;
                 WireFinding::Run(run.number, run.is_new, of_line)
             }
-            Finding::Verified(verified) => WireFinding::Verified(verified.into()),
-            Finding::Done => WireFinding::Done,
-            Finding::Failed(Fault::RunIsLive(run)) => WireFinding::RunIsLive(run.as_str()),
-            Finding::Failed(Fault::NotDone(text)) => WireFinding::NotDone(bounded(text)),
-            Finding::Failed(Fault::Other(text)) => WireFinding::Failed(bounded(text)),
+            Response::Verified(verified) => WireFinding::Verified(verified.into()),
+            Response::Done => WireFinding::Done,
+            Response::Failed(Fault::RunIsLive(run)) => WireFinding::RunIsLive(run.as_str()),
+            Response::Failed(Fault::NotDone(text)) => WireFinding::NotDone(bounded(text)),
+            Response::Failed(Fault::Other(text)) => WireFinding::Failed(bounded(text)),
         }
     }
 }
@@ -274,19 +272,19 @@ fn bounded(text: &str) -> &str {
 }
 
 impl WireFinding<'_> {
-    pub(in super::super) fn checked(self) -> Result<Finding, ProtocolError> {
+    pub(in super::super) fn checked(self) -> Result<Response, ProtocolError> {
         Ok(match self {
-            WireFinding::Answer(None) => Finding::Answer(None),
-            WireFinding::Answer(Some((outcome, duplicate))) => Finding::Answer(Some(Answer {
+            WireFinding::Answer(None) => Response::Answer(None),
+            WireFinding::Answer(Some((outcome, duplicate))) => Response::Answer(Some(Answer {
                 outcome: outcome.checked()?,
                 duplicate,
             })),
             WireFinding::Standing(standing) => {
-                Finding::Standing(standing.map(WireStanding::checked).transpose()?)
+                Response::Standing(standing.map(WireStanding::checked).transpose()?)
             }
-            WireFinding::Hold(hold) => Finding::Hold(hold.checked()?),
-            WireFinding::Entry(entry) => Finding::Entry(entry.checked()?),
-            WireFinding::DoneLine(line, digest, record, outcome) => Finding::DoneLine(DoneLine {
+            WireFinding::Hold(hold) => Response::Hold(hold.checked()?),
+            WireFinding::Entry(entry) => Response::Entry(entry.checked()?),
+            WireFinding::DoneLine(line, digest, record, outcome) => Response::DoneLine(DoneLine {
                 line,
                 digest,
                 record,
@@ -298,11 +296,11 @@ impl WireFinding<'_> {
                     Err(_) => return Err(ProtocolError::Content("reason")),
                 },
             }),
-            WireFinding::BegunLine(begun) => Finding::BegunLine(begun.checked()?),
-            WireFinding::RunTotals(totals) => Finding::RunTotals(totals.checked()?),
-            WireFinding::Skipped(skipped) => Finding::Skipped(skipped.checked()?),
-            WireFinding::Looked(at, is_last) => Finding::Looked { at, is_last },
-            WireFinding::Run(number, is_new, of_line) => Finding::Run(OpenedRun {
+            WireFinding::BegunLine(begun) => Response::BegunLine(begun.checked()?),
+            WireFinding::RunTotals(totals) => Response::RunTotals(totals.checked()?),
+            WireFinding::Skipped(skipped) => Response::Skipped(skipped.checked()?),
+            WireFinding::Looked(at, is_last) => Response::Looked { at, is_last },
+            WireFinding::Run(number, is_new, of_line) => Response::Run(OpenedRun {
                 number,
                 is_new,
                 digests: match of_line {
@@ -310,11 +308,11 @@ impl WireFinding<'_> {
                     false => LineDigests::UpToLine,
                 },
             }),
-            WireFinding::Verified(verified) => Finding::Verified(verified.into()),
-            WireFinding::Done => Finding::Done,
-            WireFinding::RunIsLive(run) => Finding::Failed(Fault::RunIsLive(run_name(run)?)),
-            WireFinding::NotDone(text) => Finding::Failed(Fault::NotDone(text.to_string())),
-            WireFinding::Failed(text) => Finding::Failed(Fault::Other(text.to_string())),
+            WireFinding::Verified(verified) => Response::Verified(verified.into()),
+            WireFinding::Done => Response::Done,
+            WireFinding::RunIsLive(run) => Response::Failed(Fault::RunIsLive(run_name(run)?)),
+            WireFinding::NotDone(text) => Response::Failed(Fault::NotDone(text.to_string())),
+            WireFinding::Failed(text) => Response::Failed(Fault::Other(text.to_string())),
         })
     }
 }

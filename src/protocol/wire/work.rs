@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exit::Exit;
 use crate::protocol::{ProtocolError, Report};
-use crate::work::{Cut, Ended, MAX_OUTPUT, News, Stream, Work};
+use crate::work::{CommandEvent, Ended, MAX_OUTPUT, Stream, Termination, Work};
 
 /// The most bytes of a text that travels.
 const MAX_TEXT: usize = 512;
@@ -37,7 +37,7 @@ enum WireNews<'a> {
 #[derive(Serialize, Deserialize)]
 struct WireEnded<'a> {
     exit: Option<WireExit>,
-    cut: Option<WireCut>,
+    termination: Option<WireCut>,
     trouble: Option<&'a str>,
     took: Duration,
     dropped: (u64, u64),
@@ -80,15 +80,15 @@ impl From<WireWork> for Work {
 impl<'a> From<&'a Report> for WireReport<'a> {
     fn from(report: &'a Report) -> Self {
         let news = match &report.news {
-            News::Starting { attempt } => WireNews::Starting(*attempt),
-            News::Wrote { stream, bytes } => {
+            CommandEvent::Starting { attempt } => WireNews::Starting(*attempt),
+            CommandEvent::Wrote { stream, bytes } => {
                 let bytes = serde_bytes::Bytes::new(&bytes[..bytes.len().min(MAX_OUTPUT)]);
                 match stream {
                     Stream::Stdout => WireNews::Stdout(bytes),
                     Stream::Stderr => WireNews::Stderr(bytes),
                 }
             }
-            News::Ended(ended) => WireNews::Ended(ended.into()),
+            CommandEvent::Ended(ended) => WireNews::Ended(ended.into()),
         };
         WireReport {
             number: report.number,
@@ -100,17 +100,17 @@ impl<'a> From<&'a Report> for WireReport<'a> {
 impl WireReport<'_> {
     pub(in crate::protocol) fn checked(self) -> Result<Report, ProtocolError> {
         let wrote = |stream, bytes: &serde_bytes::Bytes| match bytes.len() {
-            0..=MAX_OUTPUT => Ok(News::Wrote {
+            0..=MAX_OUTPUT => Ok(CommandEvent::Wrote {
                 stream,
                 bytes: bytes.to_vec(),
             }),
             _ => Err(ProtocolError::Content("output")),
         };
         let news = match self.news {
-            WireNews::Starting(attempt) => News::Starting { attempt },
+            WireNews::Starting(attempt) => CommandEvent::Starting { attempt },
             WireNews::Stdout(bytes) => wrote(Stream::Stdout, bytes)?,
             WireNews::Stderr(bytes) => wrote(Stream::Stderr, bytes)?,
-            WireNews::Ended(ended) => News::Ended(ended.checked()?),
+            WireNews::Ended(ended) => CommandEvent::Ended(ended.checked()?),
         };
         let number = self.number;
         Ok(Report { number, news })
@@ -125,9 +125,9 @@ impl<'a> From<&'a Ended> for WireEnded<'a> {
                 Exit::Status(status) => WireExit::Status(status),
                 Exit::Signal(signal) => WireExit::Signal(signal),
             }),
-            cut: ended.cut.map(|cut| match cut {
-                Cut::TimeOver => WireCut::TimeOver,
-                Cut::Asked => WireCut::Asked,
+            termination: ended.termination.map(|termination| match termination {
+                Termination::TimeOver => WireCut::TimeOver,
+                Termination::Asked => WireCut::Asked,
             }),
             trouble: trouble.map(|text| &text[..text.floor_char_boundary(MAX_TEXT)]),
             took: ended.took,
@@ -145,9 +145,9 @@ impl WireEnded<'_> {
                 WireExit::Status(status) => Exit::Status(status),
                 WireExit::Signal(signal) => Exit::Signal(signal),
             }),
-            cut: self.cut.map(|cut| match cut {
-                WireCut::TimeOver => Cut::TimeOver,
-                WireCut::Asked => Cut::Asked,
+            termination: self.termination.map(|termination| match termination {
+                WireCut::TimeOver => Termination::TimeOver,
+                WireCut::Asked => Termination::Asked,
             }),
             trouble: self.trouble.map(str::to_string),
             took: self.took,

@@ -6,7 +6,7 @@ use super::{dollars, ended, lanes};
 use crate::explore::{Played, Scenario, token};
 use crate::replay::Replayed;
 use crate::report::json::{VERSION, add};
-use crate::report::{Format, Sheet};
+use crate::report::{Format, Output};
 use crate::status::Status;
 
 /// What was replayed.
@@ -21,7 +21,7 @@ pub struct Replay<'a> {
 }
 
 /// Tells how the order ended, and what status follows from it.
-pub fn replayed(mut sheet: Sheet, format: Format, replay: &Replay) -> Status {
+pub fn replayed(mut sheet: Output, format: Format, replay: &Replay) -> Status {
     match format {
         Format::Text => sheet.block.extend(text(replay).into_bytes()),
         // Memory takes every byte, so nothing fails.

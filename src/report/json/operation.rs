@@ -9,7 +9,7 @@ use super::{Money, VERSION, is_false, is_zero, micros};
 use crate::bank::View;
 use crate::event::{Fault, Subject};
 use crate::exit::Exit;
-use crate::work::{Cut, Ran};
+use crate::work::{CommandReport, Termination};
 
 /// `started`, `held`, `retried`, `completed`, `refused`, `overspent`, `in_doubt`, `failed` and `planned`.
 #[derive(Serialize)]
@@ -116,7 +116,7 @@ impl<'a> OperationLine<'a> {
     }
 
     /// What the operation's command did.
-    fn telling(mut self, ran: &'a Ran) -> Self {
+    fn telling(mut self, ran: &'a CommandReport) -> Self {
         if ran.is_captured {
             self.attempts = Some(ran.attempts);
             self.stdout = Some(String::from_utf8_lossy(&ran.stdout));
@@ -129,7 +129,7 @@ impl<'a> OperationLine<'a> {
                 None => {}
             }
             self.spent = ended.finer.as_deref();
-            self.timed_out = ended.cut == Some(Cut::TimeOver);
+            self.timed_out = ended.termination == Some(Termination::TimeOver);
             let some = |dropped: u64| (dropped > 0).then_some(dropped);
             self.stdout_dropped = some(ended.stdout_dropped);
             self.stderr_dropped = some(ended.stderr_dropped);

@@ -31,7 +31,7 @@ fn posted() -> Outcome {
 }
 
 fn answers(format: Format) -> Answers {
-    Answers::new(Sheet::for_test(false), format)
+    Answers::new(Output::for_test(false), format)
 }
 
 fn seen(answers: Answers) -> String {

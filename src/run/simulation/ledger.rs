@@ -1,11 +1,11 @@
-//! A ledger that takes its time, or fails: the bank's own books behind a queue.
+//! A ledger that takes its time, or fails: the ledger state behind a queue.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::chance::Chance;
 use super::scenario::{Scenario, Sharing};
-use crate::bank::{Answer, Asked, Caller, Outcome, Request as BankRequest, ShareReply};
+use crate::bank::{Answer, Asked, Outcome, Request as BankRequest, RequestContext, ShareReply};
 use crate::protocol::{Ask, Said};
 use crate::server::{Incoming, Outgoing};
 use crate::store::{Cells, Certainty, Memory, Standing, Verdict};
@@ -18,7 +18,7 @@ pub(super) struct Post {
 }
 
 pub(super) struct SimLedger {
-    books: State,
+    ledger_state: State,
     /// It decides later, and not where it is asked.
     is_slow: bool,
     asked: VecDeque<Incoming>,
@@ -47,7 +47,7 @@ impl SimLedger {
         let overdraft = Default::default();
         let (account, balance) = (&scenario.account, scenario.balance);
         SimLedger {
-            books: match scenario.shares {
+            ledger_state: match scenario.shares {
                 None => State::Memory(Memory::new(account, balance, overdraft)),
                 Some(Sharing::CompareAndSet | Sharing::Lock) => {
                     State::Cells(Cells::new(account, balance, overdraft))
@@ -82,7 +82,7 @@ impl SimLedger {
 
     pub(super) fn abandon(
         &mut self,
-        caller: Caller,
+        caller: RequestContext,
         in_doubt: bool,
         now: Duration,
         chance: &mut Chance,
@@ -130,7 +130,7 @@ impl SimLedger {
     fn decide(&mut self, most: usize) {
         for incoming in self.asked.drain(..most.min(self.asked.len())) {
             let number = incoming.caller.number;
-            let outgoing = match &mut self.books {
+            let outgoing = match &mut self.ledger_state {
                 State::Memory(memory) => vec![decide_by_bank(memory, incoming)],
                 State::Cells(cells) => decide_by_cells(cells, incoming),
             };
@@ -179,7 +179,7 @@ impl SimLedger {
     }
 
     pub(super) fn extend_waits(&self) -> Vec<Outgoing> {
-        match &self.books {
+        match &self.ledger_state {
             State::Memory(_) => Vec::new(),
             State::Cells(cells) => {
                 let news = |number| Outgoing::Reply(number, Said::Shared(ShareReply::Waiting));
@@ -189,7 +189,7 @@ impl SimLedger {
     }
 
     pub(super) fn standings(&self) -> Vec<Standing> {
-        let mut standings = match &self.books {
+        let mut standings = match &self.ledger_state {
             State::Memory(memory) => memory.standings(),
             State::Cells(cells) => cells.standings(),
         };

@@ -11,7 +11,7 @@ use crate::protocol::{Assignment, Report};
 use crate::run::Conclusion;
 use crate::status::Status;
 use crate::store::Certainty;
-use crate::work::{News, Work};
+use crate::work::{CommandEvent, Work};
 use crate::workload::Item;
 
 /// A promise that was broken, in words.
@@ -104,14 +104,14 @@ impl Promises {
     /// What a worker reports has reached the parent.
     pub(super) fn reported(&mut self, report: &Report) {
         match report.news {
-            News::Starting { .. } => self.running.insert(report.number),
-            News::Ended(_) => self.running.remove(&report.number),
-            News::Wrote { .. } => false,
+            CommandEvent::Starting { .. } => self.running.insert(report.number),
+            CommandEvent::Ended(_) => self.running.remove(&report.number),
+            CommandEvent::Wrote { .. } => false,
         };
     }
 
     /// The money is right after every step.
-    pub(super) fn books(&self, ledger: &SimLedger) -> Result<(), Broken> {
+    pub(super) fn ledger_state(&self, ledger: &SimLedger) -> Result<(), Broken> {
         let standings = ledger.standings();
         let sum: i128 = standings
             .iter()

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::chance::Chance;
-use crate::bank::{Amount, Balance, Caller, Id, Kind, Line, Name, Operation, Outcome, View};
+use crate::bank::{
+    Amount, Balance, Id, Kind, Line, Name, Operation, Outcome, RequestContext, View,
+};
 use crate::run::LineIds;
 use crate::run::{CommandSettings, Named, Settings, WorkLimits};
 use crate::work::Pace;
@@ -121,9 +123,9 @@ impl Scenario {
                 from_stdin: false,
                 words: "again".to_string(),
             }),
-            caller: Caller {
+            caller: RequestContext {
                 run: u32::from(lasts),
-                ..Caller::default()
+                ..RequestContext::default()
             },
             ledger: lasts.then(|| "simulated.db".to_string()),
             start: (account.clone(), balance),

@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::link::Arrived;
 use crate::protocol::{Ask, Assignment, Reply, Report, Request, Said};
 use crate::status::Status;
-use crate::work::{Cut, Ended, News, Work};
+use crate::work::{CommandEvent, Ended, Termination, Work};
 
 /// What is on its way to a worker.
 #[derive(Clone, Debug)]
@@ -211,7 +211,7 @@ impl SimWorker {
             self.current = Some(assignment.clone());
             match work {
                 _ if self.shares.is_some() && operation.id.is_some() => {
-                    return self.ask(Ask::Share(ShareRequest::Claim(operation)), sent);
+                    return self.ask(Ask::Share(ShareRequest::KnownId(operation)), sent);
                 }
                 _ if self.shares.is_some() => return self.read(&assignment, sent),
                 Work::None => {
@@ -280,11 +280,11 @@ impl SimWorker {
     fn run_command(&mut self, now: Duration, sent: &mut Sent, chance: &mut Chance) {
         if self.no_more_commands || self.ends_command {
             let trouble = Some("the run was asked to end".to_string());
-            let cut = Some(Cut::Asked);
+            let termination = Some(Termination::Asked);
             self.report(
-                News::Ended(Ended {
+                CommandEvent::Ended(Ended {
                     trouble,
-                    cut,
+                    termination,
                     ..Ended::default()
                 }),
                 sent,
@@ -293,7 +293,7 @@ impl SimWorker {
         }
         self.attempt += 1;
         self.report(
-            News::Starting {
+            CommandEvent::Starting {
                 attempt: self.attempt,
             },
             sent,
@@ -314,7 +314,8 @@ impl SimWorker {
         let failed = |status| Some(Exit::Status(status));
         let request = match chance.below(8) {
             _ if self.ends_command => {
-                (ended.exit, ended.cut) = (Some(Exit::Signal(15)), Some(Cut::Asked));
+                (ended.exit, ended.termination) =
+                    (Some(Exit::Signal(15)), Some(Termination::Asked));
                 BankRequest::Void
             }
             0 => BankRequest::Unspent,
@@ -333,7 +334,7 @@ impl SimWorker {
             4 if self.attempt < 3 => {
                 let pause = chance.millis(500);
                 (ended.exit, ended.again) = (failed(1), Some(pause));
-                self.report(News::Ended(ended), sent);
+                self.report(CommandEvent::Ended(ended), sent);
                 self.at = At::Pausing;
                 self.timer = Some(now + pause);
                 return;
@@ -341,11 +342,11 @@ impl SimWorker {
             5 => BankRequest::Post { amount: part },
             _ => BankRequest::Post { amount: None },
         };
-        self.report(News::Ended(ended), sent);
+        self.report(CommandEvent::Ended(ended), sent);
         self.ask(Ask::Bank(request), sent);
     }
 
-    fn report(&mut self, news: News, sent: &mut Sent) {
+    fn report(&mut self, news: CommandEvent, sent: &mut Sent) {
         if let Some(current) = &self.current {
             let number = current.number;
             sent.arrived

@@ -143,7 +143,7 @@ impl World {
             LEDGER => {
                 let fails = self.scenario.evil.ledger;
                 self.ledger.step(self.now, fails, &mut self.chance);
-                self.promises.books(&self.ledger)
+                self.promises.ledger_state(&self.ledger)
             }
             worker => {
                 self.worker(worker);
@@ -356,7 +356,7 @@ impl World {
             }
             self.collect();
             if self.effects.is_empty() {
-                return self.promises.books(&self.ledger);
+                return self.promises.ledger_state(&self.ledger);
             }
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::bank::{Line, Operation, Request as BankRequest, ShareRequest};
 use crate::protocol::{Ask, Request};
-use crate::work::{Ran, Work};
+use crate::work::{CommandReport, Work};
 
 /// One operation in a worker's hands.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(in crate::run) struct Assigned {
     pub(in crate::run) line: Option<Line>,
     pub(in crate::run) work: Work,
     /// What is known of its command.
-    pub(in crate::run) ran: Option<Box<Ran>>,
+    pub(in crate::run) ran: Option<Box<CommandReport>>,
     /// Its money is set aside for a command.
     pub(in crate::run) is_held: bool,
     pub(in crate::run) given_at: Duration,
@@ -134,7 +134,7 @@ impl Hand {
                 | BankRequest::Post { amount: Some(_) },
             ) if !self.runs_command() => return None,
             // What was begun is not begun again.
-            Ask::Bank(BankRequest::Begin(_)) | Ask::Share(ShareRequest::Claim(_))
+            Ask::Bank(BankRequest::Begin(_)) | Ask::Share(ShareRequest::KnownId(_))
                 if self.asked > 0 =>
             {
                 return None;
@@ -147,7 +147,7 @@ impl Hand {
             }
             Ask::Bank(_) | Ask::Share(_) if self.asked > 1 => return None,
             Ask::Bank(BankRequest::Begin(operation))
-            | Ask::Share(ShareRequest::Claim(operation)) => {
+            | Ask::Share(ShareRequest::KnownId(operation)) => {
                 self.asked = 1;
                 self.begun = true;
                 (0, Some(operation))

@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 
 use super::super::{LedgerError, RunName};
-use crate::bank::{Answer, Asked, Caller, Kind, Operation, Request};
+use crate::bank::{Answer, Asked, Kind, Operation, Request, RequestContext};
 
 /// A run that a client has opened.
 struct OpenRun {
@@ -79,7 +79,7 @@ impl UnderWay {
     pub(super) fn translated(&self, asked: &Asked) -> Asked {
         let Asked { caller, request } = asked;
         let there = self.there(caller.run).unwrap_or(caller.run);
-        let caller = Caller {
+        let caller = RequestContext {
             run: there,
             ..*caller
         };
@@ -88,7 +88,7 @@ impl UnderWay {
         match request {
             // Whose hold it is, its id tells.
             Some(request @ (Request::PostHold { .. } | Request::VoidHold { .. })) => Asked {
-                caller: Caller::default(),
+                caller: RequestContext::default(),
                 request,
             },
             Some(request) => Asked { caller, request },
@@ -106,7 +106,7 @@ impl UnderWay {
         match request {
             Request::Execute(operation) => is_known(operation, caller),
             // What was begun without a command is given back with its run.
-            Request::Begin(operation) => operation.id.is_some() || !caller.doubtful,
+            Request::Begin(operation) => operation.id.is_some() || !caller.has_side_effects,
             Request::Hold { .. }
             | Request::PostHold { .. }
             | Request::VoidHold { .. }
@@ -131,7 +131,7 @@ impl UnderWay {
             Request::Begin(operation) | Request::Hold { operation, .. } if caller.run != 0 => {
                 let begun = Begun {
                     operation: operation.clone(),
-                    is_doubtful: caller.doubtful,
+                    is_doubtful: caller.has_side_effects,
                     is_lost: false,
                 };
                 self.begun.insert(key, begun);
@@ -177,6 +177,6 @@ impl Begun {
 }
 
 /// Whether the ledger knows it again when it is asked twice.
-fn is_known(operation: &Operation, caller: &Caller) -> bool {
+fn is_known(operation: &Operation, caller: &RequestContext) -> bool {
     operation.id.is_some() || operation.kind() == Kind::Balance || caller.line.is_some()
 }

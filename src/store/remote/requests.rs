@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::{Halt, Known, PATIENCE, Remote, Taken};
 use crate::bank::{Answer, Asked, Name};
-use crate::protocol::{Finding, Question};
+use crate::protocol::{Query, Response};
 use crate::store::{
-    BegunLine, ChainEnd, DoneLine, Entries, Ledger, LedgerError, MAX_PAGE, MAX_REASON, OpenHold,
-    OpenedRun, Query, RunName, RunTotals, SkippedLine, Standing, Verified,
+    BegunLine, ChainEnd, DoneLine, Entries, EntryQuery, Ledger, LedgerError, MAX_PAGE, MAX_REASON,
+    OpenHold, OpenedRun, RunName, RunTotals, SkippedLine, Standing, Verified,
 };
 
 impl Ledger for Remote {
@@ -17,7 +17,7 @@ impl Ledger for Remote {
         let halt = self.exchange(batch, &mut answers);
         let error = match halt {
             Halt::Done => return Ok(answers),
-            Halt::PutOff(why) => self.put_off(why),
+            Halt::NotDone(why) => self.not_done(why),
             Halt::Failed(error) => {
                 self.failed |= error.is_final();
                 return Err(error);
@@ -45,9 +45,9 @@ impl Ledger for Remote {
     fn look_up(&mut self, names: &[Name]) -> Result<Vec<Option<Standing>>, LedgerError> {
         let mut standings = Vec::with_capacity(names.len());
         for names in names.chunks(MAX_PAGE) {
-            let question = Question::LookUp(names.to_vec());
+            let question = Query::LookUp(names.to_vec());
             let page = self.page(&question, |finding| match finding {
-                Finding::Standing(standing) => Some(standing),
+                Response::Standing(standing) => Some(standing),
                 _ => None,
             })?;
             if page.len() != names.len() {
@@ -59,33 +59,30 @@ impl Ledger for Remote {
     }
 
     fn accounts(&mut self, after: Option<&Name>) -> Result<Vec<Standing>, LedgerError> {
-        self.page(
-            &Question::Accounts(after.cloned()),
-            |finding| match finding {
-                Finding::Standing(standing) => standing,
-                _ => None,
-            },
-        )
-    }
-
-    fn holds(&mut self, after: u64) -> Result<Vec<OpenHold>, LedgerError> {
-        self.page(&Question::Holds(after), |finding| match finding {
-            Finding::Hold(hold) => Some(hold),
+        self.page(&Query::Accounts(after.cloned()), |finding| match finding {
+            Response::Standing(standing) => standing,
             _ => None,
         })
     }
 
-    fn entries(&mut self, query: &Query) -> Result<Entries, LedgerError> {
+    fn holds(&mut self, after: u64) -> Result<Vec<OpenHold>, LedgerError> {
+        self.page(&Query::Holds(after), |finding| match finding {
+            Response::Hold(hold) => Some(hold),
+            _ => None,
+        })
+    }
+
+    fn entries(&mut self, query: &EntryQuery) -> Result<Entries, LedgerError> {
         let mut page = Entries::default();
         self.ask(
-            &Question::Entries(query.clone()),
+            &Query::Entries(query.clone()),
             PATIENCE,
             |finding| match finding {
-                Finding::Entry(entry) if page.entries.len() < MAX_PAGE => {
+                Response::Entry(entry) if page.entries.len() < MAX_PAGE => {
                     page.entries.push(entry);
                     Taken::More
                 }
-                Finding::Looked { at, is_last } => {
+                Response::Looked { at, is_last } => {
                     page.looked_at = at;
                     page.is_last = is_last;
                     Taken::All
@@ -97,9 +94,9 @@ impl Ledger for Remote {
     }
 
     fn open_run(&mut self, name: Option<&RunName>) -> Result<OpenedRun, LedgerError> {
-        let question = Question::OpenRun(name.cloned());
+        let question = Query::OpenRun(name.cloned());
         let opened = self.one(&question, |finding| match finding {
-            Finding::Run(run) => Some(run),
+            Response::Run(run) => Some(run),
             _ => None,
         })?;
         self.under_way.open(opened.number, name);
@@ -113,42 +110,36 @@ impl Ledger for Remote {
     fn done_lines(&mut self, run: u32, after: u64) -> Result<Vec<DoneLine>, LedgerError> {
         self.line()?;
         let run = self.under_way.there(run).unwrap_or(run);
-        self.page(
-            &Question::DoneLines { run, after },
-            |finding| match finding {
-                Finding::DoneLine(done) => Some(done),
-                _ => None,
-            },
-        )
+        self.page(&Query::DoneLines { run, after }, |finding| match finding {
+            Response::DoneLine(done) => Some(done),
+            _ => None,
+        })
     }
 
     fn begun_lines(&mut self, run: u32, after: u64) -> Result<Vec<BegunLine>, LedgerError> {
         self.line()?;
         let run = self.under_way.there(run).unwrap_or(run);
-        self.page(
-            &Question::BegunLines { run, after },
-            |finding| match finding {
-                Finding::BegunLine(begun) => Some(begun),
-                _ => None,
-            },
-        )
+        self.page(&Query::BegunLines { run, after }, |finding| match finding {
+            Response::BegunLine(begun) => Some(begun),
+            _ => None,
+        })
     }
 
     fn runs(&mut self, after: u32) -> Result<Vec<RunTotals>, LedgerError> {
-        self.page(&Question::Runs(after), |finding| match finding {
-            Finding::RunTotals(totals) => Some(totals),
+        self.page(&Query::Runs(after), |finding| match finding {
+            Response::RunTotals(totals) => Some(totals),
             _ => None,
         })
     }
 
     fn skip(&mut self, run: &RunName, line: u64, reason: &str) -> Result<SkippedLine, LedgerError> {
-        let question = Question::Skip {
+        let question = Query::Skip {
             run: run.clone(),
             line,
             reason: reason[..reason.floor_char_boundary(MAX_REASON)].to_string(),
         };
         self.one(&question, |finding| match finding {
-            Finding::Skipped(skipped) => Some(skipped),
+            Response::Skipped(skipped) => Some(skipped),
             _ => None,
         })
     }
@@ -156,23 +147,19 @@ impl Ledger for Remote {
     fn close_run(&mut self, run: u32) -> Result<(), LedgerError> {
         self.line()?;
         let there = self.under_way.there(run).unwrap_or(run);
-        self.ask(
-            &Question::CloseRun(there),
-            PATIENCE,
-            |finding| match finding {
-                Finding::Done => Taken::All,
-                _ => Taken::Misplaced,
-            },
-        )?;
+        self.ask(&Query::CloseRun(there), PATIENCE, |finding| match finding {
+            Response::Done => Taken::All,
+            _ => Taken::Misplaced,
+        })?;
         self.under_way.close(run);
         Ok(())
     }
 
     fn verify(&mut self, expect: Option<&ChainEnd>) -> Result<Verified, LedgerError> {
-        self.ask_to_verify(&Question::Verify(expect.copied()))
+        self.ask_to_verify(&Query::Verify(expect.copied()))
     }
 
     fn backup(&mut self, path: &Path) -> Result<Verified, LedgerError> {
-        self.ask_to_verify(&Question::Backup(path.to_owned()))
+        self.ask_to_verify(&Query::Backup(path.to_owned()))
     }
 }

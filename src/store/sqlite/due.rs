@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::Sqlite;
-use crate::bank::{Account, Name, Owner, Release, Unkept};
+use crate::bank::{Account, Name, Owner, Unkept, VoidReason};
 use crate::store::{LedgerError, OpenHold};
 
 /// What the next writer will do before anything else.
@@ -85,30 +85,34 @@ impl Sqlite {
         let mut names = BTreeSet::new();
         for number in over.iter().chain(&left) {
             self.bring_hold(*number)?;
-            let Some(hold) = self.books.held(*number) else {
+            let Some(hold) = self.ledger_state.held(*number) else {
                 continue;
             };
             if let Some(movement) = hold.operation.movement() {
                 names.extend([movement.debit, movement.credit].map(Name::clone));
             }
             match hold.owner {
-                Owner::Run { doubtful: true, .. } => due.doubted.insert(*number),
+                Owner::Run {
+                    has_side_effects: true,
+                    ..
+                } => due.doubted.insert(*number),
                 _ => due.ended.insert(*number),
             };
         }
         for number in over {
-            self.books.release(number, Release::Expired, &mut Unkept);
+            self.ledger_state
+                .release(number, VoidReason::Expired, &mut Unkept);
         }
         for number in left {
-            self.books.abandon(number, &mut Unkept);
+            self.ledger_state.abandon(number, &mut Unkept);
         }
         let account = |name: Name| {
-            let (_, account) = self.books.at(self.books.place(&name)?);
+            let (_, account) = self.ledger_state.at(self.ledger_state.place(&name)?);
             Some((name, account))
         };
         due.accounts = names.into_iter().filter_map(account).collect();
-        // The books have gone ahead of the file.
-        self.shelf.version = None;
+        // The ledger state has gone ahead of the file.
+        self.cache_keys.version = None;
         Ok(due)
     }
 

@@ -1,22 +1,22 @@
-//! Writes down what the books decide: rows of entries, records and holds, linked into the chain.
+//! Writes down what the ledger state decides: rows of entries, records and holds, linked into the chain.
 
 use rusqlite::{CachedStatement, Connection, params};
 
-use super::Shelf;
+use super::CacheKeys;
 use super::rows::{
     AccountRow, Content, DOUBTED, EXPIRED, EntryRow, HELD, HoldRow, KEPT, LineColumns, OPENED,
     OwnerColumns, REFUSED, RecordRow, SKIPPED, TAKEN_OVER, UNSPENT, VIEWED, VOIDED, checksum, link,
     op,
 };
 use crate::bank::{
-    Account, Amount, Books, Caller, Hold, Id, Journal, Moment, Now, Operation, Passing, Record,
-    Rejection, Release, View,
+    Account, Amount, Hold, Id, Journal, LedgerState, Moment, Now, Operation, OwnerChange, Record,
+    Rejection, RequestContext, View, VoidReason,
 };
 
 /// Writes the rows of one database transaction.
 pub(super) struct Writer<'a> {
     connection: &'a Connection,
-    shelf: &'a mut Shelf,
+    cache_keys: &'a mut CacheKeys,
     now: Now,
     content: Content,
     entries: Option<CachedStatement<'a>>,
@@ -27,10 +27,10 @@ pub(super) struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(connection: &'a Connection, shelf: &'a mut Shelf, now: Now) -> Self {
+    pub(super) fn new(connection: &'a Connection, cache_keys: &'a mut CacheKeys, now: Now) -> Self {
         Writer {
             connection,
-            shelf,
+            cache_keys,
             now,
             content: Content::default(),
             entries: None,
@@ -40,20 +40,20 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes the accounts that changed, and notes how far the ledger has come.
-    pub(super) fn finish(mut self, books: &Books) -> rusqlite::Result<()> {
+    pub(super) fn finish(mut self, ledger_state: &LedgerState) -> rusqlite::Result<()> {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
         if !self.wrote {
             return Ok(());
         }
-        let mut changed = std::mem::take(&mut self.shelf.changed);
-        changed.sort_unstable_by_key(|slot| self.shelf.keys[*slot].number);
+        let mut changed = std::mem::take(&mut self.cache_keys.changed);
+        changed.sort_unstable_by_key(|slot| self.cache_keys.keys[*slot].number);
         let mut update = self.connection.prepare_cached(AccountRow::UPDATE)?;
         let mut insert = self.connection.prepare_cached(AccountRow::INSERT)?;
         for slot in &changed {
-            let key = &mut self.shelf.keys[*slot];
-            let (name, account) = books.at(*slot);
+            let key = &mut self.cache_keys.keys[*slot];
+            let (name, account) = ledger_state.at(*slot);
             let row = AccountRow {
                 key: key.number,
                 name,
@@ -71,9 +71,9 @@ impl<'a> Writer<'a> {
             (key.is_new, key.is_changed) = (false, false);
         }
         changed.clear();
-        self.shelf.changed = changed;
-        let head = &mut self.shelf.head;
-        (head.last, head.at) = (books.last(), self.now.label);
+        self.cache_keys.changed = changed;
+        let head = &mut self.cache_keys.head;
+        (head.last, head.at) = (ledger_state.last(), self.now.label);
         Ok(())
     }
 
@@ -86,10 +86,10 @@ impl<'a> Writer<'a> {
 
     fn entry(&mut self, row: &EntryRow<'_>, debit: usize, credit: usize) -> rusqlite::Result<()> {
         let hash = row.hash(&mut self.content);
-        self.shelf.head.hash = link(&self.shelf.head.hash, &hash);
+        self.cache_keys.head.hash = link(&self.cache_keys.head.hash, &hash);
         let (debit, credit) = (
-            self.shelf.keys[debit].number,
-            self.shelf.keys[credit].number,
+            self.cache_keys.keys[debit].number,
+            self.cache_keys.keys[credit].number,
         );
         let insert = match &mut self.entries {
             Some(insert) => insert,
@@ -117,7 +117,7 @@ impl<'a> Writer<'a> {
 
     fn add(&mut self, row: &RecordRow<'_>) -> rusqlite::Result<()> {
         let hash = row.hash(&mut self.content);
-        self.shelf.head.hash = link(&self.shelf.head.hash, &hash);
+        self.cache_keys.head.hash = link(&self.cache_keys.head.hash, &hash);
         let mut insert = self.connection.prepare_cached(RecordRow::INSERT)?;
         insert.execute(params![
             row.record.cast_signed(),
@@ -209,7 +209,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn write(&mut self, caller: &Caller, record: &Record<'_>) -> rusqlite::Result<()> {
+    fn write(&mut self, caller: &RequestContext, record: &Record<'_>) -> rusqlite::Result<()> {
         let (at, run) = (self.now.label, (caller.run > 0).then_some(caller.run));
         match *record {
             Record::Posted {
@@ -225,7 +225,7 @@ impl<'a> Writer<'a> {
                 let Some(movement) = operation.movement() else {
                     return Ok(());
                 };
-                self.shelf.seq = seq;
+                self.cache_keys.seq = seq;
                 let row = EntryRow {
                     seq,
                     at,
@@ -276,13 +276,13 @@ impl<'a> Writer<'a> {
                 release,
                 view,
             } => {
-                let has_expired = release == Release::Expired;
+                let has_expired = release == VoidReason::Expired;
                 self.add(&RecordRow {
                     record: number,
                     kind: match release {
-                        Release::Voided => VOIDED,
-                        Release::Expired => EXPIRED,
-                        Release::Unspent => UNSPENT,
+                        VoidReason::Voided => VOIDED,
+                        VoidReason::Expired => EXPIRED,
+                        VoidReason::Unspent => UNSPENT,
                     },
                     view: Some(parts(view)),
                     hold: Some(hold),
@@ -303,9 +303,9 @@ impl<'a> Writer<'a> {
                 self.add(&RecordRow {
                     record: number,
                     kind: match passing {
-                        Passing::Doubted => DOUBTED,
-                        Passing::TakenOver => TAKEN_OVER,
-                        Passing::Kept => KEPT,
+                        OwnerChange::Doubted => DOUBTED,
+                        OwnerChange::TakenOver => TAKEN_OVER,
+                        OwnerChange::Exited => KEPT,
                     },
                     view: Some(parts(view)),
                     hold: Some(hold),
@@ -346,7 +346,7 @@ impl<'a> Writer<'a> {
             }
             Record::Skipped { number, reason } => self.add(&RecordRow {
                 record: number,
-                seq: self.shelf.seq,
+                seq: self.cache_keys.seq,
                 at,
                 kind: SKIPPED,
                 run,
@@ -361,7 +361,7 @@ impl<'a> Writer<'a> {
                 view,
             } => self.add(&RecordRow {
                 record: number,
-                seq: self.shelf.seq,
+                seq: self.cache_keys.seq,
                 at,
                 kind: OPENED,
                 account: account.as_str(),
@@ -373,9 +373,9 @@ impl<'a> Writer<'a> {
     }
 
     /// What every record about an operation says.
-    fn about<'o>(&self, operation: &'o Operation, caller: &Caller) -> RecordRow<'o> {
+    fn about<'o>(&self, operation: &'o Operation, caller: &RequestContext) -> RecordRow<'o> {
         RecordRow {
-            seq: self.shelf.seq,
+            seq: self.cache_keys.seq,
             at: self.now.label,
             run: (caller.run > 0).then_some(caller.run),
             line: caller.line,
@@ -385,7 +385,7 @@ impl<'a> Writer<'a> {
 }
 
 impl Journal for Writer<'_> {
-    fn record(&mut self, caller: &Caller, record: &Record<'_>) {
+    fn record(&mut self, caller: &RequestContext, record: &Record<'_>) {
         if self.error.is_none() {
             let done = self.write(caller, record);
             self.note(done);
@@ -393,7 +393,7 @@ impl Journal for Writer<'_> {
     }
 
     fn changed(&mut self, slot: usize) {
-        self.shelf.change(slot);
+        self.cache_keys.change(slot);
     }
 }
 

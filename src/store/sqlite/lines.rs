@@ -45,9 +45,10 @@ impl Sqlite {
         let number = line;
         let line = Line { number, digest };
         let reason = &reason[..reason.floor_char_boundary(MAX_REASON)];
-        let mut writer = Writer::new(&self.connection, &mut self.shelf, now);
-        self.books.skip(RunLine { run, line }, reason, &mut writer);
-        let finished = writer.finish(&self.books);
+        let mut writer = Writer::new(&self.connection, &mut self.cache_keys, now);
+        self.ledger_state
+            .skip(RunLine { run, line }, reason, &mut writer);
+        let finished = writer.finish(&self.ledger_state);
         finished.map_err(|error| self.fault("write", &error))?;
         Ok(SkippedLine::Skipped)
     }

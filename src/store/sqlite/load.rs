@@ -8,15 +8,19 @@ use super::rows::{
     UNSPENT, VIEWED, VOIDED, checksum,
 };
 use crate::bank::{
-    Amount, Caller, Claim, Id, LOANS, Name, Operation, Outcome, Owner, Rejection, Release, Request,
-    State, WORLD,
+    Amount, Id, KnownId, LOANS, Name, Operation, Outcome, Owner, Rejection, Request,
+    RequestContext, State, VoidReason, WORLD,
 };
 use crate::store::LedgerError;
 
 impl Sqlite {
     /// Brings in all that a request may touch.
-    pub(super) fn bring(&mut self, request: &Request, caller: &Caller) -> Result<(), LedgerError> {
-        if caller.line.is_some() && !self.books.lines().is_watched(caller.run) {
+    pub(super) fn bring(
+        &mut self,
+        request: &Request,
+        caller: &RequestContext,
+    ) -> Result<(), LedgerError> {
+        if caller.line.is_some() && !self.ledger_state.lines().is_watched(caller.run) {
             self.watch_run(caller.run)?;
         }
         match request {
@@ -25,7 +29,7 @@ impl Sqlite {
             | Request::Hold { operation, .. } => {
                 if let Some(id) = &operation.id {
                     self.bring_claim(id)?;
-                    let claim = self.books.claims().get(id);
+                    let claim = self.ledger_state.claims().get(id);
                     // It may be taken over.
                     if let Some(State::InDoubt { hold }) = claim.map(|claim| claim.state) {
                         self.bring_hold(hold)?;
@@ -38,13 +42,13 @@ impl Sqlite {
             | Request::Unspent
             | Request::Decline
             | Request::Doubt
-            | Request::Keep { .. } => match self.books.begun(caller.run, caller.number) {
+            | Request::Keep { .. } => match self.ledger_state.begun(caller.run, caller.number) {
                 Some(hold) => self.bring_hold(hold),
                 None => Ok(()),
             },
             Request::PostHold { id, .. } | Request::VoidHold { id } => {
                 self.bring_claim(id)?;
-                let claim = self.books.claims().get(id);
+                let claim = self.ledger_state.claims().get(id);
                 let claim = claim.map(|claim| (claim.state, claim.operation.account.clone()));
                 match claim {
                     Some((State::Held { hold, .. } | State::InDoubt { hold }, _)) => {
@@ -72,7 +76,7 @@ impl Sqlite {
     }
 
     fn bring_account(&mut self, name: &Name) -> Result<(), LedgerError> {
-        match self.books.place(name) {
+        match self.ledger_state.place(name) {
             Some(_) => Ok(()),
             None => self.bring_account_anew(name),
         }
@@ -87,8 +91,8 @@ impl Sqlite {
         match found.map_err(|error| self.fault("read", &error))? {
             None => Ok(()),
             Some(Some((key, found, account))) if found == *name => {
-                let slot = self.books.bring_account(name, account);
-                self.shelf.know(slot, key);
+                let slot = self.ledger_state.bring_account(name, account);
+                self.cache_keys.know(slot, key);
                 Ok(())
             }
             Some(_) => Err(self.damaged(&format!("the row of the account `{name}` is wrong"))),
@@ -97,21 +101,21 @@ impl Sqlite {
 
     /// Brings in a hold and the accounts that it is about.
     pub(super) fn bring_hold(&mut self, number: u64) -> Result<(), LedgerError> {
-        if self.books.held(number).is_some() {
+        if self.ledger_state.held(number).is_some() {
             return Ok(());
         }
         let Some(row) = self.hold_row(number)? else {
             return Ok(());
         };
         self.bring_accounts_of(&row.hold.operation)?;
-        self.books.bring_hold(number, row.hold);
+        self.ledger_state.bring_hold(number, row.hold);
         Ok(())
     }
 
     /// Brings in what the runs of this process have begun: after a transaction that did not count, the
-    /// books may know of more, or of less.
+    /// ledger state may know of more, or of less.
     pub(super) fn bring_begun(&mut self) -> Result<(), LedgerError> {
-        self.books.forget_begun();
+        self.ledger_state.forget_begun();
         let ours: Vec<u32> = self.runs.ours().collect();
         for run in ours {
             for hold in self.holds_of(run)? {
@@ -137,22 +141,22 @@ impl Sqlite {
 
     /// Brings in what became of an id, if it was ever used.
     fn bring_claim(&mut self, id: &Id) -> Result<(), LedgerError> {
-        if self.books.claims().get(id).is_some() {
+        if self.ledger_state.claims().get(id).is_some() {
             return Ok(());
         }
         let claim = match self.posted_claim(id)? {
             Some(claim) => Some(claim),
             None => self.recorded_claim(id)?,
         };
-        if let Some(Claim { operation, state }) = claim {
+        if let Some(KnownId { operation, state }) = claim {
             self.bring_accounts_of(&operation)?;
-            self.books.claims().put(&operation, state);
+            self.ledger_state.claims().put(&operation, state);
         }
         Ok(())
     }
 
     /// What was posted under an id; nothing can come after that.
-    fn posted_claim(&self, id: &Id) -> Result<Option<Claim>, LedgerError> {
+    fn posted_claim(&self, id: &Id) -> Result<Option<KnownId>, LedgerError> {
         let sql = format!(
             "SELECT {} WHERE e.id = ? ORDER BY e.seq DESC LIMIT 1",
             EntryRow::COLUMNS
@@ -188,10 +192,10 @@ impl Sqlite {
             let held = self.record_row("record = ?", hold.cast_signed())?;
             operation = held.ok_or_else(wrong)?.operation;
         }
-        Ok(Some(Claim { operation, state }))
+        Ok(Some(KnownId { operation, state }))
     }
 
-    fn recorded_claim(&self, id: &Id) -> Result<Option<Claim>, LedgerError> {
+    fn recorded_claim(&self, id: &Id) -> Result<Option<KnownId>, LedgerError> {
         let Some(claim) = self.record_row("id = ?", id.as_str())? else {
             return Ok(None);
         };
@@ -205,7 +209,7 @@ impl Sqlite {
             Owner::Doubt => State::InDoubt { hold },
             Owner::Anyone { .. } => State::Held { hold, view },
         };
-        Ok(Some(Claim { state, ..claim }))
+        Ok(Some(KnownId { state, ..claim }))
     }
 
     /// What the last record of this condition says became of its operation.
@@ -213,7 +217,7 @@ impl Sqlite {
         &self,
         condition: &str,
         value: impl rusqlite::ToSql,
-    ) -> Result<Option<Claim>, LedgerError> {
+    ) -> Result<Option<KnownId>, LedgerError> {
         let sql = format!(
             "SELECT {} WHERE {condition} ORDER BY record DESC LIMIT 1",
             RecordRow::COLUMNS
@@ -237,7 +241,7 @@ impl Sqlite {
 }
 
 /// What a record says became of its operation.
-fn claim(record: &RecordRow<'_>) -> Option<Claim> {
+fn claim(record: &RecordRow<'_>) -> Option<KnownId> {
     let settled = |outcome| State::Settled {
         outcome,
         amount: record.amount.and_then(Amount::new),
@@ -251,15 +255,15 @@ fn claim(record: &RecordRow<'_>) -> Option<Claim> {
             hold: record.hold?,
             view: record.view()?,
         },
-        VOIDED => State::Released(Release::Voided),
-        EXPIRED => State::Released(Release::Expired),
+        VOIDED => State::Released(VoidReason::Voided),
+        EXPIRED => State::Released(VoidReason::Expired),
         REFUSED => settled(refused(record)?),
         VIEWED => settled(viewed(record)?),
         UNSPENT => settled(unspent(record)?),
         _ => return None,
     };
     let operation = record.operation()?;
-    Some(Claim { operation, state })
+    Some(KnownId { operation, state })
 }
 
 pub(super) fn unspent(record: &RecordRow<'_>) -> Option<Outcome> {

@@ -9,7 +9,8 @@ use super::rows::{
 use super::{Sqlite, load};
 use crate::bank::{Amount, Moment, Name, Outcome};
 use crate::store::{
-    DoneLine, Entries, Entry, LedgerError, LineEnd, MAX_PAGE, OpenHold, Query, RunName, Standing,
+    DoneLine, Entries, Entry, EntryQuery, LedgerError, LineEnd, MAX_PAGE, OpenHold, RunName,
+    Standing,
 };
 
 /// The most rows of a page, as SQL counts.
@@ -110,7 +111,7 @@ impl Sqlite {
         found.into_iter().map(open).collect()
     }
 
-    pub(super) fn page_of_entries(&mut self, query: &Query) -> Result<Entries, LedgerError> {
+    pub(super) fn page_of_entries(&mut self, query: &EntryQuery) -> Result<Entries, LedgerError> {
         let limit = i64::try_from(query.limit).map_or(MAX_ROWS, |limit| limit.clamp(1, MAX_ROWS));
         // The clock never goes back, so entries are in the order of their times too.
         let after = match query.since {

@@ -91,7 +91,7 @@ impl Sqlite {
     }
 
     fn add_run(&self, name: Option<&RunName>) -> Result<OpenedRun, LedgerError> {
-        let last = self.books.last();
+        let last = self.ledger_state.last();
         let added = self.connection.execute(
             "INSERT INTO runs (name, seq, record, live, rule) VALUES (?, ?, ?, 1, ?)",
             params![

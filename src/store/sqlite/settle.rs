@@ -40,9 +40,9 @@ impl Sqlite {
     /// Ends one hold within a write transaction that nobody works on any more.
     pub(super) fn abandon(&mut self, hold: u64, now: Now) -> Result<(), LedgerError> {
         self.bring_hold(hold)?;
-        let mut writer = Writer::new(&self.connection, &mut self.shelf, now);
-        self.books.abandon(hold, &mut writer);
-        let finished = writer.finish(&self.books);
+        let mut writer = Writer::new(&self.connection, &mut self.cache_keys, now);
+        self.ledger_state.abandon(hold, &mut writer);
+        let finished = writer.finish(&self.ledger_state);
         finished.map_err(|error| self.fault("write", &error))
     }
 

@@ -1,4 +1,4 @@
-//! The file decides as the books in memory do, whoever else writes to it.
+//! The file decides as the ledger state in memory does, whoever else writes to it.
 
 mod expiry;
 mod lines;
@@ -12,7 +12,7 @@ use proptest::sample::select;
 
 use super::*;
 use crate::bank::{
-    Amount, Caller, Id, Kind, Line, Operation, Outcome, Rejection, Request, Unkept, View,
+    Amount, Id, Kind, Line, Operation, Outcome, Rejection, Request, RequestContext, Unkept, View,
 };
 
 fn open(path: &Path) -> Sqlite {
@@ -27,10 +27,10 @@ fn operation(kind: Kind, id: Option<&str>, account: &str, minor: i64) -> Operati
 }
 
 fn asked(number: u64, request: Request) -> Asked {
-    let caller = Caller {
+    let caller = RequestContext {
         run: 1,
         number,
-        ..Caller::default()
+        ..RequestContext::default()
     };
     Asked { caller, request }
 }
@@ -209,10 +209,10 @@ fn what_a_dead_run_had_begun_is_given_back() {
     let mut other = open(&path);
     let run = other.open_run(Some(&name)).expect("a run").number;
     let begin = || {
-        let caller = Caller {
+        let caller = RequestContext {
             run,
             number: 7,
-            ..Caller::default()
+            ..RequestContext::default()
         };
         let request = Request::Begin(operation(Kind::Withdraw, None, "a", 30));
         Asked { caller, request }
@@ -279,19 +279,19 @@ fn step() -> impl Strategy<Value = (Request, u64, [bool; 3], bool)> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn the_file_decides_as_the_books_do(steps in prop::collection::vec(step(), 1..40)) {
+    fn the_file_decides_as_the_ledger_state_does(steps in prop::collection::vec(step(), 1..40)) {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("bank.db");
         let (mut one, mut other) = (open(&path), open(&path));
         // What is asked below is asked by a run.
         prop_assert_eq!(one.open_run(None).expect("a run").number, 1);
-        let mut books = Books::new(Balance::default());
-        books.lines().watch(1);
+        let mut ledger_state = LedgerState::new(Balance::default());
+        ledger_state.lines().watch(1);
         for (place, (request, number, terms, by_other)) in (1..).zip(steps) {
-            let [doubtful, takes_over, has_line] = terms;
+            let [has_side_effects, retry_in_doubt, has_line] = terms;
             let mut asked = asked(number, request);
-            asked.caller.doubtful = doubtful;
-            asked.caller.takes_over = takes_over;
+            asked.caller.has_side_effects = has_side_effects;
+            asked.caller.retry_in_doubt = retry_in_doubt;
             // The same line comes again, and at what is no begin too.
             let number = place % 7;
             asked.caller.line = has_line.then_some(Line { number, digest: place });
@@ -299,11 +299,11 @@ proptest! {
             let others = match asked.request {
                 Request::Execute(_) | Request::PostHold { .. } => true,
                 Request::VoidHold { .. } | Request::Open { .. } => true,
-                Request::Hold { .. } => !doubtful,
+                Request::Hold { .. } => !has_side_effects,
                 _ => false,
             };
             let ledger = if by_other && others { &mut other } else { &mut one };
-            let expected = books.decide(&asked, &mut Unkept);
+            let expected = ledger_state.decide(&asked, &mut Unkept);
             let answers = ledger.transact(std::slice::from_ref(&asked)).expect("an answer");
             prop_assert_eq!(answers, vec![expected], "{:?}", asked);
         }

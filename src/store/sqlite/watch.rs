@@ -1,7 +1,7 @@
 //! What became of the lines of this process's runs, as the file says.
 //!
 //! The run's lock keeps other processes from the same lines. Should it be lost, the line is still
-//! decided once: what the books know of it is read when the run begins, and what others have added is
+//! decided once: what the ledger state knows of it is read when the run begins, and what others have added is
 //! read before the next decision.
 
 use rusqlite::{OptionalExtension, Row, params};
@@ -37,14 +37,14 @@ impl Sqlite {
         let Some(began) = began.map_err(|error| self.fault("read", &error))? else {
             return Ok(());
         };
-        self.books.lines().watch(run);
+        self.ledger_state.lines().watch(run);
         self.read_lines(began, Some(run))
     }
 
     /// Reads what others have added since the ledger stood here. Where that is not known, all is read
     /// anew.
     pub(super) fn watch_on(&mut self, since: Option<Last>) -> Result<(), LedgerError> {
-        let watched = self.books.lines().watched();
+        let watched = self.ledger_state.lines().watched();
         match since {
             _ if watched.is_empty() => Ok(()),
             Some(since) => self.read_lines(since, None),
@@ -57,7 +57,7 @@ impl Sqlite {
         const RECORDS: &str = "SELECT run, line, hold, kind, record FROM records WHERE record > ?1 AND (?2 IS NULL OR run = ?2 OR hold IS NOT NULL) ORDER BY record";
         const ENTRIES: &str =
             "SELECT run, line, hold FROM entries WHERE seq > ?1 AND (?2 IS NULL OR run = ?2)";
-        let lines = self.books.lines();
+        let lines = self.ledger_state.lines();
         let mut note = |said: Said| match (said.run, said.line, said.ends) {
             (Some(run), Some(line), _) => lines.note(run, line, said.state),
             (_, _, Some(hold)) => lines.note_end(hold),

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::bank::{Name, Rejection};
-use crate::workload::lines::{Line as Cut, Lines, MAX_LINE};
+use crate::workload::lines::{Line as Termination, Lines, MAX_LINE};
 use crate::workload::parse::Parser;
 use crate::workload::{Defaults, Format};
 
@@ -29,7 +29,7 @@ fn read_with(chunks: &[&[u8]], account: &str, done: Done) -> Read {
     let mut continued = Continued::new(done);
     let mut lines = Lines::default();
     let mut found = Vec::new();
-    let mut each = |line: Cut<'_>| {
+    let mut each = |line: Termination<'_>| {
         let item = parser.item(&line).expect("a header");
         continued.take(&line, item)?;
         found.extend(std::iter::from_fn(|| continued.next()));
@@ -248,7 +248,7 @@ fn no_more_lines_wait_than_there_is_room_for() {
     let mut continued = Continued::new(of_line(vec![(last, Protection::Begun)]));
     let text = deposits([1]);
     let mut take = |number| {
-        let line = Cut {
+        let line = Termination {
             after_hidden_quote: false,
             after_long: None,
             number,

@@ -7,8 +7,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 
-use bank_par::bank::{Asked, Caller, Id, Kind, Name, Operation, Request};
-use bank_par::store::{Access, ChainEnd, LedgerError, Place, Query};
+use bank_par::bank::{Asked, Id, Kind, Name, Operation, Request, RequestContext};
+use bank_par::store::{Access, ChainEnd, EntryQuery, LedgerError, Place};
 use rusqlite::Connection;
 
 use super::small_ledger;
@@ -60,9 +60,9 @@ fn answers(path: &Path) -> Result<Vec<String>, LedgerError> {
     let names = ["main", "ops", "rent", "nobody"].map(|name| Name::user(name).unwrap());
     said.push(format!("{:?}", ledger.look_up(&names)?));
     said.push(format!("{:?}", ledger.holds(0)?));
-    let query = Query {
+    let query = EntryQuery {
         limit: 500,
-        ..Query::default()
+        ..EntryQuery::default()
     };
     said.push(format!("{:?}", ledger.entries(&query)?));
     // Whatever was decided under an id is the answer to its repeat.
@@ -77,7 +77,7 @@ fn answers(path: &Path) -> Result<Vec<String>, LedgerError> {
             [Some(account), to].map(|name| name.map(|name| Name::user(name).unwrap()));
         let (id, amount) = (Id::new(id).unwrap(), bank_par::bank::Amount::new(minor));
         let operation = Operation::new(kind, Some(id), account.unwrap(), to, amount).unwrap();
-        let caller = Caller::default();
+        let caller = RequestContext::default();
         let request = Request::Execute(operation);
         said.push(format!(
             "{:?}",

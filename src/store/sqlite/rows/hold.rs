@@ -24,11 +24,11 @@ impl OwnerColumns {
             Owner::Run {
                 run,
                 number,
-                doubtful,
+                has_side_effects,
             } => OwnerColumns {
                 run: Some(run),
                 number: Some(number.cast_signed()),
-                doubt: doubtful.then_some(0),
+                doubt: has_side_effects.then_some(0),
                 ..none
             },
             Owner::Doubt => OwnerColumns {
@@ -49,7 +49,7 @@ impl OwnerColumns {
             (Some(run), Some(number)) => Owner::Run {
                 run,
                 number: number.cast_unsigned(),
-                doubtful: self.doubt.is_some(),
+                has_side_effects: self.doubt.is_some(),
             },
             _ if self.doubt.is_some() => Owner::Doubt,
             _ => Owner::Anyone {

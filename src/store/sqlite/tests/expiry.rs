@@ -146,13 +146,13 @@ fn one_command_with_a_wrong_clock_harms_no_hold() {
     assert_eq!(available(&mut ledger), 70);
     clocks.pass(1);
     assert_eq!(available(&mut ledger), 100);
-    let page = ledger.entries(&Query {
+    let page = ledger.entries(&EntryQuery {
         limit: 10,
-        ..Query::default()
+        ..EntryQuery::default()
     });
     let at = page.expect("a page").entries[0].at;
     assert_eq!(at, Moment::new(1_001 * DAY));
-    assert_eq!(ledger.shelf.head.at, at);
+    assert_eq!(ledger.cache_keys.head.at, at);
     assert_eq!(ledger.verify(None).expect("checked").violation, None);
 }
 

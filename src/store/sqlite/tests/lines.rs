@@ -4,7 +4,7 @@ use super::*;
 
 /// Asks about a line of the first run.
 fn line(ledger: &mut Sqlite, line: u64, request: Request, retry: bool) -> Outcome {
-    let caller = Caller {
+    let caller = RequestContext {
         run: 1,
         number: line,
         line: Some(Line {
@@ -12,7 +12,7 @@ fn line(ledger: &mut Sqlite, line: u64, request: Request, retry: bool) -> Outcom
             digest: line,
         }),
         retry,
-        ..Caller::default()
+        ..RequestContext::default()
     };
     let answers = ledger.transact(&[Asked { caller, request }]);
     answers.expect("an answer")[0].expect("decided").outcome
@@ -110,13 +110,13 @@ fn a_batch_that_did_not_count_leaves_no_line_done() {
     // The file takes no more entries for a moment.
     let stop = "CREATE TEMP TRIGGER stop BEFORE INSERT ON main.entries BEGIN SELECT raise(ABORT, 'no'); END";
     ledger.connection.execute_batch(stop).expect("stopped");
-    let caller = Caller {
+    let caller = RequestContext {
         run: 1,
         line: Some(Line {
             number: 1,
             digest: 1,
         }),
-        ..Caller::default()
+        ..RequestContext::default()
     };
     let request = withdraw(1);
     let failed = ledger.transact(&[Asked { caller, request }]);

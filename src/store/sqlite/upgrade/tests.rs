@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::bank::{Asked, Caller, Kind, Name, Outcome, Request};
+use crate::bank::{Asked, Kind, Name, Outcome, Request, RequestContext};
 use crate::store::sqlite::verify::tests::full::operation;
 use crate::store::{
     Access, ChainEnd, Ledger, LineDigests, LineEnd, RunTotals, SkippedLine, Sqlite,
@@ -59,9 +59,9 @@ fn a_file_of_the_earlier_format_says_the_same_in_this_one() {
     // Only what was opened by a request may receive money from those who ask strictly.
     let mut strictly = |to| {
         let operation = operation(Kind::Deposit, None, to, None, 1);
-        let caller = Caller {
+        let caller = RequestContext {
             strict: true,
-            ..Caller::default()
+            ..RequestContext::default()
         };
         let request = Request::Execute(operation);
         let answers = ledger.transact(&[Asked { caller, request }]);

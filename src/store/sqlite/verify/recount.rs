@@ -145,11 +145,17 @@ impl Recount {
         let aside = self.end(row.hold, operation)?;
         same_content(operation, &aside.hold.operation)?;
         let owner = match (row.kind, aside.hold.owner) {
-            (DOUBTED, Owner::Run { doubtful: true, .. }) => Owner::Doubt,
+            (
+                DOUBTED,
+                Owner::Run {
+                    has_side_effects: true,
+                    ..
+                },
+            ) => Owner::Doubt,
             (TAKEN_OVER, Owner::Doubt) => Owner::Run {
                 run: row.run.unwrap_or(0),
                 number: row.number.unwrap_or(0).cast_unsigned(),
-                doubtful: true,
+                has_side_effects: true,
             },
             (KEPT, Owner::Run { .. }) => {
                 let boot_time = row.boot_time;
@@ -410,7 +416,8 @@ impl Aside {
     fn may_tell_what_was_spent(&self) -> Said {
         match self.hold.owner {
             Owner::Run {
-                doubtful: false, ..
+                has_side_effects: false,
+                ..
             } => Err("spends a part or more of what a run's own work holds".into()),
             _ => Ok(()),
         }

@@ -62,7 +62,7 @@ fn hold(row: &Row<'_>) -> rusqlite::Result<(i64, i64)> {
         (Some(run), Some(number)) => Owner::Run {
             run,
             number: number.cast_unsigned(),
-            doubtful: doubt.is_some(),
+            has_side_effects: doubt.is_some(),
         },
         _ if doubt.is_some() => Owner::Doubt,
         _ => Owner::Anyone {

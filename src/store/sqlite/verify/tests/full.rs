@@ -6,7 +6,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::bank::{
-    Amount, Answer, Asked, Balance, Caller, Id, Kind, Line, Name, Operation, Outcome, Request,
+    Amount, Answer, Asked, Balance, Id, Kind, Line, Name, Operation, Outcome, Request,
+    RequestContext,
 };
 use crate::store::sqlite::Sqlite;
 use crate::store::{Access, Ledger};
@@ -35,14 +36,18 @@ pub(in crate::store::sqlite) fn operation(
     Operation::new(kind, id, account, to, Amount::new(minor)).expect("an operation")
 }
 
-pub(super) fn ask(ledger: &mut Sqlite, caller: Caller, request: Request) -> Outcome {
+pub(super) fn ask(ledger: &mut Sqlite, caller: RequestContext, request: Request) -> Outcome {
     let answers = ledger.transact(&[Asked { caller, request }]);
     let answer: Option<Answer> = answers.expect("answers").pop().expect("one answer");
     answer.expect("decided").outcome
 }
 
 pub(super) fn execute(ledger: &mut Sqlite, operation: Operation) -> Outcome {
-    ask(ledger, Caller::default(), Request::Execute(operation))
+    ask(
+        ledger,
+        RequestContext::default(),
+        Request::Execute(operation),
+    )
 }
 
 impl Full {
@@ -111,11 +116,11 @@ impl Full {
             account: Name::user("b").expect("a name"),
             overdraft: Some(Balance::new(20)),
         };
-        ask(&mut self.ledger, Caller::default(), open);
+        ask(&mut self.ledger, RequestContext::default(), open);
         let again = Request::Execute(operation(Kind::Withdraw, Some("again"), "b", None, 60));
-        let retry = Caller {
+        let retry = RequestContext {
             retry: true,
-            ..Caller::default()
+            ..RequestContext::default()
         };
         ask(&mut self.ledger, retry, again);
     }
@@ -125,7 +130,7 @@ impl Full {
         let mut hold = |name: &str, lasts: Option<Duration>| {
             let operation = operation(Kind::Transfer, Some(name), "a", Some("d"), 30);
             let request = Request::Hold { operation, lasts };
-            ask(&mut self.ledger, Caller::default(), request);
+            ask(&mut self.ledger, RequestContext::default(), request);
         };
         hold("part", None);
         hold("void", None);
@@ -145,8 +150,8 @@ impl Full {
             },
             Request::VoidHold { id: id("void") },
         );
-        ask(&mut self.ledger, Caller::default(), part);
-        ask(&mut self.ledger, Caller::default(), void);
+        ask(&mut self.ledger, RequestContext::default(), part);
+        ask(&mut self.ledger, RequestContext::default(), void);
         self.execute(Kind::Deposit, None, "a", 5);
     }
 
@@ -174,11 +179,11 @@ impl Full {
                 number,
                 digest: number * 1_000,
             });
-            let caller = Caller {
+            let caller = RequestContext {
                 run: self.run,
                 number,
                 line,
-                ..Caller::default()
+                ..RequestContext::default()
             };
             ask(&mut self.ledger, caller, request);
         }
@@ -206,20 +211,20 @@ impl Full {
             (self.run, 23, Request::Unspent),
             (self.run, 24, withdraw("declined")),
             (self.run, 24, Request::Decline),
-            (self.run, 25, withdraw("doubtful")),
+            (self.run, 25, withdraw("has_side_effects")),
             (self.run, 25, Request::Doubt),
         ] {
             let line = Some(Line {
                 number,
                 digest: number * 1_000,
             });
-            let caller = Caller {
+            let caller = RequestContext {
                 run,
                 number,
                 line: line.filter(|_| run == self.run),
-                doubtful: true,
-                takes_over: run == other,
-                ..Caller::default()
+                has_side_effects: true,
+                retry_in_doubt: run == other,
+                ..RequestContext::default()
             };
             ask(&mut self.ledger, caller, request);
         }

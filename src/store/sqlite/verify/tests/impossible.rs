@@ -288,8 +288,8 @@ fn a_doubt_that_cannot_be_is_named_however_well_it_is_forged() {
                 "the record 29 is refused at its end, and nothing of it was given back just before",
             ),
             (
-                "UPDATE holds SET line = 99 WHERE id = 'doubtful'",
-                "the row of the hold 30 says withdraw `a` 0.20 under the id `doubtful`, held since",
+                "UPDATE holds SET line = 99 WHERE id = 'has_side_effects'",
+                "the row of the hold 30 says withdraw `a` 0.20 under the id `has_side_effects`, held since",
             ),
         ],
     );

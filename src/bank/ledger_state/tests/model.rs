@@ -149,7 +149,7 @@ impl Model {
         }
         self.hold(operation, 1);
         self.remember(operation, None);
-        let tells = terms.doubtful && operation.id.is_some();
+        let tells = terms.has_side_effects && operation.id.is_some();
         self.under_way.insert(number, (operation.clone(), tells));
         // The account of an operation that will open it has nothing yet.
         let nothing = View {

@@ -4,20 +4,20 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Write as _};
 use std::time::Duration;
 
-use super::printer::Output;
-use super::{Broken, ReportError, Spared, check_streams, stdout, talk};
+use super::printer::Sink;
+use super::{Broken, ReportError, Spared, check_streams, stderr_line, stdout};
 use crate::status::Status;
 
 /// Lines that were put together, until they are written in one block.
-pub struct Sheet {
+pub struct Output {
     pub(super) block: Vec<u8>,
     /// A person looks on: columns are aligned and have titles.
     pub(super) on_terminal: bool,
-    stdout: Output,
+    stdout: Sink,
     broken: Option<Broken>,
 }
 
-impl Sheet {
+impl Output {
     /// An empty sheet for stdout, which is none of what is spared.
     pub fn open(spared: &Spared) -> Result<Self, ReportError> {
         check_streams(spared)?;
@@ -29,11 +29,11 @@ impl Sheet {
     #[cfg(test)]
     pub(super) fn for_test(on_terminal: bool) -> Self {
         let null = std::fs::File::options().write(true).open("/dev/null");
-        Self::over(Output::stdout(null.expect("null")), on_terminal)
+        Self::over(Sink::stdout(null.expect("null")), on_terminal)
     }
 
-    fn over(stdout: Output, on_terminal: bool) -> Self {
-        Sheet {
+    fn over(stdout: Sink, on_terminal: bool) -> Self {
+        Output {
             block: Vec::new(),
             on_terminal,
             stdout,
@@ -66,7 +66,7 @@ impl Sheet {
         self.write();
         match self.broken {
             Some(Broken::Failed(why)) => {
-                talk(why);
+                stderr_line(why);
                 Status::EndedEarly
             }
             Some(Broken::Closed) | None => Status::Posted,
@@ -80,8 +80,8 @@ mod tests {
     use std::fs::File;
     use std::os::fd::OwnedFd;
 
-    fn sheet(stdout: File) -> Sheet {
-        let mut sheet = Sheet::over(Output::stdout(stdout), false);
+    fn sheet(stdout: File) -> Output {
+        let mut sheet = Output::over(Sink::stdout(stdout), false);
         sheet.block.extend(b"line\n");
         sheet
     }

@@ -2,7 +2,7 @@
 
 use crate::bank::Amount;
 use crate::exit::Exit;
-use crate::work::Cut;
+use crate::work::Termination;
 
 use super::actual::Spent;
 
@@ -29,13 +29,13 @@ pub(super) enum Verdict {
 /// it says it has spent.
 pub(super) fn verdict(
     exit: Exit,
-    cut: Option<Cut>,
+    termination: Option<Termination>,
     declined: Option<u8>,
     set_aside: Option<Amount>,
     spent: impl FnOnce() -> Spent,
 ) -> Verdict {
     match exit {
-        _ if cut == Some(Cut::TimeOver) => Verdict::Failed,
+        _ if termination == Some(Termination::TimeOver) => Verdict::Failed,
         Exit::Status(0) => succeeded(set_aside, spent()),
         Exit::Status(status) if declined.map(i32::from) == Some(status) => Verdict::Declined,
         Exit::Status(_) | Exit::Signal(_) => Verdict::Failed,
@@ -73,8 +73,8 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(exit: Exit, cut: Option<Cut>, spent: Spent, expected: Verdict) {
-        let found = verdict(exit, cut, Some(DECLINED), amount(500), || spent);
+    fn check(exit: Exit, termination: Option<Termination>, spent: Spent, expected: Verdict) {
+        let found = verdict(exit, termination, Some(DECLINED), amount(500), || spent);
         assert_eq!(found, expected);
     }
 
@@ -86,10 +86,10 @@ mod tests {
         };
         let spent = || Spent::AsSetAside;
         check(Exit::Status(0), None, spent(), all.clone());
-        check(Exit::Status(0), Some(Cut::Asked), spent(), all);
+        check(Exit::Status(0), Some(Termination::Asked), spent(), all);
         check(
             Exit::Status(0),
-            Some(Cut::TimeOver),
+            Some(Termination::TimeOver),
             spent(),
             Verdict::Failed,
         );

@@ -10,7 +10,7 @@ use rustix::io::FdFlags;
 use rustix::process::Pid;
 
 use crate::exit::Exit;
-use crate::work::Cut;
+use crate::work::Termination;
 
 /// How long what is told is, so that it is always written in one piece.
 const BYTES: usize = 64;
@@ -28,7 +28,7 @@ pub(super) enum Told {
     Ended {
         exit: Exit,
         /// Why the guard ended it, if it did.
-        cut: Option<Cut>,
+        termination: Option<Termination>,
     },
     /// Nobody can tell.
     Unknown,
@@ -84,17 +84,17 @@ impl GuardReport {
             Told::NotStarted => "not-started".to_string(),
             Told::Starting => "starting".to_string(),
             Told::Started(pid) => format!("started {}", pid.as_raw_nonzero()),
-            Told::Ended { exit, cut } => {
+            Told::Ended { exit, termination } => {
                 let (how, code) = match exit {
                     Exit::Status(status) => ("status", status),
                     Exit::Signal(signal) => ("signal", signal),
                 };
-                let cut = match cut {
+                let termination = match termination {
                     None => "itself",
-                    Some(Cut::TimeOver) => "time",
-                    Some(Cut::Asked) => "asked",
+                    Some(Termination::TimeOver) => "time",
+                    Some(Termination::Asked) => "asked",
                 };
-                format!("ended {how} {code} {cut}")
+                format!("ended {how} {code} {termination}")
             }
             Told::Unknown => "unknown".to_string(),
         };
@@ -124,13 +124,13 @@ fn parse(bytes: &[u8]) -> Option<Told> {
                 "signal" => Exit::Signal(code),
                 _ => return None,
             };
-            let cut = match words.next()? {
+            let termination = match words.next()? {
                 "itself" => None,
-                "time" => Some(Cut::TimeOver),
-                "asked" => Some(Cut::Asked),
+                "time" => Some(Termination::TimeOver),
+                "asked" => Some(Termination::Asked),
                 _ => return None,
             };
-            Told::Ended { exit, cut }
+            Told::Ended { exit, termination }
         }
         _ => return None,
     })
@@ -145,10 +145,11 @@ mod tests {
         let report = GuardReport::new().expect("memory");
         assert_eq!(report.told(), Told::NotStarted);
         let exits = [Exit::Status(0), Exit::Status(255), Exit::Signal(9)];
-        let cuts = [None, Some(Cut::TimeOver), Some(Cut::Asked)];
-        let ended = exits
-            .into_iter()
-            .flat_map(|exit| cuts.into_iter().map(move |cut| Told::Ended { exit, cut }));
+        let cuts = [None, Some(Termination::TimeOver), Some(Termination::Asked)];
+        let ended = exits.into_iter().flat_map(|exit| {
+            cuts.into_iter()
+                .map(move |termination| Told::Ended { exit, termination })
+        });
         let before = [Told::Starting, Told::Started(Pid::INIT), Told::NotStarted];
         for told in before.into_iter().chain(ended) {
             report.tell(told).expect("told");

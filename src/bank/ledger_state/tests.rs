@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::*;
-use crate::bank::{Amount, Caller, Id, Kind, Outcome, Rejection, Unkept};
+use crate::bank::{Amount, Id, Kind, Outcome, Rejection, RequestContext, Unkept};
 
 use model::{Model, Sums};
 
@@ -24,12 +24,14 @@ enum Step {
 #[derive(Clone, Copy, Debug)]
 struct Terms {
     strict: bool,
-    doubtful: bool,
+    has_side_effects: bool,
 }
 
 fn terms() -> impl Strategy<Value = Terms> {
-    (prop::bool::weighted(0.2), any::<bool>())
-        .prop_map(|(strict, doubtful)| Terms { strict, doubtful })
+    (prop::bool::weighted(0.2), any::<bool>()).prop_map(|(strict, has_side_effects)| Terms {
+        strict,
+        has_side_effects,
+    })
 }
 
 /// Amounts of everyday sizes, which meet, and of the largest, which overflow.
@@ -81,24 +83,40 @@ fn overdraft() -> impl Strategy<Value = i64> {
 }
 
 /// Decides a request that nobody writes down.
-fn decide(books: &mut Books, number: u64, request: Request) -> Option<Answer> {
-    let (strict, doubtful) = (false, false);
-    decide_on(books, number, request, Terms { strict, doubtful })
+fn decide(ledger_state: &mut LedgerState, number: u64, request: Request) -> Option<Answer> {
+    let (strict, has_side_effects) = (false, false);
+    decide_on(
+        ledger_state,
+        number,
+        request,
+        Terms {
+            strict,
+            has_side_effects,
+        },
+    )
 }
 
-fn decide_on(books: &mut Books, number: u64, request: Request, terms: Terms) -> Option<Answer> {
-    let Terms { strict, doubtful } = terms;
-    let caller = Caller {
+fn decide_on(
+    ledger_state: &mut LedgerState,
+    number: u64,
+    request: Request,
+    terms: Terms,
+) -> Option<Answer> {
+    let Terms {
+        strict,
+        has_side_effects,
+    } = terms;
+    let caller = RequestContext {
         number,
         strict,
-        doubtful,
-        ..Caller::default()
+        has_side_effects,
+        ..RequestContext::default()
     };
-    books.decide(&Asked { caller, request }, &mut Unkept)
+    ledger_state.decide(&Asked { caller, request }, &mut Unkept)
 }
 
-/// Every account of the books with its posted and held sums.
-fn sums(books: &Books) -> Sums {
+/// Every account of the ledger state with its posted and held sums.
+fn sums(ledger_state: &LedgerState) -> Sums {
     let sums = |(name, account): (&Name, &Account)| {
         let view = account.view();
         let (posted, available) = (
@@ -107,12 +125,12 @@ fn sums(books: &Books) -> Sums {
         );
         (name.clone(), (posted, posted - available))
     };
-    books.accounts().map(sums).collect()
+    ledger_state.accounts().map(sums).collect()
 }
 
 /// The bank beside its model, asked the same.
 struct Course {
-    books: Books,
+    ledger_state: LedgerState,
     model: Model,
     last_number: u64,
 }
@@ -120,18 +138,18 @@ struct Course {
 impl Course {
     fn new(overdraft: i64) -> Self {
         Course {
-            books: Books::new(Balance::new(overdraft)),
+            ledger_state: LedgerState::new(Balance::new(overdraft)),
             model: Model::new(overdraft),
             last_number: 0,
         }
     }
 
     fn take(&mut self, step: &Step) -> Result<(), TestCaseError> {
-        let before = sums(&self.books);
+        let before = sums(&self.ledger_state);
         let entries = self.model.entries;
         let (answer, expected, is_end) = self.ask(step);
         prop_assert_eq!(answer, expected, "{:?}", step);
-        let after = sums(&self.books);
+        let after = sums(&self.ledger_state);
         prop_assert_eq!(&after, &self.model.sums);
         // What follows needs no model to be believed.
         let all: i128 = after.values().map(|(posted, _)| posted).sum();
@@ -161,18 +179,27 @@ impl Course {
 
     /// What the bank and the model answer, and whether this ended something.
     fn ask(&mut self, step: &Step) -> (Option<Answer>, Option<Answer>, bool) {
-        let Course { books, model, .. } = self;
+        let Course {
+            ledger_state,
+            model,
+            ..
+        } = self;
         match step {
             Step::Execute(operation, terms) => {
                 self.last_number += 1;
                 let request = Request::Execute(operation.clone());
-                let answer = decide_on(books, self.last_number, request, *terms);
+                let answer = decide_on(ledger_state, self.last_number, request, *terms);
                 (answer, Some(model.execute(operation, terms.strict)), false)
             }
             Step::Begin(operation, terms) => {
                 self.last_number += 1;
                 let number = self.last_number;
-                let answer = decide_on(books, number, Request::Begin(operation.clone()), *terms);
+                let answer = decide_on(
+                    ledger_state,
+                    number,
+                    Request::Begin(operation.clone()),
+                    *terms,
+                );
                 (answer, Some(model.begin(number, operation, *terms)), false)
             }
             Step::Open(name, limit) => {
@@ -181,14 +208,14 @@ impl Course {
                     overdraft: limit.map(Balance::new),
                 };
                 (
-                    decide(books, 0, request),
+                    decide(ledger_state, 0, request),
                     Some(model.open(name, *limit)),
                     true,
                 )
             }
             Step::End(index, request) => {
                 let number = index.index(self.last_number as usize + 2) as u64;
-                let answer = decide(books, number, request.clone());
+                let answer = decide(ledger_state, number, request.clone());
                 let expected = match request {
                     Request::Post { amount } => model.post(number, *amount),
                     how => model.give_back(number, how),
@@ -202,7 +229,7 @@ impl Course {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
     #[test]
-    fn the_books_decide_as_the_model_does(
+    fn the_ledger_state_decides_as_the_model_does(
         overdraft in overdraft(), steps in prop::collection::vec(step(), 1..80),
     ) {
         let mut course = Course::new(overdraft);
@@ -211,9 +238,9 @@ proptest! {
         }
         // Whatever is still under way can be given back, and then nothing is held.
         for number in 0..=course.last_number {
-            decide(&mut course.books, number, Request::Void);
+            decide(&mut course.ledger_state, number, Request::Void);
         }
-        prop_assert!(sums(&course.books).values().all(|(_, held)| *held == 0));
+        prop_assert!(sums(&course.ledger_state).values().all(|(_, held)| *held == 0));
     }
 }
 
@@ -225,7 +252,7 @@ fn deposit(minor: i64, id: Option<&str>) -> Operation {
 
 #[test]
 fn a_post_that_has_no_room_any_more_gives_back_what_was_held() {
-    let mut books = Books::new(Balance::default());
+    let mut ledger_state = LedgerState::new(Balance::default());
     let rest = deposit(i64::MAX, None);
     let small = deposit(1, Some("x"));
     let loan = Operation {
@@ -233,41 +260,42 @@ fn a_post_that_has_no_room_any_more_gives_back_what_was_held() {
         ..rest
     };
     assert!(matches!(
-        decide(&mut books, 1, Request::Begin(small.clone())),
+        decide(&mut ledger_state, 1, Request::Begin(small.clone())),
         Some(Answer {
             outcome: Outcome::Held { .. },
             ..
         })
     ));
-    decide(&mut books, 2, Request::Execute(loan));
-    let answer = decide(&mut books, 1, Request::Post { amount: None }).expect("under way");
+    decide(&mut ledger_state, 2, Request::Execute(loan));
+    let answer = decide(&mut ledger_state, 1, Request::Post { amount: None }).expect("under way");
     let Outcome::Refused { rejection, .. } = answer.outcome else {
         panic!("{answer:?}");
     };
     assert_eq!(rejection, Rejection::BalanceOverflow);
-    assert!(sums(&books).values().all(|(_, held)| *held == 0));
+    assert!(sums(&ledger_state).values().all(|(_, held)| *held == 0));
     // The refusal is the outcome from now on.
-    let again = decide(&mut books, 3, Request::Execute(small)).expect("an answer");
+    let again = decide(&mut ledger_state, 3, Request::Execute(small)).expect("an answer");
     assert_eq!((again.outcome, again.duplicate), (answer.outcome, true));
 }
 
 #[test]
 fn a_voided_id_can_be_tried_again() {
-    let mut books = Books::new(Balance::default());
+    let mut ledger_state = LedgerState::new(Balance::default());
     let asked = deposit(5, Some("x"));
     for number in 1..4 {
-        let held = decide(&mut books, number, Request::Begin(asked.clone())).expect("an answer");
+        let held =
+            decide(&mut ledger_state, number, Request::Begin(asked.clone())).expect("an answer");
         assert!(
             matches!(held.outcome, Outcome::Held { .. }) && !held.duplicate,
             "{held:?}"
         );
-        let voided = decide(&mut books, number, Request::Void).expect("under way");
+        let voided = decide(&mut ledger_state, number, Request::Void).expect("under way");
         assert!(matches!(voided.outcome, Outcome::Voided { .. }));
         assert_eq!(
-            decide(&mut books, number, Request::Post { amount: None }),
+            decide(&mut ledger_state, number, Request::Post { amount: None }),
             None
         );
     }
-    let posted = decide(&mut books, 9, Request::Execute(asked)).expect("an answer");
+    let posted = decide(&mut ledger_state, 9, Request::Execute(asked)).expect("an answer");
     assert!(matches!(posted.outcome, Outcome::Posted { seq: 1, .. }) && !posted.duplicate);
 }

@@ -12,19 +12,19 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use super::GRACE;
 use super::guard::GuardPlan;
 use super::guard_report::{GuardReport, Told};
-use super::keep::LEFT_BEHIND;
+use super::supervise::LEFT_BEHIND;
 use crate::exit::Exit;
 use crate::link::{Key, Watch};
 use crate::parent::has_ended;
-use crate::report::talk;
+use crate::report::stderr_line;
 use crate::supervisor::{
     END_AT_ONCE, END_COMMAND, Heard, Signals, adopt_orphans, end_children, reap, spawn, stop_self,
 };
 use crate::wake::{RunningClock, TICK};
-use crate::work::Cut;
+use crate::work::Termination;
 
 /// Who waits for guards, one after another.
-pub(super) struct Watcher {
+pub(super) struct GuardWaiter {
     signals: Signals,
     /// The children that were there before.
     spared: HashSet<Pid>,
@@ -37,17 +37,17 @@ pub(super) struct Watcher {
 }
 
 /// What was seen of a command.
-pub(super) struct Seen {
+pub(super) struct GuardExit {
     /// How it ended; nothing if its guard is gone, so that nobody saw it.
     pub(super) exit: Option<Exit>,
-    pub(super) cut: Option<Cut>,
+    pub(super) termination: Option<Termination>,
     /// A signal to this process ended the pause after it.
     pub(super) interrupted: bool,
 }
 
-impl Watcher {
+impl GuardWaiter {
     pub(super) fn new() -> io::Result<Self> {
-        Ok(Watcher {
+        Ok(GuardWaiter {
             spared: adopt_orphans(),
             signals: Signals::listen()?,
             signal: None,
@@ -70,7 +70,7 @@ impl Watcher {
         &mut self,
         plan: &GuardPlan<'_>,
         environment: impl IntoIterator<Item = (&'static str, OsString)>,
-    ) -> io::Result<Seen> {
+    ) -> io::Result<GuardExit> {
         let mut command = plan.command();
         plan.report.lend(true)?;
         let spawned = spawn(command.envs(environment));
@@ -85,7 +85,7 @@ impl Watcher {
                     ended.push((pid, exit));
                 });
                 if !all_gone {
-                    talk(LEFT_BEHIND);
+                    stderr_line(LEFT_BEHIND);
                 }
                 // A signal that came meanwhile is not lost.
                 self.heed(None);
@@ -264,12 +264,12 @@ impl<'a> Guard<'a> {
 
     /// What was seen of the command once the guard has ended like this, and others that this process
     /// inherited from it like those. A signal may have come that asks for the end.
-    fn seen(&self, exit: Exit, ended: &[(Pid, Exit)], is_signalled: bool) -> Seen {
+    fn seen(&self, exit: Exit, ended: &[(Pid, Exit)], is_signalled: bool) -> GuardExit {
         let told = self.report.told();
         let is_late = self.is_late == Some(true);
-        let (exit, cut) = match told {
+        let (exit, termination) = match told {
             Told::NotStarted => (Some(exit), None),
-            Told::Ended { exit, cut } => (Some(exit), cut),
+            Told::Ended { exit, termination } => (Some(exit), termination),
             // Its guard is gone, and it became this process's own child. That it was killed then says
             // nothing of what it did, unless it was late anyway.
             Told::Started(command) => {
@@ -282,26 +282,26 @@ impl<'a> Guard<'a> {
             }
             Told::Starting | Told::Unknown => (None, None),
         };
-        let asked = (self.asked > 0).then_some(Cut::Asked);
-        Seen {
+        let asked = (self.asked > 0).then_some(Termination::Asked);
+        GuardExit {
             exit,
-            cut: match cut.or(asked) {
-                Some(Cut::Asked) if is_late => Some(Cut::TimeOver),
-                cut => cut,
+            termination: match termination.or(asked) {
+                Some(Termination::Asked) if is_late => Some(Termination::TimeOver),
+                termination => termination,
             },
             interrupted: is_signalled && told == Told::NotStarted,
         }
     }
 }
 
-impl Seen {
+impl GuardExit {
     /// A further attempt that could not be started.
     pub(super) fn not_started() -> Self {
         /// By which shells tell that a command could not be started.
         const NOT_STARTED: i32 = 126;
-        Seen {
+        GuardExit {
             exit: Some(Exit::Status(NOT_STARTED)),
-            cut: None,
+            termination: None,
             interrupted: false,
         }
     }

@@ -1,14 +1,15 @@
-//! The books: every account, every hold, every id, and the decision about a request.
+//! The ledger state: every account, every hold, every id, and the decision about a request.
 
-mod desk;
+mod decision;
 
 use std::collections::HashMap;
 
-use super::journal::{Asked, Caller, Journal, Now, Owner, Request, RunLine};
+use super::journal::{Asked, Journal, Now, Owner, Request, RequestContext, RunLine};
 use super::{
-    Account, Answer, Balance, Claims, LOANS, LineStates, Name, Operation, Release, View, WORLD,
+    Account, Answer, Balance, IdempotencyKeys, LOANS, LineStates, Name, Operation, View,
+    VoidReason, WORLD,
 };
-use desk::{Desk, End};
+use decision::{Decision, End};
 
 /// Money that is set aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,15 +25,15 @@ pub struct Hold {
 /// The state of a bank, or that part of it which the next requests touch.
 ///
 /// A store that keeps its state elsewhere brings in the accounts, holds and ids of a batch before it
-/// is decided; then these books decide as if they held everything.
-pub struct Books {
+/// is decided; then this state decides as if it held everything.
+pub struct LedgerState {
     slots: HashMap<Name, usize>,
     names: Vec<Name>,
     accounts: Vec<Account>,
     holds: HashMap<u64, Hold>,
     /// The hold of each operation that a run has begun, by the run's own number for it.
     begun: HashMap<(u32, u64), u64>,
-    claims: Claims,
+    claims: IdempotencyKeys,
     lines: LineStates,
     last: Last,
     now: Now,
@@ -51,16 +52,16 @@ pub struct Last {
 const WORLD_SLOT: usize = 0;
 const LOANS_SLOT: usize = 1;
 
-impl Books {
-    /// Empty books in which every user's account has this overdraft limit.
+impl LedgerState {
+    /// An empty state in which every user's account has this overdraft limit.
     pub fn new(overdraft: Balance) -> Self {
-        Books {
+        LedgerState {
             slots: HashMap::from([(WORLD.clone(), WORLD_SLOT), (LOANS.clone(), LOANS_SLOT)]),
             names: vec![WORLD.clone(), LOANS.clone()],
             accounts: vec![Account::the_banks(); 2],
             holds: HashMap::new(),
             begun: HashMap::new(),
-            claims: Claims::default(),
+            claims: IdempotencyKeys::default(),
             lines: LineStates::default(),
             last: Last::default(),
             now: Now::default(),
@@ -85,78 +86,82 @@ impl Books {
     /// operation that it has not begun, a second begin of one that it has, a part or more of what is held
     /// without work that could tell, or to hold for no time.
     pub fn decide(&mut self, asked: &Asked, journal: &mut impl Journal) -> Option<Answer> {
-        let mut desk = Desk {
+        let mut decision = Decision {
             caller: &asked.caller,
-            books: self,
+            ledger_state: self,
             journal,
         };
         Some(match &asked.request {
-            Request::Execute(operation) => desk.execute(operation),
-            Request::Begin(operation) => desk.begin(operation, false)?,
-            Request::Post { amount } => desk.end_begun(End::Post(*amount))?,
-            Request::Void => desk.end_begun(End::GiveBack(Release::Voided))?,
-            Request::Unspent => desk.end_begun(End::GiveBack(Release::Unspent))?,
-            Request::Decline => desk.end_begun(End::Decline)?,
-            Request::Doubt => desk.doubt_begun()?,
+            Request::Execute(operation) => decision.execute(operation),
+            Request::Begin(operation) => decision.begin(operation, false)?,
+            Request::Post { amount } => decision.end_begun(End::Post(*amount))?,
+            Request::Void => decision.end_begun(End::GiveBack(VoidReason::Voided))?,
+            Request::Unspent => decision.end_begun(End::GiveBack(VoidReason::Unspent))?,
+            Request::Decline => decision.end_begun(End::Decline)?,
+            Request::Doubt => decision.doubt_begun()?,
             Request::Hold { lasts, .. } | Request::Keep { lasts }
                 if lasts.is_some_and(|lasts| lasts.as_micros() == 0) =>
             {
                 return None;
             }
             Request::Hold { operation, lasts } => {
-                if desk.caller.doubtful {
-                    return desk.begin(operation, true);
+                if decision.caller.has_side_effects {
+                    return decision.begin(operation, true);
                 }
-                let owner = desk.anyone(*lasts);
-                desk.hold(operation, owner, true)
+                let owner = decision.anyone(*lasts);
+                decision.hold(operation, owner, true)
             }
-            Request::Keep { lasts } => desk.keep(*lasts)?,
-            Request::PostHold { id, amount } => desk.post_hold(id, *amount),
-            Request::VoidHold { id } => desk.void_hold(id),
-            Request::Open { account, overdraft } => desk.open(account, *overdraft),
+            Request::Keep { lasts } => decision.keep(*lasts)?,
+            Request::PostHold { id, amount } => decision.post_hold(id, *amount),
+            Request::VoidHold { id } => decision.void_hold(id),
+            Request::Open { account, overdraft } => decision.open(account, *overdraft),
         })
     }
 
     /// Gives back a hold that nobody else ends any more.
-    pub fn release(&mut self, hold: u64, release: Release, journal: &mut impl Journal) {
-        let mut desk = Desk {
-            caller: &Caller::default(),
-            books: self,
+    pub fn release(&mut self, hold: u64, release: VoidReason, journal: &mut impl Journal) {
+        let mut decision = Decision {
+            caller: &RequestContext::default(),
+            ledger_state: self,
             journal,
         };
-        if let Some(taken) = desk.take(hold) {
-            desk.end_taken(hold, &taken, End::GiveBack(release));
+        if let Some(taken) = decision.take(hold) {
+            decision.end_taken(hold, &taken, End::GiveBack(release));
         }
     }
 
     /// Gives a line of a run up.
     pub fn skip(&mut self, line: RunLine, reason: &str, journal: &mut impl Journal) {
-        let caller = Caller {
+        let caller = RequestContext {
             run: line.run,
             line: Some(line.line),
-            ..Caller::default()
+            ..RequestContext::default()
         };
-        let mut desk = Desk {
+        let mut decision = Decision {
             caller: &caller,
-            books: self,
+            ledger_state: self,
             journal,
         };
-        desk.skip(reason);
+        decision.skip(reason);
     }
 
     /// Ends what somebody worked on who is gone: what has no consequences is given back, the rest is in
     /// doubt from now on.
     pub fn abandon(&mut self, hold: u64, journal: &mut impl Journal) {
         let owner = self.holds.get(&hold).map(|hold| hold.owner);
-        if let Some(Owner::Run { doubtful: true, .. }) = owner {
-            let mut desk = Desk {
-                caller: &Caller::default(),
-                books: self,
+        if let Some(Owner::Run {
+            has_side_effects: true,
+            ..
+        }) = owner
+        {
+            let mut decision = Decision {
+                caller: &RequestContext::default(),
+                ledger_state: self,
                 journal,
             };
-            desk.doubt(hold);
+            decision.doubt(hold);
         } else {
-            self.release(hold, Release::Voided, journal);
+            self.release(hold, VoidReason::Voided, journal);
         }
     }
 
@@ -193,7 +198,7 @@ impl Books {
 }
 
 /// What a store that keeps its state elsewhere brings in and takes out.
-impl Books {
+impl LedgerState {
     /// Sets the clocks, and goes on from these numbers.
     pub fn resume(&mut self, last: Last, now: Now) {
         self.last = last;
@@ -253,7 +258,7 @@ impl Books {
     }
 
     /// The ids that are here.
-    pub fn claims(&mut self) -> &mut Claims {
+    pub fn claims(&mut self) -> &mut IdempotencyKeys {
         &mut self.claims
     }
 
@@ -269,13 +274,13 @@ impl Books {
 
     /// Forgets every account, hold and id; whoever keeps them brings back those that matter.
     pub fn forget(&mut self) {
-        *self = Books {
+        *self = LedgerState {
             last: self.last,
             now: self.now,
             // What a run has begun, nobody else ends while it lives.
             begun: std::mem::take(&mut self.begun),
             lines: std::mem::take(&mut self.lines),
-            ..Books::new(self.overdraft)
+            ..LedgerState::new(self.overdraft)
         };
     }
 }

@@ -3,23 +3,23 @@
 mod holds;
 mod lines;
 
-use super::{Books, Hold};
-use crate::bank::claims::refused;
-use crate::bank::journal::{Caller, Journal, Owner, Record, RunLine};
+use super::{Hold, LedgerState};
+use crate::bank::idempotency_keys::refused;
+use crate::bank::journal::{Journal, Owner, Record, RequestContext, RunLine};
 use crate::bank::{
     Account, Amount, Answer, Balance, LineState, Movement, Name, Operation, Outcome, Rejection,
-    Release, Sides, State,
+    Sides, State, VoidReason,
 };
 
 /// How an operation that was begun ends.
 #[derive(Clone, Copy)]
 pub(super) enum End {
     Post(Option<Amount>),
-    GiveBack(Release),
+    GiveBack(VoidReason),
     Decline,
 }
 
-/// The accounts of a movement and their places in the books; the credit side may have none yet.
+/// The accounts of a movement and their places in the ledger state; the credit side may have none yet.
 pub(super) struct Found {
     pub(super) sides: Sides,
     debit: usize,
@@ -36,14 +36,14 @@ impl Found {
     }
 }
 
-/// The books while they decide one caller's request.
-pub(super) struct Desk<'a, J> {
-    pub(super) caller: &'a Caller,
-    pub(super) books: &'a mut Books,
+/// The ledger state while it decides one caller's request.
+pub(super) struct Decision<'a, J> {
+    pub(super) caller: &'a RequestContext,
+    pub(super) ledger_state: &'a mut LedgerState,
     pub(super) journal: &'a mut J,
 }
 
-impl<J: Journal> Desk<'_, J> {
+impl<J: Journal> Decision<'_, J> {
     pub(super) fn execute(&mut self, operation: &Operation) -> Answer {
         if let Some(answer) = self.known(operation, false) {
             return answer;
@@ -65,24 +65,24 @@ impl<J: Journal> Desk<'_, J> {
     /// Sets money aside for the caller's work, which is the first of two steps or the only one. A caller
     /// begins an operation once.
     pub(super) fn begin(&mut self, operation: &Operation, two_steps: bool) -> Option<Answer> {
-        let Caller {
+        let RequestContext {
             run,
             number,
-            doubtful,
-            takes_over,
+            has_side_effects,
+            retry_in_doubt,
             ..
         } = *self.caller;
         let owner = Owner::Run {
             run,
             number,
             // Without an id nobody could ever settle it.
-            doubtful: doubtful && operation.id.is_some(),
+            has_side_effects: has_side_effects && operation.id.is_some(),
         };
-        if self.books.begun(run, number).is_some() {
+        if self.ledger_state.begun(run, number).is_some() {
             return None;
         }
         // Whoever works on it again must be able to say that it is in doubt again.
-        let in_doubt = (takes_over && doubtful).then(|| self.in_doubt(operation));
+        let in_doubt = (retry_in_doubt && has_side_effects).then(|| self.in_doubt(operation));
         Some(match in_doubt.flatten() {
             Some(_) if self.line_objection() == Some(Rejection::LineDone) => {
                 refused(Rejection::LineDone)
@@ -108,7 +108,7 @@ impl<J: Journal> Desk<'_, J> {
     fn set_aside(&mut self, operation: &Operation) -> Result<(), Rejection> {
         match operation.movement() {
             None => {
-                let seen = self.books.view(&operation.account);
+                let seen = self.ledger_state.view(&operation.account);
                 seen.map(drop).ok_or(Rejection::UnknownAccount)
             }
             Some(movement) => {
@@ -123,7 +123,7 @@ impl<J: Journal> Desk<'_, J> {
     /// The money is set aside: from here on nothing can fail.
     fn held(&mut self, operation: &Operation, owner: Owner) -> Outcome {
         let number = self.next_record();
-        let view = self.books.view_or_nothing(&operation.account);
+        let view = self.ledger_state.view_or_nothing(&operation.account);
         let run = self.caller.run;
         let line = self.caller.line.map(|line| RunLine { run, line });
         self.journal.record(
@@ -141,29 +141,37 @@ impl<J: Journal> Desk<'_, J> {
             owner,
             line,
         };
-        self.books.bring_hold(number, hold);
+        self.ledger_state.bring_hold(number, hold);
         self.note_line(Some(LineState::Begun { hold: number }));
         let state = match owner {
             Owner::Run { .. } => State::UnderWay,
             Owner::Doubt => State::InDoubt { hold: number },
             Owner::Anyone { .. } => State::Held { hold: number, view },
         };
-        self.books.claims.put(operation, state);
+        self.ledger_state.claims.put(operation, state);
         Outcome::Held { view }
     }
 
     pub(super) fn end_begun(&mut self, end: End) -> Option<Answer> {
-        let hold = self.books.begun(self.caller.run, self.caller.number)?;
-        let held = self.books.holds.get(&hold)?;
-        let tells = matches!(held.owner, Owner::Run { doubtful: true, .. });
-        let may = match end {
-            End::Post(None) | End::GiveBack(Release::Voided | Release::Expired) | End::Decline => {
-                true
+        let hold = self
+            .ledger_state
+            .begun(self.caller.run, self.caller.number)?;
+        let held = self.ledger_state.holds.get(&hold)?;
+        let tells = matches!(
+            held.owner,
+            Owner::Run {
+                has_side_effects: true,
+                ..
             }
+        );
+        let may = match end {
+            End::Post(None)
+            | End::GiveBack(VoidReason::Voided | VoidReason::Expired)
+            | End::Decline => true,
             End::Post(amount) => {
                 amount == held.operation.amount() || tells && held.operation.amount().is_some()
             }
-            End::GiveBack(Release::Unspent) => tells,
+            End::GiveBack(VoidReason::Unspent) => tells,
         };
         if !may {
             return None;
@@ -172,49 +180,49 @@ impl<J: Journal> Desk<'_, J> {
         Some(self.end_taken(hold, &taken, end).into())
     }
 
-    /// Ends a hold that was taken off the books. Whoever does it, the end counts for the line that the
+    /// Ends a hold that was taken off the ledger state. Whoever does it, the end counts for the line that the
     /// hold was begun for.
     pub(super) fn end_taken(&mut self, hold: u64, taken: &Hold, end: End) -> Outcome {
         let operation = &taken.operation;
         let caller = match taken.line {
-            Some(RunLine { run, line }) => &Caller {
+            Some(RunLine { run, line }) => &RequestContext {
                 run,
                 line: Some(line),
                 ..*self.caller
             },
-            None => &Caller {
+            None => &RequestContext {
                 line: None,
                 ..*self.caller
             },
         };
-        let mut desk = Desk {
+        let mut decision = Decision {
             caller,
-            books: self.books,
+            ledger_state: self.ledger_state,
             journal: self.journal,
         };
         match end {
-            End::Post(amount) => desk.post(hold, operation, amount.or(operation.amount())),
-            End::GiveBack(release) => desk.give_back(hold, operation, release),
+            End::Post(amount) => decision.post(hold, operation, amount.or(operation.amount())),
+            End::GiveBack(release) => decision.give_back(hold, operation, release),
             End::Decline => {
-                desk.give_back(hold, operation, Release::Voided);
-                desk.refuse(operation, Rejection::Declined)
+                decision.give_back(hold, operation, VoidReason::Voided);
+                decision.refuse(operation, Rejection::Declined)
             }
         }
     }
 
     pub(super) fn open(&mut self, name: &Name, overdraft: Option<Balance>) -> Answer {
-        let slot = self.books.slot(name);
-        let old = slot.map(|slot| self.books.accounts[slot]);
+        let slot = self.ledger_state.slot(name);
+        let old = slot.map(|slot| self.ledger_state.accounts[slot]);
         let new = match (old, overdraft) {
             (Some(account), None) => account,
             (Some(account), Some(overdraft)) => account.with_overdraft(overdraft),
-            (None, overdraft) => Account::new(overdraft.unwrap_or(self.books.overdraft)),
+            (None, overdraft) => Account::new(overdraft.unwrap_or(self.ledger_state.overdraft)),
         };
         let new = new.opened();
         let view = new.view();
         let duplicate = old == Some(new);
         if !duplicate {
-            let slot = self.books.bring_account(name, new);
+            let slot = self.ledger_state.bring_account(name, new);
             self.journal.changed(slot);
             let number = self.next_record();
             let overdraft = new.overdraft();
@@ -235,15 +243,15 @@ impl<J: Journal> Desk<'_, J> {
     }
 
     fn known(&self, operation: &Operation, two_steps: bool) -> Option<Answer> {
-        let claims = &self.books.claims;
+        let claims = &self.ledger_state.claims;
         claims.known(operation, two_steps, self.caller.retry)
     }
 
-    /// Takes a hold off the books; what it set aside is still to be moved or given back.
+    /// Takes a hold off the ledger state; what it set aside is still to be moved or given back.
     pub(super) fn take(&mut self, hold: u64) -> Option<Hold> {
-        let taken = self.books.holds.remove(&hold)?;
+        let taken = self.ledger_state.holds.remove(&hold)?;
         if let Owner::Run { run, number, .. } = taken.owner {
-            self.books.begun.remove(&(run, number));
+            self.ledger_state.begun.remove(&(run, number));
         }
         Some(taken)
     }
@@ -264,7 +272,7 @@ impl<J: Journal> Desk<'_, J> {
                 self.enter(operation, &movement, found, Some(hold))
             }
             Err(rejection) => {
-                self.give_back(hold, operation, Release::Voided);
+                self.give_back(hold, operation, VoidReason::Voided);
                 self.refuse(operation, rejection)
             }
         }
@@ -274,7 +282,7 @@ impl<J: Journal> Desk<'_, J> {
         &mut self,
         hold: u64,
         operation: &Operation,
-        release: Release,
+        release: VoidReason,
     ) -> Outcome {
         if let Some(movement) = operation.movement()
             && let Ok(mut found) = self.find(&movement, false)
@@ -283,7 +291,7 @@ impl<J: Journal> Desk<'_, J> {
             self.keep_debit(&found);
         }
         let number = self.next_record();
-        let view = self.books.view_or_nothing(&operation.account);
+        let view = self.ledger_state.view_or_nothing(&operation.account);
         self.journal.record(
             self.caller,
             &Record::Released {
@@ -294,21 +302,23 @@ impl<J: Journal> Desk<'_, J> {
                 view,
             },
         );
-        let is_unspent = release == Release::Unspent;
+        let is_unspent = release == VoidReason::Unspent;
         self.note_line(is_unspent.then_some(LineState::Done));
         if is_unspent {
             let outcome = Outcome::Unspent { view };
             let amount = None;
             let state = State::Settled { outcome, amount };
-            self.books.claims.put(operation, state);
+            self.ledger_state.claims.put(operation, state);
             return outcome;
         }
-        self.books.claims.put(operation, State::Released(release));
+        self.ledger_state
+            .claims
+            .put(operation, State::Released(release));
         Outcome::Voided { view }
     }
 
     fn refuse(&mut self, operation: &Operation, rejection: Rejection) -> Outcome {
-        let view = self.books.view(&operation.account);
+        let view = self.ledger_state.view(&operation.account);
         if self.is_remembered(operation) {
             let number = self.next_record();
             self.journal.record(
@@ -323,16 +333,16 @@ impl<J: Journal> Desk<'_, J> {
             self.note_line(Some(LineState::Refused));
         }
         let outcome = Outcome::Refused { rejection, view };
-        self.books.claims.settle(operation, outcome);
+        self.ledger_state.claims.settle(operation, outcome);
         outcome
     }
 
     fn look(&mut self, operation: &Operation, hold: Option<u64>) -> Result<Outcome, Rejection> {
         let view = self
-            .books
+            .ledger_state
             .view(&operation.account)
             .ok_or(Rejection::UnknownAccount)?;
-        let seq = self.books.last.seq;
+        let seq = self.ledger_state.last.seq;
         if hold.is_some() || self.is_remembered(operation) {
             let number = self.next_record();
             self.journal.record(
@@ -348,7 +358,7 @@ impl<J: Journal> Desk<'_, J> {
             self.note_line(Some(LineState::Done));
         }
         let outcome = Outcome::Viewed { seq, view };
-        self.books.claims.settle(operation, outcome);
+        self.ledger_state.claims.settle(operation, outcome);
         Ok(outcome)
     }
 
@@ -361,18 +371,18 @@ impl<J: Journal> Desk<'_, J> {
     /// the terms are strict, a request must have opened both.
     pub(super) fn find(&self, movement: &Movement<'_>, strict: bool) -> Result<Found, Rejection> {
         movement.check()?;
-        let books = &*self.books;
-        let debit = books.slot(movement.debit);
+        let ledger_state = &*self.ledger_state;
+        let debit = ledger_state.slot(movement.debit);
         let debit = debit.ok_or(Rejection::UnknownAccount)?;
-        let credit = books.slot(movement.credit);
-        if strict && !(books.is_opened(Some(debit)) && books.is_opened(credit)) {
+        let credit = ledger_state.slot(movement.credit);
+        if strict && !(ledger_state.is_opened(Some(debit)) && ledger_state.is_opened(credit)) {
             return Err(Rejection::UnknownAccount);
         }
         let sides = Sides {
-            debit: books.accounts[debit],
+            debit: ledger_state.accounts[debit],
             credit: match credit {
-                Some(slot) => books.accounts[slot],
-                None => Account::new(books.overdraft),
+                Some(slot) => ledger_state.accounts[slot],
+                None => Account::new(ledger_state.overdraft),
             },
         };
         Ok(Found {
@@ -394,12 +404,12 @@ impl<J: Journal> Desk<'_, J> {
         let Found { sides, debit, .. } = found;
         let credit = match found.credit {
             Some(slot) => slot,
-            None => self.books.add(movement.credit, sides.credit),
+            None => self.ledger_state.add(movement.credit, sides.credit),
         };
-        self.books.accounts[credit] = sides.credit;
+        self.ledger_state.accounts[credit] = sides.credit;
         self.journal.changed(credit);
-        self.books.last.seq += 1;
-        let seq = self.books.last.seq;
+        self.ledger_state.last.seq += 1;
+        let seq = self.ledger_state.last.seq;
         let own = if operation.account == *movement.debit {
             sides.debit
         } else {
@@ -425,17 +435,17 @@ impl<J: Journal> Desk<'_, J> {
         let outcome = Outcome::Posted { seq, amount, view };
         let amount = Some(amount);
         let state = State::Settled { outcome, amount };
-        self.books.claims.put(operation, state);
+        self.ledger_state.claims.put(operation, state);
         outcome
     }
 
     fn keep_debit(&mut self, found: &Found) {
-        self.books.accounts[found.debit] = found.sides.debit;
+        self.ledger_state.accounts[found.debit] = found.sides.debit;
         self.journal.changed(found.debit);
     }
 
     pub(super) fn next_record(&mut self) -> u64 {
-        self.books.last.record += 1;
-        self.books.last.record
+        self.ledger_state.last.record += 1;
+        self.ledger_state.last.record
     }
 }

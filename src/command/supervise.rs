@@ -1,7 +1,7 @@
 //! Keeping a command: from its start until it and all that it started are gone.
 //!
 //! Whoever keeps a command is its parent and inherits what that leaves behind. The command dies with
-//! its keeper, and the keeper ends it when its own parent dies.
+//! its supervisor, and the supervisor ends it when its own parent dies.
 
 use std::collections::HashSet;
 use std::io;
@@ -15,17 +15,17 @@ use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 
 use super::GRACE;
 use super::capture::{Capture, Captured};
-use super::shim::Session;
+use super::exec::Session;
 use crate::exit::Exit;
 use crate::link::{Key, Watch};
 use crate::parent::is_living_parent;
-use crate::report::talk;
+use crate::report::stderr_line;
 use crate::supervisor::{
     END_AT_ONCE, END_COMMAND, ENOUGH, Signals, adopt_orphans, end_children, end_of,
     signal_descendants, stop_self,
 };
 use crate::wake::{RunningClock, TICK};
-use crate::work::Cut;
+use crate::work::Termination;
 
 const SIGNALS: Key = Key::Own(0);
 const STDOUT: Key = Key::Own(1);
@@ -36,7 +36,7 @@ const STDERR: Key = Key::Own(2);
 const ECHO: Duration = Duration::from_millis(100);
 
 /// A process that keeps commands, one after another.
-pub(crate) struct Keeper {
+pub(crate) struct CommandSupervisor {
     parent: u32,
     /// Where its commands stand.
     session: Session,
@@ -48,9 +48,9 @@ pub(crate) struct Keeper {
 }
 
 /// A command that is gone.
-pub(super) struct Kept {
+pub(super) struct Exited {
     pub(super) exit: Exit,
-    pub(super) cut: Option<Cut>,
+    pub(super) termination: Option<Termination>,
     pub(super) took: Duration,
     /// What it wrote to those streams that it did not share.
     pub(super) stdout: Captured,
@@ -58,12 +58,12 @@ pub(super) struct Kept {
 }
 
 /// How a command is on its way to its end.
-struct Course {
+struct Running {
     command: Pid,
     /// It leads a process group of its own.
     has_group: bool,
     clock: RunningClock,
-    cut: Option<Cut>,
+    termination: Option<Termination>,
     /// Who asked for its end.
     asked_by: Vec<Asker>,
     /// When it is asked to end.
@@ -86,10 +86,10 @@ enum Asker {
     },
 }
 
-impl Keeper {
-    /// A keeper for this parent. From here on this process hears signals and inherits orphans.
+impl CommandSupervisor {
+    /// A supervisor for this parent. From here on this process hears signals and inherits orphans.
     pub(crate) fn new(parent: u32, session: Session) -> io::Result<Self> {
-        Ok(Keeper {
+        Ok(CommandSupervisor {
             spared: adopt_orphans(),
             parent,
             session,
@@ -125,13 +125,13 @@ impl Keeper {
         &mut self,
         mut child: Child,
         timeout: Option<Duration>,
-        tell: impl FnOnce(Exit, Option<Cut>),
-    ) -> Kept {
-        let mut course = Course {
+        tell: impl FnOnce(Exit, Option<Termination>),
+    ) -> Exited {
+        let mut course = Running {
             command: Pid::from_child(&child),
             has_group: self.session == Session::Own,
             clock: RunningClock::start(),
-            cut: None,
+            termination: None,
             asked_by: Vec::new(),
             ask_at: None,
             kill_at: None,
@@ -143,11 +143,11 @@ impl Keeper {
             // What has ended in time is not late.
             if let Some(exit) = end_of(course.command) {
                 let took = course.clock.now();
-                tell(exit, course.cut);
+                tell(exit, course.termination);
                 self.end_rest(course.command);
-                return Kept {
+                return Exited {
                     exit,
-                    cut: course.cut,
+                    termination: course.termination,
                     took,
                     stdout: Capture::finish(course.stdout),
                     stderr: Capture::finish(course.stderr),
@@ -167,11 +167,11 @@ impl Keeper {
         let all_gone = end_children(Some(command), &self.spared, |_, _| {});
         // What is left below a guard is its parent's to end and to tell of.
         if !all_gone && self.session == Session::Own {
-            talk(LEFT_BEHIND);
+            stderr_line(LEFT_BEHIND);
         }
     }
 
-    fn wait(&self, course: &mut Course, timeout: Option<Duration>) -> io::Result<()> {
+    fn wait(&self, course: &mut Running, timeout: Option<Duration>) -> io::Result<()> {
         let mut watch = Watch::default();
         watch.read(SIGNALS, self.signals.as_fd());
         for (key, capture) in [(STDOUT, &course.stdout), (STDERR, &course.stderr)] {
@@ -179,7 +179,7 @@ impl Keeper {
                 watch.read(key, fd);
             }
         }
-        let timeout = timeout.filter(|_| course.cut.is_none());
+        let timeout = timeout.filter(|_| course.termination.is_none());
         let due = [course.ask_at, course.kill_at, timeout];
         let now = course.clock.now();
         let due = due.into_iter().flatten().map(|at| at.saturating_sub(now));
@@ -199,7 +199,7 @@ impl Keeper {
     }
 
     /// The terminal's signals reach a command that has the terminal, and are its own affair.
-    fn heed(&mut self, mut course: Option<&mut Course>) {
+    fn heed(&mut self, mut course: Option<&mut Running>) {
         for heard in self.signals.heard() {
             match heard.signal {
                 SIGTSTP if course.is_some() => stop_self(),
@@ -219,11 +219,11 @@ impl Keeper {
     }
 
     /// Ends the command as a signal asks.
-    fn end(&self, course: &mut Course, signal: i32) {
+    fn end(&self, course: &mut Running, signal: i32) {
         match (signal, self.session) {
-            (END_AT_ONCE, _) => course.end(Cut::Asked, true),
+            (END_AT_ONCE, _) => course.end(Termination::Asked, true),
             (END_COMMAND, _) => course.ask(Asker::Parent),
-            _ if !is_living_parent(self.parent) => course.end(Cut::Asked, true),
+            _ if !is_living_parent(self.parent) => course.end(Termination::Asked, true),
             (_, Session::Shared) => course.ask(Asker::Other { signal }),
             // The parent of a run says what becomes of its commands.
             (_, Session::Own) => {}
@@ -234,12 +234,12 @@ impl Keeper {
 /// What is said when there is no end to what a command left behind.
 pub(super) const LEFT_BEHIND: &str = "a command left processes behind that start others faster than they can be ended: some may still run";
 
-impl Course {
+impl Running {
     /// Ends the command at its deadline, and kills it where it did not end.
     fn enforce(&mut self, timeout: Option<Duration>) {
         let now = self.clock.now();
-        if self.cut.is_none() && timeout.is_some_and(|timeout| now >= timeout) {
-            self.end(Cut::TimeOver, false);
+        if self.termination.is_none() && timeout.is_some_and(|timeout| now >= timeout) {
+            self.end(Termination::TimeOver, false);
         }
         if self.ask_at.is_some_and(|at| now >= at) {
             self.signal_end();
@@ -254,8 +254,8 @@ impl Course {
     }
 
     /// Asks the command and all that it started to end. They are killed after a grace, or at once.
-    fn end(&mut self, why: Cut, at_once: bool) {
-        self.cut.get_or_insert(why);
+    fn end(&mut self, why: Termination, at_once: bool) {
+        self.termination.get_or_insert(why);
         if at_once {
             self.kill_at = Some(Duration::ZERO);
             // Nobody waits for the next turn.
@@ -275,7 +275,7 @@ impl Course {
             return;
         }
         self.asked_by.push(asker);
-        self.cut.get_or_insert(Cut::Asked);
+        self.termination.get_or_insert(Termination::Asked);
         self.begin_grace();
         let now = self.clock.now();
         let other = self.asked_by.iter().find_map(|asker| match asker {

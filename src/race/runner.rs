@@ -15,7 +15,7 @@ use super::{Plan, RaceError, channel};
 const STRIDE: usize = 1024;
 
 /// The operations that all threads run, and when to stop.
-pub(super) struct Course<'a> {
+pub(super) struct Runner<'a> {
     plan: &'a Plan,
     deltas: &'a [i64],
     stop: &'a AtomicBool,
@@ -66,9 +66,9 @@ impl Tally {
     }
 }
 
-impl<'a> Course<'a> {
+impl<'a> Runner<'a> {
     pub(super) fn new(plan: &'a Plan, deltas: &'a [i64], stop: &'a AtomicBool) -> Self {
-        Course { plan, deltas, stop }
+        Runner { plan, deltas, stop }
     }
 
     /// Every thread touches the balance itself.

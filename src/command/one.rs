@@ -5,46 +5,46 @@ use std::io;
 use std::time::Duration;
 
 use super::actual::Actual;
-use super::brief::Brief;
+use super::env::CommandEnv;
 use super::guard::GuardPlan;
 use super::guard_report::GuardReport;
 use super::settle::{Verdict, verdict};
 use super::terms::Terms;
-use super::watch::{Seen, Watcher};
-use crate::bank::{Answer, Asked, Caller, Id, Operation, Outcome, Request};
+use super::watch::{GuardExit, GuardWaiter};
+use crate::bank::{Answer, Asked, Id, Operation, Outcome, Request, RequestContext};
 use crate::exit::Exit;
-use crate::report::talk;
+use crate::report::stderr_line;
 use crate::store::{AtStake, Certainty, Ledger, LedgerError, OpenHold, until_done};
-use crate::work::Cut;
+use crate::work::Termination;
 
 /// What to set aside, and what to run.
 #[derive(Clone, Debug)]
-pub struct Errand {
+pub struct OneShotPlan {
     /// The operation; it has an id.
     pub operation: Operation,
     /// Set aside in the first of two steps, which stays held when the command succeeds, for so long;
     /// nothing is one step.
     pub hold: Option<Option<Duration>>,
     /// On which terms the bank is asked.
-    pub caller: Caller,
+    pub caller: RequestContext,
     /// The command and its arguments.
     pub command: Vec<OsString>,
     /// On which terms it is run.
     pub terms: Terms,
 }
 
-/// How an errand ended.
+/// How a one-shot operation ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Done {
+pub enum OneShotEnd {
     /// The bank said no, or knew the operation already; the command did not run.
     NotRun(Answer),
     /// The command ran.
-    Ran(Ran),
+    Ran(OneShotRun),
 }
 
 /// How a command ended, and what became of the money.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ran {
+pub struct OneShotRun {
     /// What became of the money.
     pub answer: Answer,
     /// How the command ended; nothing if nobody saw it.
@@ -59,9 +59,9 @@ pub struct Ran {
     pub doubt: Option<String>,
 }
 
-/// Why an errand could not be run, or not to its end.
+/// Why a one-shot operation could not be run, or not to its end.
 #[derive(Debug, thiserror::Error)]
-pub enum ErrandError {
+pub enum OneShotError {
     /// The ledger does not answer.
     #[error("{0}")]
     Ledger(#[from] LedgerError),
@@ -84,43 +84,43 @@ pub enum ErrandError {
     Start(io::Error),
 }
 
-/// Runs an errand on this ledger.
-pub fn run(errand: &Errand, ledger: &mut dyn Ledger) -> Result<Done, ErrandError> {
-    let mut actual = Actual::new().map_err(ErrandError::Start)?;
-    let mut watcher = Watcher::new().map_err(ErrandError::Start)?;
-    let mut teller = Teller::begin(errand, ledger)?;
-    let answer = teller.set_aside()?;
+/// Runs a one-shot operation on this ledger.
+pub fn run(plan: &OneShotPlan, ledger: &mut dyn Ledger) -> Result<OneShotEnd, OneShotError> {
+    let mut actual = Actual::new().map_err(OneShotError::Start)?;
+    let mut watcher = GuardWaiter::new().map_err(OneShotError::Start)?;
+    let mut one_shot = OneShot::begin(plan, ledger)?;
+    let answer = one_shot.set_aside()?;
     let is_held = matches!(answer.outcome, Outcome::Held { .. });
-    if !is_held || teller.is_known(&answer)? {
-        teller.leave();
-        return Ok(Done::NotRun(answer));
+    if !is_held || one_shot.is_known(&answer)? {
+        one_shot.leave();
+        return Ok(OneShotEnd::NotRun(answer));
     }
-    let attempted = teller.attempt_all(answer, &mut actual, &mut watcher);
+    let attempted = one_shot.attempt_all(answer, &mut actual, &mut watcher);
     let settled = match attempted {
         Ok((seen, follows)) => {
-            let ran = teller.settle(&seen, follows, &mut watcher);
-            ran.map(Done::Ran)
-                .map_err(|error| errand.untold(&seen, error))
+            let ran = one_shot.settle(&seen, follows, &mut watcher);
+            ran.map(OneShotEnd::Ran)
+                .map_err(|error| plan.untold(&seen, error))
         }
-        Err(error) => match teller.ask_until_done(&mut watcher, Request::Void) {
-            Ok(_) => Err(ErrandError::Start(error)),
+        Err(error) => match one_shot.ask_until_done(&mut watcher, Request::Void) {
+            Ok(_) => Err(OneShotError::Start(error)),
             Err(error) => Err(error.into()),
         },
     };
-    teller.leave();
+    one_shot.leave();
     settled
 }
 
-impl Errand {
+impl OneShotPlan {
     /// What is said where the command has ended and the ledger could not be told.
-    fn untold(&self, seen: &Seen, error: LedgerError) -> ErrandError {
+    fn untold(&self, seen: &GuardExit, error: LedgerError) -> OneShotError {
         let id = self.operation.id.as_ref();
         let ended = match seen.exit {
             Some(Exit::Status(0)) => "succeeded".to_string(),
             Some(exit) => exit.to_string(),
             None => "was not seen to its end".to_string(),
         };
-        ErrandError::Untold {
+        OneShotError::Untold {
             id: id.map_or_else(String::new, Id::as_argument),
             ended,
             state: match error.certainty() {
@@ -133,31 +133,31 @@ impl Errand {
 }
 
 /// The only operation of a run of its own, so that others know when nobody works on it any more.
-struct Teller<'a> {
-    errand: &'a Errand,
+struct OneShot<'a> {
+    plan: &'a OneShotPlan,
     ledger: &'a mut dyn Ledger,
-    caller: Caller,
+    caller: RequestContext,
 }
 
-impl<'a> Teller<'a> {
-    fn begin(errand: &'a Errand, ledger: &'a mut dyn Ledger) -> Result<Self, LedgerError> {
+impl<'a> OneShot<'a> {
+    fn begin(plan: &'a OneShotPlan, ledger: &'a mut dyn Ledger) -> Result<Self, LedgerError> {
         let run = ledger.open_run(None)?.number;
-        let caller = Caller {
+        let caller = RequestContext {
             run,
             number: 1,
-            doubtful: true,
-            ..errand.caller
+            has_side_effects: true,
+            ..plan.caller
         };
-        Ok(Teller {
-            errand,
+        Ok(OneShot {
+            plan,
             ledger,
             caller,
         })
     }
 
     fn set_aside(&mut self) -> Result<Answer, LedgerError> {
-        let operation = self.errand.operation.clone();
-        self.ask(match self.errand.hold {
+        let operation = self.plan.operation.clone();
+        self.ask(match self.plan.hold {
             None => Request::Begin(operation),
             Some(lasts) => Request::Hold { operation, lasts },
         })
@@ -166,7 +166,7 @@ impl<'a> Teller<'a> {
     /// Whether this was held before in the first of two steps, so that whoever comes ends it. What is
     /// held and taken over is answered alike.
     fn is_known(&mut self, held: &Answer) -> Result<bool, LedgerError> {
-        if self.errand.hold.is_none() || !held.duplicate {
+        if self.plan.hold.is_none() || !held.duplicate {
             return Ok(false);
         }
         let mut after = 0;
@@ -176,7 +176,7 @@ impl<'a> Teller<'a> {
                 return Ok(true);
             };
             after = last.number;
-            let id = &self.errand.operation.id;
+            let id = &self.plan.operation.id;
             let is_own =
                 |hold: &OpenHold| hold.run == Some(self.caller.run) && hold.operation.id == *id;
             if page.iter().any(is_own) {
@@ -191,19 +191,19 @@ impl<'a> Teller<'a> {
         &self,
         held: Answer,
         actual: &mut Actual,
-        watcher: &mut Watcher,
-    ) -> io::Result<(Seen, Option<Verdict>)> {
-        let Errand {
+        watcher: &mut GuardWaiter,
+    ) -> io::Result<(GuardExit, Option<Verdict>)> {
+        let OneShotPlan {
             operation,
             command,
             terms,
             ..
-        } = self.errand;
+        } = self.plan;
         let run_file = self.ledger.run_file(self.caller.run);
         let actual_path = actual.path().to_path_buf();
         let mut failed = 0;
         loop {
-            let brief = Brief {
+            let env = CommandEnv {
                 operation,
                 attempt: 1 + u32::from(held.duplicate) + failed,
                 actual: &actual_path,
@@ -218,27 +218,27 @@ impl<'a> Teller<'a> {
                     timeout: terms.timeout,
                     report: &report,
                 };
-                watcher.run(&plan, brief.environment())
+                watcher.run(&plan, env.environment())
             });
             let seen = match seen {
                 // What failed before was seen to its end.
-                Err(_) if failed > 0 => Seen::not_started(),
+                Err(_) if failed > 0 => GuardExit::not_started(),
                 seen => seen?,
             };
             let set_aside = operation.amount();
             let follows = seen
                 .exit
-                .map(|exit| verdict(exit, seen.cut, None, set_aside, || actual.spent()));
+                .map(|exit| verdict(exit, seen.termination, None, set_aside, || actual.spent()));
             failed += 1;
-            let pause = terms
-                .pause_after(failed)
-                .filter(|_| follows == Some(Verdict::Failed) && seen.cut != Some(Cut::Asked));
+            let pause = terms.pause_after(failed).filter(|_| {
+                follows == Some(Verdict::Failed) && seen.termination != Some(Termination::Asked)
+            });
             match pause {
                 Some(pause) if watcher.pause(pause) => {}
                 Some(_) => {
                     let interrupted = true;
                     return Ok((
-                        Seen {
+                        GuardExit {
                             interrupted,
                             ..seen
                         },
@@ -253,10 +253,10 @@ impl<'a> Teller<'a> {
     /// Posts or gives back what follows from the command's end.
     fn settle(
         &mut self,
-        seen: &Seen,
+        seen: &GuardExit,
         follows: Option<Verdict>,
-        watcher: &mut Watcher,
-    ) -> Result<Ran, LedgerError> {
+        watcher: &mut GuardWaiter,
+    ) -> Result<OneShotRun, LedgerError> {
         let (mut finer, mut doubt) = (None, None);
         let signal = watcher.signal();
         let request = match follows {
@@ -265,7 +265,7 @@ impl<'a> Teller<'a> {
                 doubt = Some("nobody saw the command's end".to_string());
                 Request::Doubt
             }
-            Some(_) if let Some(lasts) = self.errand.hold => Request::Keep { lasts },
+            Some(_) if let Some(lasts) = self.plan.hold => Request::Keep { lasts },
             Some(Verdict::Unspent) => Request::Unspent,
             Some(Verdict::Post {
                 amount,
@@ -282,11 +282,11 @@ impl<'a> Teller<'a> {
         let answer = self.ask_until_done(watcher, request)?;
         let status = seen.exit.map_or(0, Exit::code);
         let died_of = i32::from(status) - 128;
-        Ok(Ran {
+        Ok(OneShotRun {
             answer,
             exit: seen.exit,
             signal: signal.filter(|signal| seen.interrupted || *signal == died_of),
-            timed_out: seen.cut == Some(Cut::TimeOver),
+            timed_out: seen.termination == Some(Termination::TimeOver),
             finer,
             doubt,
         })
@@ -296,13 +296,13 @@ impl<'a> Teller<'a> {
     /// doubt. Each signal is heard meanwhile; two of them end the wait.
     fn ask_until_done(
         &mut self,
-        watcher: &mut Watcher,
+        watcher: &mut GuardWaiter,
         request: Request,
     ) -> Result<Answer, LedgerError> {
         let ask = || self.ask(request.clone());
         until_done(AtStake::Work, ask, |pause, words| {
             if let Some(words) = words {
-                talk(words);
+                stderr_line(words);
             }
             watcher.wait_for_ledger(pause)
         })

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 /// What keeps threads from overwriting each other's updates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Remedy {
+pub enum SyncMethod {
     /// Nothing does.
     None,
     /// A lock that one thread holds at a time.
@@ -24,64 +24,70 @@ pub enum Remedy {
     Semaphore,
 }
 
-impl Remedy {
+impl SyncMethod {
     /// All of them, none first.
-    pub const ALL: [Remedy; 8] = [
-        Remedy::None,
-        Remedy::Mutex,
-        Remedy::RwLock,
-        Remedy::Atomic,
-        Remedy::Cas,
-        Remedy::Spin,
-        Remedy::Channel,
-        Remedy::Semaphore,
+    pub const ALL: [SyncMethod; 8] = [
+        SyncMethod::None,
+        SyncMethod::Mutex,
+        SyncMethod::RwLock,
+        SyncMethod::Atomic,
+        SyncMethod::Cas,
+        SyncMethod::Spin,
+        SyncMethod::Channel,
+        SyncMethod::Semaphore,
     ];
 
     /// The stable word for it on the command line and in JSON output.
     pub fn word(self) -> &'static str {
         match self {
-            Remedy::None => "none",
-            Remedy::Mutex => "mutex",
-            Remedy::RwLock => "rwlock",
-            Remedy::Atomic => "atomic",
-            Remedy::Cas => "cas",
-            Remedy::Spin => "spin",
-            Remedy::Channel => "channel",
-            Remedy::Semaphore => "semaphore",
+            SyncMethod::None => "none",
+            SyncMethod::Mutex => "mutex",
+            SyncMethod::RwLock => "rwlock",
+            SyncMethod::Atomic => "atomic",
+            SyncMethod::Cas => "cas",
+            SyncMethod::Spin => "spin",
+            SyncMethod::Channel => "channel",
+            SyncMethod::Semaphore => "semaphore",
         }
     }
 
     /// What it does, in one line.
     pub fn description(self) -> &'static str {
         match self {
-            Remedy::None => "read, decide, write, whatever others did in between: loses updates",
-            Remedy::Mutex => {
+            SyncMethod::None => {
+                "read, decide, write, whatever others did in between: loses updates"
+            }
+            SyncMethod::Mutex => {
                 "one thread at a time holds the lock; the others sleep until it is free"
             }
-            Remedy::RwLock => "views share the lock; a movement holds it alone",
-            Remedy::Atomic => "one indivisible addition; a debit that went too low is added back",
-            Remedy::Cas => "write only if no other thread wrote since the read, else decide again",
-            Remedy::Spin => "one thread at a time holds the lock; the others keep trying",
-            Remedy::Channel => "one thread owns the balance; the others send it messages",
-            Remedy::Semaphore => {
+            SyncMethod::RwLock => "views share the lock; a movement holds it alone",
+            SyncMethod::Atomic => {
+                "one indivisible addition; a debit that went too low is added back"
+            }
+            SyncMethod::Cas => {
+                "write only if no other thread wrote since the read, else decide again"
+            }
+            SyncMethod::Spin => "one thread at a time holds the lock; the others keep trying",
+            SyncMethod::Channel => "one thread owns the balance; the others send it messages",
+            SyncMethod::Semaphore => {
                 "one permit; the thread that has it reads and writes, the others wait for it"
             }
         }
     }
 }
 
-impl FromStr for Remedy {
+impl FromStr for SyncMethod {
     type Err = UnknownRemedy;
 
     fn from_str(text: &str) -> Result<Self, UnknownRemedy> {
-        Remedy::ALL
+        SyncMethod::ALL
             .into_iter()
             .find(|remedy| remedy.word() == text)
             .ok_or(UnknownRemedy)
     }
 }
 
-impl fmt::Display for Remedy {
+impl fmt::Display for SyncMethod {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.word())
     }
@@ -101,11 +107,11 @@ mod tests {
     #[test]
     fn every_remedy_has_a_word_of_its_own() {
         let message = UnknownRemedy.to_string();
-        for remedy in Remedy::ALL {
+        for remedy in SyncMethod::ALL {
             assert_eq!(remedy.word().parse(), Ok(remedy));
             assert!(message.contains(&format!("`{remedy}`")), "{remedy}");
             assert!(!remedy.description().contains('\n'));
         }
-        assert_eq!("Mutex".parse::<Remedy>(), Err(UnknownRemedy));
+        assert_eq!("Mutex".parse::<SyncMethod>(), Err(UnknownRemedy));
     }
 }

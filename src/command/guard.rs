@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 
+use super::exec::{self, Session};
 use super::guard_report::{GuardReport, Told};
-use super::keep::Keeper;
-use super::shim::{self, Session};
+use super::supervise::CommandSupervisor;
 use crate::exit::Exit;
 use crate::limits::Limits;
 use crate::parent::die_with;
-use crate::report::talk;
+use crate::report::stderr_line;
 use crate::status::Status;
 use crate::store::RunLock;
 use crate::supervisor::this_program;
@@ -91,7 +91,7 @@ impl GuardArgs {
 /// Guards the command that the arguments after [`ENTRY`] name. Ends with the command's status.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let Some(arguments) = GuardArgs::parse(arguments) else {
-        talk(format_args!(
+        stderr_line(format_args!(
             "`{ENTRY}` is how bank-par guards commands; see `bank-par --help` for what to run"
         ));
         return Status::Usage.into();
@@ -100,7 +100,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(Some(exit)) => ExitCode::from(exit.code()),
         Ok(None) => ExitCode::from(NOT_STARTED),
         Err(error) => {
-            talk(format_args!("cannot guard the command: {error}"));
+            stderr_line(format_args!("cannot guard the command: {error}"));
             ExitCode::from(NOT_STARTED)
         }
     }
@@ -108,14 +108,14 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 
 /// Nothing is what comes of it where the end was asked for before the beginning.
 fn guard(arguments: &GuardArgs) -> io::Result<Option<Exit>> {
-    let mut keeper = Keeper::new(arguments.parent, Session::Shared)?;
+    let mut supervisor = CommandSupervisor::new(arguments.parent, Session::Shared)?;
     let report = GuardReport::inherited(arguments.report)?;
     let _alive = arguments.run.as_deref().map(RunLock::share).transpose()?;
-    if !die_with(arguments.parent, Signal::CONT) || !keeper.may_start() {
+    if !die_with(arguments.parent, Signal::CONT) || !supervisor.may_start() {
         return Ok(None);
     }
     report.tell(Told::Starting)?;
-    let spawned = shim::command(&arguments.words, Session::Shared, Limits::now()).spawn();
+    let spawned = exec::command(&arguments.words, Session::Shared, Limits::now()).spawn();
     let command = match spawned {
         Ok(command) => command,
         Err(error) => {
@@ -125,8 +125,8 @@ fn guard(arguments: &GuardArgs) -> io::Result<Option<Exit>> {
     };
     // What cannot be told leaves the operation in doubt; the command runs all the same.
     let _ = report.tell(Told::Started(Pid::from_child(&command)));
-    let kept = keeper.keep(command, arguments.timeout, |exit, cut| {
-        let _ = report.tell(Told::Ended { exit, cut });
+    let exited = supervisor.keep(command, arguments.timeout, |exit, termination| {
+        let _ = report.tell(Told::Ended { exit, termination });
     });
-    Ok(Some(kept.exit))
+    Ok(Some(exited.exit))
 }

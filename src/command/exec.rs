@@ -1,4 +1,4 @@
-//! What a command passes through on its way: it is tied to its keeper before it becomes itself.
+//! What a command passes through on its way: it is tied to its supervisor before it becomes itself.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -9,7 +9,7 @@ use rustix::process::Signal;
 
 use crate::limits::Limits;
 use crate::parent::die_with;
-use crate::report::talk;
+use crate::report::stderr_line;
 use crate::status::Status;
 use crate::supervisor::this_program;
 
@@ -54,22 +54,22 @@ pub(super) fn command(words: &[OsString], session: Session, limits: Limits) -> C
 }
 
 /// What the arguments after [`ENTRY`] tell.
-struct Orders {
-    keeper: u32,
+struct ExecArgs {
+    supervisor: u32,
     session: Session,
     limits: Limits,
     program: OsString,
 }
 
-impl Orders {
+impl ExecArgs {
     fn parse(arguments: &mut impl Iterator<Item = OsString>) -> Option<Self> {
         let mut word = || arguments.next()?.into_string().ok();
-        let keeper = word()?.parse().ok()?;
+        let supervisor = word()?.parse().ok()?;
         let session = word()?;
         let session = Session::ALL.into_iter().find(|own| own.word() == session)?;
         let (files, processes) = (word()?, word()?);
-        Some(Orders {
-            keeper,
+        Some(ExecArgs {
+            supervisor,
             session,
             limits: Limits::parse([&files, &processes])?,
             program: arguments.next()?,
@@ -78,29 +78,29 @@ impl Orders {
 }
 
 /// Becomes the command that the arguments after [`ENTRY`] name. Returns only if that fails.
-pub fn run(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let Some(orders) = Orders::parse(&mut arguments) else {
-        talk(format_args!(
+pub fn run(mut words: impl Iterator<Item = OsString>) -> ExitCode {
+    let Some(arguments) = ExecArgs::parse(&mut words) else {
+        stderr_line(format_args!(
             "`{ENTRY}` is how bank-par starts commands; see `bank-par --help` for what to run"
         ));
         return Status::Usage.into();
     };
-    if !die_with(orders.keeper, Signal::KILL) {
+    if !die_with(arguments.supervisor, Signal::KILL) {
         // Nobody is there to see what it would do.
         return NOT_EXECUTABLE.into();
     }
-    if orders.session == Session::Own {
+    if arguments.session == Session::Own {
         // It fails only for the leader of a group, which a process that was just started is not.
         let _ = rustix::process::setsid();
     }
-    orders.limits.restore();
-    let error = Command::new(&orders.program).args(arguments).exec();
-    refused(&orders.program, &error)
+    arguments.limits.restore();
+    let error = Command::new(&arguments.program).args(words).exec();
+    refused(&arguments.program, &error)
 }
 
 fn refused(program: &OsStr, error: &io::Error) -> ExitCode {
     let program = program.display();
-    talk(format_args!(
+    stderr_line(format_args!(
         "cannot start the command `{program}`: {error}"
     ));
     match error.kind() {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::bank::{Id, Name, Operation};
 
 /// An operation, as its command is told of it.
-pub(super) struct Brief<'a> {
+pub(super) struct CommandEnv<'a> {
     pub(super) operation: &'a Operation,
     /// Which attempt it is, from 1.
     pub(super) attempt: u32,
@@ -22,7 +22,7 @@ pub(super) struct Brief<'a> {
 
 /// The operation as one JSON object. A field that does not apply is left out.
 #[derive(Serialize)]
-struct Object<'a> {
+struct CommandInput<'a> {
     v: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a str>,
@@ -39,10 +39,10 @@ struct Object<'a> {
     line: Option<u64>,
 }
 
-impl Brief<'_> {
+impl CommandEnv<'_> {
     /// What the command finds in its environment; what does not apply is empty.
     pub(super) fn environment(&self) -> [(&'static str, OsString); 9] {
-        let Object {
+        let CommandInput {
             id,
             op,
             account,
@@ -78,9 +78,9 @@ impl Brief<'_> {
         line
     }
 
-    fn object(&self) -> Object<'_> {
+    fn object(&self) -> CommandInput<'_> {
         let operation = self.operation;
-        Object {
+        CommandInput {
             v: 1,
             id: operation.id.as_ref().map(Id::as_str),
             op: operation.kind().word(),

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use super::ENTRY;
-use crate::errand::Chore;
+use crate::command::CommandSpec;
 use crate::link::Transport;
 
 /// How workers of `server-share` keep out of each other's way.
@@ -44,7 +44,7 @@ impl Conduct {
 
 /// What a worker is told when it is started.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Orders {
+pub struct WorkerArgs {
     /// How it talks to its parent.
     pub transport: Transport,
     /// Where it finds its parent.
@@ -56,10 +56,10 @@ pub struct Orders {
     /// How it has its operations decided.
     pub conduct: Conduct,
     /// The command that it runs for operations that have one as their work.
-    pub chore: Option<Chore>,
+    pub command_spec: Option<CommandSpec>,
 }
 
-impl Orders {
+impl WorkerArgs {
     /// The arguments that tell a process all this.
     pub fn arguments(&self) -> Vec<OsString> {
         let own = [
@@ -70,8 +70,11 @@ impl Orders {
             self.parent.to_string(),
             self.conduct.word().to_string(),
         ];
-        let chore = self.chore.iter().flat_map(Chore::arguments);
-        own.into_iter().map(OsString::from).chain(chore).collect()
+        let command_spec = self.command_spec.iter().flat_map(CommandSpec::arguments);
+        own.into_iter()
+            .map(OsString::from)
+            .chain(command_spec)
+            .collect()
     }
 
     /// What the arguments after [`ENTRY`] tell; nothing if they are none of ours.
@@ -85,17 +88,17 @@ impl Orders {
         let (conduct, _) = Conduct::ALL
             .into_iter()
             .find(|(_, word)| *word == conduct)?;
-        let chore = match arguments.peek() {
+        let command_spec = match arguments.peek() {
             None => None,
-            Some(_) => Some(Chore::parse(arguments)?),
+            Some(_) => Some(CommandSpec::parse(arguments)?),
         };
-        Some(Orders {
+        Some(WorkerArgs {
             transport,
             address,
             worker,
             parent,
             conduct,
-            chore,
+            command_spec,
         })
     }
 }
@@ -105,12 +108,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::errand::Terms;
+    use crate::command::Terms;
     use crate::limits::Limits;
 
     #[test]
     fn orders_survive_their_arguments() {
-        let chore = Chore {
+        let command_spec = CommandSpec {
             words: vec!["./pay.sh".into(), "".into(), "--".into()],
             terms: Terms {
                 timeout: Some(Duration::from_millis(1_500)),
@@ -123,20 +126,20 @@ mod tests {
             folder: "/tmp/x y".into(),
             limits: Limits::default(),
         };
-        for chore in [None, Some(chore)] {
+        for command_spec in [None, Some(command_spec)] {
             for (conduct, _) in Conduct::ALL {
-                let orders = Orders {
+                let orders = WorkerArgs {
                     transport: Transport::Queue,
                     address: "/tmp/x y".to_string(),
                     worker: 7,
                     parent: 42,
                     conduct,
-                    chore: chore.clone(),
+                    command_spec: command_spec.clone(),
                 };
                 let arguments = orders.arguments().into_iter().skip(1);
-                assert_eq!(Orders::parse(arguments), Some(orders));
+                assert_eq!(WorkerArgs::parse(arguments), Some(orders));
             }
         }
-        assert_eq!(Orders::parse(["socket".into()].into_iter()), None);
+        assert_eq!(WorkerArgs::parse(["socket".into()].into_iter()), None);
     }
 }

@@ -1,14 +1,14 @@
 //! The lines of named runs: each is decided once.
 
-use super::Desk;
+use super::Decision;
 use crate::bank::journal::{Journal, Record};
 use crate::bank::{LineState, Rejection};
 
-impl<J: Journal> Desk<'_, J> {
+impl<J: Journal> Decision<'_, J> {
     /// Why the caller's line cannot be begun or decided: it was before.
     pub(super) fn line_objection(&self) -> Option<Rejection> {
         let line = self.caller.line?.number;
-        match self.books.lines.state(self.caller.run, line)? {
+        match self.ledger_state.lines.state(self.caller.run, line)? {
             LineState::Refused if self.caller.retry => None,
             LineState::Refused | LineState::Done => Some(Rejection::LineDone),
             LineState::Begun { .. } => Some(Rejection::InProgress),
@@ -18,12 +18,14 @@ impl<J: Journal> Desk<'_, J> {
     /// Notes what became of the caller's line.
     pub(super) fn note_line(&mut self, state: Option<LineState>) {
         if let Some(line) = self.caller.line {
-            self.books.lines.note(self.caller.run, line.number, state);
+            self.ledger_state
+                .lines
+                .note(self.caller.run, line.number, state);
         }
     }
 
     /// Writes down that the caller's line is given up.
-    pub(in crate::bank::books) fn skip(&mut self, reason: &str) {
+    pub(in crate::bank::ledger_state) fn skip(&mut self, reason: &str) {
         let number = self.next_record();
         self.journal
             .record(self.caller, &Record::Skipped { number, reason });

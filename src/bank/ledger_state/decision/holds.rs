@@ -2,16 +2,16 @@
 
 use core::time::Duration;
 
-use super::{Desk, End};
-use crate::bank::books::Hold;
-use crate::bank::claims::refused;
-use crate::bank::journal::{Journal, Owner, Passing, Record};
-use crate::bank::{Amount, Answer, Id, Operation, Outcome, Rejection, Release, State, View};
+use super::{Decision, End};
+use crate::bank::idempotency_keys::refused;
+use crate::bank::journal::{Journal, Owner, OwnerChange, Record};
+use crate::bank::ledger_state::Hold;
+use crate::bank::{Amount, Answer, Id, Operation, Outcome, Rejection, State, View, VoidReason};
 
-impl<J: Journal> Desk<'_, J> {
+impl<J: Journal> Decision<'_, J> {
     /// The hold of this very operation, if it is in doubt.
     pub(super) fn in_doubt(&self, operation: &Operation) -> Option<u64> {
-        let claim = self.books.claims.get(operation.id.as_ref()?)?;
+        let claim = self.ledger_state.claims.get(operation.id.as_ref()?)?;
         match claim.state {
             State::InDoubt { hold } if claim.operation == *operation => Some(hold),
             _ => None,
@@ -19,7 +19,7 @@ impl<J: Journal> Desk<'_, J> {
     }
 
     pub(super) fn take_over(&mut self, hold: u64, owner: Owner) -> Answer {
-        match self.pass(hold, owner, Passing::TakenOver) {
+        match self.pass(hold, owner, OwnerChange::TakenOver) {
             // It was begun before.
             Some(view) => Answer {
                 outcome: Outcome::Held { view },
@@ -30,11 +30,11 @@ impl<J: Journal> Desk<'_, J> {
     }
 
     /// Has another end a hold from now on.
-    fn pass(&mut self, hold: u64, owner: Owner, passing: Passing) -> Option<View> {
+    fn pass(&mut self, hold: u64, owner: Owner, passing: OwnerChange) -> Option<View> {
         let taken = self.take(hold)?;
         let held = Hold { owner, ..taken };
         let number = self.next_record();
-        let view = self.books.view_or_nothing(&held.operation.account);
+        let view = self.ledger_state.view_or_nothing(&held.operation.account);
         self.journal.record(
             self.caller,
             &Record::Passed {
@@ -46,47 +46,64 @@ impl<J: Journal> Desk<'_, J> {
             },
         );
         let state = match passing {
-            Passing::Doubted => State::InDoubt { hold },
-            Passing::TakenOver => State::UnderWay,
-            Passing::Kept => State::Held { hold, view },
+            OwnerChange::Doubted => State::InDoubt { hold },
+            OwnerChange::TakenOver => State::UnderWay,
+            OwnerChange::Exited => State::Held { hold, view },
         };
-        self.books.claims.put(&held.operation, state);
-        self.books.bring_hold(hold, held);
+        self.ledger_state.claims.put(&held.operation, state);
+        self.ledger_state.bring_hold(hold, held);
         Some(view)
     }
 
     /// Whoever comes, or the clock after so long.
-    pub(in crate::bank::books) fn anyone(&self, lasts: Option<Duration>) -> Owner {
-        let expires = lasts.map(|lasts| self.books.now.after(lasts));
+    pub(in crate::bank::ledger_state) fn anyone(&self, lasts: Option<Duration>) -> Owner {
+        let expires = lasts.map(|lasts| self.ledger_state.now.after(lasts));
         Owner::Anyone { expires }
     }
 
     /// What the caller has begun is for whoever comes.
-    pub(in crate::bank::books) fn keep(&mut self, lasts: Option<Duration>) -> Option<Answer> {
-        let hold = self.books.begun(self.caller.run, self.caller.number)?;
+    pub(in crate::bank::ledger_state) fn keep(
+        &mut self,
+        lasts: Option<Duration>,
+    ) -> Option<Answer> {
+        let hold = self
+            .ledger_state
+            .begun(self.caller.run, self.caller.number)?;
         // Without an id nobody could ever claim it.
-        self.books.holds.get(&hold)?.operation.id.as_ref()?;
-        let view = self.pass(hold, self.anyone(lasts), Passing::Kept)?;
+        self.ledger_state.holds.get(&hold)?.operation.id.as_ref()?;
+        let view = self.pass(hold, self.anyone(lasts), OwnerChange::Exited)?;
         Some(Outcome::Held { view }.into())
     }
 
     /// Nobody saw the end of what the caller has begun, of which nobody can know then what it did.
-    pub(in crate::bank::books) fn doubt_begun(&mut self) -> Option<Answer> {
-        let hold = self.books.begun(self.caller.run, self.caller.number)?;
-        let owner = self.books.holds.get(&hold)?.owner;
-        if !matches!(owner, Owner::Run { doubtful: true, .. }) {
+    pub(in crate::bank::ledger_state) fn doubt_begun(&mut self) -> Option<Answer> {
+        let hold = self
+            .ledger_state
+            .begun(self.caller.run, self.caller.number)?;
+        let owner = self.ledger_state.holds.get(&hold)?.owner;
+        if !matches!(
+            owner,
+            Owner::Run {
+                has_side_effects: true,
+                ..
+            }
+        ) {
             return None;
         }
         self.doubt(hold).map(Answer::from)
     }
 
     /// Nobody saw the end of the work that this is held for.
-    pub(in crate::bank::books) fn doubt(&mut self, hold: u64) -> Option<Outcome> {
-        let view = self.pass(hold, Owner::Doubt, Passing::Doubted)?;
+    pub(in crate::bank::ledger_state) fn doubt(&mut self, hold: u64) -> Option<Outcome> {
+        let view = self.pass(hold, Owner::Doubt, OwnerChange::Doubted)?;
         Some(Outcome::Doubted { view })
     }
 
-    pub(in crate::bank::books) fn post_hold(&mut self, id: &Id, amount: Option<Amount>) -> Answer {
+    pub(in crate::bank::ledger_state) fn post_hold(
+        &mut self,
+        id: &Id,
+        amount: Option<Amount>,
+    ) -> Answer {
         let (hold, held) = match self.two_step_hold(id, amount) {
             Ok(hold) => hold,
             Err(answer) => return answer,
@@ -94,8 +111,12 @@ impl<J: Journal> Desk<'_, J> {
         if let Some(amount) = amount
             && let Err(rejection) = self.check_excess(hold, held, amount)
         {
-            let operation = self.books.holds.get(&hold).map(|hold| &hold.operation);
-            let view = operation.and_then(|operation| self.books.view(&operation.account));
+            let operation = self
+                .ledger_state
+                .holds
+                .get(&hold)
+                .map(|hold| &hold.operation);
+            let view = operation.and_then(|operation| self.ledger_state.view(&operation.account));
             return Outcome::Refused { rejection, view }.into();
         }
         self.end_two_steps(hold, End::Post(amount))
@@ -109,7 +130,7 @@ impl<J: Journal> Desk<'_, J> {
         amount: Amount,
     ) -> Result<(), Rejection> {
         let held = held.ok_or(Rejection::ExceedsHold)?;
-        let taken = self.books.holds.get(&hold);
+        let taken = self.ledger_state.holds.get(&hold);
         match taken.and_then(|hold| hold.operation.movement()) {
             Some(movement) => self
                 .find(&movement, false)?
@@ -119,7 +140,7 @@ impl<J: Journal> Desk<'_, J> {
         }
     }
 
-    pub(in crate::bank::books) fn void_hold(&mut self, id: &Id) -> Answer {
+    pub(in crate::bank::ledger_state) fn void_hold(&mut self, id: &Id) -> Answer {
         let (hold, _) = match self.two_step_hold(id, None) {
             Ok(hold) => hold,
             Err(answer) => {
@@ -136,7 +157,7 @@ impl<J: Journal> Desk<'_, J> {
                 };
             }
         };
-        self.end_two_steps(hold, End::GiveBack(Release::Voided))
+        self.end_two_steps(hold, End::GiveBack(VoidReason::Voided))
     }
 
     fn end_two_steps(&mut self, hold: u64, end: End) -> Answer {
@@ -153,17 +174,17 @@ impl<J: Journal> Desk<'_, J> {
         amount: Option<Amount>,
     ) -> Result<(u64, Option<Amount>), Answer> {
         let unknown = || refused(Rejection::UnknownHold);
-        let claim = self.books.claims.get(id).ok_or_else(unknown)?;
+        let claim = self.ledger_state.claims.get(id).ok_or_else(unknown)?;
         let no = |rejection| Outcome::Refused {
             rejection,
-            view: self.books.view(&claim.operation.account),
+            view: self.ledger_state.view(&claim.operation.account),
         };
         Err(match claim.state {
             State::Held { hold, .. } | State::InDoubt { hold } => {
                 return Ok((hold, claim.operation.amount()));
             }
             State::UnderWay => refused(Rejection::InProgress),
-            State::Released(Release::Expired) => no(Rejection::Expired).into(),
+            State::Released(VoidReason::Expired) => no(Rejection::Expired).into(),
             State::Released(_) => no(Rejection::AlreadyVoided).into(),
             State::Settled {
                 outcome: outcome @ Outcome::Posted { .. },

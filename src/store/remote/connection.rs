@@ -14,7 +14,7 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFla
 
 use crate::bank::Asked;
 use crate::link::{Key, Watch};
-use crate::protocol::{Fault, Finding, Inbox, Outbox, ProtocolError, Question, ToClient, VERSION};
+use crate::protocol::{Fault, Inbox, Outbox, ProtocolError, Query, Response, ToClient, VERSION};
 use crate::wake::{RunningClock, TICK};
 
 /// How long a server may take to accept and greet.
@@ -29,12 +29,12 @@ pub(super) enum Trouble {
 }
 
 /// One connection.
-pub(super) struct Line {
+pub(super) struct Connection {
     socket: OwnedFd,
     inbox: Inbox,
     outbox: Outbox,
     /// What arrived and was not taken.
-    findings: VecDeque<Finding>,
+    findings: VecDeque<Response>,
     /// The server has greeted.
     greeted: bool,
     /// Something was sent since this was last looked at.
@@ -50,7 +50,7 @@ impl Trouble {
     }
 }
 
-impl Line {
+impl Connection {
     pub(super) fn connect(path: &Path) -> Result<Self, String> {
         let socket = open(path)?;
         let (socket, owner) = owner(socket).map_err(|error| format!("cannot be known: {error}"))?;
@@ -69,7 +69,7 @@ impl Line {
             }
         }
         set_socket_timeout(&socket, Timeout::Recv, Some(TICK)).map_err(failed)?;
-        let mut line = Line {
+        let mut line = Connection {
             socket,
             inbox: Inbox::default(),
             outbox: Outbox::new(0),
@@ -83,7 +83,7 @@ impl Line {
         greeted.map_err(Trouble::words)?;
         match line.findings.pop_front() {
             None => Ok(line),
-            Some(Finding::Failed(Fault::Other(text))) => Err(format!("answers: {text}")),
+            Some(Response::Failed(Fault::Other(text))) => Err(format!("answers: {text}")),
             Some(_) => Err("answered before it was asked".to_string()),
         }
     }
@@ -94,11 +94,11 @@ impl Line {
     }
 
     /// Puts a question on its way.
-    pub(super) fn ask(&mut self, question: &Question) -> Result<(), Trouble> {
+    pub(super) fn ask(&mut self, question: &Query) -> Result<(), Trouble> {
         self.outbox.question(question).map_err(wrong)
     }
 
-    /// Notes that what is sent from now on counts for [`Line::has_sent`].
+    /// Notes that what is sent from now on counts for [`Connection::has_sent`].
     pub(super) fn forget_sent(&mut self) {
         self.has_sent = false;
     }
@@ -114,7 +114,7 @@ impl Line {
     }
 
     /// The next piece of an answer; on the way, sends what waits.
-    pub(super) fn finding(&mut self, patience: Duration) -> Result<Finding, Trouble> {
+    pub(super) fn finding(&mut self, patience: Duration) -> Result<Response, Trouble> {
         if self.findings.is_empty() {
             self.exchange(patience, |line| !line.findings.is_empty())?;
         }

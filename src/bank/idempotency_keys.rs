@@ -6,13 +6,13 @@ use super::{Amount, Answer, Id, Operation, Outcome, Rejection, View};
 
 /// The ids that callers gave, each with the operation and what became of it last.
 #[derive(Default)]
-pub struct Claims {
-    known: HashMap<Id, Claim>,
+pub struct IdempotencyKeys {
+    known: HashMap<Id, KnownId>,
 }
 
 /// What is known under one id.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claim {
+pub struct KnownId {
     /// What was asked for.
     pub operation: Operation,
     /// What became of it.
@@ -44,12 +44,12 @@ pub enum State {
         amount: Option<Amount>,
     },
     /// What was set aside was given back; it may be tried again.
-    Released(Release),
+    Released(VoidReason),
 }
 
 /// Why a hold was given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Release {
+pub enum VoidReason {
     /// Somebody voided it, or whoever worked on it is gone.
     Voided,
     /// Its time was over.
@@ -58,7 +58,7 @@ pub enum Release {
     Unspent,
 }
 
-impl Claims {
+impl IdempotencyKeys {
     /// What is already decided about this operation through its id; nothing if it is new or has none.
     ///
     /// A repeat of the first of two steps (`two_steps`) is answered with the hold while that is open, and
@@ -88,7 +88,7 @@ impl Claims {
     }
 
     /// The claim on this id.
-    pub fn get(&self, id: &Id) -> Option<&Claim> {
+    pub fn get(&self, id: &Id) -> Option<&KnownId> {
         self.known.get(id)
     }
 
@@ -96,7 +96,7 @@ impl Claims {
     pub fn put(&mut self, operation: &Operation, state: State) {
         if let Some(id) = &operation.id {
             let operation = operation.clone();
-            self.known.insert(id.clone(), Claim { operation, state });
+            self.known.insert(id.clone(), KnownId { operation, state });
         }
     }
 

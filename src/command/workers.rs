@@ -8,25 +8,25 @@ use std::thread;
 use std::time::Duration;
 
 use super::actual::Actual;
-use super::brief::Brief;
 use super::capture::Captured;
-use super::keep::{Keeper, Kept};
+use super::env::CommandEnv;
+use super::exec::{self, Session};
 use super::settle::{Verdict, verdict};
-use super::shim::{self, Session};
+use super::supervise::{CommandSupervisor, Exited};
 use super::terms::Terms;
 use crate::bank::{Operation, Request};
 use crate::limits::Limits;
 use crate::store::RunLock;
-use crate::work::{Cut, Ended, News, Stream};
+use crate::work::{CommandEvent, Ended, Stream, Termination};
 
 /// How long a process is waited for where the system has none left: others end all the time.
-const CROWDED: Duration = Duration::from_secs(5);
+const SPAWN_WAIT: Duration = Duration::from_secs(5);
 /// How long until it is asked again.
-const CROWDED_PAUSE: Duration = Duration::from_millis(50);
+const SPAWN_PAUSE: Duration = Duration::from_millis(50);
 
 /// What the workers of a run do for their operations.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Chore {
+pub struct CommandSpec {
     /// The command and its arguments.
     pub words: Vec<OsString>,
     /// On which terms it is run.
@@ -43,7 +43,7 @@ pub struct Chore {
     pub limits: Limits,
 }
 
-impl Chore {
+impl CommandSpec {
     /// The arguments that tell a worker all this.
     pub fn arguments(&self) -> Vec<OsString> {
         let micros = |duration: Duration| OsString::from(duration.as_micros().to_string());
@@ -86,7 +86,7 @@ impl Chore {
         let folder = PathBuf::from(next()?);
         let (files, processes) = (next()?.into_string().ok()?, next()?.into_string().ok()?);
         let words: Vec<OsString> = arguments.collect();
-        (!words.is_empty()).then_some(Chore {
+        (!words.is_empty()).then_some(CommandSpec {
             words,
             terms,
             declined,
@@ -122,8 +122,8 @@ pub enum Follows {
 
 /// Runs the command of a run for one operation after another.
 pub struct Executor {
-    chore: Chore,
-    keeper: Keeper,
+    command_spec: CommandSpec,
+    supervisor: CommandSupervisor,
     /// While it lives, the run does.
     _alive: Option<RunLock>,
 }
@@ -134,24 +134,28 @@ impl Executor {
     /// # Errors
     ///
     /// The run has ended, or the operating system said no.
-    pub fn new(chore: Chore, parent: u32) -> io::Result<Self> {
-        let keeper = Keeper::new(parent, Session::Own)?;
-        let _alive = chore.run_file.as_deref().map(RunLock::share).transpose()?;
+    pub fn new(command_spec: CommandSpec, parent: u32) -> io::Result<Self> {
+        let supervisor = CommandSupervisor::new(parent, Session::Own)?;
+        let _alive = command_spec
+            .run_file
+            .as_deref()
+            .map(RunLock::share)
+            .transpose()?;
         Ok(Executor {
-            chore,
-            keeper,
+            command_spec,
+            supervisor,
             _alive,
         })
     }
 
     /// Whether nobody has asked this process to start no further command.
     pub fn may_start(&mut self) -> bool {
-        self.keeper.may_start()
+        self.supervisor.may_start()
     }
 
     /// Waits before another attempt.
     pub fn pause(&mut self, pause: Duration) {
-        self.keeper.pause(pause);
+        self.supervisor.pause(pause);
     }
 
     /// Runs the command once, until it and all that it started are gone, and tells what becomes of it.
@@ -159,12 +163,13 @@ impl Executor {
     pub fn attempt<E>(
         &mut self,
         attempt: &Attempt<'_>,
-        mut tell: impl FnMut(News) -> Result<(), E>,
+        mut tell: impl FnMut(CommandEvent) -> Result<(), E>,
     ) -> Result<Follows, E> {
-        let mut actual = Actual::within(&self.chore.folder, &format!("{:x}", attempt.number));
-        if !self.keeper.may_start() {
-            tell(News::Ended(Ended {
-                cut: Some(Cut::Asked),
+        let mut actual =
+            Actual::within(&self.command_spec.folder, &format!("{:x}", attempt.number));
+        if !self.supervisor.may_start() {
+            tell(CommandEvent::Ended(Ended {
+                termination: Some(Termination::Asked),
                 trouble: Some(String::from(match attempt.failed {
                     0 => "the run was asked to end before its command was started",
                     _ => "its command failed and was not run again, as the run was asked to end",
@@ -174,10 +179,12 @@ impl Executor {
             return Ok(Follows::Ask(Request::Void));
         }
         let number = attempt.attempt;
-        tell(News::Starting { attempt: number })?;
+        tell(CommandEvent::Starting { attempt: number })?;
         let started = actual.prepare().and_then(|()| self.start(attempt, &actual));
-        let kept = match started {
-            Ok(child) => self.keeper.keep(child, self.chore.terms.timeout, |_, _| {}),
+        let exited = match started {
+            Ok(child) => self
+                .supervisor
+                .keep(child, self.command_spec.terms.timeout, |_, _| {}),
             Err(error) => {
                 let trouble = Some(cannot_start(&error));
                 return self.end(
@@ -191,19 +198,19 @@ impl Executor {
                 );
             }
         };
-        let Kept {
+        let Exited {
             exit,
-            cut,
+            termination,
             took,
             stdout,
             stderr,
-        } = kept;
-        let (declined, set_aside) = (Some(self.chore.declined), attempt.operation.amount());
-        let follows = verdict(exit, cut, declined, set_aside, || actual.spent());
+        } = exited;
+        let (declined, set_aside) = (Some(self.command_spec.declined), attempt.operation.amount());
+        let follows = verdict(exit, termination, declined, set_aside, || actual.spent());
         actual.clear();
         let ended = Ended {
             exit: Some(exit),
-            cut,
+            termination,
             took,
             stdout_dropped: stdout.dropped,
             stderr_dropped: stderr.dropped,
@@ -212,7 +219,7 @@ impl Executor {
         for (stream, Captured { bytes, .. }) in [(Stream::Stdout, stdout), (Stream::Stderr, stderr)]
         {
             if !bytes.is_empty() {
-                tell(News::Wrote { stream, bytes })?;
+                tell(CommandEvent::Wrote { stream, bytes })?;
             }
         }
         self.end(attempt, follows, ended, tell)
@@ -223,7 +230,7 @@ impl Executor {
         attempt: &Attempt<'_>,
         verdict: Verdict,
         mut ended: Ended,
-        mut tell: impl FnMut(News) -> Result<(), E>,
+        mut tell: impl FnMut(CommandEvent) -> Result<(), E>,
     ) -> Result<Follows, E> {
         let follows = match verdict {
             Verdict::Post { amount, finer } => {
@@ -237,8 +244,9 @@ impl Executor {
                 Follows::Ask(Request::Doubt)
             }
             Verdict::Failed => {
-                let may = ended.cut != Some(Cut::Asked) && self.keeper.may_start();
-                let pause = self.chore.terms.pause_after(attempt.failed + 1);
+                let may =
+                    ended.termination != Some(Termination::Asked) && self.supervisor.may_start();
+                let pause = self.command_spec.terms.pause_after(attempt.failed + 1);
                 ended.again = pause.filter(|_| may);
                 match ended.again {
                     Some(pause) => Follows::Again(pause),
@@ -246,38 +254,38 @@ impl Executor {
                 }
             }
         };
-        tell(News::Ended(ended))?;
+        tell(CommandEvent::Ended(ended))?;
         Ok(follows)
     }
 
     fn start(&self, attempt: &Attempt<'_>, actual: &Actual) -> io::Result<Child> {
-        let chore = &self.chore;
-        let brief = Brief {
+        let command_spec = &self.command_spec;
+        let env = CommandEnv {
             operation: attempt.operation,
             attempt: attempt.attempt,
             actual: actual.path(),
-            run: chore.run.as_deref(),
+            run: command_spec.run.as_deref(),
             line: attempt.line,
         };
-        let mut command = shim::command(&chore.words, Session::Own, chore.limits);
+        let mut command = exec::command(&command_spec.words, Session::Own, command_spec.limits);
         command
-            .envs(brief.environment())
+            .envs(env.environment())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut waited = Duration::ZERO;
         let mut child = loop {
             match command.spawn() {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && waited < CROWDED => {
-                    thread::sleep(CROWDED_PAUSE);
-                    waited += CROWDED_PAUSE;
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && waited < SPAWN_WAIT => {
+                    thread::sleep(SPAWN_PAUSE);
+                    waited += SPAWN_PAUSE;
                 }
                 spawned => break spawned?,
             }
         };
         if let Some(mut stdin) = child.stdin.take() {
             // It is short enough for the pipe, and whoever does not care for it need not read it.
-            let _ = stdin.write_all(&brief.json());
+            let _ = stdin.write_all(&env.json());
         }
         Ok(child)
     }

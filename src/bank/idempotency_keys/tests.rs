@@ -62,12 +62,12 @@ proptest! {
         log in prop::collection::vec((operation(), proptest::option::of(outcome())), 0..20),
         asked in prop::collection::vec(operation(), 1..9),
     ) {
-        let mut claims = Claims::default();
+        let mut claims = IdempotencyKeys::default();
         for (operation, outcome) in &log {
             match outcome {
                 None => claims.put(operation, State::UnderWay),
                 Some(Outcome::Voided { .. }) => {
-                    claims.put(operation, State::Released(Release::Voided));
+                    claims.put(operation, State::Released(VoidReason::Voided));
                 }
                 Some(outcome) => claims.settle(operation, *outcome),
             }
