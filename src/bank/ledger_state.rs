@@ -88,7 +88,7 @@ impl LedgerState {
     pub fn decide(&mut self, asked: &Asked, journal: &mut impl Journal) -> Option<Answer> {
         let mut decision = Decision {
             caller: &asked.caller,
-            ledger_state: self,
+            state: self,
             journal,
         };
         Some(match &asked.request {
@@ -122,7 +122,7 @@ impl LedgerState {
     pub fn release(&mut self, hold: u64, release: VoidReason, journal: &mut impl Journal) {
         let mut decision = Decision {
             caller: &RequestContext::default(),
-            ledger_state: self,
+            state: self,
             journal,
         };
         if let Some(taken) = decision.take(hold) {
@@ -139,7 +139,7 @@ impl LedgerState {
         };
         let mut decision = Decision {
             caller: &caller,
-            ledger_state: self,
+            state: self,
             journal,
         };
         decision.skip(reason);
@@ -156,7 +156,7 @@ impl LedgerState {
         {
             let mut decision = Decision {
                 caller: &RequestContext::default(),
-                ledger_state: self,
+                state: self,
                 journal,
             };
             decision.doubt(hold);

@@ -39,7 +39,7 @@ impl Found {
 /// The ledger state while it decides one caller's request.
 pub(super) struct Decision<'a, J> {
     pub(super) caller: &'a RequestContext,
-    pub(super) ledger_state: &'a mut LedgerState,
+    pub(super) state: &'a mut LedgerState,
     pub(super) journal: &'a mut J,
 }
 
@@ -78,7 +78,7 @@ impl<J: Journal> Decision<'_, J> {
             // Without an id nobody could ever settle it.
             has_side_effects: has_side_effects && operation.id.is_some(),
         };
-        if self.ledger_state.begun(run, number).is_some() {
+        if self.state.begun(run, number).is_some() {
             return None;
         }
         // Whoever works on it again must be able to say that it is in doubt again.
@@ -108,7 +108,7 @@ impl<J: Journal> Decision<'_, J> {
     fn set_aside(&mut self, operation: &Operation) -> Result<(), Rejection> {
         match operation.movement() {
             None => {
-                let seen = self.ledger_state.view(&operation.account);
+                let seen = self.state.view(&operation.account);
                 seen.map(drop).ok_or(Rejection::UnknownAccount)
             }
             Some(movement) => {
@@ -123,7 +123,7 @@ impl<J: Journal> Decision<'_, J> {
     /// The money is set aside: from here on nothing can fail.
     fn held(&mut self, operation: &Operation, owner: Owner) -> Outcome {
         let number = self.next_record();
-        let view = self.ledger_state.view_or_nothing(&operation.account);
+        let view = self.state.view_or_nothing(&operation.account);
         let run = self.caller.run;
         let line = self.caller.line.map(|line| RunLine { run, line });
         self.journal.record(
@@ -141,22 +141,20 @@ impl<J: Journal> Decision<'_, J> {
             owner,
             line,
         };
-        self.ledger_state.bring_hold(number, hold);
+        self.state.bring_hold(number, hold);
         self.note_line(Some(LineState::Begun { hold: number }));
         let state = match owner {
             Owner::Run { .. } => State::UnderWay,
             Owner::Doubt => State::InDoubt { hold: number },
             Owner::Anyone { .. } => State::Held { hold: number, view },
         };
-        self.ledger_state.claims.put(operation, state);
+        self.state.claims.put(operation, state);
         Outcome::Held { view }
     }
 
     pub(super) fn end_begun(&mut self, end: End) -> Option<Answer> {
-        let hold = self
-            .ledger_state
-            .begun(self.caller.run, self.caller.number)?;
-        let held = self.ledger_state.holds.get(&hold)?;
+        let hold = self.state.begun(self.caller.run, self.caller.number)?;
+        let held = self.state.holds.get(&hold)?;
         let tells = matches!(
             held.owner,
             Owner::Run {
@@ -197,7 +195,7 @@ impl<J: Journal> Decision<'_, J> {
         };
         let mut decision = Decision {
             caller,
-            ledger_state: self.ledger_state,
+            state: self.state,
             journal: self.journal,
         };
         match end {
@@ -211,18 +209,18 @@ impl<J: Journal> Decision<'_, J> {
     }
 
     pub(super) fn open(&mut self, name: &Name, overdraft: Option<Balance>) -> Answer {
-        let slot = self.ledger_state.slot(name);
-        let old = slot.map(|slot| self.ledger_state.accounts[slot]);
+        let slot = self.state.slot(name);
+        let old = slot.map(|slot| self.state.accounts[slot]);
         let new = match (old, overdraft) {
             (Some(account), None) => account,
             (Some(account), Some(overdraft)) => account.with_overdraft(overdraft),
-            (None, overdraft) => Account::new(overdraft.unwrap_or(self.ledger_state.overdraft)),
+            (None, overdraft) => Account::new(overdraft.unwrap_or(self.state.overdraft)),
         };
         let new = new.opened();
         let view = new.view();
         let duplicate = old == Some(new);
         if !duplicate {
-            let slot = self.ledger_state.bring_account(name, new);
+            let slot = self.state.bring_account(name, new);
             self.journal.changed(slot);
             let number = self.next_record();
             let overdraft = new.overdraft();
@@ -243,15 +241,15 @@ impl<J: Journal> Decision<'_, J> {
     }
 
     fn known(&self, operation: &Operation, two_steps: bool) -> Option<Answer> {
-        let claims = &self.ledger_state.claims;
+        let claims = &self.state.claims;
         claims.known(operation, two_steps, self.caller.retry)
     }
 
     /// Takes a hold off the ledger state; what it set aside is still to be moved or given back.
     pub(super) fn take(&mut self, hold: u64) -> Option<Hold> {
-        let taken = self.ledger_state.holds.remove(&hold)?;
+        let taken = self.state.holds.remove(&hold)?;
         if let Owner::Run { run, number, .. } = taken.owner {
-            self.ledger_state.begun.remove(&(run, number));
+            self.state.begun.remove(&(run, number));
         }
         Some(taken)
     }
@@ -291,7 +289,7 @@ impl<J: Journal> Decision<'_, J> {
             self.keep_debit(&found);
         }
         let number = self.next_record();
-        let view = self.ledger_state.view_or_nothing(&operation.account);
+        let view = self.state.view_or_nothing(&operation.account);
         self.journal.record(
             self.caller,
             &Record::Released {
@@ -308,17 +306,15 @@ impl<J: Journal> Decision<'_, J> {
             let outcome = Outcome::Unspent { view };
             let amount = None;
             let state = State::Settled { outcome, amount };
-            self.ledger_state.claims.put(operation, state);
+            self.state.claims.put(operation, state);
             return outcome;
         }
-        self.ledger_state
-            .claims
-            .put(operation, State::Released(release));
+        self.state.claims.put(operation, State::Released(release));
         Outcome::Voided { view }
     }
 
     fn refuse(&mut self, operation: &Operation, rejection: Rejection) -> Outcome {
-        let view = self.ledger_state.view(&operation.account);
+        let view = self.state.view(&operation.account);
         if self.is_remembered(operation) {
             let number = self.next_record();
             self.journal.record(
@@ -333,16 +329,16 @@ impl<J: Journal> Decision<'_, J> {
             self.note_line(Some(LineState::Refused));
         }
         let outcome = Outcome::Refused { rejection, view };
-        self.ledger_state.claims.settle(operation, outcome);
+        self.state.claims.settle(operation, outcome);
         outcome
     }
 
     fn look(&mut self, operation: &Operation, hold: Option<u64>) -> Result<Outcome, Rejection> {
         let view = self
-            .ledger_state
+            .state
             .view(&operation.account)
             .ok_or(Rejection::UnknownAccount)?;
-        let seq = self.ledger_state.last.seq;
+        let seq = self.state.last.seq;
         if hold.is_some() || self.is_remembered(operation) {
             let number = self.next_record();
             self.journal.record(
@@ -358,7 +354,7 @@ impl<J: Journal> Decision<'_, J> {
             self.note_line(Some(LineState::Done));
         }
         let outcome = Outcome::Viewed { seq, view };
-        self.ledger_state.claims.settle(operation, outcome);
+        self.state.claims.settle(operation, outcome);
         Ok(outcome)
     }
 
@@ -371,18 +367,18 @@ impl<J: Journal> Decision<'_, J> {
     /// the terms are strict, a request must have opened both.
     pub(super) fn find(&self, movement: &Movement<'_>, strict: bool) -> Result<Found, Rejection> {
         movement.check()?;
-        let ledger_state = &*self.ledger_state;
-        let debit = ledger_state.slot(movement.debit);
+        let state = &*self.state;
+        let debit = state.slot(movement.debit);
         let debit = debit.ok_or(Rejection::UnknownAccount)?;
-        let credit = ledger_state.slot(movement.credit);
-        if strict && !(ledger_state.is_opened(Some(debit)) && ledger_state.is_opened(credit)) {
+        let credit = state.slot(movement.credit);
+        if strict && !(state.is_opened(Some(debit)) && state.is_opened(credit)) {
             return Err(Rejection::UnknownAccount);
         }
         let sides = Sides {
-            debit: ledger_state.accounts[debit],
+            debit: state.accounts[debit],
             credit: match credit {
-                Some(slot) => ledger_state.accounts[slot],
-                None => Account::new(ledger_state.overdraft),
+                Some(slot) => state.accounts[slot],
+                None => Account::new(state.overdraft),
             },
         };
         Ok(Found {
@@ -404,12 +400,12 @@ impl<J: Journal> Decision<'_, J> {
         let Found { sides, debit, .. } = found;
         let credit = match found.credit {
             Some(slot) => slot,
-            None => self.ledger_state.add(movement.credit, sides.credit),
+            None => self.state.add(movement.credit, sides.credit),
         };
-        self.ledger_state.accounts[credit] = sides.credit;
+        self.state.accounts[credit] = sides.credit;
         self.journal.changed(credit);
-        self.ledger_state.last.seq += 1;
-        let seq = self.ledger_state.last.seq;
+        self.state.last.seq += 1;
+        let seq = self.state.last.seq;
         let own = if operation.account == *movement.debit {
             sides.debit
         } else {
@@ -435,17 +431,17 @@ impl<J: Journal> Decision<'_, J> {
         let outcome = Outcome::Posted { seq, amount, view };
         let amount = Some(amount);
         let state = State::Settled { outcome, amount };
-        self.ledger_state.claims.put(operation, state);
+        self.state.claims.put(operation, state);
         outcome
     }
 
     fn keep_debit(&mut self, found: &Found) {
-        self.ledger_state.accounts[found.debit] = found.sides.debit;
+        self.state.accounts[found.debit] = found.sides.debit;
         self.journal.changed(found.debit);
     }
 
     pub(super) fn next_record(&mut self) -> u64 {
-        self.ledger_state.last.record += 1;
-        self.ledger_state.last.record
+        self.state.last.record += 1;
+        self.state.last.record
     }
 }

@@ -11,7 +11,7 @@ use crate::bank::{Amount, Answer, Id, Operation, Outcome, Rejection, State, View
 impl<J: Journal> Decision<'_, J> {
     /// The hold of this very operation, if it is in doubt.
     pub(super) fn in_doubt(&self, operation: &Operation) -> Option<u64> {
-        let claim = self.ledger_state.claims.get(operation.id.as_ref()?)?;
+        let claim = self.state.claims.get(operation.id.as_ref()?)?;
         match claim.state {
             State::InDoubt { hold } if claim.operation == *operation => Some(hold),
             _ => None,
@@ -34,7 +34,7 @@ impl<J: Journal> Decision<'_, J> {
         let taken = self.take(hold)?;
         let held = Hold { owner, ..taken };
         let number = self.next_record();
-        let view = self.ledger_state.view_or_nothing(&held.operation.account);
+        let view = self.state.view_or_nothing(&held.operation.account);
         self.journal.record(
             self.caller,
             &Record::Passed {
@@ -50,14 +50,14 @@ impl<J: Journal> Decision<'_, J> {
             OwnerChange::TakenOver => State::UnderWay,
             OwnerChange::Exited => State::Held { hold, view },
         };
-        self.ledger_state.claims.put(&held.operation, state);
-        self.ledger_state.bring_hold(hold, held);
+        self.state.claims.put(&held.operation, state);
+        self.state.bring_hold(hold, held);
         Some(view)
     }
 
     /// Whoever comes, or the clock after so long.
     pub(in crate::bank::ledger_state) fn anyone(&self, lasts: Option<Duration>) -> Owner {
-        let expires = lasts.map(|lasts| self.ledger_state.now.after(lasts));
+        let expires = lasts.map(|lasts| self.state.now.after(lasts));
         Owner::Anyone { expires }
     }
 
@@ -66,21 +66,17 @@ impl<J: Journal> Decision<'_, J> {
         &mut self,
         lasts: Option<Duration>,
     ) -> Option<Answer> {
-        let hold = self
-            .ledger_state
-            .begun(self.caller.run, self.caller.number)?;
+        let hold = self.state.begun(self.caller.run, self.caller.number)?;
         // Without an id nobody could ever claim it.
-        self.ledger_state.holds.get(&hold)?.operation.id.as_ref()?;
+        self.state.holds.get(&hold)?.operation.id.as_ref()?;
         let view = self.pass(hold, self.anyone(lasts), OwnerChange::Exited)?;
         Some(Outcome::Held { view }.into())
     }
 
     /// Nobody saw the end of what the caller has begun, of which nobody can know then what it did.
     pub(in crate::bank::ledger_state) fn doubt_begun(&mut self) -> Option<Answer> {
-        let hold = self
-            .ledger_state
-            .begun(self.caller.run, self.caller.number)?;
-        let owner = self.ledger_state.holds.get(&hold)?.owner;
+        let hold = self.state.begun(self.caller.run, self.caller.number)?;
+        let owner = self.state.holds.get(&hold)?.owner;
         if !matches!(
             owner,
             Owner::Run {
@@ -111,12 +107,8 @@ impl<J: Journal> Decision<'_, J> {
         if let Some(amount) = amount
             && let Err(rejection) = self.check_excess(hold, held, amount)
         {
-            let operation = self
-                .ledger_state
-                .holds
-                .get(&hold)
-                .map(|hold| &hold.operation);
-            let view = operation.and_then(|operation| self.ledger_state.view(&operation.account));
+            let operation = self.state.holds.get(&hold).map(|hold| &hold.operation);
+            let view = operation.and_then(|operation| self.state.view(&operation.account));
             return Outcome::Refused { rejection, view }.into();
         }
         self.end_two_steps(hold, End::Post(amount))
@@ -130,7 +122,7 @@ impl<J: Journal> Decision<'_, J> {
         amount: Amount,
     ) -> Result<(), Rejection> {
         let held = held.ok_or(Rejection::ExceedsHold)?;
-        let taken = self.ledger_state.holds.get(&hold);
+        let taken = self.state.holds.get(&hold);
         match taken.and_then(|hold| hold.operation.movement()) {
             Some(movement) => self
                 .find(&movement, false)?
@@ -174,10 +166,10 @@ impl<J: Journal> Decision<'_, J> {
         amount: Option<Amount>,
     ) -> Result<(u64, Option<Amount>), Answer> {
         let unknown = || refused(Rejection::UnknownHold);
-        let claim = self.ledger_state.claims.get(id).ok_or_else(unknown)?;
+        let claim = self.state.claims.get(id).ok_or_else(unknown)?;
         let no = |rejection| Outcome::Refused {
             rejection,
-            view: self.ledger_state.view(&claim.operation.account),
+            view: self.state.view(&claim.operation.account),
         };
         Err(match claim.state {
             State::Held { hold, .. } | State::InDoubt { hold } => {

@@ -8,7 +8,7 @@ impl<J: Journal> Decision<'_, J> {
     /// Why the caller's line cannot be begun or decided: it was before.
     pub(super) fn line_objection(&self) -> Option<Rejection> {
         let line = self.caller.line?.number;
-        match self.ledger_state.lines.state(self.caller.run, line)? {
+        match self.state.lines.state(self.caller.run, line)? {
             LineState::Refused if self.caller.retry => None,
             LineState::Refused | LineState::Done => Some(Rejection::LineDone),
             LineState::Begun { .. } => Some(Rejection::InProgress),
@@ -18,9 +18,7 @@ impl<J: Journal> Decision<'_, J> {
     /// Notes what became of the caller's line.
     pub(super) fn note_line(&mut self, state: Option<LineState>) {
         if let Some(line) = self.caller.line {
-            self.ledger_state
-                .lines
-                .note(self.caller.run, line.number, state);
+            self.state.lines.note(self.caller.run, line.number, state);
         }
     }
 
