@@ -27,10 +27,10 @@ use crate::report::{self, Destination, Format, Outputs, Spared, check_streams};
 use crate::status::Status;
 use crate::store::Place;
 use crate::supervisor::{end_as_first_process, end_by, outlive_full_files};
-use crate::workload::Source;
+use crate::workload::WorkloadSource;
 
 /// What every command returns: an ending, or an error with the status that it stands for.
-type Outcome = Result<crate::run::Ending, Failure>;
+type CliResult = Result<crate::run::Ending, Failure>;
 
 /// Why a command could not be run.
 struct Failure {
@@ -182,11 +182,11 @@ impl OutputArgs {
 }
 
 /// What no output of a run may be written to.
-fn spared(source: &Source, place: Option<&Place>) -> Spared {
+fn spared(source: &WorkloadSource, place: Option<&Place>) -> Spared {
     let spared = match source {
-        Source::File(path) => Spared::default().input(path),
-        Source::Stdin => Spared::default().stdin(),
-        Source::Operations(_) => Spared::default(),
+        WorkloadSource::File(path) => Spared::default().input(path),
+        WorkloadSource::Stdin => Spared::default().stdin(),
+        WorkloadSource::Operations(_) => Spared::default(),
     };
     match place {
         Some(place) => spared.ledger(place),

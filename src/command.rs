@@ -14,9 +14,9 @@ mod exec;
 mod guard;
 mod guard_report;
 mod one;
+mod retry_policy;
 mod settle;
 mod supervise;
-mod terms;
 mod watch;
 mod workers;
 
@@ -25,7 +25,7 @@ use std::time::Duration;
 pub use exec::{ENTRY as EXEC, run as run_exec};
 pub use guard::{ENTRY as GUARD, run as run_guard};
 pub use one::{OneShotEnd, OneShotError, OneShotPlan, OneShotRun, run};
-pub use terms::Terms;
+pub use retry_policy::RetryPolicy;
 pub use workers::{Attempt, CommandSpec, Executor, Follows};
 
 /// How long a command has between being asked to end and being killed.

@@ -27,14 +27,14 @@ use crate::workload::{Feed, Item, Next};
 pub use dry_run::rehearse;
 pub use forecast::Forecast;
 use plan::WorkerCommand;
-pub use plan::{Commands, Plan};
+pub use plan::{Commands, RunPlan};
 
 const ALARM: Key = Key::Own(0);
 const SIGNALS: Key = Key::Own(1);
 
 /// Runs a workload and reports it; in memory, or in a ledger that lasts.
 pub fn run(
-    plan: Plan,
+    plan: RunPlan,
     ledger: Option<RunLedger>,
     feed: Feed,
     reporter: Reporter,
@@ -51,7 +51,7 @@ pub fn run(
 }
 
 struct Driver {
-    plan: Plan,
+    plan: RunPlan,
     run: Run,
     /// What the run wants done and was not done yet.
     effects: VecDeque<Effect>,
@@ -76,7 +76,7 @@ struct Driver {
 
 impl Driver {
     fn new(
-        plan: Plan,
+        plan: RunPlan,
         ledger: Option<RunLedger>,
         feed: Feed,
         reporter: Reporter,

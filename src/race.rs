@@ -10,11 +10,11 @@
 mod channel;
 mod indivisible;
 mod lock;
+mod operation;
 mod packed;
 mod runner;
 mod shared;
 mod sync_method;
-mod turn;
 
 use std::io;
 use std::sync::atomic::AtomicBool;
@@ -27,7 +27,7 @@ use indivisible::{Adding, Comparing};
 use lock::{Semaphore, Spin};
 use packed::Packed;
 pub use packed::{MAX_BALANCE, MAX_UPDATES};
-use runner::{Runner, Tally};
+use runner::{Runner, ThreadTally};
 use shared::Bare;
 pub use sync_method::{SyncMethod, UnknownRemedy};
 
@@ -36,7 +36,7 @@ pub const MAX_THREADS: u32 = 1024;
 
 /// What is to be raced, whatever the remedy.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct RacePlan {
     /// Whose balance it is.
     pub account: Name,
     /// What stands on it before.
@@ -91,7 +91,7 @@ pub enum RaceError {
     },
 }
 
-impl Plan {
+impl RacePlan {
     /// What an operation does to the one balance in minor units, 0 for a view; else why it is none
     /// of its operations.
     pub fn delta(&self, operation: &Operation) -> Result<i64, String> {
@@ -152,7 +152,7 @@ impl Plan {
 /// Once `stop` is set every thread ends within a thousand operations, and what was done until then
 /// is the result.
 pub fn race(
-    plan: &Plan,
+    plan: &RacePlan,
     remedy: SyncMethod,
     deltas: &[i64],
     stop: &AtomicBool,
@@ -174,7 +174,7 @@ pub fn race(
 }
 
 /// Compares what the threads did with what the balance shows of it.
-fn conclude(plan: &Plan, remedy: SyncMethod, tally: &Tally, end: Packed) -> Race {
+fn conclude(plan: &RacePlan, remedy: SyncMethod, tally: &ThreadTally, end: Packed) -> Race {
     Race {
         remedy: remedy.word(),
         threads: plan.threads,
@@ -195,8 +195,8 @@ mod tests {
 
     static GO: AtomicBool = AtomicBool::new(false);
 
-    fn plan(start: i64, overdraft: i64, threads: u32, rounds: u32) -> Plan {
-        Plan {
+    fn plan(start: i64, overdraft: i64, threads: u32, rounds: u32) -> RacePlan {
+        RacePlan {
             account: Name::default(),
             start: Balance::new(start),
             overdraft: Balance::new(overdraft),
@@ -205,7 +205,7 @@ mod tests {
         }
     }
 
-    fn run(plan: &Plan, remedy: SyncMethod, deltas: &[i64]) -> Race {
+    fn run(plan: &RacePlan, remedy: SyncMethod, deltas: &[i64]) -> Race {
         race(plan, remedy, deltas, &GO).expect("a race within the limits")
     }
 
@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_counted() {
         let plan = plan(1000, 0, 2, 1);
-        let mut tally = Tally::default();
+        let mut tally = ThreadTally::default();
         tally.note(-300, true);
         tally.note(500, true);
         // One of -300 and +500 was overwritten: the threads made two updates, the word has one.
@@ -330,7 +330,7 @@ mod tests {
         assert_eq!((race.operations, race.actual), (0, Balance::new(7)));
     }
 
-    fn refused(plan: &Plan, deltas: &[i64]) -> String {
+    fn refused(plan: &RacePlan, deltas: &[i64]) -> String {
         plan.check(deltas).expect_err("beyond a limit").to_string()
     }
 

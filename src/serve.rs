@@ -51,7 +51,7 @@ const SIGNALS: Key = Key::Own(1);
 
 /// What to serve.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct ServePlan {
     /// The ledger.
     pub ledger: Place,
     /// Where to listen.
@@ -95,7 +95,7 @@ pub enum ServeError {
 ///
 /// Those of the beginning are for the caller to tell; [`ServeError::Told`] is in the server's log.
 pub fn serve(
-    plan: Plan,
+    plan: ServePlan,
     ready: impl FnOnce() -> Result<(), ServeError>,
 ) -> Result<Ending, ServeError> {
     let mut server = Server::new(plan)?;
@@ -151,7 +151,7 @@ struct Server {
 }
 
 impl Server {
-    fn new(plan: Plan) -> Result<Self, ServeError> {
+    fn new(plan: ServePlan) -> Result<Self, ServeError> {
         let (alarm, waker) = Alarm::new()?;
         let ledger = plan.ledger.open(Access::Existing)?;
         let signals = Signals::listen()?;

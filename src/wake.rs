@@ -25,13 +25,13 @@ const GATE_PAUSE: Duration = Duration::from_millis(1);
 /// Keeps a process from being stopped while a thread of it has locked what others need. Clones are the
 /// same gate.
 #[derive(Clone, Default)]
-pub struct Gate {
+pub struct StopGate {
     /// Held only for a moment on the way in, and for as long as nobody may go in.
     entrance: Arc<Mutex<()>>,
     inside: Arc<Mutex<()>>,
 }
 
-impl Gate {
+impl StopGate {
     /// Goes in; out when the guard is dropped.
     pub fn enter(&self) -> MutexGuard<'_, ()> {
         let _entrance = self.entrance.lock();

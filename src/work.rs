@@ -1,12 +1,14 @@
 //! What an operation does while it is being processed: nothing, a duration, or a command.
 
-mod ran;
+mod command_report;
 
 use std::time::Duration;
 
 use crate::bank::Kind;
 
-pub use ran::{CommandEvent, CommandReport, Ended, MAX_OUTPUT, Stream, Termination};
+pub use command_report::{
+    AttemptEnd, CommandEvent, CommandReport, MAX_OUTPUT, Stream, Termination,
+};
 
 /// What an operation's work is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

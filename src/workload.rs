@@ -25,7 +25,7 @@ use crate::bank::{Line, Name, Operation, Outcome};
 use crate::wake::Waker;
 
 use done::Continued;
-pub use done::{Change, Done, Protection};
+pub use done::{Change, Protection, RunProgress};
 pub use lines::MAX_LINE;
 use parse::Parser;
 use reader::{Message, Rewind};
@@ -78,7 +78,7 @@ pub struct Defaults {
 
 /// How an operation is written on a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub enum WorkloadFormat {
     /// One JSON object per line, with the fields `op`, `amount`, `account`, `to` and `id`.
     JsonLines,
     /// Comma-separated values, one record per line. The first line that is not blank names the
@@ -87,13 +87,13 @@ pub enum Format {
     Csv,
 }
 
-impl Format {
+impl WorkloadFormat {
     /// The format that a file's name tells.
-    fn of(path: &Path) -> Option<Format> {
+    fn of(path: &Path) -> Option<WorkloadFormat> {
         let extension = path.extension()?.to_str()?.to_ascii_lowercase();
         match extension.as_str() {
-            "csv" => Some(Format::Csv),
-            "jsonl" | "ndjson" | "json" => Some(Format::JsonLines),
+            "csv" => Some(WorkloadFormat::Csv),
+            "jsonl" | "ndjson" | "json" => Some(WorkloadFormat::JsonLines),
             _ => None,
         }
     }
@@ -101,7 +101,7 @@ impl Format {
 
 /// Where a workload comes from.
 #[derive(Clone, Debug)]
-pub enum Source {
+pub enum WorkloadSource {
     /// These, in this order.
     Operations(Vec<Operation>),
     /// The lines of a file, or of a named pipe.
@@ -110,7 +110,7 @@ pub enum Source {
     Stdin,
 }
 
-impl Source {
+impl WorkloadSource {
     /// Refuses a file that is not there.
     ///
     /// # Errors
@@ -118,8 +118,8 @@ impl Source {
     /// A file that is missing, is a directory or may not be looked at.
     pub fn check(&self) -> Result<(), WorkloadError> {
         match self {
-            Source::File(path) => file_type(path).map(drop),
-            Source::Operations(_) | Source::Stdin => Ok(()),
+            WorkloadSource::File(path) => file_type(path).map(drop),
+            WorkloadSource::Operations(_) | WorkloadSource::Stdin => Ok(()),
         }
     }
 }
@@ -195,12 +195,12 @@ pub enum Next {
 pub struct Feed {
     /// What is here and not taken yet.
     items: VecDeque<Item>,
-    rest: Rest,
+    rest: FeedState,
 }
 
 /// What comes after the items that are here.
 #[derive(Debug)]
-enum Rest {
+enum FeedState {
     Reading(Receiver<Message>),
     Failed(WorkloadError),
     Ended,
@@ -215,21 +215,21 @@ impl Feed {
     ///
     /// A file that is missing, is a directory or may not be read; no thread.
     pub fn start(
-        source: Source,
-        format: Option<Format>,
+        source: WorkloadSource,
+        format: Option<WorkloadFormat>,
         defaults: Defaults,
-        done: Option<Done>,
+        done: Option<RunProgress>,
         waker: Waker,
     ) -> Result<Feed, WorkloadError> {
         let parser = |path: Option<&Path>| {
-            let format = format.or_else(|| path.and_then(Format::of));
+            let format = format.or_else(|| path.and_then(WorkloadFormat::of));
             Parser::new(format, defaults)
         };
         let continued = done.map(Continued::new);
         match source {
-            Source::Operations(operations) => Ok(Feed::list(operations)),
-            Source::File(path) => Feed::file(&path, parser(Some(&path)), continued, waker),
-            Source::Stdin => {
+            WorkloadSource::Operations(operations) => Ok(Feed::list(operations)),
+            WorkloadSource::File(path) => Feed::file(&path, parser(Some(&path)), continued, waker),
+            WorkloadSource::Stdin => {
                 // A descriptor of its own: a blocked read then holds no lock of the standard library.
                 let open = || io::stdin().as_fd().try_clone_to_owned().map(File::from);
                 Feed::read(
@@ -251,7 +251,7 @@ impl Feed {
         };
         Feed {
             items: operations.into_iter().map(item).collect(),
-            rest: Rest::Ended,
+            rest: FeedState::Ended,
         }
     }
 
@@ -292,7 +292,7 @@ impl Feed {
         let blocks = reader::start(open, rewind, input, parser, continued, waker)?;
         Ok(Feed {
             items: VecDeque::new(),
-            rest: Rest::Reading(blocks),
+            rest: FeedState::Reading(blocks),
         })
     }
 
@@ -308,28 +308,30 @@ impl Feed {
         if let Some(item) = self.items.pop_front() {
             return Next::Item(item);
         }
-        match std::mem::replace(&mut self.rest, Rest::Ended) {
-            Rest::Reading(blocks) => {
-                self.rest = Rest::Reading(blocks);
+        match std::mem::replace(&mut self.rest, FeedState::Ended) {
+            FeedState::Reading(blocks) => {
+                self.rest = FeedState::Reading(blocks);
                 Next::NotYet
             }
-            Rest::Failed(error) => Next::Failed(error),
-            Rest::Ended => Next::End,
+            FeedState::Failed(error) => Next::Failed(error),
+            FeedState::Ended => Next::End,
         }
     }
 
     /// Takes over a block of what was read, if there is one. Anything beyond stays in the channel, whose
     /// bound is what makes the reader wait.
     fn receive(&mut self) {
-        let Rest::Reading(blocks) = &self.rest else {
+        let FeedState::Reading(blocks) = &self.rest else {
             return;
         };
         match blocks.try_recv() {
             Ok(Message::Items(block)) => self.items.extend(block),
-            Ok(Message::Ended) => self.rest = Rest::Ended,
-            Ok(Message::Failed(error)) => self.rest = Rest::Failed(error),
+            Ok(Message::Ended) => self.rest = FeedState::Ended,
+            Ok(Message::Failed(error)) => self.rest = FeedState::Failed(error),
             Err(TryRecvError::Empty) => {}
-            Err(TryRecvError::Disconnected) => self.rest = Rest::Failed(WorkloadError::Vanished),
+            Err(TryRecvError::Disconnected) => {
+                self.rest = FeedState::Failed(WorkloadError::Vanished)
+            }
         }
     }
 }

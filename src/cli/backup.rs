@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::ledger::LedgerArgs;
 use super::one::ended;
-use super::{Failure, Outcome};
+use super::{CliResult, Failure};
 use crate::report::{self, Format, Output, Spared};
 use crate::store::Access;
 
@@ -31,7 +31,7 @@ enum BackupFormat {
 }
 
 /// `bank-par backup`
-pub(super) fn backup(args: BackupArgs) -> Outcome {
+pub(super) fn backup(args: BackupArgs) -> CliResult {
     let place = args.ledger.place()?;
     let format = match args.output {
         BackupFormat::Text => Format::Text,

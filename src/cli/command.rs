@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use rustix::fs::{Access, access};
 
 use super::moment::duration;
-use crate::command::Terms;
+use crate::command::RetryPolicy;
 
 #[derive(Args)]
 pub(super) struct CommandArgs {
@@ -31,8 +31,8 @@ impl CommandArgs {
         !self.words.is_empty()
     }
 
-    pub(super) fn terms(&self, timeout: Option<Duration>) -> Terms {
-        Terms {
+    pub(super) fn retry(&self, timeout: Option<Duration>) -> RetryPolicy {
+        RetryPolicy {
             timeout,
             retries: self.retries,
             backoff: self.backoff,
@@ -88,7 +88,7 @@ fn is_there(program: &OsStr, path: Option<&OsStr>) -> bool {
 
 /// What becomes of operations whose work was begun, and whose end nobody saw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum InDoubt {
+pub(super) enum InDoubtAction {
     /// Nothing: somebody must `post` or `void` them first
     #[default]
     Stop,

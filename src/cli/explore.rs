@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use super::ledger::MemoryArgs;
 use super::sync::wait;
 use super::workload::WorkloadArgs;
-use super::{Failure, Outcome, OutputFormat, one::ended, spared};
+use super::{CliResult, Failure, OutputFormat, one::ended, spared};
 use crate::bank::{Action, Balance, Name, Operation};
 use crate::explore::{Bounds, MAX_OPERATIONS, Manner, Scenario, explore as explore_orders};
 use crate::report::{self, Exploration, Format, Output};
@@ -49,7 +49,7 @@ pub(super) struct ExploreArgs {
     opened: Vec<Start>,
     /// Show an order after which the account holds this, and not the shortest wrong one
     #[arg(long = "final", value_name = "AMOUNT", allow_negative_numbers = true)]
-    wanted: Option<Final>,
+    wanted: Option<FinalBalance>,
     /// The most states that are remembered; beyond, orders are drawn by lot
     #[arg(long, default_value_t = 1_000_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_states: u32,
@@ -124,9 +124,9 @@ impl FromStr for Start {
 
 /// One `--final`, which may be below zero where the overdraft allows it.
 #[derive(Clone, Copy)]
-struct Final(i64);
+struct FinalBalance(i64);
 
-impl FromStr for Final {
+impl FromStr for FinalBalance {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> anyhow::Result<Self> {
@@ -135,12 +135,12 @@ impl FromStr for Final {
             None => (1, text),
         };
         let balance: Balance = digits.parse()?;
-        Ok(Final(sign * balance.minor()))
+        Ok(FinalBalance(sign * balance.minor()))
     }
 }
 
 /// `bank-par explore`
-pub(super) fn explore(args: ExploreArgs) -> Outcome {
+pub(super) fn explore(args: ExploreArgs) -> CliResult {
     let why = "it examines orders of steps and runs none of them";
     args.ledger.check("explore", why)?;
     let sharing = args.sync.sharing(args.with_work);
@@ -169,7 +169,7 @@ pub(super) fn explore(args: ExploreArgs) -> Outcome {
         seed: args.seed,
         samples: args.samples.into(),
     };
-    let wanted = args.wanted.map(|Final(minor)| minor);
+    let wanted = args.wanted.map(|FinalBalance(minor)| minor);
     let found = explore_orders(&scenario, bounds, wanted);
     let format = match args.output {
         OutputFormat::Text => Format::Text,

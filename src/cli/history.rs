@@ -12,7 +12,7 @@ use super::ledger::LedgerArgs;
 use super::moment::moment;
 use super::one::ended;
 use super::workload::other_side;
-use super::{Failure, Outcome};
+use super::{CliResult, Failure};
 use crate::bank::{Moment, Name};
 use crate::report::{EntryFormat, History, Output, Spared};
 use crate::store::{Access, EntryQuery, Ledger, LedgerError, MAX_PAGE};
@@ -70,7 +70,7 @@ enum HistoryFormat {
 }
 
 /// `bank-par history`
-pub(super) fn history(args: HistoryArgs) -> Outcome {
+pub(super) fn history(args: HistoryArgs) -> CliResult {
     let place = args.ledger.place()?;
     let format = match args.output {
         HistoryFormat::Text => EntryFormat::Text,

@@ -5,13 +5,13 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
-use super::command::{CommandArgs, InDoubt};
+use super::command::{CommandArgs, InDoubtAction};
 use super::ledger::{LedgerArgs, MemoryArgs};
 use super::moment::duration;
-use super::named::{NamedArgs, Opened};
+use super::named::{ContinuedRun, NamedArgs};
 use super::workload::WorkloadArgs;
-use super::{Failure, Outcome, OutputArgs, spared};
-use crate::driver::{Commands, Forecast, Plan, rehearse, run};
+use super::{CliResult, Failure, OutputArgs, spared};
+use crate::driver::{Commands, Forecast, RunPlan, rehearse, run};
 use crate::limits::{self, Limits};
 use crate::link::Transport;
 use crate::report::Reporter;
@@ -66,8 +66,8 @@ pub(super) struct BankArgs {
     #[arg(long, default_value_t = 75, value_name = "N", requires = "words", value_parser = clap::value_parser!(u8).range(1..))]
     declined_code: u8,
     /// What to do with operations of which nobody saw the end of their command
-    #[arg(long, value_enum, default_value_t = InDoubt::Stop, value_name = "HOW")]
-    in_doubt: InDoubt,
+    #[arg(long, value_enum, default_value_t = InDoubtAction::Stop, value_name = "HOW")]
+    in_doubt: InDoubtAction,
 }
 
 #[derive(Args)]
@@ -97,12 +97,12 @@ fn pace(text: &str) -> anyhow::Result<Pace> {
 }
 
 /// `bank-par parallel`
-pub(super) fn parallel(args: BankArgs) -> Outcome {
+pub(super) fn parallel(args: BankArgs) -> CliResult {
     ask_the_bank("parallel", Transport::Socket, args)
 }
 
 /// `bank-par server-share`
-pub(super) fn server_share(args: ServerShareArgs) -> Outcome {
+pub(super) fn server_share(args: ServerShareArgs) -> CliResult {
     let sync = match args.sync {
         SyncFlag::None => Sync::None,
         SyncFlag::Lock => Sync::Lock,
@@ -116,16 +116,16 @@ pub(super) fn server_share(args: ServerShareArgs) -> Outcome {
 }
 
 /// `bank-par queue`
-pub(super) fn queue(args: BankArgs) -> Outcome {
+pub(super) fn queue(args: BankArgs) -> CliResult {
     ask_the_bank("queue", Transport::Queue, args)
 }
 
 /// `bank-par pipe`
-pub(super) fn pipe(args: BankArgs) -> Outcome {
+pub(super) fn pipe(args: BankArgs) -> CliResult {
     ask_the_bank("pipe", Transport::Pipe, args)
 }
 
-fn ask_the_bank(mode: &'static str, transport: Transport, args: BankArgs) -> Outcome {
+fn ask_the_bank(mode: &'static str, transport: Transport, args: BankArgs) -> CliResult {
     let limits = Limits::now();
     args.check().map_err(Failure::usage)?;
     let mut plan = args.mode.plan(mode, transport, Conduct::AskTheBank);
@@ -133,9 +133,9 @@ fn ask_the_bank(mode: &'static str, transport: Transport, args: BankArgs) -> Out
     plan.named = args.named.named();
     plan.commands = args.command.is_given().then(|| Commands {
         words: args.command.words.clone(),
-        terms: args.command.terms(plan.timeout),
+        retry: args.command.retry(plan.timeout),
         declined: args.declined_code,
-        retry_in_doubt: args.in_doubt == InDoubt::Retry,
+        retry_in_doubt: args.in_doubt == InDoubtAction::Retry,
         limits,
     });
     if args.dry_run {
@@ -153,7 +153,7 @@ fn ask_the_bank(mode: &'static str, transport: Transport, args: BankArgs) -> Out
 struct Opening {
     place: Place,
     named: NamedArgs,
-    in_doubt: InDoubt,
+    in_doubt: InDoubtAction,
 }
 
 impl BankArgs {
@@ -163,10 +163,10 @@ impl BankArgs {
         self.command.check()?;
         let is_given = self.command.is_given();
         match self.in_doubt {
-            InDoubt::Retry if !is_given => {
+            InDoubtAction::Retry if !is_given => {
                 bail!("`--in-doubt retry` needs the command that is to be run again: `-- COMMAND`")
             }
-            InDoubt::Post | InDoubt::Void if !self.named.is_given() => bail!(
+            InDoubtAction::Post | InDoubtAction::Void if !self.named.is_given() => bail!(
                 "`--in-doubt post` and `void` are about the lines of a run with a name: name it with `--run NAME`, or use `bank-par post ID` and `bank-par void ID`"
             ),
             _ => {}
@@ -185,13 +185,13 @@ impl BankArgs {
 }
 
 impl ModeArgs {
-    fn plan(&self, mode: &'static str, transport: Transport, conduct: Conduct) -> Plan {
+    fn plan(&self, mode: &'static str, transport: Transport, conduct: Conduct) -> RunPlan {
         let built_in = if self.workload.is_built_in() {
             Pace::CLASSIC
         } else {
             Pace::NONE
         };
-        Plan {
+        RunPlan {
             mode,
             transport,
             conduct,
@@ -209,7 +209,7 @@ impl ModeArgs {
     }
 }
 
-fn start(mut plan: Plan, opening: Option<Opening>, args: ModeArgs) -> Outcome {
+fn start(mut plan: RunPlan, opening: Option<Opening>, args: ModeArgs) -> CliResult {
     make_room_for(args.jobs, plan.commands.is_some()).map_err(Failure::usage)?;
     let (alarm, waker) = Alarm::new().map_err(Failure::died)?;
     // A ledger is not created for an input that is not there.
@@ -224,7 +224,7 @@ fn start(mut plan: Plan, opening: Option<Opening>, args: ModeArgs) -> Outcome {
                 }| named.open(&place, in_doubt);
     let lasts = opening.is_some();
     let (ledger, opened) = opening.map(open).transpose()?.unzip();
-    let done = opened.flatten().map(|Opened { done, lines, ids }| {
+    let done = opened.flatten().map(|ContinuedRun { done, lines, ids }| {
         if let Some(named) = &mut plan.named {
             named.begun = lines;
             named.ids = ids;
@@ -241,7 +241,7 @@ fn start(mut plan: Plan, opening: Option<Opening>, args: ModeArgs) -> Outcome {
 }
 
 /// Says what would be done, and touches nothing.
-fn dry_run(plan: Plan, args: &BankArgs) -> Outcome {
+fn dry_run(plan: RunPlan, args: &BankArgs) -> CliResult {
     let (alarm, waker) = Alarm::new().map_err(Failure::died)?;
     let (workload, place) = (&args.mode.workload, args.ledger.lasting());
     let source = workload.source();

@@ -8,7 +8,7 @@ use anyhow::{anyhow, bail};
 use clap::Args;
 
 use super::Failure;
-use super::command::InDoubt;
+use super::command::InDoubtAction;
 use super::ledger::{LedgerFlag, VARIABLE};
 use crate::bank::{Id, Outcome};
 use crate::driver::Forecast;
@@ -18,7 +18,7 @@ use crate::run::{LineIds, Named};
 use crate::server::RunLedger;
 use crate::status::Status;
 use crate::store::{Access, Ledger, LineEnd, OpenHold, Place, RunName, RunTotals};
-use crate::workload::Done;
+use crate::workload::RunProgress;
 
 #[derive(Args)]
 pub(super) struct NamedArgs {
@@ -32,9 +32,9 @@ pub(super) struct NamedArgs {
 }
 
 /// A run with a name that was opened.
-pub(super) struct Opened {
+pub(super) struct ContinuedRun {
     /// What it has done.
-    pub(super) done: Done,
+    pub(super) done: RunProgress,
     /// Its lines that were begun and have not ended.
     pub(super) lines: HashSet<u64>,
     /// The ids of its lines.
@@ -66,8 +66,8 @@ impl NamedArgs {
     pub(super) fn open(
         &self,
         place: &Place,
-        in_doubt: InDoubt,
-    ) -> Result<(RunLedger, Option<Opened>), Failure> {
+        in_doubt: InDoubtAction,
+    ) -> Result<(RunLedger, Option<ContinuedRun>), Failure> {
         let ledger = place.open(Access::Existing).map_err(Failure::ledger)?;
         let name = place.to_string();
         let mut opened = RunLedger {
@@ -91,7 +91,7 @@ impl NamedArgs {
         settle(ledger, run, begun, in_doubt)?;
         let done = named::done(ledger, &found, run, self.retry_refused);
         let (done, ids) = done.map_err(Failure::ledger)?;
-        Ok((opened, Some(Opened { done, lines, ids })))
+        Ok((opened, Some(ContinuedRun { done, lines, ids })))
     }
 
     /// What the ledger would answer to this run, which is not opened.
@@ -198,7 +198,7 @@ fn settle(
     ledger: &mut dyn Ledger,
     name: &RunName,
     begun: Vec<OpenHold>,
-    in_doubt: InDoubt,
+    in_doubt: InDoubtAction,
 ) -> Result<(), Failure> {
     let doubts = begun.into_iter().filter(|hold| hold.in_doubt);
     let doubts: Vec<Id> = doubts.filter_map(|hold| hold.operation.id).collect();
@@ -207,8 +207,8 @@ fn settle(
         return Ok(());
     }
     let (count, what) = match in_doubt {
-        InDoubt::Retry => return Ok(()),
-        InDoubt::Stop => {
+        InDoubtAction::Retry => return Ok(()),
+        InDoubtAction::Stop => {
             let named = doubts
                 .iter()
                 .take(MAX_NAMED)
@@ -222,8 +222,8 @@ fn settle(
                 ),
             });
         }
-        InDoubt::Post => (named::end_holds(ledger, doubts, true), "posted"),
-        InDoubt::Void => (named::end_holds(ledger, doubts, false), "given back"),
+        InDoubtAction::Post => (named::end_holds(ledger, doubts, true), "posted"),
+        InDoubtAction::Void => (named::end_holds(ledger, doubts, false), "given back"),
     };
     let count = count.map_err(Failure::ledger)?;
     stderr_line(format_args!(

@@ -14,10 +14,10 @@ use clap::{Args, ValueEnum};
 
 use super::ledger::{LedgerArgs, LedgerFlag};
 use super::workload::{other_side, user};
-use super::{Failure, Outcome};
+use super::{CliResult, Failure};
 use crate::bank::{
-    Amount, Answer, Asked, Balance, Id, IdError, Kind, Name, Operation, Outcome as Decided,
-    Rejection, Request, RequestContext,
+    Amount, Answer, Asked, Balance, Id, IdError, Kind, Name, Operation, Outcome, Rejection,
+    Request, RequestContext,
 };
 use crate::event::{Fact, Subject};
 use crate::report::{About, Answers, Format, Output, Receipt, Spared};
@@ -101,26 +101,26 @@ fn id(text: &str) -> Result<Id, IdError> {
 }
 
 /// `bank-par deposit`
-pub(super) fn deposit(args: MoveArgs) -> Outcome {
+pub(super) fn deposit(args: MoveArgs) -> CliResult {
     execute(Kind::Deposit, None, args)
 }
 
 /// `bank-par withdraw`
-pub(super) fn withdraw(args: MoveArgs) -> Outcome {
+pub(super) fn withdraw(args: MoveArgs) -> CliResult {
     execute(Kind::Withdraw, None, args)
 }
 
 /// `bank-par transfer`
-pub(super) fn transfer(args: TransferArgs) -> Outcome {
+pub(super) fn transfer(args: TransferArgs) -> CliResult {
     execute(Kind::Transfer, Some(args.to), args.movement)
 }
 
 /// `bank-par loan`
-pub(super) fn loan(args: MoveArgs) -> Outcome {
+pub(super) fn loan(args: MoveArgs) -> CliResult {
     execute(Kind::Loan, None, args)
 }
 
-fn execute(kind: Kind, to: Option<Name>, args: MoveArgs) -> Outcome {
+fn execute(kind: Kind, to: Option<Name>, args: MoveArgs) -> CliResult {
     let caller = args.operation.caller();
     let operation = args.operation.operation(kind, to, args.amount)?;
     args.work.check(&args.single).map_err(Failure::usage)?;
@@ -150,7 +150,7 @@ fn execute(kind: Kind, to: Option<Name>, args: MoveArgs) -> Outcome {
 }
 
 /// `bank-par open`
-pub(super) fn open(args: OpenArgs) -> Outcome {
+pub(super) fn open(args: OpenArgs) -> CliResult {
     let OpenArgs {
         account, overdraft, ..
     } = args;
@@ -234,7 +234,7 @@ impl Single {
     fn record(&mut self, receipt: &mut Receipt, operation: &Operation, answer: &Answer) {
         let subject = Subject::of(operation.clone(), None);
         let fact = match answer.outcome {
-            Decided::Held { view } => Some(Fact::Held { subject, view }),
+            Outcome::Held { view } => Some(Fact::Held { subject, view }),
             _ => Fact::decided(subject, *answer, receipt.elapsed()),
         };
         if let Some(fact) = fact {
@@ -247,7 +247,7 @@ impl Single {
     fn overdraft_of(&mut self, operation: &Operation, answer: &Answer) -> Option<Balance> {
         let rejection = Rejection::InsufficientFunds;
         match answer.outcome {
-            Decided::Refused { rejection: why, .. } if why == rejection && !answer.duplicate => {}
+            Outcome::Refused { rejection: why, .. } if why == rejection && !answer.duplicate => {}
             _ => return None,
         }
         let names = slice::from_ref(&operation.account);
@@ -271,14 +271,14 @@ impl Single {
             .map(|entry| entry.operation))
     }
 
-    fn finish(mut self, about: About<'_>, answer: &Answer) -> Outcome {
+    fn finish(mut self, about: About<'_>, answer: &Answer) -> CliResult {
         let status = self.answers.answer(about, answer);
         ended(status.worse(self.answers.finish()))
     }
 }
 
 /// The ending of a command that no signal ended.
-pub(super) fn ended(status: Status) -> Outcome {
+pub(super) fn ended(status: Status) -> CliResult {
     Ok(Ending {
         status,
         signal: None,

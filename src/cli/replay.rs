@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::one::ended;
-use super::{Failure, Outcome, OutputFormat};
+use super::{CliResult, Failure, OutputFormat};
 use crate::explore::{play, read_token};
 use crate::replay::{ReplayError, replay as take};
 use crate::report::{self, Format, Output, Replay, Spared};
@@ -37,7 +37,7 @@ pub(super) struct ReplayArgs {
 }
 
 /// `bank-par replay`
-pub(super) fn replay(args: ReplayArgs) -> Outcome {
+pub(super) fn replay(args: ReplayArgs) -> CliResult {
     // Threads are what there is; the flag says so in a script.
     let ReplayArgs {
         token,

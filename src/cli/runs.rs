@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use super::ledger::LedgerArgs;
 use super::named::all_runs;
 use super::one::ended;
-use super::{Failure, Outcome};
+use super::{CliResult, Failure};
 use crate::bank;
 use crate::report::{Format, Output, Spared, given_up, runs as tell_runs, skipped as tell_skipped};
 use crate::status::Status;
@@ -88,7 +88,7 @@ impl RunLedgerArgs {
 }
 
 /// `bank-par runs`
-pub(super) fn runs(args: RunsArgs) -> Outcome {
+pub(super) fn runs(args: RunsArgs) -> CliResult {
     let (sheet, format, mut ledger) = args.at.open()?;
     let runs = all_runs(&mut *ledger)?;
     let Some(name) = args.run else {
@@ -124,7 +124,7 @@ fn unknown(run: &RunName) -> Failure {
 }
 
 /// `bank-par skip`
-pub(super) fn skip(args: SkipArgs) -> Outcome {
+pub(super) fn skip(args: SkipArgs) -> CliResult {
     let (sheet, format, mut ledger) = args.at.open()?;
     let (run, line) = (args.run, args.line);
     let skipped = ledger

@@ -9,11 +9,11 @@ use clap::Args;
 
 use super::ledger::LedgerArgs;
 use super::one::ended;
-use super::{Failure, Outcome};
+use super::{CliResult, Failure};
 use crate::limits;
 use crate::report::{Output, Spared, check_streams, stderr_line};
 use crate::serve::{
-    Plan, ServeError, leave_session, let_go_of_stdout, log_beside, send_words_to,
+    ServeError, ServePlan, leave_session, let_go_of_stdout, log_beside, send_words_to,
     serve as serve_ledger,
 };
 use crate::status::Status;
@@ -43,7 +43,7 @@ pub(super) struct ServeArgs {
 }
 
 /// `bank-par serve`
-pub(super) fn serve(args: ServeArgs) -> Outcome {
+pub(super) fn serve(args: ServeArgs) -> CliResult {
     let Place::File(file) = args.ledger.place()? else {
         return Err(Failure::usage(anyhow!(
             "a server serves a ledger in a file: name it with `--ledger FILE`"
@@ -58,7 +58,7 @@ pub(super) fn serve(args: ServeArgs) -> Outcome {
     limits::make_room_for_files(OWN + u64::from(args.max_clients))
         .with_context(|| format!("`--max-clients {}` is too many", args.max_clients))
         .map_err(Failure::usage)?;
-    let plan = Plan {
+    let plan = ServePlan {
         ledger: Place::File(file),
         max_clients: args.max_clients as usize,
         socket: args.socket,
@@ -125,7 +125,7 @@ fn detach(socket: &Path) -> Result<(), ServeError> {
 }
 
 /// Starts the server as a process of its own, and passes on that it is ready, or how it failed.
-fn leave_running(file: &PathBuf, socket: &PathBuf, max_clients: u32) -> Outcome {
+fn leave_running(file: &PathBuf, socket: &PathBuf, max_clients: u32) -> CliResult {
     let mut command = this_program("bank-par");
     command.args(["serve", "--detached", "--ledger"]).arg(file);
     command.arg("--socket").arg(socket);

@@ -12,10 +12,10 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 
 use super::ledger::MemoryArgs;
 use super::workload::WorkloadArgs;
-use super::{Failure, Outcome, OutputArgs, spared};
+use super::{CliResult, Failure, OutputArgs, spared};
 use crate::event::{Event, Fact};
 use crate::link::{Key, Watch};
-use crate::race::{MAX_UPDATES, Plan, SyncMethod, race};
+use crate::race::{MAX_UPDATES, RacePlan, SyncMethod, race};
 use crate::report::{self, Broken, Reporter};
 use crate::run::Ending;
 use crate::status::Status;
@@ -43,7 +43,7 @@ pub(super) struct SyncArgs {
 }
 
 /// `bank-par sync`
-pub(super) fn sync(args: SyncArgs) -> Outcome {
+pub(super) fn sync(args: SyncArgs) -> CliResult {
     let why = "its threads race for one balance in memory, which is the lesson";
     args.ledger.check("sync", why)?;
     let (mut alarm, waker) = Alarm::new().map_err(Failure::died)?;
@@ -56,7 +56,7 @@ pub(super) fn sync(args: SyncArgs) -> Outcome {
         .outputs(spared(&args.workload.source(), None))
         .map_err(Failure::usage)?;
     let mut reporter = Reporter::start(outputs, waker).map_err(Failure::usage)?;
-    let plan = Plan {
+    let plan = RacePlan {
         account: args.workload.account.clone(),
         start: args.workload.balance(),
         overdraft: args.workload.overdraft(),
@@ -112,7 +112,7 @@ impl<'a> Course<'a> {
     /// Reads the whole workload, since every thread runs it many times.
     fn deltas(
         &mut self,
-        plan: &Plan,
+        plan: &RacePlan,
         feed: &mut Feed,
         alarm: &mut Alarm,
     ) -> Result<Vec<i64>, Failure> {
@@ -145,7 +145,7 @@ impl<'a> Course<'a> {
     /// violation there.
     fn run(
         &mut self,
-        plan: &Plan,
+        plan: &RacePlan,
         deltas: &[i64],
         only: Option<SyncMethod>,
     ) -> Result<Option<i32>, Failure> {

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::ledger::LedgerArgs;
 use super::one::ended;
-use super::{Failure, Outcome};
+use super::{CliResult, Failure};
 use crate::report::{self, Format, Output, Spared};
 use crate::store::{Access, ChainEnd};
 
@@ -30,7 +30,7 @@ enum VerifyFormat {
 }
 
 /// `bank-par verify`
-pub(super) fn verify(args: VerifyArgs) -> Outcome {
+pub(super) fn verify(args: VerifyArgs) -> CliResult {
     let place = args.ledger.place()?;
     let format = match args.output {
         VerifyFormat::Text => Format::Text,

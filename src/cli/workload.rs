@@ -12,7 +12,7 @@ use rustix::io::ioctl_fionread;
 use crate::bank::{Amount, Balance, Kind, Name, Operation, WORLD};
 use crate::report::stderr_line;
 use crate::wake::Waker;
-use crate::workload::{Defaults, Done, Feed, Format, Source, WorkloadError};
+use crate::workload::{Defaults, Feed, RunProgress, WorkloadError, WorkloadFormat, WorkloadSource};
 
 #[derive(Args)]
 pub(super) struct WorkloadArgs {
@@ -157,7 +157,7 @@ impl WorkloadArgs {
     pub(super) fn feed(
         &self,
         lasts: bool,
-        done: Option<Done>,
+        done: Option<RunProgress>,
         waker: Waker,
     ) -> Result<Feed, WorkloadError> {
         let defaults = Defaults {
@@ -165,8 +165,8 @@ impl WorkloadArgs {
             to: self.to(lasts),
         };
         let format = self.format.map(|format| match format {
-            InputFormat::Jsonl => Format::JsonLines,
-            InputFormat::Csv => Format::Csv,
+            InputFormat::Jsonl => WorkloadFormat::JsonLines,
+            InputFormat::Csv => WorkloadFormat::Csv,
         });
         Feed::start(self.source(), format, defaults, done, waker)
     }
@@ -184,7 +184,8 @@ impl WorkloadArgs {
     }
 
     fn tell_unread_stdin(&self) -> bool {
-        let is_unread = !matches!(self.source(), Source::Stdin) && something_waits_on_stdin();
+        let is_unread =
+            !matches!(self.source(), WorkloadSource::Stdin) && something_waits_on_stdin();
         if is_unread {
             stderr_line(
                 "standard input holds something that was not read: to run operations from it, give `-` as the file",
@@ -194,11 +195,11 @@ impl WorkloadArgs {
     }
 
     /// Where the operations come from.
-    pub(super) fn source(&self) -> Source {
+    pub(super) fn source(&self) -> WorkloadSource {
         match &self.input {
-            None => Source::Operations(self.operations()),
-            Some(path) if path.as_os_str() == "-" => Source::Stdin,
-            Some(path) => Source::File(path.clone()),
+            None => WorkloadSource::Operations(self.operations()),
+            Some(path) if path.as_os_str() == "-" => WorkloadSource::Stdin,
+            Some(path) => WorkloadSource::File(path.clone()),
         }
     }
 

@@ -8,8 +8,8 @@ use super::actual::Actual;
 use super::env::CommandEnv;
 use super::guard::GuardPlan;
 use super::guard_report::GuardReport;
-use super::settle::{Verdict, verdict};
-use super::terms::Terms;
+use super::retry_policy::RetryPolicy;
+use super::settle::{Settlement, verdict};
 use super::watch::{GuardExit, GuardWaiter};
 use crate::bank::{Answer, Asked, Id, Operation, Outcome, Request, RequestContext};
 use crate::exit::Exit;
@@ -29,8 +29,8 @@ pub struct OneShotPlan {
     pub caller: RequestContext,
     /// The command and its arguments.
     pub command: Vec<OsString>,
-    /// On which terms it is run.
-    pub terms: Terms,
+    /// How long an attempt may take, and how often it is made again.
+    pub retry: RetryPolicy,
 }
 
 /// How a one-shot operation ended.
@@ -192,11 +192,11 @@ impl<'a> OneShot<'a> {
         held: Answer,
         actual: &mut Actual,
         watcher: &mut GuardWaiter,
-    ) -> io::Result<(GuardExit, Option<Verdict>)> {
+    ) -> io::Result<(GuardExit, Option<Settlement>)> {
         let OneShotPlan {
             operation,
             command,
-            terms,
+            retry,
             ..
         } = self.plan;
         let run_file = self.ledger.run_file(self.caller.run);
@@ -215,7 +215,7 @@ impl<'a> OneShot<'a> {
                 let plan = GuardPlan {
                     words: command,
                     run: run_file.as_deref(),
-                    timeout: terms.timeout,
+                    timeout: retry.timeout,
                     report: &report,
                 };
                 watcher.run(&plan, env.environment())
@@ -230,8 +230,8 @@ impl<'a> OneShot<'a> {
                 .exit
                 .map(|exit| verdict(exit, seen.termination, None, set_aside, || actual.spent()));
             failed += 1;
-            let pause = terms.pause_after(failed).filter(|_| {
-                follows == Some(Verdict::Failed) && seen.termination != Some(Termination::Asked)
+            let pause = retry.pause_after(failed).filter(|_| {
+                follows == Some(Settlement::Failed) && seen.termination != Some(Termination::Asked)
             });
             match pause {
                 Some(pause) if watcher.pause(pause) => {}
@@ -254,27 +254,27 @@ impl<'a> OneShot<'a> {
     fn settle(
         &mut self,
         seen: &GuardExit,
-        follows: Option<Verdict>,
+        follows: Option<Settlement>,
         watcher: &mut GuardWaiter,
     ) -> Result<OneShotRun, LedgerError> {
         let (mut finer, mut doubt) = (None, None);
         let signal = watcher.signal();
         let request = match follows {
-            Some(Verdict::Failed | Verdict::Declined) => Request::Void,
+            Some(Settlement::Failed | Settlement::Declined) => Request::Void,
             None => {
                 doubt = Some("nobody saw the command's end".to_string());
                 Request::Doubt
             }
             Some(_) if let Some(lasts) = self.plan.hold => Request::Keep { lasts },
-            Some(Verdict::Unspent) => Request::Unspent,
-            Some(Verdict::Post {
+            Some(Settlement::Unspent) => Request::Unspent,
+            Some(Settlement::Post {
                 amount,
                 finer: told,
             }) => {
                 finer = told;
                 Request::Post { amount }
             }
-            Some(Verdict::Doubt(why)) => {
+            Some(Settlement::Doubt(why)) => {
                 doubt = Some(why);
                 Request::Doubt
             }

@@ -8,7 +8,7 @@ use super::actual::Spent;
 
 /// What becomes of the money.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Settlement {
     /// So much is posted, which may be more than was set aside; nothing stands for all that was.
     Post {
         amount: Option<Amount>,
@@ -33,32 +33,32 @@ pub(super) fn verdict(
     declined: Option<u8>,
     set_aside: Option<Amount>,
     spent: impl FnOnce() -> Spent,
-) -> Verdict {
+) -> Settlement {
     match exit {
-        _ if termination == Some(Termination::TimeOver) => Verdict::Failed,
+        _ if termination == Some(Termination::TimeOver) => Settlement::Failed,
         Exit::Status(0) => succeeded(set_aside, spent()),
-        Exit::Status(status) if declined.map(i32::from) == Some(status) => Verdict::Declined,
-        Exit::Status(_) | Exit::Signal(_) => Verdict::Failed,
+        Exit::Status(status) if declined.map(i32::from) == Some(status) => Settlement::Declined,
+        Exit::Status(_) | Exit::Signal(_) => Settlement::Failed,
     }
 }
 
-fn succeeded(set_aside: Option<Amount>, spent: Spent) -> Verdict {
+fn succeeded(set_aside: Option<Amount>, spent: Spent) -> Settlement {
     match spent {
         // What moves nothing is looked at, whatever its command tells.
-        _ if set_aside.is_none() => Verdict::Post {
+        _ if set_aside.is_none() => Settlement::Post {
             amount: None,
             finer: None,
         },
-        Spent::AsSetAside => Verdict::Post {
+        Spent::AsSetAside => Settlement::Post {
             amount: None,
             finer: None,
         },
-        Spent::Nothing => Verdict::Unspent,
-        Spent::Amount { amount, finer } => Verdict::Post {
+        Spent::Nothing => Settlement::Unspent,
+        Spent::Amount { amount, finer } => Settlement::Post {
             amount: Some(amount),
             finer,
         },
-        Spent::Unknown(why) => Verdict::Doubt(why),
+        Spent::Unknown(why) => Settlement::Doubt(why),
     }
 }
 
@@ -73,14 +73,14 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(exit: Exit, termination: Option<Termination>, spent: Spent, expected: Verdict) {
+    fn check(exit: Exit, termination: Option<Termination>, spent: Spent, expected: Settlement) {
         let found = verdict(exit, termination, Some(DECLINED), amount(500), || spent);
         assert_eq!(found, expected);
     }
 
     #[test]
     fn only_success_is_posted() {
-        let all = Verdict::Post {
+        let all = Settlement::Post {
             amount: None,
             finer: None,
         };
@@ -91,18 +91,18 @@ mod tests {
             Exit::Status(0),
             Some(Termination::TimeOver),
             spent(),
-            Verdict::Failed,
+            Settlement::Failed,
         );
-        check(Exit::Status(75), None, spent(), Verdict::Declined);
-        check(Exit::Status(1), None, spent(), Verdict::Failed);
-        check(Exit::Signal(9), None, spent(), Verdict::Failed);
+        check(Exit::Status(75), None, spent(), Settlement::Declined);
+        check(Exit::Status(1), None, spent(), Settlement::Failed);
+        check(Exit::Signal(9), None, spent(), Settlement::Failed);
         let deaf = verdict(Exit::Status(75), None, None, amount(500), spent);
-        assert_eq!(deaf, Verdict::Failed);
+        assert_eq!(deaf, Settlement::Failed);
     }
 
     #[test]
     fn what_was_really_spent_counts() {
-        let post = |minor| Verdict::Post {
+        let post = |minor| Settlement::Post {
             amount: amount(minor),
             finer: None,
         };
@@ -114,8 +114,8 @@ mod tests {
         check(success, None, spent(320), post(320));
         check(success, None, spent(500), post(500));
         check(success, None, spent(650), post(650));
-        check(success, None, spent(0), Verdict::Unspent);
+        check(success, None, spent(0), Settlement::Unspent);
         let unknown = Spent::Unknown("why".to_string());
-        check(success, None, unknown, Verdict::Doubt("why".to_string()));
+        check(success, None, unknown, Settlement::Doubt("why".to_string()));
     }
 }

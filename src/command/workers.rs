@@ -11,13 +11,13 @@ use super::actual::Actual;
 use super::capture::Captured;
 use super::env::CommandEnv;
 use super::exec::{self, Session};
-use super::settle::{Verdict, verdict};
+use super::retry_policy::RetryPolicy;
+use super::settle::{Settlement, verdict};
 use super::supervise::{CommandSupervisor, Exited};
-use super::terms::Terms;
 use crate::bank::{Operation, Request};
 use crate::limits::Limits;
 use crate::store::RunLock;
-use crate::work::{CommandEvent, Ended, Stream, Termination};
+use crate::work::{AttemptEnd, CommandEvent, Stream, Termination};
 
 /// How long a process is waited for where the system has none left: others end all the time.
 const SPAWN_WAIT: Duration = Duration::from_secs(5);
@@ -29,8 +29,8 @@ const SPAWN_PAUSE: Duration = Duration::from_millis(50);
 pub struct CommandSpec {
     /// The command and its arguments.
     pub words: Vec<OsString>,
-    /// On which terms it is run.
-    pub terms: Terms,
+    /// How long an attempt may take, and how often it is made again.
+    pub retry: RetryPolicy,
     /// The status by which it says no.
     pub declined: u8,
     /// The run's name.
@@ -50,9 +50,9 @@ impl CommandSpec {
         let path = |path: &Option<PathBuf>| path.clone().unwrap_or_default().into_os_string();
         let [files, processes] = self.limits.words().map(OsString::from);
         let mut arguments = vec![
-            self.terms.timeout.map_or_else(OsString::new, micros),
-            self.terms.retries.to_string().into(),
-            micros(self.terms.backoff),
+            self.retry.timeout.map_or_else(OsString::new, micros),
+            self.retry.retries.to_string().into(),
+            micros(self.retry.backoff),
             self.declined.to_string().into(),
             self.run.clone().unwrap_or_default().into(),
             path(&self.run_file),
@@ -72,7 +72,7 @@ impl CommandSpec {
         let micros = |word: &OsString| number(word).map(Duration::from_micros);
         let mut next = || arguments.next();
         let timeout = next()?;
-        let terms = Terms {
+        let retry = RetryPolicy {
             timeout: match timeout.is_empty() {
                 true => None,
                 false => Some(micros(&timeout)?),
@@ -88,7 +88,7 @@ impl CommandSpec {
         let words: Vec<OsString> = arguments.collect();
         (!words.is_empty()).then_some(CommandSpec {
             words,
-            terms,
+            retry,
             declined,
             run: (!run.is_empty()).then_some(run),
             run_file: (!run_file.is_empty()).then(|| run_file.into()),
@@ -168,13 +168,13 @@ impl Executor {
         let mut actual =
             Actual::within(&self.command_spec.folder, &format!("{:x}", attempt.number));
         if !self.supervisor.may_start() {
-            tell(CommandEvent::Ended(Ended {
+            tell(CommandEvent::Ended(AttemptEnd {
                 termination: Some(Termination::Asked),
                 trouble: Some(String::from(match attempt.failed {
                     0 => "the run was asked to end before its command was started",
                     _ => "its command failed and was not run again, as the run was asked to end",
                 })),
-                ..Ended::default()
+                ..AttemptEnd::default()
             }))?;
             return Ok(Follows::Ask(Request::Void));
         }
@@ -184,15 +184,15 @@ impl Executor {
         let exited = match started {
             Ok(child) => self
                 .supervisor
-                .keep(child, self.command_spec.terms.timeout, |_, _| {}),
+                .keep(child, self.command_spec.retry.timeout, |_, _| {}),
             Err(error) => {
                 let trouble = Some(cannot_start(&error));
                 return self.end(
                     attempt,
-                    Verdict::Failed,
-                    Ended {
+                    Settlement::Failed,
+                    AttemptEnd {
                         trouble,
-                        ..Ended::default()
+                        ..AttemptEnd::default()
                     },
                     tell,
                 );
@@ -208,13 +208,13 @@ impl Executor {
         let (declined, set_aside) = (Some(self.command_spec.declined), attempt.operation.amount());
         let follows = verdict(exit, termination, declined, set_aside, || actual.spent());
         actual.clear();
-        let ended = Ended {
+        let ended = AttemptEnd {
             exit: Some(exit),
             termination,
             took,
             stdout_dropped: stdout.dropped,
             stderr_dropped: stderr.dropped,
-            ..Ended::default()
+            ..AttemptEnd::default()
         };
         for (stream, Captured { bytes, .. }) in [(Stream::Stdout, stdout), (Stream::Stderr, stderr)]
         {
@@ -228,25 +228,25 @@ impl Executor {
     fn end<E>(
         &mut self,
         attempt: &Attempt<'_>,
-        verdict: Verdict,
-        mut ended: Ended,
+        verdict: Settlement,
+        mut ended: AttemptEnd,
         mut tell: impl FnMut(CommandEvent) -> Result<(), E>,
     ) -> Result<Follows, E> {
         let follows = match verdict {
-            Verdict::Post { amount, finer } => {
+            Settlement::Post { amount, finer } => {
                 ended.finer = finer;
                 Follows::Ask(Request::Post { amount })
             }
-            Verdict::Unspent => Follows::Ask(Request::Unspent),
-            Verdict::Declined => Follows::Ask(Request::Decline),
-            Verdict::Doubt(why) => {
+            Settlement::Unspent => Follows::Ask(Request::Unspent),
+            Settlement::Declined => Follows::Ask(Request::Decline),
+            Settlement::Doubt(why) => {
                 ended.trouble = Some(why);
                 Follows::Ask(Request::Doubt)
             }
-            Verdict::Failed => {
+            Settlement::Failed => {
                 let may =
                     ended.termination != Some(Termination::Asked) && self.supervisor.may_start();
-                let pause = self.command_spec.terms.pause_after(attempt.failed + 1);
+                let pause = self.command_spec.retry.pause_after(attempt.failed + 1);
                 ended.again = pause.filter(|_| may);
                 match ended.again {
                     Some(pause) => Follows::Again(pause),

@@ -12,7 +12,7 @@ use crate::store::{
     BegunLine, DoneLine, Ledger, LedgerError, LineDigests, LineEnd, MAX_PAGE, OpenHold, OpenedRun,
     RunName,
 };
-use crate::workload::{Done, Protection};
+use crate::workload::{Protection, RunProgress};
 
 /// How long the processes of a run that was killed may take until they are gone and it is free.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -39,7 +39,7 @@ pub fn done(
     run: &OpenedRun,
     name: &RunName,
     retry_refused: bool,
-) -> Result<(Done, LineIds), LedgerError> {
+) -> Result<(RunProgress, LineIds), LedgerError> {
     // A digest over all lines before does not tell whether this one is the same.
     let mut ids = LineIds::new(name.as_str(), run.digests == LineDigests::OfLine);
     let begun = begun_lines(ledger, run.number, &mut ids)?;
@@ -50,7 +50,7 @@ pub fn done(
         let (number, digest) = (*number, last.digest);
         (Line { number, digest }, Protection::Begun)
     }));
-    let done = Done::new(name.to_string(), run.digests, lines, retry_refused);
+    let done = RunProgress::new(name.to_string(), run.digests, lines, retry_refused);
     Ok((done, ids))
 }
 

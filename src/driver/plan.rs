@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::bank::{Balance, Name, RequestContext};
-use crate::command::{CommandSpec, GRACE, Terms};
+use crate::command::{CommandSpec, GRACE, RetryPolicy};
 use crate::ids;
 use crate::limits::Limits;
 use crate::link::{Folder, Transport};
@@ -18,7 +18,7 @@ use crate::worker::Conduct;
 
 /// What is to be run, and how.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct RunPlan {
     /// The mode's name.
     pub mode: &'static str,
     /// How requests travel.
@@ -53,8 +53,8 @@ pub struct Plan {
 pub struct Commands {
     /// The command and its arguments.
     pub words: Vec<OsString>,
-    /// On which terms it is run.
-    pub terms: Terms,
+    /// How long an attempt may take, and how often it is made again.
+    pub retry: RetryPolicy,
     /// The status by which it says no.
     pub declined: u8,
     /// What is in doubt is run again.
@@ -69,7 +69,7 @@ pub(super) struct WorkerCommand {
     _folder: Folder,
 }
 
-impl Plan {
+impl RunPlan {
     /// What the run goes by.
     pub(super) fn settings(&self, ledger: Option<&RunLedger>) -> io::Result<Settings> {
         let name = self.named.as_ref().map(|named| named.name.as_str());
@@ -115,7 +115,7 @@ impl Plan {
         let folder = Folder::create()?;
         let command_spec = CommandSpec {
             words: commands.words.clone(),
-            terms: commands.terms,
+            retry: commands.retry,
             declined: commands.declined,
             run: self.named.as_ref().map(|named| named.name.clone()),
             run_file: ledger.and_then(|ledger| ledger.ledger.run_file(ledger.run)),
@@ -131,7 +131,7 @@ impl Plan {
     /// Whether workers end commands at a deadline.
     pub(super) fn ends_commands(&self) -> bool {
         let commands = self.commands.as_ref();
-        commands.is_some_and(|commands| commands.terms.timeout.is_some())
+        commands.is_some_and(|commands| commands.retry.timeout.is_some())
     }
 
     /// What decides the requests.
@@ -169,11 +169,11 @@ impl Commands {
     fn limit(&self) -> Option<Duration> {
         /// To end what its command left behind, and to tell of it.
         const CLEARING: Duration = Duration::from_secs(15);
-        let pause = match self.terms.retries {
+        let pause = match self.retry.retries {
             0 => Duration::ZERO,
-            _ => self.terms.longest_pause(),
+            _ => self.retry.longest_pause(),
         };
-        let limit = self.terms.timeout?.saturating_add(GRACE + CLEARING);
+        let limit = self.retry.timeout?.saturating_add(GRACE + CLEARING);
         Some(limit.saturating_add(pause))
     }
 }

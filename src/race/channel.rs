@@ -2,32 +2,32 @@
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+use super::operation::RaceOperation;
 use super::packed::Packed;
-use super::turn::Turn;
 
 /// One operation on its way to the owner.
-struct Request {
+struct BalanceRequest {
     /// Which thread asks, from 0.
     thread: usize,
     /// Its operation.
-    turn: Turn,
+    operation: RaceOperation,
 }
 
 /// The owner's end: the balance is a plain variable of whoever serves here.
-pub(super) struct Owner {
-    requests: Receiver<Request>,
+pub(super) struct BalanceOwner {
+    requests: Receiver<BalanceRequest>,
     replies: Vec<SyncSender<bool>>,
 }
 
 /// One thread's end.
 pub(super) struct Sender {
     thread: usize,
-    requests: SyncSender<Request>,
+    requests: SyncSender<BalanceRequest>,
     replies: Receiver<bool>,
 }
 
 /// The owner's end and one for each thread.
-pub(super) fn open(threads: usize) -> (Owner, Vec<Sender>) {
+pub(super) fn open(threads: usize) -> (BalanceOwner, Vec<Sender>) {
     // A thread waits for each reply, so this many places are never all taken and nobody waits to send.
     let (requests_in, requests) = sync_channel(threads);
     let (replies_in, senders) = (0..threads)
@@ -42,21 +42,21 @@ pub(super) fn open(threads: usize) -> (Owner, Vec<Sender>) {
             (reply_in, sender)
         })
         .unzip();
-    let owner = Owner {
+    let owner = BalanceOwner {
         requests,
         replies: replies_in,
     };
     (owner, senders)
 }
 
-impl Owner {
+impl BalanceOwner {
     /// Decides every request in the order of arrival, until the last thread is gone.
     pub(super) fn serve(self, start: Packed) -> Packed {
         let mut word = start;
         for request in self.requests {
-            let decided = match request.turn.is_view() {
+            let decided = match request.operation.is_view() {
                 true => Some(word),
-                false => request.turn.decide(word),
+                false => request.operation.decide(word),
             };
             word = decided.unwrap_or(word);
             if let Some(reply) = self.replies.get(request.thread) {
@@ -70,9 +70,9 @@ impl Owner {
 
 impl Sender {
     /// Asks the owner and waits for its word; an owner that is gone accepts nothing.
-    pub(super) fn apply(&self, turn: Turn) -> bool {
+    pub(super) fn apply(&self, operation: RaceOperation) -> bool {
         let thread = self.thread;
-        let sent = self.requests.send(Request { thread, turn });
+        let sent = self.requests.send(BalanceRequest { thread, operation });
         sent.is_ok() && self.replies.recv().unwrap_or(false)
     }
 }

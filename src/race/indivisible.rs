@@ -2,9 +2,9 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use super::operation::RaceOperation;
 use super::packed::Packed;
-use super::shared::{Bare, Guarded, Shared};
-use super::turn::Turn;
+use super::shared::{Bare, Guarded, SharedBalance};
 use crate::sharing::Sharing;
 
 /// Adds first and looks afterwards.
@@ -21,15 +21,15 @@ impl Adding {
     }
 }
 
-impl Shared for Adding {
+impl SharedBalance for Adding {
     fn view(&self) -> Packed {
         Packed::from_word(self.0.load(Ordering::Relaxed))
     }
 
-    fn movement(&self, turn: Turn) -> bool {
-        let step = turn.step();
+    fn movement(&self, operation: RaceOperation) -> bool {
+        let step = operation.step();
         let before = Packed::from_word(self.0.fetch_add(step, Ordering::Relaxed));
-        let accepted = turn.decide(before).is_some();
+        let accepted = operation.decide(before).is_some();
         if !accepted {
             self.0.fetch_sub(step, Ordering::Relaxed);
         }
@@ -64,9 +64,9 @@ mod tests {
     #[test]
     fn a_debit_that_is_added_back_leaves_no_trace() {
         let adding = Adding::new(Packed::new(10));
-        assert!(adding.movement(Turn::new(1, -4, 0)));
+        assert!(adding.movement(RaceOperation::new(1, -4, 0)));
         let before = adding.view();
-        assert!(!adding.movement(Turn::new(2, -7, 0)));
+        assert!(!adding.movement(RaceOperation::new(2, -7, 0)));
         assert_eq!(adding.view(), before);
         assert_eq!((before.balance(), before.updates()), (6, 1));
     }

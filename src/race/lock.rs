@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError, RwLock};
 use std::thread;
 
+use super::operation::RaceOperation;
 use super::packed::Packed;
-use super::shared::{Bare, Guarded, Shared};
-use super::turn::Turn;
+use super::shared::{Bare, Guarded, SharedBalance};
 use crate::sharing::Sharing;
 
 /// Reads, decides and writes what a lock guards.
-fn update(word: &mut Packed, turn: Turn) -> bool {
-    match turn.decide(*word) {
+fn update(word: &mut Packed, operation: RaceOperation) -> bool {
+    match operation.decide(*word) {
         Some(after) => {
             *word = after;
             true
@@ -21,25 +21,25 @@ fn update(word: &mut Packed, turn: Turn) -> bool {
     }
 }
 
-impl Shared for Mutex<Packed> {
+impl SharedBalance for Mutex<Packed> {
     fn view(&self) -> Packed {
         *self.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn movement(&self, turn: Turn) -> bool {
+    fn movement(&self, operation: RaceOperation) -> bool {
         let mut word = self.lock().unwrap_or_else(PoisonError::into_inner);
-        update(&mut word, turn)
+        update(&mut word, operation)
     }
 }
 
-impl Shared for RwLock<Packed> {
+impl SharedBalance for RwLock<Packed> {
     fn view(&self) -> Packed {
         *self.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn movement(&self, turn: Turn) -> bool {
+    fn movement(&self, operation: RaceOperation) -> bool {
         let mut word = self.write().unwrap_or_else(PoisonError::into_inner);
-        update(&mut word, turn)
+        update(&mut word, operation)
     }
 }
 

@@ -6,24 +6,24 @@ use std::sync::{Barrier, OnceLock};
 use std::thread::{self, Builder, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
+use super::operation::RaceOperation;
 use super::packed::Packed;
-use super::shared::Shared;
-use super::turn::Turn;
-use super::{Plan, RaceError, channel};
+use super::shared::SharedBalance;
+use super::{RaceError, RacePlan, channel};
 
 /// How many operations a thread runs at most before it looks whether it is to stop.
 const STRIDE: usize = 1024;
 
 /// The operations that all threads run, and when to stop.
 pub(super) struct Runner<'a> {
-    plan: &'a Plan,
+    plan: &'a RacePlan,
     deltas: &'a [i64],
     stop: &'a AtomicBool,
 }
 
 /// What threads did, as they know it themselves.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct ThreadTally {
     /// All operations.
     pub(super) operations: u64,
     /// Those that the bank refused.
@@ -36,7 +36,7 @@ pub(super) struct Tally {
     span: Option<(Instant, Instant)>,
 }
 
-impl Tally {
+impl ThreadTally {
     pub(super) fn elapsed(&self) -> Duration {
         self.span.map_or(Duration::ZERO, |(start, end)| end - start)
     }
@@ -51,12 +51,12 @@ impl Tally {
         }
     }
 
-    fn joined(self, other: Tally) -> Tally {
+    fn joined(self, other: ThreadTally) -> ThreadTally {
         let span = match (self.span, other.span) {
             (Some(one), Some(two)) => Some((one.0.min(two.0), one.1.max(two.1))),
             (one, two) => one.or(two),
         };
-        Tally {
+        ThreadTally {
             operations: self.operations + other.operations,
             refused: self.refused + other.refused,
             updates: self.updates + other.updates,
@@ -67,21 +67,24 @@ impl Tally {
 }
 
 impl<'a> Runner<'a> {
-    pub(super) fn new(plan: &'a Plan, deltas: &'a [i64], stop: &'a AtomicBool) -> Self {
+    pub(super) fn new(plan: &'a RacePlan, deltas: &'a [i64], stop: &'a AtomicBool) -> Self {
         Runner { plan, deltas, stop }
     }
 
     /// Every thread touches the balance itself.
-    pub(super) fn on_shared(&self, shared: &impl Shared) -> Result<(Tally, Packed), RaceError> {
+    pub(super) fn on_shared(
+        &self,
+        shared: &impl SharedBalance,
+    ) -> Result<(ThreadTally, Packed), RaceError> {
         let hands = (0..self.plan.threads)
-            .map(|_| |turn| shared.apply(turn))
+            .map(|_| |operation| shared.apply(operation))
             .collect();
         let tally = self.run(hands)?;
         Ok((tally, shared.view()))
     }
 
     /// One more thread owns the balance and the others ask it.
-    pub(super) fn on_owned(&self, start: Packed) -> Result<(Tally, Packed), RaceError> {
+    pub(super) fn on_owned(&self, start: Packed) -> Result<(ThreadTally, Packed), RaceError> {
         let (owner, senders) = channel::open(self.plan.threads as usize);
         thread::scope(|scope| {
             let owner = Builder::new()
@@ -89,7 +92,7 @@ impl<'a> Runner<'a> {
                 .map_err(|source| self.no_thread(source))?;
             let hands = senders
                 .into_iter()
-                .map(|sender| move |turn| sender.apply(turn))
+                .map(|sender| move |operation| sender.apply(operation))
                 .collect();
             // The senders end with their threads, or with this call if it fails, and then so does
             // the owner.
@@ -99,9 +102,9 @@ impl<'a> Runner<'a> {
     }
 
     /// One thread for each hand, all starting together.
-    fn run<F>(&self, hands: Vec<F>) -> Result<Tally, RaceError>
+    fn run<F>(&self, hands: Vec<F>) -> Result<ThreadTally, RaceError>
     where
-        F: Fn(Turn) -> bool + Send,
+        F: Fn(RaceOperation) -> bool + Send,
     {
         // Who stands at the barrier waits for all the others, so nobody goes there before it is
         // known that all of them exist.
@@ -115,7 +118,7 @@ impl<'a> Runner<'a> {
                         barrier.wait();
                         self.all_rounds(&hand)
                     }
-                    false => Tally::default(),
+                    false => ThreadTally::default(),
                 }
             };
             let racers: Result<Vec<_>, _> = hands
@@ -125,23 +128,23 @@ impl<'a> Runner<'a> {
             complete.get_or_init(|| racers.is_ok());
             let racers = racers.map_err(|source| self.no_thread(source))?;
             let tallies = racers.into_iter().map(joined);
-            Ok(tallies.fold(Tally::default(), Tally::joined))
+            Ok(tallies.fold(ThreadTally::default(), ThreadTally::joined))
         })
     }
 
     /// What one thread does.
-    fn all_rounds(&self, hand: &impl Fn(Turn) -> bool) -> Tally {
+    fn all_rounds(&self, hand: &impl Fn(RaceOperation) -> bool) -> ThreadTally {
         let floor = self.plan.floor();
         let start = Instant::now();
-        let mut tally = Tally::default();
+        let mut tally = ThreadTally::default();
         'race: for _ in 0..self.plan.rounds {
             for stride in self.deltas.chunks(STRIDE) {
                 if self.stop.load(Ordering::Relaxed) {
                     break 'race;
                 }
                 for &delta in stride {
-                    let turn = Turn::new(tally.operations, delta, floor);
-                    tally.note(delta, hand(turn));
+                    let operation = RaceOperation::new(tally.operations, delta, floor);
+                    tally.note(delta, hand(operation));
                 }
             }
         }

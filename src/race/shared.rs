@@ -4,26 +4,26 @@ use std::convert::Infallible;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use super::operation::RaceOperation;
 use super::packed::Packed;
-use super::turn::Turn;
 use crate::sharing::{self, Compared, Part, SharedMemory, Sharing};
 
 /// A balance that threads share, with a remedy or without.
-pub(super) trait Shared: Sync {
+pub(super) trait SharedBalance: Sync {
     /// The word as it stands.
     fn view(&self) -> Packed;
 
     /// Runs one movement; whether the bank accepted it.
-    fn movement(&self, turn: Turn) -> bool;
+    fn movement(&self, operation: RaceOperation) -> bool;
 
     /// Runs one operation; whether the bank accepted it.
-    fn apply(&self, turn: Turn) -> bool {
-        if turn.is_view() {
+    fn apply(&self, operation: RaceOperation) -> bool {
+        if operation.is_view() {
             // Nobody needs the answer, but a view that is not made costs nothing.
             black_box(self.view());
             return true;
         }
-        self.movement(turn)
+        self.movement(operation)
     }
 }
 
@@ -81,7 +81,7 @@ impl Guarded for Bare {
     }
 }
 
-impl<G: Guarded> Shared for G {
+impl<G: Guarded> SharedBalance for G {
     fn view(&self) -> Packed {
         let locked = G::SHARING.locks() > 0;
         if locked {
@@ -95,8 +95,11 @@ impl<G: Guarded> Shared for G {
     }
 
     #[inline]
-    fn movement(&self, turn: Turn) -> bool {
-        let mut memory = OneWord { guard: self, turn };
+    fn movement(&self, operation: RaceOperation) -> bool {
+        let mut memory = OneWord {
+            guard: self,
+            operation,
+        };
         let Ok(accepted) = sharing::run(G::SHARING, &mut memory);
         accepted
     }
@@ -105,13 +108,13 @@ impl<G: Guarded> Shared for G {
 /// The word as one movement reaches it.
 struct OneWord<'a, G> {
     guard: &'a G,
-    turn: Turn,
+    operation: RaceOperation,
 }
 
 impl<G: Guarded> OneWord<'_, G> {
     #[inline]
     fn decide(&self, seen: Packed) -> Option<(Packed, Packed)> {
-        self.turn.decide(seen).map(|after| (seen, after))
+        self.operation.decide(seen).map(|after| (seen, after))
     }
 }
 
@@ -146,7 +149,7 @@ impl<G: Guarded> SharedMemory for OneWord<'_, G> {
             Ok(()) => Compared::Set,
             Err(now) => {
                 // A thread that paused at every try would be overtaken at every try.
-                self.turn = self.turn.again();
+                self.operation = self.operation.again();
                 Compared::Changed(self.decide(now))
             }
         })
@@ -168,8 +171,8 @@ impl<G: Guarded> SharedMemory for OneWord<'_, G> {
 mod tests {
     use super::*;
 
-    fn turn(delta: i64) -> Turn {
-        Turn::new(0, delta, 0)
+    fn operation(delta: i64) -> RaceOperation {
+        RaceOperation::new(0, delta, 0)
     }
 
     fn parts(bare: &Bare) -> (i64, u64) {
@@ -179,8 +182,8 @@ mod tests {
     #[test]
     fn two_who_read_the_same_lose_one_update() {
         let bare = Bare::new(Packed::new(1000));
-        let first = turn(-300).decide(bare.load());
-        let second = turn(500).decide(bare.load());
+        let first = operation(-300).decide(bare.load());
+        let second = operation(500).decide(bare.load());
         bare.store(first.expect("funds"));
         bare.store(second.expect("a credit"));
         assert_eq!(parts(&bare), (1500, 1));
@@ -189,11 +192,11 @@ mod tests {
     #[test]
     fn a_slow_writer_takes_many_updates_back() {
         let bare = Bare::new(Packed::new(1000));
-        let slow = turn(-100).decide(bare.load());
+        let slow = operation(-100).decide(bare.load());
         for _ in 0..10 {
-            assert!(bare.movement(turn(-100)));
+            assert!(bare.movement(operation(-100)));
         }
-        assert!(!bare.movement(turn(-100)), "nothing is left");
+        assert!(!bare.movement(operation(-100)), "nothing is left");
         bare.store(slow.expect("funds when it was read"));
         assert_eq!(parts(&bare), (900, 1));
     }
@@ -201,7 +204,7 @@ mod tests {
     #[test]
     fn one_after_another_loses_nothing() {
         let bare = Bare::new(Packed::new(1000));
-        let accepted = [-1000, 0, -1, 7].map(|delta| bare.apply(turn(delta)));
+        let accepted = [-1000, 0, -1, 7].map(|delta| bare.apply(operation(delta)));
         assert_eq!(accepted, [true, true, false, true]);
         assert_eq!(parts(&bare), (7, 2));
     }

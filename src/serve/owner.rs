@@ -7,7 +7,7 @@ use std::{io, thread};
 use crate::bank::{Answer, Asked};
 use crate::protocol::{Fault, Query, Response};
 use crate::store::{Ledger, LedgerError};
-use crate::wake::{Gate, Waker};
+use crate::wake::{StopGate, Waker};
 
 /// What the owner is given at a time.
 pub(super) enum Job {
@@ -34,7 +34,7 @@ pub(super) struct Owner {
     done: Receiver<(Done, Option<LedgerError>)>,
     thread: JoinHandle<()>,
     is_busy: bool,
-    gate: Gate,
+    gate: StopGate,
 }
 
 impl Owner {
@@ -42,7 +42,7 @@ impl Owner {
     pub(super) fn start(mut ledger: Box<dyn Ledger>, waker: Waker) -> io::Result<Self> {
         let (jobs, given) = channel();
         let (tell, done) = channel();
-        let gate = Gate::default();
+        let gate = StopGate::default();
         let own = gate.clone();
         let work = move || {
             for job in given {

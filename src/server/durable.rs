@@ -13,7 +13,7 @@ use super::{Incoming, Outgoing, settled};
 use crate::bank::{Answer, Asked, Balance, Name};
 use crate::protocol::Ask;
 use crate::store::{AtStake, Ledger, LedgerError, Standing, until_done};
-use crate::wake::{Gate, Waker};
+use crate::wake::{StopGate, Waker};
 
 /// The most requests of one batch. Other writers get their turn between two.
 pub(super) const MAX_BATCH: usize = 8_192;
@@ -45,7 +45,7 @@ pub(super) struct Durable {
     words: Vec<String>,
     /// The store waits no longer for what it cannot do at once.
     hurry: Arc<AtomicBool>,
-    gate: Gate,
+    gate: StopGate,
 }
 
 /// Which answer is due to an operation.
@@ -88,7 +88,7 @@ impl Durable {
         let RunLedger { ledger, run, name } = opened;
         let (jobs, wanted) = mpsc::channel();
         let (tell, done) = mpsc::channel();
-        let gate = Gate::default();
+        let gate = StopGate::default();
         let hurry = Arc::new(AtomicBool::new(false));
         let store = Store {
             gate: gate.clone(),
@@ -245,7 +245,7 @@ struct Store {
     tell: Sender<Done>,
     waker: Waker,
     /// Closed while the process is stopped.
-    gate: Gate,
+    gate: StopGate,
     /// What is in doubt if it is not done.
     at_stake: AtStake,
     /// What cannot be done at once is asked for no longer.

@@ -9,12 +9,12 @@ const SAME: Duration = Duration::from_millis(150);
 
 /// The requests to end that came so far.
 #[derive(Debug, Default)]
-pub(super) struct Requests {
+pub(super) struct EndRequests {
     /// When the last signal came.
     last: Option<Duration>,
 }
 
-impl Requests {
+impl EndRequests {
     /// Whether a signal that came at this time is a new request. Each Ctrl-C that was typed is one.
     pub(super) fn is_new(&mut self, is_typed: bool, now: Duration) -> bool {
         let last = self.last.replace(now);
@@ -29,7 +29,7 @@ mod tests {
     /// Which of these signals are new requests: when each came, in milliseconds, and whether it was
     /// typed.
     fn check(signals: &[(u64, bool)], expected: &[bool]) {
-        let mut requests = Requests::default();
+        let mut requests = EndRequests::default();
         let is_new =
             |(at, is_typed): &(u64, bool)| requests.is_new(*is_typed, Duration::from_millis(*at));
         assert_eq!(signals.iter().map(is_new).collect::<Vec<_>>(), expected);

@@ -17,7 +17,7 @@ use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::WithOrigin;
 use signal_hook::low_level::siginfo::Cause;
 
-use super::requests::Requests;
+use super::requests::EndRequests;
 
 /// What tells a worker to start no further command. No shell has those that it starts ignore it, as it
 /// may have with SIGINT.
@@ -47,7 +47,7 @@ pub struct Heard {
 pub struct Signals {
     delivery: SignalDelivery<UnixStream, WithOrigin>,
     /// Only the first of several deliveries of one request is told.
-    requests: Option<Requests>,
+    requests: Option<EndRequests>,
     began: Instant,
 }
 
@@ -56,7 +56,7 @@ impl Signals {
     ///
     /// One that this process was started to ignore (`nohup`, a shell's background job) stays ignored.
     pub fn listen() -> io::Result<Self> {
-        let requests = Some(Requests::default());
+        let requests = Some(EndRequests::default());
         let heard = [SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGTSTP];
         Signals::hear(&heard, ignored(), requests)
     }
@@ -82,7 +82,7 @@ impl Signals {
         Signals::hear(&heard, ignored, None)
     }
 
-    fn hear(signals: &[i32], ignored: u64, requests: Option<Requests>) -> io::Result<Self> {
+    fn hear(signals: &[i32], ignored: u64, requests: Option<EndRequests>) -> io::Result<Self> {
         if let Some(unheard) = UNHEARD.get() {
             unheard.store(false, Ordering::Relaxed);
         }

@@ -108,14 +108,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::command::Terms;
+    use crate::command::RetryPolicy;
     use crate::limits::Limits;
 
     #[test]
     fn orders_survive_their_arguments() {
         let command_spec = CommandSpec {
             words: vec!["./pay.sh".into(), "".into(), "--".into()],
-            terms: Terms {
+            retry: RetryPolicy {
                 timeout: Some(Duration::from_millis(1_500)),
                 retries: 3,
                 backoff: Duration::from_secs(1),

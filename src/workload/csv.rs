@@ -9,7 +9,7 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
 
 use super::fields::{Excerpt, Field, Fields};
 use super::lines::MAX_LINE;
-use super::quotes::{LineEnd, line_end};
+use super::quotes::{CsvLineEnd, line_end};
 
 /// One field more than a line can rightly have, so that too many are seen.
 const MAX_FIELDS: usize = Field::ALL.len() + 1;
@@ -96,7 +96,7 @@ struct Splitter {
 }
 
 /// The fields of one line.
-struct Record<'a> {
+struct CsvRecord<'a> {
     text: &'a str,
     ends: &'a [usize],
     count: usize,
@@ -127,7 +127,7 @@ impl Splitter {
 
     /// The fields of a record on one line of at most [`MAX_LINE`] bytes, or the first [`MAX_FIELDS`] of
     /// more.
-    fn split(&mut self, line: &[u8]) -> Result<Record<'_>, &'static str> {
+    fn split(&mut self, line: &[u8]) -> Result<CsvRecord<'_>, &'static str> {
         let (_, _, length, before) = self
             .reader
             .read_record(line, &mut self.text, &mut self.ends);
@@ -137,12 +137,12 @@ impl Splitter {
             self.start_again();
         }
         match line_end(line, false) {
-            LineEnd::Record => {}
-            LineEnd::OpenQuote => return Err(UNCLOSED),
-            LineEnd::Stray | LineEnd::Unclear => return Err(STRAY),
+            CsvLineEnd::Record => {}
+            CsvLineEnd::OpenQuote => return Err(UNCLOSED),
+            CsvLineEnd::Stray | CsvLineEnd::Unclear => return Err(STRAY),
         }
         let count = before + last;
-        Ok(Record {
+        Ok(CsvRecord {
             text: std::str::from_utf8(&self.text[..length]).map_err(|_| NOT_UTF8)?,
             ends: &self.ends[..count],
             count,
@@ -150,7 +150,7 @@ impl Splitter {
     }
 }
 
-impl<'a> Record<'a> {
+impl<'a> CsvRecord<'a> {
     /// The text of a field, counted from 0.
     fn get(&self, i: usize) -> Result<&'a str, &'static str> {
         let start = i.checked_sub(1).map_or(0, |before| self.ends[before]);

@@ -27,7 +27,7 @@ pub enum Protection {
 
 /// What a named run has done so far.
 #[derive(Debug)]
-pub struct Done {
+pub struct RunProgress {
     run: String,
     rule: LineDigests,
     /// By line, each once.
@@ -35,7 +35,7 @@ pub struct Done {
     retry_refused: bool,
 }
 
-impl Done {
+impl RunProgress {
     /// The run of this name, and its protected lines, in the order in which they became so. If a line
     /// stands there more than once, the last time counts. With `retry_refused`, a line that was refused
     /// is run again.
@@ -53,7 +53,7 @@ impl Done {
             }
             same
         });
-        Done {
+        RunProgress {
             run,
             rule,
             lines,
@@ -119,7 +119,7 @@ impl fmt::Display for Changed<'_> {
 /// has changed, nothing of the change has been run, and the input can still be restored.
 #[derive(Debug)]
 pub(super) struct Continued {
-    done: Done,
+    done: RunProgress,
     /// How many of the protected lines have come by.
     met: usize,
     /// The last line that is known to be what it was.
@@ -134,7 +134,7 @@ pub(super) struct Continued {
 }
 
 impl Continued {
-    pub(super) fn new(done: Done) -> Self {
+    pub(super) fn new(done: RunProgress) -> Self {
         Continued {
             met: 0,
             same: 0,

@@ -25,7 +25,7 @@ pub(super) struct Line<'a> {
 
 /// Cuts whatever chunks it is given into lines.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
+pub(super) struct LineSplitter {
     /// How many lines have ended.
     ended: u64,
     /// The beginning of a line that has not.
@@ -38,7 +38,7 @@ pub(super) struct Lines {
     long_end: Option<u8>,
 }
 
-impl Lines {
+impl LineSplitter {
     /// Hands each line that ends in `chunk`, or becomes too long there, to `each`; stops at its error.
     pub(super) fn split<E>(
         &mut self,
@@ -151,7 +151,7 @@ mod tests {
             found.push((line.number, (!line.too_long).then(|| line.text.to_vec())));
             Ok::<(), Infallible>(())
         };
-        let mut lines = Lines::default();
+        let mut lines = LineSplitter::default();
         for chunk in chunks {
             let Ok(()) = lines.split(chunk, &mut each);
             assert!(lines.begun.len() <= MAX_LINE);
@@ -203,7 +203,7 @@ mod tests {
             told += u64::from(line.too_long);
             Ok::<(), Infallible>(())
         };
-        let mut lines = Lines::default();
+        let mut lines = LineSplitter::default();
         for _ in 0..4 {
             let Ok(()) = lines.split(&[b'x'; MAX_LINE], &mut each);
         }

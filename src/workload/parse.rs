@@ -2,21 +2,21 @@
 
 use super::csv::{Csv, STRAY};
 use super::lines::{Line, MAX_LINE};
-use super::quotes::{LineEnd, line_end};
-use super::{Defaults, Format, Item, json};
+use super::quotes::{CsvLineEnd, line_end};
+use super::{Defaults, Item, WorkloadFormat, json};
 use crate::bank::{self, Operation};
 
 /// Makes items of lines, in the format that was given or that the first line shows.
 #[derive(Clone, Debug)]
 pub(super) struct Parser {
-    state: State,
+    state: ParserState,
     /// A line was seen.
     begun: bool,
     defaults: Defaults,
 }
 
 #[derive(Clone, Debug)]
-enum State {
+enum ParserState {
     /// No line was seen, and no format was given.
     Undecided,
     JsonLines {
@@ -50,11 +50,11 @@ const OPEN_QUOTE: &str = "a quote is not closed";
 const INCOMPLETE: &str = "its object is not complete";
 
 impl Parser {
-    pub(super) fn new(format: Option<Format>, defaults: Defaults) -> Self {
+    pub(super) fn new(format: Option<WorkloadFormat>, defaults: Defaults) -> Self {
         let state = match format {
-            None => State::Undecided,
-            Some(Format::JsonLines) => State::JsonLines { torn: None },
-            Some(Format::Csv) => State::Header,
+            None => ParserState::Undecided,
+            Some(WorkloadFormat::JsonLines) => ParserState::JsonLines { torn: None },
+            Some(WorkloadFormat::Csv) => ParserState::Header,
         };
         Parser {
             state,
@@ -74,28 +74,28 @@ impl Parser {
             self.begun = true;
             refuse_array(line.text)?;
         }
-        if matches!(self.state, State::Undecided) {
+        if matches!(self.state, ParserState::Undecided) {
             self.decide(line.text);
         }
         self.goes_on(line);
         match &mut self.state {
-            State::Csv { .. } => self.record(line),
-            State::Header => {
+            ParserState::Csv { .. } => self.record(line),
+            ParserState::Header => {
                 let csv = Box::new(Csv::new(whole(line)?)?);
-                self.state = State::Csv { csv, open: None };
+                self.state = ParserState::Csv { csv, open: None };
                 Ok(None)
             }
-            State::Lost { line, why } => Err(format!(
+            ParserState::Lost { line, why } => Err(format!(
                 "neither this line nor one after it is read, since line {line} leaves open whether they are parts of one of its fields ({why})"
             )),
-            State::JsonLines { .. } => Ok(Some(self.object(line))),
-            State::Undecided => Ok(None),
+            ParserState::JsonLines { .. } => Ok(Some(self.object(line))),
+            ParserState::Undecided => Ok(None),
         }
     }
 
     /// The record that has not ended when the input does.
     pub(super) fn finish(&mut self) -> Option<Item> {
-        let State::Csv { open, .. } = &mut self.state else {
+        let ParserState::Csv { open, .. } = &mut self.state else {
             return None;
         };
         let line = open.take()?.line;
@@ -106,35 +106,35 @@ impl Parser {
     /// JSON Lines begin with `{`, which no header does.
     fn decide(&mut self, line: &[u8]) {
         self.state = match line.trim_ascii_start().first() {
-            Some(b'{') => State::JsonLines { torn: None },
-            _ => State::Header,
+            Some(b'{') => ParserState::JsonLines { torn: None },
+            _ => ParserState::Header,
         };
     }
 
     /// What follows an object without its end, and is no object itself, is a part of it. The end of a
     /// line that is too long is not read, so that there only its last byte tells.
     fn goes_on(&mut self, line: &Line<'_>) {
-        if let State::JsonLines { torn } = &mut self.state
+        if let ParserState::JsonLines { torn } = &mut self.state
             && let Some(first) = torn.take()
             && (!begins_object(line.text) || line.after_long.is_some_and(|last| last != b'}'))
         {
             let (line, why) = (first, INCOMPLETE);
-            self.state = State::Lost { line, why };
+            self.state = ParserState::Lost { line, why };
         }
     }
 
     fn object(&mut self, line: &Line<'_>) -> Item {
         let number = line.number;
         if line.too_long && begins_object(line.text) {
-            self.state = State::JsonLines { torn: Some(number) };
+            self.state = ParserState::JsonLines { torn: Some(number) };
         }
         let read = whole(line).and_then(text).and_then(|text| {
             let fields = json::parse(text);
             if fields.is_err() && json::is_incomplete(text) {
                 let (line, why) = (number, INCOMPLETE);
                 self.state = match json::may_hold_an_object(text) {
-                    true => State::Lost { line, why },
-                    false => State::JsonLines { torn: Some(line) },
+                    true => ParserState::Lost { line, why },
+                    false => ParserState::JsonLines { torn: Some(line) },
                 };
             }
             fields?.operation(&self.defaults)
@@ -143,7 +143,7 @@ impl Parser {
     }
 
     fn record(&mut self, line: &Line<'_>) -> Result<Option<Item>, String> {
-        let State::Csv { csv, open } = &mut self.state else {
+        let ParserState::Csv { csv, open } = &mut self.state else {
             return Ok(None);
         };
         if line.after_hidden_quote {
@@ -155,7 +155,7 @@ impl Parser {
         if line.too_long && (open.is_some() || line.text.contains(&b'"')) {
             let first = open.map_or(number, |begun| begun.line);
             let (line, why) = (first, TOO_LONG);
-            self.state = State::Lost { line, why };
+            self.state = ParserState::Lost { line, why };
             return Ok(Some(item(first, Err(TOO_LONG.to_string()))));
         }
         let end = line_end(line.text, open.is_some());
@@ -165,28 +165,28 @@ impl Parser {
         let length = begun.map_or(0, |begun| begun.length) + line.text.len() + 1;
         let invalid = |reason: &str| item(first, Err(reason.to_string()));
         let found = match end {
-            LineEnd::Record if begun.is_none() => {
+            CsvLineEnd::Record if begun.is_none() => {
                 let fields = whole(line).and_then(|text| csv.parse(text));
                 item(
                     number,
                     fields.and_then(|fields| fields.operation(&self.defaults)),
                 )
             }
-            LineEnd::Record => invalid(&format!(
+            CsvLineEnd::Record => invalid(&format!(
                 "the record goes on to line {number}, and no field of an operation is longer than its line"
             )),
-            LineEnd::OpenQuote if length <= MAX_LINE => {
+            CsvLineEnd::OpenQuote if length <= MAX_LINE => {
                 let line = first;
                 *open = Some(Open { line, length });
                 return Ok(None);
             }
-            LineEnd::Stray => invalid(STRAY),
-            LineEnd::OpenQuote | LineEnd::Unclear => {
+            CsvLineEnd::Stray => invalid(STRAY),
+            CsvLineEnd::OpenQuote | CsvLineEnd::Unclear => {
                 let why = match end {
-                    LineEnd::Unclear => STRAY,
+                    CsvLineEnd::Unclear => STRAY,
                     _ => OPEN_QUOTE,
                 };
-                self.state = State::Lost { line: first, why };
+                self.state = ParserState::Lost { line: first, why };
                 invalid(why)
             }
         };

@@ -4,7 +4,7 @@ use memchr::memchr;
 
 /// How a line of CSV ends, as far as its quotes tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LineEnd {
+pub(super) enum CsvLineEnd {
     /// The record ends with the line.
     Record,
     /// A quoted field goes on in the next line.
@@ -15,7 +15,7 @@ pub(super) enum LineEnd {
     Unclear,
 }
 
-enum Place {
+enum QuoteState {
     FieldStart,
     Plain,
     Quoted,
@@ -24,40 +24,42 @@ enum Place {
 }
 
 /// Reads a line that begins inside a quoted field (`is_open`) or at the start of a record.
-pub(super) fn line_end(line: &[u8], is_open: bool) -> LineEnd {
+pub(super) fn line_end(line: &[u8], is_open: bool) -> CsvLineEnd {
     if !is_open && memchr(b'"', line).is_none() {
-        return LineEnd::Record;
+        return CsvLineEnd::Record;
     }
     let mut place = if is_open {
-        Place::Quoted
+        QuoteState::Quoted
     } else {
-        Place::FieldStart
+        QuoteState::FieldStart
     };
     let (mut is_odd, mut is_stray) = (is_open, false);
     for byte in line {
         is_odd ^= *byte == b'"';
         place = match (place, byte) {
-            (Place::Quoted, b'"') => Place::Quote,
-            (Place::Quoted, _) | (Place::FieldStart | Place::Quote, b'"') => Place::Quoted,
-            (_, b',') => Place::FieldStart,
-            (Place::FieldStart, _) => Place::Plain,
-            (Place::Plain, byte) => {
-                is_stray |= *byte == b'"';
-                Place::Plain
+            (QuoteState::Quoted, b'"') => QuoteState::Quote,
+            (QuoteState::Quoted, _) | (QuoteState::FieldStart | QuoteState::Quote, b'"') => {
+                QuoteState::Quoted
             }
-            (Place::Quote, _) => {
+            (_, b',') => QuoteState::FieldStart,
+            (QuoteState::FieldStart, _) => QuoteState::Plain,
+            (QuoteState::Plain, byte) => {
+                is_stray |= *byte == b'"';
+                QuoteState::Plain
+            }
+            (QuoteState::Quote, _) => {
                 is_stray = true;
-                Place::Plain
+                QuoteState::Plain
             }
         };
     }
-    let goes_on = matches!(place, Place::Quoted);
+    let goes_on = matches!(place, QuoteState::Quoted);
     match (is_stray, goes_on) {
-        (false, false) => LineEnd::Record,
-        (false, true) => LineEnd::OpenQuote,
+        (false, false) => CsvLineEnd::Record,
+        (false, true) => CsvLineEnd::OpenQuote,
         // Inside a field of more than one line, it may be the field's beginning that is wrong.
-        (true, _) if is_open || goes_on || is_odd => LineEnd::Unclear,
-        (true, _) => LineEnd::Stray,
+        (true, _) if is_open || goes_on || is_odd => CsvLineEnd::Unclear,
+        (true, _) => CsvLineEnd::Stray,
     }
 }
 
@@ -68,32 +70,32 @@ mod tests {
     #[test]
     fn quotes_tell_where_a_record_ends() {
         for (line, expected) in [
-            ("", LineEnd::Record),
-            ("a,b", LineEnd::Record),
-            ("\"a\",\"\"", LineEnd::Record),
-            ("\"a\"\"b\"", LineEnd::Record),
-            ("\"a,b\"", LineEnd::Record),
-            ("\"a", LineEnd::OpenQuote),
-            ("a,\"", LineEnd::OpenQuote),
-            ("a,\"b\"\"", LineEnd::OpenQuote),
-            ("\"1\"2", LineEnd::Stray),
-            ("1\"2\"", LineEnd::Stray),
-            ("\"1\" ,a", LineEnd::Stray),
-            ("5\" pipe", LineEnd::Unclear),
-            ("5\" pipe,\"a", LineEnd::Unclear),
-            ("\"1\"2\"", LineEnd::Unclear),
+            ("", CsvLineEnd::Record),
+            ("a,b", CsvLineEnd::Record),
+            ("\"a\",\"\"", CsvLineEnd::Record),
+            ("\"a\"\"b\"", CsvLineEnd::Record),
+            ("\"a,b\"", CsvLineEnd::Record),
+            ("\"a", CsvLineEnd::OpenQuote),
+            ("a,\"", CsvLineEnd::OpenQuote),
+            ("a,\"b\"\"", CsvLineEnd::OpenQuote),
+            ("\"1\"2", CsvLineEnd::Stray),
+            ("1\"2\"", CsvLineEnd::Stray),
+            ("\"1\" ,a", CsvLineEnd::Stray),
+            ("5\" pipe", CsvLineEnd::Unclear),
+            ("5\" pipe,\"a", CsvLineEnd::Unclear),
+            ("\"1\"2\"", CsvLineEnd::Unclear),
         ] {
             assert_eq!(line_end(line.as_bytes(), false), expected, "{line}");
         }
         for (line, expected) in [
-            ("", LineEnd::OpenQuote),
-            ("transfer,900.00,main,mallory,m1", LineEnd::OpenQuote),
-            ("end\"", LineEnd::Record),
-            ("end\",b", LineEnd::Record),
-            ("say \"\"no\"\"", LineEnd::OpenQuote),
-            ("end\",\"again", LineEnd::OpenQuote),
-            ("deposit,1,\"a\"", LineEnd::Unclear),
-            ("a\"b\"", LineEnd::Unclear),
+            ("", CsvLineEnd::OpenQuote),
+            ("transfer,900.00,main,mallory,m1", CsvLineEnd::OpenQuote),
+            ("end\"", CsvLineEnd::Record),
+            ("end\",b", CsvLineEnd::Record),
+            ("say \"\"no\"\"", CsvLineEnd::OpenQuote),
+            ("end\",\"again", CsvLineEnd::OpenQuote),
+            ("deposit,1,\"a\"", CsvLineEnd::Unclear),
+            ("a\"b\"", CsvLineEnd::Unclear),
         ] {
             assert_eq!(line_end(line.as_bytes(), true), expected, "open: {line}");
         }

@@ -7,7 +7,7 @@ use std::thread;
 use crate::wake::Waker;
 
 use super::done::{Change, Continued};
-use super::lines::{Line, Lines};
+use super::lines::{Line, LineSplitter};
 use super::parse::Parser;
 use super::{Item, WorkloadError};
 
@@ -31,7 +31,7 @@ pub(super) enum Message {
 pub(super) type Rewind<R> = fn(&mut R) -> io::Result<()>;
 
 /// Why the reader stops before the end.
-enum Stop {
+enum ReadStop {
     Failed(WorkloadError),
     /// Nobody wants the rest.
     Unwanted,
@@ -49,10 +49,10 @@ pub(super) fn start<R: Read + 'static>(
     waker: Waker,
 ) -> Result<Receiver<Message>, WorkloadError> {
     let (sender, blocks) = sync_channel(BLOCKS);
-    let reader = Reader {
+    let reader = InputReader {
         input: input.clone(),
-        lines: Lines::default(),
-        sink: Sink {
+        lines: LineSplitter::default(),
+        sink: ItemSender {
             parser,
             continued,
             items: Vec::new(),
@@ -79,19 +79,19 @@ impl Drop for LastCall {
     }
 }
 
-struct Reader {
+struct InputReader {
     /// The input's name.
     input: String,
-    lines: Lines,
-    sink: Sink,
+    lines: LineSplitter,
+    sink: ItemSender,
 }
 
-impl Reader {
+impl InputReader {
     fn run<R: Read>(mut self, open: impl FnOnce() -> io::Result<R>, rewind: Option<Rewind<R>>) {
         let end = match self.read_all(open, rewind) {
             Ok(()) => Message::Ended,
-            Err(Stop::Failed(error)) => Message::Failed(error),
-            Err(Stop::Unwanted) => return,
+            Err(ReadStop::Failed(error)) => Message::Failed(error),
+            Err(ReadStop::Unwanted) => return,
         };
         let _ = self.sink.flush().and_then(|()| self.sink.send(end));
     }
@@ -100,7 +100,7 @@ impl Reader {
         &mut self,
         open: impl FnOnce() -> io::Result<R>,
         rewind: Option<Rewind<R>>,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), ReadStop> {
         let mut input = open().map_err(|cause| self.broken(cause))?;
         if let Some(rewind) = rewind
             && let Some(continued) = self.sink.continued.take()
@@ -122,7 +122,7 @@ impl Reader {
         }
     }
 
-    fn read_chunk<R: Read>(&self, input: &mut R, chunk: &mut [u8]) -> Result<usize, Stop> {
+    fn read_chunk<R: Read>(&self, input: &mut R, chunk: &mut [u8]) -> Result<usize, ReadStop> {
         loop {
             match input.read(chunk) {
                 Ok(length) => return Ok(length),
@@ -133,9 +133,13 @@ impl Reader {
     }
 
     /// Looks through the input up to the last line that must be what it was.
-    fn check<R: Read>(&self, input: &mut R, mut continued: Continued) -> Result<Continued, Stop> {
+    fn check<R: Read>(
+        &self,
+        input: &mut R,
+        mut continued: Continued,
+    ) -> Result<Continued, ReadStop> {
         let mut parser = self.sink.parser.clone();
-        let mut lines = Lines::default();
+        let mut lines = LineSplitter::default();
         let mut chunk = vec![0; CHUNK];
         while !continued.is_over() {
             let length = self.read_chunk(input, &mut chunk)?;
@@ -159,8 +163,8 @@ impl Reader {
     }
 
     /// Takes a chunk of the input; an empty one is its end.
-    fn take(&mut self, chunk: &[u8]) -> Result<(), Stop> {
-        let Reader { input, lines, sink } = self;
+    fn take(&mut self, chunk: &[u8]) -> Result<(), ReadStop> {
+        let InputReader { input, lines, sink } = self;
         let mut each = |line: Line<'_>| sink.take(&line, input);
         if !chunk.is_empty() {
             return lines.split(chunk, &mut each);
@@ -169,30 +173,30 @@ impl Reader {
         sink.finish(input)
     }
 
-    fn broken(&self, cause: io::Error) -> Stop {
-        Stop::Failed(WorkloadError::Read {
+    fn broken(&self, cause: io::Error) -> ReadStop {
+        ReadStop::Failed(WorkloadError::Read {
             input: self.input.clone(),
             cause,
         })
     }
 }
 
-fn unreadable(input: &str, line: u64, reason: String) -> Stop {
+fn unreadable(input: &str, line: u64, reason: String) -> ReadStop {
     let input = input.to_owned();
-    Stop::Failed(WorkloadError::Header {
+    ReadStop::Failed(WorkloadError::Header {
         input,
         line,
         reason,
     })
 }
 
-fn changed(input: &str, change: Change) -> Stop {
+fn changed(input: &str, change: Change) -> ReadStop {
     let input = input.to_owned();
-    Stop::Failed(WorkloadError::Changed { input, change })
+    ReadStop::Failed(WorkloadError::Changed { input, change })
 }
 
 /// Makes items of lines and sends them in blocks.
-struct Sink {
+struct ItemSender {
     parser: Parser,
     /// Knows what a named run has done of these lines.
     continued: Option<Continued>,
@@ -201,8 +205,8 @@ struct Sink {
     waker: Waker,
 }
 
-impl Sink {
-    fn take(&mut self, line: &Line<'_>, input: &str) -> Result<(), Stop> {
+impl ItemSender {
+    fn take(&mut self, line: &Line<'_>, input: &str) -> Result<(), ReadStop> {
         let item = self.parser.item(line);
         let item = item.map_err(|reason| unreadable(input, line.number, reason))?;
         let Some(continued) = &mut self.continued else {
@@ -214,7 +218,7 @@ impl Sink {
     }
 
     /// Passes on what need not wait.
-    fn push_all(&mut self) -> Result<(), Stop> {
+    fn push_all(&mut self) -> Result<(), ReadStop> {
         while let Some(item) = self.continued.as_mut().and_then(Continued::next) {
             self.push(item)?;
         }
@@ -222,7 +226,7 @@ impl Sink {
     }
 
     /// There are no more lines.
-    fn finish(&mut self, input: &str) -> Result<(), Stop> {
+    fn finish(&mut self, input: &str) -> Result<(), ReadStop> {
         if let Some(item) = self.parser.finish() {
             self.push(item)?;
         }
@@ -231,7 +235,7 @@ impl Sink {
         self.push_all()
     }
 
-    fn push(&mut self, item: Item) -> Result<(), Stop> {
+    fn push(&mut self, item: Item) -> Result<(), ReadStop> {
         self.items.push(item);
         if self.items.len() == BLOCK_ITEMS {
             self.flush()?;
@@ -239,7 +243,7 @@ impl Sink {
         Ok(())
     }
 
-    fn flush(&mut self) -> Result<(), Stop> {
+    fn flush(&mut self) -> Result<(), ReadStop> {
         if self.items.is_empty() {
             return Ok(());
         }
@@ -249,8 +253,8 @@ impl Sink {
         self.send(Message::Items(block))
     }
 
-    fn send(&self, message: Message) -> Result<(), Stop> {
-        self.sender.send(message).map_err(|_| Stop::Unwanted)?;
+    fn send(&self, message: Message) -> Result<(), ReadStop> {
+        self.sender.send(message).map_err(|_| ReadStop::Unwanted)?;
         self.waker.wake();
         Ok(())
     }

@@ -17,7 +17,7 @@ struct Reading {
 }
 
 impl Reading {
-    fn source(source: Source) -> Result<Self, WorkloadError> {
+    fn source(source: WorkloadSource) -> Result<Self, WorkloadError> {
         let (alarm, waker) = Alarm::new().expect("an alarm");
         let feed = Feed::start(source, None, Defaults::default(), None, waker)?;
         Ok(Reading { feed, alarm })
@@ -94,7 +94,8 @@ fn view() -> Operation {
 
 #[test]
 fn a_list_is_there_at_once() {
-    let mut reading = Reading::source(Source::Operations(vec![view(), view()])).expect("a feed");
+    let mut reading =
+        Reading::source(WorkloadSource::Operations(vec![view(), view()])).expect("a feed");
     for _ in 0..2 {
         let Next::Item(item) = reading.feed.next() else {
             panic!("no item");
@@ -132,7 +133,7 @@ fn a_line_is_handed_on_before_the_next_is_typed() {
 fn many_lines_come_in_order() {
     let count = 5 * reader::BLOCK_ITEMS as u64 + 7;
     let (_folder, path) = file("ops", &LINE.repeat(count as usize));
-    let mut reading = Reading::source(Source::File(path)).expect("a feed");
+    let mut reading = Reading::source(WorkloadSource::File(path)).expect("a feed");
     for number in 1..=count {
         assert_eq!(reading.line(), number);
     }
@@ -232,7 +233,7 @@ fn a_failure_is_told_once_after_the_whole_lines_before_it() {
 fn the_formats_are_told_by_name_or_by_the_first_line() {
     let check = |name: &str, content: &str, expected: Result<u64, &str>| {
         let (_folder, path) = file(name, content);
-        let mut reading = Reading::source(Source::File(path.clone())).expect("a feed");
+        let mut reading = Reading::source(WorkloadSource::File(path.clone())).expect("a feed");
         match (reading.next(), expected) {
             (Next::Item(item), Ok(expected)) => assert_eq!(line(&item), expected),
             (Next::Failed(error), Err(expected)) => {
@@ -263,7 +264,7 @@ fn what_cannot_be_opened_is_named() {
     let (folder, _) = file("ops", "");
     let missing = folder.path().join("missing");
     let check = |path: &Path, expected: &str| {
-        let error = Reading::source(Source::File(path.to_owned())).err();
+        let error = Reading::source(WorkloadSource::File(path.to_owned())).err();
         let error = error.expect("an error").to_string();
         assert!(error.starts_with(expected), "{error}");
     };
@@ -283,7 +284,7 @@ fn nobody_waits_for_the_writer_of_a_named_pipe() {
     let path = folder.path().join("pipe");
     let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
     rustix::fs::mkfifoat(rustix::fs::CWD, &path, mode).expect("a named pipe");
-    let mut reading = Reading::source(Source::File(path.clone())).expect("a feed");
+    let mut reading = Reading::source(WorkloadSource::File(path.clone())).expect("a feed");
     assert!(matches!(reading.feed.next(), Next::NotYet));
     fs::write(&path, LINE).expect("a line");
     assert_eq!(reading.line(), 1);

@@ -1,10 +1,18 @@
 //! The house's rules, read from the source. They are worded as absences: what a part must not mention.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A file is one thought; a longer one holds two.
 const MOST_LINES: usize = 450;
+
+/// Names that still stand for more than one type.
+const SHARED_NAMES: &[&str] = &[
+    "Address", "Asked", "Boot", "Done", "Due", "Expiry", "Fault", "Found", "Frame", "Job", "Kind",
+    "Line", "Log", "Named", "Opened", "Order", "Owner", "Reach", "Reading", "Refusal", "Request",
+    "RunLine", "Said", "Server", "Stop", "Subject", "Turn", "Verdict",
+];
 
 /// A file of the project: its path from the project's folder, and its text.
 struct Source {
@@ -248,6 +256,51 @@ fn a_file_is_one_thought() {
             source.path
         );
     }
+}
+
+/// The types of a file: what stands behind `struct`, `enum`, `trait` or `type` on a line of its own, up to
+/// the tests at its end.
+fn types(source: &Source) -> Vec<&str> {
+    let code = source.text.split("\nmod tests {").next().unwrap();
+    let lines = code.lines().filter(|line| !line.starts_with("    type "));
+    lines.filter_map(type_name).collect()
+}
+
+/// The name of the type that this line begins.
+fn type_name(line: &str) -> Option<&str> {
+    let mut words = line.split_whitespace().peekable();
+    words.next_if(|word| word.starts_with("pub"));
+    while words.peek()?.ends_with(')') || words.peek()?.starts_with("crate::") {
+        words.next();
+    }
+    if !["struct", "enum", "trait", "type"].contains(&words.next()?) {
+        return None;
+    }
+    let name = words.next()?;
+    let end = name.find(|c: char| !c.is_alphanumeric() && c != '_');
+    Some(&name[..end.unwrap_or(name.len())])
+}
+
+#[test]
+fn no_two_types_share_a_name() {
+    let line = "    pub(in crate::cli) struct Plan<'a> {";
+    assert_eq!(type_name(line), Some("Plan"));
+    assert_eq!(type_name("pub type Plan= u8;"), Some("Plan"));
+    let mut places: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let sources = sources("src");
+    let is_test = |source: &&Source| {
+        ["/tests", "/simulation"]
+            .iter()
+            .any(|room| source.path.contains(room))
+    };
+    for source in sources.iter().filter(|source| !is_test(source)) {
+        for name in types(source) {
+            places.entry(name).or_default().push(&source.path);
+        }
+    }
+    assert!(places.len() > 300);
+    places.retain(|name, places| places.len() > 1 && !SHARED_NAMES.contains(name));
+    assert!(places.is_empty(), "{places:#?}");
 }
 
 #[test]

@@ -3,10 +3,10 @@
 use clap::Args;
 
 use super::{Single, SingleArgs, ended};
-use crate::bank::{Answer, Name, Outcome as Decided, Rejection};
+use crate::bank::{Answer, Name, Outcome, Rejection};
 use crate::cli::named::all_runs;
 use crate::cli::workload::other_side;
-use crate::cli::{Failure, Outcome};
+use crate::cli::{CliResult, Failure};
 use crate::report::About;
 use crate::status::Status;
 use crate::store::{Access, MAX_PAGE};
@@ -24,7 +24,7 @@ pub(in crate::cli) struct BalanceArgs {
 }
 
 /// `bank-par balance`
-pub(in crate::cli) fn balance(args: BalanceArgs) -> Outcome {
+pub(in crate::cli) fn balance(args: BalanceArgs) -> CliResult {
     let mut single = Single::open(args.single, Access::Read)?;
     let status = match (args.holds, args.accounts.is_empty()) {
         (true, _) => single.holds(&args.accounts)?,
@@ -57,7 +57,7 @@ impl Single {
 
     fn unknown(&mut self, name: &Name) -> Status {
         let rejection = Rejection::UnknownAccount;
-        let refused = Decided::Refused {
+        let refused = Outcome::Refused {
             rejection,
             view: None,
         };

@@ -8,7 +8,7 @@ use clap::Args;
 use super::{OperationArgs, Single, SingleArgs, WorkArgs, id};
 use crate::bank::{self, Amount, Id, Kind, Name, Request, RequestContext};
 use crate::cli::workload::other_side;
-use crate::cli::{Failure, Outcome};
+use crate::cli::{CliResult, Failure};
 use crate::ids;
 use crate::report::About;
 use crate::status::Status;
@@ -87,7 +87,7 @@ impl std::str::FromStr for Expiry {
 }
 
 /// `bank-par hold`
-pub(in crate::cli) fn hold(mut args: HoldArgs) -> Outcome {
+pub(in crate::cli) fn hold(mut args: HoldArgs) -> CliResult {
     let caller = args.operation.caller();
     if args.operation.id.is_none() {
         args.operation.id = Some(random_id()?);
@@ -126,7 +126,7 @@ fn random_id() -> Result<Id, Failure> {
 }
 
 /// `bank-par post`
-pub(in crate::cli) fn post(args: PostArgs) -> Outcome {
+pub(in crate::cli) fn post(args: PostArgs) -> CliResult {
     let mut single = Single::open(args.single, Access::Existing)?;
     let (id, amount) = (args.id.clone(), args.amount);
     let answer = single.ask(RequestContext::default(), Request::PostHold { id, amount })?;
@@ -139,7 +139,7 @@ pub(in crate::cli) fn post(args: PostArgs) -> Outcome {
 }
 
 /// `bank-par void`
-pub(in crate::cli) fn void(args: VoidArgs) -> Outcome {
+pub(in crate::cli) fn void(args: VoidArgs) -> CliResult {
     let mut single = Single::open(args.single, Access::Existing)?;
     let id = args.id.clone();
     let answer = single.ask(RequestContext::default(), Request::VoidHold { id })?;

@@ -6,10 +6,10 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 
 use super::{Single, SingleArgs, ended};
-use crate::bank::{Answer, Balance, Id, Operation, Outcome as Decided, Rejection, RequestContext};
+use crate::bank::{Answer, Balance, Id, Operation, Outcome, Rejection, RequestContext};
 use crate::cli::command::CommandArgs;
 use crate::cli::moment::duration;
-use crate::cli::{Failure, Outcome, destination};
+use crate::cli::{CliResult, Failure, destination};
 use crate::command::{OneShotEnd, OneShotError, OneShotPlan, OneShotRun, run};
 use crate::event::{Cause, Fact, Fault, Subject};
 use crate::exit::Exit;
@@ -116,7 +116,7 @@ impl WorkArgs {
         operation: Operation,
         hold: Option<Option<Duration>>,
         caller: RequestContext,
-    ) -> Outcome {
+    ) -> CliResult {
         let receipt = self.receipt(&single)?;
         let plan = OneShotPlan {
             operation,
@@ -125,7 +125,7 @@ impl WorkArgs {
                 retry_in_doubt: self.in_doubt == InDoubt::Retry,
                 ..caller
             },
-            terms: self.command.terms(self.timeout),
+            retry: self.command.retry(self.timeout),
             command: self.command.words,
         };
         let mut settled = Settled {
@@ -156,10 +156,10 @@ struct Settled<'a> {
 
 impl Settled<'_> {
     /// The bank knew the operation already, or said no.
-    fn not_run(&mut self, mut single: Single, answer: &Answer) -> Outcome {
+    fn not_run(&mut self, mut single: Single, answer: &Answer) -> CliResult {
         self.overdraft = single.overdraft_of(&self.plan.operation, answer);
         self.decided(answer, None);
-        let Decided::Refused { rejection, .. } = answer.outcome else {
+        let Outcome::Refused { rejection, .. } = answer.outcome else {
             stderr_line(format_args!(
                 "duplicate: the command has succeeded before: `{}`",
                 self.id()
@@ -171,7 +171,7 @@ impl Settled<'_> {
         passed_on(not_run_status(rejection, self.refused_code))
     }
 
-    fn ran(&mut self, ran: &OneShotRun) -> Outcome {
+    fn ran(&mut self, ran: &OneShotRun) -> CliResult {
         let id = self.id();
         if let Some(why) = &ran.doubt {
             let operation = &self.plan.operation;
@@ -202,7 +202,7 @@ impl Settled<'_> {
         }
         let overspent = self.tell_overspent(outcome);
         self.decided(&ran.answer, Some(ran));
-        if let Decided::Refused { .. } = ran.answer.outcome {
+        if let Outcome::Refused { .. } = ran.answer.outcome {
             stderr_line(refusal(&self.plan.operation, &ran.answer, None));
             return ended(Status::Refused);
         }
@@ -226,7 +226,7 @@ impl Settled<'_> {
     }
 
     /// Tells that more was spent than was set aside, also where that was long ago.
-    fn tell_overspent(&mut self, outcome: &Decided) -> Status {
+    fn tell_overspent(&mut self, outcome: &Outcome) -> Status {
         let operation = &self.plan.operation;
         if let Some(excess) = operation.excess(outcome) {
             let subject = self.subject(None);
@@ -253,8 +253,8 @@ impl Settled<'_> {
     fn decided(&mut self, answer: &Answer, ran: Option<&OneShotRun>) {
         let (subject, elapsed) = (self.subject(ran), self.receipt.elapsed());
         match answer.outcome {
-            Decided::Held { view } => self.receipt.tell(Fact::Held { subject, view }),
-            Decided::Voided { .. } => {
+            Outcome::Held { view } => self.receipt.tell(Fact::Held { subject, view }),
+            Outcome::Voided { .. } => {
                 let is_late = ran.is_some_and(|ran| ran.timed_out);
                 let exit = ran.and_then(|ran| ran.exit);
                 let fault = match exit {
@@ -302,7 +302,7 @@ impl Settled<'_> {
 }
 
 /// Tells that more was spent than was set aside, if it was, and what status follows.
-pub(super) fn tell_overspent(operation: &Operation, outcome: &Decided) -> Status {
+pub(super) fn tell_overspent(operation: &Operation, outcome: &Outcome) -> Status {
     let Some(excess) = operation.excess(outcome) else {
         return Status::Posted;
     };
@@ -339,7 +339,7 @@ fn fault(cause: Cause, detail: &str) -> Fault {
     Fault { cause, detail }
 }
 
-fn passed_on(status: u8) -> Outcome {
+fn passed_on(status: u8) -> CliResult {
     Ok(Ending {
         status: Status::Posted,
         signal: None,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exit::Exit;
 use crate::protocol::{ProtocolError, Report};
-use crate::work::{CommandEvent, Ended, MAX_OUTPUT, Stream, Termination, Work};
+use crate::work::{AttemptEnd, CommandEvent, MAX_OUTPUT, Stream, Termination, Work};
 
 /// The most bytes of a text that travels.
 const MAX_TEXT: usize = 512;
@@ -117,8 +117,8 @@ impl WireReport<'_> {
     }
 }
 
-impl<'a> From<&'a Ended> for WireEnded<'a> {
-    fn from(ended: &'a Ended) -> Self {
+impl<'a> From<&'a AttemptEnd> for WireEnded<'a> {
+    fn from(ended: &'a AttemptEnd) -> Self {
         let trouble = ended.trouble.as_deref();
         WireEnded {
             exit: ended.exit.map(|exit| match exit {
@@ -139,8 +139,8 @@ impl<'a> From<&'a Ended> for WireEnded<'a> {
 }
 
 impl WireEnded<'_> {
-    fn checked(self) -> Result<Ended, ProtocolError> {
-        Ok(Ended {
+    fn checked(self) -> Result<AttemptEnd, ProtocolError> {
+        Ok(AttemptEnd {
             exit: self.exit.map(|exit| match exit {
                 WireExit::Status(status) => Exit::Status(status),
                 WireExit::Signal(signal) => Exit::Signal(signal),

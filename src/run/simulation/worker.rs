@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::link::Arrived;
 use crate::protocol::{Ask, Assignment, Reply, Report, Request, Said};
 use crate::status::Status;
-use crate::work::{CommandEvent, Ended, Termination, Work};
+use crate::work::{AttemptEnd, CommandEvent, Termination, Work};
 
 /// What is on its way to a worker.
 #[derive(Clone, Debug)]
@@ -282,10 +282,10 @@ impl SimWorker {
             let trouble = Some("the run was asked to end".to_string());
             let termination = Some(Termination::Asked);
             self.report(
-                CommandEvent::Ended(Ended {
+                CommandEvent::Ended(AttemptEnd {
                     trouble,
                     termination,
-                    ..Ended::default()
+                    ..AttemptEnd::default()
                 }),
                 sent,
             );
@@ -303,9 +303,9 @@ impl SimWorker {
     }
 
     fn command_ended(&mut self, now: Duration, sent: &mut Sent, chance: &mut Chance) {
-        let mut ended = Ended {
+        let mut ended = AttemptEnd {
             exit: Some(Exit::Status(0)),
-            ..Ended::default()
+            ..AttemptEnd::default()
         };
         let part = self
             .current

@@ -4,9 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::bank::{Name, Rejection};
-use crate::workload::lines::{Line as Termination, Lines, MAX_LINE};
+use crate::workload::lines::{Line as Termination, LineSplitter, MAX_LINE};
 use crate::workload::parse::Parser;
-use crate::workload::{Defaults, Format};
+use crate::workload::{Defaults, WorkloadFormat};
 
 /// What a run made of its input.
 #[derive(Debug)]
@@ -18,16 +18,16 @@ struct Read {
     change: Option<Change>,
 }
 
-fn read_with(chunks: &[&[u8]], account: &str, done: Done) -> Read {
+fn read_with(chunks: &[&[u8]], account: &str, done: RunProgress) -> Read {
     let defaults = Defaults {
         account: Name::user(account).expect("a name"),
         to: None,
     };
     let is_csv = chunks.concat().starts_with(b"op");
-    let format = (!is_csv).then_some(Format::JsonLines);
+    let format = (!is_csv).then_some(WorkloadFormat::JsonLines);
     let mut parser = Parser::new(format, defaults);
     let mut continued = Continued::new(done);
-    let mut lines = Lines::default();
+    let mut lines = LineSplitter::default();
     let mut found = Vec::new();
     let mut each = |line: Termination<'_>| {
         let item = parser.item(&line).expect("a header");
@@ -64,24 +64,24 @@ fn read_with(chunks: &[&[u8]], account: &str, done: Done) -> Read {
     }
 }
 
-fn read(input: &str, done: Done) -> Read {
+fn read(input: &str, done: RunProgress) -> Read {
     read_with(&[input.as_bytes()], "main", done)
 }
 
 /// A run of which each digest is over all lines up to its own.
-fn up_to_line(lines: Vec<(Line, Outcome)>, retry_refused: bool) -> Done {
+fn up_to_line(lines: Vec<(Line, Outcome)>, retry_refused: bool) -> RunProgress {
     let lines = lines.into_iter();
     let lines = lines.map(|(line, outcome)| (line, Protection::Decided(outcome)));
     let rule = LineDigests::UpToLine;
-    Done::new("november".into(), rule, lines.collect(), retry_refused)
+    RunProgress::new("november".into(), rule, lines.collect(), retry_refused)
 }
 
 /// A run of which each digest is over its line alone.
-fn of_line(lines: Vec<(Line, Protection)>) -> Done {
-    Done::new("november".into(), LineDigests::OfLine, lines, false)
+fn of_line(lines: Vec<(Line, Protection)>) -> RunProgress {
+    RunProgress::new("november".into(), LineDigests::OfLine, lines, false)
 }
 
-fn none() -> Done {
+fn none() -> RunProgress {
     up_to_line(Vec::new(), false)
 }
 

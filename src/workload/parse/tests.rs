@@ -3,11 +3,11 @@ mod json;
 
 use super::*;
 use crate::bank::Name;
-use crate::workload::lines::Lines;
+use crate::workload::lines::LineSplitter;
 use proptest::prelude::*;
 
 /// The items of an input, and why its header is none if it is none.
-fn items(format: Option<Format>, input: &[u8]) -> (Vec<Item>, Option<String>) {
+fn items(format: Option<WorkloadFormat>, input: &[u8]) -> (Vec<Item>, Option<String>) {
     let defaults = Defaults {
         to: Name::user("savings").ok(),
         ..Defaults::default()
@@ -18,7 +18,7 @@ fn items(format: Option<Format>, input: &[u8]) -> (Vec<Item>, Option<String>) {
         found.extend(parser.item(&line)?);
         Ok(())
     };
-    let mut lines = Lines::default();
+    let mut lines = LineSplitter::default();
     let end = lines
         .split(input, &mut each)
         .and_then(|()| lines.finish(&mut each));
@@ -127,16 +127,16 @@ fn a_byte_order_mark_is_skipped_only_at_the_start() {
         "\u{feff}{\"op\":\"balance\"}\n\u{feff}{\"op\":\"balance\"}",
         &[
             "1 balance - main - -",
-            "2! a line of JSON Lines is one object, `{...}`",
+            "2! a line of JSON LineSplitter is one object, `{...}`",
         ],
     );
 }
 
 #[test]
 fn a_format_that_is_given_counts() {
-    let (found, end) = items(Some(Format::JsonLines), b"op\nbalance\n");
+    let (found, end) = items(Some(WorkloadFormat::JsonLines), b"op\nbalance\n");
     assert_eq!((found.len(), end), (2, None));
-    let (found, end) = items(Some(Format::Csv), b"{\"op\":\"balance\"}\n");
+    let (found, end) = items(Some(WorkloadFormat::Csv), b"{\"op\":\"balance\"}\n");
     assert!(found.is_empty() && end.is_some());
     assert_eq!(items(None, b" \n\n"), (vec![], None));
 }
@@ -200,7 +200,7 @@ proptest! {
     #[test]
     fn every_line_is_accounted_for(input in nearly()) {
         prop_assume!(!input.trim_ascii_start().starts_with(b"["));
-        let (found, end) = items(Some(Format::JsonLines), &input);
+        let (found, end) = items(Some(WorkloadFormat::JsonLines), &input);
         check_accounted(&found, end.as_deref(), &numbers(&input))?;
     }
 
@@ -208,7 +208,7 @@ proptest! {
     fn every_line_without_quotes_is_a_record(input in nearly()) {
         let mut input = [b"op,amount\n".to_vec(), input].concat();
         input.retain(|byte| *byte != b'"');
-        let (found, end) = items(Some(Format::Csv), &input);
+        let (found, end) = items(Some(WorkloadFormat::Csv), &input);
         check_accounted(&found, end.as_deref(), &numbers(&input)[1..])?;
     }
 
@@ -226,7 +226,7 @@ proptest! {
             input += &record;
             input += "\n";
         }
-        let (found, end) = items(Some(Format::Csv), input.as_bytes());
+        let (found, end) = items(Some(WorkloadFormat::Csv), input.as_bytes());
         prop_assert_eq!(end, None);
         let found: Vec<_> = found
             .iter()

@@ -1,6 +1,6 @@
 use super::{check, check_bytes};
 use crate::workload::Defaults;
-use crate::workload::lines::{Line, Lines, MAX_LINE};
+use crate::workload::lines::{Line, LineSplitter, MAX_LINE};
 use crate::workload::parse::Parser;
 
 /// One record below a header of three columns.
@@ -124,7 +124,7 @@ fn what_is_skipped_of_a_line_may_open_a_field() {
         end = parser.item(&line);
         end.clone().map(drop)
     };
-    let mut lines = Lines::default();
+    let mut lines = LineSplitter::default();
     let long = "x".repeat(MAX_LINE + 1);
     for chunk in ["op\n", &long, "\",", "\n"] {
         lines.split(chunk.as_bytes(), &mut each).expect("no end");

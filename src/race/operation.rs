@@ -10,7 +10,7 @@ const PAUSE_EVERY: u64 = 1021;
 
 /// What a thread asks of the balance, and the bank's rule for it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Turn {
+pub(super) struct RaceOperation {
     /// Signed minor units; 0 only looks.
     delta: i64,
     /// The least that the balance may become through a debit.
@@ -19,10 +19,10 @@ pub(super) struct Turn {
     pauses: bool,
 }
 
-impl Turn {
+impl RaceOperation {
     /// The thread's operation number `nth`, from 0.
     pub(super) fn new(nth: u64, delta: i64, floor: i64) -> Self {
-        Turn {
+        RaceOperation {
             delta,
             floor,
             pauses: nth.is_multiple_of(PAUSE_EVERY),
@@ -31,7 +31,7 @@ impl Turn {
 
     /// The same without the pause, to decide once more.
     pub(super) fn again(self) -> Self {
-        Turn {
+        RaceOperation {
             pauses: false,
             ..self
         }

@@ -32,12 +32,12 @@ pub enum CommandEvent {
         bytes: Vec<u8>,
     },
     /// The command's end was seen, or it could not be started.
-    Ended(Ended),
+    Ended(AttemptEnd),
 }
 
 /// How an attempt ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ended {
+pub struct AttemptEnd {
     /// How the command ended; nothing if it could not be started.
     pub exit: Option<Exit>,
     /// Why it was ended before it ended by itself.
@@ -74,7 +74,7 @@ pub struct CommandReport {
     /// How often it was started.
     pub attempts: u32,
     /// How the last attempt ended, if that was seen.
-    pub ended: Option<Ended>,
+    pub ended: Option<AttemptEnd>,
     /// The beginning and the end of what the last attempt wrote to stdout.
     pub stdout: Vec<u8>,
     /// The beginning and the end of what the last attempt wrote to stderr.
@@ -99,10 +99,10 @@ impl CommandReport {
     pub fn uncaptured(exit: Option<Exit>, termination: Option<Termination>) -> Self {
         CommandReport {
             is_captured: false,
-            ended: Some(Ended {
+            ended: Some(AttemptEnd {
                 exit,
                 termination,
-                ..Ended::default()
+                ..AttemptEnd::default()
             }),
             ..CommandReport::default()
         }
@@ -167,10 +167,10 @@ mod tests {
     use super::*;
 
     fn ended(exit: Option<Exit>, termination: Option<Termination>) -> CommandEvent {
-        CommandEvent::Ended(Ended {
+        CommandEvent::Ended(AttemptEnd {
             exit,
             termination,
-            ..Ended::default()
+            ..AttemptEnd::default()
         })
     }
 

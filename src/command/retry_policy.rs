@@ -1,13 +1,13 @@
-//! On which terms a command is run.
+//! How often a command is run again, and how long an attempt may take.
 
 use std::time::Duration;
 
 /// The longest pause before another attempt, unless the first one is longer already.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// The terms of a command.
+/// How long an attempt of a command may take, and when the next one follows a failure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Terms {
+pub struct RetryPolicy {
     /// When an attempt is ended; nothing is never.
     pub timeout: Option<Duration>,
     /// How many more attempts there are when one fails.
@@ -17,7 +17,7 @@ pub struct Terms {
     pub backoff: Duration,
 }
 
-impl Terms {
+impl RetryPolicy {
     /// How long the pause is after so many attempts that failed; nothing if there are no more.
     pub(super) fn pause_after(&self, failed: u32) -> Option<Duration> {
         let doublings = failed.checked_sub(1).filter(|_| failed <= self.retries)?;
@@ -38,12 +38,12 @@ mod tests {
     #[test]
     fn pauses_double_up_to_a_minute() {
         let secs = |backoff, retries| {
-            let terms = Terms {
+            let retry = RetryPolicy {
                 retries,
                 backoff: Duration::from_secs(backoff),
                 timeout: None,
             };
-            let pauses = (1..=9).map_while(|failed| terms.pause_after(failed));
+            let pauses = (1..=9).map_while(|failed| retry.pause_after(failed));
             pauses.map(|pause| pause.as_secs()).collect::<Vec<_>>()
         };
         assert_eq!(secs(1, 0), [0; 0]);
