@@ -31,7 +31,7 @@ enum Hello {
     Up {
         worker: u32,
         pid: u32,
-        boot: IpcSender<Boot>,
+        boot: IpcSender<WorkerChannels>,
     },
     /// The worker exited before it connected; the parent ends its own wait.
     Abort,
@@ -39,7 +39,7 @@ enum Hello {
 
 /// A worker's channels.
 #[derive(Serialize, Deserialize)]
-struct Boot {
+struct WorkerChannels {
     requests: IpcSender<ByteBuf>,
     replies: IpcReceiver<ByteBuf>,
 }
@@ -49,7 +49,7 @@ enum Inbound {
     Up {
         worker: u32,
         pid: u32,
-        boot: IpcSender<Boot>,
+        boot: IpcSender<WorkerChannels>,
     },
     /// The one-shot server of a worker has ended without it.
     NotUp(u32),
@@ -159,7 +159,13 @@ impl QueueLinks {
         }
     }
 
-    fn up(&mut self, worker: u32, pid: u32, boot: &IpcSender<Boot>, arrivals: &mut Vec<Arrival>) {
+    fn up(
+        &mut self,
+        worker: u32,
+        pid: u32,
+        boot: &IpcSender<WorkerChannels>,
+        arrivals: &mut Vec<Arrival>,
+    ) {
         let Some(end) = self.ends.get_mut(&worker).filter(|end| end.pid == pid) else {
             return;
         };
@@ -169,7 +175,8 @@ impl QueueLinks {
                 .map_err(LinkError::from)
                 .and_then(|(sender, replies)| {
                     let requests = self.requests.clone();
-                    boot.send(Boot { requests, replies }).map_err(ipc_error)?;
+                    boot.send(WorkerChannels { requests, replies })
+                        .map_err(ipc_error)?;
                     Ok(sender)
                 });
         match booted {
@@ -352,12 +359,12 @@ const BOOT_LIMIT: Duration = Duration::from_secs(60);
 /// Connects a worker to its parent's one-shot server and gets its channels.
 pub(super) fn connect(worker: u32, address: &str) -> Result<impl WorkerEnd + use<>, LinkError> {
     let hello = IpcSender::connect(address.to_string())?;
-    let (boot, booted) = ipc::channel::<Boot>()?;
+    let (boot, booted) = ipc::channel::<WorkerChannels>()?;
     let pid = std::process::id();
     hello
         .send(Hello::Up { worker, pid, boot })
         .map_err(ipc_error)?;
-    let Boot { requests, replies } =
+    let WorkerChannels { requests, replies } =
         booted
             .try_recv_timeout(BOOT_LIMIT)
             .map_err(|error| match error {

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::lines::{Line, MAX_LINE};
+use super::lines::{InputLine, MAX_LINE};
 use crate::bank::Operation;
 use crate::store::LineDigests;
 
@@ -28,7 +28,7 @@ impl Digests {
     }
 
     /// The digest of the next line, and the operation on it if it is one; 0 is none.
-    pub(super) fn next(&mut self, line: &Line<'_>, operation: Option<&Operation>) -> u64 {
+    pub(super) fn next(&mut self, line: &InputLine<'_>, operation: Option<&Operation>) -> u64 {
         match self {
             Digests::UpToLine(chain) => {
                 *chain = link(chain, line, operation);
@@ -41,7 +41,7 @@ impl Digests {
 
 /// A line adds its number, so that blank lines count too, its text, and what the flags put in where
 /// the text is silent: the same words on other terms are another line.
-fn link(chain: &[u8; 32], line: &Line<'_>, operation: Option<&Operation>) -> [u8; 32] {
+fn link(chain: &[u8; 32], line: &InputLine<'_>, operation: Option<&Operation>) -> [u8; 32] {
     let text = if line.too_long {
         &line.text[..BEGINNING.min(line.text.len())]
     } else {

@@ -162,7 +162,7 @@ impl Continued {
     /// Takes the next line that is not blank, and the item on it unless it is a header.
     pub(super) fn take(
         &mut self,
-        line: &lines::Line<'_>,
+        line: &lines::InputLine<'_>,
         mut item: Option<Item>,
     ) -> Result<(), Change> {
         let operation = match &item {

@@ -10,7 +10,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// One line that is not blank, without its end.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Line<'a> {
+pub(super) struct InputLine<'a> {
     /// Its number, from 1; blank lines count too.
     pub(super) number: u64,
     /// Its bytes, or its beginning if it is too long.
@@ -43,7 +43,7 @@ impl LineSplitter {
     pub(super) fn split<E>(
         &mut self,
         mut chunk: &[u8],
-        each: &mut impl FnMut(Line<'_>) -> Result<(), E>,
+        each: &mut impl FnMut(InputLine<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         while let Some(end) = memchr(b'\n', chunk) {
             self.end_line(&chunk[..end], each)?;
@@ -55,7 +55,7 @@ impl LineSplitter {
     /// Hands over the last line, which need not end in a line feed.
     pub(super) fn finish<E>(
         &mut self,
-        each: &mut impl FnMut(Line<'_>) -> Result<(), E>,
+        each: &mut impl FnMut(InputLine<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         self.end_line(&[], each)
     }
@@ -63,7 +63,7 @@ impl LineSplitter {
     fn end_line<E>(
         &mut self,
         tail: &[u8],
-        each: &mut impl FnMut(Line<'_>) -> Result<(), E>,
+        each: &mut impl FnMut(InputLine<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         self.ended += 1;
         if self.skipping {
@@ -85,7 +85,7 @@ impl LineSplitter {
     fn keep<E>(
         &mut self,
         part: &[u8],
-        each: &mut impl FnMut(Line<'_>) -> Result<(), E>,
+        each: &mut impl FnMut(InputLine<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         if self.skipping {
             self.skip(part);
@@ -109,7 +109,7 @@ impl LineSplitter {
         &mut self,
         number: u64,
         mut text: &[u8],
-        each: &mut impl FnMut(Line<'_>) -> Result<(), E>,
+        each: &mut impl FnMut(InputLine<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let too_long = text.len() > MAX_LINE;
         if number == 1 {
@@ -123,7 +123,7 @@ impl LineSplitter {
         if too_long {
             self.long_end = last_byte(text);
         }
-        each(Line {
+        each(InputLine {
             number,
             text,
             too_long,
@@ -147,7 +147,7 @@ mod tests {
     /// The number of each line that is not blank, and its text unless it is too long.
     fn termination(chunks: &[&[u8]]) -> Vec<(u64, Option<Vec<u8>>)> {
         let mut found = Vec::new();
-        let mut each = |line: Line<'_>| {
+        let mut each = |line: InputLine<'_>| {
             found.push((line.number, (!line.too_long).then(|| line.text.to_vec())));
             Ok::<(), Infallible>(())
         };
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn a_line_that_is_too_long_is_told_before_it_ends() {
         let mut told = 0;
-        let mut each = |line: Line<'_>| {
+        let mut each = |line: InputLine<'_>| {
             told += u64::from(line.too_long);
             Ok::<(), Infallible>(())
         };

@@ -1,7 +1,7 @@
 //! From lines to items.
 
 use super::csv::{Csv, STRAY};
-use super::lines::{Line, MAX_LINE};
+use super::lines::{InputLine, MAX_LINE};
 use super::quotes::{CsvLineEnd, line_end};
 use super::{Defaults, Item, WorkloadFormat, json};
 use crate::bank::{self, Operation};
@@ -69,7 +69,7 @@ impl Parser {
     ///
     /// The reason why neither this line nor one after it can be read: it is no header, or it may be a
     /// part of a field.
-    pub(super) fn item(&mut self, line: &Line<'_>) -> Result<Option<Item>, String> {
+    pub(super) fn item(&mut self, line: &InputLine<'_>) -> Result<Option<Item>, String> {
         if !self.begun {
             self.begun = true;
             refuse_array(line.text)?;
@@ -113,7 +113,7 @@ impl Parser {
 
     /// What follows an object without its end, and is no object itself, is a part of it. The end of a
     /// line that is too long is not read, so that there only its last byte tells.
-    fn goes_on(&mut self, line: &Line<'_>) {
+    fn goes_on(&mut self, line: &InputLine<'_>) {
         if let ParserState::JsonLines { torn } = &mut self.state
             && let Some(first) = torn.take()
             && (!begins_object(line.text) || line.after_long.is_some_and(|last| last != b'}'))
@@ -123,7 +123,7 @@ impl Parser {
         }
     }
 
-    fn object(&mut self, line: &Line<'_>) -> Item {
+    fn object(&mut self, line: &InputLine<'_>) -> Item {
         let number = line.number;
         if line.too_long && begins_object(line.text) {
             self.state = ParserState::JsonLines { torn: Some(number) };
@@ -142,7 +142,7 @@ impl Parser {
         item(number, read)
     }
 
-    fn record(&mut self, line: &Line<'_>) -> Result<Option<Item>, String> {
+    fn record(&mut self, line: &InputLine<'_>) -> Result<Option<Item>, String> {
         let ParserState::Csv { csv, open } = &mut self.state else {
             return Ok(None);
         };
@@ -222,7 +222,7 @@ fn begins_object(line: &[u8]) -> bool {
     line.trim_ascii_start().first() == Some(&b'{')
 }
 
-fn whole<'a>(line: &Line<'a>) -> Result<&'a [u8], String> {
+fn whole<'a>(line: &InputLine<'a>) -> Result<&'a [u8], String> {
     if line.too_long {
         return Err(TOO_LONG.to_string());
     }

@@ -7,7 +7,7 @@ use std::thread;
 use crate::wake::Waker;
 
 use super::done::{Change, Continued};
-use super::lines::{Line, LineSplitter};
+use super::lines::{InputLine, LineSplitter};
 use super::parse::Parser;
 use super::{Item, WorkloadError};
 
@@ -143,7 +143,7 @@ impl InputReader {
         let mut chunk = vec![0; CHUNK];
         while !continued.is_over() {
             let length = self.read_chunk(input, &mut chunk)?;
-            let mut each = |line: Line<'_>| {
+            let mut each = |line: InputLine<'_>| {
                 let item = parser.item(&line);
                 let item = item.map_err(|reason| unreadable(&self.input, line.number, reason))?;
                 let taken = continued.take(&line, item);
@@ -165,7 +165,7 @@ impl InputReader {
     /// Takes a chunk of the input; an empty one is its end.
     fn take(&mut self, chunk: &[u8]) -> Result<(), ReadStop> {
         let InputReader { input, lines, sink } = self;
-        let mut each = |line: Line<'_>| sink.take(&line, input);
+        let mut each = |line: InputLine<'_>| sink.take(&line, input);
         if !chunk.is_empty() {
             return lines.split(chunk, &mut each);
         }
@@ -206,7 +206,7 @@ struct ItemSender {
 }
 
 impl ItemSender {
-    fn take(&mut self, line: &Line<'_>, input: &str) -> Result<(), ReadStop> {
+    fn take(&mut self, line: &InputLine<'_>, input: &str) -> Result<(), ReadStop> {
         let item = self.parser.item(line);
         let item = item.map_err(|reason| unreadable(input, line.number, reason))?;
         let Some(continued) = &mut self.continued else {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::bank::{Name, Rejection};
-use crate::workload::lines::{Line as Termination, LineSplitter, MAX_LINE};
+use crate::workload::lines::{InputLine, LineSplitter, MAX_LINE};
 use crate::workload::parse::Parser;
 use crate::workload::{Defaults, WorkloadFormat};
 
@@ -29,7 +29,7 @@ fn read_with(chunks: &[&[u8]], account: &str, done: RunProgress) -> Read {
     let mut continued = Continued::new(done);
     let mut lines = LineSplitter::default();
     let mut found = Vec::new();
-    let mut each = |line: Termination<'_>| {
+    let mut each = |line: InputLine<'_>| {
         let item = parser.item(&line).expect("a header");
         continued.take(&line, item)?;
         found.extend(std::iter::from_fn(|| continued.next()));
@@ -248,7 +248,7 @@ fn no_more_lines_wait_than_there_is_room_for() {
     let mut continued = Continued::new(of_line(vec![(last, Protection::Begun)]));
     let text = deposits([1]);
     let mut take = |number| {
-        let line = Termination {
+        let line = InputLine {
             after_hidden_quote: false,
             after_long: None,
             number,

@@ -14,7 +14,7 @@ fn items(format: Option<WorkloadFormat>, input: &[u8]) -> (Vec<Item>, Option<Str
     };
     let mut parser = Parser::new(format, defaults);
     let mut found = Vec::new();
-    let mut each = |line: Line<'_>| {
+    let mut each = |line: InputLine<'_>| {
         found.extend(parser.item(&line)?);
         Ok(())
     };
@@ -127,7 +127,7 @@ fn a_byte_order_mark_is_skipped_only_at_the_start() {
         "\u{feff}{\"op\":\"balance\"}\n\u{feff}{\"op\":\"balance\"}",
         &[
             "1 balance - main - -",
-            "2! a line of JSON LineSplitter is one object, `{...}`",
+            "2! a line of JSON Lines is one object, `{...}`",
         ],
     );
 }

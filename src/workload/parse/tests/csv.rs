@@ -1,6 +1,6 @@
 use super::{check, check_bytes};
 use crate::workload::Defaults;
-use crate::workload::lines::{Line, LineSplitter, MAX_LINE};
+use crate::workload::lines::{InputLine, LineSplitter, MAX_LINE};
 use crate::workload::parse::Parser;
 
 /// One record below a header of three columns.
@@ -120,7 +120,7 @@ fn what_may_be_a_part_of_a_field_is_not_read() {
 fn what_is_skipped_of_a_line_may_open_a_field() {
     let mut parser = Parser::new(None, Defaults::default());
     let mut end = Ok(None);
-    let mut each = |line: Line<'_>| {
+    let mut each = |line: InputLine<'_>| {
         end = parser.item(&line);
         end.clone().map(drop)
     };
