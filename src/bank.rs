@@ -98,6 +98,21 @@ pub struct Answer {
     pub outcome: Outcome,
     /// The caller's id was known: this outcome was decided before.
     pub duplicate: bool,
+    /// The number of the last change that this answer made or saw. Every entry and every other record has
+    /// a number of its own, in the order in which they were decided.
+    pub decided: u64,
+    /// The movement's other account after it, where money moved just now.
+    pub other_side: Option<View>,
+}
+
+impl Answer {
+    /// What was decided before, and is told again.
+    pub fn repeated(outcome: Outcome) -> Self {
+        Answer {
+            duplicate: true,
+            ..outcome.into()
+        }
+    }
 }
 
 impl From<Outcome> for Answer {
@@ -105,6 +120,8 @@ impl From<Outcome> for Answer {
         Answer {
             outcome,
             duplicate: false,
+            decided: 0,
+            other_side: None,
         }
     }
 }

@@ -81,10 +81,7 @@ impl IdempotencyKeys {
                 _ => outcome,
             },
         };
-        Some(Answer {
-            outcome,
-            duplicate: true,
-        })
+        Some(Answer::repeated(outcome))
     }
 
     /// The claim on this id.

@@ -4,7 +4,7 @@ mod decision;
 
 use std::collections::HashMap;
 
-use super::journal::{Asked, Journal, Now, Owner, Request, RequestContext, RunLine};
+use super::journal::{Asked, Journal, Now, Owner, RequestContext, RunLine};
 use super::{
     Account, Answer, Balance, IdempotencyKeys, LOANS, LineStates, Name, Operation, View,
     VoidReason, WORLD,
@@ -86,45 +86,20 @@ impl LedgerState {
     /// operation that it has not begun, a second begin of one that it has, a part or more of what is held
     /// without work that could tell, or to hold for no time.
     pub fn decide(&mut self, asked: &Asked, journal: &mut impl Journal) -> Option<Answer> {
-        let mut decision = Decision {
-            caller: &asked.caller,
-            state: self,
-            journal,
-        };
-        Some(match &asked.request {
-            Request::Execute(operation) => decision.execute(operation),
-            Request::Begin(operation) => decision.begin(operation, false)?,
-            Request::Post { amount } => decision.end_begun(End::Post(*amount))?,
-            Request::Void => decision.end_begun(End::GiveBack(VoidReason::Voided))?,
-            Request::Unspent => decision.end_begun(End::GiveBack(VoidReason::Unspent))?,
-            Request::Decline => decision.end_begun(End::Decline)?,
-            Request::Doubt => decision.doubt_begun()?,
-            Request::Hold { lasts, .. } | Request::Keep { lasts }
-                if lasts.is_some_and(|lasts| lasts.as_micros() == 0) =>
-            {
-                return None;
-            }
-            Request::Hold { operation, lasts } => {
-                if decision.caller.has_side_effects {
-                    return decision.begin(operation, true);
-                }
-                let owner = decision.anyone(*lasts);
-                decision.hold(operation, owner, true)
-            }
-            Request::Keep { lasts } => decision.keep(*lasts)?,
-            Request::PostHold { id, amount } => decision.post_hold(id, *amount),
-            Request::VoidHold { id } => decision.void_hold(id),
-            Request::Open { account, overdraft } => decision.open(account, *overdraft),
+        let mut decision = Decision::new(&asked.caller, self, journal);
+        let answer = decision.answer(&asked.request)?;
+        let other_side = decision.other_side;
+        Some(Answer {
+            decided: self.last.seq + self.last.record,
+            other_side,
+            ..answer
         })
     }
 
     /// Gives back a hold that nobody else ends any more.
     pub fn release(&mut self, hold: u64, release: VoidReason, journal: &mut impl Journal) {
-        let mut decision = Decision {
-            caller: &RequestContext::default(),
-            state: self,
-            journal,
-        };
+        let caller = RequestContext::default();
+        let mut decision = Decision::new(&caller, self, journal);
         if let Some(taken) = decision.take(hold) {
             decision.end_taken(hold, &taken, End::GiveBack(release));
         }
@@ -137,11 +112,7 @@ impl LedgerState {
             line: Some(line.line),
             ..RequestContext::default()
         };
-        let mut decision = Decision {
-            caller: &caller,
-            state: self,
-            journal,
-        };
+        let mut decision = Decision::new(&caller, self, journal);
         decision.skip(reason);
     }
 
@@ -154,11 +125,8 @@ impl LedgerState {
             ..
         }) = owner
         {
-            let mut decision = Decision {
-                caller: &RequestContext::default(),
-                state: self,
-                journal,
-            };
+            let caller = RequestContext::default();
+            let mut decision = Decision::new(&caller, self, journal);
             decision.doubt(hold);
         } else {
             self.release(hold, VoidReason::Voided, journal);

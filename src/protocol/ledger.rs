@@ -14,7 +14,7 @@ use crate::store::{
 };
 
 /// The version of what clients and servers say to each other.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// The most bytes of a text that a finding tells.
 pub(super) const MAX_TEXT: usize = 8_192;

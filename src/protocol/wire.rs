@@ -78,7 +78,7 @@ pub(super) struct WireReply<'a> {
 
 #[derive(Serialize, Deserialize)]
 enum WireSaid<'a> {
-    Decided(WireOutcome, bool),
+    Decided(WireAnswer),
     Claimed,
     #[serde(borrow)]
     Cells(Vec<WireCell<'a>>),
@@ -107,6 +107,10 @@ pub(super) enum WireOutcome {
     /// By the rejection's place in [`Rejection::ALL`].
     Refused(u8, Option<WireView>),
 }
+
+/// What was decided, whether that was before, the number of the last change, and the other side.
+#[derive(Serialize, Deserialize)]
+pub(super) struct WireAnswer(WireOutcome, bool, u64, Option<WireView>);
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct WireView(i64, i64);
@@ -288,9 +292,7 @@ impl<'a> From<&'a Reply> for WireReply<'a> {
         WireReply {
             number: reply.number,
             said: match &reply.said {
-                Said::Decided(answer) => {
-                    WireSaid::Decided((&answer.outcome).into(), answer.duplicate)
-                }
+                Said::Decided(answer) => WireSaid::Decided(answer.into()),
                 Said::Shared(ShareReply::Claimed) => WireSaid::Claimed,
                 Said::Shared(ShareReply::Cells(all)) => WireSaid::Cells(cells(all)),
                 Said::Shared(ShareReply::Conflict(all)) => WireSaid::Conflict(cells(all)),
@@ -303,10 +305,7 @@ impl<'a> From<&'a Reply> for WireReply<'a> {
 impl WireReply<'_> {
     pub(super) fn checked(self) -> Result<Reply, ProtocolError> {
         let said = match self.said {
-            WireSaid::Decided(outcome, duplicate) => Said::Decided(Answer {
-                outcome: outcome.checked()?,
-                duplicate,
-            }),
+            WireSaid::Decided(answer) => Said::Decided(answer.checked()?),
             WireSaid::Claimed => Said::Shared(ShareReply::Claimed),
             WireSaid::Cells(all) => Said::Shared(ShareReply::Cells(cells(all)?)),
             WireSaid::Conflict(all) => Said::Shared(ShareReply::Conflict(cells(all)?)),
@@ -386,6 +385,30 @@ impl WireOutcome {
                     .ok_or(ProtocolError::Content("rejection"))?,
                 view: view.map(View::from),
             },
+        })
+    }
+}
+
+impl From<&Answer> for WireAnswer {
+    fn from(answer: &Answer) -> Self {
+        let other_side = answer.other_side.map(WireView::from);
+        WireAnswer(
+            (&answer.outcome).into(),
+            answer.duplicate,
+            answer.decided,
+            other_side,
+        )
+    }
+}
+
+impl WireAnswer {
+    fn checked(self) -> Result<Answer, ProtocolError> {
+        let WireAnswer(outcome, duplicate, decided, other_side) = self;
+        Ok(Answer {
+            outcome: outcome.checked()?,
+            duplicate,
+            decided,
+            other_side: other_side.map(View::from),
         })
     }
 }

@@ -30,10 +30,7 @@ impl Run {
     /// Tells again what a line came to when it was done.
     pub(super) fn was_done(&mut self, line: Line, mut operation: Operation, outcome: Outcome) {
         self.ids.name(Some(line), &mut operation);
-        let answer = Answer {
-            outcome,
-            duplicate: true,
-        };
+        let answer = Answer::repeated(outcome);
         self.tally.decided(&operation, &answer);
         let subject = Subject::of(operation, Some(line.number));
         self.tell_overspent(&subject, &answer.outcome);

@@ -33,6 +33,8 @@ pub struct Cells {
     claimed: HashMap<u64, Operation>,
     leases: Leases,
     last_seq: u64,
+    /// How many operations were decided, for it is their order.
+    decided: u64,
     overdraft: Balance,
 }
 
@@ -51,6 +53,7 @@ impl Cells {
             claimed: HashMap::new(),
             leases: Leases::default(),
             last_seq: 0,
+            decided: 0,
             overdraft,
         };
         for (name, posted) in [
@@ -127,7 +130,7 @@ impl Cells {
 
     fn claim(&mut self, number: u64, operation: &Operation) -> Verdict {
         if let Some(answer) = self.claims.known(operation, false, false) {
-            return Verdict::Decided(answer);
+            return self.verdict(answer);
         }
         self.claims.put(operation, State::UnderWay);
         self.claimed.insert(number, operation.clone());
@@ -169,6 +172,8 @@ impl Cells {
             return Verdict::Impossible("a write that leaves out the operation's own account");
         };
         let view = own.account.view();
+        let other = cells.iter().find(|cell| cell.name != operation.account);
+        let other_side = other.map(|cell| cell.account.view());
         let Some(amount) = operation.amount() else {
             return Verdict::Impossible("a write of what moves nothing");
         };
@@ -183,7 +188,11 @@ impl Cells {
         }
         self.last_seq += 1;
         let seq = self.last_seq;
-        self.settle(number, Outcome::Posted { seq, amount, view })
+        let answer = Answer {
+            other_side,
+            ..Outcome::Posted { seq, amount, view }.into()
+        };
+        self.decided(number, answer)
     }
 
     fn settle(&mut self, number: u64, outcome: Outcome) -> Verdict {
@@ -192,15 +201,26 @@ impl Cells {
                 seq: self.last_seq,
                 view,
             },
-            Outcome::Posted { .. } | Outcome::Refused { .. } => outcome,
+            Outcome::Refused { .. } => outcome,
             _ => {
                 return Verdict::Impossible("an outcome that shared data does not have");
             }
         };
+        self.decided(number, outcome.into())
+    }
+
+    /// The operation is decided, as the next one.
+    fn decided(&mut self, number: u64, answer: Answer) -> Verdict {
         if let Some(operation) = self.end(number) {
-            self.claims.settle(&operation, outcome);
+            self.claims.settle(&operation, answer.outcome);
         }
-        Verdict::Decided(outcome.into())
+        self.decided += 1;
+        self.verdict(answer)
+    }
+
+    fn verdict(&self, answer: Answer) -> Verdict {
+        let decided = self.decided;
+        Verdict::Decided(Answer { decided, ..answer })
     }
 
     fn end(&mut self, number: u64) -> Option<Operation> {
@@ -299,7 +319,15 @@ mod tests {
         for (number, operation, seen) in [(1, &deposit, first), (2, &loan, second)] {
             let after = Cell::decide(operation, &seen).expect("room");
             let verdict = cells.ask(number, operation, &ShareRequest::Write(after));
-            assert!(matches!(verdict, Verdict::Decided(_)), "{verdict:?}");
+            let Verdict::Decided(answer) = verdict else {
+                panic!("{verdict:?}");
+            };
+            assert_eq!(answer.decided, number);
+            assert!(
+                answer
+                    .other_side
+                    .is_some_and(|view| view.posted.minor() < 0)
+            );
         }
         let main = main_of(&cells);
         assert_eq!(

@@ -49,10 +49,7 @@ fn expected(log: &[(Operation, Option<Outcome>)], asked: &Operation) -> Option<A
     Some(match outcome {
         _ if !same => refused(Rejection::IdConflict),
         None => refused(Rejection::InProgress),
-        Some(outcome) => Answer {
-            outcome: *outcome,
-            duplicate: true,
-        },
+        Some(outcome) => Answer::repeated(*outcome),
     })
 }
 

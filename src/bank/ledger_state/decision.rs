@@ -1,14 +1,16 @@
 //! The decision about one request.
 
+mod ends;
 mod holds;
 mod lines;
+mod requests;
 
 use super::{Hold, LedgerState};
 use crate::bank::idempotency_keys::refused;
 use crate::bank::journal::{Journal, Owner, Record, RequestContext, RunLine};
 use crate::bank::{
     Account, Amount, Answer, Balance, LineState, Movement, Name, Operation, Outcome, Rejection,
-    Sides, State, VoidReason,
+    Sides, State, View, VoidReason,
 };
 
 /// How an operation that was begun ends.
@@ -41,9 +43,24 @@ pub(super) struct Decision<'a, J> {
     pub(super) caller: &'a RequestContext,
     pub(super) state: &'a mut LedgerState,
     pub(super) journal: &'a mut J,
+    /// The movement's other account after it, once money has moved.
+    pub(super) other_side: Option<View>,
 }
 
-impl<J: Journal> Decision<'_, J> {
+impl<'a, J: Journal> Decision<'a, J> {
+    pub(super) fn new(
+        caller: &'a RequestContext,
+        state: &'a mut LedgerState,
+        journal: &'a mut J,
+    ) -> Self {
+        Decision {
+            caller,
+            state,
+            journal,
+            other_side: None,
+        }
+    }
+
     pub(super) fn execute(&mut self, operation: &Operation) -> Answer {
         if let Some(answer) = self.known(operation, false) {
             return answer;
@@ -152,62 +169,6 @@ impl<J: Journal> Decision<'_, J> {
         Outcome::Held { view }
     }
 
-    pub(super) fn end_begun(&mut self, end: End) -> Option<Answer> {
-        let hold = self.state.begun(self.caller.run, self.caller.number)?;
-        let held = self.state.holds.get(&hold)?;
-        let tells = matches!(
-            held.owner,
-            Owner::Run {
-                has_side_effects: true,
-                ..
-            }
-        );
-        let may = match end {
-            End::Post(None)
-            | End::GiveBack(VoidReason::Voided | VoidReason::Expired)
-            | End::Decline => true,
-            End::Post(amount) => {
-                amount == held.operation.amount() || tells && held.operation.amount().is_some()
-            }
-            End::GiveBack(VoidReason::Unspent) => tells,
-        };
-        if !may {
-            return None;
-        }
-        let taken = self.take(hold)?;
-        Some(self.end_taken(hold, &taken, end).into())
-    }
-
-    /// Ends a hold that was taken off the ledger state. Whoever does it, the end counts for the line that the
-    /// hold was begun for.
-    pub(super) fn end_taken(&mut self, hold: u64, taken: &Hold, end: End) -> Outcome {
-        let operation = &taken.operation;
-        let caller = match taken.line {
-            Some(RunLine { run, line }) => &RequestContext {
-                run,
-                line: Some(line),
-                ..*self.caller
-            },
-            None => &RequestContext {
-                line: None,
-                ..*self.caller
-            },
-        };
-        let mut decision = Decision {
-            caller,
-            state: self.state,
-            journal: self.journal,
-        };
-        match end {
-            End::Post(amount) => decision.post(hold, operation, amount.or(operation.amount())),
-            End::GiveBack(release) => decision.give_back(hold, operation, release),
-            End::Decline => {
-                decision.give_back(hold, operation, VoidReason::Voided);
-                decision.refuse(operation, Rejection::Declined)
-            }
-        }
-    }
-
     pub(super) fn open(&mut self, name: &Name, overdraft: Option<Balance>) -> Answer {
         let slot = self.state.slot(name);
         let old = slot.map(|slot| self.state.accounts[slot]);
@@ -235,8 +196,8 @@ impl<J: Journal> Decision<'_, J> {
             );
         }
         Answer {
-            outcome: Outcome::Opened { view },
             duplicate,
+            ..Outcome::Opened { view }.into()
         }
     }
 
@@ -406,11 +367,12 @@ impl<J: Journal> Decision<'_, J> {
         self.journal.changed(credit);
         self.state.last.seq += 1;
         let seq = self.state.last.seq;
-        let own = if operation.account == *movement.debit {
-            sides.debit
+        let (own, other) = if operation.account == *movement.debit {
+            (sides.debit, sides.credit)
         } else {
-            sides.credit
+            (sides.credit, sides.debit)
         };
+        self.other_side = Some(other.view());
         let (amount, view) = (movement.amount, own.view());
         let set_aside = operation.amount().map_or(0, Amount::minor);
         let excess = Amount::new(amount.minor().saturating_sub(set_aside));

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::*;
-use crate::bank::{Amount, Id, Kind, Outcome, Rejection, RequestContext, Unkept};
+use crate::bank::{Action, Amount, Id, Kind, Outcome, Rejection, Request, RequestContext, Unkept};
 
 use model::{Model, Sums};
 
@@ -133,6 +133,7 @@ struct Course {
     ledger_state: LedgerState,
     model: Model,
     last_number: u64,
+    last_decided: u64,
 }
 
 impl Course {
@@ -141,6 +142,7 @@ impl Course {
             ledger_state: LedgerState::new(Balance::new(overdraft)),
             model: Model::new(overdraft),
             last_number: 0,
+            last_decided: 0,
         }
     }
 
@@ -148,7 +150,8 @@ impl Course {
         let before = sums(&self.ledger_state);
         let entries = self.model.entries;
         let (answer, expected, is_end) = self.ask(step);
-        prop_assert_eq!(answer, expected, "{:?}", step);
+        let told = |answer: Option<Answer>| answer.map(|answer| (answer.outcome, answer.duplicate));
+        prop_assert_eq!(told(answer), told(expected), "{:?}", step);
         let after = sums(&self.ledger_state);
         prop_assert_eq!(&after, &self.model.sums);
         // What follows needs no model to be believed.
@@ -163,10 +166,23 @@ impl Course {
             let tells = matches!(step, Step::End(_, Request::Post { amount: Some(_) }));
             prop_assert!(!falls_below || tells, "{} is overdrawn", name);
         }
-        let Some(Answer { outcome, duplicate }) = answer else {
+        let Some(Answer {
+            outcome,
+            duplicate,
+            decided,
+            other_side,
+        }) = answer
+        else {
             prop_assert_eq!(&after, &before);
             return Ok(());
         };
+        // What changed something has a number of its own, and nothing else has.
+        let changes = decided - self.last_decided;
+        prop_assert!(changes > 0 || after == before, "{:?}", step);
+        self.last_decided = decided;
+        let moved = matches!(outcome, Outcome::Posted { .. }) && !duplicate;
+        prop_assert_eq!(other_side.is_some(), moved);
+        prop_assert!(!moved || changes > 0);
         let refused = matches!(outcome, Outcome::Refused { .. });
         if duplicate || refused && !is_end || matches!(outcome, Outcome::Viewed { .. }) {
             prop_assert_eq!(&after, &before);
@@ -256,7 +272,7 @@ fn a_post_that_has_no_room_any_more_gives_back_what_was_held() {
     let rest = deposit(i64::MAX, None);
     let small = deposit(1, Some("x"));
     let loan = Operation {
-        action: crate::bank::Action::Loan(Amount::new(i64::MAX).expect("positive")),
+        action: Action::Loan(Amount::new(i64::MAX).expect("positive")),
         ..rest
     };
     assert!(matches!(
@@ -298,4 +314,54 @@ fn a_voided_id_can_be_tried_again() {
     }
     let posted = decide(&mut ledger_state, 9, Request::Execute(asked)).expect("an answer");
     assert!(matches!(posted.outcome, Outcome::Posted { seq: 1, .. }) && !posted.duplicate);
+}
+
+#[test]
+fn every_change_has_a_number_and_what_changes_nothing_has_that_of_the_last() {
+    let mut ledger_state = LedgerState::new(Balance::default());
+    let mut decided = |request| {
+        let answer = decide(&mut ledger_state, 1, request).expect("an answer");
+        let other_side = answer.other_side.map(|view| view.posted.minor());
+        (answer.decided, other_side)
+    };
+    let execute = |operation: &Operation| Request::Execute(operation.clone());
+    let amount = Amount::new(30).expect("positive");
+    let of_main = |id: Option<&str>, action| Operation {
+        action,
+        ..deposit(100, id)
+    };
+    let to = Name::user("rent").expect("a name");
+    let transfer = of_main(None, Action::Transfer { amount, to });
+    let (view, withdraw) = (
+        Action::Balance,
+        Action::Withdraw(Amount::new(500).expect("positive")),
+    );
+    assert_eq!(decided(execute(&deposit(100, Some("a")))), (1, Some(-100)));
+    assert_eq!(
+        decided(execute(&deposit(100, Some("a")))),
+        (1, None),
+        "a duplicate"
+    );
+    assert_eq!(
+        decided(execute(&of_main(None, view.clone()))),
+        (1, None),
+        "a view"
+    );
+    assert_eq!(
+        decided(execute(&of_main(Some("v"), view))),
+        (2, None),
+        "one that is kept"
+    );
+    assert_eq!(
+        decided(execute(&of_main(None, withdraw.clone()))),
+        (2, None),
+        "a refusal"
+    );
+    assert_eq!(
+        decided(execute(&of_main(Some("w"), withdraw))),
+        (3, None),
+        "one that is kept"
+    );
+    assert_eq!(decided(Request::Begin(transfer)), (4, None));
+    assert_eq!(decided(Request::Post { amount: None }), (5, Some(30)));
 }

@@ -182,6 +182,11 @@ fn every_finding_arrives_as_it_was_told() {
     let findings = vec![
         Response::Answer(None),
         Response::Answer(Some(refused.into())),
+        Response::Answer(Some(Answer {
+            decided: 70_000,
+            other_side: Some(view()),
+            ..Answer::repeated(refused)
+        })),
         Response::Standing(None),
         Response::Standing(Some(Standing {
             name: crate::bank::WORLD.clone(),

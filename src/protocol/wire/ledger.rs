@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::super::ledger::{Fault, MAX_TEXT, Query, Response};
 use runs::{WireBegunLine, WireRunTotals, WireSkipped};
 
-use super::{WireAsk, WireOperation, WireOutcome, WireView, amount, name, names};
-use crate::bank::{Amount, Answer, Asked, Balance, Line, Moment, Name, RequestContext};
+use super::{WireAnswer, WireAsk, WireOperation, WireOutcome, WireView, amount, name, names};
+use crate::bank::{Amount, Asked, Balance, Line, Moment, Name, RequestContext};
 use crate::protocol::ProtocolError;
 use crate::store::{
     ChainEnd, DoneLine, Entry, EntryQuery, LineDigests, LineEnd, MAX_PAGE, MAX_REASON, OpenHold,
@@ -65,7 +65,7 @@ pub(in super::super) struct WireEnd(u64, u64, [u8; 32]);
 
 #[derive(Serialize, Deserialize)]
 pub(in super::super) enum WireFinding<'a> {
-    Answer(Option<(WireOutcome, bool)>),
+    Answer(Option<WireAnswer>),
     #[serde(borrow)]
     Standing(Option<WireStanding<'a>>),
     Hold(WireHold<'a>),
@@ -232,11 +232,7 @@ impl From<WireEnd> for ChainEnd {
 impl<'a> From<&'a Response> for WireFinding<'a> {
     fn from(finding: &'a Response) -> Self {
         match finding {
-            Response::Answer(answer) => WireFinding::Answer(
-                answer
-                    .as_ref()
-                    .map(|answer| ((&answer.outcome).into(), answer.duplicate)),
-            ),
+            Response::Answer(answer) => WireFinding::Answer(answer.as_ref().map(WireAnswer::from)),
             Response::Standing(standing) => {
                 WireFinding::Standing(standing.as_ref().map(WireStanding::from))
             }
@@ -274,11 +270,9 @@ fn bounded(text: &str) -> &str {
 impl WireFinding<'_> {
     pub(in super::super) fn checked(self) -> Result<Response, ProtocolError> {
         Ok(match self {
-            WireFinding::Answer(None) => Response::Answer(None),
-            WireFinding::Answer(Some((outcome, duplicate))) => Response::Answer(Some(Answer {
-                outcome: outcome.checked()?,
-                duplicate,
-            })),
+            WireFinding::Answer(answer) => {
+                Response::Answer(answer.map(WireAnswer::checked).transpose()?)
+            }
             WireFinding::Standing(standing) => {
                 Response::Standing(standing.map(WireStanding::checked).transpose()?)
             }

@@ -40,7 +40,10 @@ fn seen(answers: Answers) -> String {
 
 #[track_caller]
 fn check(about: About<'_>, outcome: Outcome, duplicate: bool, expected: (&str, &str)) {
-    let answer = Answer { outcome, duplicate };
+    let answer = Answer {
+        duplicate,
+        ..outcome.into()
+    };
     for (format, expected) in [(Format::Text, expected.0), (Format::Json, expected.1)] {
         let mut answers = answers(format);
         answers.answer(about, &answer);
@@ -174,10 +177,7 @@ fn a_refusal_names_what_it_is_about() {
         refused(Expired, Some(ops_view())),
         "refused: the hold has expired: `x`",
     );
-    let duplicate = Answer {
-        outcome: refused(ExceedsHold, None),
-        duplicate: true,
-    };
+    let duplicate = Answer::repeated(refused(ExceedsHold, None));
     let text = text::Refusal(About::Hold(&id), &duplicate, None).to_string();
     assert_eq!(text, "refused: more than what is held: `x` (duplicate)");
 }

@@ -65,10 +65,11 @@ fn what_was_decided_is_there_after_opening_anew() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("bank.db");
     let first = execute(&mut open(&path), Kind::Deposit, Some("x"), 500);
-    assert_eq!(first, posted(1, 500, 500).into());
+    assert_eq!((first.outcome, first.decided), (posted(1, 500, 500), 1));
     let mut again = open(&path);
     let repeat = execute(&mut again, Kind::Deposit, Some("x"), 500);
     assert_eq!((repeat.outcome, repeat.duplicate), (first.outcome, true));
+    assert_eq!((repeat.decided, repeat.other_side), (1, None));
     let conflict = execute(&mut again, Kind::Deposit, Some("x"), 501);
     let Outcome::Refused { rejection, .. } = conflict.outcome else {
         panic!("{conflict:?}");
@@ -135,7 +136,8 @@ fn a_hold_ends_once_whoever_comes_first() {
         },
     )
     .expect("decided");
-    assert_eq!(part, posted(2, 10, 90).into());
+    assert_eq!((part.outcome, part.decided), (posted(2, 10, 90), 3));
+    assert_eq!(part.other_side, Some(view(-90, -90)));
     let late = ask(&mut one, 0, Request::VoidHold { id: id() }).expect("decided");
     assert!(
         matches!(

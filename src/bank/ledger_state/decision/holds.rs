@@ -21,10 +21,7 @@ impl<J: Journal> Decision<'_, J> {
     pub(super) fn take_over(&mut self, hold: u64, owner: Owner) -> Answer {
         match self.pass(hold, owner, OwnerChange::TakenOver) {
             // It was begun before.
-            Some(view) => Answer {
-                outcome: Outcome::Held { view },
-                duplicate: true,
-            },
+            Some(view) => Answer::repeated(Outcome::Held { view }),
             None => refused(Rejection::UnknownHold),
         }
     }
@@ -141,10 +138,7 @@ impl<J: Journal> Decision<'_, J> {
                     Outcome::Refused {
                         rejection: Rejection::AlreadyVoided,
                         view: Some(view),
-                    } => Answer {
-                        outcome: Outcome::Voided { view },
-                        duplicate: true,
-                    },
+                    } => Answer::repeated(Outcome::Voided { view }),
                     _ => answer,
                 };
             }
@@ -181,10 +175,7 @@ impl<J: Journal> Decision<'_, J> {
             State::Settled {
                 outcome: outcome @ Outcome::Posted { .. },
                 amount: posted,
-            } if amount.or(claim.operation.amount()) == posted => Answer {
-                outcome,
-                duplicate: true,
-            },
+            } if amount.or(claim.operation.amount()) == posted => Answer::repeated(outcome),
             State::Settled {
                 outcome: Outcome::Posted { .. },
                 ..

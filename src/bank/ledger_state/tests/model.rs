@@ -55,10 +55,7 @@ impl Model {
         Some(match outcome {
             _ if !same => refused(Rejection::IdConflict).into(),
             None => refused(Rejection::InProgress).into(),
-            Some(outcome) => Answer {
-                outcome: *outcome,
-                duplicate: true,
-            },
+            Some(outcome) => Answer::repeated(*outcome),
         })
     }
 
@@ -222,8 +219,8 @@ impl Model {
         self.sums.entry(name.clone()).or_default();
         let view = self.view(name).expect("an open account");
         Answer {
-            outcome: Outcome::Opened { view },
             duplicate: before == Some(now),
+            ..Outcome::Opened { view }.into()
         }
     }
 }
