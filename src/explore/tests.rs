@@ -1,5 +1,7 @@
 //! The figures that are known, and two methods and plain enumeration beside each other.
 
+mod second_opinion;
+
 use super::*;
 use crate::bank::{Amount, Balance, Kind, Name, Operation};
 use crate::sharing::Sharing;
