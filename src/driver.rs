@@ -17,7 +17,7 @@ use crate::event::Event;
 use crate::link::{Arrival, Key, Links, Ready, Watch};
 use crate::protocol::{Outbox, ProtocolError};
 use crate::report::{BACKLOG_LIMIT, Broken, Reporter, stderr_line};
-use crate::run::{Conclusion, Effect, Ending, Input, Rest, Run, as_arrived};
+use crate::run::{AsArrived, Conclusion, Effect, Ending, Input, Rest, Run};
 use crate::server::{RunLedger, Server};
 use crate::status::Status;
 use crate::supervisor::{Signals, Supervisor, end_by, stop_self, this_program};
@@ -86,7 +86,7 @@ impl Driver {
         let settings = plan.settings(ledger.as_ref())?;
         let command = plan.worker_command(ledger.as_ref())?;
         Ok(Driver {
-            run: Run::new(settings, as_arrived()),
+            run: Run::new(settings, Box::new(AsArrived)),
             server: plan.server(ledger, waker.clone())?,
             signals: Signals::listen()?,
             links: plan.transport.parent(waker)?,

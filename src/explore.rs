@@ -4,7 +4,7 @@
 //! The orders are those of whole steps, at the points where the program shares ([`crate::sharing`]).
 //! What processors and compilers do within a step is another matter.
 //!
-//! Two exact methods count them. The search looks at every world that any order leads to; the closed
+//! Two exact methods count them. The search looks at every state that any order leads to; the closed
 //! form adds up orders of any number of operations where nothing can be refused and nothing guards.
 //! Where neither fits into memory, orders are drawn by lot.
 
@@ -13,21 +13,21 @@ mod order;
 mod sample;
 mod scenario;
 mod search;
+mod shared_state;
 mod tally;
 mod token;
-mod world;
 
 #[cfg(test)]
 mod tests;
 
 use num_bigint::BigUint;
 
-pub use order::{Order, Played, play};
+pub use order::{Played, StepOrder, play};
 pub use sample::Draws;
 pub use scenario::{MAX_OPERATIONS, Manner, Scenario, ScenarioError, SharedAccount};
-pub use tally::{AccountEnds, Final, OrderTally, Verdict};
+pub use shared_state::{Met, StepTaken};
+pub use tally::{AccountEnds, FinalBalance, OrderTally, OrderVerdict};
 pub use token::{TokenError, read_token, token};
-pub use world::{Met, StepTaken};
 
 use order::{Wanted, constructed, shortest};
 
@@ -38,8 +38,8 @@ const SEARCHED_ANYWAY: usize = 6;
 /// How much is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// The most worlds that the search remembers.
-    pub worlds: usize,
+    /// The most states that the search remembers.
+    pub states: usize,
     /// What draws the orders where that is not enough.
     pub seed: u64,
     /// How many are drawn.
@@ -49,7 +49,7 @@ pub struct Bounds {
 /// How orders were counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// By all the worlds that they lead to, so many.
+    /// By all the states that they lead to, so many.
     Search(usize),
     /// By the closed form, account by account.
     ClosedForm,
@@ -73,8 +73,8 @@ pub struct Explored {
 }
 
 impl Explored {
-    /// WorkerArgs after which the judged account is right although operations came between each other's
-    /// steps. WorkerArgs that were drawn are not told apart.
+    /// Orders after which the judged account is right although operations came between each other's
+    /// steps. Orders that were drawn are not told apart.
     pub fn right_by_luck(&self) -> BigUint {
         let right = &self.tally.orders - &self.tally.wrong;
         match right >= self.serial {
@@ -89,12 +89,12 @@ impl Explored {
 pub fn explore(scenario: &Scenario, bounds: Bounds, wanted: Option<i64>) -> Explored {
     let operations = scenario.operations.len();
     let closed = || closed::closed_form(scenario);
-    let searched = || search::search(scenario, bounds.worlds);
+    let searched = || search::search(scenario, bounds.states);
     let exact = match operations > SEARCHED_ANYWAY {
         true => closed().map(|tally| (tally, Method::ClosedForm)),
         false => None,
     };
-    let exact = exact.or_else(|| searched().map(|(tally, worlds)| (tally, Method::Search(worlds))));
+    let exact = exact.or_else(|| searched().map(|(tally, states)| (tally, Method::Search(states))));
     let exact = exact.or_else(|| closed().map(|tally| (tally, Method::ClosedForm)));
     let drawn_for = wanted.map_or(Wanted::WrongAnywhere, Wanted::Final);
     let (tally, method, drawn) = match exact {

@@ -18,7 +18,7 @@ const TURN_LIMIT: Duration = Duration::from_secs(10);
 
 /// How an order ended when it was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ended {
+pub struct OrderEnd {
     /// What each place of the scenario holds.
     pub balances: Vec<i64>,
     /// What became of each operation: accepted, refused, or nothing because it waits for ever.
@@ -33,7 +33,7 @@ pub struct Replayed {
     /// How often it ended as it must.
     pub reproduced: u32,
     /// How it ended the first time that it did not.
-    pub differently: Option<Ended>,
+    pub differently: Option<OrderEnd>,
 }
 
 /// Why an order could not be taken.
@@ -91,14 +91,14 @@ pub fn replay(scenario: &Scenario, played: &Played, times: u32) -> Result<Replay
     Ok(replayed)
 }
 
-fn once(scenario: &Scenario, order: &[usize]) -> Result<Ended, ReplayError> {
-    let gate = Gate::new(order);
-    let board = Mutex::new(Board::new(scenario)?);
+fn once(scenario: &Scenario, order: &[usize]) -> Result<OrderEnd, ReplayError> {
+    let gate = StepGate::new(order);
+    let board = Mutex::new(ThreadCells::new(scenario)?);
     let (gate, shared) = (&gate, &board);
     let operations = thread::scope(|scope| {
         let numbered = scenario.operations().iter().enumerate();
         let threads = numbered.map(|(process, operation)| {
-            let reach = Reach {
+            let reach = ThreadAccess {
                 scenario,
                 process,
                 operation,
@@ -115,14 +115,14 @@ fn once(scenario: &Scenario, order: &[usize]) -> Result<Ended, ReplayError> {
         threads?.into_iter().map(joined).collect::<Result<_, _>>()
     })?;
     let cells = &lock(&board).cells;
-    Ok(Ended {
+    Ok(OrderEnd {
         balances: cells.iter().map(|cell| cell.account.posted).collect(),
         operations,
     })
 }
 
 /// What one thread does; whether its operation was accepted, if it came to an end.
-fn all_steps(mut reach: Reach, gate: &Gate) -> Result<Option<bool>, ReplayError> {
+fn all_steps(mut reach: ThreadAccess, gate: &StepGate) -> Result<Option<bool>, ReplayError> {
     let sharing = reach.scenario.manner().sharing;
     let mut steps = Steps::new(sharing);
     while steps.next(sharing).is_some() {
@@ -151,7 +151,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Lets threads take their steps in an order.
-struct Gate<'a> {
+struct StepGate<'a> {
     order: &'a [usize],
     /// How many steps were taken.
     taken: Mutex<usize>,
@@ -159,11 +159,11 @@ struct Gate<'a> {
 }
 
 /// A step that a thread may take now; the next one's turn comes when it is dropped.
-struct Turn<'a>(&'a Gate<'a>);
+struct StepTurn<'a>(&'a StepGate<'a>);
 
-impl<'a> Gate<'a> {
+impl<'a> StepGate<'a> {
     fn new(order: &'a [usize]) -> Self {
-        Gate {
+        StepGate {
             order,
             taken: Mutex::new(0),
             moved: Condvar::new(),
@@ -171,7 +171,7 @@ impl<'a> Gate<'a> {
     }
 
     /// Waits until it is this operation's turn; nothing if the order ends before.
-    fn enter(&'a self, process: usize) -> Result<Option<Turn<'a>>, ReplayError> {
+    fn enter(&'a self, process: usize) -> Result<Option<StepTurn<'a>>, ReplayError> {
         let not_yet = |taken: &mut usize| {
             let next = self.order.get(*taken);
             next.is_some_and(|next| *next != process)
@@ -186,7 +186,7 @@ impl<'a> Gate<'a> {
         }
         // A turn that is made is given back, and would wait here for the count that is held.
         Ok(match *taken < self.order.len() {
-            true => Some(Turn(self)),
+            true => Some(StepTurn(self)),
             false => None,
         })
     }
@@ -198,7 +198,7 @@ impl<'a> Gate<'a> {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for StepTurn<'_> {
     fn drop(&mut self) {
         let mut taken = lock(&self.0.taken);
         *taken = (*taken + 1).min(self.0.order.len());
@@ -207,14 +207,14 @@ impl Drop for Turn<'_> {
 }
 
 /// What the threads share. A step has it alone; between two steps of a thread any other may come.
-struct Board {
+struct ThreadCells {
     /// The cells, in the order of the scenario's places.
     cells: Vec<Cell>,
     /// Which of them are locked.
     locked: Vec<bool>,
 }
 
-impl Board {
+impl ThreadCells {
     fn new(scenario: &Scenario) -> Result<Self, ReplayError> {
         let cells = scenario.places().iter().map(|place| {
             let account = Account::from_parts((place.start, 0, place.floor));
@@ -228,7 +228,7 @@ impl Board {
         });
         let cells: Option<Vec<Cell>> = cells.collect();
         let cells = cells.ok_or(ReplayError::Impossible { operation: 1 })?;
-        Ok(Board {
+        Ok(ThreadCells {
             locked: vec![false; cells.len()],
             cells,
         })
@@ -236,21 +236,21 @@ impl Board {
 }
 
 /// The board as one operation reaches it.
-struct Reach<'a> {
+struct ThreadAccess<'a> {
     scenario: &'a Scenario,
     process: usize,
     operation: &'a Operation,
-    board: &'a Mutex<Board>,
+    board: &'a Mutex<ThreadCells>,
 }
 
-impl Reach<'_> {
+impl ThreadAccess<'_> {
     /// The cells of the operation, the debit side first.
-    fn seen(&self, board: &Board) -> Vec<Cell> {
+    fn seen(&self, board: &ThreadCells) -> Vec<Cell> {
         let sides = self.scenario.sides(self.process);
         sides.map(|place| board.cells[place].clone()).to_vec()
     }
 
-    fn put(&self, board: &mut Board, cells: &[Cell]) {
+    fn put(&self, board: &mut ThreadCells, cells: &[Cell]) {
         for (place, cell) in self.scenario.sides(self.process).into_iter().zip(cells) {
             let version = board.cells[place].version + 1;
             board.cells[place] = Cell {
@@ -273,7 +273,7 @@ impl Reach<'_> {
     }
 }
 
-impl SharedMemory for Reach<'_> {
+impl SharedMemory for ThreadAccess<'_> {
     type Draft = Vec<Cell>;
     type Error = ReplayError;
 
@@ -393,11 +393,11 @@ mod tests {
 
     #[test]
     fn a_turn_that_does_not_come_is_not_waited_for_in_vain() {
-        let gate = Gate::new(&[0, 1]);
+        let gate = StepGate::new(&[0, 1]);
         assert!(gate.enter(0).expect("its turn").is_some());
         assert!(gate.enter(1).expect("its turn").is_some());
         assert!(gate.enter(0).expect("the end").is_none());
-        let closed = Gate::new(&[0]);
+        let closed = StepGate::new(&[0]);
         closed.close();
         assert!(closed.enter(1).expect("the end").is_none());
     }

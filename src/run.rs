@@ -7,6 +7,7 @@ mod closing;
 mod commands;
 mod deadlines;
 mod dispatch;
+mod given_order;
 mod ids;
 mod messages;
 mod requests;
@@ -38,9 +39,10 @@ pub use closing::Conclusion;
 use closing::Phase;
 use dispatch::Dispatch;
 pub use dispatch::Rest;
+pub use given_order::{GivenOrder, Permit, RequestKind, RequestTurn};
 pub use ids::{Ids, LineIds};
 use requests::Requests;
-pub use requests::{Order, Pending, as_arrived};
+pub use requests::{AsArrived, Pending, RequestOrder};
 pub use resume::Named;
 pub use settings::{CommandSettings, Settings, WorkLimits};
 use settle::PendingVoids;
@@ -234,9 +236,9 @@ pub struct Run {
 
 impl Run {
     /// A run that has not begun.
-    pub fn new(settings: Settings, order: Order) -> Self {
+    pub fn new(settings: Settings, order: Box<dyn RequestOrder>) -> Self {
         let tally = match settings.ledger {
-            None => Tally::new(&settings.start.0, settings.start.1),
+            None => Tally::new(&settings.starts),
             Some(_) => Tally::default(),
         };
         Run {

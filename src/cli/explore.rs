@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use super::ledger::MemoryArgs;
 use super::sync::wait;
 use super::workload::WorkloadArgs;
-use super::{CliResult, Failure, OutputFormat, one::ended, spared};
+use super::{Failure, Outcome, OutputFormat, one::ended, spared};
 use crate::bank::{Action, Balance, Name, Operation};
 use crate::explore::{Bounds, MAX_OPERATIONS, Manner, Scenario, explore as explore_orders};
 use crate::report::{self, Exploration, Format, Output};
@@ -46,10 +46,10 @@ pub(super) struct ExploreArgs {
     with_work: bool,
     /// One more account that is open before, and what it holds; may be repeated
     #[arg(long = "open", value_name = "NAME=AMOUNT")]
-    opened: Vec<Start>,
+    opened: Vec<OpenedAccount>,
     /// Show an order after which the account holds this, and not the shortest wrong one
     #[arg(long = "final", value_name = "AMOUNT", allow_negative_numbers = true)]
-    wanted: Option<FinalBalance>,
+    wanted: Option<WantedBalance>,
     /// The most states that are remembered; beyond, orders are drawn by lot
     #[arg(long, default_value_t = 1_000_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_states: u32,
@@ -109,24 +109,24 @@ impl SyncChoice {
 
 /// One `--open`.
 #[derive(Clone)]
-struct Start(Name, Balance);
+struct OpenedAccount(Name, Balance);
 
-impl FromStr for Start {
+impl FromStr for OpenedAccount {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> anyhow::Result<Self> {
         let (name, amount) = text
             .split_once('=')
             .context("an account and what it holds, such as `ops=500`")?;
-        Ok(Start(Name::user(name)?, amount.parse()?))
+        Ok(OpenedAccount(Name::user(name)?, amount.parse()?))
     }
 }
 
 /// One `--final`, which may be below zero where the overdraft allows it.
 #[derive(Clone, Copy)]
-struct FinalBalance(i64);
+struct WantedBalance(i64);
 
-impl FromStr for FinalBalance {
+impl FromStr for WantedBalance {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> anyhow::Result<Self> {
@@ -135,12 +135,12 @@ impl FromStr for FinalBalance {
             None => (1, text),
         };
         let balance: Balance = digits.parse()?;
-        Ok(FinalBalance(sign * balance.minor()))
+        Ok(WantedBalance(sign * balance.minor()))
     }
 }
 
 /// `bank-par explore`
-pub(super) fn explore(args: ExploreArgs) -> CliResult {
+pub(super) fn explore(args: ExploreArgs) -> Outcome {
     let why = "it examines orders of steps and runs none of them";
     args.ledger.check("explore", why)?;
     let sharing = args.sync.sharing(args.with_work);
@@ -165,11 +165,11 @@ pub(super) fn explore(args: ExploreArgs) -> CliResult {
     let scenario = scenario.map_err(Failure::usage)?;
     let sheet = Output::open(&spared(&args.workload.source(), None)).map_err(Failure::usage)?;
     let bounds = Bounds {
-        worlds: args.max_states as usize,
+        states: args.max_states as usize,
         seed: args.seed,
         samples: args.samples.into(),
     };
-    let wanted = args.wanted.map(|FinalBalance(minor)| minor);
+    let wanted = args.wanted.map(|WantedBalance(minor)| minor);
     let found = explore_orders(&scenario, bounds, wanted);
     let format = match args.output {
         OutputFormat::Text => Format::Text,
@@ -188,7 +188,7 @@ pub(super) fn explore(args: ExploreArgs) -> CliResult {
 /// The account of operations that name none, and those that are open beside it.
 fn starts(args: &ExploreArgs) -> anyhow::Result<Vec<(Name, Balance)>> {
     let mut starts = vec![(args.workload.account.clone(), args.workload.balance())];
-    for Start(name, balance) in &args.opened {
+    for OpenedAccount(name, balance) in &args.opened {
         if starts.iter().any(|(known, _)| known == name) {
             bail!(
                 "`--open {name}={balance}` opens `{name}` a second time; `--balance` is what `--account` holds"

@@ -33,6 +33,8 @@ pub struct RunPlan {
     pub account: Name,
     /// In memory, what it starts with.
     pub balance: Balance,
+    /// In memory, what else is open from the start, and what it starts with.
+    pub opened: Vec<(Name, Balance)>,
     /// In memory, the overdraft limit of every account.
     pub overdraft: Balance,
     /// Money coming in opens no account.
@@ -40,6 +42,8 @@ pub struct RunPlan {
     /// When an operation's work is ended; nothing is its own duration and a minute, and never where it
     /// is a command.
     pub timeout: Option<Duration>,
+    /// When an operation that waits for a lease is ended; nothing is never.
+    pub lease_limit: Option<Duration>,
     /// How long simulated work takes.
     pub pace: Pace,
     /// The command that is the operations' work, instead of simulated work.
@@ -83,6 +87,7 @@ impl RunPlan {
         let limits = WorkLimits {
             simulated: self.timeout,
             command: self.commands.as_ref().and_then(Commands::limit),
+            lease: self.lease_limit,
         };
         let caller = RequestContext {
             run: ledger.map_or(0, |ledger| ledger.run),
@@ -100,7 +105,7 @@ impl RunPlan {
             named: self.named.clone(),
             caller,
             ledger: ledger.map(|ledger| ledger.name.clone()),
-            start: (self.account.clone(), self.balance),
+            starts: self.starts(),
         })
     }
 
@@ -146,12 +151,26 @@ impl RunPlan {
                 Server::durable(ledger, at_stake, waker)
             }
             (None, Conduct::AskTheBank) => {
-                Ok(Server::bank(Memory::new(account, balance, overdraft)))
+                let mut memory = Memory::new(account, balance, overdraft);
+                for (name, balance) in &self.opened {
+                    memory.open(name, *balance);
+                }
+                Ok(Server::bank(memory))
             }
             (None, Conduct::ShareData(_)) => {
-                Ok(Server::cells(Cells::new(account, balance, overdraft)))
+                let mut cells = Cells::new(account, balance, overdraft);
+                for (name, balance) in &self.opened {
+                    cells.open(name, *balance);
+                }
+                Ok(Server::cells(cells))
             }
         }
+    }
+
+    /// In memory, the accounts that are open from the start.
+    fn starts(&self) -> Vec<(Name, Balance)> {
+        let first = (self.account.clone(), self.balance);
+        [first].into_iter().chain(self.opened.clone()).collect()
     }
 }
 

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use num_bigint::BigUint;
 
 use super::scenario::Scenario;
-use super::tally::{AccountEnds, Final, OrderTally};
+use super::tally::{AccountEnds, FinalBalance, OrderTally};
 use crate::sharing::Sharing;
 
 /// The most pairs of a size and a sum that are told apart.
@@ -80,7 +80,7 @@ fn ends(finals: BTreeMap<i64, BigUint>, right: i64, steps: usize) -> AccountEnds
     let finals = finals.into_iter();
     AccountEnds {
         finals: finals
-            .map(|(ended, orders)| (ended, Final { orders, steps }))
+            .map(|(ended, orders)| (ended, FinalBalance { orders, steps }))
             .collect(),
         lost: wrong.clone(),
         overdrawn: BigUint::ZERO,

@@ -4,21 +4,21 @@ use std::collections::HashMap;
 
 use super::closed::with_sum;
 use super::scenario::Scenario;
-use super::tally::Verdict;
-use super::world::{StepTaken, World};
+use super::shared_state::{SharedState, StepTaken};
+use super::tally::OrderVerdict;
 use crate::sharing::{Sharing, Steps};
 
-/// The most worlds that are looked at for the shortest order with one number of interruptions.
+/// The most states that are looked at for the shortest order with one number of interruptions.
 const MAX_LOOKED_AT: usize = 500_000;
 
 /// Whose step comes when, counted from 0.
-pub type Order = Vec<usize>;
+pub type StepOrder = Vec<usize>;
 
 /// An order and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Played {
     /// Whose step came when.
-    pub order: Order,
+    pub order: StepOrder,
     /// The steps.
     pub steps: Vec<StepTaken>,
     /// How often an operation was interrupted that could have gone on.
@@ -26,7 +26,7 @@ pub struct Played {
     /// The operations that have not ended and wait for a lock, with the accounts of that lock.
     pub waiting: Vec<(usize, Vec<usize>)>,
     /// How it ended.
-    pub verdict: Verdict,
+    pub verdict: OrderVerdict,
 }
 
 /// Takes the steps in this order.
@@ -36,24 +36,24 @@ pub struct Played {
 /// The position in the order, from 1, of a step that cannot be taken; or, if all can, one more than the
 /// order has, if it ends too early.
 pub fn play(scenario: &Scenario, order: &[usize]) -> Result<Played, usize> {
-    let mut world = World::start(scenario);
+    let mut state = SharedState::start(scenario);
     let mut last = None;
     let (mut steps, mut preemptions) = (Vec::new(), 0);
     for (position, &process) in (1..).zip(order) {
-        let possible = process < scenario.moves.len() && world.can_go(scenario, process);
+        let possible = process < scenario.moves.len() && state.can_go(scenario, process);
         if !possible {
             return Err(position);
         }
-        preemptions += usize::from(interrupts(scenario, &world, last, process));
-        steps.extend(world.take(scenario, process));
+        preemptions += usize::from(interrupts(scenario, &state, last, process));
+        steps.extend(state.take(scenario, process));
         last = Some(process);
     }
     let processes = 0..scenario.moves.len();
-    if processes.clone().any(|p| world.can_go(scenario, p)) {
+    if processes.clone().any(|p| state.can_go(scenario, p)) {
         return Err(order.len() + 1);
     }
     let waits = |process: usize| {
-        let lock = match world.next(scenario, process)? {
+        let lock = match state.next(scenario, process)? {
             crate::sharing::NextStep::Acquire(lock) => scenario.lock(process, lock),
             _ => return None,
         };
@@ -65,13 +65,18 @@ pub fn play(scenario: &Scenario, order: &[usize]) -> Result<Played, usize> {
         steps,
         preemptions,
         waiting: processes.filter_map(waits).collect(),
-        verdict: Verdict::of(scenario, &world),
+        verdict: OrderVerdict::of(scenario, &state),
     })
 }
 
 /// Whether a step of `process` takes the turn from one that could have gone on.
-fn interrupts(scenario: &Scenario, world: &World, last: Option<usize>, process: usize) -> bool {
-    last.is_some_and(|last| last != process && world.can_go(scenario, last))
+fn interrupts(
+    scenario: &Scenario,
+    state: &SharedState,
+    last: Option<usize>,
+    process: usize,
+) -> bool {
+    last.is_some_and(|last| last != process && state.can_go(scenario, last))
 }
 
 /// What an order is looked for.
@@ -86,7 +91,7 @@ pub(super) enum Wanted {
 }
 
 impl Wanted {
-    pub(super) fn is_met(self, verdict: &Verdict) -> bool {
+    pub(super) fn is_met(self, verdict: &OrderVerdict) -> bool {
         match self {
             Wanted::Wrong => verdict.wrong(),
             Wanted::WrongAnywhere => verdict.wrong_anywhere(),
@@ -100,7 +105,7 @@ impl Wanted {
 
 /// The least interrupted of the orders of at most this many steps; nothing if looking for it takes
 /// too long.
-pub(super) fn shortest(scenario: &Scenario, wanted: Wanted, most: usize) -> Option<Order> {
+pub(super) fn shortest(scenario: &Scenario, wanted: Wanted, most: usize) -> Option<StepOrder> {
     // Every step but the last can be followed by an interruption.
     for interruptions in 0..most {
         let mut path = Path {
@@ -110,7 +115,7 @@ pub(super) fn shortest(scenario: &Scenario, wanted: Wanted, most: usize) -> Opti
             known: HashMap::new(),
             order: Vec::new(),
         };
-        if path.go(&World::start(scenario), None, interruptions) {
+        if path.go(&SharedState::start(scenario), None, interruptions) {
             return Some(path.order);
         }
         if path.known.len() >= MAX_LOOKED_AT {
@@ -120,8 +125,12 @@ pub(super) fn shortest(scenario: &Scenario, wanted: Wanted, most: usize) -> Opti
     None
 }
 
-/// What tells apart two points of the way there: the world, and which operation was last.
-type Point = (World, Option<(usize, Steps<super::world::Draft>)>, usize);
+/// What tells apart two points of the way there: the state, and which operation was last.
+type Point = (
+    SharedState,
+    Option<(usize, Steps<super::shared_state::Draft>)>,
+    usize,
+);
 
 struct Path<'a> {
     scenario: &'a Scenario,
@@ -129,15 +138,15 @@ struct Path<'a> {
     most: usize,
     /// The points that lead nowhere with so many interruptions left.
     known: HashMap<Point, usize>,
-    order: Order,
+    order: StepOrder,
 }
 
 impl Path<'_> {
-    fn go(&mut self, world: &World, last: Option<usize>, left: usize) -> bool {
+    fn go(&mut self, state: &SharedState, last: Option<usize>, left: usize) -> bool {
         let all = 0..self.scenario.moves.len();
-        let able: Vec<usize> = all.filter(|p| world.can_go(self.scenario, *p)).collect();
+        let able: Vec<usize> = all.filter(|p| state.can_go(self.scenario, *p)).collect();
         if able.is_empty() {
-            return self.wanted.is_met(&Verdict::of(self.scenario, world));
+            return self.wanted.is_met(&OrderVerdict::of(self.scenario, state));
         }
         if self.order.len() >= self.most || self.known.len() >= MAX_LOOKED_AT {
             return false;
@@ -145,9 +154,9 @@ impl Path<'_> {
         let group = |process: usize| {
             let groups = &self.scenario.groups;
             let group = groups.iter().position(|group| group.contains(&process));
-            (group.unwrap_or_default(), world.steps[process])
+            (group.unwrap_or_default(), state.steps[process])
         };
-        let sorted = world.clone().sorted(self.scenario);
+        let sorted = state.clone().sorted(self.scenario);
         let point = (sorted, last.map(group), self.order.len());
         if self.known.get(&point).is_some_and(|known| *known >= left) {
             return false;
@@ -157,11 +166,11 @@ impl Path<'_> {
         let goes_on = last.filter(|last| able.contains(last));
         let others = able.iter().copied().filter(|p| Some(*p) != goes_on);
         for process in goes_on.into_iter().chain(others) {
-            let taken = usize::from(interrupts(self.scenario, world, last, process));
+            let taken = usize::from(interrupts(self.scenario, state, last, process));
             let Some(left) = left.checked_sub(taken) else {
                 continue;
             };
-            let mut after = world.clone();
+            let mut after = state.clone();
             after.take(self.scenario, process);
             self.order.push(process);
             if self.go(&after, Some(process), left) {
@@ -175,7 +184,7 @@ impl Path<'_> {
 
 /// Where the closed form applies, one interruption is enough for any final balance: an operation of
 /// the chain is interrupted between its read and its write by all that are to be lost.
-pub(super) fn constructed(scenario: &Scenario, wanted: Wanted) -> Option<Order> {
+pub(super) fn constructed(scenario: &Scenario, wanted: Wanted) -> Option<StepOrder> {
     if scenario.manner.sharing != Sharing::Unguarded {
         return None;
     }

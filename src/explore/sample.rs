@@ -1,11 +1,11 @@
-//! WorkerArgs drawn by lot, where there are too many worlds to look at all of them.
+//! Orders drawn at random, where there are too many states to look at all of them.
 
 use num_bigint::BigUint;
 
-use super::order::{Order, Wanted};
+use super::order::{StepOrder, Wanted};
 use super::scenario::Scenario;
-use super::tally::{OrderTally, Verdict};
-use super::world::World;
+use super::shared_state::SharedState;
+use super::tally::{OrderTally, OrderVerdict};
 use crate::sharing::Sharing;
 
 /// What was drawn, and how.
@@ -31,16 +31,16 @@ pub(super) fn sample(
     scenario: &Scenario,
     (seed, samples): (u64, u64),
     wanted: Wanted,
-) -> (OrderTally, Draws, Option<Order>) {
+) -> (OrderTally, Draws, Option<StepOrder>) {
     let mut tally = OrderTally::new(scenario.places.len());
     let mut lot = Lot(seed);
-    let mut found: Option<Order> = None;
+    let mut found: Option<StepOrder> = None;
     let one = BigUint::from(1u8);
     for _ in 0..samples {
-        let (world, order) = draw(scenario, &mut lot);
-        tally.add(scenario, &world, order.len(), &one);
+        let (state, order) = draw(scenario, &mut lot);
+        tally.add(scenario, &state, order.len(), &one);
         let shorter = found.as_ref().is_none_or(|f| f.len() > order.len());
-        if shorter && wanted.is_met(&Verdict::of(scenario, &world)) {
+        if shorter && wanted.is_met(&OrderVerdict::of(scenario, &state)) {
             found = Some(order);
         }
     }
@@ -58,17 +58,17 @@ pub(super) fn sample(
     (tally, draws, found)
 }
 
-fn draw(scenario: &Scenario, lot: &mut Lot) -> (World, Order) {
+fn draw(scenario: &Scenario, lot: &mut Lot) -> (SharedState, StepOrder) {
     let most = scenario.manner.sharing.most_steps();
-    let mut world = World::start(scenario);
+    let mut state = SharedState::start(scenario);
     let mut left = vec![most; scenario.moves.len()];
-    let mut order = Order::new();
+    let mut order = StepOrder::new();
     loop {
-        let able = |process: &usize| world.can_go(scenario, *process);
+        let able = |process: &usize| state.can_go(scenario, *process);
         let able: Vec<usize> = (0..left.len()).filter(able).collect();
         let weight = |process: &usize| left[*process].max(1) as u64;
         let mut ticket = match able.iter().map(weight).sum() {
-            0 => return (world, order),
+            0 => return (state, order),
             tickets => lot.below(tickets),
         };
         let holder = able.iter().find(|process| {
@@ -78,9 +78,9 @@ fn draw(scenario: &Scenario, lot: &mut Lot) -> (World, Order) {
             holds
         });
         let Some(&process) = holder else {
-            return (world, order);
+            return (state, order);
         };
-        world.take(scenario, process);
+        state.take(scenario, process);
         left[process] = left[process].saturating_sub(1);
         order.push(process);
     }

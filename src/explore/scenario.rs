@@ -27,7 +27,7 @@ pub enum ScenarioError {
         /// Whose account.
         name: Name,
     },
-    /// AccountSums that a balance cannot hold.
+    /// Sums that a balance cannot hold.
     #[error("the amounts add up to more than a balance holds; explore smaller amounts")]
     TooMuch,
 }

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use num_bigint::BigUint;
 
 use super::scenario::Scenario;
-use super::world::World;
+use super::shared_state::SharedState;
 
 /// The orders that lead to one balance.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Final {
+pub struct FinalBalance {
     /// How many orders end there.
     pub orders: BigUint,
     /// The fewest steps that such an order has; 0 where they were not counted.
@@ -20,12 +20,12 @@ pub struct Final {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountEnds {
     /// Every balance that can be reached.
-    pub finals: BTreeMap<i64, Final>,
-    /// WorkerArgs after which it is not what the accepted operations add up to.
+    pub finals: BTreeMap<i64, FinalBalance>,
+    /// Orders after which it is not what the accepted operations add up to.
     pub lost: BigUint,
-    /// WorkerArgs in which more was accepted than there was.
+    /// Orders in which more was accepted than there was.
     pub overdrawn: BigUint,
-    /// WorkerArgs that are wrong in one way or both.
+    /// Orders that are wrong in one way or both.
     pub wrong: BigUint,
 }
 
@@ -55,7 +55,7 @@ pub struct OrderTally {
 
 /// How one order has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct OrderVerdict {
     /// Operations wait for each other for ever.
     pub deadlock: bool,
     /// The judged account is not what the accepted operations add up to.
@@ -72,17 +72,17 @@ pub struct Verdict {
     pub operations: Vec<Option<bool>>,
 }
 
-impl Verdict {
-    /// Judges a world in which nothing moves any more.
-    pub(super) fn of(scenario: &Scenario, world: &World) -> Self {
-        let end = |(number, sums): (usize, &super::world::AccountSums)| {
+impl OrderVerdict {
+    /// Judges a state in which nothing moves any more.
+    pub(super) fn of(scenario: &Scenario, state: &SharedState) -> Self {
+        let end = |(number, sums): (usize, &super::shared_state::AccountSums)| {
             let moves = (0..).zip(&scenario.moves);
-            let accepted = moves.filter(|(process, _)| world.accepted(*process));
+            let accepted = moves.filter(|(process, _)| state.accepted(*process));
             let deltas = accepted.map(|(_, moves)| moves.delta(number));
             let start = scenario.places[number].start;
             (sums.posted, start + deltas.sum::<i64>())
         };
-        let ends: Vec<(i64, i64)> = world.sums.iter().enumerate().map(end).collect();
+        let ends: Vec<(i64, i64)> = state.sums.iter().enumerate().map(end).collect();
         let difference = |(ended, must): &(i64, i64)| ended - must;
         let wrong = |number: usize| {
             let (ended, must) = ends[number];
@@ -90,14 +90,14 @@ impl Verdict {
         };
         let (lost, overdrawn) = wrong(0);
         let elsewhere = (1..ends.len()).any(|number| wrong(number) != (false, false));
-        Verdict {
-            deadlock: !world.has_ended(),
+        OrderVerdict {
+            deadlock: !state.has_ended(),
             lost,
             overdrawn,
             elsewhere,
             sum_broken: ends.iter().map(difference).sum::<i64>() != 0,
             ends,
-            operations: world.steps.iter().map(|steps| steps.accepted()).collect(),
+            operations: state.steps.iter().map(|steps| steps.accepted()).collect(),
         }
     }
 
@@ -127,16 +127,22 @@ impl OrderTally {
         }
     }
 
-    /// Adds so many orders of this many steps that lead to this world.
-    pub(super) fn add(&mut self, scenario: &Scenario, world: &World, steps: usize, ways: &BigUint) {
-        let verdict = Verdict::of(scenario, world);
+    /// Adds so many orders of this many steps that lead to this state.
+    pub(super) fn add(
+        &mut self,
+        scenario: &Scenario,
+        state: &SharedState,
+        steps: usize,
+        ways: &BigUint,
+    ) {
+        let verdict = OrderVerdict::of(scenario, state);
         self.orders += ways;
         let add_if = |sum: &mut BigUint, really: bool| {
             if really {
                 *sum += ways;
             }
         };
-        let refused = world.steps.iter().any(|s| s.accepted() == Some(false));
+        let refused = state.steps.iter().any(|s| s.accepted() == Some(false));
         let sums = [
             (&mut self.sum_broken, verdict.sum_broken),
             (&mut self.refusing, refused),
@@ -164,7 +170,7 @@ impl OrderTally {
             add_if(&mut account.overdrawn, overdrawn);
             add_if(&mut account.wrong, lost || overdrawn);
             let entry = account.finals.entry(*ended);
-            let entry = entry.or_insert(Final {
+            let entry = entry.or_insert(FinalBalance {
                 orders: BigUint::ZERO,
                 steps,
             });

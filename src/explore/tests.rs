@@ -6,10 +6,10 @@ use super::*;
 use crate::bank::{Amount, Balance, Kind, Name, Operation};
 use crate::sharing::Sharing;
 use proptest::prelude::*;
-use world::World;
+use shared_state::SharedState;
 
 const BOUNDS: Bounds = Bounds {
-    worlds: 200_000,
+    states: 200_000,
     seed: 1,
     samples: 4_000,
 };
@@ -45,7 +45,7 @@ fn count(number: &BigUint) -> u64 {
     u64::try_from(number).expect("a small count")
 }
 
-/// WorkerArgs, serial, right by luck, wrong.
+/// Orders, serial, right by luck, wrong.
 fn counts(found: &Explored) -> [u64; 4] {
     let tally = &found.tally;
     [
@@ -226,7 +226,7 @@ fn an_order_is_found_for_every_final_balance() {
 #[test]
 fn what_does_not_fit_is_drawn_by_lot_and_says_so() {
     let few = Bounds {
-        worlds: 50,
+        states: 50,
         ..BOUNDS
     };
     // Refusals are possible, so there is no closed form.
@@ -244,7 +244,7 @@ fn what_does_not_fit_is_drawn_by_lot_and_says_so() {
     // Where all orders are alike, the interval holds the exact share.
     let rich = scenario(Sharing::OwnerWithWork, 1_000_000, four([1, 2, 3, 4]));
     let Method::Drawn(draws) = explore(&rich, few, None).method else {
-        panic!("too many worlds");
+        panic!("too many states");
     };
     assert!(draws.uniform && draws.wrong_millionths.0 == 0);
     let (_, draws, _) = sample::sample(
@@ -263,22 +263,22 @@ fn what_does_not_fit_is_drawn_by_lot_and_says_so() {
 
 /// Tries every order, one by one.
 fn enumerate(scenario: &Scenario) -> OrderTally {
-    fn go(scenario: &Scenario, world: &World, steps: usize, tally: &mut OrderTally) {
+    fn go(scenario: &Scenario, state: &SharedState, steps: usize, tally: &mut OrderTally) {
         let mut any = false;
         for process in 0..scenario.operations().len() {
-            if world.can_go(scenario, process) {
-                let mut after = world.clone();
+            if state.can_go(scenario, process) {
+                let mut after = state.clone();
                 after.take(scenario, process);
                 go(scenario, &after, steps + 1, tally);
                 any = true;
             }
         }
         if !any {
-            tally.add(scenario, world, steps, &BigUint::from(1u8));
+            tally.add(scenario, state, steps, &BigUint::from(1u8));
         }
     }
     let mut tally = OrderTally::new(scenario.places().len());
-    go(scenario, &World::start(scenario), 0, &mut tally);
+    go(scenario, &SharedState::start(scenario), 0, &mut tally);
     // In the order of enumeration, the first wrong one need not be the shortest.
     (tally.first_wrong, tally.first_elsewhere) = (None, None);
     tally
@@ -309,7 +309,7 @@ proptest! {
         let starts = vec![(Name::default(), Balance::new(start * 100))];
         let scenario = Scenario::new(manner, starts, Balance::new(50), operations);
         let scenario = scenario.expect("a scenario");
-        let (mut searched, _) = search::search(&scenario, 1_000_000).expect("few worlds");
+        let (mut searched, _) = search::search(&scenario, 1_000_000).expect("few states");
         if let Some((wanted, most)) = aim(&searched, None) {
             let order = shortest(&scenario, wanted, most).expect("a wrong order");
             let played = play(&scenario, &order).expect("an order");
@@ -334,7 +334,7 @@ proptest! {
         let moves: Vec<_> = moves.into_iter().map(|(k, m)| (kinds[k], m * 100)).collect();
         let scenario = scenario(Sharing::Unguarded, 100_000, on_main(&moves));
         let closed = closed::closed_form(&scenario).expect("nothing is refused");
-        let (searched, _) = search::search(&scenario, 1_000_000).expect("few worlds");
+        let (searched, _) = search::search(&scenario, 1_000_000).expect("few states");
         prop_assert_eq!(&closed.orders, &searched.orders);
         prop_assert_eq!(&closed.accounts, &searched.accounts);
         prop_assert_eq!(&closed.wrong, &searched.wrong);

@@ -2,7 +2,7 @@
 //! withdrawal and a deposit of 500 on `main` with 1000, without synchronisation; each reads, then each
 //! writes.
 
-use super::order::{Order, play};
+use super::order::{StepOrder, play};
 use super::scenario::{MAX_OPERATIONS, Manner, Scenario, ScenarioError};
 use crate::bank::{Balance, Kind, Name, Operation, WORLD};
 use crate::sharing::Sharing;
@@ -117,7 +117,7 @@ fn written(operation: &Operation, account: Option<&Name>) -> String {
 /// # Errors
 ///
 /// A text that is none, or an order that its operations cannot follow.
-pub fn read_token(text: &str) -> Result<(Scenario, Order), TokenError> {
+pub fn read_token(text: &str) -> Result<(Scenario, StepOrder), TokenError> {
     let parts: Vec<&str> = text.split('/').collect();
     let [VERSION, manner, starts, operations, order] = parts[..] else {
         return Err(TokenError::Foreign(text.chars().take(200).collect()));
@@ -138,7 +138,7 @@ pub fn read_token(text: &str) -> Result<(Scenario, Order), TokenError> {
     let operations: Result<Vec<_>, _> = operations.map(|text| read(text, &account)).collect();
     let scenario = Scenario::new(manner, starts, overdraft, operations?)?;
     let number = |sign: u8| SIGNS.iter().position(|known| *known == sign);
-    let numbers: Option<Order> = order.bytes().map(number).collect();
+    let numbers: Option<StepOrder> = order.bytes().map(number).collect();
     let numbers = numbers.ok_or_else(|| malformed(order, "an order of operations"))?;
     match play(&scenario, &numbers) {
         Ok(_) => Ok((scenario, numbers)),

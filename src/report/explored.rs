@@ -83,10 +83,10 @@ fn totals(exploration: &Exploration, out: &mut String) -> fmt::Result {
     let found = exploration.found;
     let tally = &found.tally;
     match found.method {
-        Method::Search(worlds) => writeln!(
+        Method::Search(states) => writeln!(
             out,
             "Every order was examined, by the {} states that they lead to.",
-            Thousands(&worlds.into())
+            Thousands(&states.into())
         )?,
         Method::ClosedForm => writeln!(out, "Every order was counted, by the closed form.")?,
         Method::Drawn(draws) => drawn(draws, out)?,
@@ -185,7 +185,7 @@ fn finals(exploration: &Exploration, out: &mut String) -> fmt::Result {
         Some(must) => writeln!(out, ", must end with {}, and ends with", dollars(must))?,
         None => writeln!(out, " and ends with")?,
     }
-    let texts = |(ended, end): (&i64, &crate::explore::Final)| {
+    let texts = |(ended, end): (&i64, &crate::explore::FinalBalance)| {
         let mark = if must == Some(*ended) { "  right" } else { "" };
         (dollars(*ended), Thousands(&end.orders).to_string(), mark)
     };

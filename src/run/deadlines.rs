@@ -27,7 +27,7 @@ impl Deadline {
             _ if state.fault.is_some() && state.exit.is_none() => return None,
             _ if state.exit.is_some() => (START_LIMIT, "get its last messages through"),
             _ if !state.ready => (START_LIMIT, "connect to the server"),
-            _ if state.waits_for_lease => return None,
+            _ if state.waits_for_lease => (limits.lease?, "get the lock that another holds"),
             Some(first) => match first.work {
                 Work::Command { .. } => (limits.command?, "finish its command"),
                 work => {
@@ -90,6 +90,7 @@ mod tests {
         let limits = WorkLimits {
             simulated: None,
             command: None,
+            lease: None,
         };
         let deadline = Deadline::of(state, limits).map(|deadline| deadline.at - SECOND);
         assert_eq!(deadline, expected);

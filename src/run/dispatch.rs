@@ -165,6 +165,11 @@ impl Dispatch {
     }
 }
 
+/// The place of an operation of this number in the input, from 1.
+pub(super) fn operation_of(number: u64) -> u32 {
+    number as u32
+}
+
 /// The worker that an operation of this number was given to.
 pub(super) fn worker_of(number: u64) -> u32 {
     (number >> 32) as u32

@@ -45,12 +45,34 @@ impl Run {
     /// Submits the pending requests, in the order of the run, as one batch.
     pub(super) fn submit(&mut self) {
         let mut batch = Vec::with_capacity(self.requests.pending());
-        while let Some(pending) = self.requests.next() {
-            batch.extend(self.admit(pending));
+        loop {
+            match self.requests.next(self.out.now) {
+                Ok(Some(pending)) => batch.extend(self.admit(pending)),
+                Ok(None) => break,
+                Err(why) => {
+                    self.leave_order(&why, Cause::Protocol);
+                    break;
+                }
+            }
         }
         if !batch.is_empty() {
             self.out.push(Effect::Submit(batch));
         }
+    }
+
+    /// The order that was given cannot be followed: nothing more is decided, and all workers end.
+    pub(super) fn leave_order(&mut self, why: &str, cause: Cause) {
+        let detail = format!("the order cannot be followed: {why}");
+        self.shutdown.stop(&detail);
+        self.requests.leave_order();
+        for state in self.workers.all_mut() {
+            state.unsubmitted = 0;
+            state.fault.get_or_insert_with(|| Fault {
+                cause,
+                detail: detail.clone(),
+            });
+        }
+        self.out.push(Effect::KillAll);
     }
 
     /// A request as the ledger is asked it, if its worker may ask that now.

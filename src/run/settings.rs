@@ -34,17 +34,19 @@ pub struct Settings {
     pub caller: RequestContext,
     /// The ledger's name, if it lasts.
     pub ledger: Option<String>,
-    /// In memory, the account that is open from the start, and what it starts with.
-    pub start: (Name, Balance),
+    /// In memory, the accounts that are open from the start, and what they start with.
+    pub starts: Vec<(Name, Balance)>,
 }
 
-/// How long a worker may take for an operation's work.
+/// How long a worker may take for an operation's work, and for its lease.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WorkLimits {
     /// If that is simulated; nothing is its own duration and a minute.
     pub simulated: Option<Duration>,
     /// For one attempt and its pause, if that is a command; nothing is for ever.
     pub command: Option<Duration>,
+    /// To get a lease; nothing is for as long as others hold it, who have limits of their own.
+    pub lease: Option<Duration>,
 }
 
 /// What a run needs to know of its command.

@@ -62,6 +62,10 @@ impl Run {
     /// The operation that a worker was at has failed; those it had not begun go to others.
     fn settle(&mut self, mut state: WorkerState) {
         let failed = self.requests.ledger_failed();
+        if self.requests.have_given_order() && !state.ended_well() {
+            let fault = state.why_it_ended();
+            self.leave_order(&fault.detail, fault.cause);
+        }
         // A worker that was asked to end leaves what it has not begun.
         let gives_back = state.ended_well() && state.hand.none_asked();
         let mut left = state.hand.take_all();
@@ -200,7 +204,8 @@ impl Run {
     pub(super) fn next_deadline(&self) -> Option<Duration> {
         let all = self.workers.all();
         let deadlines = all.filter_map(|state| self.deadline(state));
-        deadlines.map(|deadline| deadline.at).min()
+        let deadlines = deadlines.map(|deadline| deadline.at);
+        deadlines.chain(self.requests.awaited_until()).min()
     }
 
     /// A worker whose requests are being decided has none: the ledger has a limit of its own.
@@ -213,9 +218,22 @@ impl Run {
     /// Ends the workers whose time is over.
     pub(super) fn enforce_deadlines(&mut self) {
         let now = self.out.now;
+        if let Some(why) = self.requests.overdue(now) {
+            self.leave_order(&why, Cause::Deadline);
+        }
+        let is_over = |state: &WorkerState| {
+            let deadline = self.deadline(state);
+            deadline.is_some_and(|deadline| deadline.at <= now)
+        };
+        // Those that wait for each other end together: none of them gets what the first one leaves.
+        let all_who_wait = self
+            .workers
+            .all()
+            .any(|state| state.waits_for_lease && is_over(state));
         let overdue = |state: &WorkerState| {
-            let deadline = self.deadline(state)?;
-            (deadline.at <= now).then(|| (state.worker, deadline.fault(state)))
+            let is_over = is_over(state) || all_who_wait && state.waits_for_lease;
+            let deadline = self.deadline(state).filter(|_| is_over)?;
+            Some((state.worker, deadline.fault(state)))
         };
         let overdue: Vec<(u32, Fault)> = self.workers.all().filter_map(overdue).collect();
         for (worker, fault) in overdue {

@@ -27,11 +27,14 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// For a run on a ledger of its own, in which one account is open from the start.
-    pub(super) fn new(account: &Name, start: Balance) -> Self {
+    /// For a run in memory, in which these accounts are open from the start.
+    pub(super) fn new(starts: &[(Name, Balance)]) -> Self {
+        let minor = |start: &Balance| i128::from(start.minor());
+        let accounts = starts.iter();
+        let accounts = accounts.map(|(name, start)| (name.clone(), minor(start)));
         Tally {
-            world: -i128::from(start.minor()),
-            accounts: HashMap::from([(account.clone(), start.minor().into())]),
+            world: -starts.iter().map(|(_, start)| minor(start)).sum::<i128>(),
+            accounts: accounts.collect(),
             ..Tally::default()
         }
     }

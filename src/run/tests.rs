@@ -41,9 +41,9 @@ impl Bench {
             named: None,
             caller: RequestContext::default(),
             ledger: Some("test.db".to_string()),
-            start: Default::default(),
+            starts: Vec::new(),
         };
-        let run = Run::new(settings, as_arrived());
+        let run = Run::new(settings, Box::new(AsArrived));
         let (now, told) = (Duration::ZERO, Vec::new());
         let mut bench = Bench {
             run,

@@ -56,17 +56,20 @@ impl Cells {
             decided: 0,
             overdraft,
         };
-        for (name, posted) in [
-            (&WORLD, -balance.minor()),
-            (&LOANS, 0),
-            (account, balance.minor()),
-        ] {
-            let shared = cells.shared(name);
-            shared.cell.open = true;
-            shared.cell.account.posted = posted;
+        for name in [&WORLD, &LOANS] {
+            cells.shared(name).cell.open = true;
         }
-        cells.last_seq = u64::from(balance > Balance::default());
+        cells.open(account, balance);
         cells
+    }
+
+    /// Opens one more cell, which starts with this balance.
+    pub fn open(&mut self, name: &Name, balance: Balance) {
+        let shared = self.shared(name);
+        shared.cell.open = true;
+        shared.cell.account.posted = balance.minor();
+        self.shared(&WORLD).cell.account.posted -= balance.minor();
+        self.last_seq += u64::from(balance > Balance::default());
     }
 
     /// Answers one request about operation `number`.
@@ -272,7 +275,8 @@ impl Leases {
             let free = names.iter().all(|name| !taken.contains(name));
             taken.extend(names.iter().cloned());
             if free {
-                self.held.insert(number, names.clone());
+                // An operation may take one lease after another, and holds them all.
+                self.held.entry(number).or_default().extend(names.clone());
                 granted.push((number, names));
             } else {
                 waiting.push_back((number, names));

@@ -17,9 +17,15 @@ impl Memory {
     pub fn new(account: &Name, balance: Balance, overdraft: Balance) -> Self {
         let ledger_state = LedgerState::new(overdraft);
         let mut memory = Memory { ledger_state };
+        memory.open(account, balance);
+        memory
+    }
+
+    /// Opens one more account, which starts with this balance.
+    pub fn open(&mut self, account: &Name, balance: Balance) {
         let mut ask = |request| {
             let caller = RequestContext::default();
-            memory.decide(&Asked { caller, request })
+            self.decide(&Asked { caller, request })
         };
         ask(Request::Open {
             account: account.clone(),
@@ -32,7 +38,6 @@ impl Memory {
                 action: Action::Deposit(amount),
             }));
         }
-        memory
     }
 
     /// A ledger without an account, into which those of another one are copied.

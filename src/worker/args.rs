@@ -15,6 +15,11 @@ pub enum Sync {
     Lock,
     /// Each writes only over what it read, and decides again where that has changed.
     Cas,
+    /// Each holds a lease on its one cell and then on its other one too, until its write.
+    LockPerAccount {
+        /// The cell whose name comes first is taken first, and not the debit side's.
+        in_order: bool,
+    },
 }
 
 /// How a worker has its operations decided.
@@ -27,11 +32,19 @@ pub enum Conduct {
 }
 
 impl Conduct {
-    const ALL: [(Conduct, &'static str); 4] = [
+    const ALL: [(Conduct, &'static str); 6] = [
         (Conduct::AskTheBank, "ask"),
         (Conduct::ShareData(Sync::None), "share-none"),
         (Conduct::ShareData(Sync::Lock), "share-lock"),
         (Conduct::ShareData(Sync::Cas), "share-cas"),
+        (
+            Conduct::ShareData(Sync::LockPerAccount { in_order: false }),
+            "share-mutex",
+        ),
+        (
+            Conduct::ShareData(Sync::LockPerAccount { in_order: true }),
+            "share-mutex-in-order",
+        ),
     ];
 
     fn word(self) -> &'static str {

@@ -1,7 +1,9 @@
 //! `server-share`: the worker reads the cells, applies the bank's rules itself, and writes.
 
 use super::{Sync, Worker, WorkerError};
-use crate::bank::{Action, Cell, Name, Outcome, Rejection, ShareReply, ShareRequest, touched};
+use crate::bank::{
+    Action, Cell, Name, Operation, Outcome, Rejection, ShareReply, ShareRequest, touched,
+};
 use crate::protocol::{Ask, Assignment, Said};
 use crate::sharing::{self, Compared, Part, SharedMemory, Sharing};
 
@@ -11,6 +13,7 @@ impl From<Sync> for Sharing {
             Sync::None => Sharing::Unguarded,
             Sync::Lock => Sharing::Lock,
             Sync::Cas => Sharing::CompareAndSet,
+            Sync::LockPerAccount { .. } => Sharing::LockPerAccount,
         }
     }
 }
@@ -30,7 +33,8 @@ impl Worker {
         let mut cells = SharedCells {
             worker: self,
             assignment,
-            leased: None,
+            leases: leases(operation, sync),
+            leased: Vec::new(),
             seen: Vec::new(),
             rejection: None,
             worked: false,
@@ -98,13 +102,29 @@ impl Worker {
     }
 }
 
+/// The cells of each lease that an operation takes.
+fn leases(operation: &Operation, sync: Sync) -> Vec<Vec<Name>> {
+    let mut names = touched(operation);
+    match sync {
+        Sync::LockPerAccount { in_order } => {
+            if in_order {
+                names.sort_unstable();
+            }
+            names.into_iter().map(|name| vec![name]).collect()
+        }
+        Sync::None | Sync::Lock | Sync::Cas => vec![names],
+    }
+}
+
 /// The cells of one operation, reached by messages.
 struct SharedCells<'a> {
     worker: &'a mut Worker,
     assignment: &'a Assignment,
-    /// The cells as they came with the lease. No other process writes them meanwhile, so reading them
+    /// The cells of each lease that is taken, one after the other.
+    leases: Vec<Vec<Name>>,
+    /// The cells as they came with their leases. No other process writes them meanwhile, so reading them
     /// needs no message of its own.
-    leased: Option<Vec<Cell>>,
+    leased: Vec<Cell>,
     /// What was decided on last, where that was refused.
     seen: Vec<Cell>,
     rejection: Option<Rejection>,
@@ -140,23 +160,24 @@ impl SharedMemory for SharedCells<'_> {
     type Draft = Vec<Cell>;
     type Error = WorkerError;
 
-    fn acquire(&mut self, _only: usize) -> Result<(), WorkerError> {
-        let names = touched(&self.assignment.operation);
-        self.leased = Some(self.worker.lock(self.assignment.number, names)?);
+    fn acquire(&mut self, number: usize) -> Result<(), WorkerError> {
+        let names = self.leases.get(number).cloned().unwrap_or_default();
+        let cells = self.worker.lock(self.assignment.number, names)?;
+        self.leased.extend(cells);
         Ok(())
     }
 
     fn read(&mut self) -> Result<Option<Vec<Cell>>, WorkerError> {
-        let cells = match self.leased.take() {
-            Some(cells) => cells,
-            None => {
-                let names = touched(&self.assignment.operation);
-                match self.request(ShareRequest::Read(names))? {
-                    Said::Shared(ShareReply::Cells(cells)) => cells,
-                    _ => return Err(self.worker.senseless()),
-                }
-            }
-        };
+        let names = touched(&self.assignment.operation);
+        let mut cells = std::mem::take(&mut self.leased);
+        if cells.is_empty() {
+            cells = match self.request(ShareRequest::Read(names))? {
+                Said::Shared(ShareReply::Cells(cells)) => cells,
+                _ => return Err(self.worker.senseless()),
+            };
+        } else {
+            cells.sort_by_key(|cell| names.iter().position(|name| *name == cell.name));
+        }
         Ok(self.decide(cells))
     }
 
@@ -177,8 +198,8 @@ impl SharedMemory for SharedCells<'_> {
         }
     }
 
-    /// The write, or the refusal's own message, ends the lease.
-    fn release(&mut self, _only: usize) -> Result<(), WorkerError> {
+    /// The write, or the refusal's own message, ends all leases.
+    fn release(&mut self, _number: usize) -> Result<(), WorkerError> {
         Ok(())
     }
 

@@ -306,10 +306,13 @@ struct Notes {
 impl Notes {
     fn note(&self, bank: &Bank, moment: &Moment) {
         let mut counted = self.counted.lock().expect("no panic");
-        let new = self.orders.lock().expect("no panic").insert(moment.order.clone());
+        let new = self
+            .orders
+            .lock()
+            .expect("no panic")
+            .insert(moment.order.clone());
         assert!(new, "{:?} is visited twice", moment.order);
-        let is_serial =
-            !bank.is_stuck(moment) && switches(&moment.order) + 1 == bank.moves.len();
+        let is_serial = !bank.is_stuck(moment) && switches(&moment.order) + 1 == bank.moves.len();
         let is_wrong = bank.is_stuck(moment) || bank.is_wrong(moment, 0);
         let refused = moment.at.contains(&At::Ended { accepted: false });
         counted.orders += 1;
@@ -320,7 +323,9 @@ impl Notes {
         counted.wrong_anywhere += u64::from(bank.is_wrong_anywhere(moment));
         counted.sum_broken += u64::from(bank.is_sum_broken(moment));
         counted.refusing += u64::from(refused);
-        counted.accounts.resize_with(bank.starts.len(), Default::default);
+        counted
+            .accounts
+            .resize_with(bank.starts.len(), Default::default);
         if bank.is_stuck(moment) {
             return;
         }
@@ -400,7 +405,11 @@ fn check(scenario: &Scenario) {
         _ => Forbidden::WrongEnd,
     };
     let example = found.example.map(|played| played.steps.len());
-    assert_eq!(shortest_forbidden(scenario, forbidden), example, "{scenario:?}");
+    assert_eq!(
+        shortest_forbidden(scenario, forbidden),
+        example,
+        "{scenario:?}"
+    );
 }
 
 fn between(lock_order: bool, sharing: Sharing, operations: Vec<Operation>, start: i64) -> Scenario {

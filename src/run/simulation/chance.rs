@@ -1,8 +1,9 @@
 //! Chance that is the same every time for the same seed.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::run::Order;
+use crate::run::{Pending, RequestOrder};
 
 /// A stream of numbers (SplitMix64).
 #[derive(Clone, Debug)]
@@ -45,10 +46,12 @@ impl Chance {
     pub(super) fn millis(&mut self, most: usize) -> Duration {
         Duration::from_millis(self.below(most + 1) as u64)
     }
+}
 
-    /// Chooses any worker's first request, or none for now.
-    pub(super) fn order(mut self) -> Order {
-        Box::new(move |pending| match self.happens(100) {
+/// Any worker's first request, or none for now.
+impl RequestOrder for Chance {
+    fn choose(&mut self, pending: &VecDeque<Pending>) -> Result<Option<usize>, String> {
+        Ok(match self.happens(100) {
             true => None,
             false => Some(self.below(pending.len())),
         })

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::chance::Chance;
-use super::scenario::{Scenario, Sharing};
+use super::scenario::{SeededRun, Sharing};
 use crate::bank::{Answer, Asked, Outcome, Request as BankRequest, RequestContext, ShareReply};
 use crate::protocol::{Ask, Said};
 use crate::server::{Incoming, Outgoing};
@@ -43,7 +43,7 @@ enum State {
 }
 
 impl SimLedger {
-    pub(super) fn new(scenario: &Scenario) -> Self {
+    pub(super) fn new(scenario: &SeededRun) -> Self {
         let overdraft = Default::default();
         let (account, balance) = (&scenario.account, scenario.balance);
         SimLedger {

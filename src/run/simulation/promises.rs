@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::ledger::SimLedger;
-use super::scenario::Scenario;
+use super::scenario::SeededRun;
 use crate::bank::{Balance, Id, Operation, Rejection};
 use crate::event::{Cause, Event, Fact, Fault, Subject, Summary};
 use crate::protocol::{Assignment, Report};
@@ -61,7 +61,7 @@ pub(super) struct Promises {
 }
 
 impl Promises {
-    pub(super) fn of(scenario: &Scenario) -> Self {
+    pub(super) fn of(scenario: &SeededRun) -> Self {
         let may_repeat = scenario.items.iter().filter_map(|item| match item {
             Item::Operation { line, operation } => {
                 let line = line.as_ref()?.number;
@@ -257,7 +257,7 @@ impl Promises {
     /// An operation of the ended run.
     pub(super) fn at_the_end(
         &self,
-        scenario: &Scenario,
+        scenario: &SeededRun,
         ledger: &SimLedger,
         conclusion: &Conclusion,
         started: u64,
@@ -365,7 +365,7 @@ fn amount(operation: &Operation) -> i128 {
 }
 
 /// How long a worker may take that was given this work.
-pub(super) fn limit(scenario: &Scenario, work: Work) -> Option<Duration> {
+pub(super) fn limit(scenario: &SeededRun, work: Work) -> Option<Duration> {
     let limits = scenario.settings.limits;
     match work {
         Work::Command { .. } => limits.command,

@@ -49,7 +49,7 @@ impl Evil {
 
 /// What a seed makes of a run.
 #[derive(Debug)]
-pub(super) struct Scenario {
+pub(super) struct SeededRun {
     pub(super) settings: Settings,
     pub(super) items: Vec<Item>,
     pub(super) evil: Evil,
@@ -75,7 +75,7 @@ fn amount(minor: usize) -> Amount {
     Amount::new(minor as i64).expect("not zero")
 }
 
-impl Scenario {
+impl SeededRun {
     pub(super) fn of(chance: &mut Chance) -> Self {
         let account = Name::default();
         let balance = Balance::new(chance.below(200) as i64);
@@ -109,6 +109,7 @@ impl Scenario {
                 simulated: limit(chance),
                 // Whatever hangs in a command is ended by this alone.
                 command: Some(Duration::from_secs(200)),
+                lease: None,
             },
             command: command.then(|| CommandSettings {
                 timeout: None,
@@ -128,14 +129,14 @@ impl Scenario {
                 ..RequestContext::default()
             },
             ledger: lasts.then(|| "simulated.db".to_string()),
-            start: (account.clone(), balance),
+            starts: vec![(account.clone(), balance)],
         };
         let count = chance.below(14);
         // What is in doubt and run again under the same id in one run is told twice, and held once.
         let command = settings.command.as_ref();
         let may_share = command.is_none_or(|command| !command.retry_in_doubt);
         let items = (1..=count as u64).map(|line| item(chance, line, is_named, may_share));
-        Scenario {
+        SeededRun {
             items: items.collect(),
             input_fails: chance.happens(evil.input),
             ledger_takes: [3, 30, 30, 50_000][chance.below(4)],

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::chance::Chance;
 use super::ledger::SimLedger;
 use super::promises::{Broken, Promises, hold, limit};
-use super::scenario::Scenario;
+use super::scenario::SeededRun;
 use super::worker::{SimWorker, ToWorker};
 use crate::exit::Exit;
 use crate::link::{Arrival, Arrived};
@@ -44,7 +44,7 @@ struct Process {
 }
 
 pub(super) struct World {
-    scenario: Scenario,
+    scenario: SeededRun,
     run: Run,
     chance: Chance,
     now: Duration,
@@ -70,8 +70,8 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(seed: u64, traced: bool) -> Self {
         let mut chance = Chance::new(seed);
-        let scenario = Scenario::of(&mut chance);
-        let order = chance.fork().order();
+        let scenario = SeededRun::of(&mut chance);
+        let order = Box::new(chance.fork());
         let mut world = World {
             run: Run::new(scenario.settings.clone(), order),
             now: Duration::ZERO,

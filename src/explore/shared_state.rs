@@ -50,14 +50,14 @@ pub struct StepTaken {
 
 /// What the operations have made of what they share so far.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct World {
+pub(super) struct SharedState {
     pub(super) sums: Box<[AccountSums]>,
     open: u128,
     locked: u128,
     pub(super) steps: Box<[Steps<Draft>]>,
 }
 
-impl World {
+impl SharedState {
     /// Before the first step.
     pub(super) fn start(scenario: &Scenario) -> Self {
         let sums = scenario.places.iter().map(|place| AccountSums {
@@ -66,7 +66,7 @@ impl World {
         });
         let open = (0..).zip(&scenario.places).filter(|(_, place)| place.open);
         let steps = scenario.operations.iter();
-        World {
+        SharedState {
             sums: sums.collect(),
             open: open.fold(0, |all, (number, _): (u32, _)| all | 1 << number),
             locked: 0,
@@ -93,15 +93,15 @@ impl World {
         let sharing = scenario.manner.sharing;
         let step = self.next(scenario, process)?;
         let mut steps = self.steps[process];
-        let mut reach = Reach {
+        let mut access = ProcessAccess {
             scenario,
             process,
             state: self,
             sides: [0, 0],
             met: Met::Fine,
         };
-        let Ok(()) = steps.step(sharing, &mut reach);
-        let (sides, met) = (reach.sides, reach.met);
+        let Ok(()) = steps.step(sharing, &mut access);
+        let (sides, met) = (access.sides, access.met);
         self.steps[process] = steps;
         if step == NextStep::CompareAndSet && met == Met::Fine {
             self.overtake(scenario, process);
@@ -153,15 +153,15 @@ impl World {
 }
 
 /// What is shared, as one operation reaches it.
-struct Reach<'a> {
+struct ProcessAccess<'a> {
     scenario: &'a Scenario,
     process: usize,
-    state: &'a mut World,
+    state: &'a mut SharedState,
     sides: [i64; 2],
     met: Met,
 }
 
-impl Reach<'_> {
+impl ProcessAccess<'_> {
     fn moves(&self) -> Move {
         self.scenario.moves[self.process]
     }
@@ -210,7 +210,7 @@ impl Reach<'_> {
     }
 }
 
-impl SharedMemory for Reach<'_> {
+impl SharedMemory for ProcessAccess<'_> {
     type Draft = Draft;
     type Error = Infallible;
 
