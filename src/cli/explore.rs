@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use super::ledger::MemoryArgs;
 use super::sync::wait;
 use super::workload::WorkloadArgs;
-use super::{Failure, Outcome, OutputFormat, one::ended, spared};
+use super::{CliResult, Failure, OutputFormat, one::ended, spared};
 use crate::bank::{Action, Balance, Name, Operation};
 use crate::explore::{Bounds, MAX_OPERATIONS, Manner, Scenario, explore as explore_orders};
 use crate::report::{self, Exploration, Format, Output};
@@ -140,7 +140,7 @@ impl FromStr for WantedBalance {
 }
 
 /// `bank-par explore`
-pub(super) fn explore(args: ExploreArgs) -> Outcome {
+pub(super) fn explore(args: ExploreArgs) -> CliResult {
     let why = "it examines orders of steps and runs none of them";
     args.ledger.check("explore", why)?;
     let sharing = args.sync.sharing(args.with_work);

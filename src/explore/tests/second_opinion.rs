@@ -2,284 +2,15 @@
 //! code with the steps, the bank's rules or the search, and must count the same orders and find a wrong
 //! one that is as short.
 
+mod bank;
+
 use std::collections::{BTreeMap, HashSet};
-use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
-use stateright::{Checker, CheckerVisitor, Model, Path, Property};
+use stateright::{Checker, Model, StateRecorder};
 
 use super::*;
-
-/// How far one operation is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum At {
-    Lock(usize),
-    Read,
-    Write { after: [i64; 2], versions: [u32; 2] },
-    Unlock { held: usize, accepted: bool },
-    Ask,
-    Post,
-    Ended { accepted: bool },
-}
-
-/// A moment between two steps.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Moment {
-    posted: Vec<i64>,
-    held: Vec<i64>,
-    versions: Vec<u32>,
-    locked: Vec<bool>,
-    at: Vec<At>,
-    /// Whose steps led here, where orders are counted: then no two orders lead to the same moment.
-    order: Vec<usize>,
-}
-
-/// What of a moment must never be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Forbidden {
-    /// Nothing: all moments are looked at.
-    Nothing,
-    /// An end at which the judged account is wrong, or no end.
-    WrongEnd,
-    /// An end at which anything is wrong.
-    WrongAnywhere,
-}
-
-#[derive(Clone, Debug)]
-struct Bank {
-    sharing: Sharing,
-    lock_order: bool,
-    names: Vec<String>,
-    starts: Vec<i64>,
-    floors: Vec<i64>,
-    /// Debit, credit and amount of each operation.
-    moves: Vec<([usize; 2], i64)>,
-    forbidden: Forbidden,
-}
-
-impl Bank {
-    fn of(scenario: &Scenario, forbidden: Forbidden) -> Self {
-        let places = scenario.places().iter();
-        let moves = scenario.operations().iter().enumerate();
-        let amount = |operation: &Operation| operation.amount().expect("money").minor();
-        Bank {
-            sharing: scenario.manner().sharing,
-            lock_order: scenario.manner().lock_order,
-            names: places.clone().map(|place| place.name.to_string()).collect(),
-            starts: places.clone().map(|place| place.start).collect(),
-            floors: places.map(|place| place.floor).collect(),
-            moves: moves
-                .map(|(number, operation)| (scenario.sides(number), amount(operation)))
-                .collect(),
-            forbidden,
-        }
-    }
-
-    /// The accounts of a lock.
-    fn lock(&self, process: usize, number: usize) -> Vec<usize> {
-        let mut sides = self.moves[process].0.to_vec();
-        if self.sharing == Sharing::Lock {
-            return sides;
-        }
-        if self.lock_order {
-            sides.sort_by_key(|side| &self.names[*side]);
-        }
-        vec![sides[number]]
-    }
-
-    fn locks(&self) -> usize {
-        match self.sharing {
-            Sharing::Lock => 1,
-            Sharing::LockPerAccount => 2,
-            _ => 0,
-        }
-    }
-
-    fn has_funds(&self, moment: &Moment, process: usize) -> bool {
-        let ([debit, _], amount) = self.moves[process];
-        moment.posted[debit] - moment.held[debit] - amount >= self.floors[debit]
-    }
-
-    /// What follows a look at the accounts.
-    fn looked(&self, moment: &Moment, process: usize) -> At {
-        let (sides, amount) = self.moves[process];
-        let [debit, credit] = sides.map(|side| moment.posted[side]);
-        match self.has_funds(moment, process) {
-            true => At::Write {
-                after: [debit - amount, credit + amount],
-                versions: sides.map(|side| moment.versions[side]),
-            },
-            false => self.ended(self.locks(), false),
-        }
-    }
-
-    fn ended(&self, held: usize, accepted: bool) -> At {
-        match held {
-            0 => At::Ended { accepted },
-            held => At::Unlock { held, accepted },
-        }
-    }
-
-    fn can_step(&self, moment: &Moment, process: usize) -> bool {
-        match moment.at[process] {
-            At::Ended { .. } => false,
-            At::Lock(number) => {
-                let mut accounts = self.lock(process, number).into_iter();
-                accounts.all(|account| !moment.locked[account])
-            }
-            _ => true,
-        }
-    }
-
-    fn step(&self, moment: &mut Moment, process: usize) {
-        let (sides, amount) = self.moves[process];
-        let [debit, credit] = sides;
-        moment.at[process] = match moment.at[process] {
-            At::Lock(number) => {
-                for account in self.lock(process, number) {
-                    moment.locked[account] = true;
-                }
-                match number + 1 < self.locks() {
-                    true => At::Lock(number + 1),
-                    false => At::Read,
-                }
-            }
-            At::Read => self.looked(moment, process),
-            At::Write { versions, .. }
-                if self.sharing == Sharing::CompareAndSet
-                    && versions != sides.map(|side| moment.versions[side]) =>
-            {
-                self.looked(moment, process)
-            }
-            At::Write { after, .. } => {
-                for (side, after) in sides.into_iter().zip(after) {
-                    moment.posted[side] = after;
-                    // Only a compare-and-set looks at versions.
-                    moment.versions[side] += u32::from(self.sharing == Sharing::CompareAndSet);
-                }
-                self.ended(self.locks(), true)
-            }
-            At::Unlock { held, accepted } => {
-                for account in self.lock(process, held - 1) {
-                    moment.locked[account] = false;
-                }
-                self.ended(held - 1, accepted)
-            }
-            At::Ask if !self.has_funds(moment, process) => At::Ended { accepted: false },
-            At::Ask if self.sharing == Sharing::OwnerWithWork => {
-                moment.held[debit] += amount;
-                At::Post
-            }
-            At::Ask => {
-                moment.posted[debit] -= amount;
-                moment.posted[credit] += amount;
-                At::Ended { accepted: true }
-            }
-            At::Post => {
-                moment.held[debit] -= amount;
-                moment.posted[debit] -= amount;
-                moment.posted[credit] += amount;
-                At::Ended { accepted: true }
-            }
-            ended @ At::Ended { .. } => ended,
-        };
-    }
-
-    /// Whether nothing can happen any more.
-    fn is_over(&self, moment: &Moment) -> bool {
-        !(0..self.moves.len()).any(|process| self.can_step(moment, process))
-    }
-
-    fn is_stuck(&self, moment: &Moment) -> bool {
-        let has_ended = |at: &At| matches!(at, At::Ended { .. });
-        self.is_over(moment) && !moment.at.iter().all(has_ended)
-    }
-
-    /// What this account must hold at an end.
-    fn must_hold(&self, moment: &Moment, account: usize) -> i64 {
-        let accepted = moment.at.iter().zip(&self.moves);
-        let accepted = accepted.filter(|(at, _)| matches!(at, At::Ended { accepted: true }));
-        let deltas = accepted.map(|(_, ([debit, credit], amount))| match account {
-            account if account == *debit => -amount,
-            account if account == *credit => *amount,
-            _ => 0,
-        });
-        self.starts[account] + deltas.sum::<i64>()
-    }
-
-    fn is_lost(&self, moment: &Moment, account: usize) -> bool {
-        moment.posted[account] != self.must_hold(moment, account)
-    }
-
-    fn is_overdrawn(&self, moment: &Moment, account: usize) -> bool {
-        self.must_hold(moment, account) < self.floors[account]
-    }
-
-    fn is_wrong(&self, moment: &Moment, account: usize) -> bool {
-        self.is_lost(moment, account) || self.is_overdrawn(moment, account)
-    }
-
-    fn is_sum_broken(&self, moment: &Moment) -> bool {
-        moment.posted.iter().sum::<i64>() != self.starts.iter().sum::<i64>()
-    }
-
-    fn is_wrong_anywhere(&self, moment: &Moment) -> bool {
-        let mut accounts = 0..self.starts.len();
-        self.is_stuck(moment)
-            || self.is_sum_broken(moment)
-            || accounts.any(|account| self.is_wrong(moment, account))
-    }
-
-    fn is_forbidden(&self, moment: &Moment) -> bool {
-        self.is_over(moment)
-            && match self.forbidden {
-                Forbidden::Nothing => false,
-                Forbidden::WrongEnd => self.is_stuck(moment) || self.is_wrong(moment, 0),
-                Forbidden::WrongAnywhere => self.is_wrong_anywhere(moment),
-            }
-    }
-}
-
-impl Model for Bank {
-    type State = Moment;
-    type Action = usize;
-
-    fn init_states(&self) -> Vec<Moment> {
-        let accounts = self.starts.len();
-        let first = match self.sharing {
-            Sharing::Unguarded | Sharing::CompareAndSet => At::Read,
-            Sharing::Lock | Sharing::LockPerAccount => At::Lock(0),
-            Sharing::Owner | Sharing::OwnerWithWork => At::Ask,
-        };
-        vec![Moment {
-            posted: self.starts.clone(),
-            held: vec![0; accounts],
-            versions: vec![0; accounts],
-            locked: vec![false; accounts],
-            at: vec![first; self.moves.len()],
-            order: Vec::new(),
-        }]
-    }
-
-    fn actions(&self, moment: &Moment, actions: &mut Vec<usize>) {
-        let processes = 0..self.moves.len();
-        actions.extend(processes.filter(|process| self.can_step(moment, *process)));
-    }
-
-    fn next_state(&self, moment: &Moment, process: usize) -> Option<Moment> {
-        let mut next = moment.clone();
-        self.step(&mut next, process);
-        if self.forbidden == Forbidden::Nothing {
-            next.order.push(process);
-        }
-        Some(next)
-    }
-
-    fn properties(&self) -> Vec<Property<Self>> {
-        let holds = |bank: &Bank, moment: &Moment| !bank.is_forbidden(moment);
-        vec![Property::always("no forbidden moment", holds)]
-    }
-}
+use bank::{At, BankModel, Forbidden, Moment};
 
 /// What all orders come to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -296,53 +27,36 @@ struct Counted {
     accounts: Vec<(BTreeMap<i64, u64>, [u64; 3])>,
 }
 
-/// Notes each order that the checker comes to the end of.
-#[derive(Clone, Default)]
-struct Notes {
-    counted: Arc<Mutex<Counted>>,
-    orders: Arc<Mutex<HashSet<Vec<usize>>>>,
-}
-
-impl Notes {
-    fn note(&self, bank: &Bank, moment: &Moment) {
-        let mut counted = self.counted.lock().expect("no panic");
-        let new = self
-            .orders
-            .lock()
-            .expect("no panic")
-            .insert(moment.order.clone());
-        assert!(new, "{:?} is visited twice", moment.order);
-        let is_serial = !bank.is_stuck(moment) && switches(&moment.order) + 1 == bank.moves.len();
-        let is_wrong = bank.is_stuck(moment) || bank.is_wrong(moment, 0);
-        let refused = moment.at.contains(&At::Ended { accepted: false });
-        counted.orders += 1;
-        counted.serial += u64::from(is_serial);
-        counted.right_by_luck += u64::from(!is_serial && !is_wrong);
-        counted.deadlocks += u64::from(bank.is_stuck(moment));
-        counted.wrong += u64::from(is_wrong);
-        counted.wrong_anywhere += u64::from(bank.is_wrong_anywhere(moment));
-        counted.sum_broken += u64::from(bank.is_sum_broken(moment));
-        counted.refusing += u64::from(refused);
-        counted
-            .accounts
+impl Counted {
+    /// Adds the order that led to this end.
+    fn add(&mut self, bank: &BankModel, end: &Moment) {
+        let is_stuck = bank.is_stuck(end);
+        let is_serial = !is_stuck && switches(&end.order) + 1 == bank.moves.len();
+        let is_wrong = is_stuck || bank.is_wrong(end, 0);
+        let refused = end.at.contains(&At::Ended { accepted: false });
+        self.orders += 1;
+        self.serial += u64::from(is_serial);
+        self.right_by_luck += u64::from(!is_serial && !is_wrong);
+        self.deadlocks += u64::from(is_stuck);
+        self.wrong += u64::from(is_wrong);
+        self.wrong_anywhere += u64::from(bank.is_wrong_anywhere(end));
+        self.sum_broken += u64::from(bank.is_sum_broken(end));
+        self.refusing += u64::from(refused);
+        self.accounts
             .resize_with(bank.starts.len(), Default::default);
-        if bank.is_stuck(moment) {
+        if is_stuck {
             return;
         }
-        for (account, (finals, counts)) in counted.accounts.iter_mut().enumerate() {
-            *finals.entry(moment.posted[account]).or_default() += 1;
-            let wrong = [Bank::is_lost, Bank::is_overdrawn, Bank::is_wrong];
+        for (account, (finals, counts)) in self.accounts.iter_mut().enumerate() {
+            *finals.entry(end.posted[account]).or_default() += 1;
+            let wrong = [
+                BankModel::is_lost,
+                BankModel::is_overdrawn,
+                BankModel::is_wrong,
+            ];
             for (count, wrong) in counts.iter_mut().zip(wrong) {
-                *count += u64::from(wrong(bank, moment, account));
+                *count += u64::from(wrong(bank, end, account));
             }
-        }
-    }
-}
-
-impl CheckerVisitor<Bank> for Notes {
-    fn visit(&self, bank: &Bank, path: Path<Moment, usize>) {
-        if bank.is_over(path.last_state()) {
-            self.note(bank, path.last_state());
         }
     }
 }
@@ -354,11 +68,14 @@ fn switches(order: &[usize]) -> usize {
 
 /// What the model checker counts, and the orders.
 fn checked(scenario: &Scenario) -> (Counted, HashSet<Vec<usize>>) {
-    let notes = Notes::default();
-    let bank = Bank::of(scenario, Forbidden::Nothing);
-    bank.checker().visitor(notes.clone()).spawn_bfs().join();
-    let counted = notes.counted.lock().expect("no panic").clone();
-    let orders = notes.orders.lock().expect("no panic").clone();
+    let bank = BankModel::of(scenario, Forbidden::Nothing);
+    let (recorder, recorded) = StateRecorder::new_with_accessor();
+    bank.clone().checker().visitor(recorder).spawn_bfs().join();
+    let (mut counted, mut orders) = (Counted::default(), HashSet::new());
+    for end in recorded().iter().filter(|moment| bank.is_over(moment)) {
+        assert!(orders.insert(end.order.clone()), "{end:?} is visited twice");
+        counted.add(&bank, end);
+    }
     (counted, orders)
 }
 
@@ -388,7 +105,10 @@ fn explored(found: &Explored) -> Counted {
 
 /// How many steps the shortest forbidden order has, if there is one.
 fn shortest_forbidden(scenario: &Scenario, forbidden: Forbidden) -> Option<usize> {
-    let checker = Bank::of(scenario, forbidden).checker().spawn_bfs().join();
+    let checker = BankModel::of(scenario, forbidden)
+        .checker()
+        .spawn_bfs()
+        .join();
     let path = checker.discovery("no forbidden moment")?;
     // The last moment has no action.
     Some(path.into_vec().len() - 1)
