@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGCHLD, SIGTSTP};
 
+use crate::child::this_program;
 use crate::event::Event;
 use crate::link::{Arrival, Key, Links, Ready, Watch};
 use crate::protocol::{Outbox, ProtocolError};
@@ -20,7 +21,7 @@ use crate::report::{BACKLOG_LIMIT, Broken, Reporter, stderr_line};
 use crate::run::{AsArrived, Conclusion, Effect, Ending, Input, Rest, Run};
 use crate::server::{RunLedger, Server};
 use crate::status::Status;
-use crate::supervisor::{Signals, Supervisor, end_by, stop_self, this_program};
+use crate::supervisor::{Signals, Supervisor, end_by, stop_self};
 use crate::wake::{Alarm, RunningClock, TICK, Waker};
 use crate::worker::WorkerArgs;
 use crate::workload::{Feed, Item, Next};
@@ -217,7 +218,7 @@ impl Driver {
     /// Starts a worker, and tells its process.
     fn spawn(&mut self, worker: u32) -> io::Result<u32> {
         let mut command = this_program(&format!("bank-par: worker {worker}"));
-        let orders = WorkerArgs {
+        let args = WorkerArgs {
             transport: self.plan.transport,
             address: self.links.prepare(worker, &mut command)?,
             worker,
@@ -228,7 +229,8 @@ impl Driver {
                 .as_ref()
                 .map(|command| command.command_spec.clone()),
         };
-        let spawned = self.supervisor.spawn(&mut command, &orders);
+        let told = args.tell(&mut command);
+        let spawned = told.and_then(|()| self.supervisor.spawn(&mut command, worker));
         let mut child = spawned.inspect_err(|_| self.links.exited(worker, &mut Vec::new()))?;
         self.links.spawned(worker, &mut child)?;
         Ok(child.id())

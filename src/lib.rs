@@ -22,6 +22,7 @@
 //! | [`supervisor`] | the processes: spawned, signalled, reaped; how signals end a run |
 //! | [`run`] | one execution of a workload as a state machine without input and output: what happened goes in, what is to be done comes out |
 //! | [`driver`] | what makes a run real: the parent's loop, with processes, links, a ledger and the reporter; it decides nothing |
+//! | [`child`] | starting this program again as a process of its own, and what that is told |
 //! | [`parent`] | what ties a child to the process that started it |
 //! | [`ids`] | ids that nobody chose |
 //! | [`limits`] | the system's limits of open files and processes |
@@ -63,6 +64,7 @@
 //! travels. A test reads the source and holds these rules.
 
 pub mod bank;
+pub mod child;
 pub mod cli;
 pub mod command;
 pub mod driver;

@@ -2,9 +2,10 @@
 //! given back to the commands that it runs as they were.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serde::{Deserialize, Serialize};
 
 /// The limits as they were when the program began; nothing is no limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     files: Option<u64>,
     processes: Option<u64>,
@@ -55,24 +56,6 @@ impl Limits {
             let _ = setrlimit(resource, Rlimit { current, maximum });
         }
     }
-
-    /// The words that tell them to another process.
-    pub fn words(self) -> [String; 2] {
-        [self.files, self.processes]
-            .map(|limit| limit.map_or("-".to_string(), |limit| limit.to_string()))
-    }
-
-    /// What such words tell; nothing if they are none.
-    pub fn parse([files, processes]: [&str; 2]) -> Option<Self> {
-        let limit = |word: &str| match word {
-            "-" => Some(None),
-            word => word.parse().ok().map(Some),
-        };
-        Some(Limits {
-            files: limit(files)?,
-            processes: limit(processes)?,
-        })
-    }
 }
 
 /// Raises the limit of open files, and fails where it stays below what is needed.
@@ -104,28 +87,5 @@ fn raised(resource: Resource) -> Option<u64> {
     match setrlimit(resource, raised) {
         Ok(()) => maximum,
         Err(_) => current,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn limits_are_told_in_words() {
-        for limits in [
-            Limits::default(),
-            Limits {
-                files: Some(1_024),
-                processes: None,
-            },
-        ] {
-            let words = limits.words();
-            assert_eq!(
-                Limits::parse(words.each_ref().map(String::as_str)),
-                Some(limits)
-            );
-        }
-        assert_eq!(Limits::parse(["many", "-"]), None);
     }
 }

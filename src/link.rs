@@ -17,12 +17,14 @@ use std::process::{Child, Command};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
+use serde::{Deserialize, Serialize};
 
 use crate::protocol::{Outbox, ProtocolError, Report, Request, ToWorker};
 use crate::wake::Waker;
 
 /// How the requests of a run travel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Transport {
     /// A local socket.
     Socket,
@@ -33,24 +35,6 @@ pub enum Transport {
 }
 
 impl Transport {
-    const ALL: [Transport; 3] = [Transport::Socket, Transport::Queue, Transport::Pipe];
-
-    /// The word for it in a worker's arguments.
-    pub fn word(self) -> &'static str {
-        match self {
-            Transport::Socket => "socket",
-            Transport::Queue => "queue",
-            Transport::Pipe => "pipe",
-        }
-    }
-
-    /// The transport of this word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Transport::ALL
-            .into_iter()
-            .find(|transport| transport.word() == word)
-    }
-
     /// The parent's ends of a new run. `waker` is woken by whatever arrives otherwise than on a
     /// descriptor that is polled.
     pub fn parent(self, waker: Waker) -> io::Result<Box<dyn Links>> {

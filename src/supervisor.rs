@@ -8,7 +8,6 @@ mod signals;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Child, Command};
 
 use rustix::process::{Pid, Signal, WaitOptions};
@@ -21,8 +20,8 @@ pub use signals::{
     outlive_full_files, stop_self,
 };
 
+use crate::child::spawn;
 use crate::exit::Exit;
-use crate::worker::WorkerArgs;
 
 /// The parent's view of its children.
 pub struct Supervisor {
@@ -51,14 +50,14 @@ impl Supervisor {
         }
     }
 
-    /// Starts this program again as a worker, in a process group of its own so that the terminal's
+    /// Starts a worker, in a process group of its own so that the terminal's
     /// signals reach the parent alone.
     ///
     /// The kernel ties a worker's death signal to the thread that spawned it, so this must be called
     /// from one that lives as long as the run.
-    pub fn spawn(&mut self, command: &mut Command, orders: &WorkerArgs) -> io::Result<Child> {
-        let child = spawn(command.args(orders.arguments()).process_group(0))?;
-        self.live.insert(Pid::from_child(&child), orders.worker);
+    pub fn spawn(&mut self, command: &mut Command, worker: u32) -> io::Result<Child> {
+        let child = spawn(command.process_group(0))?;
+        self.live.insert(Pid::from_child(&child), worker);
         Ok(child)
     }
 
@@ -199,33 +198,4 @@ pub fn reap() -> Vec<(Pid, Exit)> {
         ended.extend(Exit::of(status).map(|exit| (pid, exit)));
     }
     ended
-}
-
-/// Starts a command of [`this_program`].
-pub fn spawn(command: &mut Command) -> io::Result<Child> {
-    command.spawn().map_err(|error| {
-        let is_missing = error.kind() == io::ErrorKind::NotFound;
-        if cfg!(target_os = "linux") && is_missing && !Path::new("/proc/self").exists() {
-            let why =
-                "the program starts its own processes through `/proc`, which is not mounted here";
-            return io::Error::new(io::ErrorKind::NotFound, why);
-        }
-        error
-    })
-}
-
-/// The command that starts this same program, also after its file was replaced or removed. `ps` shows it
-/// by this title.
-pub fn this_program(title: &str) -> Command {
-    #[cfg(target_os = "linux")]
-    {
-        let mut command = Command::new("/proc/self/exe");
-        command.arg0(title);
-        command
-    }
-    #[cfg(not(target_os = "linux"))]
-    {
-        let _ = title;
-        Command::new(std::env::current_exe().unwrap_or_else(|_| "bank-par".into()))
-    }
 }

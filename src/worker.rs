@@ -95,9 +95,9 @@ impl WorkerError {
 
 /// Runs a worker with the arguments after [`ENTRY`] until its parent has nothing more for it.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), WorkerError> {
-    let mut orders = WorkerArgs::parse(arguments).ok_or(WorkerError::NotAWorker)?;
-    let (worker, parent) = (orders.worker, orders.parent);
-    let executor = orders
+    let mut args = WorkerArgs::told(arguments).ok_or(WorkerError::NotAWorker)?;
+    let (worker, parent) = (args.worker, args.parent);
+    let executor = args
         .command_spec
         .take()
         .map(|command_spec| Executor::new(command_spec, parent));
@@ -111,11 +111,11 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), WorkerError>
         return Ok(());
     }
     let executor = executor.map_err(|source| WorkerError::Commands { worker, source })?;
-    Worker::connect(orders, executor)?.serve()
+    Worker::connect(args, executor)?.serve()
 }
 
 struct Worker {
-    orders: WorkerArgs,
+    args: WorkerArgs,
     link: Box<dyn WorkerEnd>,
     executor: Option<Executor>,
     outbox: Outbox,
@@ -132,16 +132,16 @@ struct Worker {
 }
 
 impl Worker {
-    fn connect(orders: WorkerArgs, executor: Option<Executor>) -> Result<Self, WorkerError> {
-        let WorkerArgs { worker, parent, .. } = orders;
-        let link = orders.transport.worker(worker, &orders.address);
+    fn connect(args: WorkerArgs, executor: Option<Executor>) -> Result<Self, WorkerError> {
+        let WorkerArgs { worker, parent, .. } = args;
+        let link = args.transport.worker(worker, &args.address);
         let link = link.map_err(|source| WorkerError::Link {
             worker,
             parent,
             source,
         })?;
         Ok(Worker {
-            orders,
+            args,
             link,
             executor,
             outbox: Outbox::new(worker),
@@ -173,7 +173,7 @@ impl Worker {
     }
 
     fn process(&mut self, assignment: &Assignment) -> Result<(), WorkerError> {
-        match self.orders.conduct {
+        match self.args.conduct {
             Conduct::ShareData(sync) => self.share(assignment, sync),
             Conduct::AskTheBank => match assignment.work {
                 Work::None => self.execute(assignment),
@@ -268,8 +268,8 @@ impl Worker {
             }
         }
         Err(WorkerError::NoReply {
-            worker: self.orders.worker,
-            parent: self.orders.parent,
+            worker: self.args.worker,
+            parent: self.args.parent,
             limit: self.limit,
             asked: self.asked,
         })
@@ -277,16 +277,16 @@ impl Worker {
 
     fn broken(&self, source: LinkError) -> WorkerError {
         WorkerError::Link {
-            worker: self.orders.worker,
-            parent: self.orders.parent,
+            worker: self.args.worker,
+            parent: self.args.parent,
             source,
         }
     }
 
     fn deserted(&self) -> WorkerError {
         WorkerError::Deserted {
-            worker: self.orders.worker,
-            parent: self.orders.parent,
+            worker: self.args.worker,
+            parent: self.args.parent,
         }
     }
 
@@ -333,7 +333,7 @@ mod tests {
     }
 
     fn ask_silence(ends: bool) -> String {
-        let orders = WorkerArgs {
+        let args = WorkerArgs {
             transport: Transport::Pipe,
             address: "-".to_string(),
             worker: 3,
@@ -342,7 +342,7 @@ mod tests {
             command_spec: None,
         };
         let mut worker = Worker {
-            orders,
+            args,
             link: Box::new(Silence { ends }),
             executor: None,
             outbox: Outbox::new(3),

@@ -10,6 +10,7 @@ use clap::Args;
 use super::ledger::LedgerArgs;
 use super::one::ended;
 use super::{CliResult, Failure};
+use crate::child::this_program;
 use crate::limits;
 use crate::report::{Output, Spared, check_streams, stderr_line};
 use crate::serve::{
@@ -18,7 +19,6 @@ use crate::serve::{
 };
 use crate::status::Status;
 use crate::store::Place;
-use crate::supervisor::this_program;
 
 /// The most clients at a time.
 const MAX_CLIENTS: u32 = 16_384;

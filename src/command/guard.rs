@@ -4,22 +4,23 @@
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::RawFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal};
+use rustix::process::Signal;
+use serde::{Deserialize, Serialize};
 
 use super::exec::{self, Session};
 use super::guard_report::{GuardReport, Told};
 use super::supervise::CommandSupervisor;
+use crate::child::{tell, this_program, told};
 use crate::exit::Exit;
 use crate::limits::Limits;
 use crate::parent::die_with;
 use crate::report::stderr_line;
 use crate::status::Status;
 use crate::store::RunLock;
-use crate::supervisor::this_program;
 
 /// The first argument of a guard's process.
 pub const ENTRY: &str = "__guard";
@@ -41,62 +42,40 @@ pub(super) struct GuardPlan<'a> {
 
 impl GuardPlan<'_> {
     /// What starts it for this process.
-    pub(super) fn command(&self) -> Command {
+    pub(super) fn command(&self) -> io::Result<Command> {
         let mut command = this_program("bank-par: guard");
-        let timeout = self
-            .timeout
-            .map_or(u128::MAX, |timeout| timeout.as_micros());
-        command
-            .arg(ENTRY)
-            .arg(std::process::id().to_string())
-            .arg(self.run.map_or_else(OsString::new, OsString::from))
-            .arg(self.report.number().to_string())
-            .arg(timeout.to_string())
-            .args(self.words);
-        command
+        let args = GuardArgs {
+            parent: std::process::id(),
+            run: self.run.map(OsString::from),
+            report: self.report.number(),
+            timeout: self.timeout,
+        };
+        tell(&mut command, ENTRY, &args)?;
+        command.args(self.words);
+        Ok(command)
     }
 }
 
-/// What the arguments after [`ENTRY`] tell.
+/// What a guard is told; the command's words follow.
+#[derive(Serialize, Deserialize)]
 struct GuardArgs {
     /// The process that wants the command.
     parent: u32,
-    run: Option<PathBuf>,
+    run: Option<OsString>,
     /// The number under which the report was inherited.
     report: RawFd,
     timeout: Option<Duration>,
-    words: Vec<OsString>,
-}
-
-impl GuardArgs {
-    fn parse(mut arguments: impl Iterator<Item = OsString>) -> Option<Self> {
-        fn number<T: std::str::FromStr>(word: &OsString) -> Option<T> {
-            word.to_str()?.parse().ok()
-        }
-        let parent = number(&arguments.next()?)?;
-        let run = Some(arguments.next()?).filter(|run| !run.is_empty());
-        let report = number(&arguments.next()?)?;
-        let timeout: u128 = number(&arguments.next()?)?;
-        let words: Vec<OsString> = arguments.collect();
-        (!words.is_empty()).then_some(GuardArgs {
-            parent,
-            run: run.map(PathBuf::from),
-            report,
-            timeout: u64::try_from(timeout).ok().map(Duration::from_micros),
-            words,
-        })
-    }
 }
 
 /// Guards the command that the arguments after [`ENTRY`] name. Ends with the command's status.
-pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let Some(arguments) = GuardArgs::parse(arguments) else {
+pub fn run(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let Some(args) = told::<GuardArgs>(&mut arguments) else {
         stderr_line(format_args!(
             "`{ENTRY}` is how bank-par guards commands; see `bank-par --help` for what to run"
         ));
         return Status::Usage.into();
     };
-    match guard(&arguments) {
+    match guard(&args, &arguments.collect::<Vec<_>>()) {
         Ok(Some(exit)) => ExitCode::from(exit.code()),
         Ok(None) => ExitCode::from(NOT_STARTED),
         Err(error) => {
@@ -107,15 +86,20 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 /// Nothing is what comes of it where the end was asked for before the beginning.
-fn guard(arguments: &GuardArgs) -> io::Result<Option<Exit>> {
-    let mut supervisor = CommandSupervisor::new(arguments.parent, Session::Shared)?;
-    let report = GuardReport::inherited(arguments.report)?;
-    let _alive = arguments.run.as_deref().map(RunLock::share).transpose()?;
-    if !die_with(arguments.parent, Signal::CONT) || !supervisor.may_start() {
+fn guard(args: &GuardArgs, words: &[OsString]) -> io::Result<Option<Exit>> {
+    let mut supervisor = CommandSupervisor::new(args.parent, Session::Shared)?;
+    let report = GuardReport::inherited(args.report)?;
+    let _alive = args
+        .run
+        .as_ref()
+        .map(|run| RunLock::share(Path::new(run)))
+        .transpose()?;
+    if !die_with(args.parent, Signal::CONT) || !supervisor.may_start() {
         return Ok(None);
     }
     report.tell(Told::Starting)?;
-    let spawned = exec::command(&arguments.words, Session::Shared, Limits::now()).spawn();
+    let spawned = exec::command(words, Session::Shared, Limits::now())
+        .and_then(|mut command| command.spawn());
     let command = match spawned {
         Ok(command) => command,
         Err(error) => {
@@ -124,8 +108,8 @@ fn guard(arguments: &GuardArgs) -> io::Result<Option<Exit>> {
         }
     };
     // What cannot be told leaves the operation in doubt; the command runs all the same.
-    let _ = report.tell(Told::Started(Pid::from_child(&command)));
-    let exited = supervisor.keep(command, arguments.timeout, |exit, termination| {
+    let _ = report.tell(Told::Started(command.id()));
+    let exited = supervisor.keep(command, args.timeout, |exit, termination| {
         let _ = report.tell(Told::Ended { exit, termination });
     });
     Ok(Some(exited.exit))

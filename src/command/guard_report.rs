@@ -7,23 +7,24 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::FileExt;
 
 use rustix::io::FdFlags;
-use rustix::process::Pid;
+use serde::{Deserialize, Serialize};
 
 use crate::exit::Exit;
 use crate::work::Termination;
 
 /// How long what is told is, so that it is always written in one piece.
-const BYTES: usize = 64;
+const BYTES: usize = 96;
 
 /// What a guard tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Told {
     /// It has not begun to start the command.
     NotStarted,
     /// It is about to start it.
     Starting,
     /// The command is this process.
-    Started(Pid),
+    Started(u32),
     /// The command's end was seen.
     Ended {
         exit: Exit,
@@ -80,24 +81,7 @@ impl GuardReport {
     }
 
     pub(super) fn tell(&self, told: Told) -> io::Result<()> {
-        let text = match told {
-            Told::NotStarted => "not-started".to_string(),
-            Told::Starting => "starting".to_string(),
-            Told::Started(pid) => format!("started {}", pid.as_raw_nonzero()),
-            Told::Ended { exit, termination } => {
-                let (how, code) = match exit {
-                    Exit::Status(status) => ("status", status),
-                    Exit::Signal(signal) => ("signal", signal),
-                };
-                let termination = match termination {
-                    None => "itself",
-                    Some(Termination::TimeOver) => "time",
-                    Some(Termination::Asked) => "asked",
-                };
-                format!("ended {how} {code} {termination}")
-            }
-            Told::Unknown => "unknown".to_string(),
-        };
+        let text = serde_json::to_string(&told)?;
         self.0.write_all_at(format!("{text:<BYTES$}").as_bytes(), 0)
     }
 
@@ -105,35 +89,10 @@ impl GuardReport {
         let mut bytes = [0; BYTES];
         match self.0.read_at(&mut bytes, 0) {
             Ok(0) => Told::NotStarted,
-            Ok(count) => parse(&bytes[..count]).unwrap_or(Told::Unknown),
+            Ok(count) => serde_json::from_slice(&bytes[..count]).unwrap_or(Told::Unknown),
             Err(_) => Told::Unknown,
         }
     }
-}
-
-fn parse(bytes: &[u8]) -> Option<Told> {
-    let mut words = std::str::from_utf8(bytes).ok()?.split_ascii_whitespace();
-    Some(match words.next()? {
-        "not-started" => Told::NotStarted,
-        "starting" => Told::Starting,
-        "started" => Told::Started(Pid::from_raw(words.next()?.parse().ok()?)?),
-        "ended" => {
-            let (how, code) = (words.next()?, words.next()?.parse().ok()?);
-            let exit = match how {
-                "status" => Exit::Status(code),
-                "signal" => Exit::Signal(code),
-                _ => return None,
-            };
-            let termination = match words.next()? {
-                "itself" => None,
-                "time" => Some(Termination::TimeOver),
-                "asked" => Some(Termination::Asked),
-                _ => return None,
-            };
-            Told::Ended { exit, termination }
-        }
-        _ => return None,
-    })
 }
 
 #[cfg(test)]
@@ -150,20 +109,16 @@ mod tests {
             cuts.into_iter()
                 .map(move |termination| Told::Ended { exit, termination })
         });
-        let before = [Told::Starting, Told::Started(Pid::INIT), Told::NotStarted];
+        let before = [Told::Starting, Told::Started(1), Told::NotStarted];
         for told in before.into_iter().chain(ended) {
             report.tell(told).expect("told");
+            assert_eq!(report.0.metadata().expect("memory").len(), BYTES as u64);
             assert_eq!(report.told(), told);
         }
-        for bytes in [
-            "",
-            "ended",
-            "ended status",
-            "ended status 0",
-            "started 0",
-            "over",
-        ] {
-            assert_eq!(parse(bytes.as_bytes()), None, "{bytes}");
+        for bytes in ["\"over\"", "{\"started\":", "ended"] {
+            let report = GuardReport::new().expect("memory");
+            report.0.write_all_at(bytes.as_bytes(), 0).expect("written");
+            assert_eq!(report.told(), Told::Unknown, "{bytes}");
         }
     }
 }

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// The longest pause before another attempt, unless the first one is longer already.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// How long an attempt of a command may take, and when the next one follows a failure.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetryPolicy {
     /// When an attempt is ended; nothing is never.
     pub timeout: Option<Duration>,

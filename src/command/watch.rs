@@ -13,12 +13,13 @@ use super::GRACE;
 use super::guard::GuardPlan;
 use super::guard_report::{GuardReport, Told};
 use super::supervise::LEFT_BEHIND;
+use crate::child::spawn;
 use crate::exit::Exit;
 use crate::link::{Key, Watch};
 use crate::parent::has_ended;
 use crate::report::stderr_line;
 use crate::supervisor::{
-    END_AT_ONCE, END_COMMAND, Heard, Signals, adopt_orphans, end_children, reap, spawn, stop_self,
+    END_AT_ONCE, END_COMMAND, Heard, Signals, adopt_orphans, end_children, reap, stop_self,
 };
 use crate::wake::{RunningClock, TICK};
 use crate::work::Termination;
@@ -71,7 +72,7 @@ impl GuardWaiter {
         plan: &GuardPlan<'_>,
         environment: impl IntoIterator<Item = (&'static str, OsString)>,
     ) -> io::Result<GuardExit> {
-        let mut command = plan.command();
+        let mut command = plan.command()?;
         plan.report.lend(true)?;
         let spawned = spawn(command.envs(environment));
         plan.report.lend(false)?;
@@ -229,7 +230,7 @@ impl<'a> Guard<'a> {
     fn command_runs(&self) -> bool {
         match self.report.told() {
             Told::NotStarted | Told::Starting => true,
-            Told::Started(command) => !has_ended(command.as_raw_nonzero().get().cast_unsigned()),
+            Told::Started(command) => !has_ended(command),
             Told::Ended { .. } | Told::Unknown => false,
         }
     }
@@ -273,7 +274,8 @@ impl<'a> Guard<'a> {
             // Its guard is gone, and it became this process's own child. That it was killed then says
             // nothing of what it did, unless it was late anyway.
             Told::Started(command) => {
-                let own = ended.iter().find(|(pid, _)| *pid == command);
+                let number = |pid: Pid| pid.as_raw_nonzero().get().cast_unsigned();
+                let own = ended.iter().find(|(pid, _)| number(*pid) == command);
                 let exit = own.map(|(_, exit)| *exit);
                 (
                     exit.filter(|exit| is_late || matches!(exit, Exit::Status(_))),

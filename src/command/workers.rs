@@ -2,10 +2,12 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::thread;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use super::actual::Actual;
 use super::capture::Captured;
@@ -25,9 +27,10 @@ const SPAWN_WAIT: Duration = Duration::from_secs(5);
 const SPAWN_PAUSE: Duration = Duration::from_millis(50);
 
 /// What the workers of a run do for their operations.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandSpec {
-    /// The command and its arguments.
+    /// The command and its arguments, which follow as arguments of their own.
+    #[serde(skip)]
     pub words: Vec<OsString>,
     /// How long an attempt may take, and how often it is made again.
     pub retry: RetryPolicy,
@@ -36,66 +39,11 @@ pub struct CommandSpec {
     /// The run's name.
     pub run: Option<String>,
     /// The file of the run's lock.
-    pub run_file: Option<PathBuf>,
+    pub run_file: Option<OsString>,
     /// A folder for files of the run, which only its user can enter.
-    pub folder: PathBuf,
+    pub folder: OsString,
     /// The limits that the command has.
     pub limits: Limits,
-}
-
-impl CommandSpec {
-    /// The arguments that tell a worker all this.
-    pub fn arguments(&self) -> Vec<OsString> {
-        let micros = |duration: Duration| OsString::from(duration.as_micros().to_string());
-        let path = |path: &Option<PathBuf>| path.clone().unwrap_or_default().into_os_string();
-        let [files, processes] = self.limits.words().map(OsString::from);
-        let mut arguments = vec![
-            self.retry.timeout.map_or_else(OsString::new, micros),
-            self.retry.retries.to_string().into(),
-            micros(self.retry.backoff),
-            self.declined.to_string().into(),
-            self.run.clone().unwrap_or_default().into(),
-            path(&self.run_file),
-            self.folder.clone().into(),
-            files,
-            processes,
-        ];
-        arguments.extend(self.words.iter().cloned());
-        arguments
-    }
-
-    /// What such arguments tell; nothing if they are none.
-    pub fn parse(mut arguments: impl Iterator<Item = OsString>) -> Option<Self> {
-        fn number<T: std::str::FromStr>(word: &OsString) -> Option<T> {
-            word.to_str()?.parse().ok()
-        }
-        let micros = |word: &OsString| number(word).map(Duration::from_micros);
-        let mut next = || arguments.next();
-        let timeout = next()?;
-        let retry = RetryPolicy {
-            timeout: match timeout.is_empty() {
-                true => None,
-                false => Some(micros(&timeout)?),
-            },
-            retries: number(&next()?)?,
-            backoff: micros(&next()?)?,
-        };
-        let declined = number(&next()?)?;
-        let run = next()?.into_string().ok()?;
-        let run_file = next()?;
-        let folder = PathBuf::from(next()?);
-        let (files, processes) = (next()?.into_string().ok()?, next()?.into_string().ok()?);
-        let words: Vec<OsString> = arguments.collect();
-        (!words.is_empty()).then_some(CommandSpec {
-            words,
-            retry,
-            declined,
-            run: (!run.is_empty()).then_some(run),
-            run_file: (!run_file.is_empty()).then(|| run_file.into()),
-            folder,
-            limits: Limits::parse([&files, &processes])?,
-        })
-    }
 }
 
 /// One attempt of an operation.
@@ -138,8 +86,8 @@ impl Executor {
         let supervisor = CommandSupervisor::new(parent, Session::Own)?;
         let _alive = command_spec
             .run_file
-            .as_deref()
-            .map(RunLock::share)
+            .as_ref()
+            .map(|file| RunLock::share(Path::new(file)))
             .transpose()?;
         Ok(Executor {
             command_spec,
@@ -165,8 +113,10 @@ impl Executor {
         attempt: &Attempt<'_>,
         mut tell: impl FnMut(CommandEvent) -> Result<(), E>,
     ) -> Result<Follows, E> {
-        let mut actual =
-            Actual::within(&self.command_spec.folder, &format!("{:x}", attempt.number));
+        let mut actual = Actual::within(
+            Path::new(&self.command_spec.folder),
+            &format!("{:x}", attempt.number),
+        );
         if !self.supervisor.may_start() {
             tell(CommandEvent::Ended(AttemptEnd {
                 termination: Some(Termination::Asked),
@@ -267,7 +217,7 @@ impl Executor {
             run: command_spec.run.as_deref(),
             line: attempt.line,
         };
-        let mut command = exec::command(&command_spec.words, Session::Own, command_spec.limits);
+        let mut command = exec::command(&command_spec.words, Session::Own, command_spec.limits)?;
         command
             .envs(env.environment())
             .stdin(Stdio::piped())

@@ -123,8 +123,10 @@ impl RunPlan {
             retry: commands.retry,
             declined: commands.declined,
             run: self.named.as_ref().map(|named| named.name.clone()),
-            run_file: ledger.and_then(|ledger| ledger.ledger.run_file(ledger.run)),
-            folder: folder.path().to_path_buf(),
+            run_file: ledger
+                .and_then(|ledger| ledger.ledger.run_file(ledger.run))
+                .map(OsString::from),
+            folder: folder.path().into(),
             limits: commands.limits,
         };
         Ok(Some(WorkerCommand {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::exit::Exit;
 
 /// The most bytes that are kept of what a command writes to stdout, and to stderr.
@@ -58,7 +60,8 @@ pub struct AttemptEnd {
 }
 
 /// Why a command was ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Termination {
     /// Its time was over.
     TimeOver,

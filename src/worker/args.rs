@@ -1,13 +1,19 @@
-//! What a worker is told when it is started, as the arguments of its process.
+//! What a worker is told when it is started.
 
 use std::ffi::OsString;
+use std::io;
+use std::process::Command;
+
+use serde::{Deserialize, Serialize};
 
 use super::ENTRY;
+use crate::child::{tell, told};
 use crate::command::CommandSpec;
 use crate::link::Transport;
 
 /// How workers of `server-share` keep out of each other's way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Sync {
     /// Not at all: updates are lost.
     None,
@@ -23,7 +29,8 @@ pub enum Sync {
 }
 
 /// How a worker has its operations decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Conduct {
     /// It asks the bank.
     AskTheBank,
@@ -31,32 +38,8 @@ pub enum Conduct {
     ShareData(Sync),
 }
 
-impl Conduct {
-    const ALL: [(Conduct, &'static str); 6] = [
-        (Conduct::AskTheBank, "ask"),
-        (Conduct::ShareData(Sync::None), "share-none"),
-        (Conduct::ShareData(Sync::Lock), "share-lock"),
-        (Conduct::ShareData(Sync::Cas), "share-cas"),
-        (
-            Conduct::ShareData(Sync::LockPerAccount { in_order: false }),
-            "share-mutex",
-        ),
-        (
-            Conduct::ShareData(Sync::LockPerAccount { in_order: true }),
-            "share-mutex-in-order",
-        ),
-    ];
-
-    fn word(self) -> &'static str {
-        Conduct::ALL
-            .iter()
-            .find(|(conduct, _)| *conduct == self)
-            .map_or("ask", |(_, word)| word)
-    }
-}
-
 /// What a worker is told when it is started.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerArgs {
     /// How it talks to its parent.
     pub transport: Transport,
@@ -73,51 +56,31 @@ pub struct WorkerArgs {
 }
 
 impl WorkerArgs {
-    /// The arguments that tell a process all this.
-    pub fn arguments(&self) -> Vec<OsString> {
-        let own = [
-            ENTRY.to_string(),
-            self.transport.word().to_string(),
-            self.address.clone(),
-            self.worker.to_string(),
-            self.parent.to_string(),
-            self.conduct.word().to_string(),
-        ];
-        let command_spec = self.command_spec.iter().flat_map(CommandSpec::arguments);
-        own.into_iter()
-            .map(OsString::from)
-            .chain(command_spec)
-            .collect()
+    /// Tells a process all this that is about to be started.
+    ///
+    /// # Errors
+    ///
+    /// None that can be expected: see [`tell`].
+    pub fn tell(&self, command: &mut Command) -> io::Result<()> {
+        tell(command, ENTRY, self)?;
+        command.args(self.command_spec.iter().flat_map(|spec| &spec.words));
+        Ok(())
     }
 
     /// What the arguments after [`ENTRY`] tell; nothing if they are none of ours.
-    pub(super) fn parse(arguments: impl Iterator<Item = OsString>) -> Option<Self> {
-        let mut arguments = arguments.peekable();
-        let mut word = || arguments.next()?.into_string().ok();
-        let transport = Transport::from_word(&word()?)?;
-        let address = word()?;
-        let (worker, parent) = (word()?.parse().ok()?, word()?.parse().ok()?);
-        let conduct = word()?;
-        let (conduct, _) = Conduct::ALL
-            .into_iter()
-            .find(|(_, word)| *word == conduct)?;
-        let command_spec = match arguments.peek() {
-            None => None,
-            Some(_) => Some(CommandSpec::parse(arguments)?),
-        };
-        Some(WorkerArgs {
-            transport,
-            address,
-            worker,
-            parent,
-            conduct,
-            command_spec,
-        })
+    pub(super) fn told(mut arguments: impl Iterator<Item = OsString>) -> Option<Self> {
+        let mut args: WorkerArgs = told(&mut arguments)?;
+        if let Some(spec) = &mut args.command_spec {
+            spec.words = arguments.collect();
+        }
+        Some(args)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
     use std::time::Duration;
 
     use super::*;
@@ -125,23 +88,24 @@ mod tests {
     use crate::limits::Limits;
 
     #[test]
-    fn orders_survive_their_arguments() {
+    fn a_worker_is_told_all_of_its_arguments() {
+        let not_utf8 = OsStr::from_bytes(b"/tmp/x y\xff");
         let command_spec = CommandSpec {
-            words: vec!["./pay.sh".into(), "".into(), "--".into()],
+            words: vec!["./pay.sh".into(), "".into(), "--".into(), not_utf8.into()],
             retry: RetryPolicy {
                 timeout: Some(Duration::from_millis(1_500)),
                 retries: 3,
-                backoff: Duration::from_secs(1),
+                backoff: Duration::MAX,
             },
             declined: 75,
             run: Some("november".to_string()),
             run_file: None,
-            folder: "/tmp/x y".into(),
-            limits: Limits::default(),
+            folder: not_utf8.into(),
+            limits: Limits::now(),
         };
         for command_spec in [None, Some(command_spec)] {
-            for (conduct, _) in Conduct::ALL {
-                let orders = WorkerArgs {
+            for conduct in [Conduct::AskTheBank, Conduct::ShareData(Sync::Cas)] {
+                let args = WorkerArgs {
                     transport: Transport::Queue,
                     address: "/tmp/x y".to_string(),
                     worker: 7,
@@ -149,10 +113,12 @@ mod tests {
                     conduct,
                     command_spec: command_spec.clone(),
                 };
-                let arguments = orders.arguments().into_iter().skip(1);
-                assert_eq!(WorkerArgs::parse(arguments), Some(orders));
+                let mut command = Command::new("worker");
+                args.tell(&mut command).expect("it can be told");
+                let arguments = command.get_args().skip(1).map(OsString::from);
+                assert_eq!(WorkerArgs::told(arguments), Some(args));
             }
         }
-        assert_eq!(WorkerArgs::parse(["socket".into()].into_iter()), None);
+        assert_eq!(WorkerArgs::told(["socket".into()].into_iter()), None);
     }
 }

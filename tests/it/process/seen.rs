@@ -91,7 +91,8 @@ impl Process {
 
     /// Its number among the workers of its run.
     pub(crate) fn number(self) -> u32 {
-        self.words()[4].parse().unwrap()
+        let title = &self.words()[0];
+        title.rsplit(' ').next().unwrap().parse().unwrap()
     }
 
     fn blocked_in(self) -> Option<String> {
