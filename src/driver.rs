@@ -19,7 +19,7 @@ use crate::link::{Arrival, Key, Links, Ready, Watch};
 use crate::protocol::{Outbox, ProtocolError};
 use crate::report::{BACKLOG_LIMIT, Broken, Reporter, stderr_line};
 use crate::run::{AsArrived, Conclusion, Effect, Ending, Input, Rest, Run};
-use crate::server::{RunLedger, Server};
+use crate::server::{Incoming, RunLedger, RunStore};
 use crate::status::Status;
 use crate::supervisor::{Signals, Supervisor, end_by, stop_self};
 use crate::wake::{Alarm, RunningClock, TICK, Waker};
@@ -65,7 +65,7 @@ struct Driver {
     signals: Signals,
     links: Box<dyn Links>,
     supervisor: Supervisor,
-    server: Server,
+    store: RunStore,
     command: Option<WorkerCommand>,
     began: Instant,
     clock: RunningClock,
@@ -88,7 +88,7 @@ impl Driver {
         let command = plan.worker_command(ledger.as_ref())?;
         Ok(Driver {
             run: Run::new(settings, Box::new(AsArrived)),
-            server: plan.server(ledger, waker.clone())?,
+            store: plan.store(ledger, waker.clone())?,
             signals: Signals::listen()?,
             links: plan.transport.parent(waker)?,
             supervisor: Supervisor::new(command.is_some()),
@@ -178,17 +178,19 @@ impl Driver {
                 self.supervisor.end_all();
                 end_by(signal);
             }
-            Effect::Submit(batch) => self.server.submit(batch),
-            Effect::Abandon { caller, in_doubt } => self.server.abandon(caller, in_doubt),
-            Effect::GiveUp => self.server.give_up(),
-            Effect::HurryLedger => self.server.hurry(),
+            Effect::Submit(batch) => self.store.submit(batch),
+            Effect::Abandon { caller, in_doubt } => self
+                .store
+                .submit(vec![Incoming::abandoned(caller, in_doubt)]),
+            Effect::GiveUp => self.store.give_up(),
+            Effect::HurryLedger => self.store.hurry(),
             Effect::ExtendWaits(workers) => {
                 for worker in workers {
                     if let Some(outbox) = self.links.outbox(worker) {
                         outbox.still_due();
                     }
                 }
-                let (outgoing, settled) = (self.server.extend_lease_waits(), self.server.settled());
+                let (outgoing, settled) = (self.store.extend_lease_waits(), self.store.settled());
                 self.handle(Input::Decided { outgoing, settled });
             }
             Effect::Take(most) => {
@@ -199,7 +201,7 @@ impl Driver {
                 for event in &mut events {
                     event
                         .fact
-                        .add_overdraft(|name| self.server.overdraft_of(name));
+                        .add_overdraft(|name| self.store.overdraft_of(name));
                 }
                 match self.events.is_empty() {
                     true => self.events = events,
@@ -208,7 +210,7 @@ impl Driver {
             }
             Effect::Say(text) => stderr_line(text),
             Effect::CloseLedger(names) => {
-                self.server.close(|| names);
+                self.store.close(|| names);
                 self.closing = true;
             }
             Effect::Finish(conclusion) => self.conclusion = Some(conclusion),
@@ -249,20 +251,20 @@ impl Driver {
 
     /// Passes on what the ledger has decided, and its end.
     fn collect(&mut self) {
-        let before = self.server.settled();
-        let outgoing = self.server.collect();
-        let settled = self.server.settled();
+        let before = self.store.settled();
+        let outgoing = self.store.collect();
+        let settled = self.store.settled();
         if !outgoing.is_empty() || settled != before {
             self.handle(Input::Decided { outgoing, settled });
         }
-        self.server.words().into_iter().for_each(stderr_line);
-        if let Some(error) = self.server.failure() {
+        self.store.words().into_iter().for_each(stderr_line);
+        if let Some(error) = self.store.failure() {
             let (why, certainty) = (error.to_string(), error.certainty());
             self.handle(Input::LedgerFailed { why, certainty });
         }
-        if self.closing && self.server.is_closed() {
+        if self.closing && self.store.is_closed() {
             self.closing = false;
-            let (standings, elapsed) = (self.server.standings(), self.began.elapsed());
+            let (standings, elapsed) = (self.store.standings(), self.began.elapsed());
             self.handle(Input::LedgerClosed { standings, elapsed });
         }
     }
@@ -318,7 +320,7 @@ impl Driver {
                 SIGTSTP => {
                     self.supervisor.stop_all();
                     // The ledger is never locked by a process that is stopped.
-                    self.server.between_batches(stop_self);
+                    self.store.between_batches(stop_self);
                     self.supervisor.continue_all();
                 }
                 _ => self.handle(Input::Signal(signal)),

@@ -1,8 +1,8 @@
 //! A server process in front of a ledger, for many clients at a time.
 //!
 //! One loop listens and reads; the ledger has a thread of its own. Every request that arrived while
-//! the last batch was made durable is in the next one, whoever sent it, so nobody waits for a timer
-//! and many clients share one sync. A client that is slow, silent or hostile meets limits of its own,
+//! the last batch was made durable is in the next one, whichever client sent it, so no client waits for a
+//! timer and many clients share one sync. A client that is slow, silent or hostile meets limits of its own,
 //! and costs the others nothing.
 
 mod address;
@@ -12,34 +12,28 @@ mod detached;
 mod ending;
 mod jobs;
 mod log;
-mod owner;
-mod reader;
+mod query;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::bank::Asked;
 use crate::link::{Key, Ready, Watch};
-use crate::protocol::{Fault, Query, Response};
+use crate::protocol::{Fault, Response};
 use crate::run::Ending;
-use crate::store::{Access, LedgerError, Place};
+use crate::store::{Access, ClientRequests, LedgerError, OwnedFor, OwnerEvent, OwnerThread, Place};
 use crate::supervisor::{Signals, end_by, reap, stop_self};
-use crate::wake::{Alarm, RunningClock, TICK};
-use address::Address;
+use crate::wake::{Alarm, RunningClock, TICK, Waker};
 pub use address::AddressError;
+use address::ListenAddress;
 use client::Client;
 pub use detached::{leave_session, let_go_of_stdout, log_beside, send_words_to};
-use log::Log;
-use owner::{Done, Owner};
-use reader::Reader;
+use log::ServerLog;
+use query::ClientQuery;
 
-/// The most requests of one batch.
-const MAX_BATCH: usize = 8_192;
-/// The most questions that are answered between two batches.
-const MAX_QUESTIONS: usize = 16;
 /// How long clients that never pause are listened to then.
 const HEARING_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -65,7 +59,7 @@ pub struct ServePlan {
 pub enum ServeError {
     /// The ledger does not answer.
     #[error("{0}")]
-    Ledger(#[from] LedgerError),
+    Ledger(Arc<LedgerError>),
     /// Nobody can listen there.
     #[error("{0}")]
     Address(#[from] AddressError),
@@ -86,6 +80,12 @@ pub enum ServeError {
     /// Something of the above, which was said in the log already.
     #[error("{0}")]
     Told(Box<ServeError>),
+}
+
+impl From<LedgerError> for ServeError {
+    fn from(error: LedgerError) -> Self {
+        ServeError::Ledger(Arc::new(error))
+    }
 }
 
 /// Serves a ledger until a signal asks for the end. `ready` is called once clients can connect; where
@@ -116,36 +116,34 @@ pub fn serve(
 struct Server {
     max_clients: usize,
     /// Nothing once the end was asked for.
-    address: Option<Address>,
+    address: Option<ListenAddress>,
     signals: Signals,
     alarm: Alarm,
-    owner: Owner,
-    /// Answers what is quickly read.
-    reader: Reader,
+    /// Owns the ledger: all that changes it goes this way.
+    owner: OwnerThread<ClientQuery>,
+    /// Answers what is quickly read, on an opening of its own: that waits neither for batches nor for a
+    /// process that has the ledger locked.
+    reader: OwnerThread<ClientQuery>,
     /// Holds everything against everything else, which takes long.
-    verify_thread: Reader,
+    verify_thread: OwnerThread<ClientQuery>,
     clients: BTreeMap<u32, Client>,
     last_client: u32,
-    /// What is to be decided, in the order in which it arrived.
-    requests: VecDeque<(u32, Vec<Asked>)>,
-    /// What is to be answered otherwise.
-    questions: VecDeque<(u32, Query)>,
-    /// Some client's requests are not decided for now.
-    some_halted: bool,
+    /// What arrived and is to be decided, in this order.
+    requests: Vec<ClientRequests>,
+    /// Named runs that are to be begun.
+    named_runs: Vec<ClientQuery>,
     /// The runs whose clients have gone and that could not be ended yet, and when that is tried again.
     unclosed: Vec<u32>,
     close_again_at: Duration,
     /// The clients that wait for a check of everything.
     checking: BTreeSet<u32>,
-    /// Questions are next, since requests were last.
-    questions_next: bool,
     /// The system gives no further descriptors for the moment.
     accept_suspended: bool,
     /// The signal that the server ends by, and when it came.
     ending: Option<(i32, Duration)>,
     /// Why the ledger can no longer be used.
-    dead: Option<LedgerError>,
-    log: Log,
+    dead: Option<Arc<LedgerError>>,
+    log: ServerLog,
     clock: RunningClock,
     now: Duration,
 }
@@ -153,29 +151,32 @@ struct Server {
 impl Server {
     fn new(plan: ServePlan) -> Result<Self, ServeError> {
         let (alarm, waker) = Alarm::new()?;
-        let ledger = plan.ledger.open(Access::Existing)?;
+        let thread = |name, ledger| {
+            let owned_for = OwnedFor::Clients;
+            OwnerThread::start(name, ledger, owned_for, Waker::clone(&waker))
+        };
+        let open = || plan.ledger.open(Access::Existing);
+        let ledger = open()?;
         let signals = Signals::listen()?;
         Ok(Server {
             max_clients: plan.max_clients,
-            address: Some(Address::claim(&plan.socket)?),
+            address: Some(ListenAddress::claim(&plan.socket)?),
             signals,
             alarm,
-            owner: Owner::start(ledger, waker.clone())?,
-            reader: Reader::start("reader", &plan.ledger, waker.clone())?,
-            verify_thread: Reader::start("verify", &plan.ledger, waker)?,
+            owner: thread("ledger", ledger)?,
+            reader: thread("reader", open()?)?,
+            verify_thread: thread("verify", open()?)?,
             clients: BTreeMap::new(),
             last_client: 0,
-            requests: VecDeque::new(),
-            questions: VecDeque::new(),
-            some_halted: false,
+            requests: Vec::new(),
+            named_runs: Vec::new(),
             unclosed: Vec::new(),
             close_again_at: Duration::ZERO,
             checking: BTreeSet::new(),
-            questions_next: false,
             accept_suspended: false,
             ending: None,
             dead: None,
-            log: Log::start()?,
+            log: ServerLog::start()?,
             clock: RunningClock::start(),
             now: Duration::ZERO,
         })
@@ -187,25 +188,27 @@ impl Server {
         let mut ready = self.wait()?;
         self.now = self.clock.now();
         self.heed_signals();
-        let done = self.take_done()?;
-        if done.is_some() {
+        let events = self.take_events()?;
+        if !events.is_empty() {
             ready = self.watch(true, Duration::ZERO)?;
         }
         self.read(&ready);
         self.enforce_deadlines();
-        // Those who leave make room for those who come.
-        self.see_off();
+        // Clients that leave make room for those that come.
+        self.end_runs_of_gone();
         self.close_again();
         self.accept(&ready);
-        self.hand_on()?;
-        self.tell_done(done);
-        self.hand_on()
+        self.hand_on();
+        events.into_iter().for_each(|event| self.tell_event(event));
+        self.tell_read()?;
+        self.hand_on();
+        Ok(())
     }
 
-    /// Waits for what comes first. While the ledger works on a batch, nobody else is listened to for a
-    /// while: whatever arrives is read at once when that is done, and not message by message.
+    /// Waits for what comes first. While the ledger works on a batch, no client is listened to for a
+    /// while: all that arrives is read at once when that is done, and not message by message.
     fn wait(&mut self) -> io::Result<Vec<Ready>> {
-        if self.owner.is_busy() {
+        if !self.owner.is_idle() {
             let ready = self.watch(false, BUSY_PATIENCE)?;
             if !ready.is_empty() {
                 return Ok(ready);
@@ -239,54 +242,43 @@ impl Server {
             match (signal, self.ending) {
                 // The first process of a container inherits what others leave behind.
                 (SIGCHLD, _) => drop(reap()),
-                (SIGTSTP, _) => self.owner.between_jobs(stop_self),
+                (SIGTSTP, _) => self.owner.between_batches(stop_self),
                 (signal, None) => self.begin_to_end(signal),
                 (_, Some((first, _))) => end_by(first),
             }
         }
     }
 
-    /// What the ledger's thread has done, if it has.
-    fn take_done(&mut self) -> Result<Option<Done>, ServeError> {
-        if self.owner.is_gone() {
-            return Err(ServeError::Died);
-        }
-        Ok(self.owner.take().map(|(done, dead)| {
-            self.dead = self.dead.take().or(dead);
-            done
-        }))
+    /// What the ledger's thread has done.
+    fn take_events(&mut self) -> Result<Vec<OwnerEvent<ClientQuery>>, ServeError> {
+        take_all(&mut self.owner, &mut self.dead)
     }
 
-    /// Answers what the threads have found out.
-    fn tell_done(&mut self, done: Option<Done>) {
-        match done {
-            Some(Done::Decided(blocks)) => {
-                let mut halted = None;
-                for (key, count, decided) in blocks {
-                    if let Err(fault @ Fault::NotDone(_)) = &decided {
-                        halted = Some(fault.clone());
-                    }
-                    self.answer(key, count, decided);
-                }
-                if let Some(fault) = halted {
-                    self.halt_all(&fault);
-                }
-            }
-            Some(Done::Answered(answers)) => {
-                for (key, question, findings) in answers {
-                    self.tell(key, &question, &findings);
-                }
-            }
-            None => {}
+    /// Answers what was read beside the ledger's thread.
+    fn tell_read(&mut self) -> Result<(), ServeError> {
+        for event in take_all(&mut self.reader, &mut self.dead)? {
+            self.tell_event(event);
         }
-        while let Some((key, question, findings, dead)) = self.reader.take() {
-            self.dead = self.dead.take().or(dead);
-            self.tell(key, &question, &findings);
-        }
-        while let Some((key, question, findings, _)) = self.verify_thread.take() {
-            if self.checking.remove(&key) {
-                self.tell(key, &question, &findings);
+        for event in take_all(&mut self.verify_thread, &mut self.dead)? {
+            if let OwnerEvent::Answered(asked, _) = &event
+                && self.checking.remove(&asked.client)
+            {
+                self.tell_event(event);
             }
+        }
+        Ok(())
+    }
+
+    fn tell_event(&mut self, event: OwnerEvent<ClientQuery>) {
+        match event {
+            OwnerEvent::Decided { answers, .. } => {
+                answers.into_iter().for_each(|of| self.answer(of));
+            }
+            OwnerEvent::Answered(ClientQuery { client, query }, found) => {
+                let failed = |error: Arc<LedgerError>| vec![Response::Failed(Fault::from(&*error))];
+                self.tell(client, &query, &found.unwrap_or_else(failed));
+            }
+            OwnerEvent::Waits(_) | OwnerEvent::Ended(_) => {}
         }
     }
 
@@ -348,19 +340,25 @@ impl Server {
         }
         self.log.catch_up(now);
     }
+}
 
-    /// Ends the runs of clients that have gone, and forgets those that nothing more is owed to.
-    fn see_off(&mut self) {
-        let questions = &mut self.questions;
-        self.clients.retain(|key, client| {
-            if !client.has_ended() {
-                return true;
+/// What a thread has done by now; why the ledger can no longer be used, if it ended.
+fn take_all(
+    thread: &mut OwnerThread<ClientQuery>,
+    dead: &mut Option<Arc<LedgerError>>,
+) -> Result<Vec<OwnerEvent<ClientQuery>>, ServeError> {
+    let mut events = Vec::new();
+    while let Some(event) = thread.take() {
+        match event {
+            OwnerEvent::Ended(Some(error)) => {
+                dead.get_or_insert(error);
+                break;
             }
-            for run in client.runs.drain(..) {
-                // Before others' questions, who may wait to continue this very run.
-                questions.push_front((*key, Query::CloseRun(run)));
-            }
-            client.is_connected() && !client.is_told()
-        });
+            // Its end was not asked for.
+            OwnerEvent::Ended(None) if dead.is_none() => return Err(ServeError::Died),
+            OwnerEvent::Ended(None) => break,
+            event => events.push(event),
+        }
     }
+    Ok(events)
 }

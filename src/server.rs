@@ -1,19 +1,19 @@
-//! The server process that the parent plays: it takes what arrived from all links as one batch, has
-//! it decided, and says what goes back to whom.
+//! Where a run's requests are decided: the server process that the parent plays takes what arrived from
+//! all links as one batch, has it decided, and says what goes back to which worker.
 
 mod durable;
-mod overdrafts;
+mod in_memory;
 
 use std::io;
+use std::sync::Arc;
 
-use crate::bank::{
-    Answer, Asked, Balance, Name, Operation, Request as BankRequest, RequestContext, ShareReply,
-};
+use crate::bank::{Answer, Balance, Name, Operation, Request as BankRequest, RequestContext};
 use crate::protocol::{Ask, Said};
-use crate::store::{AtStake, Cells, LedgerError, Memory, Standing, Verdict};
+use crate::store::{AtStake, Cells, LedgerError, Memory, Standing};
 use crate::wake::Waker;
 use durable::Durable;
 pub use durable::RunLedger;
+pub use in_memory::InMemory;
 
 /// One request of a batch.
 #[derive(Debug)]
@@ -26,6 +26,24 @@ pub struct Incoming {
     pub ask: Ask,
     /// Its worker is gone, and this is asked in its stead: nobody waits for the answer.
     pub abandoned: bool,
+}
+
+impl Incoming {
+    /// What ends an operation whose worker is gone and that was not decided: what was set aside is given
+    /// back, or stays set aside where no process knows what the worker did; a lease goes to the next.
+    /// [`Outgoing::Abandoned`] follows, once that counts.
+    pub fn abandoned(caller: RequestContext, in_doubt: bool) -> Self {
+        let request = match in_doubt {
+            true => BankRequest::Doubt,
+            false => BankRequest::Void,
+        };
+        Incoming {
+            caller,
+            operation: None,
+            ask: Ask::Bank(request),
+            abandoned: true,
+        }
+    }
 }
 
 /// What follows from one request.
@@ -41,8 +59,8 @@ pub enum Outgoing {
     Abandoned(u64),
 }
 
-/// Answers what is submitted, at once or later.
-pub struct Server {
+/// Answers what a run submits, at once or later.
+pub struct RunStore {
     decider: Decider,
     /// Decided and not collected.
     out: Vec<Outgoing>,
@@ -54,36 +72,33 @@ pub struct Server {
     standings: Vec<Standing>,
 }
 
-/// Who decides.
+/// Where balances live.
 enum Decider {
-    /// The bank, on its own state.
-    Bank(Memory),
-    /// The workers, on shared cells.
-    Cells(Cells),
-    /// The bank, on a ledger that lasts.
+    InMemory(InMemory),
+    /// In a ledger that lasts.
     Durable(Durable),
 }
 
-impl Server {
+impl RunStore {
     /// The bank decides, in memory.
     pub fn bank(memory: Memory) -> Self {
-        Server::new(Decider::Bank(memory))
+        RunStore::new(Decider::InMemory(InMemory::Bank(memory)))
     }
 
     /// The workers decide, on these cells.
     pub fn cells(cells: Cells) -> Self {
-        Server::new(Decider::Cells(cells))
+        RunStore::new(Decider::InMemory(InMemory::Cells(cells)))
     }
 
     /// The bank decides, on a ledger that lasts. The answers come later, and the waker is woken. What
     /// the ledger certainly did not do it is asked again, for a time that fits what is at stake.
     pub fn durable(ledger: RunLedger, at_stake: AtStake, waker: Waker) -> io::Result<Self> {
         let durable = Durable::start(ledger, at_stake, waker)?;
-        Ok(Server::new(Decider::Durable(durable)))
+        Ok(RunStore::new(Decider::Durable(durable)))
     }
 
     fn new(decider: Decider) -> Self {
-        Server {
+        RunStore {
             decider,
             out: Vec::new(),
             submitted: 0,
@@ -97,42 +112,13 @@ impl Server {
         let first = self.submitted;
         self.submitted += batch.len() as u64;
         match &mut self.decider {
-            Decider::Bank(memory) => {
-                let batch = batch.into_iter();
-                self.out
-                    .extend(batch.map(|incoming| decide_by_bank(memory, incoming)));
-            }
-            Decider::Cells(cells) => {
-                let batch = batch.into_iter();
-                self.out
-                    .extend(batch.flat_map(|incoming| decide_by_cells(cells, &incoming)));
+            Decider::InMemory(memory) => {
+                for incoming in batch {
+                    memory.decide(incoming, &mut self.out);
+                }
             }
             Decider::Durable(durable) => self.out.extend(durable.submit(batch, first)),
         }
-    }
-
-    /// Ends an operation whose worker is gone and that was not decided: what was set aside is given
-    /// back, or stays set aside where nobody knows what the worker did; a lease goes to the next.
-    /// [`Outgoing::Abandoned`] follows, once that counts.
-    pub fn abandon(&mut self, caller: RequestContext, in_doubt: bool) {
-        if let Decider::Cells(cells) = &mut self.decider {
-            self.submitted += 1;
-            cells.abandon(caller.number);
-            self.out.push(Outgoing::Abandoned(caller.number));
-            self.out.extend(grants(cells));
-            return;
-        }
-        let request = if in_doubt {
-            BankRequest::Doubt
-        } else {
-            BankRequest::Void
-        };
-        self.submit(vec![Incoming {
-            caller,
-            operation: None,
-            ask: Ask::Bank(request),
-            abandoned: true,
-        }]);
     }
 
     /// What was decided since the last time. The answers to one request may include those to earlier
@@ -141,7 +127,7 @@ impl Server {
         let mut out = std::mem::take(&mut self.out);
         self.settled = self.submitted;
         if let Decider::Durable(durable) = &mut self.decider {
-            durable.collect(&mut out, &mut self.standings);
+            durable.collect(&mut out);
             self.settled = durable.first_due().unwrap_or(self.submitted);
         }
         out
@@ -150,17 +136,16 @@ impl Server {
     /// How far below zero an account may go whose money was not enough a moment ago.
     pub fn overdraft_of(&self, name: &Name) -> Option<Balance> {
         match &self.decider {
-            Decider::Bank(memory) => memory.overdraft_of(name),
-            Decider::Cells(cells) => cells.overdraft_of(name),
+            Decider::InMemory(memory) => memory.overdraft_of(name),
             Decider::Durable(durable) => durable.overdraft_of(name),
         }
     }
 
-    /// Why the ledger decides nothing more, told once. Nobody knows then what became of all that was
+    /// Why the ledger decides nothing more, told once. It is unknown then what became of all that was
     /// submitted and has not settled.
-    pub fn failure(&mut self) -> Option<LedgerError> {
+    pub fn failure(&mut self) -> Option<Arc<LedgerError>> {
         match &mut self.decider {
-            Decider::Bank(_) | Decider::Cells(_) => None,
+            Decider::InMemory(_) => None,
             Decider::Durable(durable) => durable.failure(),
         }
     }
@@ -168,7 +153,7 @@ impl Server {
     /// What is to be said about the ledger, if it is waited for.
     pub fn words(&mut self) -> Vec<String> {
         match &mut self.decider {
-            Decider::Bank(_) | Decider::Cells(_) => Vec::new(),
+            Decider::InMemory(_) => Vec::new(),
             Decider::Durable(durable) => durable.words(),
         }
     }
@@ -183,7 +168,7 @@ impl Server {
     /// Acts while no batch is being decided, if that does not take too long.
     pub fn between_batches(&self, act: impl FnOnce()) {
         match &self.decider {
-            Decider::Bank(_) | Decider::Cells(_) => act(),
+            Decider::InMemory(_) => act(),
             Decider::Durable(durable) => durable.between_batches(act),
         }
     }
@@ -205,11 +190,8 @@ impl Server {
     /// News for all operations that wait for a lease, so that their wait begins anew.
     pub fn extend_lease_waits(&self) -> Vec<Outgoing> {
         match &self.decider {
-            Decider::Bank(_) | Decider::Durable(_) => Vec::new(),
-            Decider::Cells(cells) => {
-                let news = |number| Outgoing::Reply(number, Said::Shared(ShareReply::Waiting));
-                cells.waiting().map(news).collect()
-            }
+            Decider::InMemory(memory) => memory.extend_lease_waits(),
+            Decider::Durable(_) => Vec::new(),
         }
     }
 
@@ -217,8 +199,7 @@ impl Server {
     /// in the end, of a ledger that lasts these.
     pub fn close(&mut self, names: impl FnOnce() -> Vec<Name>) {
         match &mut self.decider {
-            Decider::Bank(memory) => self.standings = memory.standings(),
-            Decider::Cells(cells) => self.standings = cells.standings(),
+            Decider::InMemory(memory) => self.standings = memory.standings(),
             Decider::Durable(durable) => durable.close(names()),
         }
     }
@@ -226,36 +207,25 @@ impl Server {
     /// Whether the end has come; until then there is more to collect.
     pub fn is_closed(&self) -> bool {
         match &self.decider {
-            Decider::Bank(_) | Decider::Cells(_) => true,
+            Decider::InMemory(_) => true,
             Decider::Durable(durable) => durable.is_closed(),
         }
     }
 
     /// The accounts at the end, the bank's own first, then by name.
     pub fn standings(&mut self) -> Vec<Standing> {
-        let mut standings = std::mem::take(&mut self.standings);
+        let mut standings = match &mut self.decider {
+            Decider::InMemory(_) => std::mem::take(&mut self.standings),
+            Decider::Durable(durable) => durable.standings(),
+        };
         standings
             .sort_by_cached_key(|standing| (!standing.name.is_the_banks(), standing.name.clone()));
         standings
     }
 }
 
-fn decide_by_bank(memory: &mut Memory, incoming: Incoming) -> Outgoing {
-    let Incoming {
-        caller,
-        ask,
-        abandoned,
-        ..
-    } = incoming;
-    let Ask::Bank(request) = ask else {
-        return not_shared(caller.number);
-    };
-    let answer = memory.decide(&Asked { caller, request });
-    settled(caller.number, abandoned, answer)
-}
-
 /// What follows from an answer, or from there being none.
-fn settled(number: u64, abandoned: bool, answer: Option<Answer>) -> Outgoing {
+fn outgoing(number: u64, abandoned: bool, answer: Option<Answer>) -> Outgoing {
     match answer {
         _ if abandoned => Outgoing::Abandoned(number),
         Some(answer) => Outgoing::Reply(number, Said::Decided(answer)),
@@ -265,33 +235,6 @@ fn settled(number: u64, abandoned: bool, answer: Option<Answer>) -> Outgoing {
 
 fn not_shared(number: u64) -> Outgoing {
     Outgoing::Impossible(number, "shared data where the bank decides")
-}
-
-fn decide_by_cells(cells: &mut Cells, incoming: &Incoming) -> Vec<Outgoing> {
-    let number = incoming.caller.number;
-    let (Ask::Share(request), Some(operation)) = (&incoming.ask, &incoming.operation) else {
-        return vec![Outgoing::Impossible(
-            number,
-            "a decision of the bank where data is shared",
-        )];
-    };
-    let own = match cells.ask(number, operation, request) {
-        Verdict::Shared(reply) => Outgoing::Reply(number, Said::Shared(reply)),
-        Verdict::Decided(answer) => Outgoing::Reply(number, Said::Decided(answer)),
-        Verdict::Waits => Outgoing::Waits(number),
-        Verdict::Impossible(why) => Outgoing::Impossible(number, why),
-    };
-    let ended = matches!(own, Outgoing::Reply(_, Said::Decided(_)));
-    let mut all = vec![own];
-    if ended {
-        all.extend(grants(cells));
-    }
-    all
-}
-
-fn grants(cells: &mut Cells) -> Vec<Outgoing> {
-    let granted = |(number, reply)| Outgoing::Reply(number, Said::Shared(reply));
-    cells.grant().into_iter().map(granted).collect()
 }
 
 #[cfg(test)]

@@ -8,12 +8,13 @@ mod clock;
 mod error;
 mod ledger;
 mod memory;
+mod owner;
 mod remote;
 mod retry;
 mod run_lock;
 mod sqlite;
 
-pub use cells::{Cells, Verdict};
+pub use cells::{CellReply, Cells};
 pub use certainty::{AtStake, Certainty};
 pub use error::LedgerError;
 pub use ledger::{
@@ -22,6 +23,9 @@ pub use ledger::{
     Verified,
 };
 pub use memory::Memory;
+pub use owner::{
+    ClientAnswers, ClientRequests, LedgerQuery, MAX_BATCH, OwnedFor, OwnerEvent, OwnerThread,
+};
 pub use retry::until_done;
 pub use run_lock::RunLock;
 pub use sqlite::{Access, Sqlite};

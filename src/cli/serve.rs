@@ -77,7 +77,6 @@ pub(super) fn serve(args: ServeArgs) -> CliResult {
     served.or_else(|error| match error {
         // It stands in the log, which may take nothing more.
         ServeError::Told(error) => ended(status_of(&error)),
-        ServeError::Ledger(error) => Err(Failure::ledger(error)),
         ServeError::Address(error) => Err(Failure::usage(error)),
         error => Err(Failure {
             status: status_of(&error),

@@ -10,7 +10,7 @@ use crate::ids;
 use crate::limits::Limits;
 use crate::link::{Folder, Transport};
 use crate::run::{CommandSettings, Named, Settings, WorkLimits};
-use crate::server::{RunLedger, Server};
+use crate::server::{RunLedger, RunStore};
 use crate::store::{AtStake, Cells, Memory};
 use crate::wake::Waker;
 use crate::work::Pace;
@@ -142,7 +142,7 @@ impl RunPlan {
     }
 
     /// What decides the requests.
-    pub(super) fn server(&self, ledger: Option<RunLedger>, waker: Waker) -> io::Result<Server> {
+    pub(super) fn store(&self, ledger: Option<RunLedger>, waker: Waker) -> io::Result<RunStore> {
         let (account, balance, overdraft) = (&self.account, self.balance, self.overdraft);
         match (ledger, self.conduct) {
             (Some(ledger), _) => {
@@ -150,21 +150,21 @@ impl RunPlan {
                     Some(_) => AtStake::Work,
                     None => AtStake::Nothing,
                 };
-                Server::durable(ledger, at_stake, waker)
+                RunStore::durable(ledger, at_stake, waker)
             }
             (None, Conduct::AskTheBank) => {
                 let mut memory = Memory::new(account, balance, overdraft);
                 for (name, balance) in &self.opened {
                     memory.open(name, *balance);
                 }
-                Ok(Server::bank(memory))
+                Ok(RunStore::bank(memory))
             }
             (None, Conduct::ShareData(_)) => {
                 let mut cells = Cells::new(account, balance, overdraft);
                 for (name, balance) in &self.opened {
                     cells.open(name, *balance);
                 }
-                Ok(Server::cells(cells))
+                Ok(RunStore::cells(cells))
             }
         }
     }

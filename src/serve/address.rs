@@ -74,14 +74,14 @@ pub enum AddressError {
 }
 
 /// A socket that is listened on. Its file is removed when this is dropped.
-pub(super) struct Address {
+pub(super) struct ListenAddress {
     path: PathBuf,
     listener: Listener,
     /// The file's own identity: another server's file of the same name is left alone.
     file: (u64, u64),
 }
 
-impl Address {
+impl ListenAddress {
     /// Begins to listen. The socket of a server that has died is replaced, that of a living one never.
     pub(super) fn claim(path: &Path) -> Result<Self, AddressError> {
         let length = path.as_os_str().len();
@@ -104,7 +104,7 @@ impl Address {
             .create_sync_as::<Listener>()
             .map_err(failed)?;
         let file = identity(&fs::symlink_metadata(path).map_err(failed)?);
-        Ok(Address {
+        Ok(ListenAddress {
             path: path.to_path_buf(),
             listener,
             file,
@@ -123,7 +123,7 @@ impl Address {
     }
 }
 
-impl Drop for Address {
+impl Drop for ListenAddress {
     fn drop(&mut self) {
         let _lock = lock(folder_of(&self.path), &self.path);
         if fs::symlink_metadata(&self.path).is_ok_and(|found| identity(&found) == self.file) {

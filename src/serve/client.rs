@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use rustix::net::SendFlags;
 
 use crate::link::{Key, Watch};
-use crate::protocol::{Fault, Inbox, Outbox, ProtocolError, Query, Response, ToServer};
+use crate::protocol::{Inbox, Outbox, ProtocolError, Query, Response, ToServer};
 
 /// How long a client may take for the rest of a message that it began, or for its greeting.
 const MESSAGE_PATIENCE: Duration = Duration::from_secs(10);
@@ -31,9 +31,9 @@ pub(super) struct Client {
     pub(super) runs: Vec<u32>,
     /// Its requests that are not decided yet.
     pub(super) undecided: usize,
-    /// Why none of its requests is decided until it asks something else: one was not done, and those
-    /// after it must not overtake it.
-    pub(super) halted: Option<Fault>,
+    /// None of its requests is decided until it asks something else: one was not done, and those after it
+    /// must not overtake it.
+    pub(super) halted: bool,
     /// It has asked a question that is not answered yet.
     pub(super) asking: bool,
     /// That question, while requests before it are undecided.
@@ -62,7 +62,7 @@ impl Client {
             greeted: false,
             runs: Vec::new(),
             undecided: 0,
-            halted: None,
+            halted: false,
             asking: false,
             later: None,
             ended: false,
@@ -240,6 +240,7 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::Fault;
     use std::io::{Read, Write};
     use std::os::unix::net::UnixStream;
 

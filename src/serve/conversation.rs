@@ -1,40 +1,36 @@
 //! What a server and its clients say to each other.
 
-use std::collections::{BTreeSet, VecDeque};
-
 use super::client::Client;
-use super::owner::Decided;
+use super::query::ClientQuery;
 use super::{HEARING_PATIENCE, Server};
 use crate::bank::{Asked, Request};
 use crate::link::{Key, Ready};
 use crate::protocol::{Fault, ProtocolError, Query, Response, ToServer, VERSION};
-use crate::store::MAX_PAGE;
+use crate::store::{ClientAnswers, ClientRequests, MAX_PAGE};
 
 /// The most runs that one client may have open.
 const MAX_RUNS: usize = 64;
 
 impl Server {
-    pub(super) fn answer(&mut self, key: u32, count: usize, decided: Decided) {
+    pub(super) fn answer(&mut self, answered: ClientAnswers) {
+        let key = answered.client;
         let Some(client) = self.clients.get_mut(&key) else {
             return;
         };
-        client.undecided -= count;
-        let told = match decided {
+        client.undecided -= answered.count;
+        let told = match answered.answers {
             Ok(answers) => answers
                 .into_iter()
                 .try_for_each(|answer| client.tell(&Response::Answer(answer))),
-            Err(fault) => {
-                if matches!(fault, Fault::NotDone(_)) {
-                    client.halted = Some(fault.clone());
-                    self.some_halted = true;
-                }
-                client.tell(&Response::Failed(fault))
+            Err(error) => {
+                client.halted = true;
+                client.tell(&Response::Failed(Fault::from(&*error)))
             }
         };
         let next = client.later.take_if(|_| client.undecided == 0);
         self.send(key, told);
-        if let Some(question) = next {
-            self.put(key, question);
+        if let Some(query) = next {
+            self.put(key, query);
         }
     }
 
@@ -62,40 +58,6 @@ impl Server {
         }
         let told = findings.iter().try_for_each(|finding| client.tell(finding));
         self.send(key, told);
-    }
-
-    /// Requests that were not decided when a ledger could not be written would wait as long as those
-    /// that failed: they are told so at once.
-    pub(super) fn halt_all(&mut self, fault: &Fault) {
-        let waiting = self.requests.iter().map(|(key, _)| *key);
-        for key in waiting.collect::<BTreeSet<_>>() {
-            if let Some(client) = self.clients.get_mut(&key) {
-                client.halted = Some(fault.clone());
-            }
-        }
-        self.some_halted = true;
-        self.tell_halted();
-    }
-
-    /// Answers what is not decided, since something before it was not done.
-    pub(super) fn tell_halted(&mut self) {
-        let is_halted = |client: &Client| client.halted.is_some();
-        if !self.some_halted {
-            return;
-        }
-        self.some_halted = self.clients.values().any(is_halted);
-        let (mut halted, mut left) = (Vec::new(), VecDeque::new());
-        for (key, asked) in std::mem::take(&mut self.requests) {
-            let client = self.clients.get(&key);
-            match client.and_then(|client| client.halted.clone()) {
-                Some(fault) => halted.push((key, asked.len(), fault)),
-                None => left.push_back((key, asked)),
-            }
-        }
-        self.requests = left;
-        for (key, count, fault) in halted {
-            self.answer(key, count, Err(fault));
-        }
     }
 
     /// Sends what was told to a client, and takes what it had to hold back meanwhile.
@@ -172,7 +134,10 @@ impl Server {
                     return Err(wrong.to_string());
                 }
                 client.undecided += asked.len();
-                self.requests.push_back((key, asked));
+                self.requests.push(ClientRequests {
+                    client: key,
+                    requests: asked,
+                });
             }
             ToServer::Query(question) => {
                 check(client, &question)?;
@@ -187,37 +152,34 @@ impl Server {
         Ok(())
     }
 
-    fn put(&mut self, key: u32, question: Query) {
+    fn put(&mut self, client: u32, query: Query) {
         let mut own_runs = &Vec::new();
-        if let Some(client) = self.clients.get_mut(&key) {
-            client.halted = None;
-            own_runs = &client.runs;
+        if let Some(state) = self.clients.get_mut(&client) {
+            if std::mem::take(&mut state.halted) {
+                self.owner.resume(client);
+            }
+            own_runs = &state.runs;
         }
-        match question {
+        let is_another = |run| !own_runs.contains(run);
+        match &query {
             Query::Verify(_) | Query::Backup(_) => {
-                self.checking.insert(key);
-                if self.ending.is_some() || !self.verify_thread.ask(key, question) {
-                    self.tell_unchecked();
+                self.checking.insert(client);
+                match self.ending {
+                    None => self.verify_thread.ask(ClientQuery { client, query }),
+                    Some(_) => self.tell_unchecked(),
                 }
             }
             Query::LookUp(_)
             | Query::Accounts(_)
             | Query::Holds(_)
             | Query::Entries(_)
-            | Query::Runs(_) => self.look_up(key, question),
+            | Query::Runs(_) => self.reader.ask(ClientQuery { client, query }),
             // What a run of its own has done is told in the order of what it asks.
-            Query::DoneLines { run, .. } if !own_runs.contains(&run) => {
-                self.look_up(key, question);
+            Query::DoneLines { run, .. } if is_another(run) => {
+                self.reader.ask(ClientQuery { client, query });
             }
-            question => self.questions.push_back((key, question)),
-        }
-    }
-
-    /// Has a question answered that changes nothing.
-    fn look_up(&mut self, key: u32, question: Query) {
-        if !self.reader.ask(key, question.clone()) {
-            let fault = Fault::Other("the thread that reads has died".to_string());
-            self.tell(key, &question, &[Response::Failed(fault)]);
+            Query::OpenRun(Some(_)) => self.named_runs.push(ClientQuery { client, query }),
+            _ => self.owner.ask(ClientQuery { client, query }),
         }
     }
 

@@ -1,9 +1,10 @@
 //! How a server ends: by a signal once all is answered, or with a ledger that can no longer be used.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::client::Client;
-use super::log::Log;
+use super::log::ServerLog;
 use super::{ServeError, Server};
 use crate::protocol::{Fault, Query, Response};
 use crate::run::Ending;
@@ -12,6 +13,9 @@ use crate::store::LedgerError;
 
 /// How long the answers may take to leave, once the end was asked for.
 const LEAVING_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a thread is waited for that reads on while the server ends.
+const READING_PATIENCE: Duration = Duration::from_secs(1);
 
 impl Server {
     /// Nobody new, and nothing new: what has arrived by now is decided and answered.
@@ -36,13 +40,13 @@ impl Server {
     /// Whether everything that was asked for is done: the end, and what had arrived before it.
     pub(super) fn is_over(&self) -> bool {
         if self.dead.is_some() {
-            return !self.owner.is_busy();
+            return self.owner.is_idle();
         }
         let Some((_, since)) = self.ending else {
             return false;
         };
         let ledger_idle =
-            !self.owner.is_busy() && self.requests.is_empty() && self.questions.is_empty();
+            self.owner.is_idle() && self.requests.is_empty() && self.named_runs.is_empty();
         let told = |client: &Client| client.is_told() && client.has_ended();
         let patience_over = self.now.saturating_sub(since) >= LEAVING_PATIENCE;
         ledger_idle && (patience_over || self.clients.values().all(told))
@@ -52,7 +56,7 @@ impl Server {
         let (log, dead, ending) = self.close_ledger();
         if let Some(error) = dead {
             log.finish(Some(format!("error: {error}")));
-            return Err(ServeError::Told(Box::new(error.into())));
+            return Err(ServeError::Told(Box::new(ServeError::Ledger(error))));
         }
         log.finish(None);
         Ok(Ending {
@@ -63,10 +67,13 @@ impl Server {
     }
 
     /// Closes the ledger in all threads, so that nothing stays beside it.
-    pub(super) fn close_ledger(self) -> (Log, Option<LedgerError>, Option<(i32, Duration)>) {
-        self.owner.end();
-        self.reader.end();
-        self.verify_thread.end();
+    pub(super) fn close_ledger(
+        self,
+    ) -> (ServerLog, Option<Arc<LedgerError>>, Option<(i32, Duration)>) {
+        self.owner.end(Duration::MAX);
+        // A thread that checks a long history is not waited for.
+        self.reader.end(READING_PATIENCE);
+        self.verify_thread.end(READING_PATIENCE);
         (self.log, self.dead, self.ending)
     }
 

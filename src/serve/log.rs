@@ -16,14 +16,14 @@ const LEAVING_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What was said, and what was not. A thread of its own writes, since stderr may be a pipe that nobody
 /// reads, or a terminal that is stopped.
-pub(super) struct Log {
+pub(super) struct ServerLog {
     lines: SyncSender<String>,
     written: Receiver<()>,
     said_at: Option<Duration>,
     unsaid: u64,
 }
 
-impl Log {
+impl ServerLog {
     pub(super) fn start() -> io::Result<Self> {
         let (lines, waiting) = sync_channel::<String>(MOST_WAITING);
         let (tell, written) = sync_channel(1);
@@ -34,7 +34,7 @@ impl Log {
         thread::Builder::new()
             .name("log".to_string())
             .spawn(write)?;
-        Ok(Log {
+        Ok(ServerLog {
             lines,
             written,
             said_at: None,

@@ -1,26 +1,25 @@
-//! A ledger that lasts, on a thread of its own: while one batch is being made durable, what arrives
-//! is gathered for the next.
+//! A run in a ledger that lasts, which a thread of its own decides: while one batch is being made
+//! durable, what arrives is gathered for the next.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
-use std::thread;
 
-use super::overdrafts::Overdrafts;
-use super::{Incoming, Outgoing, settled};
-use crate::bank::{Answer, Asked, Balance, Name};
+use super::{Incoming, Outgoing, outgoing};
+use crate::bank::{Asked, Balance, Name};
 use crate::protocol::Ask;
-use crate::store::{AtStake, Ledger, LedgerError, Standing, until_done};
-use crate::wake::{StopGate, Waker};
+use crate::store::{
+    AtStake, ClientAnswers, ClientRequests, Ledger, LedgerError, LedgerQuery, MAX_BATCH, OwnedFor,
+    OwnerEvent, OwnerThread, Standing,
+};
+use crate::wake::Waker;
 
-/// The most requests of one batch. Other writers get their turn between two.
-pub(super) const MAX_BATCH: usize = 8_192;
 /// The most accounts that are looked up at once.
 const MAX_LOOK_UP: usize = 500;
+/// A run is the only client of its own ledger thread.
+const CLIENT: u32 = 0;
 
-/// A ledger that lasts, opened for a run.
+/// A ledger that lasts, and the run that was begun in it.
 pub struct RunLedger {
     /// The ledger.
     pub ledger: Box<dyn Ledger>,
@@ -30,26 +29,25 @@ pub struct RunLedger {
     pub name: String,
 }
 
-/// The loop's end of the store's thread.
+/// The loop's end of the ledger's thread.
 pub(super) struct Durable {
-    jobs: Sender<Job>,
-    done: Receiver<Done>,
-    /// What is asked and not answered, in its order.
-    asked: VecDeque<Due>,
+    owner: OwnerThread<CloseRun>,
+    run: u32,
     name: String,
+    /// What is asked and not answered, in its order.
+    asked: VecDeque<DueAnswer>,
     /// How far below zero accounts may go whose money was not enough.
     overdrafts: HashMap<Name, Balance>,
     stage: Stage,
-    failure: Option<LedgerError>,
-    /// What is to be said about the store's waiting.
+    /// What the end was asked for, once it is answered.
+    standings: Option<Vec<Standing>>,
+    failure: Option<Arc<LedgerError>>,
+    /// What is to be said about the waiting for the ledger.
     words: Vec<String>,
-    /// The store waits no longer for what it cannot do at once.
-    hurry: Arc<AtomicBool>,
-    gate: StopGate,
 }
 
 /// Which answer is due to an operation.
-struct Due {
+struct DueAnswer {
     number: u64,
     /// Which of all requests it is, from 0.
     place: u64,
@@ -61,67 +59,50 @@ struct Due {
 enum Stage {
     Open,
     Closing,
-    /// Nothing more comes from the store.
+    /// Nothing more comes from the ledger.
     Closed,
 }
 
-/// What the loop wants of the store.
-enum Job {
-    Decide(Vec<Asked>),
-    /// Look these accounts up, and end the run.
-    Close(Vec<Name>),
+/// Looks these accounts up, and ends the run.
+struct CloseRun {
+    run: u32,
+    names: Vec<Name>,
 }
 
-/// What the store has done.
-enum Done {
-    /// The answers to the next requests, and some of the accounts whose money was not enough.
-    Decided(Vec<Option<Answer>>, Vec<Standing>),
-    /// Nothing yet, and this is why.
-    Waits(String),
-    Closed(Vec<Standing>),
-    Failed(LedgerError),
+impl LedgerQuery for CloseRun {
+    type Output = Vec<Standing>;
+
+    fn ask(&mut self, ledger: &mut dyn Ledger) -> Result<Vec<Standing>, LedgerError> {
+        let mut standings = Vec::new();
+        for names in self.names.chunks(MAX_LOOK_UP) {
+            standings.extend(ledger.look_up(names)?.into_iter().flatten());
+        }
+        ledger.close_run(self.run)?;
+        Ok(standings)
+    }
 }
 
 impl Durable {
     /// Gives the ledger a thread. `waker` is woken whenever there is something to collect.
     pub(super) fn start(opened: RunLedger, at_stake: AtStake, waker: Waker) -> io::Result<Self> {
         let RunLedger { ledger, run, name } = opened;
-        let (jobs, wanted) = mpsc::channel();
-        let (tell, done) = mpsc::channel();
-        let gate = StopGate::default();
-        let hurry = Arc::new(AtomicBool::new(false));
-        let store = Store {
-            gate: gate.clone(),
-            at_stake,
-            hurry: Arc::clone(&hurry),
-            ledger,
-            run,
-            wanted,
-            overdrafts: Overdrafts::default(),
-            waiting: Vec::new(),
-            tell,
-            waker,
-        };
-        thread::Builder::new()
-            .name("store".into())
-            .spawn(move || store.work())?;
+        let owner = OwnerThread::start("ledger", ledger, OwnedFor::Run(at_stake), waker)?;
         Ok(Durable {
-            jobs,
-            done,
-            asked: VecDeque::new(),
+            owner,
+            run,
             name,
+            asked: VecDeque::new(),
             overdrafts: HashMap::new(),
             stage: Stage::Open,
+            standings: None,
             failure: None,
             words: Vec::new(),
-            hurry,
-            gate,
         })
     }
 
-    /// Acts while the ledger is left alone, so that nobody finds it locked meanwhile.
+    /// Acts while the ledger is left alone, so that no process finds it locked meanwhile.
     pub(super) fn between_batches(&self, act: impl FnOnce()) {
-        self.gate.while_closed(act);
+        self.owner.between_batches(act);
     }
 
     /// Passes on requests, of which the first has this place among all. Returns what can be said at
@@ -131,7 +112,7 @@ impl Durable {
         if self.stage != Stage::Open {
             return impossible;
         }
-        let mut asked = Vec::with_capacity(batch.len());
+        let mut requests = Vec::with_capacity(batch.len());
         self.asked.reserve(batch.len());
         for (place, incoming) in (first..).zip(batch) {
             let Incoming {
@@ -143,20 +124,26 @@ impl Durable {
             let number = caller.number;
             match ask {
                 Ask::Bank(request) => {
-                    self.asked.push_back(Due {
+                    self.asked.push_back(DueAnswer {
                         number,
                         place,
                         abandoned,
                     });
-                    asked.push(Asked { caller, request });
+                    requests.push(Asked { caller, request });
                 }
                 Ask::Share(_) => impossible.push(super::not_shared(number)),
             }
         }
-        if !asked.is_empty() {
-            // A store that is gone is noticed where its answers are collected.
-            let _ = self.jobs.send(Job::Decide(asked));
+        let mut units = Vec::new();
+        while !requests.is_empty() {
+            let rest = requests.split_off(requests.len().min(MAX_BATCH));
+            let unit = std::mem::replace(&mut requests, rest);
+            units.push(ClientRequests {
+                client: CLIENT,
+                requests: unit,
+            });
         }
+        self.owner.decide(units);
         impossible
     }
 
@@ -164,7 +151,9 @@ impl Durable {
     pub(super) fn close(&mut self, names: Vec<Name>) {
         if self.stage == Stage::Open {
             self.stage = Stage::Closing;
-            let _ = self.jobs.send(Job::Close(names));
+            let run = self.run;
+            self.owner.ask(CloseRun { run, names });
+            self.owner.close();
         }
     }
 
@@ -177,30 +166,49 @@ impl Durable {
         self.stage == Stage::Closed
     }
 
-    /// What the store has done since the last time: answers to add, and in the end the standings.
-    pub(super) fn collect(&mut self, out: &mut Vec<Outgoing>, standings: &mut Vec<Standing>) {
-        while self.stage != Stage::Closed {
-            match self.done.try_recv() {
-                Ok(Done::Decided(answers, short)) => {
+    /// What the ledger has answered since the last time.
+    pub(super) fn collect(&mut self, out: &mut Vec<Outgoing>) {
+        while self.stage != Stage::Closed
+            && let Some(event) = self.owner.take()
+        {
+            match event {
+                OwnerEvent::Decided { answers, short } => {
                     let limit = |standing: Standing| Some((standing.name, standing.overdraft?));
                     self.overdrafts.extend(short.into_iter().filter_map(limit));
-                    let due = self.asked.drain(..answers.len().min(self.asked.len()));
-                    let settle =
-                        |(due, answer): (Due, _)| settled(due.number, due.abandoned, answer);
-                    out.extend(due.zip(answers).map(settle));
+                    answers.into_iter().for_each(|of| self.decided(of, out));
                 }
-                Ok(Done::Waits(words)) => self.words.push(words),
-                Ok(Done::Closed(found)) => {
-                    self.stage = Stage::Closed;
-                    *standings = found;
-                }
-                Ok(Done::Failed(error)) => self.fail(error),
-                Err(TryRecvError::Empty) => break,
-                Err(TryRecvError::Disconnected) => {
-                    let ledger = self.name.clone();
-                    self.fail(LedgerError::Failed { ledger });
-                }
+                OwnerEvent::Answered(_, Ok(standings)) => self.standings = Some(standings),
+                OwnerEvent::Answered(_, Err(error)) => self.fail(error),
+                OwnerEvent::Waits(words) => self.words.push(words),
+                OwnerEvent::Ended(error) => self.ended(error),
             }
+        }
+    }
+
+    fn decided(&mut self, answered: ClientAnswers, out: &mut Vec<Outgoing>) {
+        match answered.answers {
+            Ok(answers) => {
+                let due = self.asked.drain(..answers.len().min(self.asked.len()));
+                let all = due.zip(answers);
+                out.extend(all.map(|(due, answer)| outgoing(due.number, due.abandoned, answer)));
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Something was not done, and is not asked again: the ledger is closed.
+    fn fail(&mut self, error: Arc<LedgerError>) {
+        self.failure.get_or_insert(error);
+        self.stage = Stage::Closing;
+        self.owner.close();
+    }
+
+    fn ended(&mut self, error: Option<Arc<LedgerError>>) {
+        self.stage = Stage::Closed;
+        if self.failure.is_none() && self.standings.is_none() {
+            // Without a reason the thread has died.
+            let ledger = self.name.clone();
+            self.failure = error.or_else(|| Some(Arc::new(LedgerError::Failed { ledger })));
         }
     }
 
@@ -209,14 +217,17 @@ impl Durable {
         self.overdrafts.get(name).copied()
     }
 
-    fn fail(&mut self, error: LedgerError) {
-        self.stage = Stage::Closed;
-        self.failure = Some(error);
+    /// Why nothing more comes, told once.
+    pub(super) fn failure(&mut self) -> Option<Arc<LedgerError>> {
+        match self.stage {
+            Stage::Open | Stage::Closing => None,
+            Stage::Closed => self.failure.take(),
+        }
     }
 
-    /// Why nothing more comes, told once.
-    pub(super) fn failure(&mut self) -> Option<LedgerError> {
-        self.failure.take()
+    /// The accounts as they stand at the end.
+    pub(super) fn standings(&mut self) -> Vec<Standing> {
+        self.standings.take().unwrap_or_default()
     }
 
     /// What is to be said about the ledger, which is waited for.
@@ -226,137 +237,10 @@ impl Durable {
 
     /// What cannot be done at once is waited for no longer.
     pub(super) fn hurry(&self) {
-        self.hurry.store(true, Ordering::Relaxed);
+        self.owner.hurry();
     }
 
     pub(super) fn give_up(&mut self) {
         self.asked.clear();
-    }
-}
-
-/// The store's thread.
-struct Store {
-    ledger: Box<dyn Ledger>,
-    run: u32,
-    wanted: Receiver<Job>,
-    overdrafts: Overdrafts,
-    /// Gathered and not decided.
-    waiting: Vec<Asked>,
-    tell: Sender<Done>,
-    waker: Waker,
-    /// Closed while the process is stopped.
-    gate: StopGate,
-    /// What is in doubt if it is not done.
-    at_stake: AtStake,
-    /// What cannot be done at once is asked for no longer.
-    hurry: Arc<AtomicBool>,
-}
-
-impl Store {
-    /// Works until the loop wants nothing more, or the ledger fails.
-    fn work(mut self) {
-        let done = self.decide_all();
-        let Store {
-            ledger,
-            tell,
-            waker,
-            ..
-        } = self;
-        // Whoever reads the end may open the ledger anew.
-        drop(ledger);
-        let _ = tell.send(match done {
-            Ok(standings) => Done::Closed(standings),
-            Err(error) => Done::Failed(error),
-        });
-        drop(tell);
-        waker.wake();
-    }
-
-    fn decide_all(&mut self) -> Result<Vec<Standing>, LedgerError> {
-        loop {
-            let Some(names) = self.gather() else {
-                self.decide()?;
-                continue;
-            };
-            while !self.waiting.is_empty() {
-                self.decide()?;
-            }
-            return self.close(&names);
-        }
-    }
-
-    /// Takes what has arrived, and waits for it if there is nothing. Tells of the end, if it has come:
-    /// whose standing is wanted.
-    fn gather(&mut self) -> Option<Vec<Name>> {
-        if self.waiting.is_empty() {
-            match self.wanted.recv() {
-                Ok(Job::Decide(asked)) => self.waiting = asked,
-                Ok(Job::Close(names)) => return Some(names),
-                Err(_) => return Some(Vec::new()),
-            }
-        }
-        while self.waiting.len() < MAX_BATCH {
-            match self.wanted.try_recv() {
-                Ok(Job::Decide(asked)) => self.waiting.extend(asked),
-                Ok(Job::Close(names)) => return Some(names),
-                Err(_) => break,
-            }
-        }
-        None
-    }
-
-    fn decide(&mut self) -> Result<(), LedgerError> {
-        let rest = self.waiting.split_off(self.waiting.len().min(MAX_BATCH));
-        let mut batch = std::mem::replace(&mut self.waiting, rest);
-        while !batch.is_empty() {
-            let answers = self.persist(|ledger| ledger.transact(&batch))?;
-            let short = self
-                .overdrafts
-                .of_refused(&batch, &answers, &mut *self.ledger);
-            batch.drain(..answers.len().min(batch.len()));
-            let _ = self.tell.send(Done::Decided(answers, short));
-            self.waker.wake();
-        }
-        Ok(())
-    }
-
-    fn close(&mut self, names: &[Name]) -> Result<Vec<Standing>, LedgerError> {
-        let mut standings = Vec::new();
-        for names in names.chunks(MAX_LOOK_UP) {
-            let found = self.persist(|ledger| ledger.look_up(names))?;
-            standings.extend(found.into_iter().flatten());
-        }
-        let run = self.run;
-        self.persist(|ledger| ledger.close_run(run))?;
-        Ok(standings)
-    }
-
-    /// Asks the ledger until it has done it: others may have it locked for a while, or its disk may be
-    /// full until somebody sees to it.
-    fn persist<T>(
-        &mut self,
-        mut ask: impl FnMut(&mut dyn Ledger) -> Result<T, LedgerError>,
-    ) -> Result<T, LedgerError> {
-        let Store {
-            ledger,
-            tell,
-            waker,
-            gate,
-            at_stake,
-            hurry,
-            ..
-        } = self;
-        let ask = || {
-            let _inside = gate.enter();
-            ask(ledger.as_mut())
-        };
-        until_done(*at_stake, ask, |pause, words| {
-            if let Some(words) = words {
-                let _ = tell.send(Done::Waits(words));
-                waker.wake();
-            }
-            thread::sleep(pause);
-            !hurry.load(Ordering::Relaxed)
-        })
     }
 }

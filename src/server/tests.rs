@@ -5,12 +5,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::durable::MAX_BATCH;
 use super::*;
-use crate::bank::{Amount, Balance, Kind, Outcome};
+use crate::bank::{Amount, Asked, Balance, Kind, Outcome};
 use crate::store::{
-    BegunLine, ChainEnd, DoneLine, Entries, EntryQuery, Ledger, OpenHold, OpenedRun, RunName,
-    RunTotals, SkippedLine, Verified,
+    BegunLine, ChainEnd, DoneLine, Entries, EntryQuery, Ledger, MAX_BATCH, OpenHold, OpenedRun,
+    RunName, RunTotals, SkippedLine, Verified,
 };
 use crate::wake::Alarm;
 
@@ -96,7 +95,7 @@ impl Ledger for Slow {
 
 /// A server on such a ledger, and its strings.
 struct Bench {
-    server: Server,
+    store: RunStore,
     alarm: Alarm,
     began: Receiver<Vec<u64>>,
     may: Sender<bool>,
@@ -121,7 +120,7 @@ impl Bench {
         };
         let (alarm, waker) = Alarm::new().expect("an alarm");
         Bench {
-            server: Server::durable(opened, AtStake::Work, waker).expect("a thread"),
+            store: RunStore::durable(opened, AtStake::Work, waker).expect("a thread"),
             alarm,
             began,
             may,
@@ -136,13 +135,13 @@ impl Bench {
             ask: Ask::Bank(request.clone()),
             abandoned: false,
         };
-        self.server
+        self.store
             .submit(numbers.into_iter().map(incoming).collect());
     }
 
     /// Waits as the loop does: on the alarm alone.
-    fn wait_until(&mut self, mut reached: impl FnMut(&mut Server) -> bool) {
-        while !reached(&mut self.server) {
+    fn wait_until(&mut self, mut reached: impl FnMut(&mut RunStore) -> bool) {
+        while !reached(&mut self.store) {
             let patience = Timespec {
                 tv_sec: 30,
                 tv_nsec: 0,
@@ -156,8 +155,8 @@ impl Bench {
     /// The next so many answers.
     fn collect(&mut self, count: usize) -> Vec<Outgoing> {
         let mut all = Vec::new();
-        self.wait_until(|server| {
-            all.extend(server.collect());
+        self.wait_until(|store| {
+            all.extend(store.collect());
             all.len() >= count
         });
         assert_eq!(all.len(), count, "{all:?}");
@@ -206,15 +205,15 @@ fn what_arrives_meanwhile_is_the_next_batch() {
     assert_eq!(bench.began.recv(), Ok(vec![1]));
     bench.submit([2, 3], &execute());
     bench.submit([4], &execute());
-    assert!(bench.server.collect().is_empty(), "before it is durable");
-    assert_eq!(bench.server.settled(), 0);
+    assert!(bench.store.collect().is_empty(), "before it is durable");
+    assert_eq!(bench.store.settled(), 0);
     bench.may.send(true).expect("a ledger");
     assert_eq!(posted(&bench.collect(1)), [1]);
-    assert_eq!(bench.server.settled(), 1);
+    assert_eq!(bench.store.settled(), 1);
     assert_eq!(bench.began.recv(), Ok(vec![2, 3, 4]));
     bench.may.send(true).expect("a ledger");
     assert_eq!(posted(&bench.collect(3)), [2, 3, 4]);
-    assert_eq!(bench.server.settled(), 4);
+    assert_eq!(bench.store.settled(), 4);
 }
 
 #[test]
@@ -237,12 +236,13 @@ fn what_is_given_back_counts_before_it_is_told() {
     let mut bench = Bench::new();
     bench.submit([1], &BankRequest::Begin(withdrawal()));
     assert_eq!(bench.began.recv(), Ok(vec![1]));
-    bench.server.abandon(caller(1), false);
+    let abandoned = Incoming::abandoned(caller(1), false);
+    bench.store.submit(vec![abandoned]);
     bench.submit([2], &BankRequest::Post { amount: None });
     bench.may.send(true).expect("a ledger");
     bench.collect(1);
     assert_eq!(bench.began.recv(), Ok(vec![1, 2]));
-    assert!(bench.server.collect().is_empty(), "before it is durable");
+    assert!(bench.store.collect().is_empty(), "before it is durable");
     bench.may.send(true).expect("a ledger");
     let told = bench.collect(2);
     assert!(
@@ -267,21 +267,21 @@ fn a_failure_ends_everything_and_is_told_once() {
     // What was durable before is answered all the same.
     assert_eq!(posted(&bench.collect(1)), [1]);
     let mut failure = None;
-    bench.wait_until(|server| {
-        assert!(server.collect().is_empty());
-        failure = server.failure();
+    bench.wait_until(|store| {
+        assert!(store.collect().is_empty());
+        failure = store.failure();
         failure.is_some()
     });
     let failure = failure.map(|failure| failure.to_string());
     assert!(failure.is_some_and(|why| why.starts_with("the ledger `slow` failed")));
-    assert_eq!(bench.server.settled(), 1);
-    bench.server.give_up();
+    assert_eq!(bench.store.settled(), 1);
+    bench.store.give_up();
     bench.submit([5], &execute());
-    assert!(bench.server.collect().is_empty());
-    assert!(bench.server.failure().is_none());
-    assert_eq!(bench.server.settled(), 5);
-    bench.server.close(Vec::new);
-    assert!(bench.server.is_closed());
+    assert!(bench.store.collect().is_empty());
+    assert!(bench.store.failure().is_none());
+    assert_eq!(bench.store.settled(), 5);
+    bench.store.close(Vec::new);
+    assert!(bench.store.is_closed());
     assert!(
         bench.closed.try_recv().is_err(),
         "whoever opens it anew decides"
@@ -295,17 +295,17 @@ fn the_end_comes_after_all_that_was_asked() {
     assert_eq!(bench.began.recv(), Ok(vec![1]));
     bench.submit([2], &execute());
     let unknown = Name::user("nobody").expect("a name");
-    bench.server.close(|| vec![Name::default(), unknown]);
-    assert!(!bench.server.is_closed());
+    bench.store.close(|| vec![Name::default(), unknown]);
+    assert!(!bench.store.is_closed());
     bench.may.send(true).expect("a ledger");
     bench.may.send(true).expect("a ledger");
     assert_eq!(posted(&bench.collect(2)), [1, 2]);
-    bench.wait_until(|server| {
-        server.collect();
-        server.is_closed()
+    bench.wait_until(|store| {
+        store.collect();
+        store.is_closed()
     });
     assert_eq!(bench.closed.recv(), Ok(RUN));
-    let standings = bench.server.standings();
+    let standings = bench.store.standings();
     let held: Vec<_> = standings
         .iter()
         .map(|standing| (standing.name.as_str(), standing.view.posted.minor()))

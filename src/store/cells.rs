@@ -14,7 +14,7 @@ const MAX_TOUCHED: usize = 2;
 
 /// What the server process says to one request for shared data.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum CellReply {
     /// Data, or news about a lease.
     Shared(ShareReply),
     /// The operation is decided.
@@ -73,11 +73,11 @@ impl Cells {
     }
 
     /// Answers one request about operation `number`.
-    pub fn ask(&mut self, number: u64, operation: &Operation, request: &ShareRequest) -> Verdict {
+    pub fn ask(&mut self, number: u64, operation: &Operation, request: &ShareRequest) -> CellReply {
         match request {
             ShareRequest::KnownId(operation) => self.claim(number, operation),
             ShareRequest::Read(names) if names.len() <= MAX_TOUCHED => {
-                Verdict::Shared(ShareReply::Cells(self.read(names)))
+                CellReply::Shared(ShareReply::Cells(self.read(names)))
             }
             ShareRequest::Lock(names) if names.len() <= MAX_TOUCHED => self.lock(number, names),
             ShareRequest::Write(cells) if cells.len() <= MAX_TOUCHED => {
@@ -87,7 +87,7 @@ impl Cells {
                 self.compare_and_set(number, operation, cells)
             }
             ShareRequest::Settle(outcome) => self.settle(number, *outcome),
-            _ => Verdict::Impossible("more cells than an operation touches"),
+            _ => CellReply::Impossible("more cells than an operation touches"),
         }
     }
 
@@ -131,13 +131,13 @@ impl Cells {
             .collect()
     }
 
-    fn claim(&mut self, number: u64, operation: &Operation) -> Verdict {
+    fn claim(&mut self, number: u64, operation: &Operation) -> CellReply {
         if let Some(answer) = self.claims.known(operation, false, false) {
             return self.verdict(answer);
         }
         self.claims.put(operation, State::UnderWay);
         self.claimed.insert(number, operation.clone());
-        Verdict::Shared(ShareReply::Claimed)
+        CellReply::Shared(ShareReply::Claimed)
     }
 
     fn read(&mut self, names: &[Name]) -> Vec<Cell> {
@@ -147,18 +147,18 @@ impl Cells {
             .collect()
     }
 
-    fn lock(&mut self, number: u64, names: &[Name]) -> Verdict {
+    fn lock(&mut self, number: u64, names: &[Name]) -> CellReply {
         self.leases.ask(number, names.to_vec());
         match self.leases.grant().pop() {
             Some((granted, names)) if granted == number => {
-                Verdict::Shared(ShareReply::Cells(self.read(&names)))
+                CellReply::Shared(ShareReply::Cells(self.read(&names)))
             }
             // Nothing was released, so nobody else can have been granted anything.
-            _ => Verdict::Waits,
+            _ => CellReply::Waits,
         }
     }
 
-    fn compare_and_set(&mut self, number: u64, operation: &Operation, cells: &[Cell]) -> Verdict {
+    fn compare_and_set(&mut self, number: u64, operation: &Operation, cells: &[Cell]) -> CellReply {
         let same = cells
             .iter()
             .all(|cell| self.shared(&cell.name).cell.version == cell.version);
@@ -166,19 +166,19 @@ impl Cells {
             return self.write(number, operation, cells);
         }
         let names: Vec<Name> = cells.iter().map(|cell| cell.name.clone()).collect();
-        Verdict::Shared(ShareReply::Conflict(self.read(&names)))
+        CellReply::Shared(ShareReply::Conflict(self.read(&names)))
     }
 
-    fn write(&mut self, number: u64, operation: &Operation, cells: &[Cell]) -> Verdict {
+    fn write(&mut self, number: u64, operation: &Operation, cells: &[Cell]) -> CellReply {
         let own = |cell: &&Cell| cell.name == operation.account;
         let Some(own) = cells.iter().find(own) else {
-            return Verdict::Impossible("a write that leaves out the operation's own account");
+            return CellReply::Impossible("a write that leaves out the operation's own account");
         };
         let view = own.account.view();
         let other = cells.iter().find(|cell| cell.name != operation.account);
         let other_side = other.map(|cell| cell.account.view());
         let Some(amount) = operation.amount() else {
-            return Verdict::Impossible("a write of what moves nothing");
+            return CellReply::Impossible("a write of what moves nothing");
         };
         for cell in cells {
             let shared = self.shared(&cell.name);
@@ -198,7 +198,7 @@ impl Cells {
         self.decided(number, answer)
     }
 
-    fn settle(&mut self, number: u64, outcome: Outcome) -> Verdict {
+    fn settle(&mut self, number: u64, outcome: Outcome) -> CellReply {
         let outcome = match outcome {
             Outcome::Viewed { view, .. } => Outcome::Viewed {
                 seq: self.last_seq,
@@ -206,14 +206,14 @@ impl Cells {
             },
             Outcome::Refused { .. } => outcome,
             _ => {
-                return Verdict::Impossible("an outcome that shared data does not have");
+                return CellReply::Impossible("an outcome that shared data does not have");
             }
         };
         self.decided(number, outcome.into())
     }
 
     /// The operation is decided, as the next one.
-    fn decided(&mut self, number: u64, answer: Answer) -> Verdict {
+    fn decided(&mut self, number: u64, answer: Answer) -> CellReply {
         if let Some(operation) = self.end(number) {
             self.claims.settle(&operation, answer.outcome);
         }
@@ -221,9 +221,9 @@ impl Cells {
         self.verdict(answer)
     }
 
-    fn verdict(&self, answer: Answer) -> Verdict {
+    fn verdict(&self, answer: Answer) -> CellReply {
         let decided = self.decided;
-        Verdict::Decided(Answer { decided, ..answer })
+        CellReply::Decided(Answer { decided, ..answer })
     }
 
     fn end(&mut self, number: u64) -> Option<Operation> {
@@ -302,7 +302,7 @@ mod tests {
 
     fn read(cells: &mut Cells, operation: &Operation) -> Vec<Cell> {
         match cells.ask(0, operation, &ShareRequest::Read(touched(operation))) {
-            Verdict::Shared(ShareReply::Cells(cells)) => cells,
+            CellReply::Shared(ShareReply::Cells(cells)) => cells,
             other => panic!("{other:?}"),
         }
     }
@@ -323,7 +323,7 @@ mod tests {
         for (number, operation, seen) in [(1, &deposit, first), (2, &loan, second)] {
             let after = Cell::decide(operation, &seen).expect("room");
             let verdict = cells.ask(number, operation, &ShareRequest::Write(after));
-            let Verdict::Decided(answer) = verdict else {
+            let CellReply::Decided(answer) = verdict else {
                 panic!("{verdict:?}");
             };
             assert_eq!(answer.decided, number);
@@ -347,8 +347,11 @@ mod tests {
         let seen = read(&mut cells, &deposit);
         let after = Cell::decide(&deposit, &seen).expect("room");
         let set = ShareRequest::CompareAndSet(after);
-        assert!(matches!(cells.ask(1, &deposit, &set), Verdict::Decided(_)));
-        let Verdict::Shared(ShareReply::Conflict(now)) = cells.ask(2, &deposit, &set) else {
+        assert!(matches!(
+            cells.ask(1, &deposit, &set),
+            CellReply::Decided(_)
+        ));
+        let CellReply::Shared(ShareReply::Conflict(now)) = cells.ask(2, &deposit, &set) else {
             panic!("the second one must not be set");
         };
         assert_eq!(now[1].account.posted, 1_500);
@@ -362,10 +365,10 @@ mod tests {
         let lock = ShareRequest::Lock(touched(&deposit));
         assert!(matches!(
             cells.ask(1, &deposit, &lock),
-            Verdict::Shared(ShareReply::Cells(_))
+            CellReply::Shared(ShareReply::Cells(_))
         ));
-        assert_eq!(cells.ask(2, &deposit, &lock), Verdict::Waits);
-        assert_eq!(cells.ask(3, &deposit, &lock), Verdict::Waits);
+        assert_eq!(cells.ask(2, &deposit, &lock), CellReply::Waits);
+        assert_eq!(cells.ask(3, &deposit, &lock), CellReply::Waits);
         cells.abandon(1);
         let granted: Vec<u64> = cells
             .grant()

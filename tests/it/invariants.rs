@@ -9,9 +9,8 @@ const MOST_LINES: usize = 450;
 
 /// Names that still stand for more than one type.
 const SHARED_NAMES: &[&str] = &[
-    "Address", "Asked", "Boot", "Done", "Due", "Expiry", "Fault", "Found", "Frame", "Job", "Kind",
-    "Line", "Log", "Named", "Opened", "Owner", "Reading", "Refusal", "Request", "RunLine", "Said",
-    "Server", "Stop", "Subject", "Turn", "Verdict",
+    "Asked", "Fault", "Found", "Frame", "Kind", "Log", "Named", "Opened", "Reading", "Refusal",
+    "Request", "RunLine", "Said", "Stop", "Subject", "Turn", "Verdict",
 ];
 
 /// A file of the project: its path from the project's folder, and its text.

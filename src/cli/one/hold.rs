@@ -28,7 +28,7 @@ pub(in crate::cli) struct HoldArgs {
     to: Option<Name>,
     /// When it is given back by itself: `90` (seconds), `10m`, `36h`, up to `366d`, or `never`
     #[arg(long, default_value = "24h", value_name = "DURATION")]
-    expires: Expiry,
+    expires: HoldLength,
     #[command(flatten)]
     operation: OperationArgs,
     #[command(flatten)]
@@ -60,14 +60,14 @@ pub(in crate::cli) struct VoidArgs {
 
 /// How long a hold lasts; nothing is for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Expiry(Option<Duration>);
+struct HoldLength(Option<Duration>);
 
-impl std::str::FromStr for Expiry {
+impl std::str::FromStr for HoldLength {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> anyhow::Result<Self> {
         if text == "never" {
-            return Ok(Expiry(None));
+            return Ok(HoldLength(None));
         }
         let lasts = match text.parse() {
             Ok(seconds) => Duration::from_secs(seconds),
@@ -82,7 +82,7 @@ impl std::str::FromStr for Expiry {
         if lasts > LONGEST {
             bail!("a hold lasts for at most `366d`, or with `never` until it is posted or voided");
         }
-        Ok(Expiry(Some(lasts)))
+        Ok(HoldLength(Some(lasts)))
     }
 }
 
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_hold_lasts_for_a_while_or_for_ever() {
-        let lasts = |text: &str| text.parse().map(|Expiry(lasts)| lasts).ok();
+        let lasts = |text: &str| text.parse().map(|HoldLength(lasts)| lasts).ok();
         assert_eq!(lasts("never"), Some(None));
         assert_eq!(lasts("90"), Some(Some(Duration::from_secs(90))));
         assert_eq!(lasts("10m"), Some(Some(Duration::from_secs(600))));

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::chance::Chance;
 use super::scenario::{SeededRun, Sharing};
-use crate::bank::{Answer, Asked, Outcome, Request as BankRequest, RequestContext, ShareReply};
-use crate::protocol::{Ask, Said};
-use crate::server::{Incoming, Outgoing};
-use crate::store::{Cells, Certainty, Memory, Standing, Verdict};
+use crate::bank::Outcome;
+use crate::protocol::Said;
+use crate::server::{InMemory, Incoming, Outgoing};
+use crate::store::{Cells, Certainty, Memory, Standing};
 
 /// What was really posted.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +18,7 @@ pub(super) struct Post {
 }
 
 pub(super) struct SimLedger {
-    ledger_state: State,
+    decider: InMemory,
     /// It decides later, and not where it is asked.
     is_slow: bool,
     asked: VecDeque<Incoming>,
@@ -37,20 +37,15 @@ pub(super) struct SimLedger {
     pub(super) posts: Vec<Post>,
 }
 
-enum State {
-    Memory(Memory),
-    Cells(Cells),
-}
-
 impl SimLedger {
     pub(super) fn new(scenario: &SeededRun) -> Self {
         let overdraft = Default::default();
         let (account, balance) = (&scenario.account, scenario.balance);
         SimLedger {
-            ledger_state: match scenario.shares {
-                None => State::Memory(Memory::new(account, balance, overdraft)),
+            decider: match scenario.shares {
+                None => InMemory::Bank(Memory::new(account, balance, overdraft)),
                 Some(Sharing::CompareAndSet | Sharing::Lock) => {
-                    State::Cells(Cells::new(account, balance, overdraft))
+                    InMemory::Cells(Cells::new(account, balance, overdraft))
                 }
             },
             is_slow: scenario.settings.ledger.is_some(),
@@ -78,26 +73,6 @@ impl SimLedger {
         if !self.is_slow {
             self.decide(usize::MAX);
         }
-    }
-
-    pub(super) fn abandon(
-        &mut self,
-        caller: RequestContext,
-        in_doubt: bool,
-        now: Duration,
-        chance: &mut Chance,
-    ) {
-        let request = match in_doubt {
-            true => BankRequest::Doubt,
-            false => BankRequest::Void,
-        };
-        let incoming = Incoming {
-            caller,
-            operation: None,
-            ask: Ask::Bank(request),
-            abandoned: true,
-        };
-        self.submit(vec![incoming], now, chance);
     }
 
     /// When it decides the next batch, if there is one.
@@ -130,11 +105,9 @@ impl SimLedger {
     fn decide(&mut self, most: usize) {
         for incoming in self.asked.drain(..most.min(self.asked.len())) {
             let number = incoming.caller.number;
-            let outgoing = match &mut self.ledger_state {
-                State::Memory(memory) => vec![decide_by_bank(memory, incoming)],
-                State::Cells(cells) => decide_by_cells(cells, incoming),
-            };
-            for (place, outgoing) in outgoing.into_iter().enumerate() {
+            let mut all = Vec::new();
+            self.decider.decide(incoming, &mut all);
+            for (place, outgoing) in all.into_iter().enumerate() {
                 if let Outgoing::Reply(of, Said::Decided(answer)) = &outgoing
                     && *of == number
                     && let Outcome::Posted { seq, .. } = answer.outcome
@@ -178,65 +151,13 @@ impl SimLedger {
         self.asked.is_empty() && self.decided.is_empty() && !self.untold
     }
 
-    pub(super) fn extend_waits(&self) -> Vec<Outgoing> {
-        match &self.ledger_state {
-            State::Memory(_) => Vec::new(),
-            State::Cells(cells) => {
-                let news = |number| Outgoing::Reply(number, Said::Shared(ShareReply::Waiting));
-                cells.waiting().map(news).collect()
-            }
-        }
+    pub(super) fn extend_lease_waits(&self) -> Vec<Outgoing> {
+        self.decider.extend_lease_waits()
     }
 
     pub(super) fn standings(&self) -> Vec<Standing> {
-        let mut standings = match &self.ledger_state {
-            State::Memory(memory) => memory.standings(),
-            State::Cells(cells) => cells.standings(),
-        };
+        let mut standings = self.decider.standings();
         standings.sort_by(|a, b| a.name.cmp(&b.name));
         standings
     }
-}
-
-fn decide_by_bank(memory: &mut Memory, incoming: Incoming) -> Outgoing {
-    let Incoming {
-        caller,
-        ask,
-        abandoned,
-        ..
-    } = incoming;
-    let number = caller.number;
-    let Ask::Bank(request) = ask else {
-        return Outgoing::Impossible(number, "shared data");
-    };
-    let answer: Option<Answer> = memory.decide(&Asked { caller, request });
-    match answer {
-        _ if abandoned => Outgoing::Abandoned(number),
-        Some(answer) => Outgoing::Reply(number, Said::Decided(answer)),
-        None => Outgoing::Impossible(number, "the end of an operation that was not begun"),
-    }
-}
-
-fn decide_by_cells(cells: &mut Cells, incoming: Incoming) -> Vec<Outgoing> {
-    let number = incoming.caller.number;
-    let (own, ends) = if incoming.abandoned {
-        cells.abandon(number);
-        (Outgoing::Abandoned(number), true)
-    } else {
-        let (Ask::Share(request), Some(operation)) = (&incoming.ask, &incoming.operation) else {
-            return vec![Outgoing::Impossible(number, "a decision of the bank")];
-        };
-        match cells.ask(number, operation, request) {
-            Verdict::Shared(reply) => (Outgoing::Reply(number, Said::Shared(reply)), false),
-            Verdict::Decided(answer) => (Outgoing::Reply(number, Said::Decided(answer)), true),
-            Verdict::Waits => (Outgoing::Waits(number), false),
-            Verdict::Impossible(why) => (Outgoing::Impossible(number, why), false),
-        }
-    };
-    let mut all = vec![own];
-    if ends {
-        let granted = |(number, reply)| Outgoing::Reply(number, Said::Shared(reply));
-        all.extend(cells.grant().into_iter().map(granted));
-    }
-    all
 }

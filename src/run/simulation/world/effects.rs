@@ -79,13 +79,13 @@ impl World {
             }
             Effect::Abandon { caller, in_doubt } => {
                 self.may_abandon(caller.number)?;
-                self.ledger
-                    .abandon(caller, in_doubt, self.now, &mut self.chance);
+                let abandoned = vec![Incoming::abandoned(caller, in_doubt)];
+                self.ledger.submit(abandoned, self.now, &mut self.chance);
             }
             Effect::GiveUp => hold!(self.ledger.failed, "it gave up on a good ledger"),
             Effect::HurryLedger => {}
             Effect::ExtendWaits(_) => {
-                let (outgoing, settled) = (self.ledger.extend_waits(), 0);
+                let (outgoing, settled) = (self.ledger.extend_lease_waits(), 0);
                 self.tell(Input::Decided { outgoing, settled });
             }
             Effect::Take(most) => {
