@@ -14,6 +14,9 @@ mod name;
 mod operation;
 mod rejection;
 mod share;
+pub(crate) mod text;
+
+use serde::{Deserialize, Serialize};
 
 pub use account::{Account, Sides};
 pub use amount::{Amount, AmountError, Balance, Decimal, Rounded};
@@ -30,7 +33,7 @@ pub use rejection::Rejection;
 pub use share::{Cell, ShareReply, ShareRequest, touched};
 
 /// What an account holds, as an answer tells it, in minor units.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct View {
     /// All that was posted.
     pub posted: Balance,
@@ -39,7 +42,7 @@ pub struct View {
 }
 
 /// What the bank decided about one request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// The money is set aside; the work may begin.
     Held {
@@ -92,7 +95,7 @@ pub enum Outcome {
 }
 
 /// An outcome, and whether it is the stored one of an earlier operation with the same id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
     /// What was decided.
     pub outcome: Outcome,

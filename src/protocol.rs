@@ -3,12 +3,13 @@
 //!
 //! A frame is a length (u32, little endian, of what follows it), a kind (u8), the worker's number
 //! (u32, little endian) and as many elements of that kind as fit, each in bincode's standard
-//! encoding. Only this module knows that encoding. The types that travel are private to it; what is
-//! decoded is checked and turned into the bank's own types before anyone else sees it.
+//! encoding. Only this module knows that encoding. The bank's own types travel: what decodes is possible
+//! in the bank, since names, ids, amounts and limits are read only where they are valid.
 
 mod frame;
 mod ledger;
-mod wire;
+
+use serde::{Deserialize, Serialize};
 
 use crate::bank::{Answer, Operation, Request as BankRequest, ShareReply, ShareRequest};
 use crate::work::{CommandEvent, Work};
@@ -18,7 +19,7 @@ pub use frame::{Frame, Inbox, MAX_FRAME, Outbox};
 pub use ledger::{Fault, Query, Response, ToClient, ToServer, VERSION};
 
 /// One operation for a worker.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assignment {
     /// The operation's number within the run.
     pub number: u64,
@@ -29,7 +30,7 @@ pub struct Assignment {
 }
 
 /// What a worker asks about one operation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     /// The operation's number within the run.
     pub number: u64,
@@ -38,7 +39,7 @@ pub struct Request {
 }
 
 /// The two ways to ask: the bank for a decision, or the server process for shared data.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ask {
     /// The bank decides.
     Bank(BankRequest),
@@ -47,7 +48,7 @@ pub enum Ask {
 }
 
 /// What a worker tells of one operation's command. It has no answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// The operation's number within the run.
     pub number: u64,
@@ -56,7 +57,7 @@ pub struct Report {
 }
 
 /// What the parent answers about one operation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
     /// The operation's number within the run.
     pub number: u64,
@@ -65,7 +66,7 @@ pub struct Reply {
 }
 
 /// The two kinds of answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Said {
     /// What the bank decided; anything but `Held` ends the operation.
     Decided(Answer),
@@ -107,7 +108,7 @@ pub enum ProtocolError {
     /// Bytes that encode no element.
     #[error("a message cannot be decoded: {0}")]
     Encoding(String),
-    /// An element that decodes, but is nothing that a bank knows.
+    /// A message that decodes, but has no sense where it stands.
     #[error("a message names an impossible {0}")]
     Content(&'static str),
     /// The frame ended before its length did.

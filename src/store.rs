@@ -14,13 +14,15 @@ mod retry;
 mod run_lock;
 mod sqlite;
 
+use serde::{Deserialize, Serialize};
+
 pub use cells::{CellReply, Cells};
 pub use certainty::{AtStake, Certainty};
 pub use error::LedgerError;
 pub use ledger::{
     BegunLine, ChainEnd, DoneLine, Entries, Entry, EntryQuery, Ledger, LineDigests, LineEnd,
-    MAX_PAGE, MAX_REASON, OpenHold, OpenedRun, RunName, RunNameError, RunTotals, SkippedLine,
-    Verified,
+    MAX_PAGE, MAX_REASON, MAX_TEXT, OpenHold, OpenedRun, RunName, RunNameError, RunTotals,
+    SkippedLine, Verified,
 };
 pub use memory::Memory;
 pub use owner::{
@@ -64,7 +66,7 @@ impl fmt::Display for Place {
 }
 
 /// One account of a store, as it stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
     /// Whose money it is.
     pub name: Name,

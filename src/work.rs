@@ -4,6 +4,8 @@ mod command_report;
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::bank::Kind;
 
 pub use command_report::{
@@ -11,7 +13,7 @@ pub use command_report::{
 };
 
 /// What an operation's work is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Work {
     /// None: it is decided in one step.
     None,

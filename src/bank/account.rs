@@ -1,9 +1,12 @@
 //! The rules for the money of two accounts.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Amount, Balance, Rejection, View};
 
 /// The sums of one account, in minor units.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "(i64, i64, i64)", try_from = "(i64, i64, i64)")]
 pub struct Account {
     /// All that was posted.
     pub posted: i64,
@@ -86,6 +89,20 @@ impl Account {
             floor,
             opened: false,
         })
+    }
+}
+
+impl From<Account> for (i64, i64, i64) {
+    fn from(account: Account) -> Self {
+        account.parts()
+    }
+}
+
+impl TryFrom<(i64, i64, i64)> for Account {
+    type Error = &'static str;
+
+    fn try_from(parts: (i64, i64, i64)) -> Result<Self, Self::Error> {
+        Account::from_parts(parts).ok_or("an account has no such sums")
     }
 }
 

@@ -3,11 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+
 /// The minor units of one major unit.
 const MINOR_PER_MAJOR: u64 = 100;
 
 /// A positive count of minor units.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "i64")]
 pub struct Amount(i64);
 
 impl Amount {
@@ -28,6 +32,14 @@ impl Amount {
     /// The count of minor units, at least 1.
     pub fn minor(self) -> i64 {
         self.0
+    }
+}
+
+impl TryFrom<i64> for Amount {
+    type Error = AmountError;
+
+    fn try_from(minor: i64) -> Result<Self, AmountError> {
+        Amount::new(minor).ok_or(AmountError::Zero)
     }
 }
 
@@ -55,7 +67,9 @@ pub struct Rounded {
 }
 
 /// What stands on an account: a signed count of minor units.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Balance(i64);
 
 impl Balance {
@@ -67,6 +81,16 @@ impl Balance {
     /// The count of minor units.
     pub fn minor(self) -> i64 {
         self.0
+    }
+
+    /// Reads a limit where it travels: nothing, or none below zero.
+    pub(super) fn read_limit<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Self>, D::Error> {
+        match Option::<Balance>::deserialize(deserializer)? {
+            Some(limit) if limit.0 < 0 => Err(D::Error::custom(AmountError::Negative)),
+            limit => Ok(limit),
+        }
     }
 }
 

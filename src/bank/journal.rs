@@ -2,10 +2,12 @@
 
 use core::time::Duration; // a length of time; the bank has no clock
 
+use serde::{Deserialize, Serialize};
+
 use super::{Amount, Balance, Hold, Id, Name, Operation, Rejection, View, VoidReason};
 
 /// What the bank is asked to decide.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
     /// Begin and post in one step: there is no work between.
     Execute(Operation),
@@ -53,14 +55,16 @@ pub enum Request {
     /// Open an account, or change its limit.
     Open {
         /// Which one.
+        #[serde(deserialize_with = "Name::read_users")]
         account: Name,
         /// How far below zero it may go; nothing leaves that as it is, which is 0 at first.
+        #[serde(deserialize_with = "Balance::read_limit")]
         overdraft: Option<Balance>,
     },
 }
 
 /// Who asks, and on which terms.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestContext {
     /// The run that asks; 0 is nobody's.
     pub run: u32,
@@ -79,7 +83,7 @@ pub struct RequestContext {
 }
 
 /// A line of a named run's input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     /// Which one, from 1.
     pub number: u64,
@@ -97,7 +101,7 @@ pub struct RunLine {
 }
 
 /// One request, and who asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
     /// Who asks.
     pub caller: RequestContext,
@@ -106,7 +110,7 @@ pub struct Asked {
 }
 
 /// A moment of a ledger's clock: microseconds since 1970 began, UTC.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Moment(i64);
 
 impl Moment {

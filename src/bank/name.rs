@@ -2,7 +2,10 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smol_str::SmolStr;
+
+use super::text;
 
 /// The longest account name, in bytes.
 pub const MAX_NAME: usize = 64;
@@ -35,6 +38,11 @@ impl Name {
         Ok(Name(SmolStr::new(text)))
     }
 
+    /// Reads a user's account where it travels, and none of the bank's own.
+    pub(super) fn read_users<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        text::read(deserializer, Name::user)
+    }
+
     /// The other side of a transfer: a user's account or one of the bank's own.
     pub fn other_side(text: &str) -> Result<Self, NameError> {
         match text {
@@ -60,6 +68,18 @@ impl Default for Name {
     /// The account of those who name none.
     fn default() -> Self {
         Name(SmolStr::new_static("main"))
+    }
+}
+
+impl Serialize for Name {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        text::read(deserializer, Name::other_side)
     }
 }
 
@@ -113,6 +133,18 @@ impl Id {
             true => format!("-- {quoted}"),
             false => quoted,
         }
+    }
+}
+
+impl Serialize for Id {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        text::read(deserializer, Id::new)
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Amount, Id, LOANS, Name, Outcome, Rejection, WORLD};
 
 /// The five operations.
@@ -60,7 +62,7 @@ impl fmt::Display for Kind {
 }
 
 /// What an operation does to its account.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {
     /// `account -> @world`.
     Withdraw(Amount),
@@ -80,11 +82,12 @@ pub enum Action {
 }
 
 /// One operation of a user.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operation {
     /// The caller's id, if it gave one.
     pub id: Option<Id>,
     /// The account it is about; never one of the bank's own.
+    #[serde(deserialize_with = "Name::read_users")]
     pub account: Name,
     /// What it does.
     pub action: Action,

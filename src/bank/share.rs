@@ -1,9 +1,11 @@
 //! The data that `server-share` shares, and the bank's rules applied to what a worker read of it.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Account, Name, Operation, Outcome, Rejection, Sides};
 
 /// One account as workers share it: its money, and what tells one state of it from the next.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cell {
     /// Whose money it is.
     pub name: Name,
@@ -19,7 +21,7 @@ pub struct Cell {
 }
 
 /// What a worker of `server-share` asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ShareRequest {
     /// KnownId the operation's id before anything else.
     KnownId(Operation),
@@ -36,7 +38,7 @@ pub enum ShareRequest {
 }
 
 /// What the server process answers a worker of `server-share`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ShareReply {
     /// The id is this worker's.
     Claimed,

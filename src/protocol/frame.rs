@@ -6,8 +6,6 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use super::wire::work::WireReport;
-use super::wire::{WireAssignment, WireReply, WireRequest};
 use super::{Assignment, ProtocolError, Reply, Report, Request, ToParent, ToWorker};
 
 /// The most bytes of a frame after its length. A longer one is refused before anything is allocated.
@@ -65,22 +63,22 @@ impl Outbox {
 
     /// Adds a request.
     pub fn request(&mut self, request: &Request) -> Result<(), ProtocolError> {
-        self.element(REQUESTS, &WireRequest::from(request))
+        self.element(REQUESTS, request)
     }
 
     /// Adds news of an operation's command.
     pub fn report(&mut self, report: &Report) -> Result<(), ProtocolError> {
-        self.element(REPORTS, &WireReport::from(report))
+        self.element(REPORTS, report)
     }
 
     /// Adds an operation for the worker.
     pub fn assignment(&mut self, assignment: &Assignment) -> Result<(), ProtocolError> {
-        self.element(ASSIGNMENTS, &WireAssignment::from(assignment))
+        self.element(ASSIGNMENTS, assignment)
     }
 
     /// Adds a reply.
     pub fn reply(&mut self, reply: &Reply) -> Result<(), ProtocolError> {
-        self.element(REPLIES, &WireReply::from(reply))
+        self.element(REPLIES, reply)
     }
 
     /// Adds word that the answers that are due still come: no reply, which is a message all the same.
@@ -231,8 +229,8 @@ impl<'a> Frame<'a> {
         match self.kind {
             HELLO if self.body.is_empty() => Ok(ToParent::Hello),
             GONE if self.body.is_empty() => Ok(ToParent::Gone),
-            REQUESTS => self.elements(WireRequest::checked).map(ToParent::Requests),
-            REPORTS => self.elements(WireReport::checked).map(ToParent::Reports),
+            REQUESTS => self.elements().map(ToParent::Requests),
+            REPORTS => self.elements().map(ToParent::Reports),
             kind => Err(ProtocolError::Kind(kind)),
         }
     }
@@ -240,24 +238,19 @@ impl<'a> Frame<'a> {
     /// Decodes what the parent sent.
     pub fn to_worker(self) -> Result<ToWorker, ProtocolError> {
         match self.kind {
-            ASSIGNMENTS => self
-                .elements(WireAssignment::checked)
-                .map(ToWorker::Assignments),
-            REPLIES => self.elements(WireReply::checked).map(ToWorker::Replies),
+            ASSIGNMENTS => self.elements().map(ToWorker::Assignments),
+            REPLIES => self.elements().map(ToWorker::Replies),
             kind => Err(ProtocolError::Kind(kind)),
         }
     }
 
-    fn elements<W: Deserialize<'a>, T>(
-        self,
-        check: impl Fn(W) -> Result<T, ProtocolError>,
-    ) -> Result<Vec<T>, ProtocolError> {
+    fn elements<T: Deserialize<'a>>(self) -> Result<Vec<T>, ProtocolError> {
         let mut rest = self.body;
         let mut elements = Vec::new();
         while !rest.is_empty() {
             let (element, used) = bincode::serde::borrow_decode_from_slice(rest, codec())
                 .map_err(|error| ProtocolError::Encoding(error.to_string()))?;
-            elements.push(check(element)?);
+            elements.push(element);
             rest = &rest[used..];
         }
         Ok(elements)

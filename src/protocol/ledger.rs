@@ -7,21 +7,20 @@
 
 use std::path::PathBuf;
 
-use crate::bank::{Answer, Asked, Name};
+use serde::{Deserialize, Serialize};
+
+use crate::bank::{Answer, Asked, Name, text};
 use crate::store::{
-    BegunLine, ChainEnd, DoneLine, Entry, EntryQuery, LedgerError, OpenHold, OpenedRun, RunName,
-    RunTotals, SkippedLine, Standing, Verified,
+    BegunLine, ChainEnd, DoneLine, Entry, EntryQuery, LedgerError, MAX_REASON, MAX_TEXT, OpenHold,
+    OpenedRun, RunName, RunTotals, SkippedLine, Standing, Verified,
 };
 
 /// The version of what clients and servers say to each other.
-pub const VERSION: u32 = 4;
-
-/// The most bytes of a text that a finding tells.
-pub(super) const MAX_TEXT: usize = 8_192;
+pub const VERSION: u32 = 5;
 
 /// What a client asks the server of a ledger, beside requests to decide: the other methods of
 /// [`crate::store::Ledger`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Query {
     /// The accounts of these names.
     LookUp(Vec<Name>),
@@ -56,6 +55,7 @@ pub enum Query {
         /// Which line.
         line: u64,
         /// Why.
+        #[serde(deserialize_with = "text::read_short::<MAX_REASON, _>")]
         reason: String,
     },
     /// End a run.
@@ -63,11 +63,11 @@ pub enum Query {
     /// Hold everything against everything else.
     Verify(Option<ChainEnd>),
     /// Copy the ledger to this absolute path, and verify the copy.
-    Backup(PathBuf),
+    Backup(#[serde(with = "path")] PathBuf),
 }
 
 /// A piece of what the server answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Response {
     /// What was decided about one request.
     Answer(Option<Answer>),
@@ -103,15 +103,15 @@ pub enum Response {
 }
 
 /// Why a served ledger does not answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fault {
     /// The run is going on elsewhere; the ledger can be used all the same.
     RunIsLive(RunName),
     /// What was asked was not done, and why; the ledger can be used all the same. Requests that follow
     /// it are not done either, until something else is asked, so that none overtakes another.
-    NotDone(String),
+    NotDone(#[serde(serialize_with = "text::write_cut::<MAX_TEXT, _>")] String),
     /// Anything else, in words.
-    Other(String),
+    Other(#[serde(serialize_with = "text::write_cut::<MAX_TEXT, _>")] String),
 }
 
 impl From<&LedgerError> for Fault {
@@ -142,6 +142,33 @@ pub enum ToClient {
     Greeting(u32),
     /// Pieces of answers.
     Findings(Vec<Response>),
+}
+
+/// An absolute path, byte by byte: not every one is a text.
+mod path {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    use std::path::{Path, PathBuf};
+
+    use serde::de::Error;
+    use serde::{Deserializer, Serializer};
+
+    /// The system takes no longer one.
+    const MAX: usize = 4_096;
+
+    pub(super) fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(path.as_os_str().as_bytes())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<PathBuf, D::Error> {
+        let bytes: &[u8] = serde_bytes::deserialize(deserializer)?;
+        match bytes.starts_with(b"/") && bytes.len() <= MAX {
+            true => Ok(OsStr::from_bytes(bytes).into()),
+            false => Err(D::Error::custom("a path here is absolute and not too long")),
+        }
+    }
 }
 
 #[cfg(test)]

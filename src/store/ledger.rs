@@ -6,8 +6,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use super::{LedgerError, Standing};
-use crate::bank::{Amount, Answer, Asked, Id, Kind, Moment, Name, Operation, View};
+use crate::bank::{Amount, Answer, Asked, Id, Kind, Moment, Name, Operation, View, text};
 
 pub use runs::{
     BegunLine, DoneLine, LineDigests, LineEnd, MAX_REASON, OpenedRun, RunName, RunNameError,
@@ -16,6 +18,8 @@ pub use runs::{
 
 /// The most rows of one page.
 pub const MAX_PAGE: usize = 500;
+/// The most bytes of a text that explains something, where it travels.
+pub const MAX_TEXT: usize = 8_192;
 
 /// A ledger that lasts.
 pub trait Ledger: Send {
@@ -77,7 +81,7 @@ pub trait Ledger: Send {
 }
 
 /// Which entries.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EntryQuery {
     /// Those after this number.
     pub after: u64,
@@ -105,7 +109,7 @@ pub struct Entries {
 }
 
 /// One posted movement, as it is remembered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Its number: the ledger's own order.
     pub seq: u64,
@@ -124,7 +128,7 @@ pub struct Entry {
 }
 
 /// Money that is set aside.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenHold {
     /// Its number.
     pub number: u64,
@@ -143,7 +147,7 @@ pub struct OpenHold {
 }
 
 /// How a check of everything ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verified {
     /// The entries that were checked.
     pub entries: u64,
@@ -156,11 +160,12 @@ pub struct Verified {
     /// Where the chain ends.
     pub end: ChainEnd,
     /// The first thing that is wrong, if anything is.
+    #[serde(serialize_with = "text::write_some_cut::<MAX_TEXT, _>")]
     pub violation: Option<String>,
 }
 
 /// Where the chain over all entries and other records ends: a value that no other history has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChainEnd {
     /// The number of the last entry in it.
     pub seq: u64,

@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bank::text;
 use crate::exit::Exit;
 
 /// The most bytes that are kept of what a command writes to stdout, and to stderr.
 pub const MAX_OUTPUT: usize = 32 * 1_024;
+/// The most bytes of a text that says what went wrong.
+const MAX_TEXT: usize = 512;
 
 /// Where a command writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stream {
     /// Its standard output.
     Stdout,
@@ -19,7 +22,7 @@ pub enum Stream {
 }
 
 /// What a worker tells of the command of an operation that it has begun.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CommandEvent {
     /// The command is about to be started: from here on nobody knows what it did if nobody sees its end.
     Starting {
@@ -31,6 +34,7 @@ pub enum CommandEvent {
         /// Where.
         stream: Stream,
         /// What.
+        #[serde(with = "serde_bytes")]
         bytes: Vec<u8>,
     },
     /// The command's end was seen, or it could not be started.
@@ -38,7 +42,7 @@ pub enum CommandEvent {
 }
 
 /// How an attempt ended.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptEnd {
     /// How the command ended; nothing if it could not be started.
     pub exit: Option<Exit>,
@@ -46,6 +50,7 @@ pub struct AttemptEnd {
     pub termination: Option<Termination>,
     /// What else went wrong: why it could not be started, or what is wrong with what it says it has
     /// spent.
+    #[serde(serialize_with = "text::write_some_cut::<MAX_TEXT, _>")]
     pub trouble: Option<String>,
     /// How long it took.
     pub took: Duration,

@@ -1,7 +1,6 @@
 //! The frames between the server process of a ledger and its clients.
 
 use super::super::ledger::{Query, Response, ToClient, ToServer, VERSION};
-use super::super::wire::ledger::{WireAsked, WireFinding, WireQuestion};
 use super::{Frame, Inbox, Outbox, ProtocolError};
 use crate::bank::Asked;
 
@@ -22,18 +21,18 @@ impl Outbox {
 
     /// Adds a request to decide.
     pub fn asked(&mut self, asked: &Asked) -> Result<(), ProtocolError> {
-        self.element(ASKED, &WireAsked::from(asked))
+        self.element(ASKED, asked)
     }
 
     /// Adds a question.
     pub fn question(&mut self, question: &Query) -> Result<(), ProtocolError> {
         self.seal();
-        self.element(QUESTION, &WireQuestion::from(question))
+        self.element(QUESTION, question)
     }
 
     /// Adds a piece of an answer.
     pub fn finding(&mut self, finding: &Response) -> Result<(), ProtocolError> {
-        self.element(FINDINGS, &WireFinding::from(finding))
+        self.element(FINDINGS, finding)
     }
 
     /// How many bytes wait to be sent.
@@ -54,9 +53,9 @@ impl Frame<'_> {
     pub fn to_server(self) -> Result<ToServer, ProtocolError> {
         match self.kind {
             GREETING => self.version().map(ToServer::Greeting),
-            ASKED => self.elements(WireAsked::checked).map(ToServer::Asked),
+            ASKED => self.elements().map(ToServer::Asked),
             QUESTION => {
-                let mut questions = self.elements(WireQuestion::checked)?;
+                let mut questions: Vec<Query> = self.elements()?;
                 match (questions.pop(), questions.is_empty()) {
                     (Some(question), true) => Ok(ToServer::Query(question)),
                     _ => Err(ProtocolError::Content("count of questions")),
@@ -70,7 +69,7 @@ impl Frame<'_> {
     pub fn to_client(self) -> Result<ToClient, ProtocolError> {
         match self.kind {
             GREETING => self.version().map(ToClient::Greeting),
-            FINDINGS => self.elements(WireFinding::checked).map(ToClient::Findings),
+            FINDINGS => self.elements().map(ToClient::Findings),
             kind => Err(ProtocolError::Kind(kind)),
         }
     }

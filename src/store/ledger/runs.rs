@@ -3,15 +3,16 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smol_str::SmolStr;
 
-use crate::bank::{Id, Line, Name, Outcome};
+use crate::bank::{Id, Line, Name, Outcome, text};
 
 /// The most bytes of the reason for which a line is given up.
 pub const MAX_REASON: usize = 200;
 
 /// A run that was begun or continued.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenedRun {
     /// Its number.
     pub number: u32,
@@ -22,7 +23,7 @@ pub struct OpenedRun {
 }
 
 /// What the digest of a run's line is over. A run keeps the rule by which it began.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LineDigests {
     /// All lines up to and with this one.
     UpToLine,
@@ -31,7 +32,7 @@ pub enum LineDigests {
 }
 
 /// A line that a named run has done or given up.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DoneLine {
     /// Which one, from 1.
     pub line: u64,
@@ -44,19 +45,20 @@ pub struct DoneLine {
 }
 
 /// What became of a line of a named run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LineEnd {
     /// What every repeat is answered with: posted, viewed, unspent or refused.
     Decided(Outcome),
     /// It was given up.
     Skipped {
         /// Why, at most [`MAX_REASON`] bytes.
+        #[serde(deserialize_with = "text::read_short::<MAX_REASON, _>")]
         reason: String,
     },
 }
 
 /// A line of a named run for which work was begun.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BegunLine {
     /// The number of the hold.
     pub hold: u64,
@@ -81,7 +83,7 @@ impl BegunLine {
 }
 
 /// A named run, and how many of its lines came to what.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunTotals {
     /// Its number.
     pub number: u32,
@@ -104,7 +106,7 @@ pub struct RunTotals {
 }
 
 /// What came of giving a line up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SkippedLine {
     /// It is given up.
     Skipped,
@@ -144,6 +146,18 @@ impl FromStr for RunName {
         // What names an account is plain enough to name a run.
         Name::user(text).map_err(|_| RunNameError)?;
         Ok(RunName(SmolStr::new(text)))
+    }
+}
+
+impl Serialize for RunName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for RunName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        text::read(deserializer, str::parse)
     }
 }
 
