@@ -1,6 +1,6 @@
-//! Starting this program again as a process of its own, and what such a process is told.
+//! Starting this program again as a process of its own, and the arguments of such a process.
 //!
-//! It is told one structure, as JSON in one argument; the words of a command follow as they are. An
+//! They are one structure, as JSON in one argument; the words of a command follow as they are. An
 //! inherited descriptor would do the same: but safe code takes one by its number only through `/proc`, it
 //! must be open for a moment to all that other threads start, and a worker's stdin may be its link.
 
@@ -18,13 +18,14 @@ use serde::de::DeserializeOwned;
 /// # Errors
 ///
 /// A structure that JSON cannot say.
-pub fn tell(command: &mut Command, entry: &str, args: &impl Serialize) -> io::Result<()> {
+pub fn pass(command: &mut Command, entry: &str, args: &impl Serialize) -> io::Result<()> {
     command.arg(entry).arg(serde_json::to_string(args)?);
     Ok(())
 }
 
-/// What [`tell`] told this process, from its arguments behind the first; nothing if they are none of ours.
-pub fn told<T: DeserializeOwned>(arguments: &mut impl Iterator<Item = OsString>) -> Option<T> {
+/// What [`pass`] passed to this process, from its arguments behind the first; nothing if they are no such
+/// structure.
+pub fn received<T: DeserializeOwned>(arguments: &mut impl Iterator<Item = OsString>) -> Option<T> {
     serde_json::from_str(arguments.next()?.to_str()?).ok()
 }
 

@@ -1,11 +1,11 @@
 //! A command as an operation's work: the money is set aside, the command runs, and what follows from its
 //! end is posted or given back.
 //!
-//! Whoever keeps a command (`supervise`) is its parent, ends it and all that it started, and is told by the
+//! The process that keeps a command (`supervise`) is its parent, ends it and all that it started, and is told by the
 //! kernel when its own parent ends. For one operation that is a guard, a process between this program
 //! and the command, which has this program's terminal, stdin, stdout and stderr; for the operations of a
 //! run it is the worker. The command itself comes into being through a process of this program (`exec`)
-//! that is tied to its supervisor first. When nobody saw a command's end, its operation is in doubt.
+//! that is tied to its supervisor first. When a command's end was not seen, its operation is in doubt.
 
 mod actual;
 mod capture;
@@ -26,7 +26,7 @@ pub use exec::{ENTRY as EXEC, run as run_exec};
 pub use guard::{ENTRY as GUARD, run as run_guard};
 pub use one::{OneShotEnd, OneShotError, OneShotPlan, OneShotRun, run};
 pub use retry_policy::RetryPolicy;
-pub use workers::{Attempt, CommandSpec, Executor, Follows};
+pub use workers::{Attempt, CommandSpec, Executor, NextAction};
 
 /// How long a command has between being asked to end and being killed.
 pub const GRACE: Duration = Duration::from_secs(5);

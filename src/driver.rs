@@ -25,7 +25,7 @@ use crate::supervisor::{Signals, Supervisor, end_by, stop_self};
 use crate::wake::{Alarm, RunningClock, TICK, Waker};
 use crate::worker::WorkerArgs;
 use crate::workload::{Feed, Item, Next};
-pub use dry_run::rehearse;
+pub use dry_run::dry_run;
 pub use forecast::Forecast;
 use plan::WorkerCommand;
 pub use plan::{Commands, RunPlan};
@@ -34,24 +34,7 @@ const ALARM: Key = Key::Own(0);
 const SIGNALS: Key = Key::Own(1);
 
 /// Runs a workload and reports it; in memory, or in a ledger that lasts.
-pub fn run(
-    plan: RunPlan,
-    ledger: Option<RunLedger>,
-    feed: Feed,
-    reporter: Reporter,
-    alarm: Alarm,
-    waker: Waker,
-) -> io::Result<Ending> {
-    let mut driver = Driver::new(plan, ledger, feed, reporter, alarm, waker)?;
-    let conclusion = loop {
-        if let Some(conclusion) = driver.turn() {
-            break conclusion;
-        }
-    };
-    driver.end(conclusion)
-}
-
-struct Driver {
+pub struct Driver {
     plan: RunPlan,
     run: Run,
     /// What the run wants done and was not done yet.
@@ -76,7 +59,12 @@ struct Driver {
 }
 
 impl Driver {
-    fn new(
+    /// What runs this plan; `waker` wakes `alarm`, as the feed and the reporter do.
+    ///
+    /// # Errors
+    ///
+    /// The operating system said no: no threads, no sockets.
+    pub fn new(
         plan: RunPlan,
         ledger: Option<RunLedger>,
         feed: Feed,
@@ -108,6 +96,20 @@ impl Driver {
         })
     }
 
+    /// Runs it to its end.
+    ///
+    /// # Errors
+    ///
+    /// What is waited for cannot be waited for.
+    pub fn run(mut self) -> io::Result<Ending> {
+        let conclusion = loop {
+            if let Some(conclusion) = self.turn() {
+                break conclusion;
+            }
+        };
+        self.end(conclusion)
+    }
+
     /// One turn: what the run wants is done, what happens next is waited for and told to it.
     fn turn(&mut self) -> Option<Conclusion> {
         let outputs_are_full = self.reporter.backlog() >= BACKLOG_LIMIT;
@@ -118,9 +120,9 @@ impl Driver {
         if let Some(conclusion) = self.conclusion.take() {
             return Some(conclusion);
         }
-        let patience = self.patience();
-        match self.wait(patience) {
-            Ok(ready) => self.take_note(&ready),
+        let timeout = self.timeout();
+        match self.wait(timeout) {
+            Ok(ready) => self.handle_ready(&ready),
             Err(error) => self.handle(Input::Aborted(error.to_string())),
         }
         self.act();
@@ -171,7 +173,7 @@ impl Driver {
             Effect::KillAll => self.supervisor.kill_all(),
             Effect::StartNoMoreCommands(workers) => {
                 self.supervisor
-                    .say_enough(|worker| workers.contains(&worker));
+                    .start_no_more(|worker| workers.contains(&worker));
             }
             Effect::EndCommands => self.supervisor.end_commands(),
             Effect::EndNow(signal) => {
@@ -231,8 +233,8 @@ impl Driver {
                 .as_ref()
                 .map(|command| command.command_spec.clone()),
         };
-        let told = args.tell(&mut command);
-        let spawned = told.and_then(|()| self.supervisor.spawn(&mut command, worker));
+        let passed = args.pass_to(&mut command);
+        let spawned = passed.and_then(|()| self.supervisor.spawn(&mut command, worker));
         let mut child = spawned.inspect_err(|_| self.links.exited(worker, &mut Vec::new()))?;
         self.links.spawned(worker, &mut child)?;
         Ok(child.id())
@@ -276,21 +278,21 @@ impl Driver {
     }
 
     /// How long to wait if nothing happens.
-    fn patience(&mut self) -> Duration {
+    fn timeout(&mut self) -> Duration {
         let now = self.clock.now();
         match self.run.wake_at(now).saturating_sub(now) {
             Duration::ZERO => Duration::ZERO,
             // One millisecond more, since `poll` rounds down and would come back too early.
-            patience => TICK.min(patience + Duration::from_millis(1)),
+            timeout => TICK.min(timeout + Duration::from_millis(1)),
         }
     }
 
-    fn wait(&mut self, patience: Duration) -> io::Result<Vec<Ready>> {
+    fn wait(&mut self, timeout: Duration) -> io::Result<Vec<Ready>> {
         let mut watch = Watch::default();
         watch.read(ALARM, self.alarm.as_fd());
         watch.read(SIGNALS, self.signals.as_fd());
         self.links.watch(&mut watch);
-        let ready = watch.wait(patience)?;
+        let ready = watch.wait(timeout)?;
         if ready.iter().any(|ready| ready.key == ALARM) {
             self.alarm.reset();
         }
@@ -299,8 +301,8 @@ impl Driver {
     }
 
     /// Tells the run what happened while it was waited.
-    fn take_note(&mut self, ready: &[Ready]) {
-        self.heed_signals();
+    fn handle_ready(&mut self, ready: &[Ready]) {
+        self.handle_signals();
         match self.reporter.broken() {
             None => {}
             Some(Broken::Closed) => {
@@ -313,7 +315,7 @@ impl Driver {
         self.arrived(arrivals);
     }
 
-    fn heed_signals(&mut self) {
+    fn handle_signals(&mut self) {
         for signal in self.signals.pending() {
             match signal {
                 SIGCHLD => self.reap(),
@@ -330,7 +332,7 @@ impl Driver {
         if self.now.saturating_sub(self.reaped_at) >= TICK {
             self.reap();
             if self.plan.ends_commands() {
-                // One that somebody stopped would not see to it.
+                // A worker that was stopped would not end its command.
                 self.supervisor.continue_workers();
             }
         }
@@ -358,7 +360,7 @@ impl Driver {
         self.reporter.close();
         while !self.reporter.done() {
             self.wait(TICK)?;
-            self.heed_signals();
+            self.handle_signals();
             self.act();
         }
         if let Some(Broken::Failed(why)) = self.reporter.broken() {

@@ -1,4 +1,4 @@
-//! Ids that nobody chose.
+//! Random ids.
 
 use std::fmt::Write;
 use std::fs::File;
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_that_nobody_chose_is_new() {
+    fn a_random_id_is_new() {
         let [one, other] = [random("hold"), random("hold")].map(|id| id.expect("an id"));
         assert_ne!(one, other);
         let digits = one.as_str().strip_prefix("hold-").expect("a prefix");

@@ -24,7 +24,7 @@
 //! | [`driver`] | what makes a run real: the parent's loop, with processes, links, a ledger and the reporter; it decides nothing |
 //! | [`child`] | starting this program again as a process of its own, and what that is told |
 //! | [`parent`] | what ties a child to the process that started it |
-//! | [`ids`] | ids that nobody chose |
+//! | [`ids`] | random ids |
 //! | [`limits`] | the system's limits of open files and processes |
 //! | [`worker`] | the child's side: one operation after another |
 //! | [`command`] | a command as an operation's work: set aside, run, post or give back; ended with its supervisor, whichever process dies first |
@@ -42,8 +42,8 @@
 //!
 //! Operations go out to workers that have room, in blocks. The parent then waits for whatever comes
 //! first: bytes on a link, a signal, more input, a deadline. Every complete request that arrived, from
-//! all links, is one batch; it is decided in its order and answered, in blocks again. Nobody waits for
-//! a timer: under load the batches grow by themselves. A ledger that lasts has a thread of its own, so
+//! all links, is one batch; it is decided in its order and answered, in blocks again. There is no
+//! timer: under load the batches grow by themselves. A ledger that lasts has a thread of its own, so
 //! that the next batch is gathered while the last is made durable; no answer leaves before. A worker that
 //! has exited is settled only after its link was read to its end and all it had asked was answered, so what
 //! it had sent still counts.

@@ -113,7 +113,7 @@ pub trait WorkerEnd {
     fn send(&mut self, outbox: &mut Outbox) -> Result<(), LinkError>;
 
     /// Waits for the next message, with `None` for as long as the parent lives.
-    fn receive(&mut self, patience: Option<Duration>) -> Result<Received, LinkError>;
+    fn receive(&mut self, timeout: Option<Duration>) -> Result<Received, LinkError>;
 }
 
 /// What a worker gets from its link.
@@ -191,10 +191,10 @@ impl<'a> Watch<'a> {
         self.fds.push(PollFd::from_borrowed_fd(fd, flags));
     }
 
-    /// Waits for the first of them, at most for `patience`; an interruption by a signal ends the
-    /// wait like the end of patience.
-    pub fn wait(mut self, patience: Duration) -> io::Result<Vec<Ready>> {
-        let timeout = rustix::event::Timespec::try_from(patience).ok();
+    /// Waits for the first of them, at most for `timeout`; an interruption by a signal ends the
+    /// wait like the end of that time.
+    pub fn wait(mut self, timeout: Duration) -> io::Result<Vec<Ready>> {
+        let timeout = rustix::event::Timespec::try_from(timeout).ok();
         match rustix::event::poll(&mut self.fds, timeout.as_ref()) {
             Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(Vec::new()),
             Ok(_) => {}

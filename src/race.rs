@@ -5,7 +5,7 @@
 //! and the balance has not was lost.
 //!
 //! An accepted debit that was lost is money that left the bank and is still on the account, so it is
-//! `expected`, not the balance, that may end below the account's limit when nobody synchronises.
+//! `expected`, not the balance, that may end below the account's limit without synchronisation.
 
 mod channel;
 mod indivisible;
@@ -52,7 +52,7 @@ pub struct RacePlan {
 /// Why a race cannot be run.
 #[derive(Debug, thiserror::Error)]
 pub enum RaceError {
-    /// Nobody to race, or too many.
+    /// No thread, or too many.
     #[error("`{0}` threads cannot race; ask for 1 to {MAX_THREADS}")]
     Threads(u32),
     /// Nothing to run.

@@ -16,8 +16,8 @@ pub use escalation::{Escalation, Step};
 use orphans::children;
 pub use orphans::{adopt_orphans, end_children, signal_descendants};
 pub use signals::{
-    END_AT_ONCE, END_COMMAND, ENOUGH, Heard, Signals, begin_process, end_as_first_process, end_by,
-    outlive_full_files, stop_self,
+    END_AT_ONCE, END_COMMAND, Heard, START_NO_MORE, Signals, begin_process, end_as_first_process,
+    end_by, outlive_full_files, stop_self,
 };
 
 use crate::child::spawn;
@@ -104,14 +104,14 @@ impl Supervisor {
         }
     }
 
-    /// Lets every worker go on that somebody stopped.
+    /// Lets every worker go on that was stopped.
     pub fn continue_workers(&self) {
         self.ask(Signal::CONT, |_| true);
     }
 
     /// Tells those workers that are wanted to start no further command.
-    pub fn say_enough(&self, is_wanted: impl Fn(u32) -> bool) {
-        // This is `ENOUGH`.
+    pub fn start_no_more(&self, is_wanted: impl Fn(u32) -> bool) {
+        // This is `START_NO_MORE`.
         self.ask(Signal::USR1, is_wanted);
     }
 

@@ -26,7 +26,7 @@ const GATE_PAUSE: Duration = Duration::from_millis(1);
 /// same gate.
 #[derive(Clone, Default)]
 pub struct StopGate {
-    /// Held only for a moment on the way in, and for as long as nobody may go in.
+    /// Held only for a moment on the way in, and for as long as no thread may go in.
     entrance: Arc<Mutex<()>>,
     inside: Arc<Mutex<()>>,
 }
@@ -38,7 +38,7 @@ impl StopGate {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Acts while nobody is inside, or when those inside took too long.
+    /// Acts while no thread is inside, or when one inside took too long.
     pub fn while_closed(&self, act: impl FnOnce()) {
         let _entrance = self.entrance.lock();
         let began = Instant::now();
@@ -76,7 +76,7 @@ impl AsFd for Alarm {
     }
 }
 
-/// The longest step of a [`RunningClock`]; whoever reads it must do so at least this often.
+/// The longest step of a [`RunningClock`]; it must be read at least this often.
 pub const TICK: Duration = Duration::from_secs(1);
 
 /// A clock that stands still while this process is stopped, so that Ctrl-Z makes no deadline pass.

@@ -72,7 +72,7 @@ pub enum WorkerError {
     },
     /// The parent closed the link although an answer was due.
     #[error("worker {worker}: the server (pid {parent}) went away with an answer due")]
-    Deserted {
+    ParentGone {
         /// The worker's number.
         worker: u32,
         /// Its parent's process.
@@ -88,14 +88,14 @@ impl WorkerError {
             WorkerError::NoReply { .. } => Status::Deadline,
             WorkerError::Link { .. }
             | WorkerError::Commands { .. }
-            | WorkerError::Deserted { .. } => Status::Died,
+            | WorkerError::ParentGone { .. } => Status::Died,
         }
     }
 }
 
 /// Runs a worker with the arguments after [`ENTRY`] until its parent has nothing more for it.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), WorkerError> {
-    let mut args = WorkerArgs::told(arguments).ok_or(WorkerError::NotAWorker)?;
+    let mut args = WorkerArgs::received(arguments).ok_or(WorkerError::NotAWorker)?;
     let (worker, parent) = (args.worker, args.parent);
     let executor = args
         .command_spec
@@ -238,7 +238,7 @@ impl Worker {
                         return Ok(reply.said);
                     }
                 }
-                None => return Err(self.deserted()),
+                None => return Err(self.parent_gone()),
             }
         }
     }
@@ -262,7 +262,7 @@ impl Worker {
         while clock.now() < self.limit {
             match self.link.receive(Some(TICK)) {
                 Ok(Received::Message(message)) => return Ok(Some(message)),
-                Ok(Received::Closed) => return Err(self.deserted()),
+                Ok(Received::Closed) => return Err(self.parent_gone()),
                 Ok(Received::Nothing) => {}
                 Err(error) => return Err(self.broken(error)),
             }
@@ -283,15 +283,15 @@ impl Worker {
         }
     }
 
-    fn deserted(&self) -> WorkerError {
-        WorkerError::Deserted {
+    fn parent_gone(&self) -> WorkerError {
+        WorkerError::ParentGone {
             worker: self.args.worker,
             parent: self.args.parent,
         }
     }
 
     /// An answer that this question cannot have.
-    fn senseless(&self) -> WorkerError {
+    fn unexpected(&self) -> WorkerError {
         self.broken(ProtocolError::Content("answer").into())
     }
 }
@@ -353,7 +353,7 @@ mod tests {
             asked: "request",
         };
         let said = worker.ask(1, Ask::Bank(BankRequest::Post { amount: None }));
-        said.expect_err("nobody answers").to_string()
+        said.expect_err("no answer").to_string()
     }
 
     #[test]

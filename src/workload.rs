@@ -1,6 +1,6 @@
 //! Where operations come from: a list, or lines of a file or of standard input.
 //!
-//! Lines are read and parsed on a thread of their own, ahead of whoever runs the operations, but only
+//! Lines are read and parsed on a thread of their own, ahead of the run, but only
 //! so far ahead: a [`Feed`] holds a bounded number of them however long the input is.
 
 mod csv;
@@ -268,7 +268,7 @@ impl Feed {
         let input = path.display().to_string();
         let metadata = file_type(path)?;
         if metadata.is_fifo() {
-            // Opening waits for someone who writes, and nobody may wait here.
+            // Opening waits for a writer, and this thread must not wait.
             let path = path.to_owned();
             let open = move || File::open(path);
             return Feed::read(open, None, input, parser, continued, waker);

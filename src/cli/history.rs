@@ -160,7 +160,7 @@ fn last_of_all(ledger: &mut dyn Ledger, after: u64) -> Result<u64, LedgerError> 
     Ok(most)
 }
 
-/// Tells page after page until there is no more, or nobody reads any more. The ledger is asked for one
+/// Tells page after page until there is no more, or the output is closed. The ledger is asked for one
 /// page at a time and left alone while that is written.
 fn tell(
     ledger: &mut Followed,

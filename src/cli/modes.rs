@@ -11,7 +11,7 @@ use super::moment::duration;
 use super::named::{ContinuedRun, NamedArgs};
 use super::workload::WorkloadArgs;
 use super::{CliResult, Failure, OutputArgs, spared};
-use crate::driver::{Commands, Forecast, RunPlan, rehearse, run};
+use crate::driver::{self, Commands, Driver, Forecast, RunPlan};
 use crate::limits::{self, Limits};
 use crate::link::Transport;
 use crate::report::Reporter;
@@ -237,7 +237,7 @@ fn start(mut plan: RunPlan, opening: Option<Opening>, args: ModeArgs) -> CliResu
     let feed = feed.map_err(Failure::usage)?;
     let reporter = Reporter::start(outputs, waker.clone()).map_err(Failure::usage)?;
     let context = format!("`{}` cannot go on", plan.mode);
-    let run = || run(plan, ledger, feed, reporter, alarm, waker);
+    let run = || Driver::new(plan, ledger, feed, reporter, alarm, waker)?.run();
     let ending = args.workload.telling_unread_stdin(run);
     ending.map_err(|error| Failure::died(anyhow::Error::new(error).context(context)))
 }
@@ -264,8 +264,8 @@ fn dry_run(plan: RunPlan, args: &BankArgs) -> CliResult {
     let reporter = Reporter::start(outputs, waker).map_err(Failure::usage)?;
     let name = plan.named.as_ref().map(|named| named.name.as_str());
     let commands = plan.commands.as_ref();
-    let rehearse = || rehearse(commands, name, forecast, feed, reporter, alarm);
-    let ending = workload.telling_unread_stdin(rehearse);
+    let dry_run = || driver::dry_run(commands, name, forecast, feed, reporter, alarm);
+    let ending = workload.telling_unread_stdin(dry_run);
     ending.map_err(Failure::died)
 }
 

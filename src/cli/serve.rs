@@ -104,7 +104,7 @@ fn ready(socket: &Path, log: Option<&Path>) -> String {
     )
 }
 
-/// Tells whoever waits for it. Nobody may.
+/// Tells the process that waits for it, if one does.
 fn announce(line: &str) {
     match Output::open(&Spared::default()) {
         Ok(mut sheet) => {
@@ -115,7 +115,7 @@ fn announce(line: &str) {
     }
 }
 
-/// Lets go of all streams of whoever started the server, who is told so.
+/// Lets go of all streams of the process that started the server, and tells it so.
 fn detach(socket: &Path) -> Result<(), ServeError> {
     let log = log_beside(socket);
     send_words_to(&log)?;

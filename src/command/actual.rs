@@ -17,7 +17,7 @@ const MAX_BYTES: u64 = 64;
 /// The file that a command may write it to, in a folder of its own.
 ///
 /// The folder is made before the command and its moment is kept, so that a file that was never written is
-/// told from one that somebody has removed.
+/// told from one that was removed.
 pub(super) struct Actual {
     folder: PathBuf,
     path: PathBuf,
@@ -82,7 +82,7 @@ impl Actual {
         let mut options = DirBuilder::new();
         options.mode(0o700);
         match options.create(&self.folder) {
-            // Somebody cleaned away what is around it.
+            // The folder around it was removed.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 options.recursive(true).create(&self.folder)?;
             }
@@ -230,7 +230,7 @@ mod tests {
             let spent = said(&|path| fs::write(path, bytes).expect("written"));
             assert!(matches!(spent, Spent::Unknown(_)));
         }
-        // Nobody waits for somebody to write.
+        // Opening waits for no writer.
         let fifo = said(&|path| {
             let made = std::process::Command::new("mkfifo").arg(path).status();
             assert!(made.is_ok_and(|made| made.success()));

@@ -95,7 +95,7 @@ mod tests {
             assert!(capture.read());
         }
         writer.write_all(b"end").expect("room");
-        // Whoever still has the other end is not waited for.
+        // A process that still has the other end is not waited for.
         let captured = Capture::finish(Some(capture));
         assert_eq!(captured.bytes.len(), MAX_OUTPUT);
         assert_eq!(captured.dropped, 50_003 - MAX_OUTPUT as u64);

@@ -8,7 +8,7 @@ use std::process::{Command, ExitCode};
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
-use crate::child::{tell, this_program, told};
+use crate::child::{pass, received, this_program};
 use crate::limits::Limits;
 use crate::parent::die_with;
 use crate::report::stderr_line;
@@ -25,9 +25,9 @@ const NOT_EXECUTABLE: u8 = 126;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Session {
-    /// In that of whoever started this program: the terminal is the command's own.
+    /// In that of the process that started this program: the terminal is the command's own.
     Shared,
-    /// In one of its own, without a terminal: nobody there could answer it, and it would be stopped for
+    /// In one of its own, without a terminal: no person could answer it there, and it would be stopped for
     /// asking.
     Own,
 }
@@ -48,14 +48,14 @@ pub(super) fn command(words: &[OsString], session: Session, limits: Limits) -> i
         session,
         limits,
     };
-    tell(&mut command, ENTRY, &args)?;
+    pass(&mut command, ENTRY, &args)?;
     command.args(words);
     Ok(command)
 }
 
 /// Becomes the command that the arguments after [`ENTRY`] name. Returns only if that fails.
 pub fn run(mut words: impl Iterator<Item = OsString>) -> ExitCode {
-    let args = told::<ExecArgs>(&mut words);
+    let args = received::<ExecArgs>(&mut words);
     let (Some(args), Some(program)) = (args, words.next()) else {
         stderr_line(format_args!(
             "`{ENTRY}` is how bank-par starts commands; see `bank-par --help` for what to run"
@@ -63,7 +63,7 @@ pub fn run(mut words: impl Iterator<Item = OsString>) -> ExitCode {
         return Status::Usage.into();
     };
     if !die_with(args.supervisor, Signal::KILL) {
-        // Nobody is there to see what it would do.
+        // No process would see what the command does.
         return NOT_EXECUTABLE.into();
     }
     if args.session == Session::Own {

@@ -12,9 +12,9 @@ use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
 use super::exec::{self, Session};
-use super::guard_report::{GuardReport, Told};
+use super::guard_report::{GuardMessage, GuardReport};
 use super::supervise::CommandSupervisor;
-use crate::child::{tell, this_program, told};
+use crate::child::{pass, received, this_program};
 use crate::exit::Exit;
 use crate::limits::Limits;
 use crate::parent::die_with;
@@ -50,7 +50,7 @@ impl GuardPlan<'_> {
             report: self.report.number(),
             timeout: self.timeout,
         };
-        tell(&mut command, ENTRY, &args)?;
+        pass(&mut command, ENTRY, &args)?;
         command.args(self.words);
         Ok(command)
     }
@@ -69,7 +69,7 @@ struct GuardArgs {
 
 /// Guards the command that the arguments after [`ENTRY`] name. Ends with the command's status.
 pub fn run(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let Some(args) = told::<GuardArgs>(&mut arguments) else {
+    let Some(args) = received::<GuardArgs>(&mut arguments) else {
         stderr_line(format_args!(
             "`{ENTRY}` is how bank-par guards commands; see `bank-par --help` for what to run"
         ));
@@ -97,20 +97,20 @@ fn guard(args: &GuardArgs, words: &[OsString]) -> io::Result<Option<Exit>> {
     if !die_with(args.parent, Signal::CONT) || !supervisor.may_start() {
         return Ok(None);
     }
-    report.tell(Told::Starting)?;
+    report.write(GuardMessage::Starting)?;
     let spawned = exec::command(words, Session::Shared, Limits::now())
         .and_then(|mut command| command.spawn());
     let command = match spawned {
         Ok(command) => command,
         Err(error) => {
-            report.tell(Told::NotStarted)?;
+            report.write(GuardMessage::NotStarted)?;
             return Err(error);
         }
     };
     // What cannot be told leaves the operation in doubt; the command runs all the same.
-    let _ = report.tell(Told::Started(command.id()));
+    let _ = report.write(GuardMessage::Started(command.id()));
     let exited = supervisor.keep(command, args.timeout, |exit, termination| {
-        let _ = report.tell(Told::Ended { exit, termination });
+        let _ = report.write(GuardMessage::Ended { exit, termination });
     });
     Ok(Some(exited.exit))
 }

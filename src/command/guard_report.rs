@@ -18,7 +18,7 @@ const BYTES: usize = 96;
 /// What a guard tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Told {
+pub(super) enum GuardMessage {
     /// It has not begun to start the command.
     NotStarted,
     /// It is about to start it.
@@ -31,7 +31,7 @@ pub(super) enum Told {
         /// Why the guard ended it, if it did.
         termination: Option<Termination>,
     },
-    /// Nobody can tell.
+    /// What it told cannot be read.
     Unknown,
 }
 
@@ -80,17 +80,17 @@ impl GuardReport {
         Ok(GuardReport(opened))
     }
 
-    pub(super) fn tell(&self, told: Told) -> io::Result<()> {
-        let text = serde_json::to_string(&told)?;
+    pub(super) fn write(&self, message: GuardMessage) -> io::Result<()> {
+        let text = serde_json::to_string(&message)?;
         self.0.write_all_at(format!("{text:<BYTES$}").as_bytes(), 0)
     }
 
-    pub(super) fn told(&self) -> Told {
+    pub(super) fn read(&self) -> GuardMessage {
         let mut bytes = [0; BYTES];
         match self.0.read_at(&mut bytes, 0) {
-            Ok(0) => Told::NotStarted,
-            Ok(count) => serde_json::from_slice(&bytes[..count]).unwrap_or(Told::Unknown),
-            Err(_) => Told::Unknown,
+            Ok(0) => GuardMessage::NotStarted,
+            Ok(count) => serde_json::from_slice(&bytes[..count]).unwrap_or(GuardMessage::Unknown),
+            Err(_) => GuardMessage::Unknown,
         }
     }
 }
@@ -102,23 +102,27 @@ mod tests {
     #[test]
     fn what_is_told_is_heard_and_what_is_not_is_in_doubt() {
         let report = GuardReport::new().expect("memory");
-        assert_eq!(report.told(), Told::NotStarted);
+        assert_eq!(report.read(), GuardMessage::NotStarted);
         let exits = [Exit::Status(0), Exit::Status(255), Exit::Signal(9)];
         let cuts = [None, Some(Termination::TimeOver), Some(Termination::Asked)];
         let ended = exits.into_iter().flat_map(|exit| {
             cuts.into_iter()
-                .map(move |termination| Told::Ended { exit, termination })
+                .map(move |termination| GuardMessage::Ended { exit, termination })
         });
-        let before = [Told::Starting, Told::Started(1), Told::NotStarted];
-        for told in before.into_iter().chain(ended) {
-            report.tell(told).expect("told");
+        let before = [
+            GuardMessage::Starting,
+            GuardMessage::Started(1),
+            GuardMessage::NotStarted,
+        ];
+        for message in before.into_iter().chain(ended) {
+            report.write(message).expect("written");
             assert_eq!(report.0.metadata().expect("memory").len(), BYTES as u64);
-            assert_eq!(report.told(), told);
+            assert_eq!(report.read(), message);
         }
         for bytes in ["\"over\"", "{\"started\":", "ended"] {
             let report = GuardReport::new().expect("memory");
             report.0.write_all_at(bytes.as_bytes(), 0).expect("written");
-            assert_eq!(report.told(), Told::Unknown, "{bytes}");
+            assert_eq!(report.read(), GuardMessage::Unknown, "{bytes}");
         }
     }
 }

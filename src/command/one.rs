@@ -47,7 +47,7 @@ pub enum OneShotEnd {
 pub struct OneShotRun {
     /// What became of the money.
     pub answer: Answer,
-    /// How the command ended; nothing if nobody saw it.
+    /// How the command ended; nothing if that was not seen.
     pub exit: Option<Exit>,
     /// A signal to this process that ended the command, or the pause before another attempt.
     pub signal: Option<i32>,
@@ -132,7 +132,7 @@ impl OneShotPlan {
     }
 }
 
-/// The only operation of a run of its own, so that others know when nobody works on it any more.
+/// The only operation of a run of its own, so that others know when no process works on it any more.
 struct OneShot<'a> {
     plan: &'a OneShotPlan,
     ledger: &'a mut dyn Ledger,
@@ -163,7 +163,7 @@ impl<'a> OneShot<'a> {
         })
     }
 
-    /// Whether this was held before in the first of two steps, so that whoever comes ends it. What is
+    /// Whether this was held before in the first of two steps, so that a later command ends it. What is
     /// held and taken over is answered alike.
     fn is_known(&mut self, held: &Answer) -> Result<bool, LedgerError> {
         if self.plan.hold.is_none() || !held.duplicate {
@@ -186,7 +186,7 @@ impl<'a> OneShot<'a> {
     }
 
     /// Runs the command until it succeeds, or must not be run again. Tells what was seen last and what
-    /// follows from it, which is nothing where nobody saw the end.
+    /// follows from it, which is nothing where the end was not seen.
     fn attempt_all(
         &self,
         held: Answer,
@@ -308,7 +308,7 @@ impl<'a> OneShot<'a> {
         })
     }
 
-    /// Whoever opens the ledger next ends a run that cannot be left; what became of the money counts
+    /// The next process that opens the ledger ends a run that cannot be left; what became of the money counts
     /// already.
     fn leave(&mut self) {
         let _ = self.ledger.close_run(self.caller.run);

@@ -21,7 +21,7 @@ pub(super) enum Settlement {
     Declined,
     /// The command failed.
     Failed,
-    /// It succeeded, and nobody knows what it has spent, because of this.
+    /// It succeeded, and what it has spent is not known, because of this.
     Doubt(String),
 }
 

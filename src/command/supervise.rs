@@ -1,6 +1,6 @@
 //! Keeping a command: from its start until it and all that it started are gone.
 //!
-//! Whoever keeps a command is its parent and inherits what that leaves behind. The command dies with
+//! The process that keeps a command is its parent and inherits what that leaves behind. The command dies with
 //! its supervisor, and the supervisor ends it when its own parent dies.
 
 use std::collections::HashSet;
@@ -21,7 +21,7 @@ use crate::link::{Key, Watch};
 use crate::parent::is_living_parent;
 use crate::report::stderr_line;
 use crate::supervisor::{
-    END_AT_ONCE, END_COMMAND, ENOUGH, Signals, adopt_orphans, end_children, end_of,
+    END_AT_ONCE, END_COMMAND, START_NO_MORE, Signals, adopt_orphans, end_children, end_of,
     signal_descendants, stop_self,
 };
 use crate::wake::{RunningClock, TICK};
@@ -31,7 +31,7 @@ const SIGNALS: Key = Key::Own(0);
 const STDOUT: Key = Key::Own(1);
 const STDERR: Key = Key::Own(2);
 
-/// How long a request to end waits for the same one from elsewhere. If the parent asks and somebody has
+/// How long a request to end waits for the same one from elsewhere. If the parent asks and another process has
 /// signalled this process as well, then that was its whole group and the command among it.
 const ECHO: Duration = Duration::from_millis(100);
 
@@ -100,7 +100,7 @@ impl CommandSupervisor {
 
     /// Whether a further command may be started.
     pub(super) fn may_start(&mut self) -> bool {
-        self.heed(None);
+        self.handle_signals(None);
         !self.no_more
     }
 
@@ -127,7 +127,7 @@ impl CommandSupervisor {
         timeout: Option<Duration>,
         tell: impl FnOnce(Exit, Option<Termination>),
     ) -> Exited {
-        let mut course = Running {
+        let mut running = Running {
             command: Pid::from_child(&child),
             has_group: self.session == Session::Own,
             clock: RunningClock::start(),
@@ -138,27 +138,27 @@ impl CommandSupervisor {
             stdout: child.stdout.take().map(Capture::new),
             stderr: child.stderr.take().map(Capture::new),
         };
-        self.heed(Some(&mut course));
+        self.handle_signals(Some(&mut running));
         loop {
             // What has ended in time is not late.
-            if let Some(exit) = end_of(course.command) {
-                let took = course.clock.now();
-                tell(exit, course.termination);
-                self.end_rest(course.command);
+            if let Some(exit) = end_of(running.command) {
+                let took = running.clock.now();
+                tell(exit, running.termination);
+                self.end_rest(running.command);
                 return Exited {
                     exit,
-                    termination: course.termination,
+                    termination: running.termination,
                     took,
-                    stdout: Capture::finish(course.stdout),
-                    stderr: Capture::finish(course.stderr),
+                    stdout: Capture::finish(running.stdout),
+                    stderr: Capture::finish(running.stderr),
                 };
             }
-            course.enforce(timeout);
-            if self.wait(&mut course, timeout).is_err() {
+            running.enforce(timeout);
+            if self.wait(&mut running, timeout).is_err() {
                 // Its end is still to be seen, since only that settles the operation.
-                course.kill_at = Some(Duration::ZERO);
+                running.kill_at = Some(Duration::ZERO);
             }
-            self.heed(Some(&mut course));
+            self.handle_signals(Some(&mut running));
         }
     }
 
@@ -171,24 +171,24 @@ impl CommandSupervisor {
         }
     }
 
-    fn wait(&self, course: &mut Running, timeout: Option<Duration>) -> io::Result<()> {
+    fn wait(&self, running: &mut Running, timeout: Option<Duration>) -> io::Result<()> {
         let mut watch = Watch::default();
         watch.read(SIGNALS, self.signals.as_fd());
-        for (key, capture) in [(STDOUT, &course.stdout), (STDERR, &course.stderr)] {
+        for (key, capture) in [(STDOUT, &running.stdout), (STDERR, &running.stderr)] {
             if let Some(fd) = capture.as_ref().and_then(Capture::fd) {
                 watch.read(key, fd);
             }
         }
-        let timeout = timeout.filter(|_| course.termination.is_none());
-        let due = [course.ask_at, course.kill_at, timeout];
-        let now = course.clock.now();
+        let timeout = timeout.filter(|_| running.termination.is_none());
+        let due = [running.ask_at, running.kill_at, timeout];
+        let now = running.clock.now();
         let due = due.into_iter().flatten().map(|at| at.saturating_sub(now));
-        let patience = due.min().map_or(TICK, |due| TICK.min(due));
-        let ready = watch.wait(patience + Duration::from_millis(1))?;
+        let longest = due.min().map_or(TICK, |due| TICK.min(due));
+        let ready = watch.wait(longest + Duration::from_millis(1))?;
         for ready in ready {
             let capture = match ready.key {
-                STDOUT => &mut course.stdout,
-                STDERR => &mut course.stderr,
+                STDOUT => &mut running.stdout,
+                STDERR => &mut running.stderr,
                 _ => continue,
             };
             if let Some(capture) = capture {
@@ -199,18 +199,18 @@ impl CommandSupervisor {
     }
 
     /// The terminal's signals reach a command that has the terminal, and are its own affair.
-    fn heed(&mut self, mut course: Option<&mut Running>) {
+    fn handle_signals(&mut self, mut running: Option<&mut Running>) {
         for heard in self.signals.heard() {
             match heard.signal {
-                SIGTSTP if course.is_some() => stop_self(),
-                ENOUGH => self.no_more = true,
+                SIGTSTP if running.is_some() => stop_self(),
+                START_NO_MORE => self.no_more = true,
                 SIGINT | SIGHUP if heard.is_typed || self.session == Session::Own => {}
                 // The death of its parent is told by this one too, which reaches it when it is stopped.
                 SIGCONT if is_living_parent(self.parent) => {}
                 SIGINT | SIGHUP | SIGTERM | SIGCONT | END_COMMAND | END_AT_ONCE => {
                     self.no_more = true;
-                    if let Some(course) = &mut course {
-                        self.end(course, heard.signal);
+                    if let Some(running) = &mut running {
+                        self.end(running, heard.signal);
                     }
                 }
                 _ => {}
@@ -219,12 +219,12 @@ impl CommandSupervisor {
     }
 
     /// Ends the command as a signal asks.
-    fn end(&self, course: &mut Running, signal: i32) {
+    fn end(&self, running: &mut Running, signal: i32) {
         match (signal, self.session) {
-            (END_AT_ONCE, _) => course.end(Termination::Asked, true),
-            (END_COMMAND, _) => course.ask(Asker::Parent),
-            _ if !is_living_parent(self.parent) => course.end(Termination::Asked, true),
-            (_, Session::Shared) => course.ask(Asker::Other { signal }),
+            (END_AT_ONCE, _) => running.end(Termination::Asked, true),
+            (END_COMMAND, _) => running.ask(Asker::Parent),
+            _ if !is_living_parent(self.parent) => running.end(Termination::Asked, true),
+            (_, Session::Shared) => running.ask(Asker::Other { signal }),
             // The parent of a run says what becomes of its commands.
             (_, Session::Own) => {}
         }
@@ -258,14 +258,14 @@ impl Running {
         self.termination.get_or_insert(why);
         if at_once {
             self.kill_at = Some(Duration::ZERO);
-            // Nobody waits for the next turn.
+            // There is no further turn of the loop.
             return self.enforce(None);
         }
         self.signal_end();
         self.begin_grace();
     }
 
-    /// Ends the command after a grace, as somebody asks. However often that is asked, it is one request.
+    /// Ends the command after a grace, as a process asks. However often it asks, that is one request.
     fn ask(&mut self, asker: Asker) {
         if self
             .asked_by
@@ -304,7 +304,7 @@ impl Running {
             if self.has_group {
                 let _ = rustix::process::kill_process_group(self.command, signal);
             } else {
-                // The group is that of whoever started this program.
+                // The group is that of the process that started this program.
                 signal_descendants(signal);
             }
         }

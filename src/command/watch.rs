@@ -11,7 +11,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 
 use super::GRACE;
 use super::guard::GuardPlan;
-use super::guard_report::{GuardReport, Told};
+use super::guard_report::{GuardMessage, GuardReport};
 use super::supervise::LEFT_BEHIND;
 use crate::child::spawn;
 use crate::exit::Exit;
@@ -39,7 +39,7 @@ pub(super) struct GuardWaiter {
 
 /// What was seen of a command.
 pub(super) struct GuardExit {
-    /// How it ended; nothing if its guard is gone, so that nobody saw it.
+    /// How it ended; nothing if its guard ended before it, so that no process saw it.
     pub(super) exit: Option<Exit>,
     pub(super) termination: Option<Termination>,
     /// A signal to this process ended the pause after it.
@@ -89,7 +89,7 @@ impl GuardWaiter {
                     stderr_line(LEFT_BEHIND);
                 }
                 // A signal that came meanwhile is not lost.
-                self.heed(None);
+                self.handle_signals(None);
                 return Ok(guard.seen(exit, &ended, self.signal.is_some()));
             }
             let now = clock.now();
@@ -99,7 +99,7 @@ impl GuardWaiter {
                 // The command may run by now, so it must not count as one that did not start.
                 guard.ask(END_AT_ONCE, now);
             }
-            self.heed(Some((&mut guard, clock.now())));
+            self.handle_signals(Some((&mut guard, clock.now())));
         }
     }
 
@@ -107,7 +107,7 @@ impl GuardWaiter {
     pub(super) fn pause(&mut self, pause: Duration) -> bool {
         let mut clock = RunningClock::start();
         loop {
-            self.heed(None);
+            self.handle_signals(None);
             let left = pause.saturating_sub(clock.now());
             if self.signal.is_some() {
                 return false;
@@ -127,7 +127,7 @@ impl GuardWaiter {
         let mut clock = RunningClock::start();
         loop {
             let heard = self.signal.take();
-            self.heed(None);
+            self.handle_signals(None);
             self.impatient += u32::from(self.signal.is_some());
             self.signal = self.signal.or(heard);
             let left = pause.saturating_sub(clock.now());
@@ -140,14 +140,14 @@ impl GuardWaiter {
         }
     }
 
-    fn wait(&self, patience: Duration) -> io::Result<()> {
+    fn wait(&self, timeout: Duration) -> io::Result<()> {
         let mut watch = Watch::default();
         watch.read(Key::Own(0), self.signals.as_fd());
-        watch.wait(patience + Duration::from_millis(1)).map(drop)
+        watch.wait(timeout + Duration::from_millis(1)).map(drop)
     }
 
     /// Takes note of the signals that came, and tells the guard of them at this time.
-    fn heed(&mut self, mut guard: Option<(&mut Guard<'_>, Duration)>) {
+    fn handle_signals(&mut self, mut guard: Option<(&mut Guard<'_>, Duration)>) {
         for Heard { signal, is_typed } in self.signals.heard() {
             match signal {
                 SIGTSTP => {
@@ -210,7 +210,7 @@ impl<'a> Guard<'a> {
         due.map(|at| at.saturating_sub(now)).min()
     }
 
-    /// The guard ends its command in time. One that does not, since somebody stopped it perhaps, goes on
+    /// The guard ends its command in time. One that does not, perhaps since it was stopped, goes on
     /// and is told to; one that does not hear is killed, which ends the command too, unseen.
     fn enforce(&mut self, now: Duration) {
         let timeout = self.timeout.filter(|_| self.asked == 0);
@@ -228,10 +228,10 @@ impl<'a> Guard<'a> {
     }
 
     fn command_runs(&self) -> bool {
-        match self.report.told() {
-            Told::NotStarted | Told::Starting => true,
-            Told::Started(command) => !has_ended(command),
-            Told::Ended { .. } | Told::Unknown => false,
+        match self.report.read() {
+            GuardMessage::NotStarted | GuardMessage::Starting => true,
+            GuardMessage::Started(command) => !has_ended(command),
+            GuardMessage::Ended { .. } | GuardMessage::Unknown => false,
         }
     }
 
@@ -266,14 +266,14 @@ impl<'a> Guard<'a> {
     /// What was seen of the command once the guard has ended like this, and others that this process
     /// inherited from it like those. A signal may have come that asks for the end.
     fn seen(&self, exit: Exit, ended: &[(Pid, Exit)], is_signalled: bool) -> GuardExit {
-        let told = self.report.told();
+        let told = self.report.read();
         let is_late = self.is_late == Some(true);
         let (exit, termination) = match told {
-            Told::NotStarted => (Some(exit), None),
-            Told::Ended { exit, termination } => (Some(exit), termination),
+            GuardMessage::NotStarted => (Some(exit), None),
+            GuardMessage::Ended { exit, termination } => (Some(exit), termination),
             // Its guard is gone, and it became this process's own child. That it was killed then says
             // nothing of what it did, unless it was late anyway.
-            Told::Started(command) => {
+            GuardMessage::Started(command) => {
                 let number = |pid: Pid| pid.as_raw_nonzero().get().cast_unsigned();
                 let own = ended.iter().find(|(pid, _)| number(*pid) == command);
                 let exit = own.map(|(_, exit)| *exit);
@@ -282,7 +282,7 @@ impl<'a> Guard<'a> {
                     None,
                 )
             }
-            Told::Starting | Told::Unknown => (None, None),
+            GuardMessage::Starting | GuardMessage::Unknown => (None, None),
         };
         let asked = (self.asked > 0).then_some(Termination::Asked);
         GuardExit {
@@ -291,7 +291,7 @@ impl<'a> Guard<'a> {
                 Some(Termination::Asked) if is_late => Some(Termination::TimeOver),
                 termination => termination,
             },
-            interrupted: is_signalled && told == Told::NotStarted,
+            interrupted: is_signalled && told == GuardMessage::NotStarted,
         }
     }
 }

@@ -61,7 +61,7 @@ pub struct Attempt<'a> {
 }
 
 /// What follows from an attempt.
-pub enum Follows {
+pub enum NextAction {
     /// Another one, after this pause.
     Again(Duration),
     /// This is asked of the bank.
@@ -96,7 +96,7 @@ impl Executor {
         })
     }
 
-    /// Whether nobody has asked this process to start no further command.
+    /// Whether this process may start another command: it was not asked to start no more.
     pub fn may_start(&mut self) -> bool {
         self.supervisor.may_start()
     }
@@ -112,7 +112,7 @@ impl Executor {
         &mut self,
         attempt: &Attempt<'_>,
         mut tell: impl FnMut(CommandEvent) -> Result<(), E>,
-    ) -> Result<Follows, E> {
+    ) -> Result<NextAction, E> {
         let mut actual = Actual::within(
             Path::new(&self.command_spec.folder),
             &format!("{:x}", attempt.number),
@@ -126,7 +126,7 @@ impl Executor {
                 })),
                 ..AttemptEnd::default()
             }))?;
-            return Ok(Follows::Ask(Request::Void));
+            return Ok(NextAction::Ask(Request::Void));
         }
         let number = attempt.attempt;
         tell(CommandEvent::Starting { attempt: number })?;
@@ -181,17 +181,17 @@ impl Executor {
         verdict: Settlement,
         mut ended: AttemptEnd,
         mut tell: impl FnMut(CommandEvent) -> Result<(), E>,
-    ) -> Result<Follows, E> {
+    ) -> Result<NextAction, E> {
         let follows = match verdict {
             Settlement::Post { amount, finer } => {
                 ended.finer = finer;
-                Follows::Ask(Request::Post { amount })
+                NextAction::Ask(Request::Post { amount })
             }
-            Settlement::Unspent => Follows::Ask(Request::Unspent),
-            Settlement::Declined => Follows::Ask(Request::Decline),
+            Settlement::Unspent => NextAction::Ask(Request::Unspent),
+            Settlement::Declined => NextAction::Ask(Request::Decline),
             Settlement::Doubt(why) => {
                 ended.trouble = Some(why);
-                Follows::Ask(Request::Doubt)
+                NextAction::Ask(Request::Doubt)
             }
             Settlement::Failed => {
                 let may =
@@ -199,8 +199,8 @@ impl Executor {
                 let pause = self.command_spec.retry.pause_after(attempt.failed + 1);
                 ended.again = pause.filter(|_| may);
                 match ended.again {
-                    Some(pause) => Follows::Again(pause),
-                    None => Follows::Ask(Request::Void),
+                    Some(pause) => NextAction::Again(pause),
+                    None => NextAction::Ask(Request::Void),
                 }
             }
         };
@@ -234,7 +234,7 @@ impl Executor {
             }
         };
         if let Some(mut stdin) = child.stdin.take() {
-            // It is short enough for the pipe, and whoever does not care for it need not read it.
+            // It is short enough for the pipe, and a command need not read it.
             let _ = stdin.write_all(&env.json());
         }
         Ok(child)

@@ -18,7 +18,7 @@ const BLOCK: usize = 1_024;
 
 /// Tells what would be set aside, run and posted for each operation, and what would be refused, if all
 /// were run in this order. Nothing is touched.
-pub fn rehearse(
+pub fn dry_run(
     commands: Option<&Commands>,
     name: Option<&str>,
     mut forecast: Forecast,

@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long to wait before looking again.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Begins or continues the run of this name, and tells of it. Whoever starts it again at once may
+/// Begins or continues the run of this name, and tells of it. A process that starts it again at once may
 /// find its last processes still being ended.
 pub fn open(ledger: &mut dyn Ledger, name: &RunName) -> Result<OpenedRun, LedgerError> {
     let began = Instant::now();
@@ -125,7 +125,7 @@ fn done_lines(
     }
 }
 
-/// What is set aside for lines of a run, whoever works on it now, and what of that is in doubt.
+/// What is set aside for lines of a run, no matter which process works on it now, and what of that is in doubt.
 pub fn begun(ledger: &mut dyn Ledger, run: u32) -> Result<Vec<OpenHold>, LedgerError> {
     let mut begun = Vec::new();
     let mut after = 0;

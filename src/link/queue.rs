@@ -121,7 +121,7 @@ impl Replies {
 impl QueueLinks {
     pub(super) fn open(waker: Waker) -> io::Result<Self> {
         let folder = Folder::create()?;
-        // One-shot servers make their sockets in tempfile's folder; nobody else can enter this one.
+        // One-shot servers make their sockets in tempfile's folder; no other user can enter this one.
         // The library accepts no second setting, and no second run needs one.
         let _ = tempfile::env::override_temp_dir(folder.path());
         let (requests, queue) = ipc::channel::<ByteBuf>()?;
@@ -223,7 +223,7 @@ fn drain(queue: &IpcReceiver<ByteBuf>, tell: &mpsc::Sender<Inbound>, waker: &Wak
         let inbound = match received {
             Ok(Ok(bytes)) => Inbound::Frame(bytes),
             Ok(Err(IpcError::Disconnected)) => return,
-            // A whole message of nobody's: whoever sent it gets no answer, and meets its deadline.
+            // A whole message of no known worker: its sender gets no answer, and meets its deadline.
             Ok(Err(IpcError::SerializationError(_))) => continue,
             Ok(Err(error)) => Inbound::Lost(format!("the queue failed: {error}")),
             Err(_) => Inbound::Lost("the queue got what no worker sends".to_string()),
@@ -318,7 +318,7 @@ impl Links for QueueLinks {
             return;
         };
         if let Some(name) = end.rendezvous.take() {
-            // It may have connected at the last moment; then this second connection finds nobody, or
+            // It may have connected at the last moment; then this second connection finds no server, or
             // waits unread, and does no harm.
             if let Ok(abort) = IpcSender::connect(name) {
                 let _ = abort.send(Hello::Abort);
@@ -381,9 +381,9 @@ impl WorkerEnd for WorkerQueue {
             .map_err(ipc_error)
     }
 
-    fn receive(&mut self, patience: Option<Duration>) -> Result<Received, LinkError> {
-        let received = match patience {
-            Some(patience) => self.replies.try_recv_timeout(patience),
+    fn receive(&mut self, timeout: Option<Duration>) -> Result<Received, LinkError> {
+        let received = match timeout {
+            Some(timeout) => self.replies.try_recv_timeout(timeout),
             None => self.replies.recv().map_err(TryRecvError::IpcError),
         };
         match received {

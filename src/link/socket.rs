@@ -75,7 +75,7 @@ impl SocketLinks {
         }
     }
 
-    /// Reads the first message of a link. What is no worker of ours is dropped: it can harm nobody.
+    /// Reads the first message of a link. A connection of any other process is dropped and does no harm.
     fn name(&mut self, key: u32, arrivals: &mut Vec<Arrival>) {
         let Some((mut end, pid)) = self.unnamed.remove(&key) else {
             return;

@@ -308,15 +308,15 @@ impl<F: AsFd> WorkerEnd for WorkerStream<F> {
         Ok(())
     }
 
-    fn receive(&mut self, patience: Option<Duration>) -> Result<Received, LinkError> {
+    fn receive(&mut self, timeout: Option<Duration>) -> Result<Received, LinkError> {
         loop {
             if let Some(frame) = self.inbox.take()? {
                 return Ok(Received::Message(frame.to_worker()?));
             }
-            if let Some(patience) = patience {
+            if let Some(timeout) = timeout {
                 let mut watch = Watch::default();
                 watch.read(Key::Own(0), self.reader.as_fd());
-                if watch.wait(patience)?.is_empty() {
+                if watch.wait(timeout)?.is_empty() {
                     return Ok(Received::Nothing);
                 }
             }

@@ -13,7 +13,7 @@ struct BalanceRequest {
     operation: RaceOperation,
 }
 
-/// The owner's end: the balance is a plain variable of whoever serves here.
+/// The owner's end: the balance is a plain variable of the thread that serves here.
 pub(super) struct BalanceOwner {
     requests: Receiver<BalanceRequest>,
     replies: Vec<SyncSender<bool>>,
@@ -28,7 +28,7 @@ pub(super) struct Sender {
 
 /// The owner's end and one for each thread.
 pub(super) fn open(threads: usize) -> (BalanceOwner, Vec<Sender>) {
-    // A thread waits for each reply, so this many places are never all taken and nobody waits to send.
+    // A thread waits for each reply, so this many places are never all taken and no thread waits to send.
     let (requests_in, requests) = sync_channel(threads);
     let (replies_in, senders) = (0..threads)
         .map(|thread| {

@@ -12,7 +12,7 @@ use crate::sharing::Sharing;
 /// An addition cannot refuse, so a debit that went below the floor is added back. Until it is, others
 /// see less money than there is, and may be refused needlessly. The money and the count stay exact,
 /// because what is added back is the very step that was taken; and since only debits are added back,
-/// the word never shows more than there is, so whoever is accepted had the money.
+/// the word never shows more than there is, so the money was there for every update that is accepted.
 pub(super) struct Adding(AtomicI64);
 
 impl Adding {

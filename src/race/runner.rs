@@ -106,7 +106,7 @@ impl<'a> Runner<'a> {
     where
         F: Fn(RaceOperation) -> bool + Send,
     {
-        // Who stands at the barrier waits for all the others, so nobody goes there before it is
+        // A thread at the barrier waits for all the others, so none goes there before it is
         // known that all of them exist.
         let complete = OnceLock::new();
         let barrier = Barrier::new(hands.len());

@@ -19,7 +19,7 @@ pub(super) trait SharedBalance: Sync {
     /// Runs one operation; whether the bank accepted it.
     fn apply(&self, operation: RaceOperation) -> bool {
         if operation.is_view() {
-            // Nobody needs the answer, but a view that is not made costs nothing.
+            // The answer is not needed, but a view that is not made costs nothing.
             black_box(self.view());
             return true;
         }

@@ -14,7 +14,7 @@ pub enum SyncMethod {
     RwLock,
     /// An addition that nothing can come between.
     Atomic,
-    /// A write that fails if somebody else wrote since the read.
+    /// A write that fails if another thread wrote since the read.
     Cas,
     /// A lock that is waited for by trying again.
     Spin,

@@ -109,7 +109,7 @@ pub(super) fn write(event: &Event, out: &mut Vec<u8>) -> serde_json::Result<()> 
             line.overdraft = overdraft.map(Money::from);
             line.duplicate = *duplicate;
             let ran = subject.ran.as_ref();
-            line.detail = ran.and_then(|ran| ran.last_words()).map(Cow::from);
+            line.detail = ran.and_then(|ran| ran.last_line()).map(Cow::from);
             add(out, &line.after(*elapsed))
         }
         Fact::Failed {

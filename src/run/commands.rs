@@ -17,7 +17,7 @@ impl Run {
             state.made_progress(self.out.now);
             let is_heard = state.hand.reported(number).is_some_and(|assigned| {
                 let ran = assigned.ran.get_or_insert_default();
-                ran.hear(news)
+                ran.record(news)
             });
             if !is_heard {
                 return self.blame(worker, "told of a command that it does not run");
@@ -68,7 +68,7 @@ impl Run {
             (None, None, Some(exit)) => (Cause::Command, format!("its command {exit}")),
             (None, None, None) => (Cause::Command, "its command did not run".to_string()),
         };
-        let words = ran.and_then(CommandReport::last_words);
+        let words = ran.and_then(CommandReport::last_line);
         let detail = match words {
             Some(words) => format!("{what}: {words}"),
             None => what,

@@ -21,7 +21,7 @@ use super::requests::EndRequests;
 
 /// What tells a worker to start no further command. No shell has those that it starts ignore it, as it
 /// may have with SIGINT.
-pub const ENOUGH: i32 = SIGUSR1;
+pub const START_NO_MORE: i32 = SIGUSR1;
 
 /// What tells a worker or a guard to end its command, with a grace. It differs from SIGTERM, which may
 /// reach the whole process group or control group: the parent's request and the group's signal are not
@@ -58,13 +58,13 @@ impl Signals {
     pub fn listen() -> io::Result<Self> {
         let requests = Some(EndRequests::default());
         let heard = [SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGTSTP];
-        Signals::hear(&heard, ignored(), requests)
+        Signals::listen_for(&heard, ignored(), requests)
     }
 
     /// The same, for a process that its parent tells to begin nothing more, and to end: that it hears
     /// whatever it was started to ignore.
     pub fn listen_to_parent() -> io::Result<Self> {
-        let from_parent = [SIGTERM, SIGCONT, ENOUGH, END_COMMAND, END_AT_ONCE];
+        let from_parent = [SIGTERM, SIGCONT, START_NO_MORE, END_COMMAND, END_AT_ONCE];
         let ignored = from_parent
             .iter()
             .fold(ignored(), |ignored, signal| ignored & !bit(*signal));
@@ -75,14 +75,18 @@ impl Signals {
             SIGHUP,
             SIGTSTP,
             SIGCONT,
-            ENOUGH,
+            START_NO_MORE,
             END_COMMAND,
             END_AT_ONCE,
         ];
-        Signals::hear(&heard, ignored, None)
+        Signals::listen_for(&heard, ignored, None)
     }
 
-    fn hear(signals: &[i32], ignored: u64, requests: Option<EndRequests>) -> io::Result<Self> {
+    fn listen_for(
+        signals: &[i32],
+        ignored: u64,
+        requests: Option<EndRequests>,
+    ) -> io::Result<Self> {
         if let Some(unheard) = UNHEARD.get() {
             unheard.store(false, Ordering::Relaxed);
         }
@@ -142,7 +146,7 @@ fn bit(signal: i32) -> u64 {
 fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    // A child that nobody waits for is ours to wait for, whatever was set before.
+    // This process waits for its children itself, whatever was set before it began.
     let ignored = line
         .and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())
         .unwrap_or_default();
@@ -150,7 +154,7 @@ fn ignored() -> u64 {
 }
 
 /// What every process of this program does first: it blocks no signal, whatever its caller had blocked,
-/// so that it hears whoever asks for its end, and so do the commands that it starts; and it has the
+/// so that it hears a request for its end, and so do the commands that it starts; and it has the
 /// program's name, also where it was started as `/proc/self/exe`.
 pub fn begin_process() {
     // Neither can fail: the set of no signals is one, and the name is short enough.

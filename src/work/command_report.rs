@@ -24,7 +24,7 @@ pub enum Stream {
 /// What a worker tells of the command of an operation that it has begun.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CommandEvent {
-    /// The command is about to be started: from here on nobody knows what it did if nobody sees its end.
+    /// The command is about to be started: from here on, what it did is not known unless its end is seen.
     Starting {
         /// Which attempt it is, from 1.
         attempt: u32,
@@ -70,7 +70,7 @@ pub struct AttemptEnd {
 pub enum Termination {
     /// Its time was over.
     TimeOver,
-    /// Somebody asked for its end.
+    /// A person or a process asked for its end.
     Asked,
 }
 
@@ -116,9 +116,9 @@ impl CommandReport {
         }
     }
 
-    /// Takes note of news. False if no worker tells that: more than is kept of an output.
-    pub fn hear(&mut self, news: CommandEvent) -> bool {
-        match news {
+    /// Takes note of what happened. False if no worker tells that: more than is kept of an output.
+    pub fn record(&mut self, event: CommandEvent) -> bool {
+        match event {
             CommandEvent::Starting { attempt } => {
                 *self = CommandReport {
                     attempts: attempt,
@@ -160,7 +160,7 @@ impl CommandReport {
     }
 
     /// The last line that says something on stderr: what a command says at its end is why it failed.
-    pub fn last_words(&self) -> Option<String> {
+    pub fn last_line(&self) -> Option<String> {
         /// The most bytes of it.
         const MOST: usize = 200;
         let text = String::from_utf8_lossy(&self.stderr);
@@ -186,19 +186,19 @@ mod tests {
     fn only_an_end_that_was_seen_and_failed_leaves_no_doubt() {
         let mut ran = CommandReport::default();
         assert!(!ran.is_doubtful(), "not started");
-        ran.hear(CommandEvent::Starting { attempt: 1 });
+        ran.record(CommandEvent::Starting { attempt: 1 });
         assert!(ran.is_doubtful(), "running");
-        ran.hear(ended(Some(Exit::Status(1)), None));
+        ran.record(ended(Some(Exit::Status(1)), None));
         assert!(!ran.is_doubtful(), "failed");
-        ran.hear(CommandEvent::Starting { attempt: 2 });
+        ran.record(CommandEvent::Starting { attempt: 2 });
         assert!(ran.is_doubtful(), "running again");
-        ran.hear(ended(Some(Exit::Status(0)), None));
+        ran.record(ended(Some(Exit::Status(0)), None));
         assert!(ran.is_doubtful(), "succeeded, and is to be posted");
-        ran.hear(ended(Some(Exit::Status(0)), Some(Termination::Asked)));
+        ran.record(ended(Some(Exit::Status(0)), Some(Termination::Asked)));
         assert!(ran.is_doubtful(), "succeeded although it was asked to end");
-        ran.hear(ended(None, None));
+        ran.record(ended(None, None));
         assert!(!ran.is_doubtful(), "could not be started");
-        ran.hear(ended(Some(Exit::Status(0)), Some(Termination::TimeOver)));
+        ran.record(ended(Some(Exit::Status(0)), Some(Termination::TimeOver)));
         assert!(!ran.is_doubtful(), "ended before its time");
         assert_eq!(ran.attempts, 2);
     }
@@ -210,8 +210,8 @@ mod tests {
             stream: Stream::Stderr,
             bytes: vec![b'x'; count],
         };
-        assert!(ran.hear(wrote(MAX_OUTPUT)));
-        assert!(!ran.hear(wrote(1)));
+        assert!(ran.record(wrote(MAX_OUTPUT)));
+        assert!(!ran.record(wrote(1)));
     }
 
     #[test]
@@ -222,12 +222,12 @@ mod tests {
         };
         assert_eq!(
             ran("connecting\n\n  card expired \n \n")
-                .last_words()
+                .last_line()
                 .as_deref(),
             Some("card expired")
         );
-        assert_eq!(ran(" \n").last_words(), None);
-        let long = ran(&"ä".repeat(150)).last_words();
+        assert_eq!(ran(" \n").last_line(), None);
+        let long = ran(&"ä".repeat(150)).last_line();
         assert_eq!(long.map(|text| text.len()), Some(200));
     }
 }

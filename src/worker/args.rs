@@ -7,7 +7,7 @@ use std::process::Command;
 use serde::{Deserialize, Serialize};
 
 use super::ENTRY;
-use crate::child::{tell, told};
+use crate::child::{pass, received};
 use crate::command::CommandSpec;
 use crate::link::Transport;
 
@@ -60,16 +60,16 @@ impl WorkerArgs {
     ///
     /// # Errors
     ///
-    /// None that can be expected: see [`tell`].
-    pub fn tell(&self, command: &mut Command) -> io::Result<()> {
-        tell(command, ENTRY, self)?;
+    /// None that can be expected: see [`pass`].
+    pub fn pass_to(&self, command: &mut Command) -> io::Result<()> {
+        pass(command, ENTRY, self)?;
         command.args(self.command_spec.iter().flat_map(|spec| &spec.words));
         Ok(())
     }
 
     /// What the arguments after [`ENTRY`] tell; nothing if they are none of ours.
-    pub(super) fn told(mut arguments: impl Iterator<Item = OsString>) -> Option<Self> {
-        let mut args: WorkerArgs = told(&mut arguments)?;
+    pub(super) fn received(mut arguments: impl Iterator<Item = OsString>) -> Option<Self> {
+        let mut args: WorkerArgs = received(&mut arguments)?;
         if let Some(spec) = &mut args.command_spec {
             spec.words = arguments.collect();
         }
@@ -114,11 +114,11 @@ mod tests {
                     command_spec: command_spec.clone(),
                 };
                 let mut command = Command::new("worker");
-                args.tell(&mut command).expect("it can be told");
+                args.pass_to(&mut command).expect("it can be passed");
                 let arguments = command.get_args().skip(1).map(OsString::from);
-                assert_eq!(WorkerArgs::told(arguments), Some(args));
+                assert_eq!(WorkerArgs::received(arguments), Some(args));
             }
         }
-        assert_eq!(WorkerArgs::told(["socket".into()].into_iter()), None);
+        assert_eq!(WorkerArgs::received(["socket".into()].into_iter()), None);
     }
 }

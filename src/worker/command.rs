@@ -1,7 +1,7 @@
 //! An operation whose work is a command.
 
 use super::{Worker, WorkerError};
-use crate::command::{Attempt, Executor, Follows};
+use crate::command::{Attempt, Executor, NextAction};
 use crate::protocol::{Ask, Assignment, Report};
 use crate::work::CommandEvent;
 
@@ -14,7 +14,7 @@ impl Worker {
         line: Option<u64>,
     ) -> Result<(), WorkerError> {
         let Some(mut executor) = self.executor.take() else {
-            return Err(self.senseless());
+            return Err(self.unexpected());
         };
         let done = self.attempt_all(assignment, line, &mut executor);
         self.executor = Some(executor);
@@ -28,7 +28,7 @@ impl Worker {
         executor: &mut Executor,
     ) -> Result<(), WorkerError> {
         if !executor.may_start() {
-            // Somebody asked it to end: its operations are for others.
+            // It was asked to end: other workers do its operations.
             self.leaving = true;
             return Ok(());
         }
@@ -42,17 +42,17 @@ impl Worker {
                 number,
                 operation: &assignment.operation,
                 line,
-                // What was begun before, somebody ran before.
+                // What was begun before was also run before.
                 attempt: 1 + u32::from(held.duplicate) + failed,
                 failed,
             };
             match executor.attempt(&attempt, |news| self.tell(number, news))? {
-                Follows::Again(pause) => {
+                NextAction::Again(pause) => {
                     self.flush()?;
                     executor.pause(pause);
                     failed += 1;
                 }
-                Follows::Ask(request) => return self.ask(number, Ask::Bank(request)).map(drop),
+                NextAction::Ask(request) => return self.ask(number, Ask::Bank(request)).map(drop),
             }
         }
     }

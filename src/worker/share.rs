@@ -78,7 +78,7 @@ impl Worker {
         };
         match self.request(*number, ShareRequest::Settle(outcome))? {
             Said::Decided(_) => Ok(()),
-            Said::Shared(_) => Err(self.senseless()),
+            Said::Shared(_) => Err(self.unexpected()),
         }
     }
 
@@ -96,7 +96,7 @@ impl Worker {
                     self.due += 1;
                     said = self.reply(number)?;
                 }
-                _ => return Err(self.senseless()),
+                _ => return Err(self.unexpected()),
             }
         }
     }
@@ -173,7 +173,7 @@ impl SharedMemory for SharedCells<'_> {
         if cells.is_empty() {
             cells = match self.request(ShareRequest::Read(names))? {
                 Said::Shared(ShareReply::Cells(cells)) => cells,
-                _ => return Err(self.worker.senseless()),
+                _ => return Err(self.worker.unexpected()),
             };
         } else {
             cells.sort_by_key(|cell| names.iter().position(|name| *name == cell.name));
@@ -185,7 +185,7 @@ impl SharedMemory for SharedCells<'_> {
         self.work();
         match self.request(ShareRequest::Write(after.clone()))? {
             Said::Decided(_) => Ok(()),
-            Said::Shared(_) => Err(self.worker.senseless()),
+            Said::Shared(_) => Err(self.worker.unexpected()),
         }
     }
 
@@ -194,7 +194,7 @@ impl SharedMemory for SharedCells<'_> {
         match self.request(ShareRequest::CompareAndSet(after.clone()))? {
             Said::Decided(_) => Ok(Compared::Set),
             Said::Shared(ShareReply::Conflict(now)) => Ok(Compared::Changed(self.decide(now))),
-            Said::Shared(_) => Err(self.worker.senseless()),
+            Said::Shared(_) => Err(self.worker.unexpected()),
         }
     }
 
@@ -204,6 +204,6 @@ impl SharedMemory for SharedCells<'_> {
     }
 
     fn ask(&mut self, _part: Part) -> Result<bool, WorkerError> {
-        Err(self.worker.senseless())
+        Err(self.worker.unexpected())
     }
 }

@@ -11,7 +11,7 @@ pub(super) enum CsvLineEnd {
     OpenQuote,
     /// A quote stands where none may, and the record ends with the line however one reads it.
     Stray,
-    /// A quote stands where none may, and nobody can tell whether the next line belongs to a field.
+    /// A quote stands where none may, and it cannot be told whether the next line belongs to a field.
     Unclear,
 }
 

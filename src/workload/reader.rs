@@ -33,7 +33,7 @@ pub(super) type Rewind<R> = fn(&mut R) -> io::Result<()>;
 /// Why the reader stops before the end.
 enum ReadStop {
     Failed(WorkloadError),
-    /// Nobody wants the rest.
+    /// The feed was dropped, so the rest is not wanted.
     Unwanted,
 }
 
