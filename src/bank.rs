@@ -13,6 +13,7 @@ mod lines;
 mod name;
 mod operation;
 mod rejection;
+mod serial;
 mod share;
 pub(crate) mod text;
 
@@ -30,6 +31,7 @@ pub use lines::{LineState, LineStates};
 pub use name::{Id, IdError, LOANS, MAX_ID, MAX_NAME, Name, NameError, WORLD};
 pub use operation::{Action, Kind, Movement, Operation, OperationError};
 pub use rejection::Rejection;
+pub use serial::signed_minor;
 pub use share::{Cell, ShareReply, ShareRequest, touched};
 
 /// What an account holds, as an answer tells it, in minor units.

@@ -1,393 +1,259 @@
-//! What happened, in the past tense: the facts that the reporter shows and records.
+//! What happened, in the past tense: the one record of a run, written and read back.
+//!
+//! The types here are the lines of `--output json` and `--events`, field by field, and the text that
+//! people read is made of the same. Whoever draws or judges a run reads them back with [`Event::read`].
 
-use std::time::Duration;
+mod fault;
+mod fields;
+mod operation;
+mod run;
+mod summary;
 
-use crate::bank::{Amount, Answer, Balance, Name, Operation, Outcome, Rejection, View};
-use crate::status::Status;
-use crate::work::CommandReport;
+#[cfg(test)]
+mod tests;
 
-/// One fact, and when it was known.
-#[derive(Clone, Debug)]
-pub struct Event {
-    /// Since the run began.
-    pub at: Duration,
-    /// The fact.
-    pub fact: Fact,
+use std::borrow::Cow;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::bank::{Balance, Name, Rejection};
+
+pub use fault::{Cause, Fault, Reason};
+pub use fields::{Micros, Total, decimal, rfc3339};
+pub use operation::OperationEvent;
+pub use run::{
+    CellEvent, InvalidLine, LeaseEvent, Race, RequestEvent, RequestKind, RunStarted, WorkerEvent,
+};
+pub use summary::{AccountSummary, Summary};
+
+/// Grows when readers of the old lines would misread the new ones; a new field is no reason.
+pub const VERSION: u8 = 1;
+
+/// What stands before the fields of every line.
+#[derive(Serialize)]
+struct WrittenLine<'a, T> {
+    v: u8,
+    r#type: &'static str,
+    #[serde(flatten)]
+    fields: &'a T,
 }
 
-/// The facts of a run.
-#[derive(Clone, Debug)]
-pub enum Fact {
-    /// A worker was given an operation that has work.
-    Started(Subject),
-    /// The bank set the money aside; the work began.
-    Held {
-        /// The operation.
-        subject: Subject,
-        /// Its account since then.
-        view: View,
-    },
-    /// An attempt at the operation's work failed, and another follows.
-    Retried {
-        /// The operation.
-        subject: Subject,
-        /// What went wrong.
-        fault: Fault,
-        /// When the next attempt begins, from now.
-        pause: Duration,
-    },
-    /// The operation was posted, or the balance was seen.
-    Completed {
-        /// The operation.
-        subject: Subject,
-        /// The entry's number; of a view, the number of the last entry that it includes; nothing where
-        /// the work spent nothing.
-        seq: Option<u64>,
-        /// Its account after it.
-        view: View,
-        /// From the moment a worker was given it.
-        elapsed: Duration,
-        /// This is the stored outcome of an earlier operation with the same id, or of the line when a
-        /// named run did it.
-        duplicate: bool,
-    },
-    /// The bank said no.
-    Refused {
-        /// The operation.
-        subject: Subject,
-        /// Why.
-        rejection: Rejection,
-        /// Its account, where there is one.
-        view: Option<View>,
-        /// How far below zero that may go, where its money was not enough and that is not at zero.
-        overdraft: Option<Balance>,
-        /// From the moment a worker was given it.
-        elapsed: Duration,
-        /// This is the stored outcome of an earlier operation with the same id, or of the line when a
-        /// named run did it.
-        duplicate: bool,
-    },
-    /// More was spent than was set aside. What was set aside is posted.
-    Overspent {
-        /// The operation.
-        subject: Subject,
-        /// How much more.
-        excess: Amount,
-    },
-    /// Nobody saw the end of the operation's work, or knows what it spent: its money stays set aside
-    /// until somebody decides.
-    Doubted {
-        /// The operation.
-        subject: Subject,
-        /// What went wrong.
-        fault: Fault,
-        /// From the moment a worker was given it.
-        elapsed: Duration,
-    },
-    /// What would be done with the operation, if this were no dry run.
-    Planned {
-        /// The operation.
-        subject: Subject,
-        /// Its work is a command.
-        has_command: bool,
-        /// Why the bank would say no, and its account then, where there is one.
-        refusal: Option<(Rejection, Option<View>)>,
-    },
-    /// The operation was voided, or never began, because its work or its worker failed.
-    Failed {
-        /// The operation.
-        subject: Subject,
-        /// What went wrong.
-        fault: Fault,
-        /// From the moment a worker was given it.
-        elapsed: Duration,
-    },
-    /// A line that was given up in a named run, and is not run.
-    Skipped {
-        /// Which one, from 1.
-        line: u64,
-        /// What it asks for, if it is an operation.
-        operation: Option<Operation>,
-    },
-    /// A line of the input is no operation.
-    Invalid {
-        /// Which one, from 1.
-        line: u64,
-        /// Why.
-        reason: String,
-    },
-    /// Something a person should know that changes no result.
-    Warned(String),
-    /// One remedy of `sync` was run.
-    Raced(Race),
-    /// The run ended.
-    Ended(Box<Summary>),
+/// The same, as it is read.
+#[derive(Deserialize)]
+struct LineStart<'a> {
+    v: u64,
+    #[serde(borrow)]
+    r#type: Cow<'a, str>,
 }
 
-impl Fact {
-    /// How an operation ended that the bank decided; nothing if the answer is no end.
-    pub fn decided(subject: Subject, answer: Answer, elapsed: Duration) -> Option<Fact> {
-        let duplicate = answer.duplicate;
-        let seq = match answer.outcome {
-            Outcome::Posted { seq, .. } | Outcome::Viewed { seq, .. } => Some(seq),
-            _ => None,
-        };
-        match answer.outcome {
-            Outcome::Posted { view, .. }
-            | Outcome::Viewed { view, .. }
-            | Outcome::Unspent { view } => Some(Fact::Completed {
-                subject: subject.settled_by(&answer.outcome),
-                seq,
-                view,
-                elapsed,
-                duplicate,
-            }),
-            Outcome::Refused { rejection, view } => Some(Fact::Refused {
-                subject,
-                rejection,
-                view,
-                overdraft: None,
-                elapsed,
-                duplicate,
-            }),
-            Outcome::Held { .. }
-            | Outcome::Voided { .. }
-            | Outcome::Doubted { .. }
-            | Outcome::Opened { .. } => None,
-        }
+/// Why a line is no event.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EventError {
+    /// A program wrote it whose lines mean other things.
+    #[error("line {line} has version {version}, and this program reads version {VERSION}: use a newer `bank-par`")]
+    Version {
+        /// Which line, from 1.
+        line: u64,
+        /// Its version.
+        version: u64,
+    },
+    /// A value in it is none that this field has.
+    #[error("line {line}: `{field}`: {why}")]
+    Field {
+        /// Which line, from 1.
+        line: u64,
+        /// Which field of it; `.` is the line itself.
+        field: String,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// What the fields of every type of event have in common.
+trait Fields {
+    /// When it was known.
+    fn at_mut(&mut self) -> Option<&mut Micros> {
+        None
+    }
+
+    /// What it says of an operation.
+    fn operation(&self) -> Option<&OperationEvent> {
+        None
     }
 }
 
-impl Fact {
-    /// The same fact, saying how far below zero its account may go, where that matters.
-    pub fn with_overdraft(mut self, limit: impl FnOnce(&Name) -> Option<Balance>) -> Self {
-        self.add_overdraft(limit);
-        self
+macro_rules! events {
+    ($($(#[$doc:meta])* $variant:ident($fields:ty) = $word:literal,)*) => {
+        /// One fact of a run.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Event {
+            $($(#[$doc])* $variant($fields),)*
+            /// Something a person should know that changes no result: told on stderr, and no line.
+            Warned(String),
+        }
+
+        impl Event {
+            /// The types of all lines that an event can have.
+            pub const TYPES: &[&str] = &[$($word),*];
+
+            /// Adds its line, if it has one.
+            pub fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+                match self {
+                    $(Event::$variant(fields) => add_line(out, $word, fields),)*
+                    Event::Warned(_) => Ok(()),
+                }
+            }
+
+            fn fields(&self) -> Option<&dyn Fields> {
+                match self {
+                    $(Event::$variant(fields) => Some(fields),)*
+                    Event::Warned(_) => None,
+                }
+            }
+
+            fn fields_mut(&mut self) -> Option<&mut dyn Fields> {
+                match self {
+                    $(Event::$variant(fields) => Some(fields),)*
+                    Event::Warned(_) => None,
+                }
+            }
+
+            fn of_type(word: &str, line: u64, text: &str) -> Result<Option<Event>, EventError> {
+                match word {
+                    $($word => fields(line, text).map(|fields| Some(Event::$variant(fields))),)*
+                    _ => Ok(None),
+                }
+            }
+        }
+    };
+}
+
+events! {
+    /// The run began.
+    RunStarted(Box<RunStarted>) = "run_started",
+    /// A worker was given an operation that has work.
+    Started(OperationEvent) = "started",
+    /// What would be done with the operation, if this were no dry run.
+    Planned(OperationEvent) = "planned",
+    /// A line that was given up in a named run, and is not run.
+    Skipped(OperationEvent) = "skipped",
+    /// The bank set the money aside; the work begins.
+    Held(OperationEvent) = "held",
+    /// An attempt at the operation's work failed, and another follows.
+    Retried(OperationEvent) = "retried",
+    /// The operation was posted, or the balance was seen.
+    Completed(OperationEvent) = "completed",
+    /// More was spent than was set aside. What was set aside is posted.
+    Overspent(OperationEvent) = "overspent",
+    /// The bank said no, or the command did.
+    Refused(OperationEvent) = "refused",
+    /// The end of the operation's work was not seen, or it is not known what it spent: its money stays
+    /// set aside until a person decides.
+    InDoubt(OperationEvent) = "in_doubt",
+    /// The operation was voided, or never began, because its work or its worker failed.
+    Failed(OperationEvent) = "failed",
+    /// What was set aside was given back, as a person asked.
+    Voided(OperationEvent) = "voided",
+    /// An account was opened, as a person asked.
+    Opened(OperationEvent) = "opened",
+    /// A line of the input is no operation.
+    Invalid(InvalidLine) = "invalid",
+    /// One way to synchronise was tried in `sync`.
+    Raced(Box<Race>) = "raced",
+    /// A worker's process was started.
+    Spawned(WorkerEvent) = "spawned",
+    /// A worker's link is up.
+    Connected(WorkerEvent) = "connected",
+    /// A worker's process has ended.
+    Exited(WorkerEvent) = "exited",
+    /// A worker asked, and was answered.
+    Request(RequestEvent) = "request",
+    /// A process read a shared balance.
+    Read(CellEvent) = "read",
+    /// A process wrote a shared balance.
+    Wrote(CellEvent) = "wrote",
+    /// A process did not write a shared balance, since it was no longer what the process had read.
+    Conflict(CellEvent) = "conflict",
+    /// A process waits for a lease or another lock.
+    LeaseWait(LeaseEvent) = "lease_wait",
+    /// It was given what it waited for.
+    LeaseGranted(LeaseEvent) = "lease_granted",
+    /// The run ended.
+    Summary(Box<Summary>) = "summary",
+}
+
+/// Adds a line of this type and these fields.
+pub fn add_line<T: Serialize>(
+    out: &mut Vec<u8>,
+    r#type: &'static str,
+    fields: &T,
+) -> serde_json::Result<()> {
+    let v = VERSION;
+    serde_json::to_writer(&mut *out, &WrittenLine { v, r#type, fields })?;
+    out.push(b'\n');
+    Ok(())
+}
+
+/// The fields of a line, of which those that are not known are passed over.
+fn fields<T: DeserializeOwned>(line: u64, text: &str) -> Result<T, EventError> {
+    serde_json::from_str(text).map_err(|_| wrong_field::<T>(line, text))
+}
+
+/// Which field is wrong is looked for only where one is.
+fn wrong_field<T: DeserializeOwned>(line: u64, text: &str) -> EventError {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let read: Result<T, _> = serde_path_to_error::deserialize(&mut reader);
+    let (field, why) = match read {
+        Err(error) => (error.path().to_string(), error.inner().to_string()),
+        Ok(_) => (".".to_string(), "more follows the object".to_string()),
+    };
+    EventError::Field { line, field, why }
+}
+
+impl Event {
+    /// Reads the event of a line, which is this one of its file, from 1; nothing stands for a type that
+    /// only a later program knows.
+    ///
+    /// # Errors
+    ///
+    /// What is no object of this version, or has a value that its field cannot have.
+    pub fn read(line: u64, text: &str) -> Result<Option<Event>, EventError> {
+        let start: LineStart<'_> = match serde_json::from_str(text) {
+            Ok(start) => start,
+            Err(_) => return Err(wrong_field::<LineStart<'static>>(line, text)),
+        };
+        match start.v {
+            version if version != u64::from(VERSION) => Err(EventError::Version { line, version }),
+            _ => Event::of_type(&start.r#type, line, text),
+        }
+    }
+
+    /// What it says of an operation, if it is about one.
+    pub fn operation(&self) -> Option<&OperationEvent> {
+        self.fields()?.operation()
+    }
+
+    /// When it was known, since the run began; nothing where that is not told.
+    pub fn at_mut(&mut self) -> Option<&mut Micros> {
+        self.fields_mut()?.at_mut()
     }
 
     /// Adds how far below zero its account may go, where that matters.
     pub fn add_overdraft(&mut self, limit: impl FnOnce(&Name) -> Option<Balance>) {
-        if let Fact::Refused {
-            subject,
-            rejection: Rejection::InsufficientFunds,
-            overdraft,
-            duplicate: false,
-            ..
-        } = self
+        if let Event::Refused(operation) = self
+            && operation.reason == Some(Reason::Rejected(Rejection::InsufficientFunds))
+            && !operation.duplicate
+            && let Some(account) = &operation.account
         {
-            *overdraft = limit(&subject.operation.account).filter(|limit| limit.minor() > 0);
-        }
-    }
-}
-
-/// The operation that an event is about, and who ran it.
-#[derive(Clone, Debug)]
-pub struct Subject {
-    /// What was asked for; where it was posted, its amount is what was really moved.
-    pub operation: Operation,
-    /// What was set aside for it, where that is not what was moved.
-    pub set_aside: Option<Amount>,
-    /// The line of the input it came from, from 1.
-    pub line: Option<u64>,
-    /// The worker's number within the run, from 1; 0 if there was no need of one.
-    pub worker: u32,
-    /// The worker's process; 0 if there was no need of one.
-    pub pid: u32,
-    /// What its command did, if it has one that was started.
-    pub ran: Option<Box<CommandReport>>,
-}
-
-impl Subject {
-    /// An operation that no worker was needed for.
-    pub fn of(operation: Operation, line: Option<u64>) -> Self {
-        Subject {
-            operation,
-            set_aside: None,
-            line,
-            worker: 0,
-            pid: 0,
-            ran: None,
+            operation.overdraft = limit(account).filter(|limit| limit.minor() > 0);
         }
     }
 
-    /// The operation as its outcome settled it.
-    fn settled_by(mut self, outcome: &Outcome) -> Self {
-        let asked = self.operation.amount();
-        self.operation = self.operation.posted_by(outcome);
-        let moved = match outcome {
-            Outcome::Unspent { .. } => None,
-            _ => self.operation.amount(),
-        };
-        self.set_aside = asked.filter(|_| moved != asked);
-        self
-    }
-
-    /// How much memory it takes beyond that of any other, in bytes.
-    fn weight(&self) -> usize {
-        self.ran.as_ref().map_or(0, |ran| ran.weight())
-    }
-}
-
-impl Event {
     /// How much memory it takes, as a multiple of what an event takes without the output of a command.
     pub fn weight(&self) -> usize {
         /// Roughly what an event takes, in bytes.
         const USUAL: usize = 512;
-        let outputs = match &self.fact {
-            Fact::Retried { subject, .. }
-            | Fact::Completed { subject, .. }
-            | Fact::Refused { subject, .. }
-            | Fact::Doubted { subject, .. }
-            | Fact::Failed { subject, .. } => subject.weight(),
-            _ => 0,
-        };
-        1 + outputs / USUAL
+        1 + self.operation().map_or(0, OperationEvent::written) / USUAL
     }
-}
-
-/// Why an operation could not be done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// Which kind of fault.
-    pub cause: Cause,
-    /// In words: who, what, how long.
-    pub detail: String,
-}
-
-/// The kinds of faults.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// The worker's process ended before its operation did.
-    Died,
-    /// A deadline passed and the worker was ended.
-    Deadline,
-    /// The worker sent what no worker sends and was ended.
-    Protocol,
-    /// The ledger failed.
-    Ledger,
-    /// The operation's command failed.
-    Command,
-    /// Its command succeeded, and what it says it has spent cannot be read.
-    Unreadable,
-    /// Somebody decided that its work, whose end nobody saw, counts as failed.
-    Voided,
-}
-
-impl Cause {
-    /// The stable word for it in JSON output.
-    pub fn word(self) -> &'static str {
-        match self {
-            Cause::Died => "worker_died",
-            Cause::Deadline => "deadline",
-            Cause::Protocol => "protocol",
-            Cause::Ledger => "ledger",
-            Cause::Command => "command_failed",
-            Cause::Unreadable => "unreadable_actual",
-            Cause::Voided => "voided",
-        }
-    }
-
-    /// The exit status that follows from it.
-    pub fn status(self) -> Status {
-        match self {
-            Cause::Deadline => Status::Deadline,
-            Cause::Died | Cause::Protocol => Status::Died,
-            Cause::Ledger | Cause::Unreadable => Status::Ledger,
-            Cause::Command | Cause::Voided => Status::Failed,
-        }
-    }
-}
-
-/// How one remedy of `sync` did.
-#[derive(Clone, Debug)]
-pub struct Race {
-    /// The remedy's name.
-    pub remedy: &'static str,
-    /// How many threads raced.
-    pub threads: u32,
-    /// How many operations all of them ran together.
-    pub operations: u64,
-    /// How many of those the bank refused.
-    pub refused: u64,
-    /// What the balance must be.
-    pub expected: Balance,
-    /// What it is.
-    pub actual: Balance,
-    /// The updates that the balance does not include.
-    pub lost_updates: u64,
-    /// From the first thread's start to the last one's end.
-    pub elapsed: Duration,
-}
-
-/// The counts and balances of a run.
-#[derive(Clone, Debug)]
-pub struct Summary {
-    /// The mode's name.
-    pub mode: &'static str,
-    /// From start to end.
-    pub elapsed: Duration,
-    /// The work that was done, summed: what it would take one after another.
-    pub sequential: Duration,
-    /// Worker processes started.
-    pub processes: u64,
-    /// How the operations ended.
-    pub counts: Counts,
-    /// The ledger, if it lasts.
-    pub ledger: Option<String>,
-    /// The first accounts by name, the bank's own first; of a ledger that lasts, those that the run
-    /// dealt with and that are not the bank's own.
-    pub accounts: Vec<AccountSummary>,
-    /// How many accounts there are beyond those.
-    pub accounts_omitted: u64,
-    /// What a check of all accounts found. Nothing stands for a ledger that lasts, since others may
-    /// write to it too.
-    pub check: Option<Check>,
-    /// Why the run ended before its work did, if it did.
-    pub ended_early: Option<String>,
-    /// The run's exit status.
-    pub status: Status,
-}
-
-/// What a check of all accounts found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Check {
-    /// The sum over all accounts in minor units; anything but zero is a violation.
-    pub sum: i128,
-    /// The accounts whose balance is not what the completed operations add up to, or where money is
-    /// still set aside.
-    pub wrong_accounts: u64,
-    /// The updates of shared cells that were lost.
-    pub lost_updates: u64,
-}
-
-/// How many operations ended in which way.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Posted or viewed.
-    pub completed: u64,
-    /// Refused by the bank.
-    pub refused: u64,
-    /// Ended by a fault.
-    pub failed: u64,
-    /// Nobody knows what their work did, so that their money stays set aside.
-    pub in_doubt: u64,
-    /// Lines that are no operation.
-    pub invalid: u64,
-    /// Lines that were given up.
-    pub skipped: u64,
-    /// Of those completed and refused, how many were answered with a stored outcome.
-    pub duplicates: u64,
-}
-
-/// One account at the end of a run.
-#[derive(Clone, Debug)]
-pub struct AccountSummary {
-    /// Its name.
-    pub name: Name,
-    /// What it holds.
-    pub view: View,
-    /// What it must hold, added up from the completed operations, if nobody else writes to it.
-    pub expected: Option<Balance>,
-    /// Of the updates of its shared cell, how many were lost.
-    pub lost_updates: u64,
 }

@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// How a run ended, the gravest last: with several at once that one counts. A run that was cut short did
 /// not see all that it was asked, so that is graver than what single operations met.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +33,20 @@ pub enum Status {
 }
 
 impl Status {
+    /// All of them, the gravest last.
+    const ALL: [Status; 10] = [
+        Status::Posted,
+        Status::Refused,
+        Status::Failed,
+        Status::Usage,
+        Status::IdConflict,
+        Status::EndedEarly,
+        Status::Violation,
+        Status::Deadline,
+        Status::Died,
+        Status::Ledger,
+    ];
+
     /// The number that the process exits with.
     pub fn code(self) -> u8 {
         match self {
@@ -49,6 +66,20 @@ impl Status {
     /// The graver of the two.
     pub fn worse(self, other: Status) -> Status {
         self.max(other)
+    }
+}
+
+impl Serialize for Status {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(self.code())
+    }
+}
+
+impl<'de> Deserialize<'de> for Status {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let code = u8::deserialize(deserializer)?;
+        let status = Status::ALL.into_iter().find(|status| status.code() == code);
+        status.ok_or_else(|| D::Error::custom(format_args!("`{code}` is no exit status")))
     }
 }
 

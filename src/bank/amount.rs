@@ -94,6 +94,12 @@ impl Balance {
     }
 }
 
+impl From<Amount> for Balance {
+    fn from(amount: Amount) -> Self {
+        Balance(amount.0)
+    }
+}
+
 impl FromStr for Balance {
     type Err = AmountError;
 

@@ -1,0 +1,266 @@
+//! What happened to one operation.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::fields::{Micros, is_zero};
+use super::{Event, Fault, Fields, Reason};
+use crate::bank::{
+    Amount, Answer, Balance, Id, Kind, Name, Operation, Outcome, Rejection, View,
+};
+use crate::exit::Exit;
+use crate::work::{CommandReport, Termination};
+
+/// What happened to one operation, or what one command was answered. Fields are written in the order in
+/// which they stand here; what does not apply is left out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OperationEvent {
+    /// The caller's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<Id>,
+    /// Which of the five operations it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub op: Option<Kind>,
+    /// The account it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<Name>,
+    /// A transfer's other account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<Name>,
+    /// What was asked for; where it was posted, what was really moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Balance>,
+    /// What was set aside for it, where that is not what was moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub set_aside: Option<Balance>,
+    /// How much more than that was spent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub excess: Option<Balance>,
+    /// How far below zero the account may go, where its money was not enough and that is not at zero.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overdraft: Option<Balance>,
+    /// What is posted on its account after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub balance: Option<Balance>,
+    /// What of it is not set aside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub available: Option<Balance>,
+    /// What is posted on a transfer's other account after it, where money moved just now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_balance: Option<Balance>,
+    /// The entry's number; of a view, the number of the last entry that it includes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+    /// The number of the last change that was made or seen when it was decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decided: Option<u64>,
+    /// This is the stored outcome of an earlier operation with the same id, or of the line when a named
+    /// run did it.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub duplicate: bool,
+    /// Why it was not completed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// The same in words: who, what, how long.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Box<str>>,
+    /// Its work is a command, which would be run.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub command: bool,
+    /// How often its command was started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
+    /// The status with which its command exited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit: Option<i32>,
+    /// The signal that ended its command.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal: Option<i32>,
+    /// Its command was ended when its time was over.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub timed_out: bool,
+    /// What its command says it has spent, where that is finer than what is posted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spent: Option<Box<str>>,
+    /// What its command wrote to stdout.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stdout: Option<Box<str>>,
+    /// How many bytes of that were dropped.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub stdout_dropped: u64,
+    /// What its command wrote to stderr.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stderr: Option<Box<str>>,
+    /// How many bytes of that were dropped.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub stderr_dropped: u64,
+    /// When its next attempt begins, from now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pause_us: Option<Micros>,
+    /// Its number within the run, from 1.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub operation: u64,
+    /// The worker's number within the run, from 1.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub worker: u32,
+    /// The worker's process.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub pid: u32,
+    /// The line of the input it came from, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// Since the run began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_us: Option<Micros>,
+    /// From the moment a worker was given it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elapsed_us: Option<Micros>,
+}
+
+impl From<Operation> for OperationEvent {
+    fn from(operation: Operation) -> Self {
+        let (op, amount) = (operation.kind(), operation.amount());
+        let to = operation.to().cloned();
+        OperationEvent {
+            id: operation.id,
+            op: Some(op),
+            account: Some(operation.account),
+            to,
+            amount: amount.map(Balance::from),
+            ..OperationEvent::default()
+        }
+    }
+}
+
+impl OperationEvent {
+    /// What its operation's command did, if it has one that was started.
+    pub fn running(self, report: Option<&CommandReport>) -> Self {
+        let Some(report) = report else { return self };
+        let written = |bytes: &[u8]| {
+            let text = || String::from_utf8_lossy(bytes).into();
+            report.is_captured.then(text)
+        };
+        let told = OperationEvent {
+            attempts: report.is_captured.then_some(report.attempts),
+            stdout: written(&report.stdout),
+            stderr: written(&report.stderr),
+            ..self
+        };
+        let Some(ended) = &report.ended else {
+            return told;
+        };
+        OperationEvent {
+            exit: match ended.exit {
+                Some(Exit::Status(status)) => Some(status),
+                _ => None,
+            },
+            signal: match ended.exit {
+                Some(Exit::Signal(signal)) => Some(signal),
+                _ => None,
+            },
+            timed_out: ended.termination == Some(Termination::TimeOver),
+            spent: ended.finer.as_deref().map(Box::from),
+            stdout_dropped: ended.stdout_dropped,
+            stderr_dropped: ended.stderr_dropped,
+            ..told
+        }
+    }
+
+    /// Its account, where there is one.
+    pub fn seeing(self, view: Option<View>) -> Self {
+        OperationEvent {
+            balance: view.map(|view| view.posted),
+            available: view.map(|view| view.available),
+            ..self
+        }
+    }
+
+    /// What went wrong.
+    pub fn faulted(self, fault: Fault) -> Self {
+        OperationEvent {
+            reason: Some(Reason::Faulty(fault.cause)),
+            detail: Some(fault.detail.into()),
+            ..self
+        }
+    }
+
+    /// Why the bank said no.
+    pub fn rejected(self, rejection: Rejection) -> Self {
+        OperationEvent {
+            reason: Some(Reason::Rejected(rejection)),
+            ..self
+        }
+    }
+
+    /// How long it took from the moment a worker was given it.
+    pub fn after(self, elapsed: Duration) -> Self {
+        OperationEvent {
+            elapsed_us: Some(elapsed.into()),
+            ..self
+        }
+    }
+
+    /// What was decided about it, and what type of event that is.
+    pub fn answered(self, answer: &Answer) -> Event {
+        let decided = OperationEvent {
+            decided: Some(answer.decided),
+            duplicate: answer.duplicate,
+            to_balance: match self.op {
+                Some(Kind::Transfer) => answer.other_side.map(|view| view.posted),
+                _ => None,
+            },
+            ..self
+        };
+        match answer.outcome {
+            Outcome::Posted { seq, amount, view } => {
+                Event::Completed(decided.moving(Some(amount)).seeing(Some(view)).numbered(seq))
+            }
+            Outcome::Viewed { seq, view } => {
+                Event::Completed(decided.seeing(Some(view)).numbered(seq))
+            }
+            Outcome::Unspent { view } => Event::Completed(decided.moving(None).seeing(Some(view))),
+            Outcome::Refused { rejection, view } => {
+                Event::Refused(decided.seeing(view).rejected(rejection))
+            }
+            Outcome::Held { view } => Event::Held(decided.seeing(Some(view))),
+            Outcome::Voided { view } => Event::Voided(decided.seeing(Some(view))),
+            Outcome::Doubted { view } => Event::InDoubt(decided.seeing(Some(view))),
+            Outcome::Opened { view } => Event::Opened(decided.seeing(Some(view))),
+        }
+    }
+
+    /// What was really moved of what was set aside.
+    fn moving(self, amount: Option<Amount>) -> Self {
+        let moved = amount.map_or(Balance::default(), Balance::from);
+        OperationEvent {
+            amount: Some(moved),
+            set_aside: self.amount.filter(|asked| *asked != moved),
+            ..self
+        }
+    }
+
+    fn numbered(self, seq: u64) -> Self {
+        OperationEvent {
+            seq: Some(seq),
+            ..self
+        }
+    }
+
+    /// How many bytes its command wrote, as far as they are kept.
+    pub(super) fn written(&self) -> usize {
+        let length = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
+        length(&self.stdout) + length(&self.stderr)
+    }
+}
+
+impl Fields for OperationEvent {
+    fn at_mut(&mut self) -> Option<&mut Micros> {
+        Some(self.at_us.get_or_insert_default())
+    }
+
+    fn operation(&self) -> Option<&OperationEvent> {
+        Some(self)
+    }
+}

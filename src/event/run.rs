@@ -1,0 +1,210 @@
+//! What happened to a run, its processes and what they share.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::Fields;
+use super::fields::{Micros, moment};
+use crate::bank::{Balance, Moment, Name};
+
+/// A run began: what it is, and what its times count from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunStarted {
+    /// The mode's name.
+    pub mode: Cow<'static, str>,
+    /// How the processes or threads of this mode share the balance, in words.
+    pub mechanism: Cow<'static, str>,
+    /// How they keep out of each other's way, where that can be chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sync: Option<Cow<'static, str>>,
+    /// The parent's process.
+    pub pid: u32,
+    /// By the wall clock.
+    #[serde(with = "moment")]
+    pub started_at: Moment,
+    /// By the machine's monotonic clock, which is the same for all its processes: what `at_us` counts
+    /// from.
+    pub clock_us: Micros,
+    /// How many operations it has, where that is known from the start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operations: Option<u64>,
+    /// The most processes or threads at a time.
+    pub jobs: u32,
+    /// The ledger, if it lasts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<String>,
+    /// The run's name, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// The account of operations that name none.
+    pub account: Name,
+    /// What it starts with, in memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balance: Option<Balance>,
+}
+
+/// What happened to a worker's process.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WorkerEvent {
+    /// The worker's number within the run, from 1.
+    pub worker: u32,
+    /// Its process.
+    pub pid: u32,
+    /// The status with which it exited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit: Option<i32>,
+    /// The signal that ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<i32>,
+    /// Since the run began.
+    pub at_us: Micros,
+}
+
+/// A request of a worker, from its call to its return. All times count from the run's begin.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RequestEvent {
+    /// The operation's number within the run.
+    pub operation: u64,
+    /// The worker that asked.
+    pub worker: u32,
+    /// Its process.
+    pub pid: u32,
+    /// What it asked.
+    pub request: RequestKind,
+    /// Just before the worker sent it; nothing where the worker did not live to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_us: Option<Micros>,
+    /// When the parent had it.
+    pub received_us: Micros,
+    /// When it was decided.
+    pub decided_us: Micros,
+    /// When the answer left the parent.
+    pub answered_us: Micros,
+    /// Just after the worker had the answer; nothing where the worker did not live to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returned_us: Option<Micros>,
+    /// The number of the last change that the answer made or saw, where something was decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided: Option<u64>,
+}
+
+/// What a worker asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestKind {
+    /// Set aside and post in one step.
+    Execute,
+    /// Set aside.
+    Begin,
+    /// Post what was set aside.
+    Post,
+    /// Give back what was set aside.
+    Void,
+    /// Give it back: nothing was spent.
+    Unspent,
+    /// Give it back: the command said no.
+    Decline,
+    /// Leave it set aside: it is not known what the command did.
+    Doubt,
+    /// Claim the operation's id, where data is shared.
+    Claim,
+    /// Read cells.
+    Read,
+    /// Wait for the lease on cells, and read them.
+    Lock,
+    /// Write cells, whatever they hold.
+    Write,
+    /// Write cells that are still as they were read.
+    CompareAndSet,
+    /// End an operation that writes nothing.
+    Settle,
+}
+
+/// What a process or thread read of one shared balance, or wrote.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CellEvent {
+    /// The operation's number within the run.
+    pub operation: u64,
+    /// The worker's number within the run.
+    pub worker: u32,
+    /// Its process.
+    pub pid: u32,
+    /// The account.
+    pub account: Name,
+    /// What was read or written; of a conflict, what stands there instead of what was read.
+    pub balance: Balance,
+    /// The version of that, one more with each write.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+    /// Since the run began.
+    pub at_us: Micros,
+}
+
+/// A wait for the lease on shared balances, or for another lock.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LeaseEvent {
+    /// The operation's number within the run.
+    pub operation: u64,
+    /// The worker's number within the run.
+    pub worker: u32,
+    /// Its process.
+    pub pid: u32,
+    /// What it wants alone.
+    pub accounts: Vec<Name>,
+    /// How long it waited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waited_us: Option<Micros>,
+    /// Since the run began.
+    pub at_us: Micros,
+}
+
+/// A line of the input is no operation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InvalidLine {
+    /// Which one, from 1.
+    pub line: u64,
+    /// Why.
+    pub reason: String,
+    /// Since the run began.
+    pub at_us: Micros,
+}
+
+/// How one way to synchronise did in `sync`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Race {
+    /// Its name.
+    pub remedy: Cow<'static, str>,
+    /// How many threads raced.
+    pub threads: u32,
+    /// How many operations all of them ran together.
+    pub operations: u64,
+    /// How many of those the bank refused.
+    pub refused: u64,
+    /// What the balance must be.
+    pub expected: Balance,
+    /// What it is.
+    pub actual: Balance,
+    /// The updates that the balance does not include.
+    pub lost_updates: u64,
+    /// From the first thread's start to the last one's end.
+    pub elapsed_us: Micros,
+    /// How long that is for each operation.
+    pub ns_per_operation: u64,
+}
+
+macro_rules! timed {
+    ($($timed:ty),*) => {$(
+        impl Fields for $timed {
+            fn at_mut(&mut self) -> Option<&mut Micros> {
+                Some(&mut self.at_us)
+            }
+        }
+    )*};
+}
+
+timed!(WorkerEvent, CellEvent, LeaseEvent, InvalidLine);
+
+impl Fields for Box<RunStarted> {}
+impl Fields for Box<Race> {}
+impl Fields for RequestEvent {}
