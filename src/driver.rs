@@ -201,9 +201,7 @@ impl Driver {
             }
             Effect::Tell(mut events) => {
                 for event in &mut events {
-                    event
-                        .fact
-                        .add_overdraft(|name| self.store.overdraft_of(name));
+                    event.add_overdraft(|name| self.store.overdraft_of(name));
                 }
                 match self.events.is_empty() {
                     true => self.events = events,

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::bank::{Balance, Name, Rejection};
 
 pub use fault::{Cause, Fault, Reason};
-pub use fields::{Micros, Total, decimal, rfc3339};
+pub use fields::{Micros, Total, decimal, is_zero, rfc3339};
 pub use operation::OperationEvent;
 pub use run::{
     CellEvent, InvalidLine, LeaseEvent, Race, RequestEvent, RequestKind, RunStarted, WorkerEvent,
@@ -51,19 +51,29 @@ struct LineStart<'a> {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
     /// A program wrote it whose lines mean other things.
-    #[error("line {line} has version {version}, and this program reads version {VERSION}: use a newer `bank-par`")]
+    #[error(
+        "line {line} has version {version}, and this program reads version {VERSION}: use a newer `bank-par`"
+    )]
     Version {
         /// Which line, from 1.
         line: u64,
         /// Its version.
         version: u64,
     },
+    /// It is no object, or one that lacks a field.
+    #[error("line {line}: {why}")]
+    Line {
+        /// Which line, from 1.
+        line: u64,
+        /// What is wrong.
+        why: String,
+    },
     /// A value in it is none that this field has.
     #[error("line {line}: `{field}`: {why}")]
     Field {
         /// Which line, from 1.
         line: u64,
-        /// Which field of it; `.` is the line itself.
+        /// Which field of it.
         field: String,
         /// What is wrong.
         why: String,
@@ -201,14 +211,22 @@ fn fields<T: DeserializeOwned>(line: u64, text: &str) -> Result<T, EventError> {
 }
 
 /// Which field is wrong is looked for only where one is.
-fn wrong_field<T: DeserializeOwned>(line: u64, text: &str) -> EventError {
+fn wrong_field<'a, T: Deserialize<'a>>(line: u64, text: &'a str) -> EventError {
     let mut reader = serde_json::Deserializer::from_str(text);
     let read: Result<T, _> = serde_path_to_error::deserialize(&mut reader);
-    let (field, why) = match read {
-        Err(error) => (error.path().to_string(), error.inner().to_string()),
-        Ok(_) => (".".to_string(), "more follows the object".to_string()),
-    };
-    EventError::Field { line, field, why }
+    match read {
+        Err(error) => {
+            let (field, why) = (error.path().to_string(), error.inner().to_string());
+            match field.as_str() {
+                "." | "?" => EventError::Line { line, why },
+                _ => EventError::Field { line, field, why },
+            }
+        }
+        Ok(_) => EventError::Line {
+            line,
+            why: "more follows the object".to_string(),
+        },
+    }
 }
 
 impl Event {
@@ -221,7 +239,7 @@ impl Event {
     pub fn read(line: u64, text: &str) -> Result<Option<Event>, EventError> {
         let start: LineStart<'_> = match serde_json::from_str(text) {
             Ok(start) => start,
-            Err(_) => return Err(wrong_field::<LineStart<'static>>(line, text)),
+            Err(_) => return Err(wrong_field::<LineStart<'_>>(line, text)),
         };
         match start.v {
             version if version != u64::from(VERSION) => Err(EventError::Version { line, version }),

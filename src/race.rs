@@ -175,15 +175,18 @@ pub fn race(
 
 /// Compares what the threads did with what the balance shows of it.
 fn conclude(plan: &RacePlan, remedy: SyncMethod, tally: &ThreadTally, end: Packed) -> Race {
+    let elapsed = tally.elapsed();
     Race {
-        remedy: remedy.word(),
+        remedy: remedy.word().into(),
         threads: plan.threads,
         operations: tally.operations,
         refused: tally.refused,
         expected: Balance::new(plan.start.minor().saturating_add(tally.moved)),
         actual: Balance::new(end.balance()),
         lost_updates: tally.updates.saturating_sub(end.updates()),
-        elapsed: tally.elapsed(),
+        elapsed_us: elapsed.into(),
+        ns_per_operation: u64::try_from(elapsed.as_nanos() / u128::from(tally.operations.max(1)))
+            .unwrap_or(u64::MAX),
     }
 }
 

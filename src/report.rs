@@ -7,7 +7,6 @@ mod columns;
 mod destination;
 mod explored;
 mod history;
-mod json;
 mod output;
 mod printer;
 mod receipt;
@@ -29,10 +28,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::thread;
-use std::time::{Duration, SystemTime};
 
-use crate::bank::Moment;
-use crate::event::{Counts, Event, Race};
+use crate::event::Event;
 use crate::wake::Waker;
 use printer::{Printer, Progress, Sink};
 
@@ -42,7 +39,7 @@ pub use history::{EntryFormat, History};
 pub use output::Output;
 pub use receipt::Receipt;
 pub use runs::{given_up, runs, skipped};
-pub use single::{About, Answers, refusal};
+pub use single::{Answers, Subject, refusal};
 pub use verified::verified;
 
 /// The backlog at which a caller hands out no more work. Once it has fallen below half of this, the
@@ -184,31 +181,6 @@ pub fn stderr_line(text: impl Display) {
     let _ = io::stderr().write_all(line.as_bytes());
 }
 
-/// The exact decimal text of a sum that may exceed one balance: `-12.50`.
-fn decimal(minor: i128) -> String {
-    let sign = if minor < 0 { "-" } else { "" };
-    let units = minor.unsigned_abs();
-    format!("{sign}{}.{:02}", units / 100, units % 100)
-}
-
-/// A moment as RFC 3339 has it, in UTC and to the microsecond.
-fn moment(moment: Moment) -> String {
-    /// The end of the year 9999, the last one that has a text.
-    const LAST: u64 = 253_402_300_799_999_999;
-    let micros = u64::try_from(moment.micros()).unwrap_or(0).min(LAST);
-    let time = SystemTime::UNIX_EPOCH + Duration::from_micros(micros);
-    humantime::format_rfc3339_micros(time).to_string()
-}
-
-/// How many operations came to an end, whichever it was.
-fn operations(counts: Counts) -> u64 {
-    counts.completed + counts.refused + counts.failed + counts.in_doubt
-}
-
-fn ns_per_operation(race: &Race) -> u128 {
-    race.elapsed.as_nanos() / u128::from(race.operations.max(1))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -313,26 +285,5 @@ mod tests {
         drop(reporter);
         reader.read_to_string(&mut seen).expect("text");
         assert_eq!(seen.lines().count(), 2);
-    }
-
-    #[test]
-    fn a_moment_has_a_text_whatever_it_is() {
-        for (micros, expected) in [
-            (0, "1970-01-01T00:00:00.000000Z"),
-            (1_795_438_800_000_001, "2026-11-23T13:00:00.000001Z"),
-            (-1, "1970-01-01T00:00:00.000000Z"),
-            (i64::MAX, "9999-12-31T23:59:59.999999Z"),
-        ] {
-            assert_eq!(moment(Moment::new(micros)), expected);
-        }
-    }
-
-    #[test]
-    fn a_sum_has_room_for_more_than_one_balance() {
-        for (minor, expected) in [(0, "0.00"), (-5, "-0.05"), (123_456, "1234.56")] {
-            assert_eq!(decimal(minor), expected);
-        }
-        let least = "-1701411834604692317316873037158841057.28";
-        assert_eq!(decimal(i128::MIN), least);
     }
 }

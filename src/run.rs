@@ -25,7 +25,7 @@ mod workers;
 use std::time::Duration;
 
 use crate::bank::{Name, RequestContext};
-use crate::event::{Event, Fact};
+use crate::event::Event;
 use crate::exit::Exit;
 use crate::link::Arrival;
 use crate::protocol::{Assignment, Reply};
@@ -202,9 +202,11 @@ impl Out {
         self.effects.push(effect);
     }
 
-    fn event(&mut self, fact: Fact) {
-        let at = self.now;
-        self.events.push(Event { at, fact });
+    fn event(&mut self, mut event: Event) {
+        if let Some(at) = event.at_mut() {
+            *at = self.now.into();
+        }
+        self.events.push(event);
     }
 
     /// What was gathered, the events last; only the end of the run comes after them.

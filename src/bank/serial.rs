@@ -38,7 +38,7 @@ macro_rules! as_text {
 
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let (expected, read) = ($expected, $read);
+                let (expected, read): (_, fn(&str) -> Option<$type>) = ($expected, $read);
                 deserializer.deserialize_str(StringVisitor { expected, read })
             }
         }
@@ -104,13 +104,26 @@ mod tests {
 
     #[test]
     fn what_is_no_value_of_the_bank_is_refused() {
-        for text in ["1", "1.5", "1.50", "\"1\"", "\"1.5\"", "\"+1.50\"", "\"1.500\"", "\"--1.50\"", "\".50\""] {
+        for text in [
+            "1",
+            "1.5",
+            "1.50",
+            "\"1\"",
+            "\"1.5\"",
+            "\"+1.50\"",
+            "\"1.500\"",
+            "\"--1.50\"",
+            "\".50\"",
+        ] {
             assert!(read::<Balance>(text).is_err(), "{text}");
         }
         assert!(read::<Name>("\"@mine\"").is_err());
         assert!(read::<Id>("\"\"").is_err());
         assert!(read::<Kind>("\"steal\"").is_err());
         let error = read::<Rejection>("\"no\"").expect_err("no word");
-        assert!(error.starts_with("invalid value: string \"no\", expected why"), "{error}");
+        assert!(
+            error.starts_with("invalid value: string \"no\", expected why"),
+            "{error}"
+        );
     }
 }

@@ -19,8 +19,8 @@ use crate::bank::{
     Amount, Answer, Asked, Balance, Id, IdError, Kind, Name, Operation, Outcome, Rejection,
     Request, RequestContext,
 };
-use crate::event::{Fact, Subject};
-use crate::report::{About, Answers, Format, Output, Receipt, Spared};
+use crate::event::OperationEvent;
+use crate::report::{Answers, Format, Output, Receipt, Spared, Subject};
 use crate::run::Ending;
 use crate::status::Status;
 use crate::store::{Access, EntryQuery, Ledger};
@@ -144,7 +144,9 @@ fn execute(kind: Kind, to: Option<Name>, args: MoveArgs) -> CliResult {
     single.record(&mut receipt, &operation, &answer);
     let overspent = work::tell_overspent(&operation, &answer.outcome);
     let operation = operation.posted_by(&answer.outcome);
-    let status = single.answers.answer(About::Operation(&operation), &answer);
+    let status = single
+        .answers
+        .answer(Subject::Operation(&operation), &answer);
     let status = status.worse(overspent).worse(single.answers.finish());
     ended(status.worse(receipt.finish()))
 }
@@ -161,7 +163,7 @@ pub(super) fn open(args: OpenArgs) -> CliResult {
     };
     let answer = single.ask(RequestContext::default(), request)?;
     let name = &account;
-    single.finish(About::Account { name, overdraft }, &answer)
+    single.finish(Subject::Account { name, overdraft }, &answer)
 }
 
 impl OperationArgs {
@@ -232,14 +234,14 @@ impl Single {
 
     /// Records how an operation without work ended.
     fn record(&mut self, receipt: &mut Receipt, operation: &Operation, answer: &Answer) {
-        let subject = Subject::of(operation.clone(), None);
-        let fact = match answer.outcome {
-            Outcome::Held { view } => Some(Fact::Held { subject, view }),
-            _ => Fact::decided(subject, *answer, receipt.elapsed()),
+        let event = OperationEvent::from(operation.clone());
+        let event = match answer.outcome {
+            Outcome::Held { .. } => event,
+            _ => event.after(receipt.elapsed()),
         };
-        if let Some(fact) = fact {
-            receipt.tell(fact.with_overdraft(|_| self.answers.overdraft));
-        }
+        let mut event = event.answered(answer);
+        event.add_overdraft(|_| self.answers.overdraft);
+        receipt.tell(event);
     }
 
     /// How far below zero the account may go whose money was not enough just now, if that can be seen: the
@@ -271,8 +273,8 @@ impl Single {
             .map(|entry| entry.operation))
     }
 
-    fn finish(mut self, about: About<'_>, answer: &Answer) -> CliResult {
-        let status = self.answers.answer(about, answer);
+    fn finish(mut self, subject: Subject<'_>, answer: &Answer) -> CliResult {
+        let status = self.answers.answer(subject, answer);
         ended(status.worse(self.answers.finish()))
     }
 }

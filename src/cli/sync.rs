@@ -13,7 +13,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use super::ledger::MemoryArgs;
 use super::workload::WorkloadArgs;
 use super::{CliResult, Failure, OutputArgs, spared};
-use crate::event::{Event, Fact};
+use crate::event::{Event, InvalidLine};
 use crate::link::{Key, Watch};
 use crate::race::{MAX_UPDATES, RacePlan, SyncMethod, race};
 use crate::report::{self, Broken, Reporter};
@@ -104,9 +104,8 @@ impl<'a> Course<'a> {
         }
     }
 
-    fn note(&self, fact: Fact) {
-        let at = self.began.elapsed();
-        self.reporter.tell(vec![Event { at, fact }]);
+    fn note(&self, event: Event) {
+        self.reporter.tell(vec![event]);
     }
 
     /// Reads the whole workload, since every thread runs it many times.
@@ -136,7 +135,12 @@ impl<'a> Course<'a> {
 
     fn invalid(&mut self, line: u64, reason: String) {
         self.status = self.status.worse(Status::Usage);
-        self.note(Fact::Invalid { line, reason });
+        let at_us = self.began.elapsed().into();
+        self.note(Event::Invalid(InvalidLine {
+            line,
+            reason,
+            at_us,
+        }));
     }
 
     /// Runs one remedy, or all of them in turn. Returns the signal that ended it, if one did.
@@ -160,7 +164,7 @@ impl<'a> Course<'a> {
             if lost && (remedy != SyncMethod::None || only.is_some()) {
                 self.status = self.status.worse(Status::Violation);
             }
-            self.note(Fact::Raced(raced));
+            self.note(Event::Raced(Box::new(raced)));
         }
         Ok(interrupt.signal())
     }

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::AsFd;
 
 use super::{ALARM, Commands, Forecast};
-use crate::event::{Event, Fact, Subject};
+use crate::event::{Event, InvalidLine, Micros, OperationEvent};
 use crate::link::Watch;
 use crate::report::{BACKLOG_LIMIT, Broken, Reporter, stderr_line};
 use crate::run::{Ending, Ids};
@@ -13,7 +13,7 @@ use crate::store::LedgerError;
 use crate::wake::{Alarm, TICK};
 use crate::workload::{Feed, Item, Next};
 
-/// The most facts that are told at once.
+/// The most events that are told at once.
 const BLOCK: usize = 1_024;
 
 /// Tells what would be set aside, run and posted for each operation, and what would be refused, if all
@@ -30,7 +30,7 @@ pub fn dry_run(
     let mut ids = ids.transpose()?.map(Ids::of_commands);
     let mut status = Status::Posted;
     let (mut count, mut refused, mut done) = (0u64, 0u64, 0u64);
-    let mut facts = Vec::new();
+    let mut events = Vec::new();
     while reporter.broken().is_none() {
         match feed.next() {
             Next::Item(Item::Operation {
@@ -58,20 +58,29 @@ pub fn dry_run(
                 } else {
                     count += 1;
                 }
-                facts.push(Fact::Planned {
-                    subject: Subject::of(operation, number),
-                    has_command: ids.is_some(),
-                    refusal,
-                });
+                let planned = OperationEvent {
+                    command: ids.is_some() && operation.amount().is_some(),
+                    line: number,
+                    at_us: Some(Micros::default()),
+                    ..operation.into()
+                };
+                events.push(Event::Planned(match refusal {
+                    Some((rejection, view)) => planned.rejected(rejection).seeing(view),
+                    None => planned,
+                }));
             }
             Next::Item(Item::Invalid { line, reason }) => {
                 status = status.worse(Status::Usage);
-                facts.push(Fact::Invalid { line, reason });
+                events.push(Event::Invalid(InvalidLine {
+                    line,
+                    reason,
+                    at_us: Micros::default(),
+                }));
             }
             // Only a run that was opened knows what it has done.
             Next::Item(Item::Done { .. } | Item::Skipped { .. }) => {}
             Next::NotYet => {
-                tell(&mut reporter, &mut facts);
+                tell(&reporter, &mut events);
                 wait(&mut alarm)?;
             }
             Next::End => break,
@@ -81,14 +90,14 @@ pub fn dry_run(
                 break;
             }
         }
-        if facts.len() >= BLOCK {
-            tell(&mut reporter, &mut facts);
+        if events.len() >= BLOCK {
+            tell(&reporter, &mut events);
             while reporter.backlog() >= BACKLOG_LIMIT && reporter.broken().is_none() {
                 wait(&mut alarm)?;
             }
         }
     }
-    tell(&mut reporter, &mut facts);
+    tell(&reporter, &mut events);
     reporter.close();
     while !reporter.done() {
         wait(&mut alarm)?;
@@ -133,10 +142,8 @@ fn unreadable(error: &LedgerError) -> Status {
     Status::Ledger
 }
 
-fn tell(reporter: &mut Reporter, facts: &mut Vec<Fact>) {
-    let at = std::time::Duration::ZERO;
-    let events = facts.drain(..).map(|fact| Event { at, fact });
-    reporter.tell(events.collect());
+fn tell(reporter: &Reporter, events: &mut Vec<Event>) {
+    reporter.tell(std::mem::take(events));
 }
 
 fn wait(alarm: &mut Alarm) -> io::Result<()> {

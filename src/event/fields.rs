@@ -80,7 +80,8 @@ pub(super) mod moment {
     }
 }
 
-pub(super) fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
+/// Whether a field says nothing, so that it is left out.
+pub fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
     *number == T::default()
 }
 

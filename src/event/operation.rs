@@ -6,9 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fields::{Micros, is_zero};
 use super::{Event, Fault, Fields, Reason};
-use crate::bank::{
-    Amount, Answer, Balance, Id, Kind, Name, Operation, Outcome, Rejection, View,
-};
+use crate::bank::{Amount, Answer, Balance, Id, Kind, Name, Operation, Outcome, Rejection, View};
 use crate::exit::Exit;
 use crate::work::{CommandReport, Termination};
 
@@ -53,9 +51,9 @@ pub struct OperationEvent {
     /// The entry's number; of a view, the number of the last entry that it includes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
-    /// The number of the last change that was made or seen when it was decided.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub decided: Option<u64>,
+    /// The number of the last change that was made or seen when it was decided, from 1.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub decided: u64,
     /// This is the stored outcome of an earlier operation with the same id, or of the line when a named
     /// run did it.
     #[serde(skip_serializing_if = "is_zero")]
@@ -205,29 +203,34 @@ impl OperationEvent {
     /// What was decided about it, and what type of event that is.
     pub fn answered(self, answer: &Answer) -> Event {
         let decided = OperationEvent {
-            decided: Some(answer.decided),
             duplicate: answer.duplicate,
             to_balance: match self.op {
                 Some(Kind::Transfer) => answer.other_side.map(|view| view.posted),
                 _ => None,
             },
+            decided: answer.decided,
             ..self
         };
-        match answer.outcome {
+        decided.ended(&answer.outcome)
+    }
+
+    /// What became of it, and what type of event that is.
+    pub fn ended(self, outcome: &Outcome) -> Event {
+        match *outcome {
             Outcome::Posted { seq, amount, view } => {
-                Event::Completed(decided.moving(Some(amount)).seeing(Some(view)).numbered(seq))
+                Event::Completed(self.moving(Some(amount)).seeing(Some(view)).numbered(seq))
             }
             Outcome::Viewed { seq, view } => {
-                Event::Completed(decided.seeing(Some(view)).numbered(seq))
+                Event::Completed(self.seeing(Some(view)).numbered(seq))
             }
-            Outcome::Unspent { view } => Event::Completed(decided.moving(None).seeing(Some(view))),
+            Outcome::Unspent { view } => Event::Completed(self.moving(None).seeing(Some(view))),
             Outcome::Refused { rejection, view } => {
-                Event::Refused(decided.seeing(view).rejected(rejection))
+                Event::Refused(self.seeing(view).rejected(rejection))
             }
-            Outcome::Held { view } => Event::Held(decided.seeing(Some(view))),
-            Outcome::Voided { view } => Event::Voided(decided.seeing(Some(view))),
-            Outcome::Doubted { view } => Event::InDoubt(decided.seeing(Some(view))),
-            Outcome::Opened { view } => Event::Opened(decided.seeing(Some(view))),
+            Outcome::Held { view } => Event::Held(self.seeing(Some(view))),
+            Outcome::Voided { view } => Event::Voided(self.seeing(Some(view))),
+            Outcome::Doubted { view } => Event::InDoubt(self.seeing(Some(view))),
+            Outcome::Opened { view } => Event::Opened(self.seeing(Some(view))),
         }
     }
 

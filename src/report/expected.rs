@@ -1,15 +1,14 @@
 //! The text and the JSON that every kind of event must become.
 
-use std::time::Duration;
-
+use super::Format;
 use super::samples::{
-    Asked, COMPLETED_JSON, account, answered, completed, event, failed, posted, refused, summary,
-    view,
+    Asked, COMPLETED_JSON, account, answered, completed, failed, posted, refused, summary, view,
 };
 use super::text::Text;
-use super::{Format, json};
 use crate::bank::{Balance, Kind, Name, Rejection, WORLD};
-use crate::event::{AccountSummary, Cause, Check, Counts, Event, Fact, Race, Summary};
+use crate::event::{
+    AccountSummary, Cause, Event, InvalidLine, Micros, OperationEvent, Race, Summary, Total,
+};
 use crate::status::Status;
 
 fn format(format: Format, events: &[Event]) -> String {
@@ -18,7 +17,7 @@ fn format(format: Format, events: &[Event]) -> String {
     for event in events {
         match format {
             Format::Text => text.write(event, &mut out).expect("room"),
-            Format::Json => json::write(event, &mut out).expect("room"),
+            Format::Json => event.write(&mut out).expect("room"),
         }
     }
     String::from_utf8(out).expect("text")
@@ -46,24 +45,25 @@ fn check_text(event: Event, expected: &str) {
 #[test]
 fn what_goes_on_before_a_result() {
     check(
-        event(Fact::Started(Asked::of(Kind::Withdraw).subject())),
+        Event::Started(Asked::of(Kind::Withdraw).event()),
         "Withdrawal of $500.00 started\n",
-        r#"{"v":1,"type":"started","op":"withdraw","account":"main","amount":"500.00","worker":3,"pid":4711,"at_us":1500}"#,
+        r#"{"v":1,"type":"started","op":"withdraw","account":"main","amount":"500.00","operation":4,"worker":3,"pid":4711,"at_us":1500}"#,
     );
     check(
-        event(Fact::Started(Asked::of(Kind::Balance).subject())),
+        Event::Started(Asked::of(Kind::Balance).event()),
         "",
-        r#"{"v":1,"type":"started","op":"balance","account":"main","worker":3,"pid":4711,"at_us":1500}"#,
+        r#"{"v":1,"type":"started","op":"balance","account":"main","operation":4,"worker":3,"pid":4711,"at_us":1500}"#,
     );
     check(
-        event(Fact::Held {
-            subject: Asked::of(Kind::Withdraw).subject(),
-            view: view(100_000, 50_000),
-        }),
+        Event::Held(
+            Asked::of(Kind::Withdraw)
+                .event()
+                .seeing(Some(view(100_000, 50_000))),
+        ),
         "",
-        r#"{"v":1,"type":"held","op":"withdraw","account":"main","amount":"500.00","balance":"1000.00","available":"500.00","worker":3,"pid":4711,"at_us":1500}"#,
+        r#"{"v":1,"type":"held","op":"withdraw","account":"main","amount":"500.00","balance":"1000.00","available":"500.00","operation":4,"worker":3,"pid":4711,"at_us":1500}"#,
     );
-    check_all(&[event(Fact::Warned("on stderr".into()))], "", "");
+    check_all(&[Event::Warned("on stderr".into())], "", "");
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn the_classic_words() {
         (Kind::Transfer, "Transfer of $500.00"),
         (Kind::Loan, "Loan application for $500.00"),
     ] {
-        let started = event(Fact::Started(Asked::of(kind).subject()));
+        let started = Event::Started(Asked::of(kind).event());
         check_text(started, &format!("{title} started"));
         let completed = format!("{title} completed. Updated balance: $500.00");
         check_text(posted(Asked::of(kind)), &completed);
@@ -95,12 +95,12 @@ fn what_was_completed() {
     check(
         posted(Asked::of(Kind::Transfer).on("ops").to("rent")),
         "Transfer of $500.00 to rent (account ops) completed. Updated balance: $500.00\n",
-        r#"{"v":1,"type":"completed","op":"transfer","account":"ops","to":"rent","amount":"500.00","balance":"500.00","available":"400.00","seq":2,"worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
+        r#"{"v":1,"type":"completed","op":"transfer","account":"ops","to":"rent","amount":"500.00","balance":"500.00","available":"400.00","seq":2,"decided":5,"operation":4,"worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
     );
     check(
         answered(Asked::of(Kind::Loan).id("l"), view(-500, -500), true),
         "Loan application for $500.00 (id `l`) completed. Updated balance: -$5.00 (duplicate)\n",
-        r#"{"v":1,"type":"completed","id":"l","op":"loan","account":"main","amount":"500.00","balance":"-5.00","available":"-5.00","seq":2,"duplicate":true,"worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
+        r#"{"v":1,"type":"completed","id":"l","op":"loan","account":"main","amount":"500.00","balance":"-5.00","available":"-5.00","seq":2,"decided":5,"duplicate":true,"operation":4,"worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
     );
     check(
         answered(
@@ -109,12 +109,12 @@ fn what_was_completed() {
             true,
         ),
         "Deposit of $500.00 (line 7) completed. Updated balance: $5.00 (duplicate)\n",
-        r#"{"v":1,"type":"completed","op":"deposit","account":"main","amount":"500.00","balance":"5.00","available":"5.00","seq":2,"duplicate":true,"line":7,"at_us":1500,"elapsed_us":1200}"#,
+        r#"{"v":1,"type":"completed","op":"deposit","account":"main","amount":"500.00","balance":"5.00","available":"5.00","seq":2,"decided":5,"duplicate":true,"operation":4,"line":7,"at_us":1500,"elapsed_us":1200}"#,
     );
     check(
         answered(Asked::of(Kind::Balance).on("ops"), view(0, 0), false),
         "Current balance (account ops): $0.00\n",
-        r#"{"v":1,"type":"completed","op":"balance","account":"ops","balance":"0.00","available":"0.00","seq":2,"worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
+        r#"{"v":1,"type":"completed","op":"balance","account":"ops","balance":"0.00","available":"0.00","seq":2,"decided":5,"operation":4,"worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
     );
 }
 
@@ -128,19 +128,19 @@ fn what_was_refused_or_failed() {
             false,
         ),
         "Withdrawal of $500.00 refused: insufficient funds. Available: $100.00\n",
-        r#"{"v":1,"type":"refused","op":"withdraw","account":"main","amount":"500.00","balance":"200.00","available":"100.00","reason":"insufficient_funds","worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
+        r#"{"v":1,"type":"refused","op":"withdraw","account":"main","amount":"500.00","balance":"200.00","available":"100.00","decided":5,"reason":"insufficient_funds","operation":4,"worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
     );
-    let in_debt = refused(
+    let mut in_debt = refused(
         Asked::of(Kind::Withdraw),
         Rejection::InsufficientFunds,
         Some(view(-100, -100)),
         false,
     );
-    let fact = in_debt.fact.with_overdraft(|_| Some(Balance::new(1_000)));
+    in_debt.add_overdraft(|_| Some(Balance::new(1_000)));
     check(
-        event(fact),
+        in_debt,
         "Withdrawal of $500.00 refused: insufficient funds. Available: -$1.00, and $10.00 of overdraft\n",
-        r#"{"v":1,"type":"refused","op":"withdraw","account":"main","amount":"500.00","overdraft":"10.00","balance":"-1.00","available":"-1.00","reason":"insufficient_funds","worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
+        r#"{"v":1,"type":"refused","op":"withdraw","account":"main","amount":"500.00","overdraft":"10.00","balance":"-1.00","available":"-1.00","decided":5,"reason":"insufficient_funds","operation":4,"worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
     );
     check(
         refused(
@@ -150,7 +150,7 @@ fn what_was_refused_or_failed() {
             false,
         ),
         "Balance refused: unknown account\n",
-        r#"{"v":1,"type":"refused","op":"balance","account":"main","reason":"unknown_account","worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
+        r#"{"v":1,"type":"refused","op":"balance","account":"main","decided":5,"reason":"unknown_account","operation":4,"worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
     );
     check(
         refused(
@@ -160,7 +160,7 @@ fn what_was_refused_or_failed() {
             true,
         ),
         "Transfer of $500.00 to main (id `t`) refused: both sides are the same account (duplicate)\n",
-        r#"{"v":1,"type":"refused","id":"t","op":"transfer","account":"main","to":"main","amount":"500.00","balance":"0.00","available":"0.00","duplicate":true,"reason":"same_account","worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
+        r#"{"v":1,"type":"refused","id":"t","op":"transfer","account":"main","to":"main","amount":"500.00","balance":"0.00","available":"0.00","decided":5,"duplicate":true,"reason":"same_account","operation":4,"worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
     );
     check(
         failed(
@@ -169,20 +169,22 @@ fn what_was_refused_or_failed() {
             "worker 3 was killed\nby signal 9",
         ),
         "Deposit of $500.00 failed: worker 3 was killed\\nby signal 9\n",
-        r#"{"v":1,"type":"failed","op":"deposit","account":"main","amount":"500.00","reason":"worker_died","detail":"worker 3 was killed\nby signal 9","worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
+        r#"{"v":1,"type":"failed","op":"deposit","account":"main","amount":"500.00","reason":"worker_died","detail":"worker 3 was killed\nby signal 9","operation":4,"worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
     );
     check(
-        event(Fact::Skipped {
-            line: 7,
-            operation: None,
+        Event::Skipped(OperationEvent {
+            line: Some(7),
+            at_us: Some(Micros(1_500)),
+            ..OperationEvent::default()
         }),
         "Line 7 was given up and is not run\n",
         r#"{"v":1,"type":"skipped","line":7,"at_us":1500}"#,
     );
     check(
-        event(Fact::Invalid {
+        Event::Invalid(InvalidLine {
             line: 7,
             reason: "`\u{1b}[2J` is no amount".into(),
+            at_us: Micros(1_500),
         }),
         "Line 7 is invalid: `\\u{1b}[2J` is no amount\n",
         r#"{"v":1,"type":"invalid","line":7,"reason":"`\u001b[2J` is no amount","at_us":1500}"#,
@@ -208,15 +210,16 @@ fn a_nasty_id_comes_back_as_it_was() {
 #[test]
 fn every_remedy_has_a_row() {
     let race = |remedy, actual, lost_updates| {
-        event(Fact::Raced(Race {
-            remedy,
+        Event::Raced(Box::new(Race {
+            remedy: String::from(remedy).into(),
             threads: 4,
             operations: 40_000,
             refused: 0,
             expected: Balance::new(100_000),
             actual: Balance::new(actual),
             lost_updates,
-            elapsed: Duration::from_micros(50_100),
+            elapsed_us: Micros(50_100),
+            ns_per_operation: 1_252,
         }))
     };
     let text = "\
@@ -234,7 +237,7 @@ mutex                   $1000.00        $1000.00               0           1,252
 #[test]
 fn a_summary_of_a_good_run() {
     check(
-        event(Fact::Ended(Box::new(summary()))),
+        Event::Summary(Box::new(summary())),
         "
 5 operations: 5 completed
 5 processes started
@@ -256,12 +259,14 @@ fn a_summary_of_a_run_on_a_ledger_that_lasts() {
     };
     let lasting = Summary {
         ledger: Some("bank.db".into()),
-        accounts: vec![unchecked],
-        check: None,
+        balances: vec![unchecked],
+        sum: None,
+        wrong_accounts: None,
+        lost_updates: None,
         ..summary()
     };
     check(
-        event(Fact::Ended(Box::new(lasting))),
+        Event::Summary(Box::new(lasting)),
         "
 5 operations: 5 completed
 5 processes started
@@ -275,33 +280,30 @@ Balance of main: $500.00
 #[test]
 fn a_summary_of_a_bad_run() {
     let bad = Summary {
-        mode: "server-share",
+        mode: "server-share".into(),
         processes: 1,
-        counts: Counts {
-            completed: 998,
-            refused: 1,
-            failed: 1,
-            in_doubt: 1,
-            invalid: 2,
-            skipped: 1,
-            duplicates: 1,
-        },
-        accounts: vec![
+        operations: 1_001,
+        completed: 998,
+        refused: 1,
+        failed: 1,
+        in_doubt: 1,
+        invalid: 2,
+        skipped: 1,
+        duplicates: 1,
+        balances: vec![
             account(WORLD.clone(), -100_000, -100_000, 0),
             account(Name::default(), 70_000, 100_000, 3),
             account(Name::user("ops").expect("a name"), 0, 0, 1),
         ],
-        check: Some(Check {
-            sum: -30_000,
-            wrong_accounts: 1,
-            lost_updates: 4,
-        }),
+        sum: Some(Total(-30_000)),
+        wrong_accounts: Some(1),
+        lost_updates: Some(4),
         ended_early: Some("stdout was closed".into()),
         status: Status::Violation,
         ..summary()
     };
     check(
-        event(Fact::Ended(Box::new(bad))),
+        Event::Summary(Box::new(bad)),
         "
 1,001 operations: 998 completed, 1 refused, 1 failed, 1 in doubt; 1 duplicate; 2 invalid lines; 1 skipped line
 1 process started
@@ -320,14 +322,14 @@ Ended early: stdout was closed
 #[test]
 fn people_see_ten_accounts_and_the_wrong_ones_first() {
     let named = |number: i64| Name::user(&format!("a{number}")).expect("a name");
-    let mut accounts = vec![account(WORLD.clone(), 0, 0, 0)];
-    accounts.extend((0..12).map(|n| account(named(n), 0, if n == 11 { 100 } else { 0 }, 0)));
+    let mut balances = vec![account(WORLD.clone(), 0, 0, 0)];
+    balances.extend((0..12).map(|n| account(named(n), 0, if n == 11 { 100 } else { 0 }, 0)));
     let many = Summary {
-        accounts,
+        balances,
         accounts_omitted: 9_989,
         ..summary()
     };
-    let text = format(Format::Text, &[event(Fact::Ended(Box::new(many)))]);
+    let text = format(Format::Text, &[Event::Summary(Box::new(many))]);
     let lines: Vec<&str> = text.lines().skip(4).collect();
     assert_eq!(lines[0], "Balance of a11: $0.00 (must be $1.00)");
     assert_eq!(lines[9], "Balance of a8: $0.00 (as it must be)");

@@ -3,10 +3,10 @@
 use csv_core::Writer;
 use serde::Serialize;
 
+use super::Output;
 use super::columns::{self, Column, fixed, id, moments, numbers, or_nothing, words};
-use super::json::{Money, VERSION, add};
-use super::{Output, moment};
-use crate::bank::{Id, Name};
+use crate::bank::{Balance, Id, Name};
+use crate::event::{add_line, rfc3339};
 use crate::status::Status;
 use crate::store::{Entry, RunName};
 
@@ -76,7 +76,11 @@ impl History {
             EntryFormat::Text => self.row(entry),
             EntryFormat::Csv => self.fields(entry),
             // Memory takes every byte, so nothing fails.
-            EntryFormat::Json => drop(add(&mut self.sheet.block, &EntryLine::new(entry))),
+            EntryFormat::Json => drop(add_line(
+                &mut self.sheet.block,
+                "entry",
+                &EntryLine::new(entry),
+            )),
         }
     }
 
@@ -94,7 +98,7 @@ impl History {
         let amount = entry.amount().map(|amount| amount.to_string());
         let cells = [
             &*entry.seq.to_string(),
-            &moment(entry.at),
+            &rfc3339(entry.at),
             entry.kind().word(),
             entry.operation.account.as_str(),
             or_nothing(entry.operation.to().map(Name::as_str)),
@@ -111,7 +115,7 @@ impl History {
         let line = entry.line.map(|line| line.to_string());
         self.record(&[
             &entry.seq.to_string(),
-            &moment(entry.at),
+            &rfc3339(entry.at),
             entry.kind().word(),
             entry.operation.account.as_str(),
             entry.operation.to().map_or("", Name::as_str),
@@ -144,8 +148,6 @@ impl History {
 /// `entry`.
 #[derive(Serialize)]
 struct EntryLine<'a> {
-    v: u8,
-    r#type: &'static str,
     seq: u64,
     at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -155,11 +157,11 @@ struct EntryLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    amount: Option<Money>,
+    amount: Option<Balance>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    excess: Option<Money>,
-    balance: Money,
-    available: Money,
+    excess: Option<Balance>,
+    balance: Balance,
+    available: Balance,
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -169,18 +171,16 @@ struct EntryLine<'a> {
 impl<'a> EntryLine<'a> {
     fn new(entry: &'a Entry) -> Self {
         EntryLine {
-            v: VERSION,
-            r#type: "entry",
             seq: entry.seq,
-            at: moment(entry.at),
+            at: rfc3339(entry.at),
             id: entry.id().map(Id::as_str),
             op: entry.kind().word(),
             account: entry.operation.account.as_str(),
             to: entry.operation.to().map(Name::as_str),
-            amount: entry.amount().map(|amount| Money(amount.minor())),
-            excess: entry.excess.map(|excess| Money(excess.minor())),
-            balance: entry.view.posted.into(),
-            available: entry.view.available.into(),
+            amount: entry.amount().map(Balance::from),
+            excess: entry.excess.map(Balance::from),
+            balance: entry.view.posted,
+            available: entry.view.available,
             run: entry.run.as_ref().map(RunName::as_str),
             line: entry.line,
         }
@@ -190,7 +190,7 @@ impl<'a> EntryLine<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bank::{Amount, Balance, Kind, Moment, Operation, View};
+    use crate::bank::{Amount, Kind, Moment, Operation, View};
 
     fn entry(id: Option<&str>) -> Entry {
         let id = id.map(|id| Id::new(id).expect("an id"));

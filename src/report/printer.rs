@@ -15,8 +15,8 @@ use rustix::io::Errno;
 
 use super::destination::Opened;
 use super::text::Text;
-use super::{BACKLOG_LIMIT, Broken, Format, json, stderr_line};
-use crate::event::{Event, Fact};
+use super::{BACKLOG_LIMIT, Broken, Format, stderr_line};
+use crate::event::Event;
 use crate::wake::Waker;
 
 /// A block is written when it is this large, in bytes, or when no further event is ready.
@@ -253,8 +253,8 @@ impl Printer {
     fn take(&mut self, events: Vec<Event>) {
         for event in events {
             self.unwritten += event.weight();
-            match &event.fact {
-                Fact::Warned(text) => {
+            match &event {
+                Event::Warned(text) => {
                     // On a terminal both streams are one, and what happened before stands above.
                     self.write();
                     stderr_line(format_args!("warning: {text}"));
@@ -275,7 +275,7 @@ impl Printer {
             let _ = self.text.write(event, &mut self.text_block);
         }
         if recorded || shown == Some(Format::Json) {
-            let _ = json::write(event, &mut self.json_block);
+            let _ = event.write(&mut self.json_block);
         }
     }
 

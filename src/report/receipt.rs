@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::destination::{Destination, Spared};
 use super::printer::Sink;
-use super::{Broken, ReportError, json, stderr_line};
-use crate::event::{Event, Fact};
+use super::{Broken, ReportError, stderr_line};
+use crate::event::Event;
 use crate::status::Status;
 
 /// Takes the events of one operation, and writes each at once.
@@ -36,13 +36,16 @@ impl Receipt {
     }
 
     /// Writes an event. What is lost is told on stderr, once.
-    pub fn tell(&mut self, fact: Fact) {
+    pub fn tell(&mut self, mut event: Event) {
         let Some(output) = &mut self.output else {
             return;
         };
-        let (at, mut line) = (self.begun.elapsed(), Vec::new());
+        if let Some(at) = event.at_mut() {
+            *at = self.begun.elapsed().into();
+        }
+        let mut line = Vec::new();
         // Memory takes every byte, so nothing fails.
-        let _ = json::write(&Event { at, fact }, &mut line);
+        let _ = event.write(&mut line);
         if let Some(Broken::Failed(why)) = output.write(&line) {
             stderr_line(why);
             self.lost = true;

@@ -4,8 +4,8 @@
 use serde::Serialize;
 
 use super::columns::{self, Column, fixed, id, numbers, or_nothing, words};
-use super::json::{VERSION, add, is_false};
 use super::{Format, Output};
+use crate::event::{add_line, is_zero};
 use crate::status::Status;
 use crate::store::{RunName, RunTotals};
 
@@ -30,7 +30,7 @@ pub fn runs(mut sheet: Output, format: Format, runs: &[RunTotals]) -> Status {
         match format {
             Format::Text => row(run, aligned, &mut sheet.block),
             // Memory takes every byte, so nothing fails.
-            Format::Json => drop(add(&mut sheet.block, &RunLine::new(run))),
+            Format::Json => drop(add_line(&mut sheet.block, "run", &RunLine::new(run))),
         }
     }
     sheet.finish()
@@ -85,7 +85,7 @@ pub fn skipped(
                     reason,
                     ..SkippedRow::new(run, *line)
                 };
-                drop(add(&mut sheet.block, &skipped));
+                drop(add_line(&mut sheet.block, "skipped", &skipped));
             }
         }
     }
@@ -111,7 +111,7 @@ pub fn given_up(
                 duplicate: again,
                 ..SkippedRow::new(run, line)
             };
-            drop(add(&mut sheet.block, &skipped));
+            drop(add_line(&mut sheet.block, "skipped", &skipped));
         }
     }
     sheet.finish()
@@ -120,8 +120,6 @@ pub fn given_up(
 /// `run`.
 #[derive(Serialize)]
 struct RunLine<'a> {
-    v: u8,
-    r#type: &'static str,
     run: &'a str,
     done: u64,
     refused: u64,
@@ -135,8 +133,6 @@ struct RunLine<'a> {
 impl<'a> RunLine<'a> {
     fn new(run: &'a RunTotals) -> Self {
         RunLine {
-            v: VERSION,
-            r#type: "run",
             run: run.name.as_str(),
             done: run.done,
             refused: run.refused,
@@ -152,21 +148,17 @@ impl<'a> RunLine<'a> {
 /// `skipped`, as `bank-par skip` and `bank-par runs` tell it.
 #[derive(Serialize)]
 struct SkippedRow<'a> {
-    v: u8,
-    r#type: &'static str,
     run: &'a str,
     line: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_zero")]
     duplicate: bool,
 }
 
 impl<'a> SkippedRow<'a> {
     fn new(run: &'a RunName, line: u64) -> Self {
         SkippedRow {
-            v: VERSION,
-            r#type: "skipped",
             run: run.as_str(),
             line,
             reason: None,

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use crate::bank::{Amount, Balance, Id, Kind, LOANS, Name, Operation, Rejection, View, WORLD};
-use crate::event::{AccountSummary, Cause, Check, Counts, Event, Fact, Fault, Subject, Summary};
+use crate::bank::{
+    Amount, Answer, Balance, Id, Kind, LOANS, Name, Operation, Outcome, Rejection, View, WORLD,
+};
+use crate::event::{AccountSummary, Cause, Event, Fault, Micros, OperationEvent, Summary, Total};
 use crate::status::Status;
 
 /// An event as many runs have it.
@@ -12,7 +14,7 @@ pub(super) fn completed() -> Event {
 }
 
 /// Its line.
-pub(super) const COMPLETED_JSON: &str = r#"{"v":1,"type":"completed","id":"payout-000017","op":"withdraw","account":"main","amount":"500.00","balance":"500.00","available":"400.00","seq":2,"worker":3,"pid":4711,"line":17,"at_us":1500,"elapsed_us":1200}"#;
+pub(super) const COMPLETED_JSON: &str = r#"{"v":1,"type":"completed","id":"payout-000017","op":"withdraw","account":"main","amount":"500.00","balance":"500.00","available":"400.00","seq":2,"decided":5,"operation":4,"worker":3,"pid":4711,"line":17,"at_us":1500,"elapsed_us":1200}"#;
 
 /// What is asked for, put together word by word.
 pub(super) struct Asked {
@@ -70,25 +72,23 @@ impl Asked {
         }
     }
 
-    pub(super) fn subject(self) -> Subject {
+    pub(super) fn event(self) -> OperationEvent {
         let id = self.id.map(|id| Id::new(id).expect("an id"));
         let to = self.to.map(|to| Name::other_side(to).expect("a name"));
         let amount = (self.kind != Kind::Balance).then(|| Amount::new(50_000));
         let operation = Operation::new(self.kind, id, self.account, to, amount.flatten());
-        Subject {
+        OperationEvent {
+            operation: 4,
             worker: if self.unaided { 0 } else { 3 },
             pid: if self.unaided { 0 } else { 4711 },
-            ..Subject::of(operation.expect("an operation"), self.line)
+            line: self.line,
+            at_us: Some(Micros(1_500)),
+            ..operation.expect("an operation").into()
         }
     }
 }
 
 const ELAPSED: Duration = Duration::from_micros(1_200);
-
-pub(super) fn event(fact: Fact) -> Event {
-    let at = Duration::from_micros(1_500);
-    Event { at, fact }
-}
 
 pub(super) fn view(posted: i64, available: i64) -> View {
     View {
@@ -98,12 +98,20 @@ pub(super) fn view(posted: i64, available: i64) -> View {
 }
 
 pub(super) fn answered(asked: Asked, view: View, duplicate: bool) -> Event {
-    event(Fact::Completed {
-        subject: asked.subject(),
-        seq: Some(2),
-        view,
-        elapsed: ELAPSED,
+    let event = asked.event().after(ELAPSED);
+    let amount = Amount::new(50_000).expect("positive");
+    let outcome = match event.op {
+        Some(Kind::Balance) => Outcome::Viewed { seq: 2, view },
+        _ => Outcome::Posted {
+            seq: 2,
+            amount,
+            view,
+        },
+    };
+    event.answered(&Answer {
         duplicate,
+        decided: 5,
+        ..outcome.into()
     })
 }
 
@@ -117,31 +125,30 @@ pub(super) fn refused(
     view: Option<View>,
     duplicate: bool,
 ) -> Event {
-    event(Fact::Refused {
-        subject: asked.subject(),
-        rejection,
-        view,
-        overdraft: None,
-        elapsed: ELAPSED,
+    asked.event().after(ELAPSED).answered(&Answer {
         duplicate,
+        decided: 5,
+        ..Outcome::Refused { rejection, view }.into()
     })
 }
 
 pub(super) fn failed(asked: Asked, cause: Cause, detail: &str) -> Event {
-    event(Fact::Failed {
-        subject: asked.subject(),
-        fault: Fault {
-            cause,
-            detail: detail.into(),
-        },
-        elapsed: ELAPSED,
-    })
+    Event::Failed(asked.event().after(ELAPSED).faulted(Fault {
+        cause,
+        detail: detail.into(),
+    }))
 }
 
-pub(super) fn account(name: Name, posted: i64, expected: i64, lost_updates: u64) -> AccountSummary {
+pub(super) fn account(
+    account: Name,
+    posted: i64,
+    expected: i64,
+    lost_updates: u64,
+) -> AccountSummary {
     AccountSummary {
-        name,
-        view: view(posted, posted),
+        account,
+        balance: Balance::new(posted),
+        available: Balance::new(posted),
         expected: Some(Balance::new(expected)),
         lost_updates,
     }
@@ -149,23 +156,29 @@ pub(super) fn account(name: Name, posted: i64, expected: i64, lost_updates: u64)
 
 pub(super) fn summary() -> Summary {
     Summary {
-        mode: "parallel",
-        elapsed: Duration::from_micros(4_004_321),
-        sequential: Duration::from_micros(10_004_999),
-        processes: 5,
-        counts: Counts {
-            completed: 5,
-            ..Counts::default()
-        },
+        mode: "parallel".into(),
         ledger: None,
-        accounts: vec![
+        status: Status::Posted,
+        operations: 5,
+        completed: 5,
+        refused: 0,
+        failed: 0,
+        in_doubt: 0,
+        invalid: 0,
+        skipped: 0,
+        duplicates: 0,
+        processes: 5,
+        elapsed_us: Micros(4_004_321),
+        sequential_us: Micros(10_004_999),
+        balances: vec![
             account(LOANS.clone(), -50_000, -50_000, 0),
             account(WORLD.clone(), -50_000, -50_000, 0),
             account(Name::default(), 100_000, 100_000, 0),
         ],
         accounts_omitted: 0,
-        check: Some(Check::default()),
+        sum: Some(Total::default()),
+        wrong_accounts: Some(0),
+        lost_updates: Some(0),
         ended_early: None,
-        status: Status::Posted,
     }
 }

@@ -10,8 +10,9 @@ mod tests;
 use std::fmt::Display;
 
 use super::columns::{self, Column, fixed, id, moments, numbers, or_nothing, words};
-use super::{Format, Output, decimal, stderr_line};
+use super::{Format, Output, stderr_line};
 use crate::bank::{Answer, Balance, Id, Name, Operation, Outcome, Rejection, View};
+use crate::event::decimal;
 use crate::status::Status;
 use crate::store::{OpenHold, RunName, Standing};
 
@@ -37,7 +38,7 @@ const HOLDS: [Column; 9] = [
 
 /// What an answer is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum About<'a> {
+pub enum Subject<'a> {
     /// An operation; where it was posted, its amount is what was really moved.
     Operation(&'a Operation),
     /// What is held under this id.
@@ -57,7 +58,7 @@ pub fn refusal<'a>(
     answer: &'a Answer,
     overdraft: Option<Balance>,
 ) -> impl Display + use<'a> {
-    text::Refusal(About::Operation(operation), answer, overdraft)
+    text::Refusal(Subject::Operation(operation), answer, overdraft)
 }
 
 /// The answers of one command.
@@ -79,17 +80,19 @@ impl Answers {
     }
 
     /// Tells one answer, and what status follows from it. A refusal is a message on stderr, unless a program reads.
-    pub fn answer(&mut self, about: About<'_>, answer: &Answer) -> Status {
+    pub fn answer(&mut self, subject: Subject<'_>, answer: &Answer) -> Status {
         match (self.format, answer.outcome) {
             (Format::Json, _) => {
-                json::answer(about, answer, self.overdraft, &mut self.sheet.block);
+                let event = json::event(subject, answer, self.overdraft);
+                // Memory takes every byte, so nothing fails.
+                drop(event.write(&mut self.sheet.block));
             }
             (Format::Text, Outcome::Refused { .. }) => {
                 // On a terminal both streams are one, and what was told before stands above.
                 self.sheet.write();
-                stderr_line(text::Refusal(about, answer, self.overdraft));
+                stderr_line(text::Refusal(subject, answer, self.overdraft));
             }
-            (Format::Text, _) => text::answer(about, answer, &mut self.sheet.block),
+            (Format::Text, _) => text::answer(subject, answer, &mut self.sheet.block),
         }
         status(answer)
     }
@@ -102,7 +105,7 @@ impl Answers {
                 self.sheet.block.push(b'\n');
                 status(answer)
             }
-            _ => self.answer(About::Operation(operation), answer),
+            _ => self.answer(Subject::Operation(operation), answer),
         }
     }
 
@@ -115,11 +118,11 @@ impl Answers {
     pub fn account(&mut self, standing: &Standing) {
         let View { posted, available } = standing.view;
         let held = i128::from(posted.minor()) - i128::from(available.minor());
-        let held = decimal(held);
         match self.format {
-            Format::Json => json::account(standing, &held, &mut self.sheet.block),
+            Format::Json => json::account(standing, held, &mut self.sheet.block),
             Format::Text => {
                 let (posted, available) = (posted.to_string(), available.to_string());
+                let held = decimal(held);
                 let overdraft = standing.overdraft.map(|overdraft| overdraft.to_string());
                 let overdraft = or_nothing(overdraft.as_deref());
                 let cells = [

@@ -5,11 +5,9 @@ mod summary;
 use std::borrow::Cow;
 use std::fmt::{self, Display};
 use std::io::{self, Write};
-use std::time::Duration;
 
-use super::{decimal, ns_per_operation};
-use crate::bank::{Action, Balance, Decimal, Kind, Name, Operation, Rejection, View, WORLD};
-use crate::event::{Event, Fact, Fault, Race, Subject};
+use crate::bank::{Balance, Decimal, Kind, Name, Operation, Rejection, WORLD};
+use crate::event::{Event, InvalidLine, Micros, OperationEvent, Race, Reason, decimal};
 
 /// The lines so far, as far as later ones depend on them.
 #[derive(Default)]
@@ -19,77 +17,49 @@ pub(super) struct Text {
 }
 
 impl Text {
-    /// Adds the lines of an event. A warning has none, it is a message on stderr; a hold has none either, because
-    /// the start was told just before.
+    /// Adds the lines of an event. A warning has none, it is said on stderr; a hold has none either,
+    /// because the start was told just before.
     pub(super) fn write(&mut self, event: &Event, out: &mut Vec<u8>) -> io::Result<()> {
-        match &event.fact {
-            Fact::Warned(_) | Fact::Held { .. } => Ok(()),
-            Fact::Started(subject) => started(subject, out),
-            Fact::Planned {
-                subject,
-                has_command,
-                refusal,
-            } => planned(subject, *has_command, *refusal, out),
-            Fact::Completed {
-                subject,
-                seq,
-                view,
-                duplicate,
-                ..
-            } => {
-                completed(subject, *seq, view, *duplicate, out)?;
-                output(subject, out)
+        match event {
+            Event::Started(operation) => started(operation, out),
+            Event::Planned(operation) => planned(operation, out),
+            Event::Completed(operation) => {
+                completed(operation, out)?;
+                output(operation, out)
             }
-            Fact::Refused {
-                subject,
-                rejection,
-                view,
-                overdraft,
-                duplicate,
-                ..
-            } => {
-                let title = Named(subject);
-                write!(out, "{title} refused: {rejection}")?;
-                if let (Rejection::InsufficientFunds, Some(view)) = (rejection, view) {
-                    write!(out, ". Available: {}", Dollars::of(view.available))?;
-                    if let Some(overdraft) = overdraft {
-                        write!(out, ", and {} of overdraft", Dollars::of(*overdraft))?;
-                    }
-                }
-                writeln!(out, "{}", mark(*duplicate))?;
-                output(subject, out)
+            Event::Refused(operation) => {
+                refused(operation, out)?;
+                output(operation, out)
             }
-            Fact::Failed { subject, fault, .. } => ill(subject, "failed", fault, out),
-            Fact::Doubted { subject, fault, .. } => ill(subject, "is in doubt", fault, out),
-            Fact::Retried {
-                subject,
-                fault,
-                pause,
-            } => {
-                let seconds = Seconds(*pause);
-                let what = format!("will be tried again in {seconds} s");
-                ill(subject, &what, fault, out)
+            Event::Failed(operation) => ill(operation, "failed", out),
+            Event::InDoubt(operation) => ill(operation, "is in doubt", out),
+            Event::Retried(operation) => {
+                let pause = operation.pause_us.unwrap_or_default();
+                let what = format!("will be tried again in {} s", Seconds(pause));
+                ill(operation, &what, out)
             }
-            Fact::Overspent { subject, excess } => {
-                let title = Named(subject);
-                let excess = Dollars(excess.minor().into());
+            Event::Overspent(operation) => {
+                let title = Named(operation);
+                let excess = Dollars::of(operation.excess.unwrap_or_default());
                 writeln!(
                     out,
                     "{title} overspent: {excess} more was spent than was set aside"
                 )
             }
-            Fact::Skipped { line, operation } => {
+            Event::Skipped(operation) => {
+                let line = operation.line.unwrap_or_default();
                 write!(out, "Line {line} was given up and is not run")?;
-                match operation {
-                    Some(operation) => writeln!(out, ": {}", Title(operation)),
+                match operation.op {
+                    Some(_) => writeln!(out, ": {}", Asked::about(operation)),
                     None => writeln!(out),
                 }
             }
-            Fact::Invalid { line, reason } => {
+            Event::Invalid(InvalidLine { line, reason, .. }) => {
                 writeln!(out, "Line {line} is invalid: {}", one_line(reason))
             }
-            Fact::Raced(race) => self.raced(race, out),
-            Fact::Ended(summary) => summary::ended(summary, out),
+            Event::Raced(race) => self.raced(race, out),
+            Event::Summary(summary) => summary::ended(summary, out),
+            _ => Ok(()),
         }
     }
 
@@ -110,67 +80,67 @@ impl Text {
         let expected = Dollars::of(race.expected).to_string();
         let actual = Dollars::of(race.actual).to_string();
         let lost = Grouped(race.lost_updates.into()).to_string();
-        let ns = Grouped(ns_per_operation(race)).to_string();
+        let ns = Grouped(race.ns_per_operation.into()).to_string();
         row(out, [&race.remedy, &expected, &actual, &lost, &ns])
     }
 }
 
 /// A view says what it saw and no more, so its start has no line.
-fn started(subject: &Subject, out: &mut Vec<u8>) -> io::Result<()> {
-    if subject.operation.kind() == Kind::Balance {
-        return Ok(());
+fn started(operation: &OperationEvent, out: &mut Vec<u8>) -> io::Result<()> {
+    match operation.op {
+        Some(Kind::Balance) => Ok(()),
+        _ => writeln!(out, "{} started", Named(operation)),
     }
-    writeln!(out, "{} started", Named(subject))
 }
 
-fn completed(
-    subject: &Subject,
-    seq: Option<u64>,
-    view: &View,
-    duplicate: bool,
-    out: &mut Vec<u8>,
-) -> io::Result<()> {
-    if subject.operation.kind() == Kind::Balance {
-        write!(out, "Current balance{}: ", Which(subject))?;
+fn completed(operation: &OperationEvent, out: &mut Vec<u8>) -> io::Result<()> {
+    if operation.op == Some(Kind::Balance) {
+        write!(out, "Current balance{}: ", Which(operation))?;
     } else {
-        write!(out, "{} completed. ", Named(subject))?;
-        match subject.set_aside {
+        write!(out, "{} completed. ", Named(operation))?;
+        match operation.set_aside {
             None => {}
-            Some(_) if seq.is_none() => write!(out, "Nothing was spent. ")?,
-            Some(amount) => {
-                let amount = Dollars(amount.minor().into());
-                write!(out, "Set aside: {amount}. ")?;
-            }
+            Some(_) if operation.seq.is_none() => write!(out, "Nothing was spent. ")?,
+            Some(amount) => write!(out, "Set aside: {}. ", Dollars::of(amount))?,
         }
-        let ended = subject.ran.as_ref().and_then(|ran| ran.ended.as_ref());
-        if let Some(finer) = ended.and_then(|ended| ended.finer.as_deref()) {
+        if let Some(finer) = &operation.spent {
             write!(out, "Spent: {finer}, rounded up. ")?;
         }
         write!(out, "Updated balance: ")?;
     }
-    writeln!(out, "{}{}", Dollars::of(view.posted), mark(duplicate))
+    let balance = Dollars::of(operation.balance.unwrap_or_default());
+    writeln!(out, "{balance}{}", mark(operation.duplicate))
 }
 
-fn planned(
-    subject: &Subject,
-    has_command: bool,
-    refusal: Option<(Rejection, Option<View>)>,
-    out: &mut Vec<u8>,
-) -> io::Result<()> {
-    let title = Named(subject);
-    if let Some((rejection, view)) = refusal {
+fn refused(operation: &OperationEvent, out: &mut Vec<u8>) -> io::Result<()> {
+    let Some(Reason::Rejected(rejection)) = operation.reason else {
+        return Ok(());
+    };
+    write!(out, "{} refused: {rejection}", Named(operation))?;
+    if let (Rejection::InsufficientFunds, Some(available)) = (rejection, operation.available) {
+        write!(out, ". Available: {}", Dollars::of(available))?;
+        if let Some(overdraft) = operation.overdraft {
+            write!(out, ", and {} of overdraft", Dollars::of(overdraft))?;
+        }
+    }
+    writeln!(out, "{}", mark(operation.duplicate))
+}
+
+fn planned(operation: &OperationEvent, out: &mut Vec<u8>) -> io::Result<()> {
+    let title = Named(operation);
+    if let Some(Reason::Rejected(rejection)) = operation.reason {
         write!(out, "{title} would be refused: {rejection}")?;
-        if let (Rejection::InsufficientFunds, Some(view)) = (rejection, view) {
-            write!(out, ". Available then: {}", Dollars::of(view.available))?;
+        if let (Rejection::InsufficientFunds, Some(available)) = (rejection, operation.available) {
+            write!(out, ". Available then: {}", Dollars::of(available))?;
         }
         return writeln!(out);
     }
-    match subject.operation.amount() {
+    match operation.amount {
         None => writeln!(out, "{title} would be shown"),
-        Some(_) if !has_command => writeln!(out, "{title} would be posted"),
+        Some(_) if !operation.command => writeln!(out, "{title} would be posted"),
         Some(amount) => {
-            let amount = Dollars(amount.minor().into());
-            let id = subject.operation.id.as_ref().map_or("", |id| id.as_str());
+            let amount = Dollars::of(amount);
+            let id = operation.id.as_ref().map_or("", |id| id.as_str());
             writeln!(
                 out,
                 "{title} would set aside {amount}, run the command as `{id}`, and post it if that succeeds"
@@ -180,34 +150,23 @@ fn planned(
 }
 
 /// What went wrong with an operation, and what its command wrote.
-fn ill(subject: &Subject, what: &str, fault: &Fault, out: &mut Vec<u8>) -> io::Result<()> {
-    let title = Named(subject);
-    writeln!(out, "{title} {what}: {}", one_line(&fault.detail))?;
-    output(subject, out)
+fn ill(operation: &OperationEvent, what: &str, out: &mut Vec<u8>) -> io::Result<()> {
+    let title = Named(operation);
+    let detail = operation.detail.as_deref().unwrap_or_default();
+    writeln!(out, "{title} {what}: {}", one_line(detail))?;
+    output(operation, out)
 }
 
 /// What an operation's command wrote, below the line about the operation.
-fn output(subject: &Subject, out: &mut Vec<u8>) -> io::Result<()> {
-    let Some(ran) = &subject.ran else {
-        return Ok(());
-    };
-    let ended = ran.ended.as_ref();
-    for (name, bytes, dropped) in [
-        (
-            "stdout",
-            &ran.stdout,
-            ended.map(|ended| ended.stdout_dropped),
-        ),
-        (
-            "stderr",
-            &ran.stderr,
-            ended.map(|ended| ended.stderr_dropped),
-        ),
+fn output(operation: &OperationEvent, out: &mut Vec<u8>) -> io::Result<()> {
+    for (name, text, dropped) in [
+        ("stdout", &operation.stdout, operation.stdout_dropped),
+        ("stderr", &operation.stderr, operation.stderr_dropped),
     ] {
-        for line in String::from_utf8_lossy(bytes).lines() {
+        for line in text.iter().flat_map(|text| text.lines()) {
             writeln!(out, "  {name}: {}", one_line(line))?;
         }
-        if let Some(dropped) = dropped.filter(|dropped| *dropped > 0) {
+        if dropped > 0 {
             let dropped = Count(dropped, "more byte", "more bytes");
             writeln!(out, "  {name}: and {dropped}")?;
         }
@@ -219,70 +178,89 @@ fn mark(duplicate: bool) -> &'static str {
     if duplicate { " (duplicate)" } else { "" }
 }
 
-/// What an operation is called. The default account goes without saying.
-pub(super) struct Title<'a>(pub(super) &'a Operation);
+/// What an operation asks for. The default account goes without saying.
+pub(super) struct Asked<'a> {
+    op: Option<Kind>,
+    amount: Option<Balance>,
+    account: Option<&'a Name>,
+    to: Option<&'a Name>,
+}
 
-impl Display for Title<'_> {
+impl<'a> Asked<'a> {
+    fn about(operation: &'a OperationEvent) -> Self {
+        Asked {
+            op: operation.op,
+            amount: operation.amount,
+            account: operation.account.as_ref(),
+            to: operation.to.as_ref(),
+        }
+    }
+
+    pub(super) fn of(operation: &'a Operation) -> Self {
+        Asked {
+            op: Some(operation.kind()),
+            amount: operation.amount().map(Balance::from),
+            account: Some(&operation.account),
+            to: operation.to(),
+        }
+    }
+
+    fn called(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.op {
+            Some(Kind::Withdraw) => "Withdrawal of ",
+            Some(Kind::Deposit) => "Deposit of ",
+            Some(Kind::Transfer) => "Transfer of ",
+            Some(Kind::Loan) => "Loan application for ",
+            Some(Kind::Balance) | None => "Balance",
+        })?;
+        if let Some(amount) = self.amount {
+            f.write_str("$")?;
+            f.write_str(Decimal::new(amount.minor()).as_str())?;
+        }
+        match self.to {
+            Some(to) if *to != WORLD => write!(f, " to {to}"),
+            _ => Ok(()),
+        }
+    }
+
+    /// Its account, unless it is the default one.
+    fn other_account(&self) -> Option<&'a Name> {
+        self.account.filter(|account| **account != Name::default())
+    }
+}
+
+impl Display for Asked<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        called(self.0, f)?;
-        match other_account(self.0) {
+        self.called(f)?;
+        match self.other_account() {
             Some(account) => write!(f, " (account {account})"),
             None => Ok(()),
         }
     }
 }
 
-/// What an operation is called, and which one it is.
-struct Named<'a>(&'a Subject);
+/// What an operation asks for, and which one it is.
+struct Named<'a>(&'a OperationEvent);
 
 impl Display for Named<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        called(&self.0.operation, f)?;
+        Asked::about(self.0).called(f)?;
         Which(self.0).fmt(f)
     }
 }
 
-fn called(operation: &Operation, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let what = match operation.kind() {
-        Kind::Withdraw => "Withdrawal of ",
-        Kind::Deposit => "Deposit of ",
-        Kind::Transfer => "Transfer of ",
-        Kind::Loan => "Loan application for ",
-        Kind::Balance => "Balance",
-    };
-    f.write_str(what)?;
-    if let Some(amount) = operation.amount() {
-        f.write_str("$")?;
-        f.write_str(Decimal::new(amount.minor()).as_str())?;
-    }
-    match &operation.action {
-        Action::Transfer { to, .. } if *to != WORLD => write!(f, " to {to}"),
-        _ => Ok(()),
-    }
-}
-
-/// The account of an operation, unless it is the default one.
-fn other_account(operation: &Operation) -> Option<&Name> {
-    Some(&operation.account).filter(|account| **account != Name::default())
-}
-
 /// Which operation it is: its account, unless that is the default one, which goes without saying; its
 /// line of the input and its id, if it has them.
-struct Which<'a>(&'a Subject);
+struct Which<'a>(&'a OperationEvent);
 
 impl Display for Which<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Subject {
-            operation, line, ..
-        } = self.0;
-        let account = other_account(operation);
+        let OperationEvent { id, line, .. } = self.0;
+        let account = Asked::about(self.0).other_account();
         let parts = [
             account.map(|account| format!("account {account}")),
             line.map(|line| format!("line {line}")),
-            operation
-                .id
-                .as_ref()
-                .map(|id| format!("id `{}`", id.as_str())),
+            id.as_ref().map(|id| format!("id `{}`", id.as_str())),
         ];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         match parts.is_empty() {
@@ -312,11 +290,12 @@ impl Display for Dollars {
 }
 
 /// Seconds to the millisecond.
-struct Seconds(Duration);
+struct Seconds(Micros);
 
 impl Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:03}", self.0.as_secs(), self.0.subsec_millis())
+        let millis = self.0.0 / 1_000;
+        write!(f, "{}.{:03}", millis / 1_000, millis % 1_000)
     }
 }
 
@@ -371,7 +350,7 @@ mod tests {
         ] {
             assert_eq!(Grouped(number).to_string(), expected);
         }
-        let seconds = |millis| Seconds(Duration::from_millis(millis)).to_string();
+        let seconds = |millis: u64| Seconds(Micros(millis * 1_000)).to_string();
         assert_eq!(seconds(10_004), "10.004");
         assert_eq!(seconds(7), "0.007");
     }

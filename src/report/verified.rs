@@ -4,9 +4,9 @@ use std::fmt::Display;
 
 use serde::Serialize;
 
-use super::json::{VERSION, add};
 use super::text::one_line;
 use super::{Format, Output};
+use crate::event::add_line;
 use crate::status::Status;
 use crate::store::Verified;
 
@@ -47,8 +47,6 @@ fn count(count: u64, one: &'static str, many: &'static str) -> impl Display {
 fn json(verified: &Verified, out: &mut Vec<u8>) {
     let violation = verified.violation.as_deref();
     let line = VerifiedLine {
-        v: VERSION,
-        r#type: "verified",
         entries: verified.entries,
         records: verified.records,
         accounts: verified.accounts,
@@ -57,14 +55,12 @@ fn json(verified: &Verified, out: &mut Vec<u8>) {
         violation,
     };
     // Memory takes every byte, so nothing fails.
-    let _ = add(out, &line);
+    let _ = add_line(out, "verified", &line);
 }
 
 /// `verified`.
 #[derive(Serialize)]
 struct VerifiedLine<'a> {
-    v: u8,
-    r#type: &'static str,
     entries: u64,
     records: u64,
     accounts: u64,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Effect, Run};
-use crate::event::{Fact, Summary};
+use crate::event::{Event, Summary};
 use crate::status::Status;
 use crate::store::Standing;
 
@@ -95,15 +95,15 @@ impl Run {
         };
         let summary = Summary {
             ledger: self.settings.ledger.clone(),
-            elapsed,
-            sequential,
+            elapsed_us: elapsed.into(),
+            sequential_us: sequential.into(),
             processes: self.workers.started,
             ended_early,
             ..summary
         };
         let advice = self.advice(&summary);
         let status = summary.status;
-        self.out.event(Fact::Ended(Box::new(summary)));
+        self.out.event(Event::Summary(Box::new(summary)));
         self.out.conclusion = Some(Conclusion { status, advice });
     }
 

@@ -1,8 +1,8 @@
 //! What workers report of the commands that are their operations' work.
 
 use super::Run;
-use crate::bank::{Id, Outcome};
-use crate::event::{Cause, Fact, Fault, Subject};
+use crate::bank::{Amount, Balance, Id};
+use crate::event::{Cause, Event, Fault, OperationEvent};
 use crate::protocol::Report;
 use crate::status::Status;
 use crate::work::{CommandReport, Termination};
@@ -31,17 +31,16 @@ impl Run {
         let Some(state) = self.workers.get(worker) else {
             return;
         };
-        let ran = state.hand.front().and_then(|first| first.ran.as_deref());
-        let ended = ran.and_then(|ran| ran.ended.as_ref());
-        if let Some(pause) = ended.and_then(|ended| ended.again)
-            && let Some(subject) = state.subject()
-        {
-            let fault = self.command_fault(ran);
-            self.out.event(Fact::Retried {
-                subject,
-                fault,
-                pause,
-            });
+        let Some(first) = state.hand.front() else {
+            return;
+        };
+        let ended = first.ran.as_ref().and_then(|ran| ran.ended.as_ref());
+        if let Some(pause) = ended.and_then(|ended| ended.again) {
+            let fault = self.command_fault(first.ran.as_deref());
+            self.out.event(Event::Retried(OperationEvent {
+                pause_us: Some(pause.into()),
+                ..state.event_of(first).faulted(fault)
+            }));
         }
     }
 
@@ -76,18 +75,14 @@ impl Run {
         Fault { cause, detail }
     }
 
-    /// Tells that more was spent than was set aside, if it was: also where that was long ago.
-    pub(super) fn tell_overspent(&mut self, subject: &Subject, outcome: &Outcome) {
-        if let Some(excess) = subject.operation.excess(outcome) {
-            let subject = Subject {
-                ran: None,
-                ..subject.clone()
-            };
-            self.tally.met(Status::Refused);
-            let id = subject.operation.id.as_ref().map_or("", Id::as_str);
-            let warning = format!("the command of `{id}` spent {excess} more than was set aside");
-            self.out.event(Fact::Warned(warning));
-            self.out.event(Fact::Overspent { subject, excess });
-        }
+    /// Tells that more was spent than was set aside: also where that was long ago.
+    pub(super) fn tell_overspent(&mut self, excess: Amount, event: OperationEvent) {
+        self.tally.met(Status::Refused);
+        let id = event.id.as_ref().map_or("", Id::as_str);
+        let warning = format!("the command of `{id}` spent {excess} more than was set aside");
+        self.out.event(Event::Warned(warning));
+        let excess = Some(Balance::from(excess));
+        self.out
+            .event(Event::Overspent(OperationEvent { excess, ..event }));
     }
 }

@@ -77,6 +77,7 @@ mod tests {
             let operation = Operation::new(Kind::Deposit, None, name, None, amount);
             let assigned = Assigned {
                 number: 1,
+                ordinal: 1,
                 operation: operation.expect("fits"),
                 line: None,
                 work,

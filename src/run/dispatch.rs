@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::{Effect, Run};
 use crate::bank::{Line, Operation, Outcome};
-use crate::event::Fact;
+use crate::event::{Event, InvalidLine, Micros};
 use crate::protocol::{Assignment, weight};
 use crate::status::Status;
 use crate::work::Work;
@@ -38,6 +38,8 @@ pub enum Rest {
 /// The part of the input that is here.
 #[derive(Debug)]
 pub(super) struct Dispatch {
+    /// What workers were given and did not begin, and what is looked at before it is given.
+    returned: VecDeque<NextOperation>,
     items: VecDeque<Item>,
     rest: Rest,
     /// How many items may still be taken in this turn.
@@ -49,11 +51,13 @@ pub(super) struct Dispatch {
     /// Nothing is handed out: the outputs have too much to write already.
     paused: bool,
     last_number: u32,
+    last_ordinal: u64,
 }
 
 impl Default for Dispatch {
     fn default() -> Self {
         Dispatch {
+            returned: VecDeque::new(),
             items: VecDeque::new(),
             rest: Rest::NotYet,
             may_take: 0,
@@ -61,14 +65,24 @@ impl Default for Dispatch {
             asked: false,
             paused: false,
             last_number: 0,
+            last_ordinal: 0,
         }
     }
 }
 
+/// An operation that is given to a worker next.
+#[derive(Debug)]
+pub(super) struct NextOperation {
+    /// Its number within the run, from 1.
+    pub(super) ordinal: u64,
+    pub(super) line: Option<Line>,
+    pub(super) operation: Operation,
+}
+
 /// What stands next in the input.
 enum NextItem {
-    Operation(Option<Line>, Operation),
-    Done(Line, Operation, Outcome),
+    Operation(NextOperation),
+    Done(u64, Line, Operation, Outcome),
     Skipped(Line, Option<Operation>),
     Invalid(u64, String),
     Failed(String),
@@ -113,32 +127,48 @@ impl Dispatch {
 
     /// Whether the input has nothing more.
     pub(super) fn is_exhausted(&self) -> bool {
-        self.items.is_empty() && matches!(self.rest, Rest::Ended)
+        self.is_empty() && matches!(self.rest, Rest::Ended)
     }
 
     /// Whether the input was not seen to its end, and nothing of it is here.
     pub(super) fn may_have_more(&self) -> bool {
-        self.items.is_empty() && !self.is_exhausted()
+        self.is_empty() && !self.is_exhausted()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.returned.is_empty() && self.items.is_empty()
     }
 
     /// Gives items back, to come next in this order: what a worker was handed and did not begin.
     pub(super) fn put_back(&mut self, items: impl DoubleEndedIterator<Item = Assigned>) {
         for Assigned {
-            line, operation, ..
+            ordinal,
+            line,
+            operation,
+            ..
         } in items.rev()
         {
-            self.items.push_front(Item::Operation { line, operation });
+            self.returned.push_front(NextOperation {
+                ordinal,
+                line,
+                operation,
+            });
         }
     }
 
     /// Whether there are more than so many operations here.
     fn has_more_than(&self, count: usize) -> bool {
         let is_operation = |item: &&Item| matches!(item, Item::Operation { .. });
-        self.items.iter().filter(is_operation).nth(count).is_some()
+        let operations = self.items.iter().filter(is_operation).map(drop);
+        let returned = self.returned.iter().map(drop);
+        returned.chain(operations).nth(count).is_some()
     }
 
     /// What stands next, if it is here. What is no operation is passed over only once.
     fn next(&mut self) -> Option<NextItem> {
+        if let Some(returned) = self.returned.pop_front() {
+            return Some(NextItem::Operation(returned));
+        }
         let item = self.items.pop_front();
         if let (None, Rest::Failed(_)) = (&item, &self.rest) {
             let Rest::Failed(why) = std::mem::replace(&mut self.rest, Rest::Ended) else {
@@ -147,15 +177,24 @@ impl Dispatch {
             return Some(NextItem::Failed(why));
         }
         Some(match item? {
-            Item::Operation { line, operation } => NextItem::Operation(line, operation),
+            Item::Operation { line, operation } => NextItem::Operation(NextOperation {
+                ordinal: self.ordinal(),
+                line,
+                operation,
+            }),
             Item::Done {
                 line,
                 operation,
                 outcome,
-            } => NextItem::Done(line, operation, outcome),
+            } => NextItem::Done(self.ordinal(), line, operation, outcome),
             Item::Skipped { line, operation } => NextItem::Skipped(line, operation),
             Item::Invalid { line, reason } => NextItem::Invalid(line, reason),
         })
+    }
+
+    fn ordinal(&mut self) -> u64 {
+        self.last_ordinal += 1;
+        self.last_ordinal
     }
 
     /// A number for an operation that goes to this worker.
@@ -216,30 +255,31 @@ impl Run {
         let most = room.min(usize::try_from(left).unwrap_or(usize::MAX));
         let (mut assignments, mut bytes) = (Vec::new(), 0);
         while assignments.len() < most && bytes < WINDOW_BYTES {
-            let Some((line, operation)) = self.next_operation() else {
+            let Some(next) = self.next_operation() else {
                 break;
             };
-            bytes += weight(&operation);
-            assignments.extend(self.assign(worker, line, operation));
+            bytes += weight(&next.operation);
+            assignments.extend(self.assign(worker, next));
         }
         assignments
     }
 
-    fn assign(
-        &mut self,
-        worker: u32,
-        line: Option<Line>,
-        operation: Operation,
-    ) -> Option<Assignment> {
+    fn assign(&mut self, worker: u32, next: NextOperation) -> Option<Assignment> {
+        let NextOperation {
+            ordinal,
+            line,
+            operation,
+        } = next;
         let work = self.settings.work_of(&operation, line);
         let number = self.dispatch.number(worker);
         let state = self.workers.get_mut(worker)?;
         if work != Work::None {
-            let subject = state.subject_with(operation.clone(), line, None);
-            self.out.event(Fact::Started(subject));
+            let event = state.event(ordinal, operation.clone(), line);
+            self.out.event(Event::Started(event));
         }
         let assigned = Assigned {
             number,
+            ordinal,
             operation: operation.clone(),
             line,
             work,
@@ -257,19 +297,23 @@ impl Run {
 
     /// The next operation, if it is here. Lines before it that are invalid, or were done before, are
     /// reported.
-    pub(super) fn next_operation(&mut self) -> Option<(Option<Line>, Operation)> {
+    pub(super) fn next_operation(&mut self) -> Option<NextOperation> {
         loop {
             match self.dispatch.next()? {
-                NextItem::Operation(line, mut operation) => {
-                    self.ids.name(line, &mut operation);
-                    return Some((line, operation));
+                NextItem::Operation(mut next) => {
+                    self.ids.name(next.line, &mut next.operation);
+                    return Some(next);
                 }
                 NextItem::Invalid(line, reason) => {
                     self.tally.invalid();
-                    self.out.event(Fact::Invalid { line, reason });
+                    self.out.event(Event::Invalid(InvalidLine {
+                        line,
+                        reason,
+                        at_us: Micros::default(),
+                    }));
                 }
-                NextItem::Done(line, operation, outcome) => {
-                    self.was_done(line, operation, outcome);
+                NextItem::Done(ordinal, line, operation, outcome) => {
+                    self.was_done(ordinal, line, operation, outcome);
                 }
                 NextItem::Skipped(line, operation) => self.was_skipped(line, operation),
                 NextItem::Failed(why) => {
@@ -294,9 +338,8 @@ impl Run {
             return;
         }
         // A line that is no operation has no process.
-        if let Some((line, operation)) = self.next_operation() {
-            let item = Item::Operation { line, operation };
-            self.dispatch.items.push_front(item);
+        if let Some(next) = self.next_operation() {
+            self.dispatch.returned.push_front(next);
         }
         let expected = self.workers.starting() * self.settings.first_share();
         if self.dispatch.has_more_than(expected) {
@@ -323,7 +366,7 @@ impl Run {
         self.workers.spawn_limit_reached = true;
         let count = self.workers.len();
         let warning = format!("no further worker can be started ({why}); {count} go on");
-        self.out.event(Fact::Warned(warning));
+        self.out.event(Event::Warned(warning));
     }
 
     /// Lets the workers go that have nothing more to do.

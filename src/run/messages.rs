@@ -2,9 +2,10 @@
 
 use super::dispatch::worker_of;
 use super::requests::Pending;
+use super::workers::Assigned;
 use super::{Effect, Run};
 use crate::bank::{Answer, Outcome, ShareReply};
-use crate::event::{Cause, Fact, Fault};
+use crate::event::{Cause, Fault, OperationEvent};
 use crate::link::{Arrival, Arrived};
 use crate::protocol::{Ask, Reply, Said};
 use crate::server::{Incoming, Outgoing};
@@ -147,15 +148,16 @@ impl Run {
             return;
         };
         match &reply.said {
-            Said::Decided(Answer {
-                outcome: Outcome::Held { view },
-                ..
-            }) => {
+            Said::Decided(answer) if matches!(answer.outcome, Outcome::Held { .. }) => {
                 state.made_progress(self.out.now);
                 state.hand.held();
-                let view = *view;
-                if let Some(subject) = state.subject() {
-                    self.out.event(Fact::Held { subject, view });
+                if let Some(first) = state.hand.front() {
+                    // It is news to this run, also where another one had begun it.
+                    let held = Answer {
+                        duplicate: false,
+                        ..*answer
+                    };
+                    self.out.event(state.event_of(first).answered(&held));
                 }
                 if self.settings.command.is_some() && self.shutdown.ends_by().is_some() {
                     self.out.push(Effect::StartNoMoreCommands(vec![worker]));
@@ -181,18 +183,28 @@ impl Run {
             self.tally.worked += assigned.worked();
         }
         let elapsed = self.out.now.saturating_sub(assigned.given_at);
-        let subject = state.subject_of(assigned);
+        let event = state.event_of(&assigned).after(elapsed);
         let in_doubt = matches!(answer.outcome, Outcome::Doubted { .. });
         if in_doubt || matches!(answer.outcome, Outcome::Voided { .. }) {
-            let fault = self.command_fault(subject.ran.as_deref());
-            return self.failed(subject, fault, elapsed, in_doubt);
+            let fault = self.command_fault(assigned.ran.as_deref());
+            let event = OperationEvent {
+                decided: answer.decided,
+                ..event
+            };
+            return self.failed(&assigned.operation, event, fault, in_doubt);
         }
-        self.tell_overspent(&subject, &answer.outcome);
-        self.tally.decided(&subject.operation, &answer);
-        // No other answer ends an operation that its worker asked about.
-        if let Some(fact) = Fact::decided(subject, answer, elapsed) {
-            self.out.event(fact);
+        let Assigned {
+            ordinal,
+            operation,
+            line,
+            ..
+        } = assigned;
+        self.tally.decided(&operation, &answer);
+        if let Some(excess) = operation.excess(&answer.outcome) {
+            let event = state.event(ordinal, operation, line);
+            self.tell_overspent(excess, event);
         }
+        self.out.event(event.answered(&answer));
     }
 
     /// Ends a worker that does what no worker does.

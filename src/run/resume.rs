@@ -1,12 +1,11 @@
 //! A run that has a name goes on where it ended: what it has done is told again and not run again.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use super::Run;
 use super::ids::LineIds;
 use crate::bank::{Answer, Line, Operation, Outcome};
-use crate::event::{Fact, Subject, Summary};
+use crate::event::{Event, Micros, OperationEvent, Summary};
 
 /// A run that has a name.
 #[derive(Clone, Debug)]
@@ -28,15 +27,31 @@ pub struct Named {
 
 impl Run {
     /// Tells again what a line came to when it was done.
-    pub(super) fn was_done(&mut self, line: Line, mut operation: Operation, outcome: Outcome) {
+    pub(super) fn was_done(
+        &mut self,
+        ordinal: u64,
+        line: Line,
+        mut operation: Operation,
+        outcome: Outcome,
+    ) {
         self.ids.name(Some(line), &mut operation);
         let answer = Answer::repeated(outcome);
         self.tally.decided(&operation, &answer);
-        let subject = Subject::of(operation, Some(line.number));
-        self.tell_overspent(&subject, &answer.outcome);
-        if let Some(fact) = Fact::decided(subject, answer, Duration::ZERO) {
-            self.out.event(fact);
+        let excess = operation.excess(&outcome);
+        let event = OperationEvent {
+            operation: ordinal,
+            line: Some(line.number),
+            ..operation.into()
+        };
+        if let Some(excess) = excess {
+            self.tell_overspent(excess, event.clone());
         }
+        let done = OperationEvent {
+            duplicate: true,
+            elapsed_us: Some(Micros::default()),
+            ..event
+        };
+        self.out.event(done.ended(&outcome));
     }
 
     /// Tells that a line was given up.
@@ -46,20 +61,21 @@ impl Run {
             self.ids.name(Some(line), &mut operation);
             operation
         });
-        let line = line.number;
-        self.out.event(Fact::Skipped { line, operation });
+        self.out.event(Event::Skipped(OperationEvent {
+            line: Some(line.number),
+            ..operation.map(OperationEvent::from).unwrap_or_default()
+        }));
     }
 
     /// How to go on, for a run with a name that did not do all that it was asked.
     pub(super) fn advice(&self, summary: &Summary) -> Option<String> {
-        let counts = summary.counts;
-        let all = summary.ended_early.is_none() && counts.failed + counts.in_doubt == 0;
+        let all = summary.ended_early.is_none() && summary.failed + summary.in_doubt == 0;
         let named = self.settings.named.as_ref().filter(|_| !all)?;
         let input = match named.from_stdin {
             true => ", with the same input from its beginning",
             false => "",
         };
-        let first = match counts.in_doubt {
+        let first = match summary.in_doubt {
             0 => "",
             _ => {
                 ", once what is in doubt is decided (`bank-par post ID`, `bank-par void ID`, or `--in-doubt`)"

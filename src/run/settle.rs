@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::deadlines::Deadline;
+use super::dispatch::NextOperation;
 use super::workers::{Assigned, WorkerState};
 use super::{Effect, Run};
-use crate::bank::RequestContext;
-use crate::event::{Cause, Fact, Fault, Subject};
+use crate::bank::{Operation, RequestContext};
+use crate::event::{Cause, Event, Fault, OperationEvent};
 use crate::status::Status;
 use crate::store::Certainty;
 use crate::work::CommandReport;
@@ -19,7 +20,8 @@ pub(super) type PendingVoids = BTreeMap<u64, PendingVoid>;
 /// An operation whose worker is gone.
 #[derive(Debug)]
 pub(super) struct PendingVoid {
-    subject: Subject,
+    operation: Operation,
+    event: OperationEvent,
     fault: Fault,
     /// Its command was started and its end was not seen: nothing is given back.
     in_doubt: bool,
@@ -33,7 +35,8 @@ impl PendingVoid {
         let (in_doubt, given_at) = (assigned.is_doubtful(), assigned.given_at);
         let is_held = assigned.is_held;
         PendingVoid {
-            subject: state.subject_of(assigned),
+            event: state.event_of(&assigned),
+            operation: assigned.operation,
             fault,
             in_doubt,
             is_held,
@@ -111,38 +114,32 @@ impl Run {
 
     fn has_failed(&mut self, pending: PendingVoid) {
         let PendingVoid {
-            subject,
+            operation,
+            event,
             fault,
             in_doubt,
             given_at,
             ..
         } = pending;
         let elapsed = self.out.now.saturating_sub(given_at);
-        self.failed(subject, fault, elapsed, in_doubt);
+        self.failed(&operation, event.after(elapsed), fault, in_doubt);
     }
 
     /// An operation has failed, or is in doubt.
     pub(super) fn failed(
         &mut self,
-        subject: Subject,
+        operation: &Operation,
+        event: OperationEvent,
         fault: Fault,
-        elapsed: Duration,
         in_doubt: bool,
     ) {
         if in_doubt {
-            self.tally.doubted(&subject.operation, &fault);
-            return self.out.event(Fact::Doubted {
-                subject,
-                fault,
-                elapsed,
-            });
+            self.tally.doubted(operation, &fault);
+            self.out.event(Event::InDoubt(event.faulted(fault)));
+        } else {
+            self.tally.failed(&fault);
+            self.out.event(Event::Failed(event.faulted(fault)));
         }
-        self.tally.failed(&fault);
-        self.out.event(Fact::Failed {
-            subject,
-            fault,
-            elapsed,
-        });
     }
 
     /// The ledger failed. All that is being decided has failed, and the workers that were at it end. Where
@@ -185,9 +182,13 @@ impl Run {
             false => self.next_operation(),
         };
         match next {
-            Some((line, operation)) => {
-                let subject = state.subject_with(operation, line, None);
-                self.failed(subject, fault, Duration::ZERO, false);
+            Some(NextOperation {
+                ordinal,
+                line,
+                operation,
+            }) => {
+                let event = state.event(ordinal, operation.clone(), line);
+                self.failed(&operation, event.after(Duration::ZERO), fault, false);
             }
             None => self.warn_of(&fault),
         }
@@ -197,7 +198,7 @@ impl Run {
     fn warn_of(&mut self, fault: &Fault) {
         self.tally.met(fault.cause.status());
         let warning = format!("{}, with nothing left to do", fault.detail);
-        self.out.event(Fact::Warned(warning));
+        self.out.event(Event::Warned(warning));
     }
 
     /// The next moment at which a worker is ended if it makes no progress.

@@ -3,7 +3,7 @@
 use signal_hook::consts::SIGHUP;
 
 use super::{Effect, Run};
-use crate::event::Fact;
+use crate::event::Event;
 use crate::supervisor::{Escalation, Step};
 
 /// How far a run is on its way to an early end.
@@ -80,7 +80,7 @@ impl Run {
                 let runs = runs.map(|state| state.worker).collect();
                 self.out.push(Effect::StartNoMoreCommands(runs));
                 let said = "no further command is started; those that run may finish, and a second signal ends them";
-                self.out.event(Fact::Warned(said.to_string()));
+                self.out.event(Event::Warned(said.to_string()));
             }
             Step::Finish | Step::Kill => self.out.push(Effect::EndCommands),
             Step::End(_) => {}

@@ -4,12 +4,24 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::bank::{Amount, Answer, Balance, LOANS, Name, Operation, Outcome, Rejection, WORLD};
-use crate::event::{AccountSummary, Check, Counts, Fault, Summary};
+use crate::event::{AccountSummary, Fault, Micros, Summary, Total};
 use crate::status::Status;
 use crate::store::Standing;
 
 /// The most accounts that a summary lists.
 const MAX_LISTED: usize = 100;
+
+/// How many operations ended in which way; the fields are those of a [`Summary`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    completed: u64,
+    refused: u64,
+    failed: u64,
+    in_doubt: u64,
+    invalid: u64,
+    pub(super) skipped: u64,
+    duplicates: u64,
+}
 
 /// The counts of a run, and its own idea of every balance, added up from what was completed and not
 /// from what the store says.
@@ -120,31 +132,50 @@ impl Tally {
     /// Lists the accounts of a ledger that lasts, in which others may write too.
     pub(super) fn list(self, mode: &'static str, standings: Vec<Standing>) -> Summary {
         let account = |Standing { name, view, .. }| AccountSummary {
-            name,
-            view,
+            account: name,
+            balance: view.posted,
+            available: view.available,
             expected: None,
             lost_updates: 0,
         };
         Summary {
-            accounts: standings.into_iter().map(account).collect(),
+            balances: standings.into_iter().map(account).collect(),
             accounts_omitted: self.accounts.len().saturating_sub(MAX_LISTED) as u64,
             ..self.summary(mode)
         }
     }
 
     fn summary(&self, mode: &'static str) -> Summary {
+        let Counts {
+            completed,
+            refused,
+            failed,
+            in_doubt,
+            invalid,
+            skipped,
+            duplicates,
+        } = self.counts;
         Summary {
-            mode,
-            elapsed: Duration::ZERO,
-            sequential: Duration::ZERO,
-            processes: 0,
-            counts: self.counts,
+            mode: mode.into(),
             ledger: None,
-            accounts: Vec::new(),
-            accounts_omitted: 0,
-            check: None,
-            ended_early: None,
             status: self.status,
+            operations: completed + refused + failed + in_doubt,
+            completed,
+            refused,
+            failed,
+            in_doubt,
+            invalid,
+            skipped,
+            duplicates,
+            processes: 0,
+            elapsed_us: Micros::default(),
+            sequential_us: Micros::default(),
+            balances: Vec::new(),
+            accounts_omitted: 0,
+            sum: None,
+            wrong_accounts: None,
+            lost_updates: None,
+            ended_early: None,
         }
     }
 
@@ -156,7 +187,7 @@ impl Tally {
             .sum();
         let lost_updates = standings.iter().map(|standing| standing.lost_updates).sum();
         let mut wrong_accounts = 0;
-        let mut accounts = Vec::new();
+        let mut balances = Vec::new();
         let accounts_omitted = standings.len().saturating_sub(MAX_LISTED) as u64;
         for Standing {
             name,
@@ -171,11 +202,12 @@ impl Tally {
             let held = i128::from(view.posted.minor()) - i128::from(view.available.minor());
             let wrong = expected != i128::from(view.posted.minor()) || held != aside;
             wrong_accounts += u64::from(wrong);
-            if accounts.len() < MAX_LISTED {
+            if balances.len() < MAX_LISTED {
                 let expected = Balance::new(i64::try_from(expected).unwrap_or(i64::MAX));
-                accounts.push(AccountSummary {
-                    name,
-                    view,
+                balances.push(AccountSummary {
+                    account: name,
+                    balance: view.posted,
+                    available: view.available,
                     expected: Some(expected),
                     lost_updates,
                 });
@@ -184,15 +216,12 @@ impl Tally {
         if sum != 0 || wrong_accounts > 0 || lost_updates > 0 {
             self.met(Status::Violation);
         }
-        let check = Check {
-            sum,
-            wrong_accounts,
-            lost_updates,
-        };
         Summary {
-            accounts,
+            balances,
             accounts_omitted,
-            check: Some(check),
+            sum: Some(Total(sum)),
+            wrong_accounts: Some(wrong_accounts),
+            lost_updates: Some(lost_updates),
             ..self.summary(mode)
         }
     }

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::bank::{Amount, Balance, Kind, Line, Operation, Outcome, Request as BankRequest, View};
-use crate::event::Cause;
 use crate::link::Arrived;
 use crate::protocol::{Ask, Request, Said};
 use crate::work::Pace;
@@ -76,8 +75,7 @@ impl Bench {
                 Effect::Abandon { in_doubt, .. } => format!("abandon, in doubt: {in_doubt}"),
                 Effect::Take(_) => "take".to_string(),
                 Effect::Tell(events) => {
-                    self.told
-                        .extend(events.into_iter().map(|event| told(event.fact)));
+                    self.told.extend(events.into_iter().map(told));
                     continue;
                 }
                 other => format!("{other:?}"),
@@ -122,15 +120,15 @@ impl Bench {
     }
 }
 
-fn told(fact: Fact) -> String {
-    match fact {
-        Fact::Started(_) => "started".to_string(),
-        Fact::Held { .. } => "held".to_string(),
-        Fact::Completed { .. } => "completed".to_string(),
-        Fact::Failed { fault, .. } => format!("failed: {}", fault.cause.word()),
-        Fact::Doubted { .. } => "in doubt".to_string(),
-        Fact::Warned(words) => words,
-        Fact::Ended(summary) => format!("ended with {:?}", summary.status),
+fn told(event: Event) -> String {
+    match event {
+        Event::Started(_) => "started".to_string(),
+        Event::Held(_) => "held".to_string(),
+        Event::Completed(_) => "completed".to_string(),
+        Event::Failed(operation) => format!("failed: {:?}", operation.reason.expect("a reason")),
+        Event::InDoubt(_) => "in doubt".to_string(),
+        Event::Warned(words) => words,
+        Event::Summary(summary) => format!("ended with {:?}", summary.status),
         other => format!("{other:?}"),
     }
 }
@@ -191,7 +189,7 @@ fn a_dead_workers_operation_has_failed_when_that_is_durable() {
     assert_eq!(bench.dies(), ["abandon, in doubt: false"]);
     assert_eq!(bench.told, ["started", "held"]);
     bench.answered(Outgoing::Abandoned(1 << 32 | 1));
-    assert_eq!(bench.told[2], "failed: worker_died");
+    assert_eq!(bench.told[2], "failed: Faulty(Died)");
 }
 
 #[test]
@@ -215,10 +213,7 @@ fn a_worker_is_killed_at_its_deadline_and_not_before() {
     assert_eq!(bench.turn(), ["kill 1"]);
     bench.dies();
     let words = bench.told.join(" ");
-    assert!(
-        words.starts_with(&format!("failed: {}", Cause::Deadline.word())),
-        "{words}"
-    );
+    assert!(words.starts_with("failed: Faulty(Deadline)"), "{words}");
 }
 
 #[test]
@@ -255,7 +250,7 @@ fn a_failed_ledger_fails_what_is_being_decided() {
     let (why, certainty) = ("no space".to_string(), Certainty::Unknown);
     let ends = bench.handle(Input::LedgerFailed { why, certainty });
     assert_eq!(ends, [r#"Say("error: no space")"#, "kill 1", "GiveUp"]);
-    assert_eq!(bench.told[1], "failed: ledger");
+    assert_eq!(bench.told[1], "failed: Faulty(Ledger)");
     bench.dies();
     assert_eq!(bench.told.len(), 2, "it is told once");
 }

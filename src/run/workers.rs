@@ -7,9 +7,8 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::bank::{Line, Operation};
-use crate::event::{Cause, Fault, Subject};
+use crate::event::{Cause, Fault, OperationEvent};
 use crate::exit::Exit;
-use crate::work::CommandReport;
 
 pub(super) use assigned::{Assigned, Hand};
 
@@ -205,28 +204,32 @@ impl WorkerState {
         self.fault.is_none() && self.exit == Some(Exit::Status(0))
     }
 
-    /// The first operation in its hands, for an event.
-    pub(super) fn subject(&self) -> Option<Subject> {
-        let first = self.hand.front()?;
-        Some(self.subject_with(first.operation.clone(), first.line, first.ran.clone()))
+    /// What an event says of an operation in its hands.
+    pub(super) fn event_of(&self, assigned: &Assigned) -> OperationEvent {
+        let Assigned {
+            ordinal,
+            operation,
+            line,
+            ran,
+            ..
+        } = assigned;
+        self.event(*ordinal, operation.clone(), *line)
+            .running(ran.as_deref())
     }
 
-    /// An operation that was in its hands, for an event.
-    pub(super) fn subject_of(&self, assigned: Assigned) -> Subject {
-        self.subject_with(assigned.operation, assigned.line, assigned.ran)
-    }
-
-    pub(super) fn subject_with(
+    /// What an event says of an operation that this worker was started for or given.
+    pub(super) fn event(
         &self,
+        ordinal: u64,
         operation: Operation,
         line: Option<Line>,
-        ran: Option<Box<CommandReport>>,
-    ) -> Subject {
-        Subject {
+    ) -> OperationEvent {
+        OperationEvent {
+            operation: ordinal,
             worker: self.worker,
             pid: self.pid,
-            ran,
-            ..Subject::of(operation, line.map(|line| line.number))
+            line: line.map(|line| line.number),
+            ..operation.into()
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::bank::{Answer, Name, Outcome, Rejection};
 use crate::cli::named::all_runs;
 use crate::cli::workload::other_side;
 use crate::cli::{CliResult, Failure};
-use crate::report::About;
+use crate::report::Subject;
 use crate::status::Status;
 use crate::store::{Access, MAX_PAGE};
 
@@ -62,8 +62,8 @@ impl Single {
             view: None,
         };
         let overdraft = None;
-        let about = About::Account { name, overdraft };
-        self.answers.answer(about, &Answer::from(refused))
+        let subject = Subject::Account { name, overdraft };
+        self.answers.answer(subject, &Answer::from(refused))
     }
 
     fn all_accounts(&mut self) -> Result<Status, Failure> {

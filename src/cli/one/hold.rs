@@ -10,7 +10,7 @@ use crate::bank::{self, Amount, Id, Kind, Name, Request, RequestContext};
 use crate::cli::workload::other_side;
 use crate::cli::{CliResult, Failure};
 use crate::ids;
-use crate::report::About;
+use crate::report::Subject;
 use crate::status::Status;
 use crate::store::Access;
 
@@ -134,8 +134,8 @@ pub(in crate::cli) fn post(args: PostArgs) -> CliResult {
         bank::Outcome::Posted { seq, .. } => single.entry(seq)?,
         _ => None,
     };
-    let about = posted.as_ref().map(About::Operation);
-    single.finish(about.unwrap_or(About::Hold(&args.id)), &answer)
+    let subject = posted.as_ref().map(Subject::Operation);
+    single.finish(subject.unwrap_or(Subject::Hold(&args.id)), &answer)
 }
 
 /// `bank-par void`
@@ -143,7 +143,7 @@ pub(in crate::cli) fn void(args: VoidArgs) -> CliResult {
     let mut single = Single::open(args.single, Access::Existing)?;
     let id = args.id.clone();
     let answer = single.ask(RequestContext::default(), Request::VoidHold { id })?;
-    single.finish(About::Hold(&args.id), &answer)
+    single.finish(Subject::Hold(&args.id), &answer)
 }
 
 #[cfg(test)]

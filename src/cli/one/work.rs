@@ -11,7 +11,7 @@ use crate::cli::command::CommandArgs;
 use crate::cli::moment::duration;
 use crate::cli::{CliResult, Failure, destination};
 use crate::command::{OneShotEnd, OneShotError, OneShotPlan, OneShotRun, run};
-use crate::event::{Cause, Fact, Fault, Subject};
+use crate::event::{Cause, Event, Fault, OperationEvent};
 use crate::exit::Exit;
 use crate::ids;
 use crate::report::{Destination, Receipt, refusal, stderr_line};
@@ -186,12 +186,11 @@ impl Settled<'_> {
                 None => fault(Cause::Died, why),
                 Some(_) => fault(Cause::Unreadable, why),
             };
-            let (subject, elapsed) = (self.subject(Some(ran)), self.receipt.elapsed());
-            self.receipt.tell(Fact::Doubted {
-                subject,
-                fault,
-                elapsed,
-            });
+            let event = OperationEvent {
+                decided: ran.answer.decided,
+                ..self.event(Some(ran)).after(self.receipt.elapsed())
+            };
+            self.receipt.tell(Event::InDoubt(event.faulted(fault)));
             return passed_on(IN_DOUBT);
         }
         let outcome = &ran.answer.outcome;
@@ -229,8 +228,10 @@ impl Settled<'_> {
     fn tell_overspent(&mut self, outcome: &Outcome) -> Status {
         let operation = &self.plan.operation;
         if let Some(excess) = operation.excess(outcome) {
-            let subject = self.subject(None);
-            self.receipt.tell(Fact::Overspent { subject, excess });
+            let excess = Some(Balance::from(excess));
+            let event = self.event(None);
+            self.receipt
+                .tell(Event::Overspent(OperationEvent { excess, ..event }));
         }
         tell_overspent(operation, outcome)
     }
@@ -242,7 +243,7 @@ impl Settled<'_> {
             }
             OneShotError::Start(_) => (Status::Died, Cause::Died),
         };
-        self.fail(fault(cause, &error.to_string()), None);
+        self.fail(fault(cause, &error.to_string()), None, 0);
         Failure {
             status,
             error: error.into(),
@@ -251,9 +252,8 @@ impl Settled<'_> {
 
     /// Records what was decided; an operation that was given back has failed.
     fn decided(&mut self, answer: &Answer, ran: Option<&OneShotRun>) {
-        let (subject, elapsed) = (self.subject(ran), self.receipt.elapsed());
         match answer.outcome {
-            Outcome::Held { view } => self.receipt.tell(Fact::Held { subject, view }),
+            Outcome::Held { .. } => self.receipt.tell(self.event(ran).answered(answer)),
             Outcome::Voided { .. } => {
                 let is_late = ran.is_some_and(|ran| ran.timed_out);
                 let exit = ran.and_then(|ran| ran.exit);
@@ -265,34 +265,30 @@ impl Settled<'_> {
                     Some(exit) => fault(Cause::Command, &format!("its command {exit}")),
                     None => fault(Cause::Command, "its command did not run"),
                 };
-                self.fail(fault, ran);
+                self.fail(fault, ran, answer.decided);
             }
             _ => {
-                if let Some(fact) = Fact::decided(subject, *answer, elapsed) {
-                    self.receipt.tell(fact.with_overdraft(|_| self.overdraft));
-                }
+                let elapsed = self.receipt.elapsed();
+                let mut event = self.event(ran).after(elapsed).answered(answer);
+                event.add_overdraft(|_| self.overdraft);
+                self.receipt.tell(event);
             }
         }
     }
 
-    fn fail(&mut self, fault: Fault, ran: Option<&OneShotRun>) {
-        let (subject, elapsed) = (self.subject(ran), self.receipt.elapsed());
-        self.receipt.tell(Fact::Failed {
-            subject,
-            fault,
-            elapsed,
-        });
+    fn fail(&mut self, fault: Fault, ran: Option<&OneShotRun>, decided: u64) {
+        let event = self.event(ran).after(self.receipt.elapsed());
+        let event = OperationEvent { decided, ..event };
+        self.receipt.tell(Event::Failed(event.faulted(fault)));
     }
 
-    fn subject(&self, ran: Option<&OneShotRun>) -> Subject {
+    fn event(&self, ran: Option<&OneShotRun>) -> OperationEvent {
         let of_command = |ran: &OneShotRun| {
             let termination = ran.timed_out.then_some(Termination::TimeOver);
-            Box::new(work::CommandReport::uncaptured(ran.exit, termination))
+            work::CommandReport::uncaptured(ran.exit, termination)
         };
-        Subject {
-            ran: ran.map(of_command),
-            ..Subject::of(self.plan.operation.clone(), None)
-        }
+        let report = ran.map(of_command);
+        OperationEvent::from(self.plan.operation.clone()).running(report.as_ref())
     }
 
     fn id(&self) -> String {

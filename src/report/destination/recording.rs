@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-use crate::report::json::TYPES;
+use crate::event::Event;
 
 /// What every line of a recording begins with, before the type.
 const START: &str = r#"{"v":1,"type":""#;
@@ -41,7 +41,7 @@ fn is_event(head: &[u8], may_be_cut: bool) -> bool {
         let start = format!("{START}{name}\"");
         head.starts_with(start.as_bytes()) || may_be_cut && start.as_bytes().starts_with(head)
     };
-    TYPES.iter().any(is_type)
+    Event::TYPES.iter().any(is_type)
 }
 
 /// Where the last line begins.

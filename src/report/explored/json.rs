@@ -6,13 +6,13 @@ use serde_json::value::RawValue;
 
 use super::{Exploration, words};
 use crate::bank::{Balance, Name, Operation};
+use crate::event::add_line;
 use crate::explore::{AccountEnds, Draws, Method, Played, Scenario, StepTaken, token};
-use crate::report::json::{VERSION, add};
 use crate::sharing::NextStep;
 
 pub(super) fn write(exploration: &Exploration, out: &mut Vec<u8>) {
     // Memory takes every byte, so nothing fails.
-    let _ = add(out, &ExploredLine::new(exploration));
+    let _ = add_line(out, "explored", &ExploredLine::new(exploration));
 }
 
 /// A count, with all its digits.
@@ -40,8 +40,6 @@ fn money(minor: i64) -> String {
 /// `explored`.
 #[derive(Serialize)]
 struct ExploredLine<'a> {
-    v: u8,
-    r#type: &'static str,
     status: u8,
     sync: &'static str,
     lock_order: bool,
@@ -161,8 +159,6 @@ impl<'a> ExploredLine<'a> {
         let optional = |count: &Option<BigUint>| count.as_ref().map(Exact::from);
         let places = 0..scenario.places().len();
         ExploredLine {
-            v: VERSION,
-            r#type: "explored",
             status: exploration.status().code(),
             sync: exploration.sync,
             lock_order: scenario.manner().lock_order,

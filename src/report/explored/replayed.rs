@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::{dollars, ended, lanes};
+use crate::event::add_line;
 use crate::explore::{Played, Scenario, token};
 use crate::replay::Replayed;
-use crate::report::json::{VERSION, add};
 use crate::report::{Format, Output};
 use crate::status::Status;
 
@@ -25,7 +25,11 @@ pub fn replayed(mut sheet: Output, format: Format, replay: &Replay) -> Status {
     match format {
         Format::Text => sheet.block.extend(text(replay).into_bytes()),
         // Memory takes every byte, so nothing fails.
-        Format::Json => drop(add(&mut sheet.block, &ReplayedLine::new(replay))),
+        Format::Json => drop(add_line(
+            &mut sheet.block,
+            "replayed",
+            &ReplayedLine::new(replay),
+        )),
     }
     let Replayed {
         times, reproduced, ..
@@ -62,8 +66,6 @@ fn text(replay: &Replay) -> String {
 /// `replayed`.
 #[derive(Serialize)]
 struct ReplayedLine<'a> {
-    v: u8,
-    r#type: &'static str,
     token: String,
     by: &'static str,
     times: u32,
@@ -87,8 +89,6 @@ impl<'a> ReplayedLine<'a> {
             balance: crate::bank::Balance::new(*ended).to_string(),
         });
         ReplayedLine {
-            v: VERSION,
-            r#type: "replayed",
             token: token(replay.scenario, &replay.played.order),
             by: "threads",
             times: replay.replayed.times,

@@ -39,14 +39,14 @@ fn seen(answers: Answers) -> String {
 }
 
 #[track_caller]
-fn check(about: About<'_>, outcome: Outcome, duplicate: bool, expected: (&str, &str)) {
+fn check(subject: Subject<'_>, outcome: Outcome, duplicate: bool, expected: (&str, &str)) {
     let answer = Answer {
         duplicate,
         ..outcome.into()
     };
     for (format, expected) in [(Format::Text, expected.0), (Format::Json, expected.1)] {
         let mut answers = answers(format);
-        answers.answer(about, &answer);
+        answers.answer(subject, &answer);
         let expected = match expected {
             "" => String::new(),
             line => format!("{line}\n"),
@@ -60,25 +60,25 @@ fn a_movement_is_a_line_of_words() {
     let deposit = operation(Kind::Deposit, None, None);
     let text = "posted deposit 5.00 ops balance 120.00 available 115.00 seq 7";
     let json = r#"{"v":1,"type":"completed","op":"deposit","account":"ops","amount":"5.00","balance":"120.00","available":"115.00","seq":7}"#;
-    check(About::Operation(&deposit), posted(), false, (text, json));
+    check(Subject::Operation(&deposit), posted(), false, (text, json));
     let transfer = operation(Kind::Transfer, Some("nov,1"), Some("rent"));
     let text = "posted transfer 5.00 ops balance 120.00 available 115.00 seq 7 to rent duplicate";
     let json = r#"{"v":1,"type":"completed","id":"nov,1","op":"transfer","account":"ops","to":"rent","amount":"5.00","balance":"120.00","available":"115.00","seq":7,"duplicate":true}"#;
-    check(About::Operation(&transfer), posted(), true, (text, json));
+    check(Subject::Operation(&transfer), posted(), true, (text, json));
 }
 
 #[test]
 fn accounts_are_opened_and_holds_voided() {
     let (ops, id) = (name("ops"), Id::new("hold-1").expect("an id"));
     let overdraft = Some(Balance::new(5_000));
-    let about = About::Account {
+    let subject = Subject::Account {
         name: &ops,
         overdraft,
     };
     let text = "opened ops balance 120.00 available 115.00";
     let json = r#"{"v":1,"type":"opened","account":"ops","overdraft":"50.00","balance":"120.00","available":"115.00"}"#;
     check(
-        about,
+        subject,
         Outcome::Opened { view: ops_view() },
         false,
         (text, json),
@@ -86,7 +86,7 @@ fn accounts_are_opened_and_holds_voided() {
     let text = "voided hold-1 balance 120.00 available 115.00 duplicate";
     let json = r#"{"v":1,"type":"voided","id":"hold-1","balance":"120.00","available":"115.00","duplicate":true}"#;
     let voided = Outcome::Voided { view: ops_view() };
-    check(About::Hold(&id), voided, true, (text, json));
+    check(Subject::Hold(&id), voided, true, (text, json));
 }
 
 #[test]
@@ -94,23 +94,23 @@ fn a_refusal_is_talk_unless_a_program_reads() {
     let withdraw = operation(Kind::Withdraw, Some("x"), None);
     let json = r#"{"v":1,"type":"refused","id":"x","op":"withdraw","account":"ops","amount":"5.00","balance":"120.00","available":"115.00","reason":"insufficient_funds"}"#;
     let outcome = refused(Rejection::InsufficientFunds, Some(ops_view()));
-    check(About::Operation(&withdraw), outcome, false, ("", json));
+    check(Subject::Operation(&withdraw), outcome, false, ("", json));
     let id = Id::new("x").expect("an id");
     let json = r#"{"v":1,"type":"refused","id":"x","reason":"unknown_hold"}"#;
     let outcome = refused(Rejection::UnknownHold, None);
-    check(About::Hold(&id), outcome, false, ("", json));
+    check(Subject::Hold(&id), outcome, false, ("", json));
 }
 
 #[track_caller]
-fn check_refusal(about: About<'_>, outcome: Outcome, expected: &str) {
-    let text = text::Refusal(about, &outcome.into(), None).to_string();
+fn check_refusal(subject: Subject<'_>, outcome: Outcome, expected: &str) {
+    let text = text::Refusal(subject, &outcome.into(), None).to_string();
     assert_eq!(text, expected);
 }
 
 #[test]
 fn a_refusal_says_what_could_have_gone_out() {
     let withdraw = operation(Kind::Withdraw, None, None);
-    let about = About::Operation(&withdraw);
+    let subject = Subject::Operation(&withdraw);
     for (posted, overdraft, most) in [(-550, 1_000, "4.50"), (-1_500, 1_000, "0.00")] {
         let posted = Balance::new(posted);
         let view = View {
@@ -119,7 +119,7 @@ fn a_refusal_says_what_could_have_gone_out() {
         };
         let answer = refused(Rejection::InsufficientFunds, Some(view)).into();
         let overdraft = Some(Balance::new(overdraft));
-        let text = text::Refusal(about, &answer, overdraft).to_string();
+        let text = text::Refusal(subject, &answer, overdraft).to_string();
         assert_eq!(
             text,
             format!(
@@ -136,7 +136,7 @@ fn a_refusal_names_what_it_is_about() {
     let transfer = operation(Kind::Transfer, None, Some("rent"));
     let own = |rejection, view, expected| {
         check_refusal(
-            About::Operation(&withdraw),
+            Subject::Operation(&withdraw),
             refused(rejection, view),
             expected,
         );
@@ -162,23 +162,23 @@ fn a_refusal_names_what_it_is_about() {
         "refused: an operation with this id is still under way: `x`",
     );
     check_refusal(
-        About::Operation(&transfer),
+        Subject::Operation(&transfer),
         refused(UnknownAccount, Some(ops_view())),
         "refused: unknown account: `rent`; `bank-par open rent` opens it",
     );
     check_refusal(
-        About::Operation(&transfer),
+        Subject::Operation(&transfer),
         refused(SameAccount, Some(ops_view())),
         "refused: both sides are the same account: `ops`",
     );
     let id = Id::new("x").expect("an id");
     check_refusal(
-        About::Hold(&id),
+        Subject::Hold(&id),
         refused(Expired, Some(ops_view())),
         "refused: the hold has expired: `x`",
     );
     let duplicate = Answer::repeated(refused(ExceedsHold, None));
-    let text = text::Refusal(About::Hold(&id), &duplicate, None).to_string();
+    let text = text::Refusal(Subject::Hold(&id), &duplicate, None).to_string();
     assert_eq!(text, "refused: more than what is held: `x` (duplicate)");
 }
 
@@ -187,7 +187,7 @@ fn a_status_follows_from_every_answer() {
     let withdraw = operation(Kind::Withdraw, Some("x"), None);
     let status = |outcome: Outcome| {
         let mut answers = answers(Format::Json);
-        answers.answer(About::Operation(&withdraw), &outcome.into())
+        answers.answer(Subject::Operation(&withdraw), &outcome.into())
     };
     assert_eq!(status(posted()), Status::Posted);
     for rejection in Rejection::ALL {

@@ -2,14 +2,14 @@
 
 use std::fmt::{self, Display};
 
-use super::About;
+use super::Subject;
 use crate::bank::{Answer, Balance, Id, Name, Operation, Outcome, Rejection, View, WORLD};
+use crate::event::rfc3339;
 use crate::report::columns::or_nothing;
-use crate::report::moment;
 use crate::store::{OpenHold, RunName};
 
 /// Adds the line of an answer that is no refusal.
-pub(super) fn answer(about: About<'_>, answer: &Answer, out: &mut Vec<u8>) {
+pub(super) fn answer(subject: Subject<'_>, answer: &Answer, out: &mut Vec<u8>) {
     let (word, view, seq) = match answer.outcome {
         Outcome::Held { view } => ("held", view, None),
         Outcome::Posted { seq, view, .. } => ("posted", view, Some(seq)),
@@ -21,12 +21,12 @@ pub(super) fn answer(about: About<'_>, answer: &Answer, out: &mut Vec<u8>) {
         Outcome::Refused { .. } => return,
     };
     let View { posted, available } = view;
-    let subject = Subject(about);
-    let mut line = format!("{word} {subject} balance {posted} available {available}");
+    let described = Described(subject);
+    let mut line = format!("{word} {described} balance {posted} available {available}");
     if let Some(seq) = seq {
         line += &format!(" seq {seq}");
     }
-    if let Some(to) = other_side(about) {
+    if let Some(to) = other_side(subject) {
         line += &format!(" to {to}");
     }
     if answer.duplicate {
@@ -36,15 +36,15 @@ pub(super) fn answer(about: About<'_>, answer: &Answer, out: &mut Vec<u8>) {
     out.extend(line.into_bytes());
 }
 
-/// What an answer is about, in words.
-struct Subject<'a>(About<'a>);
+/// What an answer is subject, in words.
+struct Described<'a>(Subject<'a>);
 
-impl Display for Subject<'_> {
+impl Display for Described<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            About::Account { name, .. } => name.fmt(f),
-            About::Hold(id) => f.write_str(id.as_str()),
-            About::Operation(operation) => {
+            Subject::Account { name, .. } => name.fmt(f),
+            Subject::Hold(id) => f.write_str(id.as_str()),
+            Subject::Operation(operation) => {
                 let (kind, account) = (operation.kind(), &operation.account);
                 match operation.amount() {
                     Some(amount) => write!(f, "{kind} {amount} {account}"),
@@ -55,16 +55,16 @@ impl Display for Subject<'_> {
     }
 }
 
-fn other_side(about: About<'_>) -> Option<&Name> {
-    match about {
-        About::Operation(operation) => operation.to(),
-        About::Hold(_) | About::Account { .. } => None,
+fn other_side(subject: Subject<'_>) -> Option<&Name> {
+    match subject {
+        Subject::Operation(operation) => operation.to(),
+        Subject::Hold(_) | Subject::Account { .. } => None,
     }
 }
 
 /// Why the bank said no, and what would help.
 pub(super) struct Refusal<'a>(
-    pub(super) About<'a>,
+    pub(super) Subject<'a>,
     pub(super) &'a Answer,
     /// How far below zero the account may go, where that is known.
     pub(super) Option<Balance>,
@@ -72,13 +72,13 @@ pub(super) struct Refusal<'a>(
 
 impl Display for Refusal<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Refusal(about, answer, overdraft) = self;
+        let Refusal(subject, answer, overdraft) = self;
         let Outcome::Refused { rejection, view } = answer.outcome else {
             return Ok(());
         };
         write!(f, "refused: {rejection}")?;
-        match (rejection, about) {
-            (Rejection::InsufficientFunds, About::Operation(Operation { account, .. })) => {
+        match (rejection, subject) {
+            (Rejection::InsufficientFunds, Subject::Operation(Operation { account, .. })) => {
                 let available = view.map(|view| view.available).unwrap_or_default();
                 write!(f, ": `{account}` has {available} available")?;
                 if let Some(overdraft) = overdraft.filter(|limit| limit.minor() > 0) {
@@ -91,15 +91,15 @@ impl Display for Refusal<'_> {
                 }
             }
             (Rejection::UnknownAccount, _) => {
-                if let Some(account) = unknown(*about, view) {
+                if let Some(account) = unknown(*subject, view) {
                     write!(f, ": `{account}`; `bank-par open {account}` opens it")?;
                 }
             }
-            (Rejection::SameAccount, About::Operation(operation)) => {
+            (Rejection::SameAccount, Subject::Operation(operation)) => {
                 write!(f, ": `{}`", operation.account)?;
             }
             _ => {
-                if let Some(id) = id(*about) {
+                if let Some(id) = id(*subject) {
                     write!(f, ": `{}`", id.as_str())?;
                 }
             }
@@ -110,20 +110,20 @@ impl Display for Refusal<'_> {
 
 /// The account that nobody opened. An operation's own account comes first, and where that one could
 /// be seen, it is the other side.
-fn unknown<'a>(about: About<'a>, view: Option<View>) -> Option<&'a Name> {
-    match about {
-        About::Account { name, .. } => Some(name),
-        About::Operation(operation) if view.is_none() => Some(&operation.account),
-        About::Operation(operation) => operation.to().filter(|to| **to != WORLD),
-        About::Hold(_) => None,
+fn unknown<'a>(subject: Subject<'a>, view: Option<View>) -> Option<&'a Name> {
+    match subject {
+        Subject::Account { name, .. } => Some(name),
+        Subject::Operation(operation) if view.is_none() => Some(&operation.account),
+        Subject::Operation(operation) => operation.to().filter(|to| **to != WORLD),
+        Subject::Hold(_) => None,
     }
 }
 
-fn id(about: About<'_>) -> Option<&Id> {
-    match about {
-        About::Operation(operation) => operation.id.as_ref(),
-        About::Hold(id) => Some(id),
-        About::Account { .. } => None,
+fn id(subject: Subject<'_>) -> Option<&Id> {
+    match subject {
+        Subject::Operation(operation) => operation.id.as_ref(),
+        Subject::Hold(id) => Some(id),
+        Subject::Account { .. } => None,
     }
 }
 
@@ -135,7 +135,7 @@ pub(super) fn hold(hold: &OpenHold, run: Option<&RunName>) -> [String; 9] {
     let line = hold.line.map(|line| line.to_string());
     let expires = match (hold.expires, hold.run) {
         _ if hold.in_doubt => "in doubt".to_string(),
-        (Some(expires), _) => moment(expires),
+        (Some(expires), _) => rfc3339(expires),
         (None, Some(_)) => text(None),
         (None, None) => "never".to_string(),
     };
@@ -145,7 +145,7 @@ pub(super) fn hold(hold: &OpenHold, run: Option<&RunName>) -> [String; 9] {
         operation.account.to_string(),
         text(operation.to().map(Name::as_str)),
         text(amount.as_deref()),
-        moment(hold.at),
+        rfc3339(hold.at),
         expires,
         text(run.map(RunName::as_str)),
         text(line.as_deref()),

@@ -5,8 +5,7 @@ use std::io::{self, Write};
 
 use super::{Count, Dollars, Grouped, Seconds, one_line};
 use crate::bank::Balance;
-use crate::event::{AccountSummary, Summary};
-use crate::report::operations;
+use crate::event::{AccountSummary, Micros, Summary, Total};
 
 /// The accounts that a summary shows; people read no more.
 const ACCOUNTS_SHOWN: usize = 10;
@@ -18,9 +17,9 @@ pub(super) fn ended(summary: &Summary, out: &mut Vec<u8>) -> io::Result<()> {
         let processes = Count(summary.processes, "process", "processes");
         writeln!(out, "{processes} started")?;
     }
-    write!(out, "Elapsed: {} s", Seconds(summary.elapsed))?;
-    if !summary.sequential.is_zero() {
-        let sequential = Seconds(summary.sequential);
+    write!(out, "Elapsed: {} s", Seconds(summary.elapsed_us))?;
+    if summary.sequential_us > Micros::default() {
+        let sequential = Seconds(summary.sequential_us);
         write!(out, " (one after another: {sequential} s)")?;
     }
     writeln!(out)?;
@@ -32,22 +31,25 @@ pub(super) fn ended(summary: &Summary, out: &mut Vec<u8>) -> io::Result<()> {
 }
 
 fn counts(summary: &Summary, out: &mut Vec<u8>) -> io::Result<()> {
-    let counts = summary.counts;
-    let all = Count(operations(counts), "operation", "operations");
-    write!(out, "{all}: {} completed", Grouped(counts.completed.into()))?;
+    let all = Count(summary.operations, "operation", "operations");
+    write!(
+        out,
+        "{all}: {} completed",
+        Grouped(summary.completed.into())
+    )?;
     for (count, what) in [
-        (counts.refused, "refused"),
-        (counts.failed, "failed"),
-        (counts.in_doubt, "in doubt"),
+        (summary.refused, "refused"),
+        (summary.failed, "failed"),
+        (summary.in_doubt, "in doubt"),
     ] {
         if count > 0 {
             write!(out, ", {} {what}", Grouped(count.into()))?;
         }
     }
     for (count, one, many) in [
-        (counts.duplicates, "duplicate", "duplicates"),
-        (counts.invalid, "invalid line", "invalid lines"),
-        (counts.skipped, "skipped line", "skipped lines"),
+        (summary.duplicates, "duplicate", "duplicates"),
+        (summary.invalid, "invalid line", "invalid lines"),
+        (summary.skipped, "skipped line", "skipped lines"),
     ] {
         if count > 0 {
             write!(out, "; {}", Count(count, one, many))?;
@@ -58,10 +60,10 @@ fn counts(summary: &Summary, out: &mut Vec<u8>) -> io::Result<()> {
 
 /// The users' accounts before the bank's own, and among them first those that are wrong.
 fn accounts(summary: &Summary, out: &mut Vec<u8>) -> io::Result<()> {
-    let mut accounts: Vec<&AccountSummary> = summary.accounts.iter().collect();
-    accounts.sort_by_key(|account| (account.name.is_the_banks(), is_right(account)));
+    let mut accounts: Vec<&AccountSummary> = summary.balances.iter().collect();
+    accounts.sort_by_key(|account| (account.account.is_the_banks(), is_right(account)));
     for account in accounts.iter().take(ACCOUNTS_SHOWN) {
-        let (name, posted) = (&account.name, Dollars::of(account.view.posted));
+        let (name, posted) = (&account.account, Dollars::of(account.balance));
         write!(out, "Balance of {name}: {posted}")?;
         if let Some(expected) = account.expected {
             write!(out, " ({})", Verdict { account, expected })?;
@@ -74,28 +76,20 @@ fn accounts(summary: &Summary, out: &mut Vec<u8>) -> io::Result<()> {
         let unseen = Count(unseen, "more account", "more accounts");
         writeln!(out, "and {unseen}")?;
     }
-    let Some(check) = summary.check else {
-        return Ok(());
-    };
-    if check.wrong_accounts > 0 {
-        let wrong = Count(check.wrong_accounts, "account", "accounts");
+    if let Some(wrong @ 1..) = summary.wrong_accounts {
+        let wrong = Count(wrong, "account", "accounts");
         writeln!(out, "Wrong: {wrong}")?;
     }
-    let verdict = if check.sum == 0 {
-        ""
-    } else {
-        " (must be $0.00)"
+    let Some(Total(sum)) = summary.sum else {
+        return Ok(());
     };
-    writeln!(
-        out,
-        "Sum over all accounts: {}{verdict}",
-        Dollars(check.sum)
-    )
+    let verdict = if sum == 0 { "" } else { " (must be $0.00)" };
+    writeln!(out, "Sum over all accounts: {}{verdict}", Dollars(sum))
 }
 
 fn is_right(account: &AccountSummary) -> bool {
-    let expected = account.expected.unwrap_or(account.view.posted);
-    account.view.posted == expected && account.lost_updates == 0
+    let expected = account.expected.unwrap_or(account.balance);
+    account.balance == expected && account.lost_updates == 0
 }
 
 /// An account's balance against what it must be.
@@ -108,7 +102,7 @@ impl Display for Verdict<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Verdict { account, expected } = *self;
         let lost = Count(account.lost_updates, "update", "updates");
-        match (account.view.posted == expected, account.lost_updates) {
+        match (account.balance == expected, account.lost_updates) {
             (true, 0) => f.write_str("as it must be"),
             (true, _) => write!(f, "right by luck: {lost} lost"),
             (false, 0) => write!(f, "must be {}", Dollars::of(expected)),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::ledger::SimLedger;
 use super::scenario::SeededRun;
-use crate::bank::{Balance, Id, Operation, Rejection};
-use crate::event::{Cause, Event, Fact, Fault, Subject, Summary};
+use crate::bank::{Balance, Id, Kind, Operation, Rejection};
+use crate::event::{Cause, Event, InvalidLine, OperationEvent, Reason, Summary, Total};
 use crate::protocol::{Assignment, Report};
 use crate::run::Conclusion;
 use crate::status::Status;
@@ -130,38 +130,33 @@ impl Promises {
     }
 
     pub(super) fn told(&mut self, event: &Event, ledger: &SimLedger) -> Result<(), Broken> {
-        match &event.fact {
-            Fact::Completed {
-                subject,
-                seq,
-                duplicate,
-                ..
-            } => {
-                self.end(
-                    subject,
-                    End::Completed {
-                        duplicate: *duplicate,
-                    },
-                )?;
-                let moves = subject.operation.movement().is_some();
-                if let (Some(seq), true, false) = (seq, moves, *duplicate) {
+        match event {
+            Event::Completed(operation) => {
+                let duplicate = operation.duplicate;
+                self.end(operation, End::Completed { duplicate })?;
+                let moves = operation.op != Some(Kind::Balance);
+                if let (Some(seq), true, false) = (operation.seq, moves, duplicate) {
                     let of = |number| self.assigned.get(&number).map(|(line, _)| *line);
                     let stored = ledger
                         .posts
                         .iter()
-                        .any(|post| post.seq == *seq && of(post.number) == subject.line);
+                        .any(|post| post.seq == seq && of(post.number) == operation.line);
                     hold!(
                         stored,
                         "{:?} was acknowledged and is not in the store",
-                        subject.line
+                        operation.line
                     );
                 }
             }
-            Fact::Refused {
-                subject, rejection, ..
-            } => {
-                self.end(subject, End::Refused)?;
-                let line = subject.line.unwrap_or_default();
+            Event::Refused(operation) => {
+                self.end(operation, End::Refused)?;
+                let line = operation.line.unwrap_or_default();
+                let Some(Reason::Rejected(rejection)) = operation.reason else {
+                    return Err(format!(
+                        "line {line} was refused for {:?}",
+                        operation.reason
+                    ));
+                };
                 let is_repeat = matches!(rejection, Rejection::IdConflict | Rejection::InProgress);
                 let may = !is_repeat || self.may_repeat.contains(&line);
                 hold!(may, "line {line} is told to have the id of another");
@@ -170,34 +165,35 @@ impl Promises {
                     _ => Status::Refused,
                 });
             }
-            Fact::Failed { subject, fault, .. } => {
-                self.end(subject, End::Failed)?;
-                self.met(fault.cause.status());
-                self.never_posted(subject, fault, ledger)?;
+            Event::Failed(operation) => {
+                self.end(operation, End::Failed)?;
+                let cause = self.never_posted(operation, ledger)?;
+                self.met(cause.status());
                 let of = |number| self.assigned.get(number).map(|(line, _)| *line);
-                let runs = self.running.iter().any(|number| of(number) == subject.line);
-                let is_unknown = fault.cause == Cause::Ledger || self.may_lie;
+                let mut running = self.running.iter();
+                let runs = running.any(|number| of(number) == operation.line);
+                let is_unknown = cause == Cause::Ledger || self.may_lie;
                 hold!(
                     !runs || is_unknown,
                     "{:?} failed, and its command is running",
-                    subject.line
+                    operation.line
                 );
             }
-            Fact::Doubted { subject, fault, .. } => {
-                self.end(subject, End::Doubted)?;
-                self.met(fault.cause.status());
-                self.in_doubt += amount(&subject.operation);
-                self.never_posted(subject, fault, ledger)?;
+            Event::InDoubt(operation) => {
+                self.end(operation, End::Doubted)?;
+                self.in_doubt += i128::from(operation.amount.map_or(0, Balance::minor));
+                let cause = self.never_posted(operation, ledger)?;
+                self.met(cause.status());
             }
-            Fact::Invalid { line, .. } => {
+            Event::Invalid(InvalidLine { line, .. }) => {
                 let before = self.invalid.insert(*line, ());
                 hold!(before.is_none(), "line {line} was told to be invalid twice");
                 self.met(Status::Usage);
             }
-            Fact::Warned(words) if self.all_is_well => {
+            Event::Warned(words) if self.all_is_well => {
                 return Err(format!("it warns where nothing went wrong: {words}"));
             }
-            Fact::Ended(summary) => self.summary = Some((**summary).clone()),
+            Event::Summary(summary) => self.summary = Some((**summary).clone()),
             _ => hold!(
                 self.summary.is_none(),
                 "something was told after the end: {event:?}"
@@ -206,8 +202,8 @@ impl Promises {
         Ok(())
     }
 
-    fn end(&mut self, subject: &Subject, end: End) -> Result<(), Broken> {
-        let line = subject.line.unwrap_or_default();
+    fn end(&mut self, operation: &OperationEvent, end: End) -> Result<(), Broken> {
+        let line = operation.line.unwrap_or_default();
         let before = self.ends.insert(line, end);
         hold!(
             before.is_none(),
@@ -222,32 +218,33 @@ impl Promises {
         Ok(())
     }
 
-    /// What failed is not in the store, unless that is unknown; and its command is not running.
+    /// What failed is not in the store, unless that is unknown; and its command is not running. Tells why
+    /// it failed.
     fn never_posted(
         &self,
-        subject: &Subject,
-        fault: &Fault,
+        operation: &OperationEvent,
         ledger: &SimLedger,
-    ) -> Result<(), Broken> {
+    ) -> Result<Cause, Broken> {
+        let line = operation.line;
+        let Some(Reason::Faulty(cause)) = operation.reason else {
+            return Err(format!("{line:?} failed for {:?}", operation.reason));
+        };
         let is_its = |number| {
             let of = self.assigned.get(&number).map(|(line, _)| *line);
-            of == subject.line && of.is_some()
+            of == line && of.is_some()
         };
-        let is_command = matches!(fault.cause, Cause::Command | Cause::Unreadable);
+        let detail = operation.detail.as_deref().unwrap_or_default();
+        let is_command = matches!(cause, Cause::Command | Cause::Unreadable);
         hold!(
             is_command || !self.all_is_well,
-            "{:?} failed where nothing went wrong: {}",
-            subject.line,
-            fault.detail
+            "{line:?} failed where nothing went wrong: {detail}"
         );
         let posted = ledger.posts.iter().any(|post| is_its(post.number));
         hold!(
-            !posted || fault.cause == Cause::Ledger && ledger.certainty == Certainty::Unknown,
-            "{:?} failed ({}) and is posted",
-            subject.line,
-            fault.detail
+            !posted || cause == Cause::Ledger && ledger.certainty == Certainty::Unknown,
+            "{line:?} failed ({detail}) and is posted"
         );
-        Ok(())
+        Ok(cause)
     }
 
     fn met(&mut self, status: Status) {
@@ -266,7 +263,7 @@ impl Promises {
             return Err("there is no summary".to_string());
         };
         let count = |is: fn(&End) -> bool| self.ends.values().filter(|end| is(end)).count() as u64;
-        let counts = summary.counts;
+        let counts = summary;
         let told = [
             (
                 counts.completed,
@@ -313,8 +310,10 @@ impl Promises {
     }
 
     fn ledger_at_the_end(&self, ledger: &SimLedger, summary: &Summary) -> Result<(), Broken> {
-        if let Some(check) = summary.check {
-            let right = check.sum == 0 && check.wrong_accounts == 0 && check.lost_updates == 0;
+        if summary.sum.is_some() {
+            let right = summary.sum == Some(Total(0))
+                && summary.wrong_accounts == Some(0)
+                && summary.lost_updates == Some(0);
             hold!(right, "the balances are wrong: {summary:?}");
         }
         for post in &ledger.posts {
@@ -356,12 +355,6 @@ impl Promises {
         );
         Ok(())
     }
-}
-
-fn amount(operation: &Operation) -> i128 {
-    operation
-        .amount()
-        .map_or(0, |amount| i128::from(amount.minor()))
 }
 
 /// How long a worker may take that was given this work.

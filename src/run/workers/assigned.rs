@@ -12,6 +12,8 @@ use crate::work::{CommandReport, Work};
 pub(in crate::run) struct Assigned {
     /// Names it towards the worker and the store; the worker's own number is the upper half.
     pub(in crate::run) number: u64,
+    /// Its number within the run, from 1, whichever worker it is given to.
+    pub(in crate::run) ordinal: u64,
     pub(in crate::run) operation: Operation,
     pub(in crate::run) line: Option<Line>,
     pub(in crate::run) work: Work,
@@ -179,6 +181,7 @@ mod tests {
         for number in 0..3 {
             hand.push(Assigned {
                 number,
+                ordinal: number + 1,
                 operation: operation(),
                 line: None,
                 work,
