@@ -23,7 +23,7 @@ pub use fault::{Cause, Fault, Reason};
 pub use fields::{Micros, Total, decimal, is_zero, rfc3339};
 pub use operation::OperationEvent;
 pub use run::{
-    CellEvent, InvalidLine, LeaseEvent, Race, RequestEvent, RequestKind, RunStarted, WorkerEvent,
+    CellEvent, InvalidLine, LeaseEvent, Race, RequestEvent, RequestName, RunStarted, WorkerEvent,
 };
 pub use summary::{AccountSummary, Summary};
 
@@ -81,7 +81,7 @@ pub enum EventError {
 }
 
 /// What the fields of every type of event have in common.
-trait Fields {
+trait EventFields {
     /// When it was known.
     fn at_mut(&mut self) -> Option<&mut Micros> {
         None
@@ -115,14 +115,14 @@ macro_rules! events {
                 }
             }
 
-            fn fields(&self) -> Option<&dyn Fields> {
+            fn fields(&self) -> Option<&dyn EventFields> {
                 match self {
                     $(Event::$variant(fields) => Some(fields),)*
                     Event::Warned(_) => None,
                 }
             }
 
-            fn fields_mut(&mut self) -> Option<&mut dyn Fields> {
+            fn fields_mut(&mut self) -> Option<&mut dyn EventFields> {
                 match self {
                     $(Event::$variant(fields) => Some(fields),)*
                     Event::Warned(_) => None,

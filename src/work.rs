@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::bank::Kind;
 
 pub use command_report::{
-    AttemptEnd, CommandEvent, CommandReport, MAX_OUTPUT, Stream, Termination,
+    AttemptEnd, CommandEvent, CommandReport, MAX_OUTPUT, Stream, Termination, last_line,
 };
 
 /// What an operation's work is.

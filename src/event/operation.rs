@@ -5,12 +5,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::fields::{Micros, is_zero};
-use super::{Event, Fault, Fields, Reason};
+use super::{Event, EventFields, Fault, Reason};
 use crate::bank::{Amount, Answer, Balance, Id, Kind, Name, Operation, Outcome, Rejection, View};
 use crate::exit::Exit;
-use crate::work::{CommandReport, Termination};
+use crate::work::{CommandReport, Termination, last_line};
 
-/// What happened to one operation, or what one command was answered. Fields are written in the order in
+/// What happened to one operation, or what one command was answered. EventFields are written in the order in
 /// which they stand here; what does not apply is left out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -225,7 +225,10 @@ impl OperationEvent {
             }
             Outcome::Unspent { view } => Event::Completed(self.moving(None).seeing(Some(view))),
             Outcome::Refused { rejection, view } => {
-                Event::Refused(self.seeing(view).rejected(rejection))
+                let said = self.stderr.as_deref().and_then(last_line);
+                let detail = said.map(Box::from);
+                let refused = OperationEvent { detail, ..self };
+                Event::Refused(refused.seeing(view).rejected(rejection))
             }
             Outcome::Held { view } => Event::Held(self.seeing(Some(view))),
             Outcome::Voided { view } => Event::Voided(self.seeing(Some(view))),
@@ -258,7 +261,7 @@ impl OperationEvent {
     }
 }
 
-impl Fields for OperationEvent {
+impl EventFields for OperationEvent {
     fn at_mut(&mut self) -> Option<&mut Micros> {
         Some(self.at_us.get_or_insert_default())
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::Fields;
+use super::EventFields;
 use super::fields::{Micros, moment};
 use crate::bank::{Balance, Moment, Name};
 
@@ -71,7 +71,7 @@ pub struct RequestEvent {
     /// Its process.
     pub pid: u32,
     /// What it asked.
-    pub request: RequestKind,
+    pub request: RequestName,
     /// Just before the worker sent it; nothing where the worker did not live to tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_us: Option<Micros>,
@@ -92,7 +92,7 @@ pub struct RequestEvent {
 /// What a worker asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum RequestKind {
+pub enum RequestName {
     /// Set aside and post in one step.
     Execute,
     /// Set aside.
@@ -195,7 +195,7 @@ pub struct Race {
 
 macro_rules! timed {
     ($($timed:ty),*) => {$(
-        impl Fields for $timed {
+        impl EventFields for $timed {
             fn at_mut(&mut self) -> Option<&mut Micros> {
                 Some(&mut self.at_us)
             }
@@ -205,6 +205,6 @@ macro_rules! timed {
 
 timed!(WorkerEvent, CellEvent, LeaseEvent, InvalidLine);
 
-impl Fields for Box<RunStarted> {}
-impl Fields for Box<Race> {}
-impl Fields for RequestEvent {}
+impl EventFields for Box<RunStarted> {}
+impl EventFields for Box<Race> {}
+impl EventFields for RequestEvent {}

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::Fields;
+use super::EventFields;
 use super::fields::{Micros, Total, is_zero};
 use crate::bank::{Balance, Name};
 use crate::status::Status;
@@ -80,4 +80,4 @@ pub struct AccountSummary {
     pub lost_updates: u64,
 }
 
-impl Fields for Box<Summary> {}
+impl EventFields for Box<Summary> {}

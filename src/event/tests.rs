@@ -158,7 +158,7 @@ prop_compose! {
     fn step()(
         operation in any::<u64>(), worker in any::<u32>(), account in name(), balance in balance(),
         version in of(any::<u64>()), at_us in micros(), time in of(micros()),
-        request in select(vec![RequestKind::Execute, RequestKind::CompareAndSet, RequestKind::Lock]),
+        request in select(vec![RequestName::Execute, RequestName::CompareAndSet, RequestName::Lock]),
         what in 0..8,
     ) -> Event {
         let (pid, accounts, exit) = (worker, vec![account.clone()], Some(-1));

@@ -159,15 +159,20 @@ impl CommandReport {
         self.stdout.len() + self.stderr.len()
     }
 
-    /// The last line that says something on stderr: what a command says at its end is why it failed.
+    /// What its stderr says last.
     pub fn last_line(&self) -> Option<String> {
-        /// The most bytes of it.
-        const MOST: usize = 200;
-        let text = String::from_utf8_lossy(&self.stderr);
-        let mut lines = text.lines().rev().map(str::trim);
-        let line = lines.find(|line| !line.is_empty())?;
-        Some(line[..line.floor_char_boundary(MOST)].to_string())
+        last_line(&String::from_utf8_lossy(&self.stderr)).map(str::to_string)
     }
+}
+
+/// The last line that says something of what a command wrote to stderr: what it says at its end is why it
+/// failed.
+pub fn last_line(text: &str) -> Option<&str> {
+    /// The most bytes of it.
+    const MOST: usize = 200;
+    let mut lines = text.lines().rev().map(str::trim);
+    let line = lines.find(|line| !line.is_empty())?;
+    Some(&line[..line.floor_char_boundary(MOST)])
 }
 
 #[cfg(test)]

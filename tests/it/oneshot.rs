@@ -63,15 +63,15 @@ fn every_operation_answers_with_one_object() {
     let ledger = Ledger::new();
     assert_eq!(
         ledger.json("open ops --overdraft 10"),
-        json!({"v":1,"type":"opened","account":"ops","overdraft":"10.00","balance":"0.00","available":"0.00"})
+        json!({"v":1,"type":"opened","account":"ops","overdraft":"10.00","balance":"0.00","available":"0.00","decided":1})
     );
     assert_eq!(
         ledger.json("deposit 20 --account ops --id d"),
-        json!({"v":1,"type":"completed","id":"d","op":"deposit","account":"ops","amount":"20.00","balance":"20.00","available":"20.00","seq":1})
+        json!({"v":1,"type":"completed","id":"d","op":"deposit","account":"ops","amount":"20.00","balance":"20.00","available":"20.00","seq":1,"decided":2})
     );
     assert_eq!(
         ledger.json("hold 5 --account ops --id h --to rent"),
-        json!({"v":1,"type":"held","id":"h","op":"transfer","account":"ops","to":"rent","amount":"5.00","balance":"20.00","available":"15.00"})
+        json!({"v":1,"type":"held","id":"h","op":"transfer","account":"ops","to":"rent","amount":"5.00","balance":"20.00","available":"15.00","decided":3})
     );
     assert_eq!(
         ledger.json("balance ops"),
@@ -79,12 +79,12 @@ fn every_operation_answers_with_one_object() {
     );
     assert_eq!(
         ledger.json("post h --amount 2"),
-        json!({"v":1,"type":"completed","id":"h","op":"transfer","account":"ops","to":"rent","amount":"2.00","balance":"18.00","available":"18.00","seq":2})
+        json!({"v":1,"type":"completed","id":"h","op":"transfer","account":"ops","to":"rent","amount":"2.00","balance":"18.00","available":"18.00","to_balance":"2.00","seq":2,"decided":4})
     );
     ledger.json("hold 5 --account ops --id v");
     assert_eq!(
         ledger.json("void v"),
-        json!({"v":1,"type":"voided","id":"v","balance":"18.00","available":"18.00"})
+        json!({"v":1,"type":"voided","id":"v","balance":"18.00","available":"18.00","decided":6})
     );
     let refused = ledger
         .run("withdraw 100 --account ops --id w --output json")
@@ -92,7 +92,7 @@ fn every_operation_answers_with_one_object() {
     assert_eq!(
         refused.events(),
         [
-            json!({"v":1,"type":"refused","id":"w","op":"withdraw","account":"ops","amount":"100.00","balance":"18.00","overdraft":"10.00","balance":"18.00","available":"18.00","reason":"insufficient_funds"})
+            json!({"v":1,"type":"refused","id":"w","op":"withdraw","account":"ops","amount":"100.00","balance":"18.00","overdraft":"10.00","balance":"18.00","available":"18.00","decided":7,"reason":"insufficient_funds"})
         ]
     );
 }
