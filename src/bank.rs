@@ -10,10 +10,10 @@ mod idempotency_keys;
 mod journal;
 mod ledger_state;
 mod lines;
+mod money_text;
 mod name;
 mod operation;
 mod rejection;
-mod serial;
 mod share;
 pub(crate) mod text;
 
@@ -28,10 +28,10 @@ pub use journal::{
 };
 pub use ledger_state::{Hold, Last, LedgerState};
 pub use lines::{LineState, LineStates};
+pub use money_text::{NoMoney, signed_minor};
 pub use name::{Id, IdError, LOANS, MAX_ID, MAX_NAME, Name, NameError, WORLD};
 pub use operation::{Action, Kind, Movement, Operation, OperationError};
 pub use rejection::Rejection;
-pub use serial::signed_minor;
 pub use share::{Cell, ShareReply, ShareRequest, touched};
 
 /// What an account holds, as an answer tells it, in minor units.

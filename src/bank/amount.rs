@@ -67,9 +67,7 @@ pub struct Rounded {
 }
 
 /// What stands on an account: a signed count of minor units.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Balance(i64);
 
 impl Balance {

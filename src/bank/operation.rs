@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{Amount, Id, LOANS, Name, Outcome, Rejection, WORLD};
 
 /// The five operations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Money leaves the bank.
     Withdraw,

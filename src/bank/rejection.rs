@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Why the bank said no: a value that callers can act on, not an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Rejection {
     /// The account's available money, with its overdraft, is less than the amount.
     InsufficientFunds,

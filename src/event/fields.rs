@@ -36,8 +36,7 @@ impl Serialize for Total {
 impl<'de> Deserialize<'de> for Total {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let total = signed_minor(&text).map(Total);
-        total.ok_or_else(|| D::Error::custom(format_args!("`{text}` is no sum of money")))
+        signed_minor(&text).map(Total).map_err(D::Error::custom)
     }
 }
 
@@ -111,7 +110,7 @@ mod tests {
             (i128::MAX, "1701411834604692317316873037158841057.27"),
         ] {
             assert_eq!(decimal(minor), expected);
-            assert_eq!(signed_minor(expected), Some(minor));
+            assert_eq!(signed_minor(expected), Ok(minor));
         }
     }
 }

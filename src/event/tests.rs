@@ -262,11 +262,11 @@ fn check(text: &str, expected: &str) {
 fn a_bad_value_is_named_with_its_line_and_field() {
     check(
         r#"{"v":1,"type":"completed","op":"withdraw","amount":5}"#,
-        "line 7: `amount`: invalid type: integer `5`, expected money with two decimals",
+        "line 7: `amount`: invalid type: integer `5`, expected a text",
     );
     check(
         r#"{"v":1,"type":"completed","op":"steal"}"#,
-        "line 7: `op`: invalid value: string \"steal\", expected `withdraw`, ",
+        "line 7: `op`: unknown variant `steal`, expected one of `withdraw`, ",
     );
     check(
         r#"{"v":1,"type":"summary","mode":"pipe","status":99}"#,

@@ -1,0 +1,93 @@
+//! How money is written for programs, and read back: as a string, so that no reader makes a float of it.
+//! Where only this program reads, it is a number.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{Balance, Decimal, text};
+
+impl Serialize for Balance {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match serializer.is_human_readable() {
+            true => serializer.serialize_str(Decimal::new(self.minor()).as_str()),
+            false => serializer.serialize_i64(self.minor()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Balance {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match deserializer.is_human_readable() {
+            true => text::read(deserializer, |text| {
+                let minor = i64::try_from(signed_minor(text)?).ok();
+                minor.map(Balance::new).ok_or(NoMoney)
+            }),
+            false => i64::deserialize(deserializer).map(Balance::new),
+        }
+    }
+}
+
+/// A text is no money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("money is a string with two decimals, such as \"-12.50\"")]
+pub struct NoMoney;
+
+/// The minor units of a decimal with exactly two places, which may be negative and exceed one balance.
+pub fn signed_minor(text: &str) -> Result<i128, NoMoney> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (major, fraction) = digits.split_once('.').ok_or(NoMoney)?;
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    if fraction.len() != 2 || !is_number(major) || !is_number(fraction) {
+        return Err(NoMoney);
+    }
+    let number = |part: &str| part.parse::<i128>().ok();
+    // The sign comes first, since the least number has no positive one.
+    let sign = if digits.len() < text.len() { -1 } else { 1 };
+    let units = number(major).and_then(|major| major.checked_mul(100 * sign));
+    let minor = units
+        .zip(number(fraction))
+        .and_then(|(units, fraction)| units.checked_add(fraction * sign));
+    minor.ok_or(NoMoney)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(json: &str) -> Result<Balance, String> {
+        serde_json::from_str(json).map_err(|error| error.to_string())
+    }
+
+    fn check(minor: i64) {
+        let text = serde_json::to_string(&Balance::new(minor)).expect("text");
+        assert_eq!(read(&text), Ok(Balance::new(minor)), "{text}");
+    }
+
+    proptest! {
+        #[test]
+        fn every_balance_comes_back(minor in any::<i64>()) {
+            check(minor);
+        }
+    }
+
+    #[test]
+    fn the_ends_of_the_range_come_back() {
+        [i64::MIN, i64::MAX, 0, -1].into_iter().for_each(check);
+    }
+
+    #[test]
+    fn what_is_no_money_is_refused() {
+        for text in [
+            "1.50",
+            "\"1\"",
+            "\"1.5\"",
+            "\"+1.50\"",
+            "\"1.500\"",
+            "\"--1.50\"",
+            "\".50\"",
+            "\"99999999999999999999.00\"",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+}
