@@ -154,11 +154,6 @@ impl CommandReport {
         }
     }
 
-    /// How much memory its outputs take, in bytes.
-    pub fn weight(&self) -> usize {
-        self.stdout.len() + self.stderr.len()
-    }
-
     /// What its stderr says last.
     pub fn last_line(&self) -> Option<String> {
         last_line(&String::from_utf8_lossy(&self.stderr)).map(str::to_string)
