@@ -5,13 +5,14 @@ mod byte_lock;
 mod cells;
 mod certainty;
 mod clock;
+mod engine;
 mod error;
+mod lease;
 mod ledger;
 mod memory;
 mod owner;
 mod remote;
 mod retry;
-mod run_lock;
 mod sqlite;
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use cells::{CellReply, Cells};
 pub use certainty::{AtStake, Certainty};
 pub use error::LedgerError;
+pub use lease::{HeldShare, LeaseShare};
 pub use ledger::{
     BegunLine, ChainEnd, DoneLine, Entries, Entry, EntryQuery, Ledger, LineDigests, LineEnd,
     MAX_PAGE, MAX_REASON, MAX_TEXT, OpenHold, OpenedRun, RunName, RunNameError, RunTotals,
@@ -29,11 +31,14 @@ pub use owner::{
     ClientAnswers, ClientRequests, LedgerQuery, MAX_BATCH, OwnedFor, OwnerEvent, OwnerThread,
 };
 pub use retry::until_done;
-pub use run_lock::RunLock;
-pub use sqlite::{Access, Sqlite};
+pub use sqlite::Access;
 
 use std::fmt;
 use std::path::PathBuf;
+
+use engine::Engine;
+use lease::Lease;
+use sqlite::Sqlite;
 
 use crate::bank::{Account, Balance, Name, View};
 
@@ -50,7 +55,7 @@ impl Place {
     /// Opens the ledger; with [`Access::Create`] a file that does not exist is created.
     pub fn open(&self, access: Access) -> Result<Box<dyn Ledger>, LedgerError> {
         match self {
-            Place::File(path) => Ok(Box::new(Sqlite::open(path, access)?)),
+            Place::File(path) => Ok(Box::new(Engine::new(Sqlite::open(path, access)?))),
             Place::Server(path) => Ok(Box::new(remote::Remote::connect(path)?)),
         }
     }

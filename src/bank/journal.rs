@@ -212,12 +212,8 @@ pub enum Record<'a> {
     Held {
         /// The record's number.
         number: u64,
-        /// What was asked for.
-        operation: &'a Operation,
-        /// Who holds it.
-        owner: Owner,
-        /// The line that it was begun for.
-        line: Option<RunLine>,
+        /// The hold.
+        held: &'a Hold,
         /// The operation's account after it.
         view: View,
     },

@@ -4,7 +4,7 @@ mod decision;
 
 use std::collections::HashMap;
 
-use super::journal::{Asked, Journal, Now, Owner, RequestContext, RunLine};
+use super::journal::{Asked, Journal, Moment, Now, Owner, RequestContext, RunLine};
 use super::{
     Account, Answer, Balance, IdempotencyKeys, LOANS, LineStates, Name, Operation, View,
     VoidReason, WORLD,
@@ -20,6 +20,8 @@ pub struct Hold {
     pub owner: Owner,
     /// The line of a named run that it was begun for, whoever ends it.
     pub line: Option<RunLine>,
+    /// Since when.
+    pub at: Moment,
 }
 
 /// The state of a bank, or that part of it which the next requests touch.

@@ -4,7 +4,6 @@
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::RawFd;
-use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ use crate::limits::Limits;
 use crate::parent::die_with;
 use crate::report::stderr_line;
 use crate::status::Status;
-use crate::store::RunLock;
+use crate::store::LeaseShare;
 
 /// The first argument of a guard's process.
 pub const ENTRY: &str = "__guard";
@@ -32,8 +31,8 @@ const NOT_STARTED: u8 = 126;
 pub(super) struct GuardPlan<'a> {
     /// The command that it keeps.
     pub(super) words: &'a [OsString],
-    /// The file of a run that lives as long as the guard does.
-    pub(super) run: Option<&'a Path>,
+    /// The lease of a run that lives as long as the guard does.
+    pub(super) lease: Option<&'a LeaseShare>,
     /// When it ends the command; nothing is never.
     pub(super) timeout: Option<Duration>,
     /// Where it tells what it sees.
@@ -46,7 +45,7 @@ impl GuardPlan<'_> {
         let mut command = this_program("bank-par: guard");
         let args = GuardArgs {
             parent: std::process::id(),
-            run: self.run.map(OsString::from),
+            lease: self.lease.cloned(),
             report: self.report.number(),
             timeout: self.timeout,
         };
@@ -61,7 +60,7 @@ impl GuardPlan<'_> {
 struct GuardArgs {
     /// The process that wants the command.
     parent: u32,
-    run: Option<OsString>,
+    lease: Option<LeaseShare>,
     /// The number under which the report was inherited.
     report: RawFd,
     timeout: Option<Duration>,
@@ -89,11 +88,7 @@ pub fn run(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
 fn guard(args: &GuardArgs, words: &[OsString]) -> io::Result<Option<Exit>> {
     let mut supervisor = CommandSupervisor::new(args.parent, Session::Shared)?;
     let report = GuardReport::inherited(args.report)?;
-    let _alive = args
-        .run
-        .as_ref()
-        .map(|run| RunLock::share(Path::new(run)))
-        .transpose()?;
+    let _alive = args.lease.as_ref().map(LeaseShare::take).transpose()?;
     if !die_with(args.parent, Signal::CONT) || !supervisor.may_start() {
         return Ok(None);
     }

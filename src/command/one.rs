@@ -199,7 +199,7 @@ impl<'a> OneShot<'a> {
             retry,
             ..
         } = self.plan;
-        let run_file = self.ledger.run_file(self.caller.run);
+        let lease = self.ledger.share_of_run(self.caller.run);
         let actual_path = actual.path().to_path_buf();
         let mut failed = 0;
         loop {
@@ -214,7 +214,7 @@ impl<'a> OneShot<'a> {
             let seen = report.and_then(|report| {
                 let plan = GuardPlan {
                     words: command,
-                    run: run_file.as_deref(),
+                    lease: lease.as_ref(),
                     timeout: retry.timeout,
                     report: &report,
                 };

@@ -18,7 +18,7 @@ use super::settle::{Settlement, verdict};
 use super::supervise::{CommandSupervisor, Exited};
 use crate::bank::{Operation, Request};
 use crate::limits::Limits;
-use crate::store::RunLock;
+use crate::store::{HeldShare, LeaseShare};
 use crate::work::{AttemptEnd, CommandEvent, Stream, Termination};
 
 /// How long a process is waited for where the system has none left: others end all the time.
@@ -38,8 +38,8 @@ pub struct CommandSpec {
     pub declined: u8,
     /// The run's name.
     pub run: Option<String>,
-    /// The file of the run's lock.
-    pub run_file: Option<OsString>,
+    /// What its process takes its share of the run's lease by.
+    pub lease: Option<LeaseShare>,
     /// A folder for files of the run, which only its user can enter.
     pub folder: OsString,
     /// The limits that the command has.
@@ -73,7 +73,7 @@ pub struct Executor {
     command_spec: CommandSpec,
     supervisor: CommandSupervisor,
     /// While it lives, the run does.
-    _alive: Option<RunLock>,
+    _alive: Option<HeldShare>,
 }
 
 impl Executor {
@@ -85,9 +85,9 @@ impl Executor {
     pub fn new(command_spec: CommandSpec, parent: u32) -> io::Result<Self> {
         let supervisor = CommandSupervisor::new(parent, Session::Own)?;
         let _alive = command_spec
-            .run_file
+            .lease
             .as_ref()
-            .map(|file| RunLock::share(Path::new(file)))
+            .map(LeaseShare::take)
             .transpose()?;
         Ok(Executor {
             command_spec,

@@ -123,9 +123,7 @@ impl RunPlan {
             retry: commands.retry,
             declined: commands.declined,
             run: self.named.as_ref().map(|named| named.name.clone()),
-            run_file: ledger
-                .and_then(|ledger| ledger.ledger.run_file(ledger.run))
-                .map(OsString::from),
+            lease: ledger.and_then(|ledger| ledger.ledger.share_of_run(ledger.run)),
             folder: folder.path().into(),
             limits: commands.limits,
         };

@@ -1,6 +1,6 @@
 //! A ledger that lasts and takes its time, or fails.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -8,8 +8,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::*;
 use crate::bank::{Amount, Asked, Balance, Kind, Outcome};
 use crate::store::{
-    BegunLine, ChainEnd, DoneLine, Entries, EntryQuery, Ledger, MAX_BATCH, OpenHold, OpenedRun,
-    RunName, RunTotals, SkippedLine, Verified,
+    BegunLine, ChainEnd, DoneLine, Entries, EntryQuery, LeaseShare, Ledger, MAX_BATCH, OpenHold,
+    OpenedRun, RunName, RunTotals, SkippedLine, Verified,
 };
 use crate::wake::Alarm;
 
@@ -65,7 +65,7 @@ impl Ledger for Slow {
         unreachable!("the run is open")
     }
 
-    fn run_file(&self, _: u32) -> Option<PathBuf> {
+    fn share_of_run(&self, _: u32) -> Option<LeaseShare> {
         None
     }
 

@@ -3,12 +3,12 @@
 mod runs;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{LedgerError, Standing};
+use super::{LeaseShare, LedgerError, Standing};
 use crate::bank::{Amount, Answer, Asked, Id, Kind, Moment, Name, Operation, View, text};
 
 pub use runs::{
@@ -48,9 +48,9 @@ pub trait Ledger: Send {
     /// [`Ledger::close_run`]. A run without a name is always new.
     fn open_run(&mut self, name: Option<&RunName>) -> Result<OpenedRun, LedgerError>;
 
-    /// The place of a run's lock, of which the run's own processes may take a share; nothing where the
-    /// run lives and ends with the connection to a server.
-    fn run_file(&self, run: u32) -> Option<PathBuf>;
+    /// What the run's own processes take their share of its lease by; nothing where they need none, since
+    /// the run lives and ends with the connection to a server.
+    fn share_of_run(&self, run: u32) -> Option<LeaseShare>;
 
     /// At most [`MAX_PAGE`] lines that a run has done or given up, in the order in which that happened,
     /// those after the `after` first ones; an empty page is the end. A line may stand there more than

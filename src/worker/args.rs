@@ -99,7 +99,7 @@ mod tests {
             },
             declined: 75,
             run: Some("november".to_string()),
-            run_file: None,
+            lease: None,
             folder: not_utf8.into(),
             limits: Limits::now(),
         };

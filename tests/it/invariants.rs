@@ -212,6 +212,19 @@ fn only_the_protocol_knows_the_encoding() {
 }
 
 #[test]
+fn only_a_backends_own_folder_knows_its_sql() {
+    let words = [
+        "rusqlite",
+        "SELECT",
+        "INSERT INTO",
+        "UPDATE",
+        "DELETE FROM",
+        "PRAGMA",
+    ];
+    check(&words, &["src/store/sqlite"]);
+}
+
+#[test]
 fn nobody_knows_the_command_line() {
     check(&["crate::cli", "super::cli", "clap"], &["src/cli"]);
     let main = fs::read_to_string(folder().join("src/bin/bank-par.rs")).unwrap();

@@ -143,22 +143,19 @@ impl<'a, J: Journal> Decision<'a, J> {
         let view = self.state.view_or_nothing(&operation.account);
         let run = self.caller.run;
         let line = self.caller.line.map(|line| RunLine { run, line });
-        self.journal.record(
-            self.caller,
-            &Record::Held {
-                number,
-                operation,
-                owner,
-                line,
-                view,
-            },
-        );
-        let hold = Hold {
+        let held = Hold {
             operation: operation.clone(),
             owner,
             line,
+            at: self.state.now.label,
         };
-        self.state.bring_hold(number, hold);
+        let record = Record::Held {
+            number,
+            held: &held,
+            view,
+        };
+        self.journal.record(self.caller, &record);
+        self.state.bring_hold(number, held);
         self.note_line(Some(LineState::Begun { hold: number }));
         let state = match owner {
             Owner::Run { .. } => State::UnderWay,

@@ -1,13 +1,13 @@
 //! What a served ledger is asked, as the file itself would be.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{Halt, Known, PATIENCE, Remote, Taken};
 use crate::bank::{Answer, Asked, Name};
 use crate::protocol::{Query, Response};
 use crate::store::{
-    BegunLine, ChainEnd, DoneLine, Entries, EntryQuery, Ledger, LedgerError, MAX_PAGE, MAX_REASON,
-    OpenHold, OpenedRun, RunName, RunTotals, SkippedLine, Standing, Verified,
+    BegunLine, ChainEnd, DoneLine, Entries, EntryQuery, LeaseShare, Ledger, LedgerError, MAX_PAGE,
+    MAX_REASON, OpenHold, OpenedRun, RunName, RunTotals, SkippedLine, Standing, Verified,
 };
 
 impl Ledger for Remote {
@@ -103,7 +103,7 @@ impl Ledger for Remote {
         Ok(opened)
     }
 
-    fn run_file(&self, _: u32) -> Option<PathBuf> {
+    fn share_of_run(&self, _: u32) -> Option<LeaseShare> {
         None
     }
 

@@ -12,6 +12,7 @@ use tempfile::NamedTempFile;
 use super::creation::{refuse_lost, sync_folder};
 use super::side_files::{self, JOURNAL, LOG, SHARED};
 use super::{Access, Sqlite, faults, mark};
+use crate::store::engine::Engine;
 use crate::store::{LedgerError, Verified};
 
 impl Sqlite {
@@ -29,9 +30,10 @@ impl Sqlite {
             .map_err(|error| faults::database(&path, "write", &error))?;
         let mode = fs::metadata(&self.path).map_err(failed)?.mode() & 0o777;
         finish(unnamed.as_file(), mode).map_err(failed)?;
-        let verified = Sqlite::open(unnamed.path(), Access::Existing)?.check_all(None)?;
+        let copy = Sqlite::open(unnamed.path(), Access::Existing)?;
+        let verified = Engine::new(copy).check_all(None)?;
         if let Some(violation) = &verified.violation {
-            return Err(self.damaged(violation));
+            return Err(faults::damaged(&self.path, violation));
         }
         name(unnamed, &path)?;
         sync_folder(&path)?;

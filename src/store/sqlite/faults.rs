@@ -1,5 +1,6 @@
 //! What goes wrong in the file, in words.
 
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -31,6 +32,40 @@ pub(super) fn database(path: &Path, doing: &'static str, error: &rusqlite::Error
             doing,
             cause: error.to_string(),
         },
+    }
+}
+
+/// What an error means that came while the ledger was read: most come from what the file holds, and not
+/// from those who read it.
+pub(super) fn unread(path: &Path, error: &rusqlite::Error) -> LedgerError {
+    let is_damage = !matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::SystemIoFailure
+                | ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::OutOfMemory
+                | ErrorCode::OperationInterrupted
+                | ErrorCode::CannotOpen
+                | ErrorCode::PermissionDenied
+                | ErrorCode::ReadOnly
+                | ErrorCode::DiskFull
+                | ErrorCode::FileLockingProtocolFailed
+                | ErrorCode::ApiMisuse
+        )
+    );
+    match is_damage {
+        true => damaged(path, &format!("the file cannot be read: {error}")),
+        false => database(path, "read", error),
+    }
+}
+
+/// The lock of a run could not be asked for.
+pub(super) fn no_lock(path: &Path, cause: io::Error) -> LedgerError {
+    LedgerError::Io {
+        ledger: path.display().to_string(),
+        doing: "lock a run of",
+        cause,
     }
 }
 

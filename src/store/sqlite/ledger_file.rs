@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustix::fs::OFlags;
 
 use crate::store::byte_lock::{self, Kind};
-use crate::store::run_lock::byte_of;
+use crate::store::lease::byte_of;
 
 /// What tells a file from any other that comes to its place: its device and its number there.
 pub(super) type Identity = (u64, u64);
@@ -90,16 +90,18 @@ impl LedgerFile {
         &self.file
     }
 
-    /// Locks a run for this process and those that take a share of it; false if it is locked. To be
-    /// called in a write transaction, so that no other process asks between the two steps.
-    pub(super) fn lock_run(&self, run: u32) -> io::Result<bool> {
-        let mut runs = lock(&self.runs);
-        if runs.contains(&run) || !self.take(run)? {
-            return Ok(false);
+    /// Locks a run for this process and those that take a share of it, until what is returned is
+    /// dropped; nothing if it is locked. To be called in a write transaction, so that no other process
+    /// asks between the two steps.
+    pub(super) fn lock_run(this: &Arc<Self>, run: u32) -> io::Result<Option<LockedRun>> {
+        let mut runs = lock(&this.runs);
+        if runs.contains(&run) || !this.take(run)? {
+            return Ok(None);
         }
-        byte_lock::try_lock(&self.file, byte_of(run), Kind::Shared)?;
+        byte_lock::try_lock(&this.file, byte_of(run), Kind::Shared)?;
         runs.insert(run);
-        Ok(true)
+        let file = Arc::clone(this);
+        Ok(Some(LockedRun { file, run }))
     }
 
     /// Whether no process has this run locked.
@@ -116,14 +118,6 @@ impl LedgerFile {
         byte_lock::try_lock(&self.file, byte_of(run), Kind::Exclusive)
     }
 
-    /// Lets go of a run that this process has locked.
-    pub(super) fn unlock_run(&self, run: u32) {
-        if lock(&self.runs).remove(&run) {
-            // It ends with the process at the latest.
-            let _ = byte_lock::unlock(&self.file, byte_of(run));
-        }
-    }
-
     /// Asks something of the shared memory at this path, which stays open.
     pub(super) fn with_shared<T>(
         &self,
@@ -135,6 +129,21 @@ impl LedgerFile {
         match shared.entry(identity(&fs::symlink_metadata(path)?)) {
             Entry::Occupied(known) => ask(known.get()),
             Entry::Vacant(place) => ask(place.insert(open_file(path)?.0)),
+        }
+    }
+}
+
+/// A run that this process has locked.
+pub(super) struct LockedRun {
+    file: Arc<LedgerFile>,
+    run: u32,
+}
+
+impl Drop for LockedRun {
+    fn drop(&mut self) {
+        if lock(&self.file.runs).remove(&self.run) {
+            // It ends with the process at the latest.
+            let _ = byte_lock::unlock(&self.file.file, byte_of(self.run));
         }
     }
 }

@@ -1,286 +1,190 @@
-//! Brings in what a batch touches: accounts, holds and ids, each held against its checksum.
+//! Finds all that a batch touches: each kind of row by one statement for a set of names, ids or numbers,
+//! which travels as a JSON array.
 
-use rusqlite::OptionalExtension;
+use std::collections::{BTreeMap, HashMap};
 
-use super::Sqlite;
-use super::rows::{
-    self, Content, DOUBTED, EXPIRED, EntryRow, HELD, HoldRow, KEPT, REFUSED, RecordRow, TAKEN_OVER,
-    UNSPENT, VIEWED, VOIDED, checksum,
+use rusqlite::{Connection, Row, ToSql};
+use serde::Serialize;
+
+use super::columns;
+use crate::bank::{Id, Name};
+use crate::store::engine::backend::{DueBy, IdRows, LoadedRows, WantedRows};
+use crate::store::engine::rows::{
+    AccountRow, DOUBTED, HELD, HoldRow, KEPT, KeptRow, Read, RecordRow, TAKEN_OVER, number_of,
 };
-use crate::bank::{
-    Amount, Id, KnownId, LOANS, Name, Operation, Outcome, Owner, Rejection, Request,
-    RequestContext, State, VoidReason, WORLD,
-};
-use crate::store::LedgerError;
 
-impl Sqlite {
-    /// Brings in all that a request may touch.
-    pub(super) fn bring(
-        &mut self,
-        request: &Request,
-        caller: &RequestContext,
-    ) -> Result<(), LedgerError> {
-        if caller.line.is_some() && !self.ledger_state.lines().is_watched(caller.run) {
-            self.watch_run(caller.run)?;
-        }
-        match request {
-            Request::Execute(operation)
-            | Request::Begin(operation)
-            | Request::Hold { operation, .. } => {
-                if let Some(id) = &operation.id {
-                    self.bring_claim(id)?;
-                    let claim = self.ledger_state.claims().get(id);
-                    // It may be taken over.
-                    if let Some(State::InDoubt { hold }) = claim.map(|claim| claim.state) {
-                        self.bring_hold(hold)?;
-                    }
-                }
-                self.bring_accounts_of(operation)
-            }
-            Request::Post { .. }
-            | Request::Void
-            | Request::Unspent
-            | Request::Decline
-            | Request::Doubt
-            | Request::Keep { .. } => match self.ledger_state.begun(caller.run, caller.number) {
-                Some(hold) => self.bring_hold(hold),
-                None => Ok(()),
-            },
-            Request::PostHold { id, .. } | Request::VoidHold { id } => {
-                self.bring_claim(id)?;
-                let claim = self.ledger_state.claims().get(id);
-                let claim = claim.map(|claim| (claim.state, claim.operation.account.clone()));
-                match claim {
-                    Some((State::Held { hold, .. } | State::InDoubt { hold }, _)) => {
-                        self.bring_hold(hold)
-                    }
-                    Some((_, account)) => self.bring_account(&account),
-                    None => Ok(()),
-                }
-            }
-            Request::Open { account, .. } => self.bring_account(account),
-        }
-    }
+/// The most names, ids or numbers of one statement.
+const SET: usize = 5_000;
 
-    /// The bank's own accounts, which are always there.
-    pub(super) fn bring_own_accounts(&mut self) -> Result<(), LedgerError> {
-        for name in [&WORLD, &LOANS] {
-            self.bring_account_anew(name)?;
-        }
-        Ok(())
-    }
-
-    fn bring_accounts_of(&mut self, operation: &Operation) -> Result<(), LedgerError> {
-        self.bring_account(&operation.account)?;
-        operation.to().map_or(Ok(()), |to| self.bring_account(to))
-    }
-
-    fn bring_account(&mut self, name: &Name) -> Result<(), LedgerError> {
-        match self.ledger_state.place(name) {
-            Some(_) => Ok(()),
-            None => self.bring_account_anew(name),
-        }
-    }
-
-    fn bring_account_anew(&mut self, name: &Name) -> Result<(), LedgerError> {
-        const SQL: &str = "SELECT account, name, posted, held, floor, checksum, opened FROM accounts WHERE name = ?";
-        let found = self
-            .connection
-            .prepare_cached(SQL)
-            .and_then(|mut query| query.query_row([name.as_str()], rows::account).optional());
-        match found.map_err(|error| self.fault("read", &error))? {
-            None => Ok(()),
-            Some(Some((key, found, account))) if found == *name => {
-                let slot = self.ledger_state.bring_account(name, account);
-                self.cache_keys.know(slot, key);
-                Ok(())
-            }
-            Some(_) => Err(self.damaged(&format!("the row of the account `{name}` is wrong"))),
-        }
-    }
-
-    /// Brings in a hold and the accounts that it is about.
-    pub(super) fn bring_hold(&mut self, number: u64) -> Result<(), LedgerError> {
-        if self.ledger_state.held(number).is_some() {
-            return Ok(());
-        }
-        let Some(row) = self.hold_row(number)? else {
-            return Ok(());
-        };
-        self.bring_accounts_of(&row.hold.operation)?;
-        self.ledger_state.bring_hold(number, row.hold);
-        Ok(())
-    }
-
-    /// Brings in what the runs of this process have begun: after a transaction that did not count, the
-    /// ledger state may know of more, or of less.
-    pub(super) fn bring_begun(&mut self) -> Result<(), LedgerError> {
-        self.ledger_state.forget_begun();
-        let ours: Vec<u32> = self.runs.ours().collect();
-        for run in ours {
-            for hold in self.holds_of(run)? {
-                self.bring_hold(hold)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn hold_row(&self, number: u64) -> Result<Option<HoldRow>, LedgerError> {
-        let sql = format!("SELECT {} WHERE hold = ?", HoldRow::COLUMNS);
-        let found = self.connection.prepare_cached(&sql).and_then(|mut query| {
-            query
-                .query_row([number.cast_signed()], HoldRow::read)
-                .optional()
-        });
-        match found.map_err(|error| self.fault("read", &error))? {
-            None => Ok(None),
-            Some(Some(row)) => Ok(Some(row)),
-            Some(None) => Err(self.damaged(&format!("the row of the hold {number} is wrong"))),
-        }
-    }
-
-    /// Brings in what became of an id, if it was ever used.
-    fn bring_claim(&mut self, id: &Id) -> Result<(), LedgerError> {
-        if self.ledger_state.claims().get(id).is_some() {
-            return Ok(());
-        }
-        let claim = match self.posted_claim(id)? {
-            Some(claim) => Some(claim),
-            None => self.recorded_claim(id)?,
-        };
-        if let Some(KnownId { operation, state }) = claim {
-            self.bring_accounts_of(&operation)?;
-            self.ledger_state.claims().put(&operation, state);
-        }
-        Ok(())
-    }
-
-    /// What was posted under an id; nothing can come after that.
-    fn posted_claim(&self, id: &Id) -> Result<Option<KnownId>, LedgerError> {
-        let sql = format!(
-            "SELECT {} WHERE e.id = ? ORDER BY e.seq DESC LIMIT 1",
-            EntryRow::COLUMNS
-        );
-        let read = || {
-            let mut query = self.connection.prepare_cached(&sql)?;
-            let mut rows = query.query([id.as_str()])?;
-            let Some(row) = rows.next()? else {
-                return Ok(None);
-            };
-            let read = EntryRow::read(row)?.filter(|(entry, sealed)| {
-                checksum(&entry.hash(&mut Content::default())) == *sealed
-            });
-            let claim = read.and_then(|(entry, _)| {
-                let amount = Amount::new(entry.amount)?;
-                let outcome = Outcome::Posted {
-                    seq: entry.seq,
-                    amount,
-                    view: entry.view(),
-                };
-                let amount = Some(amount);
-                let state = State::Settled { outcome, amount };
-                Some((entry.operation()?, state, entry.hold))
-            });
-            Ok(Some(claim))
-        };
-        let found = read().map_err(|error| self.fault("read", &error))?;
-        let Some(found) = found else { return Ok(None) };
-        let wrong = || self.damaged(&format!("the entry of the id `{}` is wrong", id.as_str()));
-        let (mut operation, state, hold) = found.ok_or_else(wrong)?;
-        if let Some(hold) = hold {
-            // The entry says what was moved; what was asked for, its hold says.
-            let held = self.record_row("record = ?", hold.cast_signed())?;
-            operation = held.ok_or_else(wrong)?.operation;
-        }
-        Ok(Some(KnownId { operation, state }))
-    }
-
-    fn recorded_claim(&self, id: &Id) -> Result<Option<KnownId>, LedgerError> {
-        let Some(claim) = self.record_row("id = ?", id.as_str())? else {
-            return Ok(None);
-        };
-        let State::Held { hold, view } = claim.state else {
-            return Ok(Some(claim));
-        };
-        let row = self.hold_row(hold)?;
-        let gone = || self.damaged(&format!("the row of the hold {hold} is missing"));
-        let state = match row.ok_or_else(gone)?.hold.owner {
-            Owner::Run { .. } => State::UnderWay,
-            Owner::Doubt => State::InDoubt { hold },
-            Owner::Anyone { .. } => State::Held { hold, view },
-        };
-        Ok(Some(KnownId { state, ..claim }))
-    }
-
-    /// What the last record of this condition says became of its operation.
-    fn record_row(
-        &self,
-        condition: &str,
-        value: impl rusqlite::ToSql,
-    ) -> Result<Option<KnownId>, LedgerError> {
-        let sql = format!(
-            "SELECT {} WHERE {condition} ORDER BY record DESC LIMIT 1",
-            RecordRow::COLUMNS
-        );
-        let read = || {
-            let mut query = self.connection.prepare_cached(&sql)?;
-            let mut rows = query.query([value])?;
-            let Some(row) = rows.next()? else {
-                return Ok(None);
-            };
-            let (record, sealed) = RecordRow::read(row)?;
-            let right = checksum(&record.hash(&mut Content::default())) == sealed;
-            Ok(Some(
-                right.then(|| claim(&record)).flatten().ok_or(record.record),
-            ))
-        };
-        let found = read().map_err(|error| self.fault("read", &error))?;
-        let wrong = |number| self.damaged(&format!("the record {number} is wrong"));
-        found.transpose().map_err(wrong)
-    }
-}
-
-/// What a record says became of its operation.
-fn claim(record: &RecordRow<'_>) -> Option<KnownId> {
-    let settled = |outcome| State::Settled {
-        outcome,
-        amount: record.amount.and_then(Amount::new),
-    };
-    let state = match record.kind {
-        HELD => State::Held {
-            hold: record.record,
-            view: record.view()?,
+pub(super) fn load(connection: &Connection, wanted: &WantedRows) -> rusqlite::Result<LoadedRows> {
+    let holds_of = format!(
+        "SELECT {} FROM holds WHERE run IN (SELECT value FROM json_each(?)) ORDER BY hold",
+        columns::HOLD
+    );
+    Ok(LoadedRows {
+        accounts: accounts(connection, &wanted.accounts)?,
+        ids: ids(connection, &wanted.ids)?,
+        holds: each(connection, &holds(), &wanted.holds, columns::hold)?,
+        holds_of: each(connection, &holds_of, &wanted.holds_of, columns::hold)?,
+        due: match &wanted.due {
+            Some(due) => over(connection, due)?,
+            None => Vec::new(),
         },
-        DOUBTED | TAKEN_OVER | KEPT => State::Held {
-            hold: record.hold?,
-            view: record.view()?,
-        },
-        VOIDED => State::Released(VoidReason::Voided),
-        EXPIRED => State::Released(VoidReason::Expired),
-        REFUSED => settled(refused(record)?),
-        VIEWED => settled(viewed(record)?),
-        UNSPENT => settled(unspent(record)?),
-        _ => return None,
-    };
-    let operation = record.operation()?;
-    Some(KnownId { operation, state })
-}
-
-pub(super) fn unspent(record: &RecordRow<'_>) -> Option<Outcome> {
-    record.view().map(|view| Outcome::Unspent { view })
-}
-
-pub(super) fn refused(record: &RecordRow<'_>) -> Option<Outcome> {
-    let place = usize::try_from(record.rejection?).ok()?;
-    Some(Outcome::Refused {
-        rejection: *Rejection::ALL.get(place)?,
-        view: record.view(),
     })
 }
 
-pub(super) fn viewed(record: &RecordRow<'_>) -> Option<Outcome> {
-    Some(Outcome::Viewed {
-        seq: record.seq,
-        view: record.view()?,
-    })
+/// Reads the rows of these members of a set.
+fn each<T>(
+    connection: &Connection,
+    sql: &str,
+    set: &[impl Serialize],
+    mut read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Vec<T>> {
+    let mut found = Vec::new();
+    for part in set.chunks(SET) {
+        let part = serde_json::to_string(part);
+        let part = part.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        let mut query = connection.prepare_cached(sql)?;
+        let mut rows = query.query([part])?;
+        while let Some(row) = rows.next()? {
+            found.push(read(row)?);
+        }
+    }
+    Ok(found)
+}
+
+fn accounts(
+    connection: &Connection,
+    names: &[Name],
+) -> rusqlite::Result<Vec<(Name, Read<AccountRow>)>> {
+    let sql = format!(
+        "SELECT {}, w.key FROM json_each(?) w CROSS JOIN accounts ON accounts.name = w.value",
+        columns::ACCOUNT
+    );
+    let mut found = Vec::new();
+    for part in names.chunks(SET) {
+        let texts: Vec<&str> = part.iter().map(Name::as_str).collect();
+        found.extend(each(connection, &sql, &texts, |row| {
+            let name = part[place(row, 7)?].clone();
+            Ok((name, columns::account(row)?))
+        })?);
+    }
+    Ok(found)
+}
+
+/// The place of a row's member in its set.
+fn place(row: &Row<'_>, column: usize) -> rusqlite::Result<usize> {
+    row.get::<_, i64>(column)
+        .map(|place| usize::try_from(place).unwrap_or_default())
+}
+
+/// What tells what became of these ids.
+fn ids(connection: &Connection, ids: &[Id]) -> rusqlite::Result<Vec<IdRows>> {
+    let entries = format!(
+        "SELECT {}, w.key FROM json_each(?) w CROSS JOIN entries e ON e.seq = (SELECT max(seq) FROM entries INDEXED BY entry_ids WHERE id = w.value) {}",
+        columns::ENTRY,
+        columns::ENTRY_NAMES
+    );
+    let records = format!(
+        "SELECT {}, w.key FROM json_each(?) w CROSS JOIN records r ON r.record = (SELECT max(record) FROM records INDEXED BY record_ids WHERE id = w.value)",
+        columns::RECORD
+    );
+    let mut found = Vec::new();
+    for part in ids.chunks(SET) {
+        let texts: Vec<&str> = part.iter().map(Id::as_str).collect();
+        let mut known: BTreeMap<usize, IdRows> = BTreeMap::new();
+        let rows_of = |place: usize| IdRows {
+            id: part[place].clone(),
+            entry: None,
+            record: None,
+            hold: None,
+        };
+        for row in each(connection, &entries, &texts, |row| {
+            Ok((place(row, 15)?, columns::entry(row)?))
+        })? {
+            let rows = known.entry(row.0).or_insert_with(|| rows_of(row.0));
+            rows.entry = Some(row.1);
+        }
+        for row in each(connection, &records, &texts, |row| {
+            Ok((place(row, 24)?, columns::record(row)?))
+        })? {
+            let rows = known.entry(row.0).or_insert_with(|| rows_of(row.0));
+            rows.record = Some(row.1);
+        }
+        found.extend(known.into_values());
+    }
+    add_holds(connection, &mut found)?;
+    Ok(found)
+}
+
+/// Adds what is found by the numbers of holds: where an entry ended one, the record that began it, and
+/// else the open hold that the record is about.
+fn add_holds(connection: &Connection, found: &mut [IdRows]) -> rusqlite::Result<()> {
+    let ended = |rows: &IdRows| match &rows.entry {
+        Some(Ok(entry)) => entry.row.hold,
+        _ => None,
+    };
+    let open = |rows: &IdRows| match (&rows.entry, &rows.record) {
+        (None, Some(Ok(record))) => hold_of(&record.row),
+        _ => None,
+    };
+    let records = format!(
+        "SELECT {} FROM records r WHERE r.record IN (SELECT value FROM json_each(?))",
+        columns::RECORD
+    );
+    let numbers: Vec<u64> = found.iter().filter_map(ended).collect();
+    let records = each(connection, &records, &numbers, columns::record)?;
+    let mut records = by_number(records);
+    let numbers: Vec<u64> = found.iter().filter_map(open).collect();
+    let mut holds = by_number(each(connection, &holds(), &numbers, columns::hold)?);
+    for rows in found {
+        if rows.entry.is_some() {
+            rows.record = ended(rows).and_then(|number| records.remove(&number));
+        }
+        rows.hold = open(rows).and_then(|number| holds.remove(&number));
+    }
+    Ok(())
+}
+
+/// The hold that a record is about, if it may be open.
+fn hold_of(record: &RecordRow) -> Option<u64> {
+    match record.kind {
+        HELD => Some(record.record),
+        DOUBTED | TAKEN_OVER | KEPT => record.hold,
+        _ => None,
+    }
+}
+
+fn by_number<T: KeptRow>(rows: Vec<Read<T>>) -> HashMap<u64, Read<T>> {
+    let numbered = |read: Read<T>| (number_of(&read).cast_unsigned(), read);
+    rows.into_iter().map(numbered).collect()
+}
+
+fn holds() -> String {
+    format!(
+        "SELECT {} FROM holds WHERE hold IN (SELECT value FROM json_each(?))",
+        columns::HOLD
+    )
+}
+
+/// The holds whose time is over, those of this boot first.
+fn over(connection: &Connection, due: &DueBy) -> rusqlite::Result<Vec<Read<HoldRow>>> {
+    let (now, limit) = (due.now, i64::try_from(due.limit).unwrap_or(i64::MAX));
+    let find = |condition: &str, values: &[&dyn ToSql]| {
+        let sql = format!("SELECT {} FROM holds WHERE {condition}", columns::HOLD);
+        let mut query = connection.prepare_cached(&sql)?;
+        let rows = query.query_map(values, columns::hold)?;
+        rows.collect::<rusqlite::Result<Vec<_>>>()
+    };
+    let mut over = Vec::new();
+    if let Some(time) = now.boot_time {
+        let condition = "boot = ? AND ticks <= ? ORDER BY ticks, hold LIMIT ?";
+        over = find(condition, &[&time.boot, &time.micros, &limit])?;
+    }
+    let boot = now.boot_time.map(|time| time.boot);
+    let rest = limit - over.len() as i64;
+    let condition =
+        "expires <= ?1 AND (?2 IS NULL OR boot IS NOT ?2) ORDER BY expires, hold LIMIT ?3";
+    over.extend(find(condition, &[&now.wall.micros(), &boot, &rest])?);
+    Ok(over)
 }

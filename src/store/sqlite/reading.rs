@@ -120,31 +120,30 @@ impl Reading {
 }
 
 impl Sqlite {
-    /// Reads in pieces of which each is right: where the ledger may not be written, it is opened anew once
-    /// it was changed.
-    pub(super) fn read_only<T>(
-        &mut self,
-        read: impl FnOnce(&mut Self) -> Result<T, LedgerError>,
-    ) -> Result<T, LedgerError> {
-        self.check_usable()?;
-        if self
-            .reading
-            .as_ref()
-            .is_some_and(|reading| !reading.is_current(&self.path))
-        {
+    /// Opens a ledger anew that may not be written, once it was changed.
+    pub(super) fn reopen_changed(&mut self) -> Result<(), LedgerError> {
+        if !self.is_current() {
             let (connection, reading) = open(&self.path, &self.file)?;
             self.connection = connection;
-            self.reading = Some(reading);
+            (self.reading, self.version) = (Some(reading), None);
         }
-        let read = read(self)?;
-        let reading = self.reading.as_ref();
-        match reading.is_none_or(|reading| reading.is_current(&self.path)) {
-            true => Ok(read),
+        Ok(())
+    }
+
+    /// What was read is right only if the file was not changed meanwhile.
+    pub(super) fn check_current(&self) -> Result<(), LedgerError> {
+        match self.is_current() {
+            true => Ok(()),
             false => Err(LedgerError::Database {
                 ledger: self.path.display().to_string(),
                 doing: "read",
                 cause: "another process wrote to it meanwhile: repeat this".to_string(),
             }),
         }
+    }
+
+    fn is_current(&self) -> bool {
+        let reading = self.reading.as_ref();
+        reading.is_none_or(|reading| reading.is_current(&self.path))
     }
 }

@@ -21,7 +21,7 @@ use super::log::{self, Fits};
 use super::side_files::{self, LOG, LOOKS, PAUSE, SHARED, beside};
 use crate::store::LedgerError;
 use crate::store::byte_lock::{self, Kind, holder};
-use crate::store::run_lock::RECOVERY;
+use crate::store::lease::RECOVERY;
 
 /// The bytes of the ledger's file on which each of its users has a lock of SQLite's (`SHARED_FIRST`).
 const USERS: (u64, u64) = (0x4000_0002, 510);

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::faults;
+use super::{columns, faults};
 use crate::store::LedgerError;
+use crate::store::engine::rows::{Content, Head, KeptRow, Stored, own_accounts};
 
 /// `bpar`: where SQLite keeps an application's mark in a file's header.
 pub(super) const APPLICATION_ID: u32 = 0x6270_6172;
@@ -56,8 +57,23 @@ pub(super) fn create_tables(connection: &Connection) -> rusqlite::Result<()> {
     TABLES
         .iter()
         .try_for_each(|table| connection.execute_batch(table))?;
-    super::rows::first_rows(connection)?;
+    first_rows(connection)?;
     connection.execute_batch("COMMIT")
+}
+
+/// The rows that a ledger begins with.
+fn first_rows(connection: &Connection) -> rusqlite::Result<()> {
+    let mut content = Content::default();
+    let head = Head::default();
+    connection.execute(
+        "INSERT INTO head VALUES (1, 0, 0, 0, ?, ?, NULL)",
+        (head.hash, head.checksum(&mut content)),
+    )?;
+    let mut insert = connection.prepare_cached(columns::INSERT_ACCOUNT)?;
+    for row in own_accounts() {
+        columns::write_account(&mut insert, &Stored::sealed(row, &mut content))?;
+    }
+    Ok(())
 }
 
 /// The texts of all tables and indexes, in the order in which they were made.

@@ -3,6 +3,7 @@
 mod expiry;
 mod lines;
 mod rollback;
+pub(super) mod verify;
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,11 +13,17 @@ use proptest::sample::select;
 
 use super::*;
 use crate::bank::{
-    Amount, Id, Kind, Line, Operation, Outcome, Rejection, Request, RequestContext, Unkept, View,
+    Amount, Answer, Asked, Balance, Id, Kind, LedgerState, Line, Name, Operation, Outcome,
+    Rejection, Request, RequestContext, Unkept, View,
 };
+use crate::store::engine::Engine;
+use crate::store::{EntryQuery, Ledger, SkippedLine};
 
-fn open(path: &Path) -> Sqlite {
-    Sqlite::open(path, Access::Create).expect("a ledger")
+/// A ledger in a file.
+pub(super) type FileLedger = Engine<Sqlite>;
+
+fn open(path: &Path) -> FileLedger {
+    Engine::new(Sqlite::open(path, Access::Create).expect("a ledger"))
 }
 
 fn operation(kind: Kind, id: Option<&str>, account: &str, minor: i64) -> Operation {
@@ -35,12 +42,12 @@ fn asked(number: u64, request: Request) -> Asked {
     Asked { caller, request }
 }
 
-fn ask(ledger: &mut Sqlite, number: u64, request: Request) -> Option<Answer> {
+fn ask(ledger: &mut FileLedger, number: u64, request: Request) -> Option<Answer> {
     let answers = ledger.transact(&[asked(number, request)]);
     answers.expect("an answer").pop().expect("one answer")
 }
 
-fn execute(ledger: &mut Sqlite, kind: Kind, id: Option<&str>, minor: i64) -> Answer {
+fn execute(ledger: &mut FileLedger, kind: Kind, id: Option<&str>, minor: i64) -> Answer {
     let request = Request::Execute(operation(kind, id, "a", minor));
     ask(ledger, 0, request).expect("decided")
 }
@@ -181,7 +188,7 @@ fn a_hold_whose_time_is_over_is_given_back_before_anything_else() {
     let mut ledger = open(&path);
     execute(&mut ledger, Kind::Deposit, None, 30);
     ask(&mut ledger, 0, hold("h", Some(Duration::from_micros(1))));
-    while ledger.due(&ledger.now(), 1).expect("read").is_empty() {}
+    while !ledger.holds(0).expect("holds").is_empty() {}
     let posted = execute(&mut ledger, Kind::Withdraw, None, 30);
     assert!(
         matches!(posted.outcome, Outcome::Posted { seq: 2, .. }),
@@ -225,7 +232,7 @@ fn what_a_dead_run_had_begun_is_given_back() {
         Err(LedgerError::RunIsLive { .. })
     ));
     let a = [Name::user("a").expect("a name")];
-    let available = |ledger: &mut Sqlite| {
+    let available = |ledger: &mut FileLedger| {
         let seen = ledger.look_up(&a).expect("an answer");
         seen[0].as_ref().expect("an account").view.available.minor()
     };

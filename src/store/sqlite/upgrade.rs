@@ -11,12 +11,12 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::faults;
-use super::rows::{self, AccountRow, Content, Head, OPENED};
 use super::schema::{FORMAT, TABLES, table_texts};
+use super::{columns, faults};
 use crate::store::LedgerError;
+use crate::store::engine::rows::{AccountRow, Content, Head, OPENED, Stored, sound};
 
 /// The format that can be brought to the present one.
 pub(super) const FROM: u32 = 2;
@@ -160,45 +160,33 @@ fn alter(connection: &Connection) -> Result<(), Stop> {
 /// Which accounts were opened by a request, the records tell. A damaged row stays as it is.
 fn mark_opened(connection: &Connection) -> rusqlite::Result<()> {
     let sql = format!(
-        "SELECT {} WHERE name IN (SELECT account FROM records WHERE kind = {OPENED})",
-        AccountRow::COLUMNS
+        "SELECT {} FROM accounts WHERE name IN (SELECT account FROM records WHERE kind = {OPENED})",
+        columns::ACCOUNT
     );
     let mut query = connection.prepare(&sql)?;
-    let found = query.query_map([], rows::account)?;
-    for (key, name, account) in found
-        .collect::<rusqlite::Result<Vec<_>>>()?
-        .into_iter()
-        .flatten()
-    {
-        let account = account.opened();
-        let name = &name;
-        let sealed = AccountRow { key, name, account }.sealed(&mut Content::default());
-        let (posted, held, floor) = account.parts();
-        connection.execute(
-            AccountRow::UPDATE,
-            params![
-                posted,
-                held,
-                floor,
-                account.is_opened().then_some(1),
-                sealed,
-                key
-            ],
-        )?;
+    let found = query.query_map([], columns::account)?;
+    let found = found.collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut update = connection.prepare_cached(columns::UPDATE_ACCOUNT)?;
+    for row in found.into_iter().filter_map(|read| sound(read).ok()) {
+        let opened = Some(1);
+        let row = AccountRow { opened, ..row };
+        columns::write_account(&mut update, &Stored::sealed(row, &mut Content::default()))?;
     }
     Ok(())
 }
 
 fn rewrite_head(connection: &Connection) -> Result<(), Stop> {
-    let (head, right) = connection.query_row(Head::READ, [], Head::read)?;
-    if !right {
+    let sql = format!("SELECT {} FROM head", columns::HEAD);
+    let read = connection.query_row(&sql, [], columns::head)?;
+    if !read.is_right() {
         return Err(Stop::Damaged("the head's checksum is wrong"));
     }
     let head = Head {
-        prev: Some(head.hash),
-        ..head
+        prev: Some(read.row.hash),
+        ..read.row
     };
-    head.write(connection, &mut Content::default())?;
+    let mut write = connection.prepare_cached(columns::UPDATE_HEAD)?;
+    columns::write_head(&mut write, &Stored::sealed(head, &mut Content::default()))?;
     Ok(())
 }
 

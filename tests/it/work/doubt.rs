@@ -1,6 +1,6 @@
 //! Nobody saw the end of a command that was started.
 
-use bank_par::store::RunLock;
+use bank_par::store::LeaseShare;
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -152,7 +152,8 @@ fn an_end_that_nobody_saw_is_in_doubt_whoever_dies() {
 fn a_run_lives_for_as_long_as_one_of_its_processes_does() {
     let office = Office::with_a_line(LINE);
     let patient = office.patient("parallel", "");
-    let share = RunLock::share(&office.path("bank.db/1")).unwrap();
+    let share = LeaseShare::from(office.path("bank.db/1").into_os_string());
+    let share = share.take().unwrap();
     patient.parent().kill();
     patient.running.finish();
     patient.worker.ended();

@@ -1,6 +1,6 @@
 //! The head, read from the bytes of its page.
 
-use crate::store::sqlite::rows::Hash;
+use crate::store::engine::rows::Hash;
 
 /// The chain's hashes before and after the commit that wrote a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::bank::{BootTime, Moment};
-use crate::store::clock::ClockTime;
-use crate::store::sqlite::settle::MAX_EXPIRED;
+use crate::store::clock::{Clock, ClockTime};
+use crate::store::engine::MAX_EXPIRED;
 
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
@@ -49,7 +49,7 @@ impl Clocks {
         self.change(|time| time.boot_time = Some(BootTime { boot, micros: 1 }));
     }
 
-    fn open(&self, path: &Path) -> Sqlite {
+    fn open(&self, path: &Path) -> FileLedger {
         let mut ledger = open(path);
         ledger.clock = Clock::Set(self.0.clone());
         // What is asked below is asked by the first run.
@@ -58,7 +58,16 @@ impl Clocks {
     }
 }
 
-fn available(ledger: &mut Sqlite) -> i64 {
+/// The last moment that was written down.
+fn head_at(ledger: &FileLedger) -> Moment {
+    let at = ledger
+        .backend
+        .connection
+        .query_row("SELECT at FROM head", [], |row| row.get(0));
+    Moment::new(at.expect("a head"))
+}
+
+fn available(ledger: &mut FileLedger) -> i64 {
     let seen = ledger.look_up(&[Name::user("a").expect("a name")]);
     let seen = seen.expect("an answer").remove(0).expect("an account");
     seen.view.available.minor()
@@ -152,7 +161,7 @@ fn one_command_with_a_wrong_clock_harms_no_hold() {
     });
     let at = page.expect("a page").entries[0].at;
     assert_eq!(at, Moment::new(1_001 * DAY));
-    assert_eq!(ledger.cache_keys.head.at, at);
+    assert_eq!(head_at(&ledger), at);
     assert_eq!(ledger.verify(None).expect("checked").violation, None);
 }
 
@@ -175,6 +184,7 @@ fn very_many_holds_are_given_back_in_steps() {
     let all = execute(&mut ledger, Kind::Withdraw, None, 30 * count);
     assert!(matches!(all.outcome, Outcome::Posted { .. }), "{all:?}");
     let given_back: i64 = ledger
+        .backend
         .connection
         .query_row("SELECT count(*) FROM records WHERE kind = 2", [], |row| {
             row.get(0)

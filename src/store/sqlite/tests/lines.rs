@@ -3,7 +3,7 @@
 use super::*;
 
 /// Asks about a line of the first run.
-fn line(ledger: &mut Sqlite, line: u64, request: Request, retry: bool) -> Outcome {
+fn line(ledger: &mut FileLedger, line: u64, request: Request, retry: bool) -> Outcome {
     let caller = RequestContext {
         run: 1,
         number: line,
@@ -109,7 +109,11 @@ fn a_batch_that_did_not_count_leaves_no_line_done() {
     ledger.open_run(None).expect("a run");
     // The file takes no more entries for a moment.
     let stop = "CREATE TEMP TRIGGER stop BEFORE INSERT ON main.entries BEGIN SELECT raise(ABORT, 'no'); END";
-    ledger.connection.execute_batch(stop).expect("stopped");
+    ledger
+        .backend
+        .connection
+        .execute_batch(stop)
+        .expect("stopped");
     let caller = RequestContext {
         run: 1,
         line: Some(Line {
@@ -122,7 +126,11 @@ fn a_batch_that_did_not_count_leaves_no_line_done() {
     let failed = ledger.transact(&[Asked { caller, request }]);
     assert!(failed.is_err(), "{failed:?}");
     let go_on = "DROP TRIGGER stop";
-    ledger.connection.execute_batch(go_on).expect("going on");
+    ledger
+        .backend
+        .connection
+        .execute_batch(go_on)
+        .expect("going on");
     let posted = line(&mut ledger, 1, withdraw(1), false);
     assert!(matches!(posted, Outcome::Posted { .. }), "{posted:?}");
     assert_eq!(ledger.verify(None).expect("checked").violation, None);

@@ -3,20 +3,28 @@
 use super::*;
 
 /// Has every change of this kind fail until it is allowed again.
-fn forbid(ledger: &Sqlite, change: &str) {
+fn forbid(ledger: &FileLedger, change: &str) {
     let trigger = format!(
         "CREATE TEMP TRIGGER forbidden BEFORE {change} BEGIN SELECT RAISE(ABORT, 'no'); END"
     );
-    ledger.connection.execute_batch(&trigger).expect("set");
+    ledger
+        .backend
+        .connection
+        .execute_batch(&trigger)
+        .expect("set");
 }
 
-fn allow(ledger: &Sqlite) {
+fn allow(ledger: &FileLedger) {
     let sql = "DROP TRIGGER forbidden";
-    ledger.connection.execute_batch(sql).expect("dropped");
+    ledger
+        .backend
+        .connection
+        .execute_batch(sql)
+        .expect("dropped");
 }
 
 /// Asks once in vain and once more.
-fn ask_twice(ledger: &mut Sqlite, change: &str, number: u64, request: Request) -> Outcome {
+fn ask_twice(ledger: &mut FileLedger, change: &str, number: u64, request: Request) -> Outcome {
     forbid(ledger, change);
     let failed = ledger.transact(&[asked(number, request.clone())]);
     assert!(failed.is_err(), "{failed:?}");

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use super::*;
 use crate::bank::{Asked, Kind, Name, Outcome, Request, RequestContext};
-use crate::store::sqlite::verify::tests::full::operation;
-use crate::store::{
-    Access, ChainEnd, Ledger, LineDigests, LineEnd, RunTotals, SkippedLine, Sqlite,
-};
+use crate::store::engine::Engine;
+use crate::store::sqlite::Sqlite;
+use crate::store::sqlite::tests::FileLedger;
+use crate::store::sqlite::tests::verify::full::operation;
+use crate::store::{Access, ChainEnd, Ledger, LineDigests, LineEnd, RunTotals, SkippedLine};
 
 /// What the program that wrote the file said of its end.
 const END: &str = "4.8.0844371c389a3fedf666cc5d10843b3273fc5f283e98ad987a9706624a5ba201";
@@ -27,11 +28,11 @@ fn earlier(path: &Path) {
         .expect("filled");
 }
 
-fn open(path: &Path) -> Sqlite {
-    Sqlite::open(path, Access::Existing).expect("a ledger")
+fn open(path: &Path) -> FileLedger {
+    Engine::new(Sqlite::open(path, Access::Existing).expect("a ledger"))
 }
 
-fn check(ledger: &mut Sqlite) {
+fn check(ledger: &mut FileLedger) {
     let end: ChainEnd = END.parse().expect("an end");
     let verified = ledger.verify(Some(&end)).expect("checked");
     assert_eq!(verified.violation, None);
@@ -51,7 +52,8 @@ fn a_file_of_the_earlier_format_says_the_same_in_this_one() {
     earlier(&path);
     let mut ledger = open(&path);
     check(&mut ledger);
-    let format = ledger.read("PRAGMA user_version", |row| row.get::<_, u32>(0));
+    let connection = &ledger.backend.connection;
+    let format = connection.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0));
     assert_eq!(format.expect("a format"), FORMAT);
     // The header of the file itself tells it to whoever looks before opening.
     let header = std::fs::read(&path).expect("the file");

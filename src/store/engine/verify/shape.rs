@@ -1,14 +1,14 @@
 //! Which columns a record has.
 
 use super::Said;
-use crate::store::sqlite::rows::{
+use crate::store::engine::rows::{
     DOUBTED, EXPIRED, HELD, KEPT, OPENED, REFUSED, RecordRow, SKIPPED, TAKEN_OVER, UNSPENT, VIEWED,
     VOIDED,
 };
 
 /// The columns that each kind of record has (`+`), never has (`-`), or may have (`?`). What an operation
 /// has of `other` and `amount` is told by its kind.
-pub(super) fn has_its_columns(row: &RecordRow<'_>) -> Said {
+pub(super) fn has_its_columns(row: &RecordRow) -> Said {
     const NAMES: [&str; 15] = [
         "op",
         "other",
@@ -67,8 +67,8 @@ pub(super) fn has_its_columns(row: &RecordRow<'_>) -> Said {
 }
 
 /// Only what a repeat would be answered with is written down.
-pub(super) fn is_remembered(row: &RecordRow<'_>) -> Said {
-    match (row.id, row.line) {
+pub(super) fn is_remembered(row: &RecordRow) -> Said {
+    match (&row.id, row.line) {
         (None, None) => Err("has neither an id nor a line, so it must not be there".into()),
         _ => Ok(()),
     }

@@ -4,13 +4,16 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::Said;
+use super::hold_ends::{
+    Ender, has_expired, is_ended_by, is_of_run, may_tell_what_was_spent, same_content,
+};
 use super::shape::{has_its_columns, is_remembered};
 use super::words::{must_be_refused, shown, told};
 use crate::bank::{
-    Account, Amount, Balance, Expiry, Hold, LOANS, Line, Moment, Movement, Name, Now, Operation,
-    Owner, Rejection, RunLine, Sides, View, WORLD,
+    Account, Amount, Balance, Expiry, Hold, LOANS, Moment, Movement, Name, Operation, Owner,
+    Rejection, RunLine, Sides, View, WORLD,
 };
-use crate::store::sqlite::rows::{
+use crate::store::engine::rows::{
     DOUBTED, EXPIRED, EntryRow, HELD, Head, KEPT, OPENED, OwnerColumns, REFUSED, RecordRow,
     SKIPPED, TAKEN_OVER, UNSPENT, VIEWED,
 };
@@ -20,21 +23,9 @@ pub(super) struct Recount {
     pub(super) head: Head,
     pub(super) accounts: HashMap<Name, Account>,
     /// The open holds by number.
-    pub(super) holds: BTreeMap<u64, Aside>,
+    pub(super) holds: BTreeMap<u64, Hold>,
     /// What was given back last, and the number of that record.
     given_back: Option<(u64, Operation)>,
-}
-
-/// Money that is set aside.
-pub(super) struct Aside {
-    pub(super) at: Moment,
-    pub(super) hold: Hold,
-}
-
-/// What a row tells of who ends a hold.
-struct Ender {
-    run: Option<u32>,
-    line: Option<Line>,
 }
 
 impl Recount {
@@ -49,11 +40,11 @@ impl Recount {
     }
 
     /// Money moves.
-    pub(super) fn entry(&mut self, row: &EntryRow<'_>) -> Said {
+    pub(super) fn entry(&mut self, row: &EntryRow) -> Said {
         let operation = row.operation().ok_or(NO_OPERATION)?;
         let movement = operation.movement().ok_or("moves nothing")?;
         let (debit, credit) = (movement.debit.as_str(), movement.credit.as_str());
-        if (row.debit, row.credit) != (debit, credit) {
+        if (row.debit.as_str(), row.credit.as_str()) != (debit, credit) {
             return Err(format!(
                 "moves money from `{}` to `{}`, as a {} it must be from `{debit}` to `{credit}`",
                 row.debit,
@@ -70,11 +61,11 @@ impl Recount {
                 .and_then(|sides| sides.execute(movement.amount)),
             Some(number) => {
                 let (run, line) = (row.run, row.line);
-                let aside = self.post(number, &operation, movement.amount, &Ender { run, line })?;
-                let held = aside.hold.operation.amount();
-                let held =
-                    held.ok_or_else(|| format!("posts the hold {number}, which moves nothing"))?;
-                let more = movement.amount.minor().saturating_sub(held.minor());
+                let held = self.post(number, &operation, movement.amount, &Ender { run, line })?;
+                let amount = held.operation.amount();
+                let amount = amount
+                    .ok_or_else(|| format!("posts the hold {number}, which moves nothing"))?;
+                let more = movement.amount.minor().saturating_sub(amount.minor());
                 if row.excess != Some(more).filter(|more| *more > 0) {
                     return Err(format!(
                         "says {:?} of how much more it is than was set aside",
@@ -82,11 +73,11 @@ impl Recount {
                     ));
                 }
                 let sides = self.sides(&movement).map_err(must_be_refused)?;
-                if !matches!(aside.hold.owner, Owner::Run { .. }) {
-                    let more = sides.check_excess(held, movement.amount);
+                if !matches!(held.owner, Owner::Run { .. }) {
+                    let more = sides.check_excess(amount, movement.amount);
                     more.map_err(must_be_refused)?;
                 }
-                sides.post(held, movement.amount)
+                sides.post(amount, movement.amount)
             }
         };
         let Sides { debit, credit } = moved.map_err(must_be_refused)?;
@@ -96,7 +87,7 @@ impl Recount {
     }
 
     /// What else was decided.
-    pub(super) fn record(&mut self, row: &RecordRow<'_>) -> Said {
+    pub(super) fn record(&mut self, row: &RecordRow) -> Said {
         has_its_columns(row)?;
         match row.kind {
             OPENED => return self.opened(row),
@@ -115,7 +106,7 @@ impl Recount {
         self.shows(&operation.account, view)
     }
 
-    fn held(&mut self, row: &RecordRow<'_>, operation: &Operation) -> Said {
+    fn held(&mut self, row: &RecordRow, operation: &Operation) -> Said {
         self.begin(operation).map_err(must_be_refused)?;
         let run = row.number.map(|_| row.run.unwrap_or(0));
         let own = OwnerColumns {
@@ -134,17 +125,17 @@ impl Recount {
                 .run
                 .zip(row.line)
                 .map(|(run, line)| RunLine { run, line }),
+            at: row.at,
         };
-        let aside = Aside { at: row.at, hold };
-        self.holds.insert(row.record, aside);
+        self.holds.insert(row.record, hold);
         Ok(())
     }
 
     /// Nobody saw the end of a hold's work, or a run works on it again, or is done with it.
-    fn changes_hands(&mut self, row: &RecordRow<'_>, operation: &Operation) -> Said {
-        let aside = self.end(row.hold, operation)?;
-        same_content(operation, &aside.hold.operation)?;
-        let owner = match (row.kind, aside.hold.owner) {
+    fn changes_hands(&mut self, row: &RecordRow, operation: &Operation) -> Said {
+        let held = self.end(row.hold, operation)?;
+        same_content(operation, &held.operation)?;
+        let owner = match (row.kind, held.owner) {
             (
                 DOUBTED,
                 Owner::Run {
@@ -173,28 +164,24 @@ impl Recount {
             (DOUBTED, _) => return Err("doubts a hold whose work has no consequences".into()),
             _ => return Err("takes a hold over that is not in doubt".into()),
         };
-        let hold = Hold {
-            owner,
-            ..aside.hold
-        };
-        let aside = Aside { hold, ..aside };
-        self.holds.insert(row.hold.unwrap_or(0), aside);
+        let hold = Hold { owner, ..held };
+        self.holds.insert(row.hold.unwrap_or(0), hold);
         Ok(())
     }
 
-    fn released(&mut self, row: &RecordRow<'_>, operation: &Operation) -> Said {
-        let aside = self.end(row.hold, operation)?;
-        same_content(operation, &aside.hold.operation)?;
-        if let (Owner::Run { run, .. }, Some(by)) = (aside.hold.owner, row.run)
-            && !aside.is_of_run(by)
+    fn released(&mut self, row: &RecordRow, operation: &Operation) -> Said {
+        let held = self.end(row.hold, operation)?;
+        same_content(operation, &held.operation)?;
+        if let (Owner::Run { run, .. }, Some(by)) = (held.owner, row.run)
+            && !is_of_run(&held, by)
         {
             return Err(format!("says run {by}, must be run {run}, which holds it"));
         }
         if row.kind == UNSPENT {
-            aside.may_tell_what_was_spent()?;
+            may_tell_what_was_spent(&held)?;
         }
         if row.kind == EXPIRED {
-            aside.has_expired(row)?;
+            has_expired(&held, row)?;
         }
         if let Some(movement) = operation.movement() {
             let sides = self.sides(&movement).map_err(must_be_refused)?;
@@ -205,7 +192,7 @@ impl Recount {
         Ok(())
     }
 
-    fn refused(&mut self, row: &RecordRow<'_>, operation: &Operation) -> Said {
+    fn refused(&mut self, row: &RecordRow, operation: &Operation) -> Said {
         is_remembered(row)?;
         let place = row.rejection.and_then(|place| usize::try_from(place).ok());
         let rejection = place.and_then(|place| Rejection::ALL.get(place).copied());
@@ -238,14 +225,14 @@ impl Recount {
     }
 
     /// What is refused at its end was given back just before.
-    fn was_given_back(&self, row: &RecordRow<'_>, operation: &Operation) -> Said {
+    fn was_given_back(&self, row: &RecordRow, operation: &Operation) -> Said {
         match &self.given_back {
             Some((record, given)) if record + 1 == row.record && given == operation => Ok(()),
             _ => Err("is refused at its end, and nothing of it was given back just before".into()),
         }
     }
 
-    fn viewed(&mut self, row: &RecordRow<'_>, operation: &Operation) -> Said {
+    fn viewed(&mut self, row: &RecordRow, operation: &Operation) -> Said {
         if operation.movement().is_some() {
             return Err("is a view of an operation that moves money".into());
         }
@@ -253,14 +240,14 @@ impl Recount {
             is_remembered(row)?;
             return Ok(());
         }
-        let aside = self.end(row.hold, operation)?;
-        same_content(operation, &aside.hold.operation)?;
+        let held = self.end(row.hold, operation)?;
+        same_content(operation, &held.operation)?;
         let (run, line) = (row.run, row.line);
-        aside.is_ended_by(&Ender { run, line })
+        is_ended_by(&held, &Ender { run, line })
     }
 
-    fn opened(&mut self, row: &RecordRow<'_>) -> Said {
-        let name = Name::user(row.account).map_err(|error| error.to_string())?;
+    fn opened(&mut self, row: &RecordRow) -> Said {
+        let name = Name::user(&row.account).map_err(|error| error.to_string())?;
         let overdraft = row.overdraft.filter(|overdraft| *overdraft >= 0);
         let overdraft = Balance::new(overdraft.ok_or("sets a limit that is none")?);
         let account = match self.accounts.get(&name) {
@@ -280,21 +267,20 @@ impl Recount {
         operation: &Operation,
         amount: Amount,
         by: &Ender,
-    ) -> Said<Aside> {
-        let aside = self.end(Some(number), operation)?;
-        if Some(amount) != aside.hold.operation.amount() {
-            aside.may_tell_what_was_spent()?;
+    ) -> Said<Hold> {
+        let held = self.end(Some(number), operation)?;
+        if Some(amount) != held.operation.amount() {
+            may_tell_what_was_spent(&held)?;
         }
-        aside.is_ended_by(by)?;
-        Ok(aside)
+        is_ended_by(&held, by)?;
+        Ok(held)
     }
 
     /// Takes a hold away that is about this operation, whatever its amount.
-    fn end(&mut self, number: Option<u64>, operation: &Operation) -> Said<Aside> {
+    fn end(&mut self, number: Option<u64>, operation: &Operation) -> Said<Hold> {
         let number = number.ok_or("ends no hold")?;
         let gone = || format!("ends the hold {number}, which is not open");
-        let aside = self.holds.remove(&number).ok_or_else(gone)?;
-        let held = &aside.hold.operation;
+        let held = self.holds.remove(&number).ok_or_else(gone)?;
         let about = |operation: &Operation| {
             (
                 operation.kind(),
@@ -303,14 +289,14 @@ impl Recount {
                 operation.id.clone(),
             )
         };
-        if about(held) != about(operation) {
+        if about(&held.operation) != about(operation) {
             return Err(format!(
                 "is {}, must be {}, as the hold {number} that it ends",
                 told(operation),
-                told(held)
+                told(&held.operation)
             ));
         }
-        Ok(aside)
+        Ok(held)
     }
 
     fn begin(&mut self, operation: &Operation) -> Result<(), Rejection> {
@@ -353,94 +339,12 @@ impl Recount {
     }
 }
 
-impl Aside {
-    /// What was begun for a line ends for it, whoever ends it; other work of a run, the run itself ends.
-    fn is_ended_by(&self, by: &Ender) -> Said {
-        let must = self.hold.line;
-        if by.run.is_none_or(|by| self.is_of_run(by)) && by.line == must.map(|must| must.line) {
-            return Ok(());
-        }
-        let told = |run: Option<u32>, line: Option<Line>| {
-            let line = line.map_or("no line".to_string(), |line| {
-                format!("line {}", line.number)
-            });
-            format!("{line} of run {}", run.unwrap_or(0))
-        };
-        let run = match self.hold.owner {
-            Owner::Run { run, .. } => Some(run),
-            Owner::Doubt | Owner::Anyone { .. } => None,
-        };
-        Err(format!(
-            "says {}, must be {}, as it was begun",
-            told(by.run, by.line),
-            told(
-                must.map(|must| must.run).or(run),
-                must.map(|must| must.line)
-            ),
-        ))
-    }
-
-    /// Whether it is this run's to end: it was begun for a line of it, or without a line by it.
-    fn is_of_run(&self, by: u32) -> bool {
-        match (self.hold.line, self.hold.owner) {
-            (Some(line), _) => line.run == by,
-            (None, Owner::Run { run, .. }) => run == by,
-            (None, Owner::Doubt | Owner::Anyone { .. }) => true,
-        }
-    }
-
-    /// The record says by which clocks its time was over; one of the earlier format says only the moment
-    /// of that time's own clock.
-    fn has_expired(&self, row: &RecordRow<'_>) -> Said {
-        let expiry = match self.hold.owner {
-            Owner::Anyone { expires } => expires,
-            Owner::Run { .. } | Owner::Doubt => None,
-        };
-        let expiry = expiry.ok_or("gives back a hold that does not expire")?;
-        let now = Now {
-            label: row.at,
-            wall: row.expires.map_or(row.at, Moment::new),
-            boot_time: row.boot_time,
-        };
-        if now.is_past(&expiry) {
-            return Ok(());
-        }
-        Err(format!(
-            "gives back a hold at {}, before its time: it must be {} or later",
-            now.wall.micros(),
-            expiry.at.micros()
-        ))
-    }
-
-    /// Only work with consequences of its own tells what it has really spent.
-    fn may_tell_what_was_spent(&self) -> Said {
-        match self.hold.owner {
-            Owner::Run {
-                has_side_effects: false,
-                ..
-            } => Err("spends a part or more of what a run's own work holds".into()),
-            _ => Ok(()),
-        }
-    }
-}
-
-fn skipped(row: &RecordRow<'_>) -> Said {
+fn skipped(row: &RecordRow) -> Said {
     if row.account.is_empty() {
         return Ok(());
     }
-    let account = row.account;
+    let account = &row.account;
     Err(format!("gives up a line, and says the account `{account}`"))
 }
 
 const NO_OPERATION: &str = "says what is no operation";
-
-fn same_content(operation: &Operation, held: &Operation) -> Said {
-    if operation == held {
-        return Ok(());
-    }
-    Err(format!(
-        "is {}, must be {}, as the hold that it ends",
-        told(operation),
-        told(held)
-    ))
-}

@@ -12,30 +12,29 @@ const CHANGED: &str = "CASE typeof({}) WHEN 'integer' THEN {} + 100 WHEN 'text' 
 #[test]
 fn a_change_of_any_column_of_any_row_is_noticed() {
     let full = Full::with_doubts();
-    let copy = full.copy();
-    let connection = &copy.connection;
+    let mut copy = full.copy();
     let mut changes = 0;
     for table in ["head", "accounts", "entries", "records", "holds"] {
         let kept = format!("CREATE TEMP TABLE kept_{table} AS SELECT rowid AS row, * FROM {table}");
-        connection.execute_batch(&kept).expect("kept");
-        for row in rows(connection, table) {
-            for column in columns(connection, table) {
+        copy.backend.connection.execute_batch(&kept).expect("kept");
+        for row in rows(&copy.backend.connection, table) {
+            for column in columns(&copy.backend.connection, table) {
                 let changed = CHANGED.replace("{}", &column);
                 let sql = format!("UPDATE {table} SET {column} = {changed} WHERE rowid = {row}");
-                assert_eq!(connection.execute(&sql, []).expect(&sql), 1);
-                let said = violation(&copy);
+                assert_eq!(copy.backend.connection.execute(&sql, []).expect(&sql), 1);
+                let said = violation(&mut copy);
                 assert!(said.is_some(), "{sql}");
                 changes += 1;
                 let back = format!(
                     "DELETE FROM {table}; INSERT INTO {table} SELECT {} FROM kept_{table}",
-                    columns(connection, table).join(", ")
+                    columns(&copy.backend.connection, table).join(", ")
                 );
-                connection.execute_batch(&back).expect(&back);
+                copy.backend.connection.execute_batch(&back).expect(&back);
             }
         }
     }
     assert!(changes > 500, "{changes}");
-    assert_eq!(violation(&copy), None);
+    assert_eq!(violation(&mut copy), None);
 }
 
 fn rows(connection: &Connection, table: &str) -> Vec<i64> {
@@ -58,12 +57,12 @@ fn columns(connection: &Connection, table: &str) -> Vec<String> {
 pub(super) fn check(full: &Full, is_forged: bool, changes: &[(&str, &str)]) {
     let mut unexpected = Vec::new();
     for (sql, expected) in changes {
-        let changed = full.copy();
-        changed.connection.execute_batch(sql).expect(sql);
+        let mut changed = full.copy();
+        changed.backend.connection.execute_batch(sql).expect(sql);
         if is_forged {
-            reseal(&changed.connection);
+            reseal(&changed.backend.connection);
         }
-        let said = violation(&changed).unwrap_or_default();
+        let said = violation(&mut changed).unwrap_or_default();
         if !said.starts_with(expected) {
             unexpected.push(format!("{sql}: {said}"));
         }
@@ -232,10 +231,10 @@ fn a_row_that_its_index_does_not_find_is_named() {
         ),
     ] {
         let changed = full.copy();
-        changed.connection.execute_batch(&format!("PRAGMA writable_schema = on; UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = '{other}') WHERE name = '{index}'")).expect(index);
-        let path = changed.path.clone();
+        changed.backend.connection.execute_batch(&format!("PRAGMA writable_schema = on; UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = '{other}') WHERE name = '{index}'")).expect(index);
+        let path = changed.backend.path.clone();
         drop(changed);
-        let said = violation(&super::open(&path)).unwrap_or_default();
+        let said = violation(&mut super::open(&path)).unwrap_or_default();
         assert!(said.starts_with(expected), "{index}: {said}");
     }
 }
@@ -245,9 +244,10 @@ fn an_index_with_more_than_there_is_is_named() {
     let full = Full::new();
     let changed = full.copy();
     // While the index is forgotten, a row goes away that it has.
-    changed.connection.execute_batch("CREATE TEMP TABLE kept AS SELECT * FROM sqlite_schema WHERE name = 'boot_expiries'; PRAGMA writable_schema = on; DELETE FROM sqlite_schema WHERE name = 'boot_expiries'").expect("forgotten");
-    let path = changed.path.clone();
+    changed.backend.connection.execute_batch("CREATE TEMP TABLE kept AS SELECT * FROM sqlite_schema WHERE name = 'boot_expiries'; PRAGMA writable_schema = on; DELETE FROM sqlite_schema WHERE name = 'boot_expiries'").expect("forgotten");
+    let path = changed.backend.path.clone();
     let kept: (i64, String) = changed
+        .backend
         .connection
         .query_row("SELECT rootpage, sql FROM kept", [], |row| {
             Ok((row.get(0)?, row.get(1)?))
@@ -267,7 +267,7 @@ fn an_index_with_more_than_there_is_is_named() {
         )
         .expect("remembered");
     drop(connection);
-    let said = violation(&super::open(&path)).unwrap_or_default();
+    let said = violation(&mut super::open(&path)).unwrap_or_default();
     assert!(
         said.starts_with("the index `boot_expiries` has 1 rows, must have 0"),
         "{said}"

@@ -10,25 +10,25 @@ use std::thread;
 
 use super::*;
 use crate::bank::Kind;
-use crate::store::Ledger;
+use crate::store::ChainEnd;
 use full::{Full, execute, open, operation};
 
 /// What `verify` finds; in small pages it finds the same.
-fn violation(ledger: &Sqlite) -> Option<String> {
-    let in_pages = |page| ledger.check_in_pages(page, None).expect("checked");
-    let verified = in_pages(PAGE);
+fn violation(ledger: &mut FileLedger) -> Option<String> {
+    let mut in_pages = |page| ledger.check_in_pages(page, None).expect("checked");
+    let verified = in_pages(20_000);
     assert_eq!(in_pages(2), verified);
     verified.violation
 }
 
-fn expecting(ledger: &mut Sqlite, end: ChainEnd) -> Option<String> {
+fn expecting(ledger: &mut FileLedger, end: ChainEnd) -> Option<String> {
     ledger.verify(Some(&end)).expect("checked").violation
 }
 
 #[test]
 fn a_ledger_with_everything_in_it_is_sound() {
-    let full = Full::new();
-    assert_eq!(violation(&full.ledger), None);
+    let mut full = Full::new();
+    assert_eq!(violation(&mut full.ledger), None);
     let verified = full.ledger.check_all(None).expect("checked");
     let Verified {
         entries,
@@ -41,14 +41,14 @@ fn a_ledger_with_everything_in_it_is_sound() {
     assert_eq!((entries, records, accounts, holds), (8, 19, 6, 3));
     assert_eq!((end.seq, end.record), (8, 19));
     // A hold whose time is over and that nobody gave back yet is no violation, and stays.
-    let copy = full.copy();
+    let mut copy = full.copy();
     assert_eq!(copy.check_all(None).expect("checked").end, end);
 }
 
 #[test]
 fn a_ledger_with_doubts_is_sound() {
     let mut full = Full::with_doubts();
-    assert_eq!(violation(&full.ledger), None);
+    assert_eq!(violation(&mut full.ledger), None);
     let mut lines = full.ledger.done_lines(full.run, 0).expect("lines");
     lines.extend(
         full.ledger
@@ -116,13 +116,13 @@ fn a_grown_ledger_contains_its_older_ends() {
 
 #[test]
 fn a_cut_tail_shows_only_against_an_end_that_was_kept() {
-    let full = Full::new();
+    let mut full = Full::new();
     let end = full.ledger.check_all(None).expect("checked").end;
     let mut cut = full.copy();
     let sql = "DELETE FROM records WHERE record >= 19; DELETE FROM holds WHERE hold = 19; UPDATE accounts SET held = 0 WHERE account = 1";
-    cut.connection.execute_batch(sql).expect("cut");
-    forged::reseal(&cut.connection);
-    assert_eq!(violation(&cut), None);
+    cut.backend.connection.execute_batch(sql).expect("cut");
+    forged::reseal(&cut.backend.connection);
+    assert_eq!(violation(&mut cut), None);
     let why = expecting(&mut cut, end).expect("a violation");
     assert!(why.starts_with("the tail was cut off"), "{why}");
 }
@@ -131,7 +131,7 @@ fn a_cut_tail_shows_only_against_an_end_that_was_kept() {
 fn those_who_write_meanwhile_disturb_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("bank.db");
-    let reader = open(&path);
+    let mut reader = open(&path);
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {

@@ -9,18 +9,18 @@ use crate::bank::{
     Amount, Answer, Asked, Balance, Id, Kind, Line, Name, Operation, Outcome, Request,
     RequestContext,
 };
-use crate::store::sqlite::Sqlite;
-use crate::store::{Access, Ledger};
+use crate::store::Ledger;
+use crate::store::sqlite::tests::FileLedger;
 
 pub(super) struct Full {
     folder: TempDir,
-    pub(super) ledger: Sqlite,
+    pub(super) ledger: FileLedger,
     /// A run that is going on.
     pub(super) run: u32,
 }
 
-pub(super) fn open(path: &Path) -> Sqlite {
-    Sqlite::open(path, Access::Create).expect("a ledger")
+pub(super) fn open(path: &Path) -> FileLedger {
+    crate::store::sqlite::tests::open(path)
 }
 
 pub(in crate::store::sqlite) fn operation(
@@ -36,13 +36,13 @@ pub(in crate::store::sqlite) fn operation(
     Operation::new(kind, id, account, to, Amount::new(minor)).expect("an operation")
 }
 
-pub(super) fn ask(ledger: &mut Sqlite, caller: RequestContext, request: Request) -> Outcome {
+pub(super) fn ask(ledger: &mut FileLedger, caller: RequestContext, request: Request) -> Outcome {
     let answers = ledger.transact(&[Asked { caller, request }]);
     let answer: Option<Answer> = answers.expect("answers").pop().expect("one answer");
     answer.expect("decided").outcome
 }
 
-pub(super) fn execute(ledger: &mut Sqlite, operation: Operation) -> Outcome {
+pub(super) fn execute(ledger: &mut FileLedger, operation: Operation) -> Outcome {
     ask(
         ledger,
         RequestContext::default(),
@@ -75,17 +75,21 @@ impl Full {
     }
 
     /// A ledger that says the same, to be changed.
-    pub(super) fn copy(&self) -> Sqlite {
+    pub(super) fn copy(&self) -> FileLedger {
         let path = self.folder.path().join("copy.db");
         for ending in ["", "-wal", "-shm", "-turn"] {
             let _ = std::fs::remove_file(format!("{}{ending}", path.display()));
         }
         let into = path.to_str().expect("a path");
-        let copied = self.ledger.connection.execute("VACUUM INTO ?", [into]);
+        let copied = self
+            .ledger
+            .backend
+            .connection
+            .execute("VACUUM INTO ?", [into]);
         copied.expect("a copy");
         let copy = open(&path);
         for (pragma, value) in [("journal_mode", "wal"), ("synchronous", "off")] {
-            let set = copy.connection.pragma_update(None, pragma, value);
+            let set = copy.backend.connection.pragma_update(None, pragma, value);
             set.expect(pragma);
         }
         copy
@@ -137,12 +141,7 @@ impl Full {
         hold("open", None);
         hold("later", Some(Duration::from_secs(1 << 30)));
         hold("short", Some(Duration::from_micros(1)));
-        while self
-            .ledger
-            .due(&self.ledger.now(), 1)
-            .expect("read")
-            .is_empty()
-        {}
+        while self.ledger.holds(0).expect("holds").len() > 4 {}
         let (part, void) = (
             Request::PostHold {
                 id: id("part"),

@@ -1,0 +1,58 @@
+//! The rows of accounts.
+
+use smol_str::SmolStr;
+
+use super::{Content, KeptRow, checksum};
+use crate::bank::{Account, Name};
+
+/// An account as it is kept.
+#[derive(Clone, Debug)]
+pub(crate) struct AccountRow {
+    pub(crate) key: i64,
+    pub(crate) name: SmolStr,
+    pub(crate) posted: i64,
+    pub(crate) held: i64,
+    pub(crate) floor: i64,
+    /// 1 where a request opened it.
+    pub(crate) opened: Option<i64>,
+}
+
+impl AccountRow {
+    pub(crate) fn of(key: i64, name: &Name, account: &Account) -> Self {
+        let (posted, held, floor) = account.parts();
+        AccountRow {
+            key,
+            name: SmolStr::new(name.as_str()),
+            posted,
+            held,
+            floor,
+            opened: account.is_opened().then_some(1),
+        }
+    }
+
+    /// The account; nothing if that is none.
+    pub(crate) fn account(&self) -> Option<Account> {
+        let account = Account::from_parts((self.posted, self.held, self.floor))?;
+        match self.opened {
+            None => Some(account),
+            Some(1) => Some(account.opened()),
+            Some(_) => None,
+        }
+    }
+}
+
+impl KeptRow for AccountRow {
+    fn number(&self) -> i64 {
+        self.key
+    }
+
+    fn checksum(&self, content: &mut Content) -> i64 {
+        content.of(b'a').number(self.key).text(Some(&self.name));
+        content
+            .number(self.posted)
+            .number(self.held)
+            .number(self.floor);
+        content.later(1, self.opened);
+        checksum(&content.hash())
+    }
+}

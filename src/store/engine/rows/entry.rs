@@ -1,0 +1,94 @@
+//! The rows of entries.
+
+use smol_str::SmolStr;
+
+use super::{Content, Hash, KeptRow, Stored, checksum, kind, operation, view};
+use crate::bank::{Amount, Kind, Line, Moment, Operation, Outcome, View};
+
+/// A posted movement as it is kept, with its accounts' names.
+#[derive(Clone, Debug)]
+pub(crate) struct EntryRow {
+    pub(crate) seq: u64,
+    pub(crate) at: Moment,
+    pub(crate) op: i64,
+    pub(crate) debit: SmolStr,
+    pub(crate) credit: SmolStr,
+    pub(crate) amount: i64,
+    pub(crate) view: (i64, i64),
+    pub(crate) id: Option<SmolStr>,
+    pub(crate) run: Option<u32>,
+    pub(crate) line: Option<Line>,
+    pub(crate) hold: Option<u64>,
+    pub(crate) excess: Option<i64>,
+}
+
+/// An entry to be written, with the keys of its accounts.
+pub(crate) struct NewEntry {
+    pub(crate) entry: Stored<EntryRow>,
+    pub(crate) debit: i64,
+    pub(crate) credit: i64,
+}
+
+impl EntryRow {
+    pub(crate) fn hash(&self, content: &mut Content) -> Hash {
+        content
+            .of(b'e')
+            .number(self.seq.cast_signed())
+            .number(self.at.micros());
+        content
+            .number(self.op)
+            .text(Some(&self.debit))
+            .text(Some(&self.credit));
+        content
+            .number(self.amount)
+            .number(self.view.0)
+            .number(self.view.1);
+        content
+            .text(self.id.as_deref())
+            .maybe(self.run.map(i64::from));
+        content.maybe(self.line.map(|line| line.number.cast_signed()));
+        content.maybe(self.line.map(|line| line.digest.cast_signed()));
+        content.maybe(self.hold.map(u64::cast_signed));
+        content.later(1, self.excess);
+        content.hash()
+    }
+
+    /// The account that the operation is about, and the other one of a transfer.
+    fn accounts(&self) -> (&str, Option<&str>) {
+        match kind(self.op) {
+            Some(Kind::Deposit | Kind::Loan) => (&self.credit, None),
+            Some(Kind::Transfer) => (&self.debit, Some(&self.credit)),
+            _ => (&self.debit, None),
+        }
+    }
+
+    /// What was asked for, with the amount that was moved.
+    pub(crate) fn operation(&self) -> Option<Operation> {
+        let (account, other) = self.accounts();
+        let id = self.id.as_deref();
+        operation(self.op, account, other, Some(self.amount), id)
+    }
+
+    /// What every repeat is answered with.
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        Some(Outcome::Posted {
+            seq: self.seq,
+            amount: Amount::new(self.amount)?,
+            view: self.view(),
+        })
+    }
+
+    pub(crate) fn view(&self) -> View {
+        view(self.view)
+    }
+}
+
+impl KeptRow for EntryRow {
+    fn number(&self) -> i64 {
+        self.seq.cast_signed()
+    }
+
+    fn checksum(&self, content: &mut Content) -> i64 {
+        checksum(&self.hash(content))
+    }
+}

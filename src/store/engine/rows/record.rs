@@ -1,0 +1,132 @@
+//! The rows of records: what else was decided and must not be forgotten.
+
+use smol_str::SmolStr;
+
+use super::{Content, Hash, KeptRow, checksum, op, operation, view};
+use crate::bank::{Amount, BootTime, Line, Moment, Operation, Outcome, Rejection, View};
+
+/// What kind of record a row is.
+pub(crate) const HELD: i64 = 0;
+pub(crate) const VOIDED: i64 = 1;
+pub(crate) const EXPIRED: i64 = 2;
+pub(crate) const REFUSED: i64 = 3;
+pub(crate) const VIEWED: i64 = 4;
+pub(crate) const OPENED: i64 = 5;
+pub(crate) const DOUBTED: i64 = 6;
+pub(crate) const TAKEN_OVER: i64 = 7;
+pub(crate) const UNSPENT: i64 = 8;
+pub(crate) const KEPT: i64 = 9;
+pub(crate) const SKIPPED: i64 = 10;
+
+/// A record as it stands in the file.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RecordRow {
+    pub(crate) record: u64,
+    pub(crate) seq: u64,
+    pub(crate) at: Moment,
+    pub(crate) kind: i64,
+    pub(crate) op: Option<i64>,
+    pub(crate) account: SmolStr,
+    pub(crate) other: Option<SmolStr>,
+    pub(crate) amount: Option<i64>,
+    pub(crate) view: Option<(i64, i64)>,
+    pub(crate) rejection: Option<i64>,
+    pub(crate) overdraft: Option<i64>,
+    pub(crate) id: Option<SmolStr>,
+    pub(crate) run: Option<u32>,
+    pub(crate) line: Option<Line>,
+    pub(crate) hold: Option<u64>,
+    pub(crate) number: Option<i64>,
+    pub(crate) expires: Option<i64>,
+    pub(crate) doubt: Option<i64>,
+    pub(crate) boot_time: Option<BootTime>,
+    pub(crate) note: Option<SmolStr>,
+}
+
+impl RecordRow {
+    /// The row that says this of an operation.
+    pub(crate) fn about(operation: &Operation) -> Self {
+        RecordRow {
+            op: Some(op(operation.kind())),
+            account: SmolStr::new(operation.account.as_str()),
+            other: operation.to().map(|to| SmolStr::new(to.as_str())),
+            amount: operation.amount().map(Amount::minor),
+            id: operation.id.as_ref().map(|id| SmolStr::new(id.as_str())),
+            ..RecordRow::default()
+        }
+    }
+    pub(crate) fn hash(&self, content: &mut Content) -> Hash {
+        content
+            .of(b'r')
+            .number(self.record.cast_signed())
+            .number(self.seq.cast_signed());
+        content
+            .number(self.at.micros())
+            .number(self.kind)
+            .maybe(self.op);
+        content
+            .text(Some(&self.account))
+            .text(self.other.as_deref())
+            .maybe(self.amount);
+        content
+            .maybe(self.view.map(|view| view.0))
+            .maybe(self.view.map(|view| view.1));
+        content
+            .maybe(self.rejection)
+            .maybe(self.overdraft)
+            .text(self.id.as_deref());
+        content.maybe(self.run.map(i64::from));
+        content.maybe(self.line.map(|line| line.number.cast_signed()));
+        content.maybe(self.line.map(|line| line.digest.cast_signed()));
+        content
+            .maybe(self.hold.map(u64::cast_signed))
+            .maybe(self.number)
+            .maybe(self.expires)
+            .maybe(self.doubt);
+        content
+            .later(1, self.boot_time.map(|time| time.boot))
+            .later(2, self.boot_time.map(|time| time.micros));
+        if self.note.is_some() {
+            content.later(3, Some(0)).text(self.note.as_deref());
+        }
+        content.hash()
+    }
+
+    /// What was asked for, if this is about an operation.
+    pub(crate) fn operation(&self) -> Option<Operation> {
+        let (other, id) = (self.other.as_deref(), self.id.as_deref());
+        operation(self.op?, &self.account, other, self.amount, id)
+    }
+
+    pub(crate) fn view(&self) -> Option<View> {
+        self.view.map(view)
+    }
+
+    /// The outcome that it settles, if it settles one.
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        let view = self.view();
+        Some(match self.kind {
+            REFUSED => {
+                let place = usize::try_from(self.rejection?).ok()?;
+                let rejection = *Rejection::ALL.get(place)?;
+                Outcome::Refused { rejection, view }
+            }
+            VIEWED => Outcome::Viewed {
+                seq: self.seq,
+                view: view?,
+            },
+            UNSPENT => Outcome::Unspent { view: view? },
+            _ => return None,
+        })
+    }
+}
+
+impl KeptRow for RecordRow {
+    fn number(&self) -> i64 {
+        self.record.cast_signed()
+    }
+
+    fn checksum(&self, content: &mut Content) -> i64 {
+        checksum(&self.hash(content))
+    }
+}
