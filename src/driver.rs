@@ -15,7 +15,8 @@ use signal_hook::consts::{SIGCHLD, SIGTSTP};
 
 use crate::child::this_program;
 use crate::event::Event;
-use crate::link::{Arrival, Key, Links, Ready, Watch};
+use crate::link::{Arrival, Links};
+use crate::poll::{PollKey, PollSet};
 use crate::protocol::{Outbox, ProtocolError};
 use crate::report::{BACKLOG_LIMIT, Broken, Reporter, stderr_line};
 use crate::run::{AsArrived, Conclusion, Effect, Ending, Input, Rest, Run};
@@ -30,8 +31,8 @@ pub use forecast::Forecast;
 use plan::WorkerCommand;
 pub use plan::{Commands, RunPlan};
 
-const ALARM: Key = Key::Own(0);
-const SIGNALS: Key = Key::Own(1);
+const ALARM: PollKey = PollKey::Own(0);
+const SIGNALS: PollKey = PollKey::Own(1);
 
 /// Runs a workload and reports it; in memory, or in a ledger that lasts.
 pub struct Driver {
@@ -285,13 +286,13 @@ impl Driver {
         }
     }
 
-    fn wait(&mut self, timeout: Duration) -> io::Result<Vec<Ready>> {
-        let mut watch = Watch::default();
-        watch.read(ALARM, self.alarm.as_fd());
-        watch.read(SIGNALS, self.signals.as_fd());
-        self.links.watch(&mut watch);
-        let ready = watch.wait(timeout)?;
-        if ready.iter().any(|ready| ready.key == ALARM) {
+    fn wait(&mut self, timeout: Duration) -> io::Result<Vec<PollKey>> {
+        let mut set = PollSet::default();
+        set.read(ALARM, self.alarm.as_fd());
+        set.read(SIGNALS, self.signals.as_fd());
+        self.links.poll(&mut set);
+        let ready = set.wait(timeout)?;
+        if ready.contains(&ALARM) {
             self.alarm.reset();
         }
         self.now = self.clock.now();
@@ -299,7 +300,7 @@ impl Driver {
     }
 
     /// Tells the run what happened while it was waited.
-    fn handle_ready(&mut self, ready: &[Ready]) {
+    fn handle_ready(&mut self, ready: &[PollKey]) {
         self.handle_signals();
         match self.reporter.broken() {
             None => {}

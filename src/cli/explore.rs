@@ -7,14 +7,13 @@ use anyhow::{Context, anyhow, bail};
 use clap::{Args, ValueEnum};
 
 use super::ledger::MemoryArgs;
-use super::sync::wait;
 use super::workload::WorkloadArgs;
 use super::{CliResult, Failure, one::ended, spared};
 use crate::bank::{Action, Balance, Name, Operation};
 use crate::explore::{Bounds, MAX_OPERATIONS, Manner, Scenario, explore as explore_orders};
 use crate::report::{self, Exploration, Format, Output};
 use crate::sharing::Sharing;
-use crate::wake::Alarm;
+use crate::wake::{Alarm, TICK};
 use crate::workload::{Item, Next};
 
 const EXAMPLES: &str = "\
@@ -205,7 +204,7 @@ fn operations(workload: &WorkloadArgs) -> Result<(Vec<Operation>, usize), Failur
     while operations.len() <= MAX_OPERATIONS {
         match feed.next() {
             Next::End => break,
-            Next::NotYet => wait(&mut alarm).map_err(Failure::died)?,
+            Next::NotYet => alarm.wait(TICK).map_err(Failure::died)?,
             Next::Failed(error) => return Err(Failure::usage(error)),
             Next::Item(Item::Invalid { line, reason }) => {
                 return Err(Failure::usage(anyhow!("line {line} is invalid: {reason}")));
