@@ -12,6 +12,7 @@ mod one;
 mod replay;
 mod runs;
 mod serve;
+mod shared_memory;
 mod sync;
 mod verify;
 mod workload;
@@ -90,6 +91,8 @@ enum Command {
     Queue(modes::BankArgs),
     /// One process per operation; each has a pair of anonymous pipes
     Pipe(modes::BankArgs),
+    /// One process per operation; the workers read and write the same memory, with each primitive
+    SharedMemory(shared_memory::SharedMemoryArgs),
     /// Threads of one process on one balance, without synchronisation and with each remedy
     Sync(sync::SyncArgs),
     /// Every order of the steps of some operations: how many lose money, and the shortest that does
@@ -226,6 +229,7 @@ pub fn main() -> ExitCode {
         Command::ServerShare(args) => modes::server_share(args),
         Command::Queue(args) => modes::queue(args),
         Command::Pipe(args) => modes::pipe(args),
+        Command::SharedMemory(args) => shared_memory::shared_memory(args),
         Command::Sync(args) => sync::sync(args),
         Command::Explore(args) => explore::explore(args),
         Command::Replay(args) => replay::replay(args),

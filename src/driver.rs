@@ -15,6 +15,7 @@ use signal_hook::consts::{SIGCHLD, SIGTSTP};
 
 use crate::child::this_program;
 use crate::event::Event;
+use crate::exit::Exit;
 use crate::link::{Arrival, Links};
 use crate::poll::{PollKey, PollSet};
 use crate::protocol::{Outbox, ProtocolError};
@@ -161,11 +162,15 @@ impl Driver {
                     }
                 });
             }
-            Effect::Assign(worker, assignments) => self.send(worker, |outbox| {
-                assignments
-                    .iter()
-                    .try_for_each(|one| outbox.assignment(one))
-            }),
+            Effect::Assign(worker, assignments) => {
+                let operations = assignments.iter().map(|one| &one.operation);
+                self.store.make_room_for(operations);
+                self.send(worker, |outbox| {
+                    assignments
+                        .iter()
+                        .try_for_each(|one| outbox.assignment(one))
+                });
+            }
             Effect::Reply(worker, replies) => self.send(worker, |outbox| {
                 replies.iter().try_for_each(|reply| outbox.reply(reply))
             }),
@@ -227,6 +232,7 @@ impl Driver {
             worker,
             parent: std::process::id(),
             conduct: self.plan.conduct,
+            memory: self.store.seat(worker)?,
             command_spec: self
                 .command
                 .as_ref()
@@ -340,6 +346,7 @@ impl Driver {
     fn reap(&mut self) {
         self.reaped_at = self.now;
         for (worker, exit) in self.supervisor.reap() {
+            self.store.worker_gone(worker, exit == Exit::Status(0));
             self.handle(Input::Exited { worker, exit });
             let mut arrivals = Vec::new();
             self.links.exited(worker, &mut arrivals);

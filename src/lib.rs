@@ -85,6 +85,7 @@ pub mod report;
 pub mod run;
 pub mod serve;
 pub mod server;
+pub mod shared_memory;
 pub mod sharing;
 pub mod status;
 pub mod store;

@@ -324,7 +324,8 @@ fn not_run_status(rejection: Rejection, try_later: u8) -> u8 {
         | Rejection::Expired
         | Rejection::ExceedsHold
         | Rejection::Declined
-        | Rejection::LineDone => 76,
+        | Rejection::LineDone
+        | Rejection::TooManyAccounts => 76,
         Rejection::UnknownAccount | Rejection::SameAccount | Rejection::BalanceOverflow => 77,
         Rejection::InDoubt => IN_DOUBT,
     }
