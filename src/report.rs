@@ -184,7 +184,7 @@ pub fn stderr_line(text: impl Display) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::destination::Opened;
+    use crate::report::destination::OpenedDestination;
     use crate::report::samples;
     use crate::wake::Alarm;
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -192,7 +192,7 @@ mod tests {
     use std::io::{PipeReader, Read};
 
     fn recorder(path: &std::path::Path) -> Sink {
-        Sink::recording(Opened {
+        Sink::recording(OpenedDestination {
             name: path.display().to_string(),
             file: File::create(path).expect("a file"),
             is_shared: false,

@@ -20,12 +20,12 @@ const INDENT: usize = 4;
 pub(super) struct Column {
     title: &'static str,
     width: usize,
-    kind: Kind,
+    kind: ColumnKind,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Termination where they do not fit.
+enum ColumnKind {
+    /// Cut where they do not fit.
     Words,
     /// Of a known few, and never cut.
     Fixed,
@@ -47,30 +47,30 @@ impl Column {
 
 /// A column of words.
 pub(super) const fn words(title: &'static str, width: usize) -> Column {
-    column(title, width, Kind::Words)
+    column(title, width, ColumnKind::Words)
 }
 
 /// A column of words of which the longest is known.
 pub(super) const fn fixed(title: &'static str, width: usize) -> Column {
-    column(title, width, Kind::Fixed)
+    column(title, width, ColumnKind::Fixed)
 }
 
 /// A column of numbers, which end below each other.
 pub(super) const fn numbers(title: &'static str, width: usize) -> Column {
-    column(title, width, Kind::Numbers)
+    column(title, width, ColumnKind::Numbers)
 }
 
 /// A column of moments, or of words in their place.
 pub(super) const fn moments(title: &'static str) -> Column {
-    column(title, WITH_YEAR, Kind::Moments)
+    column(title, WITH_YEAR, ColumnKind::Moments)
 }
 
 /// The column that identifies a row; a terminal shows it last.
 pub(super) const fn id(title: &'static str) -> Column {
-    column(title, title.len(), Kind::Id)
+    column(title, title.len(), ColumnKind::Id)
 }
 
-const fn column(title: &'static str, width: usize, kind: Kind) -> Column {
+const fn column(title: &'static str, width: usize, kind: ColumnKind) -> Column {
     Column { title, width, kind }
 }
 
@@ -107,7 +107,7 @@ pub(super) fn aligned_row(columns: &[Column], cells: &[&str], room: usize) -> St
     let layout = Layout::within(columns, room);
     let (mut line, mut end) = (String::new(), 0);
     for ((column, cell), width) in columns.iter().zip(cells).zip(&layout.widths) {
-        if column.kind == Kind::Id {
+        if column.kind == ColumnKind::Id {
             continue;
         }
         if !line.is_empty() {
@@ -116,20 +116,20 @@ pub(super) fn aligned_row(columns: &[Column], cells: &[&str], room: usize) -> St
         }
         end += width;
         let cell = match column.kind {
-            Kind::Words => cut(&printable(cell), *width),
-            Kind::Moments => shortened(cell, *width).to_string(),
-            Kind::Fixed | Kind::Numbers | Kind::Id => cell.to_string(),
+            ColumnKind::Words => cut(&printable(cell), *width),
+            ColumnKind::Moments => shortened(cell, *width).to_string(),
+            ColumnKind::Fixed | ColumnKind::Numbers | ColumnKind::Id => cell.to_string(),
         };
         // What was too wide before it is made up for here.
         let filled = width_of(&line) + width_of(&cell);
         let padding = iter::repeat_n(' ', end.saturating_sub(filled));
         match column.kind {
-            Kind::Numbers => line.extend(padding.chain(cell.chars())),
+            ColumnKind::Numbers => line.extend(padding.chain(cell.chars())),
             _ => line.extend(cell.chars().chain(padding)),
         }
     }
     let mut ids = columns.iter().zip(cells);
-    if let Some((_, id)) = ids.find(|(column, _)| column.kind == Kind::Id) {
+    if let Some((_, id)) = ids.find(|(column, _)| column.kind == ColumnKind::Id) {
         let id = cut(&printable(id), room.saturating_sub(INDENT));
         if width_of(&line) + layout.gap + width_of(&id) <= room {
             line.extend(iter::repeat_n(' ', layout.gap));
@@ -160,10 +160,10 @@ impl Layout {
             layout.gap = 1;
         }
         for (kind, least) in [
-            (Kind::Words, 8),
-            (Kind::Numbers, 10),
-            (Kind::Moments, WITHOUT_YEAR),
-            (Kind::Words, 6),
+            (ColumnKind::Words, 8),
+            (ColumnKind::Numbers, 10),
+            (ColumnKind::Moments, WITHOUT_YEAR),
+            (ColumnKind::Words, 6),
         ] {
             while layout.width() > room && layout.narrow(columns, kind, least) {}
         }
@@ -176,7 +176,7 @@ impl Layout {
     }
 
     /// Takes from the widest column of a kind. Tells whether there was one to take from.
-    fn narrow(&mut self, columns: &[Column], kind: Kind, least: usize) -> bool {
+    fn narrow(&mut self, columns: &[Column], kind: ColumnKind, least: usize) -> bool {
         let of_kind = self.widths.iter_mut().zip(columns);
         let wide = of_kind.filter(|(width, column)| column.kind == kind && **width > least);
         let widest = wide.map(|(width, _)| width).max();

@@ -112,7 +112,7 @@ impl From<&OsStr> for Destination {
 }
 
 /// An opened destination.
-pub(super) struct Opened {
+pub(super) struct OpenedDestination {
     pub(super) name: String,
     pub(super) file: File,
     /// Others may append to it at the same time.
@@ -136,13 +136,16 @@ impl Destination {
     }
 
     /// Opens it to append to it; nothing stands for stdout, which is open.
-    pub(super) fn open(&self, spared: &Spared) -> Result<Option<Opened>, DestinationError> {
+    pub(super) fn open(
+        &self,
+        spared: &Spared,
+    ) -> Result<Option<OpenedDestination>, DestinationError> {
         match self {
             Destination::Stdout => Ok(None),
             Destination::Descriptor(descriptor) => descriptor.open(spared).map(Some),
             Destination::File(path) => {
                 let file = open(path, spared).map_err(|why| why.about(path))?;
-                Ok(Some(Opened {
+                Ok(Some(OpenedDestination {
                     name: path.display().to_string(),
                     file,
                     is_shared: true,
@@ -153,7 +156,7 @@ impl Destination {
 }
 
 impl Descriptor {
-    fn open(&self, spared: &Spared) -> Result<Opened, DestinationError> {
+    fn open(&self, spared: &Spared) -> Result<OpenedDestination, DestinationError> {
         let name = self.name.clone();
         let given = self.file.as_ref().and_then(|file| file.try_clone().ok());
         let Some(file) = given.filter(descriptor::is_writable).map(File::from) else {
@@ -166,7 +169,7 @@ impl Descriptor {
         if let Some(what) = spared.what_is(&found) {
             return Err(DestinationError::Spared { output: name, what });
         }
-        Ok(Opened {
+        Ok(OpenedDestination {
             name,
             file,
             is_shared: false,
@@ -204,7 +207,7 @@ fn streams() -> impl Iterator<Item = (&'static str, Metadata)> {
 }
 
 /// Why a path is refused.
-enum Refusal {
+enum PathRefusal {
     Spared(String),
     Stream(&'static str),
     Foreign,
@@ -214,23 +217,23 @@ enum Refusal {
     Io(io::Error),
 }
 
-impl Refusal {
+impl PathRefusal {
     fn about(self, path: &Path) -> DestinationError {
         let output = path.display().to_string();
         match self {
-            Refusal::Spared(what) => DestinationError::Spared { output, what },
-            Refusal::Stream(stream) => DestinationError::Stream { output, stream },
-            Refusal::Foreign => DestinationError::Foreign(output),
-            Refusal::Dangling => DestinationError::Dangling(output),
-            Refusal::Kind(kind) => DestinationError::Kind { output, kind },
-            Refusal::NoReader => DestinationError::NoReader(output),
-            Refusal::Io(cause) => DestinationError::Io { output, cause },
+            PathRefusal::Spared(what) => DestinationError::Spared { output, what },
+            PathRefusal::Stream(stream) => DestinationError::Stream { output, stream },
+            PathRefusal::Foreign => DestinationError::Foreign(output),
+            PathRefusal::Dangling => DestinationError::Dangling(output),
+            PathRefusal::Kind(kind) => DestinationError::Kind { output, kind },
+            PathRefusal::NoReader => DestinationError::NoReader(output),
+            PathRefusal::Io(cause) => DestinationError::Io { output, cause },
         }
     }
 }
 
 /// What a path names that may be written to; nothing stands for a file that is not there yet.
-fn look_at(path: &Path, spared: &Spared) -> Result<Option<Metadata>, Refusal> {
+fn look_at(path: &Path, spared: &Spared) -> Result<Option<Metadata>, PathRefusal> {
     match fs::metadata(path) {
         Ok(found) => {
             check_existing(path, &found, spared)?;
@@ -238,36 +241,36 @@ fn look_at(path: &Path, spared: &Spared) -> Result<Option<Metadata>, Refusal> {
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             if fs::symlink_metadata(path).is_ok() {
-                return Err(Refusal::Dangling);
+                return Err(PathRefusal::Dangling);
             }
             match spared.what_would_be(path) {
-                Some(what) => Err(Refusal::Spared(what)),
+                Some(what) => Err(PathRefusal::Spared(what)),
                 None => Ok(None),
             }
         }
-        Err(error) => Err(Refusal::Io(error)),
+        Err(error) => Err(PathRefusal::Io(error)),
     }
 }
 
 /// Looks at a file's inode before it is opened: to close any handle of a ledger takes the locks of this
 /// process on it away.
-fn check_existing(path: &Path, found: &Metadata, spared: &Spared) -> Result<(), Refusal> {
+fn check_existing(path: &Path, found: &Metadata, spared: &Spared) -> Result<(), PathRefusal> {
     if let Some(what) = spared.what_is(found) {
-        return Err(Refusal::Spared(what));
+        return Err(PathRefusal::Spared(what));
     }
     let kind = found.file_type();
     if let Some(kind) = unfit(kind) {
-        return Err(Refusal::Kind(kind));
+        return Err(PathRefusal::Kind(kind));
     }
     if kind.is_char_device() {
         return Ok(());
     }
     let is_same = |stream: &Metadata| Inode::of(stream) == Inode::of(found);
     if let Some((stream, _)) = streams().find(|(_, stream)| is_same(stream)) {
-        return Err(Refusal::Stream(stream));
+        return Err(PathRefusal::Stream(stream));
     }
-    if kind.is_file() && !recording::is_one(path).map_err(Refusal::Io)? {
-        return Err(Refusal::Foreign);
+    if kind.is_file() && !recording::is_one(path).map_err(PathRefusal::Io)? {
+        return Err(PathRefusal::Foreign);
     }
     Ok(())
 }
@@ -285,16 +288,16 @@ fn unfit(kind: FileType) -> Option<&'static str> {
     }
 }
 
-fn open(path: &Path, spared: &Spared) -> Result<File, Refusal> {
+fn open(path: &Path, spared: &Spared) -> Result<File, PathRefusal> {
     let Some(found) = look_at(path, spared)? else {
         let made = of_file().create_new(true).open(path);
         return match made {
             // Another run was faster to make it.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 look_at(path, spared)?;
-                of_file().open(path).map_err(Refusal::Io)
+                of_file().open(path).map_err(PathRefusal::Io)
             }
-            made => made.map_err(Refusal::Io),
+            made => made.map_err(PathRefusal::Io),
         };
     };
     if found.file_type().is_fifo() {
@@ -302,11 +305,11 @@ fn open(path: &Path, spared: &Spared) -> Result<File, Refusal> {
     }
     let is_file = found.file_type().is_file();
     let options = if is_file { of_file() } else { options() };
-    let file = options.open(path).map_err(Refusal::Io)?;
+    let file = options.open(path).map_err(PathRefusal::Io)?;
     // It may have been replaced since it was looked at.
-    let opened = file.metadata().map_err(Refusal::Io)?;
+    let opened = file.metadata().map_err(PathRefusal::Io)?;
     if Inode::of(&opened) != Inode::of(&found) {
-        return Err(Refusal::Foreign);
+        return Err(PathRefusal::Foreign);
     }
     Ok(file)
 }
@@ -328,15 +331,15 @@ fn of_file() -> OpenOptions {
     options
 }
 
-fn open_fifo(path: &Path) -> Result<File, Refusal> {
+fn open_fifo(path: &Path) -> Result<File, PathRefusal> {
     let since = Instant::now();
     loop {
         match options().open(path) {
             Err(error) if error.raw_os_error() != Some(rustix::io::Errno::NXIO.raw_os_error()) => {
-                return Err(Refusal::Io(error));
+                return Err(PathRefusal::Io(error));
             }
             Ok(file) => return Ok(file),
-            Err(_) if since.elapsed() > READER_COMES => return Err(Refusal::NoReader),
+            Err(_) if since.elapsed() > READER_COMES => return Err(PathRefusal::NoReader),
             Err(_) => thread::sleep(Duration::from_millis(10)),
         }
     }

@@ -10,7 +10,7 @@ use std::fmt::{self, Display, Write as _};
 
 use num_bigint::BigUint;
 
-use super::text::{Asked, Dollars};
+use super::text::{Description, Dollars};
 use super::{Format, Output};
 use crate::explore::{AccountEnds, Draws, Explored, Method, Played, Scenario, token};
 use crate::status::Status;
@@ -64,7 +64,7 @@ fn write_text(exploration: &Exploration, out: &mut String) -> fmt::Result {
     let Exploration { scenario, sync, .. } = *exploration;
     writeln!(out, "{sync}: {}", words::manner(scenario.manner()))?;
     for (number, operation) in (1..).zip(scenario.operations()) {
-        writeln!(out, "{number:>4}  {}", Asked::of(operation))?;
+        writeln!(out, "{number:>4}  {}", Description::of(operation))?;
     }
     match exploration.views {
         0 => {}

@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use super::destination::Opened;
+use super::destination::OpenedDestination;
 use super::text::Text;
 use super::{BACKLOG_LIMIT, Broken, Format, stderr_line};
 use crate::event::Event;
@@ -106,7 +106,7 @@ impl Sink {
         }
     }
 
-    pub(super) fn recording(opened: Opened) -> Self {
+    pub(super) fn recording(opened: OpenedDestination) -> Self {
         Sink {
             name: opened.name,
             may_close: false,
@@ -369,7 +369,7 @@ mod tests {
         };
         check(Sink::stdout(closed_pipe()), Broken::Closed);
         let why = "cannot write to `e.jsonl`: Broken pipe (os error 32)".into();
-        let recording = Sink::recording(Opened {
+        let recording = Sink::recording(OpenedDestination {
             name: "e.jsonl".into(),
             file: closed_pipe(),
             is_shared: true,
@@ -400,7 +400,7 @@ mod tests {
             .read(true)
             .create(true)
             .open(path);
-        Sink::recording(Opened {
+        Sink::recording(OpenedDestination {
             name: "e.jsonl".into(),
             file: file.expect("a file"),
             is_shared: true,

@@ -30,7 +30,7 @@ pub fn runs(mut sheet: Output, format: Format, runs: &[RunTotals]) -> Status {
         match format {
             Format::Text => row(run, aligned, &mut sheet.block),
             // Memory takes every byte, so nothing fails.
-            Format::Json => drop(add_line(&mut sheet.block, "run", &RunLine::new(run))),
+            Format::Json => drop(add_line(&mut sheet.block, "run", &RunTotalsLine::new(run))),
         }
     }
     sheet.finish()
@@ -119,7 +119,7 @@ pub fn given_up(
 
 /// `run`.
 #[derive(Serialize)]
-struct RunLine<'a> {
+struct RunTotalsLine<'a> {
     run: &'a str,
     done: u64,
     refused: u64,
@@ -130,9 +130,9 @@ struct RunLine<'a> {
     live: bool,
 }
 
-impl<'a> RunLine<'a> {
+impl<'a> RunTotalsLine<'a> {
     fn new(run: &'a RunTotals) -> Self {
-        RunLine {
+        RunTotalsLine {
             run: run.name.as_str(),
             done: run.done,
             refused: run.refused,

@@ -39,7 +39,7 @@ impl Text {
                 ill(operation, &what, out)
             }
             Event::Overspent(operation) => {
-                let title = Named(operation);
+                let title = NamedOperation(operation);
                 let excess = Dollars::of(operation.excess.unwrap_or_default());
                 writeln!(
                     out,
@@ -50,7 +50,7 @@ impl Text {
                 let line = operation.line.unwrap_or_default();
                 write!(out, "Line {line} was given up and is not run")?;
                 match operation.op {
-                    Some(_) => writeln!(out, ": {}", Asked::about(operation)),
+                    Some(_) => writeln!(out, ": {}", Description::about(operation)),
                     None => writeln!(out),
                 }
             }
@@ -89,7 +89,7 @@ impl Text {
 fn started(operation: &OperationEvent, out: &mut Vec<u8>) -> io::Result<()> {
     match operation.op {
         Some(Kind::Balance) => Ok(()),
-        _ => writeln!(out, "{} started", Named(operation)),
+        _ => writeln!(out, "{} started", NamedOperation(operation)),
     }
 }
 
@@ -97,7 +97,7 @@ fn completed(operation: &OperationEvent, out: &mut Vec<u8>) -> io::Result<()> {
     if operation.op == Some(Kind::Balance) {
         write!(out, "Current balance{}: ", Which(operation))?;
     } else {
-        write!(out, "{} completed. ", Named(operation))?;
+        write!(out, "{} completed. ", NamedOperation(operation))?;
         match operation.set_aside {
             None => {}
             Some(_) if operation.seq.is_none() => write!(out, "Nothing was spent. ")?,
@@ -116,7 +116,7 @@ fn refused(operation: &OperationEvent, out: &mut Vec<u8>) -> io::Result<()> {
     let Some(Reason::Rejected(rejection)) = operation.reason else {
         return Ok(());
     };
-    write!(out, "{} refused: {rejection}", Named(operation))?;
+    write!(out, "{} refused: {rejection}", NamedOperation(operation))?;
     if let (Rejection::InsufficientFunds, Some(available)) = (rejection, operation.available) {
         write!(out, ". Available: {}", Dollars::of(available))?;
         if let Some(overdraft) = operation.overdraft {
@@ -127,7 +127,7 @@ fn refused(operation: &OperationEvent, out: &mut Vec<u8>) -> io::Result<()> {
 }
 
 fn planned(operation: &OperationEvent, out: &mut Vec<u8>) -> io::Result<()> {
-    let title = Named(operation);
+    let title = NamedOperation(operation);
     if let Some(Reason::Rejected(rejection)) = operation.reason {
         write!(out, "{title} would be refused: {rejection}")?;
         if let (Rejection::InsufficientFunds, Some(available)) = (rejection, operation.available) {
@@ -151,7 +151,7 @@ fn planned(operation: &OperationEvent, out: &mut Vec<u8>) -> io::Result<()> {
 
 /// What went wrong with an operation, and what its command wrote.
 fn ill(operation: &OperationEvent, what: &str, out: &mut Vec<u8>) -> io::Result<()> {
-    let title = Named(operation);
+    let title = NamedOperation(operation);
     let detail = operation.detail.as_deref().unwrap_or_default();
     writeln!(out, "{title} {what}: {}", one_line(detail))?;
     output(operation, out)
@@ -179,16 +179,16 @@ fn mark(duplicate: bool) -> &'static str {
 }
 
 /// What an operation asks for. The default account goes without saying.
-pub(super) struct Asked<'a> {
+pub(super) struct Description<'a> {
     op: Option<Kind>,
     amount: Option<Balance>,
     account: Option<&'a Name>,
     to: Option<&'a Name>,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> Description<'a> {
     fn about(operation: &'a OperationEvent) -> Self {
-        Asked {
+        Description {
             op: operation.op,
             amount: operation.amount,
             account: operation.account.as_ref(),
@@ -197,7 +197,7 @@ impl<'a> Asked<'a> {
     }
 
     pub(super) fn of(operation: &'a Operation) -> Self {
-        Asked {
+        Description {
             op: Some(operation.kind()),
             amount: operation.amount().map(Balance::from),
             account: Some(&operation.account),
@@ -229,7 +229,7 @@ impl<'a> Asked<'a> {
     }
 }
 
-impl Display for Asked<'_> {
+impl Display for Description<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.called(f)?;
         match self.other_account() {
@@ -240,11 +240,11 @@ impl Display for Asked<'_> {
 }
 
 /// What an operation asks for, and which one it is.
-struct Named<'a>(&'a OperationEvent);
+struct NamedOperation<'a>(&'a OperationEvent);
 
-impl Display for Named<'_> {
+impl Display for NamedOperation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Asked::about(self.0).called(f)?;
+        Description::about(self.0).called(f)?;
         Which(self.0).fmt(f)
     }
 }
@@ -256,7 +256,7 @@ struct Which<'a>(&'a OperationEvent);
 impl Display for Which<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let OperationEvent { id, line, .. } = self.0;
-        let account = Asked::about(self.0).other_account();
+        let account = Description::about(self.0).other_account();
         let parts = [
             account.map(|account| format!("account {account}")),
             line.map(|line| format!("line {line}")),

@@ -10,7 +10,7 @@ use nix::libc;
 
 /// Which others a lock keeps out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum LockKind {
     /// Those who want it for themselves alone.
     Shared,
     /// All.
@@ -19,10 +19,10 @@ pub(super) enum Kind {
 
 /// Takes the lock on a byte, or turns the one that the open file has into this kind; false if another
 /// open file has one that keeps it out.
-pub(super) fn try_lock(file: &File, byte: u64, kind: Kind) -> io::Result<bool> {
+pub(super) fn try_lock(file: &File, byte: u64, kind: LockKind) -> io::Result<bool> {
     let kind = match kind {
-        Kind::Shared => libc::F_RDLCK,
-        Kind::Exclusive => libc::F_WRLCK,
+        LockKind::Shared => libc::F_RDLCK,
+        LockKind::Exclusive => libc::F_WRLCK,
     };
     let lock = bytes(kind, byte, 1)?;
     match fcntl(file, FcntlArg::F_OFD_SETLK(&lock)) {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::byte_lock::{self, Kind};
+use super::byte_lock::{self, LockKind};
 
 /// Where the locks of runs begin. SQLite's own end before 2^30 and 1,000 more.
 const FIRST: u64 = 1 << 40;
@@ -70,7 +70,7 @@ impl LeaseShare {
             return Err(io::Error::from(io::ErrorKind::InvalidInput));
         };
         let file = File::open(ledger)?;
-        match byte_lock::try_lock(&file, byte_of(run), Kind::Shared)? {
+        match byte_lock::try_lock(&file, byte_of(run), LockKind::Shared)? {
             true => Ok(HeldShare { _file: file }),
             false => Err(io::Error::other("its run has ended")),
         }

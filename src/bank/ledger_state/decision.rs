@@ -22,19 +22,19 @@ pub(super) enum End {
 }
 
 /// The accounts of a movement and their places in the ledger state; the credit side may have none yet.
-pub(super) struct Found {
+pub(super) struct FoundSides {
     pub(super) sides: Sides,
     debit: usize,
     credit: Option<usize>,
 }
 
-impl Found {
+impl FoundSides {
     fn decided(
         self,
         decide: impl FnOnce(Sides) -> Result<Sides, Rejection>,
     ) -> Result<Self, Rejection> {
         let sides = decide(self.sides)?;
-        Ok(Found { sides, ..self })
+        Ok(FoundSides { sides, ..self })
     }
 }
 
@@ -323,7 +323,11 @@ impl<'a, J: Journal> Decision<'a, J> {
 
     /// The two accounts of a movement. Money coming in opens an account, money going out does not; where
     /// the terms are strict, a request must have opened both.
-    pub(super) fn find(&self, movement: &Movement<'_>, strict: bool) -> Result<Found, Rejection> {
+    pub(super) fn find(
+        &self,
+        movement: &Movement<'_>,
+        strict: bool,
+    ) -> Result<FoundSides, Rejection> {
         movement.check()?;
         let state = &*self.state;
         let debit = state.slot(movement.debit);
@@ -339,7 +343,7 @@ impl<'a, J: Journal> Decision<'a, J> {
                 None => Account::new(state.overdraft),
             },
         };
-        Ok(Found {
+        Ok(FoundSides {
             sides,
             debit,
             credit,
@@ -351,11 +355,11 @@ impl<'a, J: Journal> Decision<'a, J> {
         &mut self,
         operation: &Operation,
         movement: &Movement<'_>,
-        found: Found,
+        found: FoundSides,
         hold: Option<u64>,
     ) -> Outcome {
         self.keep_debit(&found);
-        let Found { sides, debit, .. } = found;
+        let FoundSides { sides, debit, .. } = found;
         let credit = match found.credit {
             Some(slot) => slot,
             None => self.state.add(movement.credit, sides.credit),
@@ -394,7 +398,7 @@ impl<'a, J: Journal> Decision<'a, J> {
         outcome
     }
 
-    fn keep_debit(&mut self, found: &Found) {
+    fn keep_debit(&mut self, found: &FoundSides) {
         self.state.accounts[found.debit] = found.sides.debit;
         self.journal.changed(found.debit);
     }

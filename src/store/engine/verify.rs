@@ -30,7 +30,7 @@ const PAGE: usize = 20_000;
 type Checked<T = ()> = Result<T, Stop>;
 
 /// A row is right, or why it is not.
-type Said<T = ()> = Result<T, String>;
+type RowCheck<T = ()> = Result<T, String>;
 
 /// Why the checking ends before all is checked.
 enum Stop {

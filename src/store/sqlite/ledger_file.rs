@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::OFlags;
 
-use crate::store::byte_lock::{self, Kind};
+use crate::store::byte_lock::{self, LockKind};
 use crate::store::lease::byte_of;
 
 /// What tells a file from any other that comes to its place: its device and its number there.
@@ -98,7 +98,7 @@ impl LedgerFile {
         if runs.contains(&run) || !this.take(run)? {
             return Ok(None);
         }
-        byte_lock::try_lock(&this.file, byte_of(run), Kind::Shared)?;
+        byte_lock::try_lock(&this.file, byte_of(run), LockKind::Shared)?;
         runs.insert(run);
         let file = Arc::clone(this);
         Ok(Some(LockedRun { file, run }))
@@ -115,7 +115,7 @@ impl LedgerFile {
     }
 
     fn take(&self, run: u32) -> io::Result<bool> {
-        byte_lock::try_lock(&self.file, byte_of(run), Kind::Exclusive)
+        byte_lock::try_lock(&self.file, byte_of(run), LockKind::Exclusive)
     }
 
     /// Asks something of the shared memory at this path, which stays open.

@@ -82,7 +82,7 @@ pub(super) fn compare(log: &Path, ledger: &File) -> io::Result<Fits> {
 }
 
 /// A page in the log.
-struct Frame {
+struct LogFrame {
     page: u32,
     is_commit: bool,
 }
@@ -120,7 +120,7 @@ impl<R: Read> Log<R> {
         Ok((log.sums == (number(&header, 24), number(&header, 28))).then_some(log))
     }
 
-    fn next(&mut self) -> io::Result<Option<Frame>> {
+    fn next(&mut self) -> io::Result<Option<LogFrame>> {
         let mut header = [0; FRAME_HEADER];
         let mut page = std::mem::take(&mut self.page);
         let whole = fill(&mut self.bytes, &mut header)? && fill(&mut self.bytes, &mut page)?;
@@ -129,7 +129,7 @@ impl<R: Read> Log<R> {
         self.page = page;
         let right = self.sums == (number(&header, 16), number(&header, 20));
         Ok(
-            (whole && right && header[8..16] == self.salts).then(|| Frame {
+            (whole && right && header[8..16] == self.salts).then(|| LogFrame {
                 page: number(&header, 0),
                 is_commit: number(&header, 4) != 0,
             }),

@@ -20,7 +20,7 @@ use super::ledger_file::LedgerFile;
 use super::log::{self, Fits};
 use super::side_files::{self, LOG, LOOKS, PAUSE, SHARED, beside};
 use crate::store::LedgerError;
-use crate::store::byte_lock::{self, Kind, holder};
+use crate::store::byte_lock::{self, LockKind, holder};
 use crate::store::lease::RECOVERY;
 
 /// The bytes of the ledger's file on which each of its users has a lock of SQLite's (`SHARED_FIRST`).
@@ -62,7 +62,9 @@ pub(super) fn begin(
         if used && !is_recovered {
             return Ok(None);
         }
-        if !used && byte_lock::try_lock(file.file(), RECOVERY, Kind::Exclusive).map_err(failed)? {
+        if !used
+            && byte_lock::try_lock(file.file(), RECOVERY, LockKind::Exclusive).map_err(failed)?
+        {
             let recovering = Recovering {
                 file: Arc::clone(file),
             };

@@ -44,15 +44,15 @@ const ADDED: [(&str, &str); 10] = [
 ];
 
 /// Why an upgrade does not come to its end.
-enum Stop {
+enum UpgradeStop {
     Database(rusqlite::Error),
     Damaged(&'static str),
     ReadOnly,
 }
 
-impl From<rusqlite::Error> for Stop {
+impl From<rusqlite::Error> for UpgradeStop {
     fn from(error: rusqlite::Error) -> Self {
-        Stop::Database(error)
+        UpgradeStop::Database(error)
     }
 }
 
@@ -67,13 +67,13 @@ pub(super) fn bring_to_format(path: &Path) -> Result<(), LedgerError> {
     loop {
         let error = match attempt(path) {
             Ok(()) => return Ok(()),
-            Err(Stop::Damaged(what)) => return Err(faults::damaged(path, what)),
-            Err(Stop::ReadOnly) => {
+            Err(UpgradeStop::Damaged(what)) => return Err(faults::damaged(path, what)),
+            Err(UpgradeStop::ReadOnly) => {
                 return Err(refused(
                     "it has an earlier format, and this process may not write it: run `bank-par balance` on it once as its owner, or use a copy that can be written",
                 ));
             }
-            Err(Stop::Database(error)) => error,
+            Err(UpgradeStop::Database(error)) => error,
         };
         let is_busy = matches!(
             error.sqlite_error_code(),
@@ -102,11 +102,11 @@ fn has_present_format(path: &Path) -> bool {
 }
 
 /// SQLite has no wait for the sole use of a file, so this is tried again.
-fn attempt(path: &Path) -> Result<(), Stop> {
+fn attempt(path: &Path) -> Result<(), UpgradeStop> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     if connection.is_readonly("main")? {
-        return Err(Stop::ReadOnly);
+        return Err(UpgradeStop::ReadOnly);
     }
     connection.execute_batch(
         "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;",
@@ -114,7 +114,7 @@ fn attempt(path: &Path) -> Result<(), Stop> {
     upgrade(&connection)
 }
 
-fn upgrade(connection: &Connection) -> Result<(), Stop> {
+fn upgrade(connection: &Connection) -> Result<(), UpgradeStop> {
     // Whatever an earlier failed sync left in doubt is on the disk after this.
     fold_in(connection)?;
     connection.execute_batch("BEGIN EXCLUSIVE")?;
@@ -128,12 +128,12 @@ fn upgrade(connection: &Connection) -> Result<(), Stop> {
     fold_in(connection)
 }
 
-fn fold_in(connection: &Connection) -> Result<(), Stop> {
+fn fold_in(connection: &Connection) -> Result<(), UpgradeStop> {
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     Ok(())
 }
 
-fn alter(connection: &Connection) -> Result<(), Stop> {
+fn alter(connection: &Connection) -> Result<(), UpgradeStop> {
     let format: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if format != FROM {
         return Ok(());
@@ -148,7 +148,7 @@ fn alter(connection: &Connection) -> Result<(), Stop> {
             connection.execute_batch(&sql)?;
         }
         if table_texts(connection)? != TABLES {
-            return Err(Stop::Damaged("its tables are not those of a ledger"));
+            return Err(UpgradeStop::Damaged("its tables are not those of a ledger"));
         }
         mark_opened(connection)?;
         rewrite_head(connection)?;
@@ -175,11 +175,11 @@ fn mark_opened(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn rewrite_head(connection: &Connection) -> Result<(), Stop> {
+fn rewrite_head(connection: &Connection) -> Result<(), UpgradeStop> {
     let sql = format!("SELECT {} FROM head", columns::HEAD);
     let read = connection.query_row(&sql, [], columns::head)?;
     if !read.is_right() {
-        return Err(Stop::Damaged("the head's checksum is wrong"));
+        return Err(UpgradeStop::Damaged("the head's checksum is wrong"));
     }
     let head = Head {
         prev: Some(read.row.hash),

@@ -1,6 +1,6 @@
 //! Who may end a hold, when, and with how much.
 
-use super::Said;
+use super::RowCheck;
 use super::words::told;
 use crate::bank::{Hold, Line, Moment, Now, Operation, Owner};
 use crate::store::engine::rows::RecordRow;
@@ -12,7 +12,7 @@ pub(super) struct Ender {
 }
 
 /// What was begun for a line ends for it, whoever ends it; other work of a run, the run itself ends.
-pub(super) fn is_ended_by(hold: &Hold, by: &Ender) -> Said {
+pub(super) fn is_ended_by(hold: &Hold, by: &Ender) -> RowCheck {
     let must = hold.line;
     if by.run.is_none_or(|by| is_of_run(hold, by)) && by.line == must.map(|must| must.line) {
         return Ok(());
@@ -48,7 +48,7 @@ pub(super) fn is_of_run(hold: &Hold, by: u32) -> bool {
 
 /// The record says by which clocks its time was over; one of the earlier format says only the moment
 /// of that time's own clock.
-pub(super) fn has_expired(hold: &Hold, row: &RecordRow) -> Said {
+pub(super) fn has_expired(hold: &Hold, row: &RecordRow) -> RowCheck {
     let expiry = match hold.owner {
         Owner::Anyone { expires } => expires,
         Owner::Run { .. } | Owner::Doubt => None,
@@ -70,7 +70,7 @@ pub(super) fn has_expired(hold: &Hold, row: &RecordRow) -> Said {
 }
 
 /// Only work with consequences of its own tells what it has really spent.
-pub(super) fn may_tell_what_was_spent(hold: &Hold) -> Said {
+pub(super) fn may_tell_what_was_spent(hold: &Hold) -> RowCheck {
     match hold.owner {
         Owner::Run {
             has_side_effects: false,
@@ -81,7 +81,7 @@ pub(super) fn may_tell_what_was_spent(hold: &Hold) -> Said {
 }
 
 /// The operation is that of the hold.
-pub(super) fn same_content(operation: &Operation, held: &Operation) -> Said {
+pub(super) fn same_content(operation: &Operation, held: &Operation) -> RowCheck {
     if operation == held {
         return Ok(());
     }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::Said;
+use super::RowCheck;
 use super::hold_ends::{
     Ender, has_expired, is_ended_by, is_of_run, may_tell_what_was_spent, same_content,
 };
@@ -40,7 +40,7 @@ impl Recount {
     }
 
     /// Money moves.
-    pub(super) fn entry(&mut self, row: &EntryRow) -> Said {
+    pub(super) fn entry(&mut self, row: &EntryRow) -> RowCheck {
         let operation = row.operation().ok_or(NO_OPERATION)?;
         let movement = operation.movement().ok_or("moves nothing")?;
         let (debit, credit) = (movement.debit.as_str(), movement.credit.as_str());
@@ -87,7 +87,7 @@ impl Recount {
     }
 
     /// What else was decided.
-    pub(super) fn record(&mut self, row: &RecordRow) -> Said {
+    pub(super) fn record(&mut self, row: &RecordRow) -> RowCheck {
         has_its_columns(row)?;
         match row.kind {
             OPENED => return self.opened(row),
@@ -106,7 +106,7 @@ impl Recount {
         self.shows(&operation.account, view)
     }
 
-    fn held(&mut self, row: &RecordRow, operation: &Operation) -> Said {
+    fn held(&mut self, row: &RecordRow, operation: &Operation) -> RowCheck {
         self.begin(operation).map_err(must_be_refused)?;
         let run = row.number.map(|_| row.run.unwrap_or(0));
         let own = OwnerColumns {
@@ -132,7 +132,7 @@ impl Recount {
     }
 
     /// Nobody saw the end of a hold's work, or a run works on it again, or is done with it.
-    fn changes_hands(&mut self, row: &RecordRow, operation: &Operation) -> Said {
+    fn changes_hands(&mut self, row: &RecordRow, operation: &Operation) -> RowCheck {
         let held = self.end(row.hold, operation)?;
         same_content(operation, &held.operation)?;
         let owner = match (row.kind, held.owner) {
@@ -169,7 +169,7 @@ impl Recount {
         Ok(())
     }
 
-    fn released(&mut self, row: &RecordRow, operation: &Operation) -> Said {
+    fn released(&mut self, row: &RecordRow, operation: &Operation) -> RowCheck {
         let held = self.end(row.hold, operation)?;
         same_content(operation, &held.operation)?;
         if let (Owner::Run { run, .. }, Some(by)) = (held.owner, row.run)
@@ -192,7 +192,7 @@ impl Recount {
         Ok(())
     }
 
-    fn refused(&mut self, row: &RecordRow, operation: &Operation) -> Said {
+    fn refused(&mut self, row: &RecordRow, operation: &Operation) -> RowCheck {
         is_remembered(row)?;
         let place = row.rejection.and_then(|place| usize::try_from(place).ok());
         let rejection = place.and_then(|place| Rejection::ALL.get(place).copied());
@@ -225,14 +225,14 @@ impl Recount {
     }
 
     /// What is refused at its end was given back just before.
-    fn was_given_back(&self, row: &RecordRow, operation: &Operation) -> Said {
+    fn was_given_back(&self, row: &RecordRow, operation: &Operation) -> RowCheck {
         match &self.given_back {
             Some((record, given)) if record + 1 == row.record && given == operation => Ok(()),
             _ => Err("is refused at its end, and nothing of it was given back just before".into()),
         }
     }
 
-    fn viewed(&mut self, row: &RecordRow, operation: &Operation) -> Said {
+    fn viewed(&mut self, row: &RecordRow, operation: &Operation) -> RowCheck {
         if operation.movement().is_some() {
             return Err("is a view of an operation that moves money".into());
         }
@@ -246,7 +246,7 @@ impl Recount {
         is_ended_by(&held, &Ender { run, line })
     }
 
-    fn opened(&mut self, row: &RecordRow) -> Said {
+    fn opened(&mut self, row: &RecordRow) -> RowCheck {
         let name = Name::user(&row.account).map_err(|error| error.to_string())?;
         let overdraft = row.overdraft.filter(|overdraft| *overdraft >= 0);
         let overdraft = Balance::new(overdraft.ok_or("sets a limit that is none")?);
@@ -267,7 +267,7 @@ impl Recount {
         operation: &Operation,
         amount: Amount,
         by: &Ender,
-    ) -> Said<Hold> {
+    ) -> RowCheck<Hold> {
         let held = self.end(Some(number), operation)?;
         if Some(amount) != held.operation.amount() {
             may_tell_what_was_spent(&held)?;
@@ -277,7 +277,7 @@ impl Recount {
     }
 
     /// Takes a hold away that is about this operation, whatever its amount.
-    fn end(&mut self, number: Option<u64>, operation: &Operation) -> Said<Hold> {
+    fn end(&mut self, number: Option<u64>, operation: &Operation) -> RowCheck<Hold> {
         let number = number.ok_or("ends no hold")?;
         let gone = || format!("ends the hold {number}, which is not open");
         let held = self.holds.remove(&number).ok_or_else(gone)?;
@@ -326,7 +326,7 @@ impl Recount {
     }
 
     /// A row must show the account as it is after it.
-    fn shows(&self, name: &Name, said: View) -> Said {
+    fn shows(&self, name: &Name, said: View) -> RowCheck {
         let account = self.accounts.get(name).copied();
         let must = account
             .unwrap_or_else(|| Account::new(Balance::default()))
@@ -339,7 +339,7 @@ impl Recount {
     }
 }
 
-fn skipped(row: &RecordRow) -> Said {
+fn skipped(row: &RecordRow) -> RowCheck {
     if row.account.is_empty() {
         return Ok(());
     }

@@ -1,6 +1,6 @@
 //! Which columns a record has.
 
-use super::Said;
+use super::RowCheck;
 use crate::store::engine::rows::{
     DOUBTED, EXPIRED, HELD, KEPT, OPENED, REFUSED, RecordRow, SKIPPED, TAKEN_OVER, UNSPENT, VIEWED,
     VOIDED,
@@ -8,7 +8,7 @@ use crate::store::engine::rows::{
 
 /// The columns that each kind of record has (`+`), never has (`-`), or may have (`?`). What an operation
 /// has of `other` and `amount` is told by its kind.
-pub(super) fn has_its_columns(row: &RecordRow) -> Said {
+pub(super) fn has_its_columns(row: &RecordRow) -> RowCheck {
     const NAMES: [&str; 15] = [
         "op",
         "other",
@@ -67,7 +67,7 @@ pub(super) fn has_its_columns(row: &RecordRow) -> Said {
 }
 
 /// Only what a repeat would be answered with is written down.
-pub(super) fn is_remembered(row: &RecordRow) -> Said {
+pub(super) fn is_remembered(row: &RecordRow) -> RowCheck {
     match (&row.id, row.line) {
         (None, None) => Err("has neither an id nor a line, so it must not be there".into()),
         _ => Ok(()),
