@@ -23,7 +23,6 @@
 //! | [`run`] | one execution of a workload as a state machine without input and output: what happened goes in, what is to be done comes out |
 //! | [`driver`] | what makes a run real: the parent's loop, with processes, links, a ledger and the reporter; it decides nothing |
 //! | [`child`] | starting this program again as a process of its own, and what that is told |
-//! | [`poll`] | waiting until descriptors are ready |
 //! | [`parent`] | what ties a child to the process that started it |
 //! | [`ids`] | random ids |
 //! | [`limits`] | the system's limits of open files and processes |
@@ -35,6 +34,7 @@
 //! | [`explore`] | every order of those steps, counted; the shortest that loses money: pure |
 //! | [`replay`] | one order of those steps, taken by real threads |
 //! | [`race`] | the threads of `sync`, with each remedy |
+//! | [`show`] | a recording as a picture: lanes, strokes, balances, lost updates: pure |
 //! | [`event`], [`report`] | what happened, and the only place that prints it |
 //! | [`status`], [`exit`] | the exit statuses; how another process ended |
 //! | [`wake`] | waking a thread that polls; a clock that stands still while the process is stopped |
@@ -60,7 +60,7 @@
 //! and what a ledger of `store` is asked and answers; `link` knows `protocol`. `command` knows how processes are kept, and asks a ledger for itself
 //! only where it is the work of one operation; in a run its worker asks. `store` knows `bank`; the client of a served ledger in it also knows how
 //! messages travel. `run` knows what is asked, answered, handed out and told, but no clock, file, process or
-//! socket; `driver` and `serve` know everything below `cli`, and no module knows `cli`. Only
+//! socket; `show` knows `bank` and `event`; `driver` and `serve` know everything below `cli`, and no module knows `cli`. Only
 //! `store` changes a balance, only `report` prints, and only `protocol` knows the encoding of what
 //! travels. A test reads the source and holds these rules.
 
@@ -77,7 +77,6 @@ pub mod ids;
 pub mod limits;
 pub mod link;
 pub mod parent;
-pub mod poll;
 pub mod protocol;
 pub mod race;
 pub mod replay;
@@ -85,8 +84,8 @@ pub mod report;
 pub mod run;
 pub mod serve;
 pub mod server;
-pub mod shared_memory;
 pub mod sharing;
+pub mod show;
 pub mod status;
 pub mod store;
 pub mod supervisor;

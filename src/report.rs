@@ -5,14 +5,20 @@
 
 mod columns;
 mod destination;
+mod document;
 mod explored;
 mod history;
+mod html;
 mod output;
 mod printer;
 mod receipt;
 mod runs;
+mod shown;
 mod single;
+mod table;
 mod text;
+mod timeline;
+mod trace;
 mod verified;
 
 #[cfg(test)]
@@ -34,12 +40,15 @@ use crate::wake::Waker;
 use printer::{Printer, Progress, Sink};
 
 pub use destination::{Destination, DestinationError, Spared, check_streams};
+pub use document::{Document, DocumentError, DocumentKind};
 pub use explored::{Exploration, Replay, explored, replayed};
 pub use history::{EntryFormat, History};
 pub use output::Output;
 pub use receipt::Receipt;
 pub use runs::{given_up, runs, skipped};
+pub use shown::drawn;
 pub use single::{Answers, Subject, refusal};
+pub use timeline::TimelineStyle;
 pub use verified::verified;
 
 /// The backlog at which a caller hands out no more work. Once it has fallen below half of this, the

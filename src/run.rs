@@ -14,7 +14,6 @@ mod requests;
 mod resume;
 mod settings;
 mod settle;
-mod shared_memory;
 mod shutdown;
 #[cfg(test)]
 mod simulation;
@@ -25,7 +24,7 @@ mod workers;
 
 use std::time::Duration;
 
-use crate::bank::{Name, RequestContext, SharePoint};
+use crate::bank::{Name, RequestContext};
 use crate::event::Event;
 use crate::exit::Exit;
 use crate::link::Arrival;
@@ -234,8 +233,6 @@ pub struct Run {
     phase: Phase,
     tally: Tally,
     waits_extended_at: Duration,
-    /// One worker is to be killed before it takes this access.
-    kill_before: Option<SharePoint>,
     out: Out,
 }
 
@@ -248,7 +245,6 @@ impl Run {
         };
         Run {
             ids: Ids::of(&settings),
-            kill_before: settings.kill_before,
             settings,
             workers: Workers::default(),
             dispatch: Dispatch::default(),

@@ -20,8 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use super::folder::Folder;
-use super::{Arrival, Arrived, LinkError, Links, Received, WorkerEnd};
-use crate::poll::{PollKey, PollSet};
+use super::{Arrival, Arrived, LinkError, Links, Ready, Received, Watch, WorkerEnd};
 use crate::protocol::{Frame, Outbox, ProtocolError, ToParent};
 use crate::wake::Waker;
 
@@ -286,11 +285,11 @@ impl Links for QueueLinks {
         Ok(())
     }
 
-    fn poll<'a>(&'a self, _: &mut PollSet<'a>) {
+    fn watch<'a>(&'a self, _: &mut Watch<'a>) {
         // Everything comes through threads, which wake the parent.
     }
 
-    fn receive(&mut self, _: &[PollKey], arrivals: &mut Vec<Arrival>) {
+    fn receive(&mut self, _: &[Ready], arrivals: &mut Vec<Arrival>) {
         while let Ok(inbound) = self.inbound.try_recv() {
             self.take(inbound, arrivals);
         }

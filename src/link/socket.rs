@@ -16,8 +16,7 @@ use interprocess::os::unix::uds_local_socket::{Listener, Stream};
 
 use super::folder::Folder;
 use super::stream::{StreamEnd, Streams, Wire, WorkerStream};
-use super::{Arrival, Arrived, LinkError, Links, WorkerEnd};
-use crate::poll::{PollKey, PollSet};
+use super::{Arrival, Arrived, Key, LinkError, Links, Ready, Watch, WorkerEnd};
 use crate::protocol::{Outbox, ToParent};
 
 /// The parent's end of the socket.
@@ -115,20 +114,20 @@ impl Links for SocketLinks {
         Ok(())
     }
 
-    fn poll<'a>(&'a self, set: &mut PollSet<'a>) {
-        set.read(PollKey::Listener, self.listener.as_fd());
+    fn watch<'a>(&'a self, watch: &mut Watch<'a>) {
+        watch.read(Key::Listener, self.listener.as_fd());
         for (key, (end, _)) in &self.unnamed {
-            set.read(PollKey::Unnamed(*key), end.fd());
+            watch.read(Key::Unnamed(*key), end.fd());
         }
-        self.streams.poll(set);
+        self.streams.watch(watch);
     }
 
-    fn receive(&mut self, ready: &[PollKey], arrivals: &mut Vec<Arrival>) {
-        for key in ready {
+    fn receive(&mut self, ready: &[Ready], arrivals: &mut Vec<Arrival>) {
+        for Ready { key } in ready {
             match key {
-                PollKey::Listener => self.accept(arrivals),
-                PollKey::Unnamed(unnamed) => self.name(*unnamed, arrivals),
-                PollKey::Worker(_) | PollKey::Own(_) | PollKey::Client(_) => {}
+                Key::Listener => self.accept(arrivals),
+                Key::Unnamed(unnamed) => self.name(*unnamed, arrivals),
+                Key::Worker(_) | Key::Own(_) | Key::Client(_) => {}
             }
         }
         self.streams.receive(ready, arrivals);

@@ -98,7 +98,7 @@ pub(super) fn row(out: &mut Vec<u8>, columns: &[Column], aligned: bool, cells: &
     out.push(b'\n');
 }
 
-fn terminal_width() -> usize {
+pub(super) fn terminal_width() -> usize {
     let size = tcgetwinsize(io::stdout()).map(|size| usize::from(size.ws_col));
     size.ok().filter(|width| *width > 0).unwrap_or(USUAL_WIDTH)
 }
@@ -208,7 +208,7 @@ fn printable(text: &str) -> String {
 }
 
 /// The text, or its beginning and a sign that there is more.
-fn cut(text: &str, width: usize) -> String {
+pub(super) fn cut(text: &str, width: usize) -> String {
     if width_of(text) <= width {
         return text.to_string();
     }

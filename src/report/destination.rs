@@ -129,9 +129,26 @@ impl Destination {
         match self {
             Destination::Stdout => Ok(()),
             Destination::Descriptor(descriptor) => descriptor.open(spared).map(drop),
-            Destination::File(path) => look_at(path, spared)
+            Destination::File(path) => look_at(path, spared, &recording::is_one)
                 .map(drop)
                 .map_err(|why| why.about(path)),
+        }
+    }
+
+    /// Refuses a file that may not be replaced as a whole, and changes nothing. One that is there may be if
+    /// it is the program's own.
+    pub(super) fn check_whole(
+        &self,
+        spared: &Spared,
+        is_own: impl Fn(&Path) -> io::Result<bool>,
+    ) -> Result<(), DestinationError> {
+        match self {
+            Destination::File(path) => match look_at(path, spared, &is_own) {
+                Ok(Some(found)) if !found.file_type().is_file() => Err(PathRefusal::Kind("device")),
+                looked => looked.map(drop),
+            }
+            .map_err(|why| why.about(path)),
+            _ => self.check(spared),
         }
     }
 
@@ -232,11 +249,18 @@ impl PathRefusal {
     }
 }
 
+/// Tells whether an existing file is of the kind that is to be written.
+type IsOwn<'a> = &'a dyn Fn(&Path) -> io::Result<bool>;
+
 /// What a path names that may be written to; nothing stands for a file that is not there yet.
-fn look_at(path: &Path, spared: &Spared) -> Result<Option<Metadata>, PathRefusal> {
+fn look_at(
+    path: &Path,
+    spared: &Spared,
+    is_own: IsOwn<'_>,
+) -> Result<Option<Metadata>, PathRefusal> {
     match fs::metadata(path) {
         Ok(found) => {
-            check_existing(path, &found, spared)?;
+            check_existing(path, &found, spared, is_own)?;
             Ok(Some(found))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -254,7 +278,12 @@ fn look_at(path: &Path, spared: &Spared) -> Result<Option<Metadata>, PathRefusal
 
 /// Looks at a file's inode before it is opened: to close any handle of a ledger takes the locks of this
 /// process on it away.
-fn check_existing(path: &Path, found: &Metadata, spared: &Spared) -> Result<(), PathRefusal> {
+fn check_existing(
+    path: &Path,
+    found: &Metadata,
+    spared: &Spared,
+    is_own: IsOwn<'_>,
+) -> Result<(), PathRefusal> {
     if let Some(what) = spared.what_is(found) {
         return Err(PathRefusal::Spared(what));
     }
@@ -269,7 +298,7 @@ fn check_existing(path: &Path, found: &Metadata, spared: &Spared) -> Result<(), 
     if let Some((stream, _)) = streams().find(|(_, stream)| is_same(stream)) {
         return Err(PathRefusal::Stream(stream));
     }
-    if kind.is_file() && !recording::is_one(path).map_err(PathRefusal::Io)? {
+    if kind.is_file() && !is_own(path).map_err(PathRefusal::Io)? {
         return Err(PathRefusal::Foreign);
     }
     Ok(())
@@ -289,12 +318,12 @@ fn unfit(kind: FileType) -> Option<&'static str> {
 }
 
 fn open(path: &Path, spared: &Spared) -> Result<File, PathRefusal> {
-    let Some(found) = look_at(path, spared)? else {
+    let Some(found) = look_at(path, spared, &recording::is_one)? else {
         let made = of_file().create_new(true).open(path);
         return match made {
             // Another run was faster to make it.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                look_at(path, spared)?;
+                look_at(path, spared, &recording::is_one)?;
                 of_file().open(path).map_err(PathRefusal::Io)
             }
             made => made.map_err(PathRefusal::Io),

@@ -10,7 +10,6 @@ use super::ENTRY;
 use crate::child::{pass, received};
 use crate::command::CommandSpec;
 use crate::link::Transport;
-use crate::shared_memory::{MemoryPlace, MemorySharing};
 
 /// How workers of `server-share` keep out of each other's way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,8 +36,6 @@ pub enum Conduct {
     AskTheBank,
     /// It shares the bank's data.
     ShareData(Sync),
-    /// It shares the memory that the bank's data lies in.
-    ShareMemory(MemorySharing),
 }
 
 /// What a worker is told when it is started.
@@ -54,8 +51,6 @@ pub struct WorkerArgs {
     pub parent: u32,
     /// How it has its operations decided.
     pub conduct: Conduct,
-    /// The memory that it shares, if it does.
-    pub memory: Option<MemoryPlace>,
     /// The command that it runs for operations that have one as their work.
     pub command_spec: Option<CommandSpec>,
 }
@@ -116,7 +111,6 @@ mod tests {
                     worker: 7,
                     parent: 42,
                     conduct,
-                    memory: None,
                     command_spec: command_spec.clone(),
                 };
                 let mut command = Command::new("worker");

@@ -54,6 +54,7 @@ mod promised;
 mod races;
 mod replay;
 mod serve;
+mod show;
 #[cfg(target_os = "linux")]
 mod surroundings;
 #[cfg(target_os = "linux")]

@@ -1,0 +1,147 @@
+//! `show`: recordings as pictures.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::Args;
+
+use super::one::ended;
+use super::{CliResult, Failure};
+use crate::report::{Document, DocumentKind, Output, Spared, TimelineStyle, drawn, stderr_line};
+use crate::show::{Picture, Recording};
+
+const EXAMPLES: &str = "\
+Examples:
+  bank-par server-share --sync none --events lesson.jsonl --detail steps
+  bank-par show lesson.jsonl                         who read what, and whose update was lost
+  bank-par show lesson.jsonl --report lesson.html --trace lesson.json
+  bank-par show first.jsonl second.jsonl             two parents side by side";
+
+/// The longest line that is read, in bytes.
+const MAX_LINE: u64 = 16 * 1024 * 1024;
+
+/// Draw what `--events FILE` recorded: as a timeline, for Perfetto, as a page, as a table
+#[derive(Args)]
+#[command(before_help = EXAMPLES)]
+pub(super) struct ShowArgs {
+    /// The recordings; `-` is stdin. Those of one machine lie beside each other as the runs did
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// Draw the timeline on stdout, also where another picture is asked for
+    #[arg(long)]
+    timeline: bool,
+    /// Write a trace for Perfetto (ui.perfetto.dev), of at most 64 MB
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Write a page for a browser, which loads nothing from elsewhere
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
+    /// Write the operations as comma-separated values
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// Draw with the letters of ASCII alone [default: as the locale says]
+    #[arg(long)]
+    ascii: bool,
+    /// Draw so many columns [default: those of the terminal, or 80]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(40..=1000))]
+    width: Option<u16>,
+}
+
+/// `bank-par show`
+pub(super) fn show(args: ShowArgs) -> CliResult {
+    let spared = args.spared();
+    let documents = args.documents();
+    for document in &documents {
+        document.check(&spared).map_err(Failure::usage)?;
+    }
+    let output = Output::open(&spared).map_err(Failure::usage)?;
+    let picture = args.picture().map_err(Failure::usage)?;
+    for document in &documents {
+        let note = document.write(&picture, &spared).map_err(Failure::usage)?;
+        if let Some(note) = note {
+            stderr_line(format_args!("warning: {note}"));
+        }
+    }
+    let style = (args.timeline || documents.is_empty()).then(|| args.style());
+    ended(drawn(output, &picture, style))
+}
+
+impl ShowArgs {
+    /// The recordings, over which nothing is written.
+    fn spared(&self) -> Spared {
+        let files = self.files.iter();
+        files.fold(Spared::default(), |spared, path| match is_stdin(path) {
+            true => spared.stdin(),
+            false => spared.input(path),
+        })
+    }
+
+    fn documents(&self) -> Vec<Document> {
+        let asked = [
+            (DocumentKind::Trace, &self.trace),
+            (DocumentKind::Report, &self.report),
+            (DocumentKind::Table, &self.csv),
+        ];
+        let named = asked
+            .into_iter()
+            .filter_map(|(kind, path)| Some((kind, path.as_ref()?)));
+        named
+            .map(|(kind, path)| Document::new(kind, path))
+            .collect()
+    }
+
+    fn style(&self) -> TimelineStyle {
+        let terminal = TimelineStyle::of_terminal();
+        TimelineStyle {
+            width: self.width.map_or(terminal.width, usize::from),
+            ascii: self.ascii || terminal.ascii,
+        }
+    }
+
+    fn picture(&self) -> anyhow::Result<Picture> {
+        let mut recording = Recording::default();
+        for path in &self.files {
+            let name = path.display().to_string();
+            recording.begin_source(&name);
+            match is_stdin(path) {
+                true => read(&mut recording, io::stdin().lock()),
+                false => {
+                    let file = File::open(path).with_context(|| format!("cannot read `{name}`"))?;
+                    read(&mut recording, BufReader::new(file))
+                }
+            }
+            .with_context(|| format!("cannot draw `{name}`"))?;
+        }
+        let picture = recording.picture();
+        if picture.runs.is_empty() {
+            let files: Vec<String> = self
+                .files
+                .iter()
+                .map(|path| format!("`{}`", path.display()))
+                .collect();
+            bail!(
+                "{} has no events: name a file that `--events` wrote",
+                files.join(", ")
+            );
+        }
+        Ok(picture)
+    }
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+fn read(recording: &mut Recording, mut lines: impl BufRead) -> anyhow::Result<()> {
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let length = lines.by_ref().take(MAX_LINE).read_until(b'\n', &mut line)?;
+        if length == 0 {
+            return Ok(());
+        }
+        recording.line(line.trim_ascii_end())?;
+    }
+}

@@ -1,0 +1,22 @@
+//! What a recording shows.
+
+use serde::Serialize;
+
+use super::Output;
+use super::timeline::{TimelineStyle, timeline};
+use crate::show::Picture;
+use crate::status::Status;
+
+/// Draws the timeline of a picture on stdout, if it is asked for, and says what status follows.
+pub fn drawn(mut output: Output, picture: &Picture, style: Option<TimelineStyle>) -> Status {
+    if let Some(style) = style {
+        output.block.extend(timeline(picture, style).into_bytes());
+    }
+    output.finish()
+}
+
+/// The word by which a value is written for programs.
+pub(super) fn word(value: &impl Serialize) -> String {
+    let text = serde_json::to_string(value).unwrap_or_default();
+    text.trim_matches('"').to_string()
+}

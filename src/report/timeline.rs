@@ -1,0 +1,274 @@
+//! A picture as text: a lane for each process, the balance as a line below, and, where processes share
+//! data, who read what, and whose update was lost.
+
+mod axis;
+mod balance;
+mod lane;
+mod story;
+
+use std::fmt::{self, Write as _};
+
+use super::columns::{cut, terminal_width};
+use super::shown::word;
+use super::text::{Dollars, one_line};
+use crate::show::{OperationEnd, Picture, PicturedOperation, PicturedRun};
+use axis::Axis;
+
+/// The most operations that have a lane.
+pub(super) const MAX_DRAWN: usize = 40;
+
+/// The least columns that a timeline is laid out for.
+const LEAST_WIDTH: usize = 40;
+
+/// How a timeline is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimelineStyle {
+    /// How many columns there are.
+    pub width: usize,
+    /// With the letters of ASCII alone.
+    pub ascii: bool,
+}
+
+impl TimelineStyle {
+    /// As the terminal of stdout has room, and in ASCII if the locale does not say that it takes more.
+    pub fn of_terminal() -> Self {
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"];
+        let values = locale.iter().filter_map(std::env::var_os);
+        let first = values.into_iter().find(|value| !value.is_empty());
+        let name = first.map(|value| value.to_string_lossy().to_ascii_lowercase());
+        let takes_more = name.is_some_and(|name| name.contains("utf-8") || name.contains("utf8"));
+        TimelineStyle {
+            width: terminal_width(),
+            ascii: !takes_more,
+        }
+    }
+}
+
+/// The lines of a timeline.
+pub(super) fn timeline(picture: &Picture, style: TimelineStyle) -> String {
+    let mut out = String::new();
+    // Memory takes everything.
+    let _ = Drawing::new(picture, style).write(&mut out);
+    out
+}
+
+/// What is drawn, and how many columns each part has.
+struct Drawing<'a> {
+    picture: &'a Picture,
+    style: TimelineStyle,
+    /// What stands before a lane.
+    label: usize,
+    /// What stands behind it; nothing where there is no room.
+    end: usize,
+    axis: Axis,
+}
+
+impl<'a> Drawing<'a> {
+    fn new(picture: &'a Picture, style: TimelineStyle) -> Self {
+        let width = style.width.max(LEAST_WIDTH);
+        let label = match width {
+            ..60 => 12,
+            60..120 => 21,
+            _ => 28,
+        };
+        let end = match width {
+            ..60 => 0,
+            60..120 => 12,
+            _ => 36,
+        };
+        let columns = width - label - 1 - if end > 0 { end + 1 } else { 0 };
+        let drawn = picture.operations.iter().take(MAX_DRAWN);
+        let last = match picture.operations.len() > MAX_DRAWN {
+            true => drawn.map(|operation| operation.ended).max().unwrap_or(0),
+            false => picture.end,
+        };
+        Drawing {
+            picture,
+            style: TimelineStyle { width, ..style },
+            label,
+            end,
+            axis: Axis::new(columns, last),
+        }
+    }
+
+    fn write(&self, out: &mut String) -> fmt::Result {
+        let several = self.picture.runs.len() > 1;
+        if !several {
+            for run in &self.picture.runs {
+                self.wrapped(out, "", &title(run))?;
+            }
+        }
+        self.row(out, "", &self.axis.labels(), "")?;
+        for (number, run) in self.picture.runs.iter().enumerate() {
+            if several {
+                let title = format!("run {}: {}", number + 1, title(run));
+                self.wrapped(out, "", &title)?;
+            }
+            self.lanes(out, number)?;
+        }
+        self.balance(out)?;
+        let used = self.legend();
+        if !used.is_empty() {
+            writeln!(out)?;
+            self.wrapped(out, "", &used)?;
+        }
+        self.story(out)?;
+        let left_out = self.picture.operations.len().saturating_sub(MAX_DRAWN);
+        if left_out > 0 {
+            writeln!(out)?;
+            let note = format!(
+                "the first {MAX_DRAWN} operations are drawn, and {left_out} are not: `--report FILE.html` has room for all"
+            );
+            self.wrapped(out, "note: ", &note)?;
+        }
+        for note in &self.picture.notes {
+            self.wrapped(out, "note: ", note)?;
+        }
+        Ok(())
+    }
+
+    /// One row: what stands before the plot, the plot, and what stands behind it.
+    fn row(&self, out: &mut String, label: &str, plot: &str, end: &str) -> fmt::Result {
+        let label = self.fitted(label, self.label);
+        let end = self.fitted(end, self.end);
+        let columns = self.axis.columns();
+        let line = format!("{label:<0$} {plot:<columns$} {end}", self.label);
+        writeln!(out, "{}", line.trim_end())
+    }
+
+    fn fitted(&self, text: &str, width: usize) -> String {
+        if width == 0 {
+            return String::new();
+        }
+        let text = cut(&one_line(text), width);
+        match self.style.ascii {
+            true => ascii(&text),
+            false => text,
+        }
+    }
+
+    /// A text in lines that fit; those after the first are set off as far as the first one's beginning is
+    /// long.
+    fn wrapped(&self, out: &mut String, beginning: &str, text: &str) -> fmt::Result {
+        let text = one_line(text);
+        let text = match self.style.ascii {
+            true => ascii(&text),
+            false => text.into_owned(),
+        };
+        let mut line = beginning.to_string();
+        let indent = beginning.chars().count();
+        let mut is_empty = true;
+        for word in text.split(' ') {
+            let length = line.chars().count() + word.chars().count();
+            if !is_empty && length + 1 > self.style.width {
+                writeln!(out, "{}", line.trim_end())?;
+                line = " ".repeat(indent);
+                is_empty = true;
+            }
+            if !is_empty {
+                line.push(' ');
+            }
+            line.push_str(word);
+            is_empty = false;
+        }
+        writeln!(out, "{}", line.trim_end())
+    }
+
+    fn is_drawn(&self, operation: usize) -> bool {
+        operation < MAX_DRAWN
+    }
+
+    /// The number by which an operation is known: its worker's, where it has one.
+    fn known_as(&self, operation: &PicturedOperation) -> String {
+        let worker = self.picture.lanes[operation.lane].worker;
+        let number = match worker {
+            0 => operation.number,
+            worker => worker.into(),
+        };
+        match self.picture.runs.len() {
+            0 | 1 => number.to_string(),
+            _ => format!("{}/{number}", operation.run + 1),
+        }
+    }
+}
+
+/// What a run was, in a line.
+fn title(run: &PicturedRun) -> String {
+    let mut title = match run.mode.is_empty() {
+        true => "a run".to_string(),
+        false => run.mode.clone(),
+    };
+    if let Some(sync) = &run.sync {
+        let _ = write!(title, " --sync {sync}");
+    }
+    if let Some(name) = &run.name {
+        let _ = write!(title, ", named {name}");
+    }
+    if let Some(ledger) = &run.ledger {
+        let _ = write!(title, ", on {ledger}");
+    }
+    if run.pid > 0 {
+        let _ = write!(title, ", process {}", run.pid);
+    }
+    if let Some(totals) = &run.totals {
+        let _ = write!(title, ", {}", Span(totals.elapsed));
+    }
+    if !run.source.is_empty() {
+        let _ = write!(title, " ({})", run.source);
+    }
+    title
+}
+
+/// An operation's ending in few words.
+fn ending(operation: &PicturedOperation) -> String {
+    let twice = if operation.duplicate {
+        ", done before"
+    } else {
+        ""
+    };
+    match (operation.end, operation.balance, operation.reason) {
+        (OperationEnd::Completed, Some(balance), _) => format!("{}{twice}", dollars(balance)),
+        (end, _, Some(reason)) => format!("{}: {}{twice}", end.word(), word(&reason)),
+        (end, _, None) => format!("{}{twice}", end.word()),
+    }
+}
+
+fn dollars(minor: i64) -> Dollars {
+    Dollars(minor.into())
+}
+
+/// A text of which the letters beyond ASCII are shown by their numbers.
+fn ascii(text: &str) -> String {
+    let text = text.replace('…', "~");
+    text.chars()
+        .flat_map(|c| {
+            let shown: Vec<char> = match c.is_ascii() {
+                true => vec![c],
+                false => c.escape_unicode().collect(),
+            };
+            shown
+        })
+        .collect()
+}
+
+/// A length of time, with three digits or four.
+pub(super) struct Span(pub(super) u64);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let micros = self.0;
+        match micros {
+            0..1_000 => write!(f, "{micros} us"),
+            1_000..1_000_000 => write!(f, "{}.{} ms", micros / 1_000, micros % 1_000 / 100),
+            _ => write!(
+                f,
+                "{}.{:03} s",
+                micros / 1_000_000,
+                micros % 1_000_000 / 1_000
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

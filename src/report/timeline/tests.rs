@@ -1,0 +1,100 @@
+use super::*;
+use crate::show::samples::{FIRST, LESSON, SECOND, many, picture};
+
+fn drawn(recordings: &[&str], width: usize, ascii: bool) -> String {
+    timeline(&picture(recordings), TimelineStyle { width, ascii })
+}
+
+#[test]
+fn the_lesson_is_seen() {
+    let expected = "\
+server-share --sync none, process 4000, 4.003 s (0.jsonl)
+                      0         1 s        2 s        3 s
+ 1 withdraw $100.00   r━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━L|            $900.00
+";
+    let text = drawn(&[LESSON], 80, false);
+    assert!(text.starts_with(expected), "{text}");
+    for line in [
+        " 4 loan     $100.00   r━━━━━━━━━━L|                                 $1100.00",
+        "main         $1100.00            ╭────────────────────╮",
+        "              $900.00                                 ╰──────────── $900.00",
+        "   1.5 ms   1 withdraw reads main $1000.00, @world -$1000.00",
+        "   1.002 s   4 loan     writes main $1100.00, @loans -$100.00; LOST on main: 2",
+        "                        deposit writes over it without having seen it",
+        "3 updates of main were lost",
+        "2 updates of @world were lost",
+    ] {
+        assert!(text.contains(&format!("{line}\n")), "{line}\n{text}");
+    }
+}
+
+#[test]
+fn work_has_other_strokes_than_what_is_under_way() {
+    let text = drawn(&[FIRST], 80, true);
+    for line in [
+        " 1 withdraw $5.00     .--h=====================-p|                  $95.00",
+        " 3 withdraw $90.00                                  ..-x.|          refused: in~",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    assert!(
+        text.contains(". process starts or rests; - a request is under way; = works;"),
+        "{text}"
+    );
+}
+
+#[test]
+fn several_parents_have_their_lanes_below_their_names() {
+    let text = drawn(&[FIRST, SECOND], 120, false);
+    let place = |words: &str| {
+        text.find(words)
+            .unwrap_or_else(|| panic!("{words}: {text}"))
+    };
+    assert!(
+        place("run 1: parallel, on bank.db, process 1000") < place("run 2: parallel, on bank.db")
+    );
+    assert!(text.contains("failed: command_failed"), "{text}");
+}
+
+#[test]
+fn it_fits_any_width_and_needs_no_more_than_ascii() {
+    for recordings in [&[LESSON][..], &[FIRST], &[FIRST, SECOND]] {
+        for width in [40, 60, 80, 119, 120, 200] {
+            let text = drawn(recordings, width, true);
+            assert!(text.is_ascii(), "{text}");
+            for text in [text, drawn(recordings, width, false)] {
+                let widest = text.lines().map(|line| line.chars().count()).max();
+                assert!(widest <= Some(width), "{width}:\n{text}");
+                assert!(text.lines().all(|line| line == line.trim_end()), "{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn of_many_operations_the_first_are_drawn() {
+    let text = timeline(
+        &many(100),
+        TimelineStyle {
+            width: 80,
+            ascii: true,
+        },
+    );
+    assert!(
+        text.contains("note: the first 40 operations are drawn, and 60 are not"),
+        "{text}"
+    );
+    assert!(text.lines().count() < 30, "{text}");
+}
+
+#[test]
+fn a_span_has_a_text_of_its_size() {
+    for (micros, expected) in [
+        (0, "0 us"),
+        (999, "999 us"),
+        (1_250, "1.2 ms"),
+        (4_002_301, "4.002 s"),
+    ] {
+        assert_eq!(Span(micros).to_string(), expected);
+    }
+}

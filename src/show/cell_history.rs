@@ -1,0 +1,157 @@
+//! Which update of a shared cell was lost, and to whom.
+//!
+//! Every write makes a version. A write that follows from a read of the version just before it builds on
+//! it; one that follows from an older read builds on that, and what was written in between is not in the
+//! balance any more. So the updates that count are those on which the last write builds, one before the
+//! other.
+
+use std::collections::HashMap;
+
+use super::picture::{CellAccess, CellStep};
+
+/// Marks the writes of which the updates were lost, and how many each write overwrote.
+pub(super) fn mark_lost(accesses: &mut [CellAccess]) {
+    let mut histories: HashMap<usize, Vec<usize>> = HashMap::new();
+    for (place, access) in accesses.iter().enumerate() {
+        histories.entry(access.account).or_default().push(place);
+    }
+    for places in histories.values() {
+        mark_cell(accesses, places);
+    }
+}
+
+/// One write of a cell, and what it builds on.
+#[derive(Clone, Copy)]
+struct BuiltOn {
+    place: usize,
+    base: u64,
+}
+
+fn mark_cell(accesses: &mut [CellAccess], places: &[usize]) {
+    let mut seen: HashMap<usize, u64> = HashMap::new();
+    let mut writes: HashMap<u64, BuiltOn> = HashMap::new();
+    let mut last = 0;
+    for &place in places {
+        let access = &accesses[place];
+        let version = access.version;
+        match access.step {
+            CellStep::Read | CellStep::Conflict => drop(seen.insert(access.operation, version)),
+            CellStep::Write { .. } if version > 0 => {
+                let base = seen.get(&access.operation).copied().unwrap_or(version - 1);
+                writes.insert(version, BuiltOn { place, base });
+                last = last.max(version);
+            }
+            CellStep::Write { .. } => {}
+        }
+    }
+    let mut counts = Vec::new();
+    let mut version = last;
+    while let Some(write) = writes.get(&version) {
+        counts.push(version);
+        if write.base >= version {
+            break;
+        }
+        version = write.base;
+    }
+    // The first later write that builds on something older overwrote it.
+    let first_over = |lost: u64| {
+        let over = (lost + 1..=last).filter_map(|version| writes.get(&version));
+        let mut over = over.filter(|write| write.base < lost);
+        over.next().map(|write| accesses[write.place].operation)
+    };
+    let lost: Vec<(usize, Option<usize>)> = writes
+        .iter()
+        .filter(|(version, _)| !counts.contains(version))
+        .map(|(version, write)| (write.place, first_over(*version)))
+        .collect();
+    let overwrote: Vec<(usize, u64)> = writes
+        .iter()
+        .map(|(version, write)| (write.place, (version - 1).saturating_sub(write.base)))
+        .collect();
+    for (place, count) in overwrote {
+        if let CellStep::Write { overwrote, .. } = &mut accesses[place].step {
+            *overwrote = count;
+        }
+    }
+    for (place, over) in lost {
+        if let CellStep::Write { lost_to, .. } = &mut accesses[place].step {
+            *lost_to = over;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Steps as `r` or `w`, the operation's number and the version.
+    fn check(steps: &[(char, usize, u64)], expected: &[(usize, usize)]) {
+        let access = |&(step, operation, version): &(char, usize, u64)| CellAccess {
+            at: 0,
+            operation,
+            account: 0,
+            step: match step {
+                'r' => CellStep::Read,
+                'c' => CellStep::Conflict,
+                _ => CellStep::Write {
+                    overwrote: 0,
+                    lost_to: None,
+                },
+            },
+            balance: 0,
+            version,
+        };
+        let mut accesses: Vec<CellAccess> = steps.iter().map(access).collect();
+        mark_lost(&mut accesses);
+        let lost: Vec<(usize, usize)> = accesses
+            .iter()
+            .filter_map(|access| match access.step {
+                CellStep::Write { lost_to, .. } => Some((access.operation, lost_to?)),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(lost, expected, "{steps:?}");
+    }
+
+    #[test]
+    fn what_the_last_write_does_not_build_on_is_lost() {
+        check(&[('r', 1, 0), ('w', 1, 1), ('r', 2, 1), ('w', 2, 2)], &[]);
+        check(
+            &[('r', 1, 0), ('r', 2, 0), ('w', 1, 1), ('w', 2, 2)],
+            &[(1, 2)],
+        );
+        check(
+            &[
+                ('r', 1, 0),
+                ('r', 2, 0),
+                ('r', 3, 0),
+                ('w', 1, 1),
+                ('w', 2, 2),
+                ('w', 3, 3),
+            ],
+            &[(1, 2), (2, 3)],
+        );
+        // 2 builds on 1, and both are lost to 3.
+        check(
+            &[
+                ('r', 3, 0),
+                ('r', 1, 0),
+                ('w', 1, 1),
+                ('r', 2, 1),
+                ('w', 2, 2),
+                ('w', 3, 3),
+            ],
+            &[(1, 3), (2, 3)],
+        );
+        check(
+            &[
+                ('r', 1, 0),
+                ('r', 2, 0),
+                ('w', 1, 1),
+                ('c', 2, 1),
+                ('w', 2, 2),
+            ],
+            &[],
+        );
+    }
+}

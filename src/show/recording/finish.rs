@@ -1,0 +1,329 @@
+//! A recording that was read to its end becomes a picture.
+
+use super::{RecordedChange, RecordedRun, Recording};
+use crate::event::RequestName;
+use crate::show::cell_history::mark_lost;
+use crate::show::clock::{RunExtent, lay_out};
+use crate::show::picture::{
+    AccountCourse, BalanceChange, CellAccess, CellStep, Lane, OperationEnd, Picture,
+    PicturedOperation, RequestTimes,
+};
+
+/// When an operation's hold and end were decided, where the recording tells.
+#[derive(Clone, Copy, Default)]
+struct DecidedAt {
+    hold: Option<u64>,
+    end: Option<u64>,
+}
+
+impl Recording {
+    /// Everything on one time axis.
+    pub fn picture(mut self) -> Picture {
+        let (starts, notes) = self.starts();
+        self.lay_on_axis(&starts);
+        let decided = self.decided_at();
+        self.work_between();
+        self.started_late();
+        let mut picture = Picture {
+            accounts: self.courses(&starts, &decided),
+            notes: self.notes(notes),
+            runs: self.runs.into_iter().map(|run| run.picture).collect(),
+            lanes: self.lanes,
+            operations: self.operations,
+            accesses: self.accesses,
+            requests: self.requests,
+            end: 0,
+        };
+        picture
+            .accesses
+            .sort_by_key(|access| (access.at, access.version));
+        mark_lost(&mut picture.accesses);
+        picture.requests.sort_by_key(|request| request.sent);
+        picture.sort_operations();
+        picture.sort_accounts();
+        picture
+            .accesses
+            .sort_by_key(|access| (access.at, access.operation, access.account));
+        picture.end = picture.runs.iter().map(|run| run.until).max().unwrap_or(0);
+        picture
+    }
+
+    fn starts(&self) -> (Vec<u64>, Vec<String>) {
+        let mut before: Option<&str> = None;
+        let extent = |run: &RecordedRun| RunExtent {
+            clock: run.clock,
+            length: run.picture.until,
+            begins_file: false,
+        };
+        let mut extents = Vec::with_capacity(self.runs.len());
+        for run in &self.runs {
+            let source = Some(run.picture.source.as_str());
+            extents.push(RunExtent {
+                begins_file: before != source,
+                ..extent(run)
+            });
+            before = source;
+        }
+        lay_out(&extents)
+    }
+
+    /// Counts all times from the begin of the picture.
+    fn lay_on_axis(&mut self, starts: &[u64]) {
+        for (run, start) in self.runs.iter_mut().zip(starts) {
+            run.picture.from = *start;
+            run.picture.until += start;
+        }
+        let span = |(from, until): (u64, u64), start: u64| (from + start, until + start);
+        for operation in &mut self.operations {
+            let start = starts[operation.run];
+            operation.begun += start;
+            operation.ended = match operation.end {
+                OperationEnd::Unfinished => self.runs[operation.run].picture.until,
+                _ => operation.ended + start,
+            };
+            operation.waited = operation.waited.map(|waited| span(waited, start));
+            operation.worked = operation.worked.map(|(from, until)| match operation.end {
+                OperationEnd::Unfinished => (from + start, operation.ended),
+                _ => span((from, until), start),
+            });
+        }
+        for lane in &mut self.lanes {
+            let start = starts[lane.run];
+            for at in [&mut lane.spawned, &mut lane.connected, &mut lane.exited] {
+                *at = at.map(|at| at + start);
+            }
+        }
+        for access in &mut self.accesses {
+            access.at += starts[self.operations[access.operation].run];
+        }
+        for request in &mut self.requests {
+            let start = starts[self.operations[request.operation].run];
+            for at in [
+                &mut request.sent,
+                &mut request.received,
+                &mut request.decided,
+                &mut request.answered,
+                &mut request.returned,
+            ] {
+                *at += start;
+            }
+        }
+    }
+
+    /// When holds and ends were decided, by the requests; and until when the work in between lasted.
+    fn decided_at(&mut self) -> Vec<DecidedAt> {
+        let mut decided = Vec::new();
+        if !self.requests.is_empty() {
+            decided.resize(self.operations.len(), DecidedAt::default());
+        }
+        for request in &self.requests {
+            let (operation, at) = (request.operation, request.decided);
+            match request.request {
+                RequestName::Begin => {
+                    decided[operation].hold = Some(at);
+                    if let Some((from, _)) = &mut self.operations[operation].worked {
+                        *from = request.returned;
+                    }
+                }
+                RequestName::Execute
+                | RequestName::Post
+                | RequestName::Void
+                | RequestName::Unspent
+                | RequestName::Decline
+                | RequestName::Doubt
+                | RequestName::Write
+                | RequestName::CompareAndSet => {
+                    decided[operation].end = Some(at);
+                    if let Some((_, until)) = &mut self.operations[operation].worked {
+                        *until = request.sent;
+                    }
+                }
+                RequestName::Claim
+                | RequestName::Read
+                | RequestName::Lock
+                | RequestName::Settle => {}
+            }
+        }
+        decided
+    }
+
+    /// Where data is shared, the work is what lies between the first read and the last write.
+    fn work_between(&mut self) {
+        for access in &self.accesses {
+            let worked = &mut self.operations[access.operation].worked;
+            match (access.step, &worked) {
+                (CellStep::Read, None) => *worked = Some((access.at, access.at)),
+                (CellStep::Read, Some(_)) => {}
+                (_, Some((from, _))) => *worked = Some((*from, access.at.max(*from))),
+                (_, None) => {}
+            }
+        }
+    }
+
+    /// An operation that was given to a process that had yet to start begins with that.
+    fn started_late(&mut self) {
+        for lane in &self.lanes {
+            for place in &lane.operations {
+                let operation = &mut self.operations[*place];
+                operation.process_ready = lane.connected.filter(|ready| *ready > operation.begun);
+            }
+        }
+    }
+
+    /// How each account went, in the order of the accounts' places.
+    fn courses(&mut self, starts: &[u64], decided: &[DecidedAt]) -> Vec<AccountCourse> {
+        let change = |change: RecordedChange| {
+            let times = change
+                .operation
+                .and_then(|operation| decided.get(operation));
+            let at = times.and_then(|times| {
+                if change.is_hold {
+                    times.hold
+                } else {
+                    times.end
+                }
+            });
+            let at = at.unwrap_or(starts[change.run] + change.at);
+            (at, change)
+        };
+        let course = |(name, changes): (String, Vec<RecordedChange>)| {
+            let mut changes: Vec<(u64, RecordedChange)> = changes.into_iter().map(change).collect();
+            // What is not numbered keeps its place among what was told at the same time.
+            changes.sort_by_key(|(at, change)| (*at, change.decided));
+            AccountCourse {
+                name,
+                changes: with_available(&changes),
+            }
+        };
+        let names = self.accounts.names().into_iter();
+        let courses = std::mem::take(&mut self.courses);
+        names.zip(courses).map(course).collect()
+    }
+
+    fn notes(&self, mut notes: Vec<String>) -> Vec<String> {
+        if self.unreadable > 0 {
+            let lines = self.unreadable;
+            let are = if lines == 1 { "line is" } else { "lines are" };
+            notes.push(format!(
+                "{lines} {are} no whole event, as a run that was killed leaves it, and not drawn"
+            ));
+        }
+        if self.beyond_limit > 0 {
+            let (drawn, beyond) = (self.operations.len(), self.beyond_limit);
+            notes.push(format!(
+                "the first {drawn} operations are drawn; {beyond} events of later ones are left out"
+            ));
+        }
+        if !self.has_steps && !self.operations.is_empty() {
+            notes.push(
+                "recorded without `--detail steps`: starts and ends of processes, requests and shared reads and writes are not drawn".into(),
+            );
+        }
+        let unfinished = self.runs.iter().filter(|run| run.picture.totals.is_none());
+        match unfinished.count() {
+            0 => {}
+            1 => notes.push("one run has no summary: it was killed, or goes on".into()),
+            runs => notes.push(format!(
+                "{runs} runs have no summary: they were killed, or go on"
+            )),
+        }
+        notes
+    }
+}
+
+/// The balances after each change; what is available follows where an event does not tell it.
+fn with_available(changes: &[(u64, RecordedChange)]) -> Vec<BalanceChange> {
+    let (mut posted, mut held) = (0i64, 0i64);
+    let mut told = Vec::with_capacity(changes.len());
+    for (at, change) in changes {
+        posted = change.posted.unwrap_or(posted);
+        held = match change.available {
+            Some(available) => posted.saturating_sub(available),
+            None => held.saturating_sub(change.given_back),
+        };
+        told.push(BalanceChange {
+            at: *at,
+            posted,
+            available: posted.saturating_sub(held),
+            operation: change.operation,
+        });
+    }
+    told
+}
+
+impl Picture {
+    /// Brings the operations into the order in which they began.
+    fn sort_operations(&mut self) {
+        let mut order: Vec<usize> = (0..self.operations.len()).collect();
+        order.sort_by_key(|place| {
+            let operation = &self.operations[*place];
+            (operation.begun, operation.run, operation.number)
+        });
+        let places = inverse(&order);
+        self.operations = permuted(std::mem::take(&mut self.operations), &order);
+        for Lane { operations, .. } in &mut self.lanes {
+            operations
+                .iter_mut()
+                .for_each(|place| *place = places[*place]);
+            operations.sort_unstable();
+        }
+        for CellAccess {
+            operation, step, ..
+        } in &mut self.accesses
+        {
+            *operation = places[*operation];
+            if let CellStep::Write {
+                lost_to: Some(over),
+                ..
+            } = step
+            {
+                *over = places[*over];
+            }
+        }
+        for RequestTimes { operation, .. } in &mut self.requests {
+            *operation = places[*operation];
+        }
+        for change in self
+            .accounts
+            .iter_mut()
+            .flat_map(|account| &mut account.changes)
+        {
+            change.operation = change.operation.map(|place| places[place]);
+        }
+    }
+
+    /// Brings the accounts that changed most, and the users' before the bank's own, to the front.
+    fn sort_accounts(&mut self) {
+        let mut order: Vec<usize> = (0..self.accounts.len()).collect();
+        order.sort_by_key(|place| {
+            let account = &self.accounts[*place];
+            let changes = std::cmp::Reverse(account.changes.len());
+            (account.name.starts_with('@'), changes)
+        });
+        let places = inverse(&order);
+        self.accounts = permuted(std::mem::take(&mut self.accounts), &order);
+        for PicturedOperation { account, to, .. } in &mut self.operations {
+            *account = places[*account];
+            *to = to.map(|place| places[place]);
+        }
+        for CellAccess { account, .. } in &mut self.accesses {
+            *account = places[*account];
+        }
+    }
+}
+
+fn inverse(order: &[usize]) -> Vec<usize> {
+    let mut places = vec![0; order.len()];
+    for (place, from) in order.iter().enumerate() {
+        places[*from] = place;
+    }
+    places
+}
+
+fn permuted<T>(items: Vec<T>, order: &[usize]) -> Vec<T> {
+    let mut items: Vec<Option<T>> = items.into_iter().map(Some).collect();
+    order
+        .iter()
+        .filter_map(|place| items[*place].take())
+        .collect()
+}

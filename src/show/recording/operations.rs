@@ -1,0 +1,156 @@
+//! What a recording says of operations.
+
+use super::{MAX_OPERATIONS, RecordedChange, Recording, shortened};
+use crate::bank::{Balance, Kind};
+use crate::event::OperationEvent;
+use crate::show::{OperationEnd, PicturedOperation};
+
+impl Recording {
+    /// The operation that an event is about; it is new if the recording has not named it before.
+    fn operation(&mut self, event: &OperationEvent) -> Option<usize> {
+        let run = self.run();
+        let at = event.at_us.unwrap_or_default().0;
+        self.heard(run, at);
+        let recorded = &self.runs[run];
+        let known = match event.operation {
+            0 => recorded.open.get(&event.worker),
+            number => recorded.numbered.get(&number),
+        };
+        if let Some(known) = known {
+            return Some(*known);
+        }
+        if self.operations.len() >= MAX_OPERATIONS {
+            self.beyond_limit += 1;
+            return None;
+        }
+        self.new_operation(run, event)
+    }
+
+    fn new_operation(&mut self, run: usize, event: &OperationEvent) -> Option<usize> {
+        let kind = event.op?;
+        let account = self.account(run, event.account.as_ref()?.as_str());
+        let to = event.to.as_ref();
+        let to = to.map(|name| self.account(run, name.as_str()));
+        let lane = self.lane(run, event.worker, event.pid);
+        let at = event.at_us.unwrap_or_default().0;
+        let place = self.operations.len();
+        let recorded = &mut self.runs[run];
+        let number = match event.operation {
+            0 => recorded.last_number + 1,
+            number => number,
+        };
+        recorded.last_number = recorded.last_number.max(number);
+        match event.operation {
+            0 if event.worker > 0 => drop(recorded.open.insert(event.worker, place)),
+            0 => {}
+            number => drop(recorded.numbered.insert(number, place)),
+        }
+        self.lanes[lane].operations.push(place);
+        self.operations.push(PicturedOperation {
+            run,
+            lane,
+            number,
+            kind,
+            account,
+            to,
+            amount: event.amount.map(Balance::minor),
+            id: event.id.as_ref().map(|id| shortened(id.as_str()).into()),
+            line: event.line,
+            begun: at.saturating_sub(event.elapsed_us.unwrap_or_default().0),
+            process_ready: None,
+            waited: None,
+            worked: None,
+            ended: at,
+            end: OperationEnd::Unfinished,
+            duplicate: false,
+            reason: None,
+            detail: None,
+            balance: None,
+            seq: None,
+            decided: None,
+        });
+        Some(place)
+    }
+
+    pub(super) fn started(&mut self, event: OperationEvent) {
+        self.operation(&event);
+    }
+
+    pub(super) fn held(&mut self, event: OperationEvent) {
+        let Some(place) = self.operation(&event) else {
+            return;
+        };
+        let at = event.at_us.unwrap_or_default().0;
+        self.operations[place].worked = Some((at, at));
+        self.changed(place, &event, true);
+    }
+
+    pub(super) fn ended(&mut self, event: OperationEvent, end: OperationEnd) {
+        let Some(place) = self.operation(&event) else {
+            return;
+        };
+        let at = event.at_us.unwrap_or_default().0;
+        let run = self.run();
+        self.runs[run].open.remove(&event.worker);
+        let operation = &mut self.operations[place];
+        operation.ended = at;
+        operation.end = end;
+        operation.duplicate = event.duplicate;
+        operation.amount = event.amount.map(Balance::minor).or(operation.amount);
+        operation.reason = event.reason;
+        operation.detail = event.detail.as_deref().map(|text| shortened(text).into());
+        operation.balance = event.balance.map(Balance::minor);
+        operation.seq = event.seq;
+        operation.decided = Some(event.decided).filter(|decided| *decided > 0);
+        if let Some((from, _)) = operation.worked {
+            operation.worked = Some((from, at));
+        }
+        if end == OperationEnd::Completed && !event.duplicate {
+            self.changed(place, &event, false);
+        }
+        if end == OperationEnd::Failed {
+            self.given_back(place, at);
+        }
+    }
+
+    /// The balances of an operation's accounts since an event.
+    fn changed(&mut self, place: usize, event: &OperationEvent, is_hold: bool) {
+        let operation = &self.operations[place];
+        let (run, own, other) = (operation.run, operation.account, operation.to);
+        let change = |posted: Balance, available: Option<Balance>| RecordedChange {
+            run,
+            at: event.at_us.unwrap_or_default().0,
+            decided: event.decided,
+            posted: Some(posted.minor()),
+            available: available.map(Balance::minor),
+            given_back: 0,
+            operation: Some(place),
+            is_hold,
+        };
+        if let Some(balance) = event.balance {
+            self.courses[own].push(change(balance, event.available));
+        }
+        if let (Some(balance), Some(other)) = (event.to_balance, other) {
+            self.courses[other].push(change(balance, None));
+        }
+    }
+
+    /// What an operation had set aside is available again.
+    fn given_back(&mut self, place: usize, at: u64) {
+        let operation = &self.operations[place];
+        let holds = matches!(operation.kind, Kind::Withdraw | Kind::Transfer);
+        if operation.worked.is_none() || !holds {
+            return;
+        }
+        self.courses[operation.account].push(RecordedChange {
+            run: operation.run,
+            at,
+            decided: 0,
+            posted: None,
+            available: None,
+            given_back: operation.amount.unwrap_or_default(),
+            operation: Some(place),
+            is_hold: false,
+        });
+    }
+}

@@ -1,0 +1,88 @@
+//! What a recording says of processes, requests and shared cells, where it has steps.
+
+use super::Recording;
+use crate::event::{CellEvent, LeaseEvent, RequestEvent, WorkerEvent};
+use crate::show::{CellAccess, CellStep, LaneEnd, RequestTimes};
+
+impl Recording {
+    pub(super) fn worker_event(&mut self, worker: &WorkerEvent) -> (usize, u64) {
+        let (run, at) = (self.run(), worker.at_us.0);
+        self.has_steps = true;
+        self.heard(run, at);
+        (self.lane(run, worker.worker, worker.pid), at)
+    }
+
+    pub(super) fn exited(&mut self, worker: &WorkerEvent) {
+        let (lane, at) = self.worker_event(worker);
+        let lane = &mut self.lanes[lane];
+        lane.exited = Some(at);
+        lane.end = match (worker.exit, worker.signal) {
+            (_, Some(signal)) => Some(LaneEnd::Signal(signal.into())),
+            (Some(0) | None, None) => None,
+            (Some(status), None) => Some(LaneEnd::Status(status.into())),
+        };
+    }
+
+    /// The operation of this number, of the run that is being read.
+    fn numbered(&mut self, number: u64) -> Option<usize> {
+        let run = self.run();
+        self.has_steps = true;
+        self.runs[run].numbered.get(&number).copied()
+    }
+
+    pub(super) fn request(&mut self, event: &RequestEvent) {
+        let Some(place) = self.numbered(event.operation) else {
+            return;
+        };
+        let sent = event.sent_us.unwrap_or(event.received_us).0;
+        let returned = event.returned_us.unwrap_or(event.answered_us).0;
+        let received = event.received_us.0.max(sent);
+        let decided = event.decided_us.0.max(received);
+        let answered = event.answered_us.0.max(decided);
+        self.requests.push(RequestTimes {
+            operation: place,
+            request: event.request,
+            sent,
+            received,
+            decided,
+            answered,
+            returned: returned.max(answered),
+        });
+        let run = self.operations[place].run;
+        self.heard(run, returned);
+    }
+
+    pub(super) fn access(&mut self, event: &CellEvent, step: CellStep) {
+        let Some(place) = self.numbered(event.operation) else {
+            return;
+        };
+        let run = self.operations[place].run;
+        let account = self.account(run, event.account.as_str());
+        let at = event.at_us.0;
+        self.heard(run, at);
+        self.accesses.push(CellAccess {
+            at,
+            operation: place,
+            account,
+            step,
+            balance: event.balance.minor(),
+            version: event.version.unwrap_or_default(),
+        });
+    }
+
+    pub(super) fn lease(&mut self, event: &LeaseEvent, granted: bool) {
+        let Some(place) = self.numbered(event.operation) else {
+            return;
+        };
+        let at = event.at_us.0;
+        let operation = &mut self.operations[place];
+        operation.waited = match (granted, operation.waited) {
+            (false, _) => Some((at, at)),
+            (true, Some((from, _))) => Some((from, at)),
+            (true, None) => {
+                let waited = event.waited_us.unwrap_or_default().0;
+                Some((at.saturating_sub(waited), at))
+            }
+        };
+    }
+}

@@ -1,0 +1,159 @@
+//! `show`: recordings as pictures.
+
+#[cfg(target_os = "linux")]
+mod page;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::cli::{Run, feed, run};
+
+/// A recording that is kept with the tests.
+fn recording(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
+    path.join(name).to_str().unwrap().to_string()
+}
+
+/// A folder for documents.
+struct Documents(tempfile::TempDir);
+
+impl Documents {
+    fn new() -> Self {
+        Documents(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn name(&self, name: &str) -> String {
+        self.path(name).to_str().unwrap().to_string()
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+}
+
+/// The run, which must have been refused for this reason.
+#[track_caller]
+fn refused(run: Run, why: &str) {
+    assert_eq!(run.code(), 2, "{run:?}");
+    assert!(run.stderr.contains(why), "{run:?}");
+    assert_eq!(run.stdout, "");
+}
+
+#[test]
+fn a_recorded_run_is_drawn_later() {
+    let documents = Documents::new();
+    let events = documents.name("events.jsonl");
+    run(&["parallel", "--time-scale", "0.01", "--events", &events]).expect(0);
+    let shown = run(&["show", &events]).expect(0).stdout;
+    assert!(shown.starts_with("parallel, "), "{shown}");
+    for lane in ["withdraw", "deposit ", "transfer", "loan    ", "balance"] {
+        let lanes = shown
+            .lines()
+            .filter(|line| line.contains(&format!(" {lane}")));
+        assert_eq!(lanes.count(), 1, "{lane}: {shown}");
+    }
+    assert_eq!(
+        run(&["show", &events, "--timeline"]).expect(0).stdout,
+        shown
+    );
+    let from_stdin = feed(&["show", "-"], fs::read(&events).unwrap())
+        .expect(0)
+        .stdout;
+    assert_eq!(from_stdin.replace("(-)", &format!("({events})")), shown);
+}
+
+#[test]
+fn recordings_of_several_parents_are_one_picture() {
+    let files = [recording("first.jsonl"), recording("second.jsonl")];
+    let arguments = ["show", &files[0], &files[1], "--width", "100", "--ascii"];
+    let shown = run(&arguments).expect(0).stdout;
+    assert!(
+        shown.contains("run 2: parallel, on bank.db, process 2000"),
+        "{shown}"
+    );
+    assert!(shown.is_ascii());
+}
+
+#[test]
+fn documents_are_written_and_only_own_ones_replaced() {
+    let documents = Documents::new();
+    let lesson = recording("lesson.jsonl");
+    for (flag, name) in [
+        ("--trace", "t.json"),
+        ("--report", "r.html"),
+        ("--csv", "o.csv"),
+    ] {
+        let path = documents.name(name);
+        let shown = run(&["show", &lesson, flag, &path]).expect(0);
+        assert_eq!(shown.stdout, "", "a picture that is not asked for");
+        let first = documents.read(name);
+        run(&["show", &recording("first.jsonl"), flag, &path]).expect(0);
+        assert_ne!(documents.read(name), first);
+        fs::write(documents.path("notes"), "mine").unwrap();
+        let notes = documents.name("notes");
+        refused(run(&["show", &lesson, flag, &notes]), "was left as it is");
+        assert_eq!(documents.read("notes"), "mine");
+    }
+    let files = fs::read_dir(documents.0.path()).unwrap().count();
+    assert_eq!(files, 4, "something was left beside the documents");
+}
+
+#[test]
+fn no_document_replaces_a_recording() {
+    let documents = Documents::new();
+    fs::copy(recording("lesson.jsonl"), documents.path("e.jsonl")).unwrap();
+    std::os::unix::fs::symlink("e.jsonl", documents.path("link")).unwrap();
+    let (events, link) = (documents.name("e.jsonl"), documents.name("link"));
+    let before = documents.read("e.jsonl");
+    for path in [&events, &link] {
+        refused(run(&["show", &events, "--csv", path]), "is the input `");
+    }
+    let run = feed(&["show", "-", "--trace", "/"], before.clone());
+    refused(run, "is a directory");
+    assert_eq!(documents.read("e.jsonl"), before);
+}
+
+#[test]
+fn a_trace_has_the_recorded_processes() {
+    let documents = Documents::new();
+    let path = documents.name("trace.json");
+    run(&["show", &recording("lesson.jsonl"), "--trace", &path]).expect(0);
+    let trace: Value = serde_json::from_str(&documents.read("trace.json")).unwrap();
+    let names = trace["traceEvents"].as_array().unwrap().iter();
+    let names = names.filter(|event| event["name"] == "process_name");
+    let pids: Vec<u64> = names.map(|event| event["pid"].as_u64().unwrap()).collect();
+    assert_eq!(pids, [4000, 4001, 4002, 4003, 4004, 4005]);
+}
+
+#[test]
+fn a_table_has_a_line_for_each_operation() {
+    let documents = Documents::new();
+    let path = documents.name("operations.csv");
+    run(&["show", &recording("first.jsonl"), "--csv", &path]).expect(0);
+    let table = documents.read("operations.csv");
+    let lines: Vec<&str> = table.lines().collect();
+    assert_eq!(lines.len(), 4, "{table}");
+    let columns: Vec<usize> = lines.iter().map(|line| line.split(',').count()).collect();
+    assert_eq!(columns, [23; 4], "{table}");
+    let first =
+        "1,parallel,1,1,1001,withdraw,main,,5.00,,1,10,44000,286000,340000,339990,completed,";
+    assert!(lines[1].starts_with(first), "{table}");
+}
+
+#[test]
+fn what_is_no_recording_is_refused() {
+    let documents = Documents::new();
+    fs::write(documents.path("notes"), "buy milk\n").unwrap();
+    fs::write(documents.path("empty"), "").unwrap();
+    let named = |name: &str| documents.name(name);
+    refused(run(&["show", &named("notes")]), "is no recording of events");
+    refused(run(&["show", &named("empty")]), "has no events");
+    refused(run(&["show", &named("nowhere")]), "cannot read `");
+    refused(run(&["show", &named("")]), "cannot draw `");
+}

@@ -1,0 +1,311 @@
+//! The report, as a browser shows it.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::{Documents, recording};
+use crate::cli::{Run, Running, run};
+
+/// Whether Chromium is there; without it a test says so and checks nothing, unless every test must be run
+/// (`BANK_PAR_ALL_TESTS`), as in `.ci/run`.
+#[expect(clippy::print_stderr, reason = "whoever runs the tests must know")]
+fn has_browser() -> bool {
+    static FOUND: OnceLock<bool> = OnceLock::new();
+    let found = FOUND.get_or_init(|| {
+        let version = Command::new("chromium")
+            .arg("--version")
+            .stdout(Stdio::null())
+            .status();
+        version.is_ok_and(|status| status.success())
+    });
+    if !found {
+        let missing = "this test needs Chromium: install the package `chromium`";
+        assert!(
+            std::env::var_os("BANK_PAR_ALL_TESTS").is_none(),
+            "{missing}"
+        );
+        eprintln!("not checked: {missing}");
+    }
+    *found
+}
+
+/// Opens a page and waits until its scripts rest. Its document, as it is then, is stdout.
+fn open(page: &Path, flags: &[&str]) -> Run {
+    let profile = tempfile::tempdir().unwrap();
+    let mut command = Command::new("chromium");
+    command
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"])
+        .args(["--virtual-time-budget=5000", "--enable-logging=stderr"])
+        .arg(format!("--user-data-dir={}", profile.path().display()))
+        .args(flags)
+        .arg(format!("file://{}", page.display()))
+        .env("HOME", profile.path());
+    let shown = Running::start(command).finish();
+    assert_eq!(shown.code(), 0, "{shown:?}");
+    let said: Vec<&str> = shown
+        .stderr
+        .lines()
+        .filter(|line| line.contains("CONSOLE"))
+        .collect();
+    assert!(said.is_empty(), "{said:?}");
+    shown
+}
+
+/// Opens a page with a script of the test's, which is allowed by its hash as the page's own are, and
+/// returns what the script has seen.
+fn ask(page: &Path, script: &str) -> Value {
+    let script = format!(
+        r##"
+        (async () => {{
+          const $$ = (selector) => [...document.querySelectorAll(selector)];
+          const text = (selector) => document.querySelector(selector).textContent;
+          const press = (key) => document.querySelector("#plot").dispatchEvent(new KeyboardEvent("keydown", {{ key, cancelable: true }}));
+          const wait = () => new Promise((done) => setTimeout(done, 20));
+          for (let round = 0; round < 200 && !document.documentElement.dataset.ready; round += 1) await wait();
+          const seen = {{ ready: document.documentElement.dataset.ready }};
+          {script}
+          return seen;
+        }})().catch((error) => ({{ error: String(error) }})).then((seen) => {{
+          const holder = document.createElement("pre");
+          holder.id = "seen";
+          holder.textContent = btoa(encodeURIComponent(JSON.stringify(seen)));
+          document.body.append(holder);
+        }});
+        "##
+    );
+    let hash = STANDARD.encode(Sha256::digest(script.as_bytes()));
+    let asking = fs::read_to_string(page)
+        .unwrap()
+        .replacen("script-src ", &format!("script-src 'sha256-{hash}' "), 1)
+        .replace("</body>", &format!("<script>{script}</script></body>"));
+    let path = page.with_extension("asked.html");
+    fs::write(&path, asking).unwrap();
+    let shown = open(&path, &[]);
+    let (_, rest) = shown
+        .stdout
+        .split_once("<pre id=\"seen\">")
+        .expect("the script ended");
+    let seen = STANDARD
+        .decode(rest.split_once("</pre>").unwrap().0)
+        .unwrap();
+    let seen = String::from_utf8(seen).unwrap();
+    let mut bytes = Vec::new();
+    let mut rest = seen.as_bytes();
+    // What `encodeURIComponent` made of it.
+    while let Some((first, others)) = rest.split_first() {
+        if *first == b'%' {
+            let digits = std::str::from_utf8(&others[..2]).unwrap();
+            bytes.push(u8::from_str_radix(digits, 16).unwrap());
+            rest = &others[2..];
+        } else {
+            bytes.push(*first);
+            rest = others;
+        }
+    }
+    serde_json::from_slice(&bytes).unwrap()
+}
+
+/// The report of some recordings.
+fn report(documents: &Documents, recordings: &[String]) -> std::path::PathBuf {
+    let path = documents.name("report.html");
+    let mut arguments = vec!["show", "--report", &path];
+    arguments.extend(recordings.iter().map(String::as_str));
+    run(&arguments).expect(0);
+    documents.path("report.html")
+}
+
+#[test]
+fn a_browser_shows_it_without_a_complaint() {
+    if !has_browser() {
+        return;
+    }
+    let documents = Documents::new();
+    let page = report(
+        &documents,
+        &[recording("first.jsonl"), recording("second.jsonl")],
+    );
+    for flags in [&[][..], &["--blink-settings=preferredColorScheme=0"]] {
+        let shown = open(&page, flags);
+        assert!(
+            shown.stdout.contains("data-ready=\"true\""),
+            "{}",
+            shown.stdout
+        );
+        assert!(shown.stdout.contains("data-lanes=\"5\""));
+    }
+}
+
+#[test]
+fn lanes_zoom_and_answer_to_keys() {
+    if !has_browser() {
+        return;
+    }
+    let documents = Documents::new();
+    let page = report(&documents, &[recording("lesson.jsonl")]);
+    let seen = ask(
+        &page,
+        r##"
+        seen.lanes = $$("#plot .lane").length;
+        seen.operations = $$("#plot .operation").length;
+        seen.works = $$("#plot .work").length;
+        seen.lost = $$("#plot .access.lost").length;
+        seen.whole = text("#window");
+        document.querySelector("#zoom-in").click();
+        seen.zoomed = text("#window");
+        press("+");
+        seen.keyed = text("#window");
+        press("ArrowRight");
+        seen.moved = text("#window");
+        press("Home");
+        seen.back = text("#window");
+        press("ArrowDown");
+        press("ArrowDown");
+        seen.chosen = text("#chosen");
+        seen.marked = $$("#plot .operation.chosen").length;
+        seen.told = $$("#accesses .lost").map((row) => row.textContent);
+        "##,
+    );
+    assert_eq!(seen["ready"], "true", "{seen}");
+    let counts = [
+        &seen["lanes"],
+        &seen["operations"],
+        &seen["works"],
+        &seen["lost"],
+    ];
+    assert_eq!(counts, [5, 5, 4, 3], "{seen}");
+    let windows = ["whole", "zoomed", "keyed", "moved"].map(|name| seen[name].as_str().unwrap());
+    assert_eq!(seen["back"], windows[0]);
+    for (place, window) in windows.iter().enumerate() {
+        assert!(!windows[place + 1..].contains(window), "{seen}");
+    }
+    assert!(
+        seen["chosen"]
+            .as_str()
+            .unwrap()
+            .starts_with("Operation 2 · deposit $100.00 main · worker 2"),
+        "{seen}"
+    );
+    assert_eq!(seen["marked"], 1);
+    assert_eq!(seen["told"][0], "LOST: 2 deposit writes over it unseen");
+    assert_eq!(seen["told"].as_array().unwrap().len(), 5);
+}
+
+#[test]
+fn the_table_is_searched_and_sorted() {
+    if !has_browser() {
+        return;
+    }
+    let documents = Documents::new();
+    let page = report(&documents, &[recording("lesson.jsonl")]);
+    let seen = ask(
+        &page,
+        r##"
+        const first = () => text("#table tbody tr td:nth-child(2)");
+        const sort = (name) => document.querySelector(`#table [data-sort="${name}"]`).click();
+        const search = (words) => {
+          document.querySelector("#search").value = words;
+          document.querySelector("#search").dispatchEvent(new Event("input"));
+        };
+        seen.all = $$("#table tbody tr").length;
+        sort("elapsed");
+        seen.shortest = first();
+        sort("elapsed");
+        seen.longest = first();
+        seen.told = document.querySelector("#table [aria-sort]").getAttribute("aria-sort");
+        search("transfer");
+        seen.found = [$$("#table tbody tr").length, first(), text("#found")];
+        search("no such thing");
+        seen.nothing = [$$("#table tbody tr").length, text("#found")];
+        search("");
+        document.querySelector("#end").value = "refused";
+        document.querySelector("#end").dispatchEvent(new Event("change"));
+        seen.refused = $$("#table tbody tr").length;
+        document.querySelector("#end").value = "";
+        document.querySelector("#end").dispatchEvent(new Event("change"));
+        document.querySelector("#table .row-button").click();
+        seen.shown = text("#chosen").startsWith(`Operation ${text("#table .row-button")} `);
+        "##,
+    );
+    assert_eq!(seen["error"], Value::Null, "{seen}");
+    assert_eq!(seen["all"], 5);
+    assert_eq!(
+        [&seen["shortest"], &seen["longest"]],
+        ["balance", "transfer"]
+    );
+    assert_eq!(seen["told"], "descending");
+    assert_eq!(
+        seen["found"],
+        serde_json::json!([1, "transfer", "1 operation found"])
+    );
+    assert_eq!(
+        seen["nothing"],
+        serde_json::json!([0, "0 operations found"])
+    );
+    assert_eq!(
+        [&seen["refused"], &seen["shown"]],
+        [&Value::from(0), &Value::from(true)]
+    );
+}
+
+#[test]
+fn hostile_text_stays_text() {
+    if !has_browser() {
+        return;
+    }
+    let documents = Documents::new();
+    let hostile = "</script><script>window.hostile=1</script><img src=x onerror=window.hostile=2>";
+    let line = format!(
+        "{{\"v\":1,\"type\":\"failed\",\"id\":\"{hostile}\",\"op\":\"deposit\",\"account\":\"main\",\"amount\":\"1.00\",\"reason\":\"command_failed\",\"detail\":\"{hostile}\",\"worker\":1,\"pid\":7,\"at_us\":9}}\n"
+    );
+    let events = documents.name("<b>events<b>.jsonl");
+    fs::write(&events, line).unwrap();
+    let page = report(&documents, &[events]);
+    let seen = ask(
+        &page,
+        r##"
+        press("ArrowDown");
+        seen.hostile = window.hostile ?? null;
+        seen.elements = $$("img, b").length;
+        seen.cells = $$("#table tbody td").map((cell) => cell.textContent);
+        seen.chosen = text("#chosen");
+        seen.title = text("#plot title");
+        "##,
+    );
+    assert_eq!(seen["hostile"], Value::Null, "{seen}");
+    assert_eq!(seen["elements"], 0);
+    assert!(
+        seen["cells"].as_array().unwrap().contains(&hostile.into()),
+        "{seen}"
+    );
+    for place in ["chosen", "title"] {
+        assert!(seen[place].as_str().unwrap().contains(hostile), "{seen}");
+    }
+}
+
+#[test]
+fn it_fits_a_phone() {
+    if !has_browser() {
+        return;
+    }
+    let documents = Documents::new();
+    let page = report(&documents, &[recording("lesson.jsonl")]);
+    let seen = ask(
+        &page,
+        r##"
+        document.body.style.width = "390px";
+        window.dispatchEvent(new Event("resize"));
+        for (let round = 0; round < 20; round += 1) await wait();
+        seen.wide = $$("main > section > *").filter((one) => one.getBoundingClientRect().right > 391).map((one) => one.id);
+        seen.lanes = $$("#plot .lane").length;
+        "##,
+    );
+    assert_eq!(seen["wide"], serde_json::json!([]), "{seen}");
+    assert_eq!(seen["lanes"], 5);
+}
