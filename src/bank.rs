@@ -13,6 +13,7 @@ mod lines;
 mod money_text;
 mod name;
 mod operation;
+mod packed;
 mod rejection;
 mod share;
 pub(crate) mod text;
@@ -31,8 +32,9 @@ pub use lines::{LineState, LineStates};
 pub use money_text::{NoMoney, signed_minor};
 pub use name::{Id, IdError, LOANS, MAX_ID, MAX_NAME, Name, NameError, WORLD};
 pub use operation::{Action, Kind, Movement, Operation, OperationError};
+pub use packed::{MAX_BALANCE, MAX_UPDATES, Packed};
 pub use rejection::Rejection;
-pub use share::{Cell, ShareReply, ShareRequest, touched};
+pub use share::{Cell, SharePoint, ShareReply, ShareRequest, touched};
 
 /// What an account holds, as an answer tells it, in minor units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +44,10 @@ pub struct View {
     /// What is posted and not held.
     pub available: Balance,
 }
+
+/// In place of an entry's number, where nothing orders the entries: processes that share memory without a
+/// lock.
+pub const UNORDERED: u64 = u64::MAX;
 
 /// What the bank decided about one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

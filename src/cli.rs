@@ -12,6 +12,7 @@ mod one;
 mod replay;
 mod runs;
 mod serve;
+mod shared_memory;
 mod show;
 mod sync;
 mod verify;
@@ -20,7 +21,7 @@ mod workload;
 use std::process::ExitCode;
 
 use anyhow::bail;
-use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::builder::{OsStringValueParser, PossibleValue, TypedValueParser};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -91,6 +92,8 @@ enum Command {
     Queue(modes::BankArgs),
     /// One process per operation; each has a pair of anonymous pipes
     Pipe(modes::BankArgs),
+    /// One process per operation; the workers read and write the same memory, with each primitive
+    SharedMemory(shared_memory::SharedMemoryArgs),
     /// Threads of one process on one balance, without synchronisation and with each remedy
     Sync(sync::SyncArgs),
     /// Every order of the steps of some operations: how many lose money, and the shortest that does
@@ -136,7 +139,7 @@ enum Command {
 struct OutputArgs {
     /// How results are written to stdout [default: text]
     #[arg(long, value_enum, value_name = "FORMAT")]
-    output: Option<OutputFormat>,
+    output: Option<Format>,
     /// Also record the run as JSON Lines: in a FILE, which is appended to, in the open descriptor `fd:N`,
     /// or with `-` on stdout instead of text
     #[arg(long, value_name = "FILE", value_parser = destination())]
@@ -153,23 +156,30 @@ fn destination() -> impl TypedValueParser<Value = Destination> {
     })
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum OutputFormat {
-    /// The classic messages, as they happen, and a summary
-    Text,
-    /// JSON Lines, one event each
-    Json,
+impl ValueEnum for Format {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Format::Text, Format::Json]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Format::Text => PossibleValue::new("text").help("For people"),
+            Format::Json => {
+                PossibleValue::new("json").help("For programs: JSON, one object a line")
+            }
+        })
+    }
 }
 
 impl OutputArgs {
     /// The outputs, none of which may be written to what is spared.
     fn outputs(self, spared: Spared) -> anyhow::Result<Outputs> {
         let (stdout, events) = match (self.events, self.output) {
-            (Some(Destination::Stdout), Some(OutputFormat::Text)) => bail!(
+            (Some(Destination::Stdout), Some(Format::Text)) => bail!(
                 "stdout takes the text or the events: leave `--output text` out, or name a file for the events"
             ),
             (Some(Destination::Stdout), _) => (Format::Json, None),
-            (events, Some(OutputFormat::Json)) => (Format::Json, events),
+            (events, Some(Format::Json)) => (Format::Json, events),
             (events, _) => (Format::Text, events),
         };
         check_streams(&spared)?;
@@ -222,6 +232,7 @@ pub fn main() -> ExitCode {
         Command::ServerShare(args) => modes::server_share(args),
         Command::Queue(args) => modes::queue(args),
         Command::Pipe(args) => modes::pipe(args),
+        Command::SharedMemory(args) => shared_memory::shared_memory(args),
         Command::Sync(args) => sync::sync(args),
         Command::Explore(args) => explore::explore(args),
         Command::Replay(args) => replay::replay(args),

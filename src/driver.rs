@@ -15,7 +15,9 @@ use signal_hook::consts::{SIGCHLD, SIGTSTP};
 
 use crate::child::this_program;
 use crate::event::Event;
-use crate::link::{Arrival, Key, Links, Ready, Watch};
+use crate::exit::Exit;
+use crate::link::{Arrival, Links};
+use crate::poll::{PollKey, PollSet};
 use crate::protocol::{Outbox, ProtocolError};
 use crate::report::{BACKLOG_LIMIT, Broken, Reporter, stderr_line};
 use crate::run::{AsArrived, Conclusion, Effect, Ending, Input, Rest, Run};
@@ -30,8 +32,8 @@ pub use forecast::Forecast;
 use plan::WorkerCommand;
 pub use plan::{Commands, RunPlan};
 
-const ALARM: Key = Key::Own(0);
-const SIGNALS: Key = Key::Own(1);
+const ALARM: PollKey = PollKey::Own(0);
+const SIGNALS: PollKey = PollKey::Own(1);
 
 /// Runs a workload and reports it; in memory, or in a ledger that lasts.
 pub struct Driver {
@@ -160,11 +162,15 @@ impl Driver {
                     }
                 });
             }
-            Effect::Assign(worker, assignments) => self.send(worker, |outbox| {
-                assignments
-                    .iter()
-                    .try_for_each(|one| outbox.assignment(one))
-            }),
+            Effect::Assign(worker, assignments) => {
+                let operations = assignments.iter().map(|one| &one.operation);
+                self.store.make_room_for(operations);
+                self.send(worker, |outbox| {
+                    assignments
+                        .iter()
+                        .try_for_each(|one| outbox.assignment(one))
+                });
+            }
             Effect::Reply(worker, replies) => self.send(worker, |outbox| {
                 replies.iter().try_for_each(|reply| outbox.reply(reply))
             }),
@@ -226,6 +232,7 @@ impl Driver {
             worker,
             parent: std::process::id(),
             conduct: self.plan.conduct,
+            memory: self.store.seat(worker)?,
             command_spec: self
                 .command
                 .as_ref()
@@ -285,13 +292,13 @@ impl Driver {
         }
     }
 
-    fn wait(&mut self, timeout: Duration) -> io::Result<Vec<Ready>> {
-        let mut watch = Watch::default();
-        watch.read(ALARM, self.alarm.as_fd());
-        watch.read(SIGNALS, self.signals.as_fd());
-        self.links.watch(&mut watch);
-        let ready = watch.wait(timeout)?;
-        if ready.iter().any(|ready| ready.key == ALARM) {
+    fn wait(&mut self, timeout: Duration) -> io::Result<Vec<PollKey>> {
+        let mut set = PollSet::default();
+        set.read(ALARM, self.alarm.as_fd());
+        set.read(SIGNALS, self.signals.as_fd());
+        self.links.poll(&mut set);
+        let ready = set.wait(timeout)?;
+        if ready.contains(&ALARM) {
             self.alarm.reset();
         }
         self.now = self.clock.now();
@@ -299,7 +306,7 @@ impl Driver {
     }
 
     /// Tells the run what happened while it was waited.
-    fn handle_ready(&mut self, ready: &[Ready]) {
+    fn handle_ready(&mut self, ready: &[PollKey]) {
         self.handle_signals();
         match self.reporter.broken() {
             None => {}
@@ -339,6 +346,7 @@ impl Driver {
     fn reap(&mut self) {
         self.reaped_at = self.now;
         for (worker, exit) in self.supervisor.reap() {
+            self.store.worker_gone(worker, exit == Exit::Status(0));
             self.handle(Input::Exited { worker, exit });
             let mut arrivals = Vec::new();
             self.links.exited(worker, &mut arrivals);

@@ -23,6 +23,7 @@
 //! | [`run`] | one execution of a workload as a state machine without input and output: what happened goes in, what is to be done comes out |
 //! | [`driver`] | what makes a run real: the parent's loop, with processes, links, a ledger and the reporter; it decides nothing |
 //! | [`child`] | starting this program again as a process of its own, and what that is told |
+//! | [`poll`] | waiting until descriptors are ready |
 //! | [`parent`] | what ties a child to the process that started it |
 //! | [`ids`] | random ids |
 //! | [`limits`] | the system's limits of open files and processes |
@@ -77,6 +78,7 @@ pub mod ids;
 pub mod limits;
 pub mod link;
 pub mod parent;
+pub mod poll;
 pub mod protocol;
 pub mod race;
 pub mod replay;
@@ -84,6 +86,7 @@ pub mod report;
 pub mod run;
 pub mod serve;
 pub mod server;
+pub mod shared_memory;
 pub mod sharing;
 pub mod show;
 pub mod status;

@@ -12,13 +12,12 @@ mod socket;
 mod stream;
 
 use std::io;
-use std::os::fd::BorrowedFd;
 use std::process::{Child, Command};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags};
 use serde::{Deserialize, Serialize};
 
+use crate::poll::{PollKey, PollSet};
 use crate::protocol::{Outbox, ProtocolError, Report, Request, ToWorker};
 use crate::wake::Waker;
 
@@ -64,10 +63,10 @@ pub trait Links {
     fn spawned(&mut self, worker: u32, child: &mut Child) -> io::Result<()>;
 
     /// Adds what is to be polled.
-    fn watch<'a>(&'a self, watch: &mut Watch<'a>);
+    fn poll<'a>(&'a self, set: &mut PollSet<'a>);
 
     /// Reads what is ready and decodes all complete messages.
-    fn receive(&mut self, ready: &[Ready], arrivals: &mut Vec<Arrival>);
+    fn receive(&mut self, ready: &[PollKey], arrivals: &mut Vec<Arrival>);
 
     /// Where messages for this worker are put; nothing if its link is closed.
     fn outbox(&mut self, worker: u32) -> Option<&mut Outbox>;
@@ -143,68 +142,5 @@ pub enum LinkError {
 impl From<rustix::io::Errno> for LinkError {
     fn from(errno: rustix::io::Errno) -> Self {
         LinkError::Io(errno.into())
-    }
-}
-
-/// Who waits for what in one `poll`.
-#[derive(Default)]
-pub struct Watch<'a> {
-    keys: Vec<Key>,
-    fds: Vec<PollFd<'a>>,
-}
-
-/// Whose descriptor is polled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Key {
-    /// The parent's own descriptors, by a number of its choice.
-    Own(u32),
-    /// Where new links arrive.
-    Listener,
-    /// A worker's link.
-    Worker(u32),
-    /// A link that has not said whose it is.
-    Unnamed(u32),
-    /// A client of a served ledger.
-    Client(u32),
-}
-
-/// One descriptor that is ready.
-#[derive(Clone, Copy, Debug)]
-pub struct Ready {
-    /// Whose.
-    pub key: Key,
-}
-
-impl<'a> Watch<'a> {
-    /// Watches a descriptor for something to read, or the end.
-    pub fn read(&mut self, key: Key, fd: BorrowedFd<'a>) {
-        self.add(key, fd, PollFlags::IN);
-    }
-
-    /// Watches a descriptor for room to write.
-    pub fn write(&mut self, key: Key, fd: BorrowedFd<'a>) {
-        self.add(key, fd, PollFlags::OUT);
-    }
-
-    fn add(&mut self, key: Key, fd: BorrowedFd<'a>, flags: PollFlags) {
-        self.keys.push(key);
-        self.fds.push(PollFd::from_borrowed_fd(fd, flags));
-    }
-
-    /// Waits for the first of them, at most for `timeout`; an interruption by a signal ends the
-    /// wait like the end of that time.
-    pub fn wait(mut self, timeout: Duration) -> io::Result<Vec<Ready>> {
-        let timeout = rustix::event::Timespec::try_from(timeout).ok();
-        match rustix::event::poll(&mut self.fds, timeout.as_ref()) {
-            Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(Vec::new()),
-            Ok(_) => {}
-            Err(errno) => return Err(errno.into()),
-        }
-        let ready = self
-            .fds
-            .iter()
-            .zip(&self.keys)
-            .filter(|(fd, _)| !fd.revents().is_empty());
-        Ok(ready.map(|(_, key)| Ready { key: *key }).collect())
     }
 }

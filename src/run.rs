@@ -14,6 +14,7 @@ mod requests;
 mod resume;
 mod settings;
 mod settle;
+mod shared_memory;
 mod shutdown;
 #[cfg(test)]
 mod simulation;
@@ -24,7 +25,7 @@ mod workers;
 
 use std::time::Duration;
 
-use crate::bank::{Name, RequestContext};
+use crate::bank::{Name, RequestContext, SharePoint};
 use crate::event::Event;
 use crate::exit::Exit;
 use crate::link::Arrival;
@@ -233,6 +234,8 @@ pub struct Run {
     phase: Phase,
     tally: Tally,
     waits_extended_at: Duration,
+    /// One worker is to be killed before it takes this access.
+    kill_before: Option<SharePoint>,
     out: Out,
 }
 
@@ -245,6 +248,7 @@ impl Run {
         };
         Run {
             ids: Ids::of(&settings),
+            kill_before: settings.kill_before,
             settings,
             workers: Workers::default(),
             dispatch: Dispatch::default(),

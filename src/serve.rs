@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::link::{Key, Ready, Watch};
+use crate::poll::{PollKey, PollSet};
 use crate::protocol::{Fault, Response};
 use crate::run::Ending;
 use crate::store::{Access, ClientRequests, LedgerError, OwnedFor, OwnerEvent, OwnerThread, Place};
@@ -40,8 +40,8 @@ const HEARING_PATIENCE: Duration = Duration::from_secs(5);
 /// How long the ledger may work on a batch before others are listened to meanwhile.
 const BUSY_PATIENCE: Duration = Duration::from_millis(5);
 
-const ALARM: Key = Key::Own(0);
-const SIGNALS: Key = Key::Own(1);
+const ALARM: PollKey = PollKey::Own(0);
+const SIGNALS: PollKey = PollKey::Own(1);
 
 /// What to serve.
 #[derive(Clone, Debug)]
@@ -207,7 +207,7 @@ impl Server {
 
     /// Waits for what comes first. While the ledger works on a batch, no client is listened to for a
     /// while: all that arrives is read at once when that is done, and not message by message.
-    fn wait(&mut self) -> io::Result<Vec<Ready>> {
+    fn wait(&mut self) -> io::Result<Vec<PollKey>> {
         if !self.owner.is_idle() {
             let ready = self.watch(false, BUSY_PATIENCE)?;
             if !ready.is_empty() {
@@ -217,20 +217,20 @@ impl Server {
         self.watch(true, TICK)
     }
 
-    fn watch(&mut self, clients: bool, patience: Duration) -> io::Result<Vec<Ready>> {
-        let mut watch = Watch::default();
-        watch.read(ALARM, self.alarm.as_fd());
-        watch.read(SIGNALS, self.signals.as_fd());
+    fn watch(&mut self, clients: bool, patience: Duration) -> io::Result<Vec<PollKey>> {
+        let mut set = PollSet::default();
+        set.read(ALARM, self.alarm.as_fd());
+        set.read(SIGNALS, self.signals.as_fd());
         if clients {
             if let Some(address) = self.address.as_ref().filter(|_| !self.accept_suspended) {
-                watch.read(Key::Listener, address.fd());
+                set.read(PollKey::Listener, address.fd());
             }
             for (key, client) in &self.clients {
-                client.watch(*key, &mut watch);
+                client.poll(*key, &mut set);
             }
         }
-        let ready = watch.wait(patience)?;
-        if ready.iter().any(|ready| ready.key == ALARM) {
+        let ready = set.wait(patience)?;
+        if ready.contains(&ALARM) {
             self.alarm.reset();
         }
         Ok(ready)
@@ -282,9 +282,9 @@ impl Server {
         }
     }
 
-    fn accept(&mut self, ready: &[Ready]) {
+    fn accept(&mut self, ready: &[PollKey]) {
         self.accept_suspended = false;
-        if ready.iter().any(|ready| ready.key == Key::Listener) {
+        if ready.contains(&PollKey::Listener) {
             self.accept_all();
         }
     }

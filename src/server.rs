@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use crate::bank::{Answer, Balance, Name, Operation, Request as BankRequest, RequestContext};
 use crate::protocol::{Ask, Said};
-use crate::store::{AtStake, Cells, LedgerError, Memory, Standing};
+use crate::shared_memory::MemoryPlace;
+use crate::store::{Abandoned, AtStake, LedgerError, Memory, SharedData, Standing};
 use crate::wake::Waker;
 use durable::Durable;
 pub use durable::RunLedger;
@@ -55,8 +56,8 @@ pub enum Outgoing {
     Waits(u64),
     /// No worker asks this of this operation, and why.
     Impossible(u64, &'static str),
-    /// The operation, whose worker is gone, was given back.
-    Abandoned(u64),
+    /// What became of the operation, whose worker is gone or gave it up.
+    Abandoned(u64, Abandoned),
 }
 
 /// Answers what a run submits, at once or later.
@@ -76,25 +77,25 @@ pub struct RunStore {
 enum Decider {
     InMemory(InMemory),
     /// In a ledger that lasts.
-    Durable(Durable),
+    Durable(Box<Durable>),
 }
 
 impl RunStore {
     /// The bank decides, in memory.
     pub fn bank(memory: Memory) -> Self {
-        RunStore::new(Decider::InMemory(InMemory::Bank(memory)))
+        RunStore::new(Decider::InMemory(InMemory::Bank(Box::new(memory))))
     }
 
-    /// The workers decide, on these cells.
-    pub fn cells(cells: Cells) -> Self {
-        RunStore::new(Decider::InMemory(InMemory::Cells(cells)))
+    /// The workers decide, on data that they share.
+    pub fn shared(data: impl SharedData + 'static) -> Self {
+        RunStore::new(Decider::InMemory(InMemory::Shared(Box::new(data))))
     }
 
     /// The bank decides, on a ledger that lasts. The answers come later, and the waker is woken. What
     /// the ledger certainly did not do it is asked again, for a time that fits what is at stake.
     pub fn durable(ledger: RunLedger, at_stake: AtStake, waker: Waker) -> io::Result<Self> {
         let durable = Durable::start(ledger, at_stake, waker)?;
-        Ok(RunStore::new(Decider::Durable(durable)))
+        Ok(RunStore::new(Decider::Durable(Box::new(durable))))
     }
 
     fn new(decider: Decider) -> Self {
@@ -138,6 +139,32 @@ impl RunStore {
         match &self.decider {
             Decider::InMemory(memory) => memory.overdraft_of(name),
             Decider::Durable(durable) => durable.overdraft_of(name),
+        }
+    }
+
+    /// These operations are about to be handed out.
+    pub fn make_room_for<'a>(&mut self, operations: impl Iterator<Item = &'a Operation>) {
+        if let Decider::InMemory(memory) = &mut self.decider {
+            operations.for_each(|operation| memory.make_room_for(operation));
+        }
+    }
+
+    /// Where a worker that is about to be started finds the memory that it shares, if it does.
+    ///
+    /// # Errors
+    ///
+    /// The memory has no room for a further worker.
+    pub fn seat(&mut self, worker: u32) -> io::Result<Option<MemoryPlace>> {
+        match &mut self.decider {
+            Decider::InMemory(memory) => memory.seat(worker).map_err(io::Error::other),
+            Decider::Durable(_) => Ok(None),
+        }
+    }
+
+    /// A worker's process is gone, having ended as a worker should or not.
+    pub fn worker_gone(&mut self, worker: u32, ended_well: bool) {
+        if let Decider::InMemory(memory) = &mut self.decider {
+            memory.worker_gone(worker, ended_well);
         }
     }
 
@@ -227,7 +254,7 @@ impl RunStore {
 /// What follows from an answer, or from there being none.
 fn outgoing(number: u64, abandoned: bool, answer: Option<Answer>) -> Outgoing {
     match answer {
-        _ if abandoned => Outgoing::Abandoned(number),
+        _ if abandoned => Outgoing::Abandoned(number, Abandoned::NotDone),
         Some(answer) => Outgoing::Reply(number, Said::Decided(answer)),
         None => Outgoing::Impossible(number, "the end of an operation that was not begun"),
     }

@@ -64,7 +64,7 @@ pub enum NextStep {
     /// Write what was decided if nothing was written since the read.
     CompareAndSet,
     /// Give the lock of this number back.
-    VoidReason(usize),
+    Release(usize),
     /// Ask the owner.
     Ask(Part),
 }
@@ -108,7 +108,7 @@ enum Position<D> {
     Acquire(u8),
     Read,
     Write(D),
-    VoidReason { held: u8, accepted: bool },
+    Release { held: u8, accepted: bool },
     Ask(Part),
     Ended { accepted: bool },
 }
@@ -138,7 +138,7 @@ impl<D> Steps<D> {
             Position::Read => NextStep::Read,
             Position::Write(_) if sharing == Sharing::CompareAndSet => NextStep::CompareAndSet,
             Position::Write(_) => NextStep::Write,
-            Position::VoidReason { held, .. } => NextStep::VoidReason(usize::from(*held) - 1),
+            Position::Release { held, .. } => NextStep::Release(usize::from(*held) - 1),
             Position::Ask(part) => NextStep::Ask(*part),
             Position::Ended { .. } => return None,
         })
@@ -190,7 +190,7 @@ impl<D> Steps<D> {
                 memory.write(draft)?;
                 ending(locks, true)
             }
-            Position::VoidReason { held, accepted } => {
+            Position::Release { held, accepted } => {
                 let (left, accepted) = (usize::from(*held) - 1, *accepted);
                 memory.release(left)?;
                 ending(left, accepted)
@@ -210,7 +210,7 @@ impl<D> Steps<D> {
 /// What follows the last access to the data with this many locks still held.
 fn ending<D>(locks: usize, accepted: bool) -> Position<D> {
     match u8::try_from(locks) {
-        Ok(held @ 1..) => Position::VoidReason { held, accepted },
+        Ok(held @ 1..) => Position::Release { held, accepted },
         _ => Position::Ended { accepted },
     }
 }

@@ -1,23 +1,26 @@
-//! Where balances live: the bank's own state in memory, the cells that `server-share` shares, or a
-//! ledger that lasts.
+//! Where balances live: the bank's own state in memory, the cells that `server-share` shares, the
+//! memory of `shared-memory`, or a ledger that lasts.
 
 mod byte_lock;
 mod cells;
 mod certainty;
+mod claimed_ids;
 mod clock;
 mod engine;
 mod error;
 mod lease;
 mod ledger;
+mod mapped;
 mod memory;
 mod owner;
 mod remote;
 mod retry;
+mod shared_data;
 mod sqlite;
 
 use serde::{Deserialize, Serialize};
 
-pub use cells::{CellReply, Cells};
+pub use cells::Cells;
 pub use certainty::{AtStake, Certainty};
 pub use error::LedgerError;
 pub use lease::{HeldShare, LeaseShare};
@@ -26,11 +29,13 @@ pub use ledger::{
     MAX_PAGE, MAX_REASON, MAX_TEXT, OpenHold, OpenedRun, RunName, RunNameError, RunTotals,
     SkippedLine, Verified,
 };
+pub use mapped::MappedCells;
 pub use memory::Memory;
 pub use owner::{
     ClientAnswers, ClientRequests, LedgerQuery, MAX_BATCH, OwnedFor, OwnerEvent, OwnerThread,
 };
 pub use retry::until_done;
+pub use shared_data::{Abandoned, CellReply, SharedData};
 pub use sqlite::Access;
 
 use std::fmt;

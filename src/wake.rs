@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::poll::wait_readable;
+
 /// Wakes the thread that polls the [`Alarm`] it belongs to. Clones wake the same one.
 #[derive(Clone)]
 pub struct Waker(Arc<PipeWriter>);
@@ -61,6 +63,14 @@ impl Alarm {
         rustix::io::ioctl_fionbio(&reader, true)?;
         rustix::io::ioctl_fionbio(&writer, true)?;
         Ok((Alarm(reader), Waker(Arc::new(writer))))
+    }
+
+    /// Waits until it is set off, and resets it; or until the time is over or a signal comes.
+    pub fn wait(&mut self, timeout: Duration) -> io::Result<()> {
+        if wait_readable(self.as_fd(), timeout)? {
+            self.reset();
+        }
+        Ok(())
     }
 
     /// Makes the alarm unreadable until it is set off again.

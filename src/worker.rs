@@ -7,10 +7,12 @@
 mod args;
 mod command;
 mod share;
+mod shared_memory;
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
+use std::rc::Rc;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -23,6 +25,7 @@ use crate::protocol::{Ask, Assignment, Outbox, ProtocolError, Reply, Request, Sa
 use crate::status::Status;
 use crate::wake::{RunningClock, TICK};
 use crate::work::Work;
+use shared_memory::WorkerMemory;
 
 pub use args::{Conduct, Sync, WorkerArgs};
 
@@ -58,6 +61,14 @@ pub enum WorkerError {
         /// What the system said.
         source: io::Error,
     },
+    /// It cannot reach the memory that it shares.
+    #[error("worker {worker} cannot reach the memory of its run: {source}")]
+    Memory {
+        /// The worker's number.
+        worker: u32,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A reply did not come.
     #[error("worker {worker} waited {limit:?} for the server (pid {parent}) to answer its {asked}")]
     NoReply {
@@ -88,6 +99,7 @@ impl WorkerError {
             WorkerError::NoReply { .. } => Status::Deadline,
             WorkerError::Link { .. }
             | WorkerError::Commands { .. }
+            | WorkerError::Memory { .. }
             | WorkerError::ParentGone { .. } => Status::Died,
         }
     }
@@ -118,6 +130,8 @@ struct Worker {
     args: WorkerArgs,
     link: Box<dyn WorkerEnd>,
     executor: Option<Executor>,
+    /// What it shares with the others, where that is memory. An operation borrows it beside the worker.
+    memory: Option<Rc<WorkerMemory>>,
     outbox: Outbox,
     /// Given and not begun.
     assignments: VecDeque<Assignment>,
@@ -140,10 +154,13 @@ impl Worker {
             parent,
             source,
         })?;
+        let memory = args.memory.map(WorkerMemory::inherited).transpose();
+        let memory = memory.map_err(|source| WorkerError::Memory { worker, source })?;
         Ok(Worker {
             args,
             link,
             executor,
+            memory: memory.map(Rc::new),
             outbox: Outbox::new(worker),
             assignments: VecDeque::new(),
             leaving: false,
@@ -175,6 +192,7 @@ impl Worker {
     fn process(&mut self, assignment: &Assignment) -> Result<(), WorkerError> {
         match self.args.conduct {
             Conduct::ShareData(sync) => self.share(assignment, sync),
+            Conduct::ShareMemory(sharing) => self.share_memory(assignment, sharing),
             Conduct::AskTheBank => match assignment.work {
                 Work::None => self.execute(assignment),
                 Work::Simulated(duration) => self.simulate(assignment, duration),
@@ -208,6 +226,21 @@ impl Worker {
             }
             Said::Shared(_) => None,
         })
+    }
+
+    /// Waits until every answer that is due has come.
+    fn await_replies(&mut self) -> Result<(), WorkerError> {
+        self.flush()?;
+        while self.due > 0 {
+            match self.receive()? {
+                Some(ToWorker::Assignments(assignments)) => self.assignments.extend(assignments),
+                Some(ToWorker::Replies(replies)) => {
+                    self.due = self.due.saturating_sub(replies.len());
+                }
+                None => return Err(self.parent_gone()),
+            }
+        }
+        Ok(())
     }
 
     fn put(&mut self, number: u64, ask: Ask) -> Result<(), WorkerError> {
@@ -340,11 +373,13 @@ mod tests {
             parent: 42,
             conduct: Conduct::AskTheBank,
             command_spec: None,
+            memory: None,
         };
         let mut worker = Worker {
             args,
             link: Box::new(Silence { ends }),
             executor: None,
+            memory: None,
             outbox: Outbox::new(3),
             assignments: VecDeque::new(),
             leaving: false,

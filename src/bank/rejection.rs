@@ -36,11 +36,13 @@ pub enum Rejection {
     Declined,
     /// The line of the run was done, refused or given up before.
     LineDone,
+    /// The memory that processes share has no room for another account.
+    TooManyAccounts,
 }
 
 impl Rejection {
     /// All of them, in a fixed order.
-    pub const ALL: [Rejection; 14] = [
+    pub const ALL: [Rejection; 15] = [
         Rejection::InsufficientFunds,
         Rejection::UnknownAccount,
         Rejection::SameAccount,
@@ -55,6 +57,7 @@ impl Rejection {
         Rejection::InDoubt,
         Rejection::Declined,
         Rejection::LineDone,
+        Rejection::TooManyAccounts,
     ];
 
     /// The stable word for it in JSON output.
@@ -74,6 +77,7 @@ impl Rejection {
             Rejection::InDoubt => "in_doubt",
             Rejection::Declined => "declined",
             Rejection::LineDone => "line_done",
+            Rejection::TooManyAccounts => "too_many_accounts",
         }
     }
 }
@@ -95,6 +99,9 @@ impl fmt::Display for Rejection {
             Rejection::InDoubt => "nobody saw the end of its work",
             Rejection::Declined => "its work was declined",
             Rejection::LineDone => "this line of the run is done already",
+            Rejection::TooManyAccounts => {
+                "the shared memory holds 65,536 accounts, and has no room for another"
+            }
         })
     }
 }

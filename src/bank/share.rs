@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Account, Name, Operation, Outcome, Rejection, Sides};
+use super::{Account, Answer, Name, Operation, Outcome, Rejection, Sides};
 
 /// One account as workers share it: its money, and what tells one state of it from the next.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,11 +20,11 @@ pub struct Cell {
     pub updates: u64,
 }
 
-/// What a worker of `server-share` asks.
+/// What a worker of `server-share` or `shared-memory` asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ShareRequest {
-    /// KnownId the operation's id before anything else.
-    KnownId(Operation),
+    /// Claim the operation's id before anything else.
+    Claim(Operation),
     /// Read these cells, all at one moment.
     Read(Vec<Name>),
     /// Wait until nobody holds a lease on any of these cells, hold it, and read them.
@@ -35,9 +35,32 @@ pub enum ShareRequest {
     CompareAndSet(Vec<Cell>),
     /// Nothing is to be written: the operation ends with this outcome. Ends a lease.
     Settle(Outcome),
+    /// The operation was decided on memory that all processes share.
+    Decided(Answer),
+    /// May it take this access now? The worker waits for the answer.
+    Turn(SharePoint),
+    /// It waits for a lock that it reaches itself. This has no answer.
+    StillWaits,
+    /// It gave the operation up, and why; nothing was written. This has no answer.
+    GaveUp(String),
 }
 
-/// What the server process answers a worker of `server-share`.
+/// The accesses to shared memory before which a worker can be made to ask for its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SharePoint {
+    /// To take a lock.
+    Acquire,
+    /// To read the cells.
+    Read,
+    /// To write them, or to compare and set, or to add.
+    Write,
+    /// To write the second cell: the first one is written.
+    HalfWritten,
+    /// To release a lock.
+    Release,
+}
+
+/// What the server process answers a worker of `server-share` or `shared-memory`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ShareReply {
     /// The id is this worker's.
@@ -48,6 +71,8 @@ pub enum ShareReply {
     Conflict(Vec<Cell>),
     /// Others hold the lease, and it went on to another of them: the wait is not in vain.
     Waiting,
+    /// It is the worker's turn.
+    Turn,
 }
 
 /// The cells that an operation touches, the debit side first.

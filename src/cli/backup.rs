@@ -2,7 +2,7 @@
 
 use std::path::{self, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::ledger::LedgerArgs;
 use super::one::ended;
@@ -16,31 +16,19 @@ pub(super) struct BackupArgs {
     /// a ledger like the one it was made of
     dest: PathBuf,
     /// How the result is written to stdout
-    #[arg(long, value_enum, default_value_t = BackupFormat::Text, value_name = "FORMAT")]
-    output: BackupFormat,
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    output: Format,
     #[command(flatten)]
     ledger: LedgerArgs,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum BackupFormat {
-    /// What `verify` says of the copy
-    Text,
-    /// One JSON object
-    Json,
 }
 
 /// `bank-par backup`
 pub(super) fn backup(args: BackupArgs) -> CliResult {
     let place = args.ledger.place()?;
-    let format = match args.output {
-        BackupFormat::Text => Format::Text,
-        BackupFormat::Json => Format::Json,
-    };
     let sheet = Output::open(&Spared::default().ledger(&place)).map_err(Failure::usage)?;
     // A server may have another working directory.
     let dest = path::absolute(&args.dest).map_err(Failure::usage)?;
     let mut ledger = place.open(Access::Read).map_err(Failure::ledger)?;
     let verified = ledger.backup(&dest).map_err(Failure::ledger)?;
-    ended(report::verified(sheet, format, &verified))
+    ended(report::verified(sheet, args.output, &verified))
 }

@@ -7,14 +7,13 @@ use anyhow::{Context, anyhow, bail};
 use clap::{Args, ValueEnum};
 
 use super::ledger::MemoryArgs;
-use super::sync::wait;
 use super::workload::WorkloadArgs;
-use super::{CliResult, Failure, OutputFormat, one::ended, spared};
+use super::{CliResult, Failure, one::ended, spared};
 use crate::bank::{Action, Balance, Name, Operation};
 use crate::explore::{Bounds, MAX_OPERATIONS, Manner, Scenario, explore as explore_orders};
 use crate::report::{self, Exploration, Format, Output};
 use crate::sharing::Sharing;
-use crate::wake::Alarm;
+use crate::wake::{Alarm, TICK};
 use crate::workload::{Item, Next};
 
 const EXAMPLES: &str = "\
@@ -60,8 +59,8 @@ pub(super) struct ExploreArgs {
     #[arg(long, default_value_t = 20_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     samples: u32,
     /// How the result is written to stdout
-    #[arg(long, value_enum, default_value_t = OutputFormat::Text, value_name = "FORMAT")]
-    output: OutputFormat,
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    output: Format,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -171,10 +170,6 @@ pub(super) fn explore(args: ExploreArgs) -> CliResult {
     };
     let wanted = args.wanted.map(|WantedBalance(minor)| minor);
     let found = explore_orders(&scenario, bounds, wanted);
-    let format = match args.output {
-        OutputFormat::Text => Format::Text,
-        OutputFormat::Json => Format::Json,
-    };
     let exploration = Exploration {
         scenario: &scenario,
         sync: args.sync.word(),
@@ -182,7 +177,7 @@ pub(super) fn explore(args: ExploreArgs) -> CliResult {
         wanted,
         found: &found,
     };
-    ended(report::explored(sheet, format, &exploration))
+    ended(report::explored(sheet, args.output, &exploration))
 }
 
 /// The account of operations that name none, and those that are open beside it.
@@ -209,7 +204,7 @@ fn operations(workload: &WorkloadArgs) -> Result<(Vec<Operation>, usize), Failur
     while operations.len() <= MAX_OPERATIONS {
         match feed.next() {
             Next::End => break,
-            Next::NotYet => wait(&mut alarm).map_err(Failure::died)?,
+            Next::NotYet => alarm.wait(TICK).map_err(Failure::died)?,
             Next::Failed(error) => return Err(Failure::usage(error)),
             Next::Item(Item::Invalid { line, reason }) => {
                 return Err(Failure::usage(anyhow!("line {line} is invalid: {reason}")));

@@ -11,6 +11,7 @@ use super::moment::duration;
 use super::named::{ContinuedRun, NamedArgs};
 use super::workload::WorkloadArgs;
 use super::{CliResult, Failure, OutputArgs, spared};
+use crate::bank::Balance;
 use crate::driver::{self, Commands, Driver, Forecast, RunPlan};
 use crate::limits::{self, Limits};
 use crate::link::Transport;
@@ -40,7 +41,7 @@ pub(super) struct ModeArgs {
     /// End an operation whose work takes longer, such as `90`, `90s` or `500ms` [default: its simulated
     /// duration and 60 s; never where it is a command]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
-    timeout: Option<Duration>,
+    pub(super) timeout: Option<Duration>,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -150,7 +151,7 @@ fn ask_the_bank(mode: &'static str, transport: Transport, args: BankArgs) -> Cli
 }
 
 /// How the ledger of a run is opened.
-struct Opening {
+pub(super) struct Opening {
     place: Place,
     named: NamedArgs,
     in_doubt: InDoubtAction,
@@ -185,7 +186,17 @@ impl BankArgs {
 }
 
 impl ModeArgs {
-    fn plan(&self, mode: &'static str, transport: Transport, conduct: Conduct) -> RunPlan {
+    /// What the account starts with.
+    pub(super) fn balance(&self) -> Balance {
+        self.workload.balance()
+    }
+
+    pub(super) fn plan(
+        &self,
+        mode: &'static str,
+        transport: Transport,
+        conduct: Conduct,
+    ) -> RunPlan {
         let built_in = if self.workload.is_built_in() {
             Pace::CLASSIC
         } else {
@@ -207,11 +218,12 @@ impl ModeArgs {
             pace: self.time_scale.unwrap_or(built_in),
             commands: None,
             named: None,
+            kill_before: None,
         }
     }
 }
 
-fn start(mut plan: RunPlan, opening: Option<Opening>, args: ModeArgs) -> CliResult {
+pub(super) fn start(mut plan: RunPlan, opening: Option<Opening>, args: ModeArgs) -> CliResult {
     make_room_for(args.jobs, plan.commands.is_some()).map_err(Failure::usage)?;
     let (alarm, waker) = Alarm::new().map_err(Failure::died)?;
     // A ledger is not created for an input that is not there.

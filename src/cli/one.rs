@@ -10,7 +10,7 @@ pub(super) use hold::{HoldArgs, PostArgs, VoidArgs, hold, post, void};
 use std::slice;
 
 use anyhow::anyhow;
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::ledger::{LedgerArgs, LedgerFlag};
 use super::workload::{other_side, user};
@@ -32,16 +32,8 @@ struct SingleArgs {
     #[command(flatten)]
     ledger: LedgerArgs,
     /// How the answer is written to stdout
-    #[arg(long, value_enum, default_value_t = AnswerFormat::Text, value_name = "FORMAT")]
-    output: AnswerFormat,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum AnswerFormat {
-    /// A line that a person reads and a script can cut
-    Text,
-    /// JSON Lines
-    Json,
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    output: Format,
 }
 
 /// What every operation may say about itself.
@@ -190,12 +182,6 @@ impl SingleArgs {
     }
 }
 
-impl AnswerFormat {
-    fn is_json(self) -> bool {
-        matches!(self, AnswerFormat::Json)
-    }
-}
-
 /// An open ledger, and where its answers go.
 struct Single {
     ledger: Box<dyn Ledger>,
@@ -207,14 +193,10 @@ impl Single {
     fn open(args: SingleArgs, access: Access) -> Result<Self, Failure> {
         let spared = args.spared();
         let place = args.ledger.place()?;
-        let format = match args.output {
-            AnswerFormat::Text => Format::Text,
-            AnswerFormat::Json => Format::Json,
-        };
         // A stdout that cannot be had is noticed before anything is done.
         let sheet = Output::open(&spared).map_err(Failure::usage)?;
         let ledger = place.open(access).map_err(Failure::ledger)?;
-        let answers = Answers::new(sheet, format);
+        let answers = Answers::new(sheet, args.output);
         Ok(Single {
             ledger,
             answers,

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::one::ended;
-use super::{CliResult, Failure, OutputFormat};
+use super::{CliResult, Failure};
 use crate::explore::{play, read_token};
 use crate::replay::{ReplayError, replay as take};
 use crate::report::{self, Format, Output, Replay, Spared};
@@ -32,8 +32,8 @@ pub(super) struct ReplayArgs {
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     times: u32,
     /// How the result is written to stdout
-    #[arg(long, value_enum, default_value_t = OutputFormat::Text, value_name = "FORMAT")]
-    output: OutputFormat,
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    output: Format,
 }
 
 /// `bank-par replay`
@@ -60,14 +60,10 @@ pub(super) fn replay(args: ReplayArgs) -> CliResult {
         },
         error: error.into(),
     })?;
-    let format = match output {
-        OutputFormat::Text => Format::Text,
-        OutputFormat::Json => Format::Json,
-    };
     let replay = Replay {
         scenario: &scenario,
         played: &played,
         replayed: &replayed,
     };
-    ended(report::replayed(sheet, format, &replay))
+    ended(report::replayed(sheet, output, &replay))
 }

@@ -1,7 +1,7 @@
 //! The named runs of a ledger: which there are, and a line of one that is given up.
 
 use anyhow::{anyhow, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::ledger::LedgerArgs;
 use super::named::all_runs;
@@ -62,28 +62,16 @@ struct RunLedgerArgs {
     #[command(flatten)]
     ledger: LedgerArgs,
     /// How the answer is written to stdout
-    #[arg(long, value_enum, default_value_t = RunsFormat::Text, value_name = "FORMAT")]
-    output: RunsFormat,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum RunsFormat {
-    /// Columns
-    Text,
-    /// JSON Lines
-    Json,
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    output: Format,
 }
 
 impl RunLedgerArgs {
     fn open(self) -> Result<(Output, Format, Box<dyn Ledger>), Failure> {
         let place = self.ledger.place()?;
-        let format = match self.output {
-            RunsFormat::Text => Format::Text,
-            RunsFormat::Json => Format::Json,
-        };
         let sheet = Output::open(&Spared::default().ledger(&place)).map_err(Failure::usage)?;
         let ledger = place.open(Access::Existing).map_err(Failure::ledger)?;
-        Ok((sheet, format, ledger))
+        Ok((sheet, self.output, ledger))
     }
 }
 

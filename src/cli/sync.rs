@@ -14,7 +14,7 @@ use super::ledger::MemoryArgs;
 use super::workload::WorkloadArgs;
 use super::{CliResult, Failure, OutputArgs, spared};
 use crate::event::{Event, InvalidLine};
-use crate::link::{Key, Watch};
+use crate::poll::wait_readable;
 use crate::race::{MAX_UPDATES, RacePlan, SyncMethod, race};
 use crate::report::{self, Broken, Reporter};
 use crate::run::Ending;
@@ -75,7 +75,7 @@ pub(super) fn sync(args: SyncArgs) -> CliResult {
     let mut status = runner.status;
     reporter.close();
     while !reporter.done() {
-        wait(&mut alarm).map_err(Failure::died)?;
+        alarm.wait(TICK).map_err(Failure::died)?;
     }
     if let Some(Broken::Failed(why)) = reporter.broken() {
         report::stderr_line(why);
@@ -119,7 +119,7 @@ impl<'a> Course<'a> {
         while (deltas.len() as i64) <= MAX_UPDATES {
             match feed.next() {
                 Next::End => break,
-                Next::NotYet => wait(alarm).map_err(Failure::died)?,
+                Next::NotYet => alarm.wait(TICK).map_err(Failure::died)?,
                 Next::Failed(error) => return Err(Failure::usage(error)),
                 Next::Item(Item::Invalid { line, reason }) => self.invalid(line, reason),
                 // No run of threads has a name.
@@ -186,10 +186,8 @@ impl Interrupt {
         let mut signals = Signals::listen().context("cannot listen for signals")?;
         thread::spawn(move || {
             loop {
-                let mut watch = Watch::default();
-                watch.read(Key::Own(0), signals.as_fd());
                 // It comes back at the latest after a tick, and then nothing has come.
-                let _ = watch.wait(TICK);
+                let _ = wait_readable(signals.as_fd(), TICK);
                 for heard in signals.pending() {
                     match heard {
                         SIGTSTP => stop_self(),
@@ -212,12 +210,4 @@ impl Interrupt {
     fn signal(&self) -> Option<i32> {
         self.signal.get().copied()
     }
-}
-
-pub(super) fn wait(alarm: &mut Alarm) -> std::io::Result<()> {
-    let mut watch = Watch::default();
-    watch.read(Key::Own(0), alarm.as_fd());
-    watch.wait(TICK)?;
-    alarm.reset();
-    Ok(())
 }

@@ -1,6 +1,6 @@
 //! `verify`: everything in a ledger is held against everything else.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::ledger::LedgerArgs;
 use super::one::ended;
@@ -15,31 +15,19 @@ pub(super) struct VerifyArgs {
     #[arg(long, value_name = "END")]
     expect: Option<ChainEnd>,
     /// How the result is written to stdout
-    #[arg(long, value_enum, default_value_t = VerifyFormat::Text, value_name = "FORMAT")]
-    output: VerifyFormat,
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    output: Format,
     #[command(flatten)]
     ledger: LedgerArgs,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum VerifyFormat {
-    /// A line with the counts and one with the chain's end, or the first violation
-    Text,
-    /// One JSON object
-    Json,
 }
 
 /// `bank-par verify`
 pub(super) fn verify(args: VerifyArgs) -> CliResult {
     let place = args.ledger.place()?;
-    let format = match args.output {
-        VerifyFormat::Text => Format::Text,
-        VerifyFormat::Json => Format::Json,
-    };
     let sheet = Output::open(&Spared::default().ledger(&place)).map_err(Failure::usage)?;
     let mut ledger = place.open(Access::Read).map_err(Failure::ledger)?;
     let verified = ledger
         .verify(args.expect.as_ref())
         .map_err(Failure::ledger)?;
-    ended(report::verified(sheet, format, &verified))
+    ended(report::verified(sheet, args.output, &verified))
 }

@@ -17,8 +17,8 @@ use super::GRACE;
 use super::capture::{Capture, Captured};
 use super::exec::Session;
 use crate::exit::Exit;
-use crate::link::{Key, Watch};
 use crate::parent::is_living_parent;
+use crate::poll::{PollKey, PollSet, wait_readable};
 use crate::report::stderr_line;
 use crate::supervisor::{
     END_AT_ONCE, END_COMMAND, START_NO_MORE, Signals, adopt_orphans, end_children, end_of,
@@ -27,9 +27,9 @@ use crate::supervisor::{
 use crate::wake::{RunningClock, TICK};
 use crate::work::Termination;
 
-const SIGNALS: Key = Key::Own(0);
-const STDOUT: Key = Key::Own(1);
-const STDERR: Key = Key::Own(2);
+const SIGNALS: PollKey = PollKey::Own(0);
+const STDOUT: PollKey = PollKey::Own(1);
+const STDERR: PollKey = PollKey::Own(2);
 
 /// How long a request to end waits for the same one from elsewhere. If the parent asks and another process has
 /// signalled this process as well, then that was its whole group and the command among it.
@@ -108,12 +108,8 @@ impl CommandSupervisor {
     pub(super) fn pause(&mut self, pause: Duration) {
         let mut clock = RunningClock::start();
         while clock.now() < pause && self.may_start() {
-            let mut watch = Watch::default();
-            watch.read(SIGNALS, self.signals.as_fd());
-            if watch
-                .wait(TICK.min(pause.saturating_sub(clock.now())))
-                .is_err()
-            {
+            let left = TICK.min(pause.saturating_sub(clock.now()));
+            if wait_readable(self.signals.as_fd(), left).is_err() {
                 return;
             }
         }
@@ -172,11 +168,11 @@ impl CommandSupervisor {
     }
 
     fn wait(&self, running: &mut Running, timeout: Option<Duration>) -> io::Result<()> {
-        let mut watch = Watch::default();
-        watch.read(SIGNALS, self.signals.as_fd());
+        let mut set = PollSet::default();
+        set.read(SIGNALS, self.signals.as_fd());
         for (key, capture) in [(STDOUT, &running.stdout), (STDERR, &running.stderr)] {
             if let Some(fd) = capture.as_ref().and_then(Capture::fd) {
-                watch.read(key, fd);
+                set.read(key, fd);
             }
         }
         let timeout = timeout.filter(|_| running.termination.is_none());
@@ -184,9 +180,8 @@ impl CommandSupervisor {
         let now = running.clock.now();
         let due = due.into_iter().flatten().map(|at| at.saturating_sub(now));
         let longest = due.min().map_or(TICK, |due| TICK.min(due));
-        let ready = watch.wait(longest + Duration::from_millis(1))?;
-        for ready in ready {
-            let capture = match ready.key {
+        for key in set.wait(longest + Duration::from_millis(1))? {
+            let capture = match key {
                 STDOUT => &mut running.stdout,
                 STDERR => &mut running.stderr,
                 _ => continue,

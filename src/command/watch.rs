@@ -15,8 +15,8 @@ use super::guard_report::{GuardMessage, GuardReport};
 use super::supervise::LEFT_BEHIND;
 use crate::child::spawn;
 use crate::exit::Exit;
-use crate::link::{Key, Watch};
 use crate::parent::has_ended;
+use crate::poll::wait_readable;
 use crate::report::stderr_line;
 use crate::supervisor::{
     END_AT_ONCE, END_COMMAND, Heard, Signals, adopt_orphans, end_children, reap, stop_self,
@@ -141,9 +141,7 @@ impl GuardWaiter {
     }
 
     fn wait(&self, timeout: Duration) -> io::Result<()> {
-        let mut watch = Watch::default();
-        watch.read(Key::Own(0), self.signals.as_fd());
-        watch.wait(timeout + Duration::from_millis(1)).map(drop)
+        wait_readable(self.signals.as_fd(), timeout + Duration::from_millis(1)).map(drop)
     }
 
     /// Takes note of the signals that came, and tells the guard of them at this time.

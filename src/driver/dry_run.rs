@@ -1,11 +1,9 @@
 //! A dry run: what a run would do, without doing it.
 
 use std::io;
-use std::os::fd::AsFd;
 
-use super::{ALARM, Commands, Forecast};
+use super::{Commands, Forecast};
 use crate::event::{Event, InvalidLine, Micros, OperationEvent};
-use crate::link::Watch;
 use crate::report::{BACKLOG_LIMIT, Broken, Reporter, stderr_line};
 use crate::run::{Ending, Ids};
 use crate::status::Status;
@@ -81,7 +79,7 @@ pub fn dry_run(
             Next::Item(Item::Done { .. } | Item::Skipped { .. }) => {}
             Next::NotYet => {
                 tell(&reporter, &mut events);
-                wait(&mut alarm)?;
+                alarm.wait(TICK)?;
             }
             Next::End => break,
             Next::Failed(error) => {
@@ -93,14 +91,14 @@ pub fn dry_run(
         if events.len() >= BLOCK {
             tell(&reporter, &mut events);
             while reporter.backlog() >= BACKLOG_LIMIT && reporter.broken().is_none() {
-                wait(&mut alarm)?;
+                alarm.wait(TICK)?;
             }
         }
     }
     tell(&reporter, &mut events);
     reporter.close();
     while !reporter.done() {
-        wait(&mut alarm)?;
+        alarm.wait(TICK)?;
     }
     if let Some(broken) = reporter.broken() {
         if let Broken::Failed(why) = broken {
@@ -144,13 +142,4 @@ fn unreadable(error: &LedgerError) -> Status {
 
 fn tell(reporter: &Reporter, events: &mut Vec<Event>) {
     reporter.tell(std::mem::take(events));
-}
-
-fn wait(alarm: &mut Alarm) -> io::Result<()> {
-    let mut watch = Watch::default();
-    watch.read(ALARM, alarm.as_fd());
-    if watch.wait(TICK)?.iter().any(|ready| ready.key == ALARM) {
-        alarm.reset();
-    }
-    Ok(())
 }

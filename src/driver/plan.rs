@@ -4,14 +4,14 @@ use std::ffi::OsString;
 use std::io;
 use std::time::Duration;
 
-use crate::bank::{Balance, Name, RequestContext};
+use crate::bank::{Balance, Name, RequestContext, SharePoint};
 use crate::command::{CommandSpec, GRACE, RetryPolicy};
 use crate::ids;
 use crate::limits::Limits;
 use crate::link::{Folder, Transport};
 use crate::run::{CommandSettings, Named, Settings, WorkLimits};
 use crate::server::{RunLedger, RunStore};
-use crate::store::{AtStake, Cells, Memory};
+use crate::store::{AtStake, Cells, MappedCells, Memory};
 use crate::wake::Waker;
 use crate::work::Pace;
 use crate::worker::Conduct;
@@ -50,6 +50,8 @@ pub struct RunPlan {
     pub commands: Option<Commands>,
     /// The run can be continued.
     pub named: Option<Named>,
+    /// One worker is to be killed before it takes this access to shared data.
+    pub kill_before: Option<SharePoint>,
 }
 
 /// A command that is the work of every operation that moves money.
@@ -85,7 +87,7 @@ impl RunPlan {
             })
         });
         let limits = WorkLimits {
-            simulated: self.timeout,
+            simulated: self.work_limit(),
             command: self.commands.as_ref().and_then(Commands::limit),
             lease: self.lease_limit,
         };
@@ -105,6 +107,7 @@ impl RunPlan {
             named: self.named.clone(),
             caller,
             ledger: ledger.map(|ledger| ledger.name.clone()),
+            kill_before: self.kill_before,
             starts: self.starts(),
         })
     }
@@ -162,8 +165,25 @@ impl RunPlan {
                 for (name, balance) in &self.opened {
                     cells.open(name, *balance);
                 }
-                Ok(RunStore::cells(cells))
+                Ok(RunStore::shared(cells))
             }
+            (None, Conduct::ShareMemory(sharing)) => {
+                let cells = MappedCells::new(account, balance, overdraft, sharing)?;
+                for (name, balance) in &self.opened {
+                    cells.open(name, *balance);
+                }
+                Ok(RunStore::shared(cells))
+            }
+        }
+    }
+
+    /// When an operation's simulated work is ended. A worker that reaches the data itself ends it itself,
+    /// and gives its locks back; only one that does not is ended.
+    fn work_limit(&self) -> Option<Duration> {
+        const TO_GIVE_UP: Duration = Duration::from_millis(500);
+        match self.conduct {
+            Conduct::ShareMemory(_) => self.timeout.map(|limit| limit.saturating_add(TO_GIVE_UP)),
+            Conduct::AskTheBank | Conduct::ShareData(_) => self.timeout,
         }
     }
 

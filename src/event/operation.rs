@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::fields::{Micros, is_zero};
 use super::{Event, EventFields, Fault, Reason};
-use crate::bank::{Amount, Answer, Balance, Id, Kind, Name, Operation, Outcome, Rejection, View};
+use crate::bank::{
+    Amount, Answer, Balance, Id, Kind, Name, Operation, Outcome, Rejection, UNORDERED, View,
+};
 use crate::exit::Exit;
 use crate::work::{CommandReport, Termination, last_line};
 
@@ -249,7 +251,8 @@ impl OperationEvent {
 
     fn numbered(self, seq: u64) -> Self {
         OperationEvent {
-            seq: Some(seq),
+            // Where processes share memory without a lock, no number could tell an order.
+            seq: Some(seq).filter(|seq| *seq != UNORDERED),
             ..self
         }
     }

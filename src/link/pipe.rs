@@ -5,7 +5,8 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
 
 use super::stream::{Streams, Wire, WorkerStream};
-use super::{Arrival, Arrived, Links, Ready, Watch};
+use super::{Arrival, Arrived, Links};
+use crate::poll::{PollKey, PollSet};
 use crate::protocol::Outbox;
 
 /// The parent's ends of the pipes.
@@ -32,11 +33,11 @@ impl Links for PipeLinks {
         Ok(())
     }
 
-    fn watch<'a>(&'a self, watch: &mut Watch<'a>) {
-        self.streams.watch(watch);
+    fn poll<'a>(&'a self, set: &mut PollSet<'a>) {
+        self.streams.poll(set);
     }
 
-    fn receive(&mut self, ready: &[Ready], arrivals: &mut Vec<Arrival>) {
+    fn receive(&mut self, ready: &[PollKey], arrivals: &mut Vec<Arrival>) {
         for worker in self.fresh.drain(..) {
             let what = Arrived::Ready;
             arrivals.push(Arrival { worker, what });

@@ -20,7 +20,8 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use super::folder::Folder;
-use super::{Arrival, Arrived, LinkError, Links, Ready, Received, Watch, WorkerEnd};
+use super::{Arrival, Arrived, LinkError, Links, Received, WorkerEnd};
+use crate::poll::{PollKey, PollSet};
 use crate::protocol::{Frame, Outbox, ProtocolError, ToParent};
 use crate::wake::Waker;
 
@@ -285,11 +286,11 @@ impl Links for QueueLinks {
         Ok(())
     }
 
-    fn watch<'a>(&'a self, _: &mut Watch<'a>) {
+    fn poll<'a>(&'a self, _: &mut PollSet<'a>) {
         // Everything comes through threads, which wake the parent.
     }
 
-    fn receive(&mut self, _: &[Ready], arrivals: &mut Vec<Arrival>) {
+    fn receive(&mut self, _: &[PollKey], arrivals: &mut Vec<Arrival>) {
         while let Ok(inbound) = self.inbound.try_recv() {
             self.take(inbound, arrivals);
         }

@@ -16,7 +16,8 @@ use interprocess::os::unix::uds_local_socket::{Listener, Stream};
 
 use super::folder::Folder;
 use super::stream::{StreamEnd, Streams, Wire, WorkerStream};
-use super::{Arrival, Arrived, Key, LinkError, Links, Ready, Watch, WorkerEnd};
+use super::{Arrival, Arrived, LinkError, Links, WorkerEnd};
+use crate::poll::{PollKey, PollSet};
 use crate::protocol::{Outbox, ToParent};
 
 /// The parent's end of the socket.
@@ -114,20 +115,20 @@ impl Links for SocketLinks {
         Ok(())
     }
 
-    fn watch<'a>(&'a self, watch: &mut Watch<'a>) {
-        watch.read(Key::Listener, self.listener.as_fd());
+    fn poll<'a>(&'a self, set: &mut PollSet<'a>) {
+        set.read(PollKey::Listener, self.listener.as_fd());
         for (key, (end, _)) in &self.unnamed {
-            watch.read(Key::Unnamed(*key), end.fd());
+            set.read(PollKey::Unnamed(*key), end.fd());
         }
-        self.streams.watch(watch);
+        self.streams.poll(set);
     }
 
-    fn receive(&mut self, ready: &[Ready], arrivals: &mut Vec<Arrival>) {
-        for Ready { key } in ready {
+    fn receive(&mut self, ready: &[PollKey], arrivals: &mut Vec<Arrival>) {
+        for key in ready {
             match key {
-                Key::Listener => self.accept(arrivals),
-                Key::Unnamed(unnamed) => self.name(*unnamed, arrivals),
-                Key::Worker(_) | Key::Own(_) | Key::Client(_) => {}
+                PollKey::Listener => self.accept(arrivals),
+                PollKey::Unnamed(unnamed) => self.name(*unnamed, arrivals),
+                PollKey::Worker(_) | PollKey::Own(_) | PollKey::Client(_) => {}
             }
         }
         self.streams.receive(ready, arrivals);

@@ -8,7 +8,8 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::net::Shutdown;
 
-use super::{Arrival, Arrived, Key, LinkError, Ready, Received, Watch, WorkerEnd};
+use super::{Arrival, Arrived, LinkError, Received, WorkerEnd};
+use crate::poll::{PollKey, PollSet, wait_readable};
 use crate::protocol::{Inbox, Outbox, ProtocolError, ToParent};
 
 /// The descriptors of one link; none of them ever blocks.
@@ -182,19 +183,19 @@ impl Streams {
         self.ends.insert(worker, StreamEnd::of(worker, wire));
     }
 
-    pub(super) fn watch<'a>(&'a self, watch: &mut Watch<'a>) {
+    pub(super) fn poll<'a>(&'a self, set: &mut PollSet<'a>) {
         for (worker, end) in &self.ends {
-            let key = Key::Worker(*worker);
-            watch.read(key, end.wire.reader());
+            let key = PollKey::Worker(*worker);
+            set.read(key, end.wire.reader());
             if let (false, Some(writer)) = (end.outbox.is_empty(), end.wire.writer()) {
-                watch.write(key, writer);
+                set.write(key, writer);
             }
         }
     }
 
-    pub(super) fn receive(&mut self, ready: &[Ready], arrivals: &mut Vec<Arrival>) {
-        for Ready { key } in ready {
-            if let Key::Worker(worker) = *key {
+    pub(super) fn receive(&mut self, ready: &[PollKey], arrivals: &mut Vec<Arrival>) {
+        for key in ready {
+            if let PollKey::Worker(worker) = *key {
                 self.receive_from(worker, arrivals);
                 self.unflushed.push(worker);
             }
@@ -313,12 +314,10 @@ impl<F: AsFd> WorkerEnd for WorkerStream<F> {
             if let Some(frame) = self.inbox.take()? {
                 return Ok(Received::Message(frame.to_worker()?));
             }
-            if let Some(timeout) = timeout {
-                let mut watch = Watch::default();
-                watch.read(Key::Own(0), self.reader.as_fd());
-                if watch.wait(timeout)?.is_empty() {
-                    return Ok(Received::Nothing);
-                }
+            if let Some(timeout) = timeout
+                && !wait_readable(self.reader.as_fd(), timeout)?
+            {
+                return Ok(Received::Nothing);
             }
             let reader = &self.reader;
             match self.inbox.fill(|room| Ok(rustix::io::read(reader, room)?)) {

@@ -3,7 +3,7 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::operation::RaceOperation;
-use super::packed::Packed;
+use crate::bank::Packed;
 
 /// One operation on its way to the owner.
 struct BalanceRequest {

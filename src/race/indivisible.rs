@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::operation::RaceOperation;
-use super::packed::Packed;
 use super::shared::{Bare, Guarded, SharedBalance};
+use crate::bank::Packed;
 use crate::sharing::Sharing;
 
 /// Adds first and looks afterwards.

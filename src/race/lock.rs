@@ -6,8 +6,8 @@ use std::sync::{Condvar, Mutex, PoisonError, RwLock};
 use std::thread;
 
 use super::operation::RaceOperation;
-use super::packed::Packed;
 use super::shared::{Bare, Guarded, SharedBalance};
+use crate::bank::Packed;
 use crate::sharing::Sharing;
 
 /// Reads, decides and writes what a lock guards.

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use super::packed::Packed;
+use crate::bank::Packed;
 
 /// Every so many of its operations, from the first on, a thread pauses in the middle of one. A prime,
 /// so that in the long run each operation of a list has its turn.

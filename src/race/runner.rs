@@ -7,9 +7,9 @@ use std::thread::{self, Builder, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use super::operation::RaceOperation;
-use super::packed::Packed;
 use super::shared::SharedBalance;
 use super::{RaceError, RacePlan, channel};
+use crate::bank::Packed;
 
 /// How many operations a thread runs at most before it looks whether it is to stop.
 const STRIDE: usize = 1024;

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::operation::RaceOperation;
-use super::packed::Packed;
+use crate::bank::Packed;
 use crate::sharing::{self, Compared, Part, SharedMemory, Sharing};
 
 /// A balance that threads share, with a remedy or without.

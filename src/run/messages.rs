@@ -9,6 +9,7 @@ use crate::event::{Cause, Fault, OperationEvent};
 use crate::link::{Arrival, Arrived};
 use crate::protocol::{Ask, Reply, Said};
 use crate::server::{Incoming, Outgoing};
+use crate::store::Abandoned;
 
 impl Run {
     /// Takes what arrived on the links. Requests are decided before the end of a link counts.
@@ -83,6 +84,10 @@ impl Run {
         if state.fault.is_some() {
             return None;
         }
+        if self.has_no_answer(worker, &request) {
+            return None;
+        }
+        let state = self.workers.get_mut(worker)?;
         let Some(assigned) = state.hand.asks(&request) else {
             self.blame(worker, "asked about what it was not given");
             return None;
@@ -109,7 +114,7 @@ impl Run {
                 Outgoing::Reply(number, _)
                 | Outgoing::Waits(number)
                 | Outgoing::Impossible(number, _)
-                | Outgoing::Abandoned(number) => *number,
+                | Outgoing::Abandoned(number, _) => *number,
             };
             let worker = worker_of(number);
             if last.is_some_and(|last| last != worker) {
@@ -130,7 +135,11 @@ impl Run {
                 Outgoing::Impossible(_, why) => {
                     self.blame(worker, &format!("asked for the impossible: {why}"));
                 }
-                Outgoing::Abandoned(number) => self.voided(number),
+                Outgoing::Abandoned(number, end) => match end {
+                    Abandoned::NotDone => self.voided(number),
+                    Abandoned::Unfinished(note) => self.was_unfinished(number, &note),
+                    Abandoned::Finished(answer) => self.was_finished(number, answer),
+                },
             }
         }
         self.send(last, &mut replies);

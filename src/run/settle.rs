@@ -20,18 +20,18 @@ pub(super) type PendingVoids = BTreeMap<u64, PendingVoid>;
 /// An operation whose worker is gone.
 #[derive(Debug)]
 pub(super) struct PendingVoid {
-    operation: Operation,
-    event: OperationEvent,
-    fault: Fault,
+    pub(super) operation: Operation,
+    pub(super) event: OperationEvent,
+    pub(super) fault: Fault,
     /// Its command was started and its end was not seen: nothing is given back.
     in_doubt: bool,
     /// Its money was set aside for a command.
     is_held: bool,
-    given_at: Duration,
+    pub(super) given_at: Duration,
 }
 
 impl PendingVoid {
-    fn of(state: &WorkerState, assigned: Assigned, fault: Fault) -> Self {
+    pub(super) fn of(state: &WorkerState, assigned: Assigned, fault: Fault) -> Self {
         let (in_doubt, given_at) = (assigned.is_doubtful(), assigned.given_at);
         let is_held = assigned.is_held;
         PendingVoid {
@@ -82,7 +82,11 @@ impl Run {
                 .as_ref()
                 .is_some_and(|fault| fault.cause == Cause::Ledger);
         match first {
-            Some(first) => self.void(&state, first),
+            Some(first) => {
+                let number = first.number;
+                let pending = PendingVoid::of(&state, first, state.why_it_ended());
+                self.void(number, pending);
+            }
             None if ledger_ended_it || state.ended_well() => {}
             None if !state.ready => self.fail_next(&state),
             None => self.warn_of(&state.why_it_ended()),
@@ -92,16 +96,14 @@ impl Run {
 
     /// Has the ledger give back what an operation had set aside, or leave it in doubt. The operation has
     /// failed as soon as that counts.
-    fn void(&mut self, state: &WorkerState, assigned: Assigned) {
-        let number = assigned.number;
+    pub(super) fn void(&mut self, number: u64, pending: PendingVoid) {
         let caller = RequestContext {
             number,
             ..self.settings.caller
         };
-        let in_doubt = assigned.is_doubtful();
+        let in_doubt = pending.in_doubt;
         self.requests.submit();
         self.out.push(Effect::Abandon { caller, in_doubt });
-        let pending = PendingVoid::of(state, assigned, state.why_it_ended());
         self.pending_voids.insert(number, pending);
     }
 
@@ -195,7 +197,7 @@ impl Run {
     }
 
     /// A worker ended badly, and no operation suffered from it.
-    fn warn_of(&mut self, fault: &Fault) {
+    pub(super) fn warn_of(&mut self, fault: &Fault) {
         self.tally.met(fault.cause.status());
         let warning = format!("{}, with nothing left to do", fault.detail);
         self.out.event(Event::Warned(warning));

@@ -4,6 +4,7 @@ use super::*;
 use crate::bank::{Amount, Balance, Kind, Line, Operation, Outcome, Request as BankRequest, View};
 use crate::link::Arrived;
 use crate::protocol::{Ask, Request, Said};
+use crate::store::Abandoned;
 use crate::work::Pace;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -40,6 +41,7 @@ impl Bench {
             named: None,
             caller: RequestContext::default(),
             ledger: Some("test.db".to_string()),
+            kill_before: None,
             starts: Vec::new(),
         };
         let run = Run::new(settings, Box::new(AsArrived));
@@ -188,7 +190,7 @@ fn a_dead_workers_operation_has_failed_when_that_is_durable() {
     bench.decided(Outcome::Held { view: view() });
     assert_eq!(bench.dies(), ["abandon, in doubt: false"]);
     assert_eq!(bench.told, ["started", "held"]);
-    bench.answered(Outgoing::Abandoned(1 << 32 | 1));
+    bench.answered(Outgoing::Abandoned(1 << 32 | 1, Abandoned::NotDone));
     assert_eq!(bench.told[2], "failed: Faulty(Died)");
 }
 

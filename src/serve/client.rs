@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::net::SendFlags;
 
-use crate::link::{Key, Watch};
+use crate::poll::{PollKey, PollSet};
 use crate::protocol::{Inbox, Outbox, ProtocolError, Query, Response, ToServer};
 
 /// How long a client may take for the rest of a message that it began, or for its greeting.
@@ -73,15 +73,15 @@ impl Client {
         })
     }
 
-    pub(super) fn watch<'a>(&'a self, key: u32, watch: &mut Watch<'a>) {
+    pub(super) fn poll<'a>(&'a self, key: u32, set: &mut PollSet<'a>) {
         let Some(socket) = &self.socket else {
             return;
         };
         if self.wants_bytes() {
-            watch.read(Key::Client(key), socket.as_fd());
+            set.read(PollKey::Client(key), socket.as_fd());
         }
         if !self.outbox.is_empty() {
-            watch.write(Key::Client(key), socket.as_fd());
+            set.write(PollKey::Client(key), socket.as_fd());
         }
     }
 

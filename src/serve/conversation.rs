@@ -4,7 +4,7 @@ use super::client::Client;
 use super::query::ClientQuery;
 use super::{HEARING_PATIENCE, Server};
 use crate::bank::{Asked, Request};
-use crate::link::{Key, Ready};
+use crate::poll::PollKey;
 use crate::protocol::{Fault, ProtocolError, Query, Response, ToServer, VERSION};
 use crate::store::{ClientAnswers, ClientRequests, MAX_PAGE};
 
@@ -73,9 +73,9 @@ impl Server {
         }
     }
 
-    pub(super) fn read(&mut self, ready: &[Ready]) {
-        let clients = ready.iter().filter_map(|ready| match ready.key {
-            Key::Client(key) => Some(key),
+    pub(super) fn read(&mut self, ready: &[PollKey]) {
+        let clients = ready.iter().filter_map(|ready| match *ready {
+            PollKey::Client(key) => Some(key),
             _ => None,
         });
         for key in clients {

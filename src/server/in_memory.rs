@@ -1,17 +1,18 @@
-//! Decided at once, where the request is asked: by the bank on its own state, or by the workers on
-//! shared cells.
+//! Decided at once, where the request is asked: by the bank on its own state, or by the workers on data
+//! that they share.
 
 use super::{Incoming, Outgoing, not_shared, outgoing};
-use crate::bank::{Asked, Balance, Name, ShareReply};
+use crate::bank::{Asked, Balance, Name, Operation, ShareReply};
 use crate::protocol::{Ask, Said};
-use crate::store::{CellReply, Cells, Memory, Standing};
+use crate::shared_memory::MemoryPlace;
+use crate::store::{CellReply, Memory, SharedData, Standing};
 
 /// Balances that live as long as their run.
 pub enum InMemory {
     /// The bank decides.
-    Bank(Memory),
-    /// The workers decide, on these cells.
-    Cells(Cells),
+    Bank(Box<Memory>),
+    /// The workers decide, on data that they share.
+    Shared(Box<dyn SharedData>),
 }
 
 impl InMemory {
@@ -20,7 +21,7 @@ impl InMemory {
     pub fn decide(&mut self, incoming: Incoming, out: &mut Vec<Outgoing>) {
         match self {
             InMemory::Bank(memory) => out.push(decide_by_bank(memory, incoming)),
-            InMemory::Cells(cells) => decide_by_cells(cells, &incoming, out),
+            InMemory::Shared(data) => decide_by_workers(&mut **data, &incoming, out),
         }
     }
 
@@ -28,7 +29,33 @@ impl InMemory {
     pub fn overdraft_of(&self, name: &Name) -> Option<Balance> {
         match self {
             InMemory::Bank(memory) => memory.overdraft_of(name),
-            InMemory::Cells(cells) => cells.overdraft_of(name),
+            InMemory::Shared(data) => data.overdraft_of(name),
+        }
+    }
+
+    /// An operation is about to be handed out.
+    pub fn make_room_for(&mut self, operation: &Operation) {
+        if let InMemory::Shared(data) = self {
+            data.make_room_for(operation);
+        }
+    }
+
+    /// Where a worker that is about to be started finds the memory that it shares, if it does.
+    ///
+    /// # Errors
+    ///
+    /// The memory has no room for a further worker, and why.
+    pub fn seat(&mut self, worker: u32) -> Result<Option<MemoryPlace>, String> {
+        match self {
+            InMemory::Bank(_) => Ok(None),
+            InMemory::Shared(data) => data.seat(worker),
+        }
+    }
+
+    /// A worker's process is gone, having ended as a worker should or not.
+    pub fn worker_gone(&mut self, worker: u32, ended_well: bool) {
+        if let InMemory::Shared(data) = self {
+            data.worker_gone(worker, ended_well);
         }
     }
 
@@ -36,9 +63,9 @@ impl InMemory {
     pub fn extend_lease_waits(&self) -> Vec<Outgoing> {
         match self {
             InMemory::Bank(_) => Vec::new(),
-            InMemory::Cells(cells) => {
+            InMemory::Shared(data) => {
                 let news = |number| Outgoing::Reply(number, Said::Shared(ShareReply::Waiting));
-                cells.waiting().map(news).collect()
+                data.waiting().into_iter().map(news).collect()
             }
         }
     }
@@ -47,7 +74,7 @@ impl InMemory {
     pub fn standings(&self) -> Vec<Standing> {
         match self {
             InMemory::Bank(memory) => memory.standings(),
-            InMemory::Cells(cells) => cells.standings(),
+            InMemory::Shared(data) => data.standings(),
         }
     }
 }
@@ -66,31 +93,30 @@ fn decide_by_bank(memory: &mut Memory, incoming: Incoming) -> Outgoing {
     outgoing(caller.number, abandoned, answer)
 }
 
-fn decide_by_cells(cells: &mut Cells, incoming: &Incoming, out: &mut Vec<Outgoing>) {
+fn decide_by_workers(data: &mut dyn SharedData, incoming: &Incoming, out: &mut Vec<Outgoing>) {
     let number = incoming.caller.number;
     let own = if incoming.abandoned {
-        cells.abandon(number);
-        Outgoing::Abandoned(number)
+        Outgoing::Abandoned(number, data.abandon(number))
     } else {
-        ask_cells(cells, incoming)
+        ask_shared(data, incoming)
     };
     let ended = matches!(
         own,
-        Outgoing::Abandoned(_) | Outgoing::Reply(_, Said::Decided(_))
+        Outgoing::Abandoned(..) | Outgoing::Reply(_, Said::Decided(_))
     );
     out.push(own);
     if ended {
         let granted = |(number, reply)| Outgoing::Reply(number, Said::Shared(reply));
-        out.extend(cells.grant().into_iter().map(granted));
+        out.extend(data.grant().into_iter().map(granted));
     }
 }
 
-fn ask_cells(cells: &mut Cells, incoming: &Incoming) -> Outgoing {
+fn ask_shared(data: &mut dyn SharedData, incoming: &Incoming) -> Outgoing {
     let number = incoming.caller.number;
     let (Ask::Share(request), Some(operation)) = (&incoming.ask, &incoming.operation) else {
         return Outgoing::Impossible(number, "a decision of the bank where data is shared");
     };
-    match cells.ask(number, operation, request) {
+    match data.ask(number, operation, request) {
         CellReply::Shared(reply) => Outgoing::Reply(number, Said::Shared(reply)),
         CellReply::Decided(answer) => Outgoing::Reply(number, Said::Decided(answer)),
         CellReply::Waits => Outgoing::Waits(number),

@@ -248,7 +248,10 @@ fn what_is_given_back_counts_before_it_is_told() {
     assert!(
         matches!(
             told[..],
-            [Outgoing::Abandoned(1), Outgoing::Impossible(2, _)]
+            [
+                Outgoing::Abandoned(1, Abandoned::NotDone),
+                Outgoing::Impossible(2, _)
+            ]
         ),
         "{told:?}"
     );

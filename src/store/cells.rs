@@ -3,34 +3,20 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::Standing;
+use super::claimed_ids::ClaimedIds;
+use super::{Abandoned, CellReply, SharedData, Standing};
 use crate::bank::{
-    Account, Answer, Balance, Cell, IdempotencyKeys, LOANS, Name, Operation, Outcome, ShareReply,
-    ShareRequest, State, VoidReason, WORLD,
+    Account, Answer, Balance, Cell, LOANS, Name, Operation, Outcome, ShareReply, ShareRequest,
+    WORLD,
 };
 
 /// An operation touches at most two cells.
 const MAX_TOUCHED: usize = 2;
 
-/// What the server process says to one request for shared data.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CellReply {
-    /// Data, or news about a lease.
-    Shared(ShareReply),
-    /// The operation is decided.
-    Decided(Answer),
-    /// The lease is held by others; the answer follows when it is granted.
-    Waits,
-    /// No worker asks this, and why.
-    Impossible(&'static str),
-}
-
 /// The shared cells of one run.
 pub struct Cells {
     cells: HashMap<Name, Shared>,
-    claims: IdempotencyKeys,
-    /// The operations that hold a claim, by number.
-    claimed: HashMap<u64, Operation>,
+    claims: ClaimedIds,
     leases: Leases,
     last_seq: u64,
     /// How many operations were decided, for it is their order.
@@ -49,8 +35,7 @@ impl Cells {
     pub fn new(account: &Name, balance: Balance, overdraft: Balance) -> Self {
         let mut cells = Cells {
             cells: HashMap::new(),
-            claims: IdempotencyKeys::default(),
-            claimed: HashMap::new(),
+            claims: ClaimedIds::default(),
             leases: Leases::default(),
             last_seq: 0,
             decided: 0,
@@ -72,72 +57,11 @@ impl Cells {
         self.last_seq += u64::from(balance > Balance::default());
     }
 
-    /// Answers one request about operation `number`.
-    pub fn ask(&mut self, number: u64, operation: &Operation, request: &ShareRequest) -> CellReply {
-        match request {
-            ShareRequest::KnownId(operation) => self.claim(number, operation),
-            ShareRequest::Read(names) if names.len() <= MAX_TOUCHED => {
-                CellReply::Shared(ShareReply::Cells(self.read(names)))
-            }
-            ShareRequest::Lock(names) if names.len() <= MAX_TOUCHED => self.lock(number, names),
-            ShareRequest::Write(cells) if cells.len() <= MAX_TOUCHED => {
-                self.write(number, operation, cells)
-            }
-            ShareRequest::CompareAndSet(cells) if cells.len() <= MAX_TOUCHED => {
-                self.compare_and_set(number, operation, cells)
-            }
-            ShareRequest::Settle(outcome) => self.settle(number, *outcome),
-            _ => CellReply::Impossible("more cells than an operation touches"),
-        }
-    }
-
-    /// The leases that are free for the next of those that wait, with the cells it gets.
-    pub fn grant(&mut self) -> Vec<(u64, ShareReply)> {
-        let granted = self.leases.grant();
-        let reply =
-            |(number, names): (u64, Vec<Name>)| (number, ShareReply::Cells(self.read(&names)));
-        granted.into_iter().map(reply).collect()
-    }
-
-    /// The operations that wait for a lease.
-    pub fn waiting(&self) -> impl Iterator<Item = u64> {
-        self.leases.waiting.iter().map(|(number, _)| *number)
-    }
-
-    /// Ends an operation whose worker is gone: its lease is taken back, its id is free again.
-    pub fn abandon(&mut self, number: u64) {
-        if let Some(operation) = self.end(number) {
-            let state = State::Released(VoidReason::Voided);
-            self.claims.put(&operation, state);
-        }
-    }
-
-    /// How far below zero an account may go.
-    pub fn overdraft_of(&self, name: &Name) -> Option<Balance> {
-        let shared = self.cells.get(name)?;
-        Some(shared.cell.account.overdraft())
-    }
-
-    /// Every cell, in no particular order.
-    pub fn standings(&self) -> Vec<Standing> {
-        let standing = |shared: &Shared| Standing {
-            lost_updates: shared.written.saturating_sub(shared.cell.updates),
-            ..Standing::of(&shared.cell.name, &shared.cell.account)
-        };
-        self.cells
-            .values()
-            .filter(|shared| shared.cell.open)
-            .map(standing)
-            .collect()
-    }
-
     fn claim(&mut self, number: u64, operation: &Operation) -> CellReply {
-        if let Some(answer) = self.claims.known(operation, false, false) {
-            return self.verdict(answer);
+        match self.claims.claim(number, operation) {
+            Some(answer) => self.verdict(answer),
+            None => CellReply::Shared(ShareReply::Claimed),
         }
-        self.claims.put(operation, State::UnderWay);
-        self.claimed.insert(number, operation.clone());
-        CellReply::Shared(ShareReply::Claimed)
     }
 
     fn read(&mut self, names: &[Name]) -> Vec<Cell> {
@@ -214,9 +138,8 @@ impl Cells {
 
     /// The operation is decided, as the next one.
     fn decided(&mut self, number: u64, answer: Answer) -> CellReply {
-        if let Some(operation) = self.end(number) {
-            self.claims.settle(&operation, answer.outcome);
-        }
+        self.leases.release(number);
+        self.claims.settle(number, answer.outcome);
         self.decided += 1;
         self.verdict(answer)
     }
@@ -224,11 +147,6 @@ impl Cells {
     fn verdict(&self, answer: Answer) -> CellReply {
         let decided = self.decided;
         CellReply::Decided(Answer { decided, ..answer })
-    }
-
-    fn end(&mut self, number: u64) -> Option<Operation> {
-        self.leases.release(number);
-        self.claimed.remove(&number)
     }
 
     /// The cell of this name; one that nobody opened stands there too, closed and empty.
@@ -247,6 +165,62 @@ impl Cells {
             },
             written: 0,
         })
+    }
+}
+
+impl SharedData for Cells {
+    fn ask(&mut self, number: u64, operation: &Operation, request: &ShareRequest) -> CellReply {
+        match request {
+            ShareRequest::Claim(operation) => self.claim(number, operation),
+            ShareRequest::Read(names) if names.len() <= MAX_TOUCHED => {
+                CellReply::Shared(ShareReply::Cells(self.read(names)))
+            }
+            ShareRequest::Lock(names) if names.len() <= MAX_TOUCHED => self.lock(number, names),
+            ShareRequest::Write(cells) if cells.len() <= MAX_TOUCHED => {
+                self.write(number, operation, cells)
+            }
+            ShareRequest::CompareAndSet(cells) if cells.len() <= MAX_TOUCHED => {
+                self.compare_and_set(number, operation, cells)
+            }
+            ShareRequest::Settle(outcome) => self.settle(number, *outcome),
+            _ => CellReply::Impossible("more cells than an operation touches"),
+        }
+    }
+
+    fn grant(&mut self) -> Vec<(u64, ShareReply)> {
+        let granted = self.leases.grant();
+        let reply =
+            |(number, names): (u64, Vec<Name>)| (number, ShareReply::Cells(self.read(&names)));
+        granted.into_iter().map(reply).collect()
+    }
+
+    fn waiting(&self) -> Vec<u64> {
+        let waiting = self.leases.waiting.iter();
+        waiting.map(|(number, _)| *number).collect()
+    }
+
+    /// Its lease is taken back, and nothing of it was written.
+    fn abandon(&mut self, number: u64) -> Abandoned {
+        self.leases.release(number);
+        self.claims.release(number);
+        Abandoned::NotDone
+    }
+
+    fn overdraft_of(&self, name: &Name) -> Option<Balance> {
+        let shared = self.cells.get(name)?;
+        Some(shared.cell.account.overdraft())
+    }
+
+    fn standings(&self) -> Vec<Standing> {
+        let standing = |shared: &Shared| Standing {
+            lost_updates: shared.written.saturating_sub(shared.cell.updates),
+            ..Standing::of(&shared.cell.name, &shared.cell.account)
+        };
+        self.cells
+            .values()
+            .filter(|shared| shared.cell.open)
+            .map(standing)
+            .collect()
     }
 }
 
@@ -376,7 +350,7 @@ mod tests {
             .map(|(number, _)| number)
             .collect();
         assert_eq!(granted, [2]);
-        assert_eq!(cells.waiting().collect::<Vec<_>>(), [3]);
+        assert_eq!(cells.waiting(), [3]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::ENTRY;
 use crate::child::{pass, received};
 use crate::command::CommandSpec;
 use crate::link::Transport;
+use crate::shared_memory::{MemoryPlace, MemorySharing};
 
 /// How workers of `server-share` keep out of each other's way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +37,8 @@ pub enum Conduct {
     AskTheBank,
     /// It shares the bank's data.
     ShareData(Sync),
+    /// It shares the memory that the bank's data lies in.
+    ShareMemory(MemorySharing),
 }
 
 /// What a worker is told when it is started.
@@ -51,6 +54,8 @@ pub struct WorkerArgs {
     pub parent: u32,
     /// How it has its operations decided.
     pub conduct: Conduct,
+    /// The memory that it shares, if it does.
+    pub memory: Option<MemoryPlace>,
     /// The command that it runs for operations that have one as their work.
     pub command_spec: Option<CommandSpec>,
 }
@@ -111,6 +116,7 @@ mod tests {
                     worker: 7,
                     parent: 42,
                     conduct,
+                    memory: None,
                     command_spec: command_spec.clone(),
                 };
                 let mut command = Command::new("worker");

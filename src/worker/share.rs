@@ -21,14 +21,9 @@ impl From<Sync> for Sharing {
 impl Worker {
     /// One operation on shared data.
     pub(super) fn share(&mut self, assignment: &Assignment, sync: Sync) -> Result<(), WorkerError> {
-        let Assignment {
-            number, operation, ..
-        } = assignment;
-        if operation.id.is_some() {
-            let claim = ShareRequest::KnownId(operation.clone());
-            if let Said::Decided(_) = self.request(*number, claim)? {
-                return Ok(());
-            }
+        let operation = &assignment.operation;
+        if operation.id.is_some() && self.claim(assignment)? {
+            return Ok(());
         }
         let mut cells = SharedCells {
             worker: self,
@@ -51,6 +46,13 @@ impl Worker {
             }
             None => Ok(()),
         }
+    }
+
+    /// Claims the operation's id; true if the operation is decided by that alone.
+    pub(super) fn claim(&mut self, assignment: &Assignment) -> Result<bool, WorkerError> {
+        let claim = ShareRequest::Claim(assignment.operation.clone());
+        let said = self.request(assignment.number, claim)?;
+        Ok(matches!(said, Said::Decided(_)))
     }
 
     /// Ends an operation that writes nothing: a look at a balance, or a refusal. Ends its lease too.

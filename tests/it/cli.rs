@@ -17,7 +17,7 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The modes with a process per operation.
-pub(crate) const MODES: [&str; 4] = ["parallel", "server-share", "queue", "pipe"];
+pub(crate) const MODES: [&str; 5] = ["parallel", "server-share", "queue", "pipe", "shared-memory"];
 
 /// A command that runs the program.
 pub(crate) fn program(arguments: &[&str]) -> Command {

@@ -14,7 +14,7 @@ use crate::command::{OneShotEnd, OneShotError, OneShotPlan, OneShotRun, run};
 use crate::event::{Cause, Event, Fault, OperationEvent};
 use crate::exit::Exit;
 use crate::ids;
-use crate::report::{Destination, Receipt, refusal, stderr_line};
+use crate::report::{Destination, Format, Receipt, refusal, stderr_line};
 use crate::run::Ending;
 use crate::status::Status;
 use crate::work::{self, Termination};
@@ -87,7 +87,7 @@ impl WorkArgs {
     pub(super) fn check(&self, single: &SingleArgs) -> anyhow::Result<()> {
         let with_command = self.is_given();
         self.command.check_name()?;
-        if with_command && single.output.is_json() {
+        if with_command && single.output == Format::Json {
             bail!(
                 "stdout is the command's, so `--output json` has no place there: use `--events FILE`, or `--events fd:3` with `3>FILE`"
             );
@@ -324,7 +324,8 @@ fn not_run_status(rejection: Rejection, try_later: u8) -> u8 {
         | Rejection::Expired
         | Rejection::ExceedsHold
         | Rejection::Declined
-        | Rejection::LineDone => 76,
+        | Rejection::LineDone
+        | Rejection::TooManyAccounts => 76,
         Rejection::UnknownAccount | Rejection::SameAccount | Rejection::BalanceOverflow => 77,
         Rejection::InDoubt => IN_DOUBT,
     }

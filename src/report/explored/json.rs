@@ -271,7 +271,7 @@ impl<'a> ExamplePart<'a> {
 impl<'a> StepPart<'a> {
     fn new(scenario: &'a Scenario, taken: &StepTaken) -> Self {
         let sides = scenario.sides(taken.process).into_iter().zip(taken.sides);
-        let is_lock = matches!(taken.step, NextStep::Acquire(_) | NextStep::VoidReason(_));
+        let is_lock = matches!(taken.step, NextStep::Acquire(_) | NextStep::Release(_));
         let balances = sides
             .filter(|_| !is_lock)
             .map(|(place, minor)| BalancePart {

@@ -43,9 +43,9 @@ impl SimLedger {
         let (account, balance) = (&scenario.account, scenario.balance);
         SimLedger {
             decider: match scenario.shares {
-                None => InMemory::Bank(Memory::new(account, balance, overdraft)),
+                None => InMemory::Bank(Box::new(Memory::new(account, balance, overdraft))),
                 Some(Sharing::CompareAndSet | Sharing::Lock) => {
-                    InMemory::Cells(Cells::new(account, balance, overdraft))
+                    InMemory::Shared(Box::new(Cells::new(account, balance, overdraft)))
                 }
             },
             is_slow: scenario.settings.ledger.is_some(),

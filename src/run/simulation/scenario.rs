@@ -129,6 +129,7 @@ impl SeededRun {
                 ..RequestContext::default()
             },
             ledger: lasts.then(|| "simulated.db".to_string()),
+            kill_before: None,
             starts: vec![(account.clone(), balance)],
         };
         let count = chance.below(14);

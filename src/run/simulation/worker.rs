@@ -176,6 +176,8 @@ impl SimWorker {
             }
             (Said::Decided(_), _) => self.at = At::Idle,
             (Said::Shared(ShareReply::Waiting), _) => self.due += 1,
+            // Simulated workers share no memory.
+            (Said::Shared(ShareReply::Turn), _) => {}
             (Said::Shared(ShareReply::Claimed), _) => self.read(&current, sent),
             (Said::Shared(ShareReply::Cells(cells) | ShareReply::Conflict(cells)), work) => {
                 let takes = !std::mem::replace(&mut self.worked, true);
@@ -211,7 +213,7 @@ impl SimWorker {
             self.current = Some(assignment.clone());
             match work {
                 _ if self.shares.is_some() && operation.id.is_some() => {
-                    return self.ask(Ask::Share(ShareRequest::KnownId(operation)), sent);
+                    return self.ask(Ask::Share(ShareRequest::Claim(operation)), sent);
                 }
                 _ if self.shares.is_some() => return self.read(&assignment, sent),
                 Work::None => {

@@ -77,6 +77,19 @@ impl Hand {
         self.operations.pop_front()
     }
 
+    /// Takes the one of this number: its worker has given it up.
+    pub(in crate::run) fn take(&mut self, number: u64) -> Option<Assigned> {
+        let place = self.place_of(number)?;
+        self.asked -= usize::from(place < self.asked);
+        self.begun &= place > 0;
+        self.operations.remove(place)
+    }
+
+    fn place_of(&self, number: u64) -> Option<usize> {
+        let mut all = self.operations.iter();
+        all.position(|assigned| assigned.number == number)
+    }
+
     /// Takes those that were asked about.
     pub(in crate::run) fn take_asked(&mut self) -> Vec<Assigned> {
         let asked = std::mem::take(&mut self.asked).min(self.operations.len());
@@ -136,7 +149,7 @@ impl Hand {
                 | BankRequest::Post { amount: Some(_) },
             ) if !self.runs_command() => return None,
             // What was begun is not begun again.
-            Ask::Bank(BankRequest::Begin(_)) | Ask::Share(ShareRequest::KnownId(_))
+            Ask::Bank(BankRequest::Begin(_)) | Ask::Share(ShareRequest::Claim(_))
                 if self.asked > 0 =>
             {
                 return None;
@@ -147,9 +160,18 @@ impl Hand {
                 self.asked += 1;
                 (self.asked - 1, Some(operation))
             }
+            // What a worker decided on memory that it shares it tells in its order, without a wait.
+            Ask::Share(ShareRequest::Decided(_)) => {
+                let place = self.place_of(request.number)?;
+                if place > self.asked {
+                    return None;
+                }
+                self.asked = self.asked.max(place + 1);
+                (place, None)
+            }
             Ask::Bank(_) | Ask::Share(_) if self.asked > 1 => return None,
             Ask::Bank(BankRequest::Begin(operation))
-            | Ask::Share(ShareRequest::KnownId(operation)) => {
+            | Ask::Share(ShareRequest::Claim(operation)) => {
                 self.asked = 1;
                 self.begun = true;
                 (0, Some(operation))

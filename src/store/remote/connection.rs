@@ -13,7 +13,7 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
 
 use crate::bank::Asked;
-use crate::link::{Key, Watch};
+use crate::poll::{PollKey, PollSet};
 use crate::protocol::{Fault, Inbox, Outbox, ProtocolError, Query, Response, ToClient, VERSION};
 use crate::wake::{RunningClock, TICK};
 
@@ -198,10 +198,10 @@ impl Connection {
 
     /// Waits for a moment until something can be read or sent.
     fn wait(&self) -> Result<(), String> {
-        let mut watch = Watch::default();
-        watch.read(Key::Own(0), self.socket.as_fd());
-        watch.write(Key::Own(1), self.socket.as_fd());
-        let waited = watch.wait(TICK);
+        let mut set = PollSet::default();
+        set.read(PollKey::Own(0), self.socket.as_fd());
+        set.write(PollKey::Own(1), self.socket.as_fd());
+        let waited = set.wait(TICK);
         waited
             .map(drop)
             .map_err(|error| format!("cannot be heard: {error}"))

@@ -238,7 +238,7 @@ impl World {
         let (number, progress) = match outgoing {
             Outgoing::Reply(number, Said::Shared(ShareReply::Waiting)) => (*number, false),
             Outgoing::Reply(number, _) => (*number, true),
-            Outgoing::Waits(_) | Outgoing::Abandoned(_) => return,
+            Outgoing::Waits(_) | Outgoing::Abandoned(..) => return,
             Outgoing::Impossible(number, _) => (*number, false),
         };
         let Some(process) = self.processes.get_mut(&((number >> 32) as u32)) else {

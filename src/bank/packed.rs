@@ -1,63 +1,71 @@
 //! One word that holds a balance and the count of the updates that it includes.
 
-/// The low bits, which hold the count.
-const COUNT_BITS: u32 = 24;
+/// The low bits, which hold the balance.
+const BALANCE_BITS: u32 = 40;
+/// The high bits, which hold the count.
+const COUNT_BITS: u32 = i64::BITS - BALANCE_BITS;
 
-/// The most updates that the count can tell apart.
+/// The most updates that the count can tell apart; one more, and it begins again at 0.
 pub const MAX_UPDATES: i64 = (1 << COUNT_BITS) - 1;
 
 /// The most minor units, on either side of zero, that fit beside the count: 5,497,558,138.87.
 pub const MAX_BALANCE: i64 = i64::MAX >> COUNT_BITS;
 
-/// A signed balance in minor units (the upper 40 bits) and a count of updates (the lower 24).
+/// A signed balance in minor units (the lower 40 bits) and a count of updates (the upper 24).
 ///
 /// Money and count are one word so that they are lost together: an update that is overwritten takes
 /// its count with it, and what is missing from the count is exactly what was lost. Two counters side
 /// by side would race with each other and prove nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Packed(i64);
+pub struct Packed(i64);
 
 impl Packed {
     /// A balance within ±[`MAX_BALANCE`] that includes no update yet.
-    pub(super) fn new(minor: i64) -> Self {
-        Packed(minor << COUNT_BITS)
+    pub fn new(minor: i64) -> Self {
+        Packed(minor)
     }
 
     /// The word as an atomic holds it.
-    pub(super) fn word(self) -> i64 {
+    pub fn word(self) -> i64 {
         self.0
     }
 
     /// What an atomic held.
-    pub(super) fn from_word(word: i64) -> Self {
+    pub fn from_word(word: i64) -> Self {
         Packed(word)
     }
 
     /// The balance in minor units.
-    pub(super) fn balance(self) -> i64 {
-        self.0 >> COUNT_BITS
+    pub fn balance(self) -> i64 {
+        (self.0 << COUNT_BITS) >> COUNT_BITS
     }
 
     /// How many updates the balance includes.
-    pub(super) fn updates(self) -> u64 {
-        (self.0 & MAX_UPDATES).unsigned_abs()
+    pub fn updates(self) -> u64 {
+        let counted = self.0.wrapping_sub(self.balance()) >> BALANCE_BITS;
+        (counted & MAX_UPDATES).unsigned_abs()
     }
 
     /// What an atomic addition adds for one update, and what taking it away undoes without a trace.
     ///
-    /// The parts never carry into each other: the count stays within its bits because a race is
-    /// refused that would make more than [`MAX_UPDATES`] updates.
-    pub(super) fn step(delta: i64) -> i64 {
-        (delta << COUNT_BITS).wrapping_add(1)
+    /// The parts do not carry into each other while every balance on the way is within
+    /// ±[`MAX_BALANCE`]; a count that begins again at 0 leaves the balance alone.
+    pub fn step(delta: i64) -> i64 {
+        delta.wrapping_add(1 << BALANCE_BITS)
     }
 
     /// The word after one update.
-    pub(super) fn after(self, delta: i64) -> Self {
+    pub fn after(self, delta: i64) -> Self {
         Packed(self.0.wrapping_add(Packed::step(delta)))
     }
 
+    /// The word before one update.
+    pub fn before(self, delta: i64) -> Self {
+        Packed(self.0.wrapping_sub(Packed::step(delta)))
+    }
+
     /// The bank's rule: the word after the update, unless that is a debit below `floor`.
-    pub(super) fn decide(self, delta: i64, floor: i64) -> Option<Self> {
+    pub fn decide(self, delta: i64, floor: i64) -> Option<Self> {
         let after = self.balance().checked_add(delta)?;
         (delta >= 0 || after >= floor).then(|| self.after(delta))
     }
@@ -78,8 +86,9 @@ mod tests {
         assert_eq!((MAX_BALANCE, MAX_UPDATES), (549_755_813_887, 16_777_215));
         for edge in [-MAX_BALANCE, -1, 0, 1, MAX_BALANCE] {
             assert_eq!(parts(Packed::new(edge)), (edge, 0));
-            let full = Packed::from_word(Packed::new(edge).word() + MAX_UPDATES);
+            let full = Packed::from_word(Packed::new(edge).word().wrapping_add(MAX_UPDATES << 40));
             assert_eq!(parts(full), (edge, 16_777_215));
+            assert_eq!(parts(full.after(0)), (edge, 0), "the count begins again");
         }
         let across = Packed::new(1).after(-2);
         assert_eq!(parts(across), (-1, 1));

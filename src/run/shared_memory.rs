@@ -1,0 +1,87 @@
+//! What workers tell of memory that they share without the server, and the killing of one that holds a lock.
+
+use super::settle::PendingVoid;
+use super::{Effect, Run};
+use crate::bank::{Answer, SharePoint, ShareRequest};
+use crate::event::{Cause, Fault};
+use crate::protocol::{Ask, Request};
+
+impl Run {
+    /// Takes note of a request that has no answer; true if this is one.
+    pub(super) fn has_no_answer(&mut self, worker: u32, request: &Request) -> bool {
+        match &request.ask {
+            Ask::Share(ShareRequest::StillWaits) => {
+                if let Some(state) = self.workers.get_mut(worker) {
+                    state.made_progress(self.out.now);
+                }
+                true
+            }
+            Ask::Share(ShareRequest::GaveUp(why)) => {
+                self.gave_up(worker, request.number, why);
+                true
+            }
+            Ask::Share(request) => self.kills_holder(worker, request),
+            Ask::Bank(_) => false,
+        }
+    }
+
+    /// A worker has given an operation up. Nothing of it was written, and its id is free again.
+    fn gave_up(&mut self, worker: u32, number: u64, why: &str) {
+        let Some(state) = self.workers.get_mut(worker) else {
+            return;
+        };
+        state.made_progress(self.out.now);
+        let Some(assigned) = state.hand.take(number) else {
+            return self.blame(worker, "gave up what it was not given");
+        };
+        let detail = format!("{state} {why}");
+        let cause = Cause::Deadline;
+        let pending = PendingVoid::of(state, assigned, Fault { cause, detail });
+        self.void(number, pending);
+    }
+
+    /// Kills a worker that is about to take the access before which one is to be killed; true if it does.
+    fn kills_holder(&mut self, worker: u32, request: &ShareRequest) -> bool {
+        let point = match request {
+            ShareRequest::Turn(point) => Some(*point),
+            // Where the server process keeps the data, this message is the access.
+            ShareRequest::Write(_) | ShareRequest::CompareAndSet(_) => Some(SharePoint::Write),
+            _ => None,
+        };
+        if point.is_none() || self.kill_before != point {
+            return false;
+        }
+        self.kill_before = None;
+        if let Some(state) = self.workers.get_mut(worker) {
+            let between = match point {
+                Some(SharePoint::HalfWritten) => "between its two writes",
+                _ => "between its read and its write",
+            };
+            let detail = format!("{state} was killed on purpose {between}");
+            let cause = Cause::Died;
+            state.fault.get_or_insert(Fault { cause, detail });
+            self.out.push(Effect::Kill(worker));
+        }
+        true
+    }
+
+    /// The worker of this operation had done all of it before it died.
+    pub(super) fn was_finished(&mut self, number: u64, answer: Answer) {
+        let Some(pending) = self.pending_voids.remove(&number) else {
+            return;
+        };
+        self.warn_of(&pending.fault);
+        let elapsed = self.out.now.saturating_sub(pending.given_at);
+        self.tally.decided(&pending.operation, &answer);
+        self.out
+            .event(pending.event.after(elapsed).answered(&answer));
+    }
+
+    /// The operation of a worker that is gone was not done, or not all of it.
+    pub(super) fn was_unfinished(&mut self, number: u64, note: &str) {
+        if let Some(pending) = self.pending_voids.get_mut(&number) {
+            pending.fault.detail = format!("{}; {note}", pending.fault.detail);
+        }
+        self.voided(number);
+    }
+}

@@ -1,0 +1,394 @@
+//! What a worker notes in its seat: which operation it is at, what it is about to write, how far it has
+//! come, and which lock it waits for.
+//!
+//! The parent reads there what a worker did that died. Under the robust lock, its next holder does.
+
+use std::sync::atomic::Ordering;
+
+use super::cell::CellWords;
+use super::table::{MemoryTable, Seat, SharedWords};
+use crate::bank::{Amount, Answer, Balance, Outcome, Packed, UNORDERED, View};
+
+/// How far a worker has come with what it writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum WriteProgress {
+    /// Nothing is written.
+    Before,
+    /// The intent is complete, and its first cell may be written.
+    Intends,
+    /// The cell of the account that gives is written.
+    HalfWritten,
+    /// Both are.
+    Written,
+}
+
+impl WriteProgress {
+    const ALL: [WriteProgress; 4] = [
+        WriteProgress::Before,
+        WriteProgress::Intends,
+        WriteProgress::HalfWritten,
+        WriteProgress::Written,
+    ];
+}
+
+/// One cell before and after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CellChange {
+    /// Which cell.
+    pub(crate) place: usize,
+    /// What was read.
+    pub(crate) before: Packed,
+    /// What is written.
+    pub(crate) after: Packed,
+}
+
+impl CellChange {
+    /// What is to be written over what was read.
+    pub(crate) fn planned(cell: CellWords, before: Packed, delta: i64) -> Self {
+        CellChange {
+            place: cell.place(),
+            before,
+            after: before.after(delta),
+        }
+    }
+
+    /// Adds to the cell, whatever it holds; what was and is there then.
+    pub(crate) fn made(cell: CellWords, delta: i64) -> Self {
+        let after = cell.add(delta);
+        CellChange {
+            place: cell.place(),
+            before: after.before(delta),
+            after,
+        }
+    }
+}
+
+/// What an operation is about to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Intent {
+    /// Its number among the entries; [`UNORDERED`] where the way of sharing gives none.
+    pub(crate) seq: u64,
+    /// The account that gives.
+    pub(crate) debit: CellChange,
+    /// The account that receives.
+    pub(crate) credit: CellChange,
+    /// The operation's own account is the one that receives.
+    pub(crate) is_credit: bool,
+}
+
+impl Intent {
+    /// The cells that it changes, the one that gives first.
+    pub(crate) fn places(&self) -> [usize; 2] {
+        [self.debit.place, self.credit.place]
+    }
+
+    /// The answer to an operation that has written all of it.
+    pub(crate) fn answer(&self) -> Answer {
+        let view = |change: &CellChange| {
+            let posted = Balance::new(change.after.balance());
+            let available = posted;
+            View { posted, available }
+        };
+        let (own, other) = match self.is_credit {
+            true => (&self.credit, &self.debit),
+            false => (&self.debit, &self.credit),
+        };
+        let (seq, view_of_own) = (self.seq, view(own));
+        let moved = self.credit.after.balance() - self.credit.before.balance();
+        let outcome = match Amount::new(moved) {
+            Some(amount) => Outcome::Posted {
+                seq,
+                amount,
+                view: view_of_own,
+            },
+            None => Outcome::Viewed {
+                seq,
+                view: view_of_own,
+            },
+        };
+        Answer {
+            decided: order_of(seq),
+            other_side: Some(view(other)),
+            ..outcome.into()
+        }
+    }
+}
+
+/// The words of a seat.
+const OPERATION: usize = 0;
+const PROGRESS: usize = 1;
+const SEQ: usize = 2;
+const DEBIT: usize = 3;
+const CREDIT: usize = 6;
+const IS_CREDIT: usize = 9;
+const WAITS: usize = 10;
+const PID: usize = 11;
+
+impl Seat<'_> {
+    fn get(&self, word: usize) -> u64 {
+        self.0[word].load(Ordering::Acquire)
+    }
+
+    /// `Release`, so that what was noted before stands before.
+    fn set(&self, word: usize, value: u64) {
+        self.0[word].store(value, Ordering::Release);
+    }
+
+    /// A worker takes the seat.
+    pub(crate) fn take(&self, pid: u32) {
+        self.begin(0);
+        self.set(WAITS, 0);
+        self.set(PID, pid.into());
+    }
+
+    /// The worker's process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.get(PID) as u32
+    }
+
+    /// The worker begins this operation.
+    pub(crate) fn begin(&self, operation: u64) {
+        self.set(PROGRESS, WriteProgress::Before as u64);
+        self.set(OPERATION, operation);
+    }
+
+    /// The operation that the worker is at, or was at last.
+    pub(crate) fn operation(&self) -> u64 {
+        self.get(OPERATION)
+    }
+
+    /// The worker waits for the lock of this place, or for the one over everything, or for none.
+    pub(crate) fn wait_for(&self, lock: Option<Option<usize>>) {
+        let word = lock.map_or(0, |place| place.map_or(1, |place| place as u64 + 2));
+        self.set(WAITS, word);
+    }
+
+    /// The lock that the worker waits for, if it waits for one.
+    pub(crate) fn waits_for(&self) -> Option<Option<usize>> {
+        match self.get(WAITS) {
+            0 => None,
+            1 => Some(None),
+            word => Some(usize::try_from(word - 2).ok()),
+        }
+    }
+
+    /// Notes what is being written; how far that has come is for [`Seat::reach`] to say.
+    pub(crate) fn note(&self, intent: &Intent) {
+        self.set(SEQ, intent.seq);
+        for (first, change) in [(DEBIT, intent.debit), (CREDIT, intent.credit)] {
+            self.set(first, change.place as u64);
+            self.set(first + 1, change.before.word().cast_unsigned());
+            self.set(first + 2, change.after.word().cast_unsigned());
+        }
+        self.set(IS_CREDIT, intent.is_credit.into());
+    }
+
+    /// Notes how far the writing has come.
+    pub(crate) fn reach(&self, progress: WriteProgress) {
+        self.set(PROGRESS, progress as u64);
+    }
+
+    /// How far the writing has come.
+    pub(crate) fn progress(&self) -> WriteProgress {
+        let progress = usize::try_from(self.get(PROGRESS)).ok();
+        let progress = progress.and_then(|progress| WriteProgress::ALL.get(progress));
+        progress.copied().unwrap_or(WriteProgress::Before)
+    }
+
+    /// What was noted last.
+    pub(crate) fn intent(&self) -> Intent {
+        let change = |first| CellChange {
+            place: usize::try_from(self.get(first)).unwrap_or(usize::MAX),
+            before: Packed::from_word(self.get(first + 1).cast_signed()),
+            after: Packed::from_word(self.get(first + 2).cast_signed()),
+        };
+        Intent {
+            seq: self.get(SEQ),
+            debit: change(DEBIT),
+            credit: change(CREDIT),
+            is_credit: self.get(IS_CREDIT) != 0,
+        }
+    }
+}
+
+/// The number of the decision that made or saw this entry; 0 where nothing orders them.
+pub(crate) fn order_of(seq: u64) -> u64 {
+    if seq == UNORDERED { 0 } else { seq }
+}
+
+/// What became of an operation whose worker is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trace {
+    /// Nothing of it was written.
+    Nothing,
+    /// All of it was.
+    Everything(Intent),
+    /// One cell was written and the other was not.
+    Half(Intent),
+    /// The memory does not tell: other processes may have written over it.
+    Unknown(Intent),
+}
+
+/// What one cell tells of a change.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Before,
+    After,
+    Other,
+}
+
+impl<W: SharedWords> MemoryTable<W> {
+    /// Completes what the dead holder of the robust lock had noted and not finished. Only the lock's new
+    /// holder may; should it die too, the next one does the same again, to the same end.
+    pub(crate) fn repair(&self) {
+        let seat = self.intent().load(Ordering::Acquire);
+        let seat = usize::try_from(seat)
+            .ok()
+            .and_then(|seat| seat.checked_sub(1));
+        if let Some(seat) = seat.and_then(|seat| self.seat(seat))
+            && (WriteProgress::Intends..WriteProgress::Written).contains(&seat.progress())
+        {
+            let intent = seat.intent();
+            for change in [intent.debit, intent.credit] {
+                if let Some(cell) = self.cell(change.place) {
+                    cell.open();
+                    cell.store(change.after);
+                }
+            }
+            seat.reach(WriteProgress::Written);
+        }
+        self.intent().store(0, Ordering::Release);
+    }
+
+    /// What this operation has left behind, whose worker is gone.
+    pub(crate) fn trace(&self, operation: u64, seats: usize) -> Trace {
+        let mut seats = (0..seats).filter_map(|seat| self.seat(seat));
+        let Some(seat) = seats.find(|seat| seat.operation() == operation) else {
+            return Trace::Nothing;
+        };
+        let intent = seat.intent();
+        let progress = seat.progress();
+        let debit = match progress {
+            WriteProgress::Before => return Trace::Nothing,
+            WriteProgress::Written => return Trace::Everything(intent),
+            WriteProgress::Intends => self.seen(&intent.debit),
+            WriteProgress::HalfWritten => Seen::After,
+        };
+        match (debit, self.seen(&intent.credit)) {
+            (Seen::Before, _) => Trace::Nothing,
+            (Seen::After, Seen::After) => Trace::Everything(intent),
+            (Seen::After, Seen::Before) => Trace::Half(intent),
+            _ => Trace::Unknown(intent),
+        }
+    }
+
+    fn seen(&self, change: &CellChange) -> Seen {
+        match self.cell(change.place).map(|cell| cell.load()) {
+            Some(now) if now == change.after => Seen::After,
+            Some(now) if now == change.before => Seen::Before,
+            _ => Seen::Other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bank::Name;
+    use crate::shared_memory::table::tests::table;
+
+    fn intent() -> Intent {
+        let change = |place, before, delta| CellChange {
+            place,
+            before: Packed::new(before),
+            after: Packed::new(before).after(delta),
+        };
+        Intent {
+            seq: 7,
+            debit: change(0, 1_000, -300),
+            credit: change(1, -1_000, 300),
+            is_credit: false,
+        }
+    }
+
+    /// What is left where a worker dies at this point, before and after a repair.
+    fn check(point: WriteProgress, writes: usize, expected: &Trace, repaired: &Trace) {
+        let table = table(1_000);
+        let seat = table.seat(2).expect("a seat");
+        seat.take(42);
+        seat.begin(9);
+        let intent = intent();
+        if point > WriteProgress::Before {
+            table.intent().store(3, Ordering::Release);
+            seat.note(&intent);
+        }
+        for change in [intent.debit, intent.credit].iter().take(writes) {
+            table
+                .cell(change.place)
+                .expect("a cell")
+                .store(change.after);
+        }
+        seat.reach(point);
+        assert_eq!(table.trace(9, 3), *expected, "{point:?}");
+        assert_eq!(table.trace(8, 3), Trace::Nothing);
+        // A repair that is begun again ends the same.
+        for _ in 0..2 {
+            table.intent().store(3, Ordering::Release);
+            table.repair();
+            assert_eq!(table.trace(9, 3), *repaired, "{point:?}");
+        }
+        let main = table.find(&Name::default()).expect("main").load();
+        let must = match repaired {
+            Trace::Nothing => 1_000,
+            _ => 700,
+        };
+        assert_eq!(
+            (main.balance(), table.seat(2).map(|seat| seat.pid())),
+            (must, Some(42))
+        );
+    }
+
+    #[test]
+    fn the_memory_tells_what_a_dead_worker_did_and_a_repair_completes_it() {
+        let (nothing, all) = (Trace::Nothing, Trace::Everything(intent()));
+        check(WriteProgress::Before, 0, &nothing, &nothing);
+        check(WriteProgress::Intends, 0, &nothing, &all);
+        check(WriteProgress::Intends, 1, &Trace::Half(intent()), &all);
+        check(WriteProgress::HalfWritten, 1, &Trace::Half(intent()), &all);
+        check(WriteProgress::HalfWritten, 2, &all, &all);
+        check(WriteProgress::Written, 2, &all, &all);
+        let view = |minor| View {
+            posted: Balance::new(minor),
+            available: Balance::new(minor),
+        };
+        let outcome = Outcome::Posted {
+            seq: 7,
+            amount: Amount::new(300).expect("positive"),
+            view: view(700),
+        };
+        let answer = intent().answer();
+        assert_eq!((answer.outcome, answer.decided), (outcome, 7));
+        assert_eq!(answer.other_side, Some(view(-700)));
+    }
+
+    #[test]
+    fn where_others_wrote_since_it_is_unknown() {
+        let table = table(1_000);
+        let seat = table.seat(0).expect("a seat");
+        seat.begin(9);
+        seat.note(&intent());
+        seat.reach(WriteProgress::Intends);
+        table.cell(0).expect("main").add(-5);
+        assert_eq!(table.trace(9, 3), Trace::Unknown(intent()));
+    }
+
+    #[test]
+    fn a_wait_is_for_one_lock_or_for_all() {
+        let table = table(0);
+        let seat = table.seat(0).expect("a seat");
+        for lock in [None, Some(None), Some(Some(0)), Some(Some(7))] {
+            seat.wait_for(lock);
+            assert_eq!(seat.waits_for(), lock);
+        }
+    }
+}

@@ -1,0 +1,437 @@
+//! One operation on shared memory: the steps of its way of sharing, taken by real accesses.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::cell::CellWords;
+use super::intent::{CellChange, Intent, WriteProgress, order_of};
+use super::lock::{self, ProcessLock, WaitError};
+use super::mapping::Inherited;
+use super::primitive::{MemorySharing, Primitive};
+use super::table::{MemoryTable, Seat, SharedWords};
+use crate::bank::{
+    Action, Amount, Answer, Cell, MAX_BALANCE, Name, Operation, Outcome, Packed, Rejection,
+    SharePoint, UNORDERED, View, touched,
+};
+use crate::sharing::{Compared, NextStep, Part, SharedMemory, Steps};
+
+/// How long a worker waits for a lock that stays where it is, unless told.
+const WAIT_LIMIT: Duration = Duration::from_secs(30);
+
+/// An operation was given up; why, as what its worker did: "waited 2s for ...". It holds no lock any more.
+#[derive(Debug)]
+pub(crate) struct GaveUp(pub(crate) String);
+
+/// What surrounds an operation: a worker, or a test.
+pub(crate) trait Surroundings {
+    /// Why the operation cannot go on.
+    type Error: From<GaveUp>;
+
+    /// Waits for the turn to take what comes next.
+    fn turn(&mut self, point: SharePoint) -> Result<(), Self::Error>;
+    /// Does the operation's work.
+    fn work(&mut self) -> Result<(), Self::Error>;
+    /// Takes note that a lock is waited for; told again and again.
+    fn waits(&mut self) -> Result<(), Self::Error>;
+}
+
+/// One operation of the worker in one seat.
+pub(crate) struct MappedOperation<'a, W, S> {
+    table: &'a MemoryTable<W>,
+    seat: Seat<'a>,
+    seat_number: usize,
+    sharing: MemorySharing,
+    operation: &'a Operation,
+    surroundings: S,
+    /// The accounts that it touches, the one that gives first.
+    names: Vec<Name>,
+    cells: Vec<CellWords<'a>>,
+    held: Vec<Held<'a>>,
+    worked: bool,
+    rejection: Option<Rejection>,
+    /// What was seen of its own account.
+    view: Option<View>,
+    /// The number of the last entry that was seen under a lock.
+    seen_seq: u64,
+    written: Option<Intent>,
+}
+
+/// A lock that is held, and the word that says who holds it.
+struct Held<'a> {
+    lock: Box<dyn ProcessLock + 'a>,
+    place: Option<usize>,
+}
+
+impl<'a, W: SharedWords, S: Surroundings> MappedOperation<'a, W, S> {
+    /// An operation before its first step, of the worker in this seat; nothing for a seat that there is not.
+    pub(crate) fn new(
+        table: &'a MemoryTable<W>,
+        seat_number: usize,
+        sharing: MemorySharing,
+        operation: &'a Operation,
+        surroundings: S,
+    ) -> Option<Self> {
+        let names = touched(operation);
+        let cells = names.iter().filter_map(|name| table.find(name)).collect();
+        Some(MappedOperation {
+            table,
+            seat: table.seat(seat_number)?,
+            seat_number,
+            sharing,
+            operation,
+            surroundings,
+            names,
+            cells,
+            held: Vec::new(),
+            worked: false,
+            rejection: None,
+            view: None,
+            seen_seq: UNORDERED,
+            written: None,
+        })
+    }
+
+    /// Takes all its steps; what was decided. Whatever ends it, it holds no lock afterwards.
+    pub(crate) fn run(mut self) -> Result<Answer, S::Error> {
+        if self.cells.len() < self.names.len() {
+            // The parent adds the accounts of an operation before it hands it out, as far as there is room.
+            let (rejection, view) = (Rejection::TooManyAccounts, None);
+            return Ok(Outcome::Refused { rejection, view }.into());
+        }
+        let ended = match (&self.operation.action, self.sharing.primitive.sharing()) {
+            (Action::Balance, _) => self.look(),
+            (_, None) => self.add(),
+            (_, Some(sharing)) => {
+                let mut steps = Steps::new(sharing);
+                self.take(|step| {
+                    let Some(next) = steps.next(sharing) else {
+                        return Ok(false);
+                    };
+                    step.turn(next)?;
+                    steps.step(sharing, step).map(|()| true)
+                })
+            }
+        };
+        while !self.held.is_empty() {
+            self.release(self.held.len() - 1)?;
+        }
+        ended.map(|()| self.answer())
+    }
+
+    fn take(
+        &mut self,
+        mut step: impl FnMut(&mut Self) -> Result<bool, S::Error>,
+    ) -> Result<(), S::Error> {
+        while step(self)? {}
+        Ok(())
+    }
+
+    fn turn(&mut self, next: NextStep) -> Result<(), S::Error> {
+        let point = match next {
+            NextStep::Acquire(_) => SharePoint::Acquire,
+            NextStep::Read => SharePoint::Read,
+            NextStep::Write | NextStep::CompareAndSet | NextStep::Ask(_) => SharePoint::Write,
+            NextStep::Release(_) => SharePoint::Release,
+        };
+        // The work stands between the read and the write, and a turn is for the access alone.
+        if point == SharePoint::Write {
+            self.work()?;
+        }
+        self.surroundings.turn(point)
+    }
+
+    /// Does the work once: a retry only decides again.
+    fn work(&mut self) -> Result<(), S::Error> {
+        match std::mem::replace(&mut self.worked, true) {
+            true => Ok(()),
+            false => self.surroundings.work(),
+        }
+    }
+
+    /// Looks at a balance, under the lock if there is one.
+    fn look(&mut self) -> Result<(), S::Error> {
+        let is_held = self.sharing.primitive.is_held();
+        if is_held {
+            self.turn(NextStep::Acquire(0))?;
+            self.acquire(0)?;
+        }
+        self.turn(NextStep::Read)?;
+        self.load();
+        if is_held {
+            self.turn(NextStep::Release(0))?;
+            self.release(0)?;
+        }
+        self.work()
+    }
+
+    /// Adds to both cells, whatever they hold: what goes out is not held against what is there.
+    fn add(&mut self) -> Result<(), S::Error> {
+        let seen = self.load();
+        let ([debit, credit], Some(amount)) = (self.pair(), self.operation.amount()) else {
+            return Ok(());
+        };
+        let refused = match self.operation.movement().map(|movement| movement.check()) {
+            Some(Err(rejection)) => Some(rejection),
+            _ if !debit.is_open() => Some(Rejection::UnknownAccount),
+            _ => None,
+        };
+        if refused.is_some() {
+            self.rejection = refused;
+            return Ok(());
+        }
+        self.work()?;
+        self.surroundings.turn(SharePoint::Write)?;
+        let mut intent = self.intent([seen[0], seen[1]], amount);
+        self.seat.note(&intent);
+        self.seat.reach(WriteProgress::Intends);
+        intent.debit = CellChange::made(debit, -amount.minor());
+        self.half_written(&intent)?;
+        intent.credit = CellChange::made(credit, amount.minor());
+        if !fits(intent.debit.after) || !fits(intent.credit.after) {
+            debit.take_back(-amount.minor());
+            credit.take_back(amount.minor());
+            self.seat.reach(WriteProgress::Before);
+            self.rejection = Some(Rejection::BalanceOverflow);
+            return Ok(());
+        }
+        self.seat.note(&intent);
+        self.seat.reach(WriteProgress::Written);
+        self.written = Some(intent);
+        Ok(())
+    }
+
+    /// The cells of a movement: the account that gives, and the one that receives.
+    fn pair(&self) -> [CellWords<'a>; 2] {
+        [self.cells[0], self.cells[self.cells.len() - 1]]
+    }
+
+    /// One access to each cell; notes what the operation's own account holds.
+    fn load(&mut self) -> Vec<Packed> {
+        let seen: Vec<Packed> = self.cells.iter().map(CellWords::load).collect();
+        if self.sharing.primitive.is_held() {
+            self.seen_seq = self.table.seq().load(Ordering::Relaxed);
+        }
+        let named = self.names.iter().zip(&self.cells).zip(&seen);
+        let mut own = named.filter(|((name, _), _)| **name == self.operation.account);
+        let own = own.find_map(|((name, cell), money)| cell.cell(name, *money));
+        let own = own.filter(|cell| cell.open);
+        self.view = own.map(|cell| cell.account.view());
+        seen
+    }
+
+    /// Decides by the bank's rules on what was read.
+    fn decide(&mut self, seen: &[Packed]) -> Option<Intent> {
+        let named = self.names.iter().zip(&self.cells).zip(seen);
+        let cells = named.filter_map(|((name, cell), money)| cell.cell(name, *money));
+        let cells: Vec<Cell> = cells.collect();
+        let decided = Cell::decide(self.operation, &cells);
+        let amount = self.operation.amount();
+        match (decided, amount, seen) {
+            (Err(rejection), ..) => self.rejection = Some(rejection),
+            (Ok(_), Some(amount), [debit, credit]) => {
+                let intent = self.intent([*debit, *credit], amount);
+                if fits(intent.debit.after) && fits(intent.credit.after) {
+                    return Some(intent);
+                }
+                self.rejection = Some(Rejection::BalanceOverflow);
+            }
+            _ => self.rejection = Some(Rejection::UnknownAccount),
+        }
+        None
+    }
+
+    fn intent(&self, seen: [Packed; 2], amount: Amount) -> Intent {
+        let [debit, credit] = self.pair();
+        Intent {
+            seq: UNORDERED,
+            debit: CellChange::planned(debit, seen[0], -amount.minor()),
+            credit: CellChange::planned(credit, seen[1], amount.minor()),
+            is_credit: self.names.last() == Some(&self.operation.account),
+        }
+    }
+
+    /// The account that gives is written, and the other one is not: the place for a process to die.
+    fn half_written(&mut self, intent: &Intent) -> Result<(), S::Error> {
+        self.seat.note(intent);
+        self.seat.reach(WriteProgress::HalfWritten);
+        self.surroundings.turn(SharePoint::HalfWritten)?;
+        self.pair()[1].open();
+        Ok(())
+    }
+
+    fn answer(&self) -> Answer {
+        let Some(intent) = self.written else {
+            let (view, seq) = (self.view, self.seen_seq);
+            let outcome = match (self.rejection, view) {
+                (None, Some(view)) => Outcome::Viewed { seq, view },
+                (rejection, view) => Outcome::Refused {
+                    rejection: rejection.unwrap_or(Rejection::UnknownAccount),
+                    view,
+                },
+            };
+            return Answer {
+                decided: order_of(seq),
+                ..outcome.into()
+            };
+        };
+        intent.answer()
+    }
+
+    /// The locks that it takes, in their order.
+    fn lock_places(&self) -> Vec<Option<usize>> {
+        if self.sharing.primitive != Primitive::MutexPerAccount {
+            return vec![None];
+        }
+        let mut named: Vec<_> = self.names.iter().zip(&self.cells).collect();
+        if self.sharing.lock_order {
+            named.sort_by_key(|(name, _)| *name);
+        }
+        named.iter().map(|(_, cell)| Some(cell.place())).collect()
+    }
+}
+
+/// Whether a balance has room beside the count of updates.
+fn fits(money: Packed) -> bool {
+    money.balance().abs() <= MAX_BALANCE
+}
+
+impl<W: SharedWords, S: Surroundings> SharedMemory for MappedOperation<'_, W, S> {
+    type Draft = Intent;
+    type Error = S::Error;
+
+    fn acquire(&mut self, number: usize) -> Result<(), S::Error> {
+        let place = self.lock_places().get(number).copied().flatten();
+        let gave_up = |why: String| S::Error::from(GaveUp(why));
+        let lock = self.table.process_lock(self.sharing.primitive, place);
+        let (Some(lock), Some(words)) = (lock, self.table.lock(place)) else {
+            return Err(gave_up("found no such lock in the memory".to_string()));
+        };
+        let limit = self.sharing.limit.unwrap_or(WAIT_LIMIT);
+        let (seat, surroundings) = (self.seat, &mut self.surroundings);
+        let inherited = lock::acquire(&*lock, words.taken(), limit, || {
+            seat.wait_for(Some(place));
+            surroundings.waits().map_err(Waited::Ended)
+        });
+        let inherited = match inherited {
+            Ok(inherited) => inherited,
+            Err(waited) => {
+                let error = match waited {
+                    Waited::Ended(error) => error,
+                    Waited::InVain(WaitError::TimeOver) => gave_up(format!(
+                        "waited {limit:?} for {}",
+                        self.table.lock_and_holder(place)
+                    )),
+                    Waited::InVain(WaitError::Io(error)) => gave_up(format!(
+                        "cannot wait for {}: {error}",
+                        self.table.lock_name(place)
+                    )),
+                };
+                self.seat.wait_for(None);
+                return Err(error);
+            }
+        };
+        self.seat.wait_for(None);
+        words.note_holder(self.seat_number);
+        self.held.push(Held { lock, place });
+        if inherited == Inherited::FromTheDead {
+            self.table.repair();
+            let held = self.held.last();
+            let repaired = held.map_or(Ok(()), |held| held.lock.mark_consistent());
+            repaired.map_err(|error| gave_up(format!("cannot repair the memory: {error}")))?;
+        }
+        Ok(())
+    }
+
+    fn read(&mut self) -> Result<Option<Intent>, S::Error> {
+        let seen = self.load();
+        Ok(self.decide(&seen))
+    }
+
+    fn write(&mut self, draft: &Intent) -> Result<(), S::Error> {
+        let mut intent = *draft;
+        if self.sharing.primitive.is_held() {
+            intent.seq = self.table.seq().fetch_add(1, Ordering::Relaxed) + 1;
+        }
+        let is_repaired = self.sharing.primitive == Primitive::Robust;
+        self.seat.note(&intent);
+        if is_repaired {
+            let seat = self.seat_number as u64 + 1;
+            self.table.intent().store(seat, Ordering::Release);
+        }
+        self.seat.reach(WriteProgress::Intends);
+        let [debit, credit] = self.pair();
+        debit.store(intent.debit.after);
+        self.half_written(&intent)?;
+        credit.store(intent.credit.after);
+        self.seat.reach(WriteProgress::Written);
+        if is_repaired {
+            self.table.intent().store(0, Ordering::Release);
+        }
+        self.written = Some(intent);
+        Ok(())
+    }
+
+    /// No instruction sets two words at once: the account that gives is set first, over what was read;
+    /// then what it gave is added to the other, over whatever stands there.
+    fn compare_and_set(&mut self, draft: &Intent) -> Result<Compared<Intent>, S::Error> {
+        let mut intent = *draft;
+        let [debit, credit] = self.pair();
+        self.seat.note(&intent);
+        self.seat.reach(WriteProgress::Intends);
+        let CellChange { before, after, .. } = intent.debit;
+        if debit.compare_and_set(before, after).is_err() {
+            self.seat.reach(WriteProgress::Before);
+            let seen = self.load();
+            return Ok(Compared::Changed(self.decide(&seen)));
+        }
+        self.half_written(&intent)?;
+        let moved = after.balance() - before.balance();
+        while let Err(now) = credit.compare_and_set(intent.credit.before, intent.credit.after) {
+            intent.credit.before = now;
+            intent.credit.after = now.after(-moved);
+            if !fits(intent.credit.after) {
+                debit.take_back(moved);
+                self.seat.reach(WriteProgress::Before);
+                self.rejection = Some(Rejection::BalanceOverflow);
+                return Ok(Compared::Changed(None));
+            }
+            self.seat.note(&intent);
+        }
+        self.seat.reach(WriteProgress::Written);
+        self.written = Some(intent);
+        Ok(Compared::Set)
+    }
+
+    fn release(&mut self, _last: usize) -> Result<(), S::Error> {
+        let Some(Held { lock, place }) = self.held.pop() else {
+            return Ok(());
+        };
+        if let Some(words) = self.table.lock(place) {
+            words.forget_holder();
+        }
+        let error = |error| {
+            GaveUp(format!(
+                "cannot release {}: {error}",
+                self.table.lock_name(place)
+            ))
+        };
+        Ok(lock.release().map_err(error)?)
+    }
+
+    /// No owner stands behind shared memory.
+    fn ask(&mut self, _part: Part) -> Result<bool, S::Error> {
+        Ok(false)
+    }
+}
+
+/// Why a wait ended without the lock.
+enum Waited<E> {
+    Ended(E),
+    InVain(WaitError),
+}
+
+impl<E> From<WaitError> for Waited<E> {
+    fn from(error: WaitError) -> Self {
+        Waited::InVain(error)
+    }
+}

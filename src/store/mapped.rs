@@ -1,0 +1,301 @@
+//! The memory of `shared-memory`, as the parent sees it: it makes room for accounts and workers, keeps the
+//! ids, and asks the memory what a worker has done that died. The workers decide.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::claimed_ids::ClaimedIds;
+use super::{Abandoned, CellReply, SharedData, Standing};
+use crate::bank::{
+    Account, Answer, Balance, LOANS, MAX_UPDATES, Name, Operation, Outcome, Packed, ShareReply,
+    ShareRequest, WORLD, touched,
+};
+use crate::shared_memory::{
+    Inherited, Intent, MAX_SEATS, Mapping, MemoryPlace, MemorySharing, MemoryTable, Primitive,
+    Trace,
+};
+
+/// How long a repair by another process is waited for: it takes microseconds.
+const REPAIR_LIMIT: Duration = Duration::from_secs(1);
+/// How often it is looked at meanwhile.
+const REPAIR_PAUSE: Duration = Duration::from_millis(1);
+
+/// The shared memory of one run.
+pub struct MappedCells {
+    table: MemoryTable<Mapping>,
+    sharing: MemorySharing,
+    claims: ClaimedIds,
+    /// How many updates of each cell the operations that were done have made.
+    updates: HashMap<usize, u64>,
+    seats: Seats,
+    overdraft: Balance,
+}
+
+/// Which worker has which seat.
+#[derive(Default)]
+struct Seats {
+    taken: HashMap<u32, usize>,
+    /// Those given back by workers that ended as they should. Where one died, its seat is kept as it is:
+    /// a lock may still name it as its holder.
+    free: Vec<usize>,
+    /// How many were given out in all.
+    used: usize,
+}
+
+impl MappedCells {
+    /// Memory in which one account is open and starts with this balance, which must fit into a word.
+    pub fn new(
+        account: &Name,
+        balance: Balance,
+        overdraft: Balance,
+        sharing: MemorySharing,
+    ) -> io::Result<Self> {
+        let cells = MappedCells {
+            table: MemoryTable::create()?,
+            sharing,
+            claims: ClaimedIds::default(),
+            updates: HashMap::new(),
+            seats: Seats::default(),
+            overdraft,
+        };
+        cells.table.prepare(sharing.primitive);
+        for name in [&WORLD, &LOANS] {
+            cells.open_cell(name, 0);
+        }
+        cells.open(account, balance);
+        Ok(cells)
+    }
+
+    /// Opens one more account, before any worker exists, which starts with this balance.
+    pub fn open(&self, name: &Name, balance: Balance) {
+        self.open_cell(name, balance.minor());
+        self.open_cell(&WORLD, -balance.minor());
+        let entries = u64::from(balance > Balance::default());
+        self.table.seq().fetch_add(entries, Ordering::Relaxed);
+    }
+
+    fn open_cell(&self, name: &Name, more: i64) {
+        if let Some(cell) = self.table.add(name, &self.account(name)) {
+            let posted = cell.load().balance().saturating_add(more);
+            cell.store(Packed::new(posted));
+            cell.open();
+        }
+    }
+
+    fn account(&self, name: &Name) -> Account {
+        match name.is_the_banks() {
+            true => Account::the_banks(),
+            false => Account::new(self.overdraft),
+        }
+    }
+
+    fn claim(&mut self, number: u64, operation: &Operation) -> CellReply {
+        match self.claims.claim(number, operation) {
+            Some(answer) => CellReply::Decided(answer),
+            None => CellReply::Shared(ShareReply::Claimed),
+        }
+    }
+
+    /// An operation was decided by its worker.
+    fn decided(&mut self, number: u64, operation: &Operation, answer: &Answer) -> CellReply {
+        match answer.outcome {
+            Outcome::Posted { amount, .. } if Some(amount) == operation.amount() => {
+                self.count_updates(operation);
+            }
+            Outcome::Viewed { .. } | Outcome::Refused { .. } => {}
+            _ => return CellReply::Impossible("an outcome that shared data does not have"),
+        }
+        self.claims.settle(number, answer.outcome);
+        CellReply::Decided(*answer)
+    }
+
+    fn count_updates(&mut self, operation: &Operation) {
+        for name in touched(operation) {
+            if let Some(cell) = self.table.find(&name) {
+                *self.updates.entry(cell.place()).or_default() += 1;
+            }
+        }
+    }
+
+    /// What the memory tells of an operation whose worker is gone. Under the robust lock what it had noted
+    /// is completed first, by this process or by another that got the lock before.
+    fn trace(&self, number: u64) -> Trace {
+        let trace = || self.table.trace(number, self.seats.used);
+        if self.sharing.primitive != Primitive::Robust {
+            return trace();
+        }
+        let began = Instant::now();
+        loop {
+            let is_mended = self.repair();
+            match trace() {
+                Trace::Half(_) | Trace::Unknown(_) if !is_mended => {}
+                trace => return trace,
+            }
+            if began.elapsed() >= REPAIR_LIMIT {
+                return trace();
+            }
+            std::thread::sleep(REPAIR_PAUSE);
+        }
+    }
+
+    /// Completes what a dead holder of the robust lock had noted; false if another process has the lock,
+    /// which then does so itself.
+    fn repair(&self) -> bool {
+        let memory = self.table.memory();
+        let Ok(Some(inherited)) = memory.try_robust(Duration::ZERO) else {
+            return false;
+        };
+        if inherited == Inherited::FromTheDead {
+            self.table.repair();
+            // It can only fail for a process that does not hold it.
+            let _ = memory.mark_consistent();
+        }
+        let _ = memory.unlock_robust();
+        true
+    }
+
+    /// An operation whose worker wrote all of it and then died.
+    fn finished(&mut self, number: u64, intent: &Intent) -> Abandoned {
+        for place in intent.places() {
+            *self.updates.entry(place).or_default() += 1;
+        }
+        let answer = intent.answer();
+        self.claims.settle(number, answer.outcome);
+        Abandoned::Finished(answer)
+    }
+
+    fn name_of(&self, place: usize) -> String {
+        let cell = self.table.cell(place);
+        let name = cell.and_then(|cell| cell.name());
+        name.map_or_else(|| "?".to_string(), |name| name.to_string())
+    }
+
+    /// What is said of the lock that a worker held when it died.
+    fn lock_left(&self, number: u64) -> Option<String> {
+        let frees_itself = matches!(
+            self.sharing.primitive,
+            Primitive::Robust | Primitive::FileLock
+        );
+        let held = self.table.is_held_by(number, self.seats.used);
+        (held && !frees_itself).then(|| {
+            let word = self.sharing.primitive.word();
+            format!("it held the {word}, which no other process can take any more")
+        })
+    }
+}
+
+impl SharedData for MappedCells {
+    fn ask(&mut self, number: u64, operation: &Operation, request: &ShareRequest) -> CellReply {
+        match request {
+            ShareRequest::Claim(operation) => self.claim(number, operation),
+            ShareRequest::Decided(answer) => self.decided(number, operation, answer),
+            ShareRequest::Turn(_) => CellReply::Shared(ShareReply::Turn),
+            _ => CellReply::Impossible("a message about data that is reached without one"),
+        }
+    }
+
+    fn abandon(&mut self, number: u64) -> Abandoned {
+        let written = match self.trace(number) {
+            Trace::Everything(intent) => return self.finished(number, &intent),
+            Trace::Nothing => None,
+            Trace::Half(intent) => {
+                let [debit, credit] = intent.places().map(|place| self.name_of(place));
+                Some(format!(
+                    "the memory is half-written: `{debit}` was written and `{credit}` was not"
+                ))
+            }
+            Trace::Unknown(_) => Some(
+                "it is unknown what it had written, as others have written over it: the memory may be \
+                 half-written"
+                    .to_string(),
+            ),
+        };
+        self.claims.release(number);
+        let notes: Vec<String> = written.into_iter().chain(self.lock_left(number)).collect();
+        match notes.is_empty() {
+            true => Abandoned::NotDone,
+            false => Abandoned::Unfinished(notes.join("; ")),
+        }
+    }
+
+    fn overdraft_of(&self, name: &Name) -> Option<Balance> {
+        let cell = self.table.find(name)?;
+        Some(cell.cell(name, cell.load())?.account.overdraft())
+    }
+
+    fn standings(&self) -> Vec<Standing> {
+        if self.sharing.primitive == Primitive::Robust {
+            self.repair();
+        }
+        let places = 0..self.table.count();
+        let standing = |place| {
+            let words = self.table.cell(place)?;
+            let name = words.name()?;
+            let cell = words.cell(&name, words.load())?;
+            let made = self.updates.get(&place).copied().unwrap_or_default();
+            cell.open.then(|| Standing {
+                lost_updates: lost(made, cell.updates),
+                ..Standing::of(&name, &cell.account)
+            })
+        };
+        places.filter_map(standing).collect()
+    }
+
+    fn make_room_for(&mut self, operation: &Operation) {
+        for name in touched(operation) {
+            // Where there is no room, the worker finds no account and says so.
+            self.table.add(&name, &self.account(&name));
+        }
+    }
+
+    fn seat(&mut self, worker: u32) -> Result<Option<MemoryPlace>, String> {
+        let free = self.seats.free.pop();
+        let seat = free.unwrap_or(self.seats.used);
+        if seat >= MAX_SEATS {
+            return Err(format!(
+                "the shared memory has {MAX_SEATS} seats for workers, and too many were taken by workers \
+                 that died"
+            ));
+        }
+        self.seats.used = self.seats.used.max(seat + 1);
+        self.seats.taken.insert(worker, seat);
+        let descriptor = self.table.descriptor();
+        Ok(Some(MemoryPlace { descriptor, seat }))
+    }
+
+    fn worker_gone(&mut self, worker: u32, ended_well: bool) {
+        let seat = self.seats.taken.remove(&worker);
+        self.seats.free.extend(seat.filter(|_| ended_well));
+    }
+}
+
+/// How many of the updates that were made the count does not include. It begins again at 0 beyond its
+/// end; and it may include one more, of an operation that was half-written and does not count.
+fn lost(made: u64, included: u64) -> u64 {
+    let range = MAX_UPDATES.unsigned_abs() + 1;
+    let missing = made.wrapping_sub(included) % range;
+    match missing <= range / 2 {
+        true => missing,
+        false => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn updates_are_counted_beyond_the_end_of_the_count() {
+        for (made, included, expected) in [
+            (0, 0, 0),
+            (5, 3, 2),
+            (5, 6, 0),
+            (16_777_216, 0, 0),
+            (16_777_218, 1, 1),
+        ] {
+            assert_eq!(lost(made, included), expected, "{made} {included}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! `shared-memory`: the worker reaches the balances in the memory that it inherited, applies the bank's
+//! rules itself, and tells the parent what was decided.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{Worker, WorkerError};
+use crate::bank::{SharePoint, ShareReply, ShareRequest};
+use crate::protocol::{Ask, Assignment, Said};
+use crate::shared_memory::{
+    GaveUp, MappedOperation, Mapping, MemoryPlace, MemorySharing, MemoryTable, Surroundings,
+};
+
+/// The longest that the parent hears nothing of a worker that waits for a lock.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
+
+/// The memory that a worker shares, and its seat in it.
+pub(super) struct WorkerMemory {
+    table: MemoryTable<Mapping>,
+    seat: usize,
+}
+
+impl WorkerMemory {
+    /// Takes the seat in the memory that this process inherited.
+    pub(super) fn inherited(place: MemoryPlace) -> std::io::Result<Self> {
+        let MemoryPlace { descriptor, seat } = place;
+        let table = MemoryTable::inherited(descriptor)?;
+        if let Some(words) = table.seat(seat) {
+            words.take(std::process::id());
+        }
+        Ok(WorkerMemory { table, seat })
+    }
+}
+
+/// Why an operation on shared memory ended without an answer.
+enum Ended {
+    Failed(WorkerError),
+    GaveUp(String),
+}
+
+impl From<GaveUp> for Ended {
+    fn from(GaveUp(why): GaveUp) -> Self {
+        Ended::GaveUp(why)
+    }
+}
+
+impl From<WorkerError> for Ended {
+    fn from(error: WorkerError) -> Self {
+        Ended::Failed(error)
+    }
+}
+
+impl Worker {
+    /// One operation on memory that all share.
+    pub(super) fn share_memory(
+        &mut self,
+        assignment: &Assignment,
+        sharing: MemorySharing,
+    ) -> Result<(), WorkerError> {
+        let memory = self.memory.clone().ok_or(WorkerError::NotAWorker)?;
+        let (number, operation) = (assignment.number, &assignment.operation);
+        let has_id = operation.id.is_some();
+        if has_id {
+            // A claim is for the operation that comes next, so what was told before must be settled.
+            self.await_replies()?;
+            if self.claim(assignment)? {
+                return Ok(());
+            }
+        }
+        if let Some(seat) = memory.table.seat(memory.seat) {
+            seat.begin(number);
+        }
+        let surroundings = AtWork {
+            worker: self,
+            assignment,
+            sharing,
+            heard_at: Instant::now(),
+        };
+        let mapped =
+            MappedOperation::new(&memory.table, memory.seat, sharing, operation, surroundings);
+        let decided = match mapped.ok_or(WorkerError::NotAWorker)?.run() {
+            Ok(answer) => Ask::Share(ShareRequest::Decided(answer)),
+            Err(Ended::GaveUp(why)) => return self.tell_parent(number, ShareRequest::GaveUp(why)),
+            Err(Ended::Failed(error)) => return Err(error),
+        };
+        if has_id || sharing.takes_turns {
+            return self.ask(number, decided).map(drop);
+        }
+        // It must be on its way before the next one is begun, which takes its place in the seat.
+        self.put(number, decided)?;
+        self.flush()
+    }
+
+    /// Tells what has no answer.
+    fn tell_parent(&mut self, number: u64, what: ShareRequest) -> Result<(), WorkerError> {
+        self.put(number, Ask::Share(what))?;
+        self.due = self.due.saturating_sub(1);
+        self.flush()
+    }
+}
+
+/// A worker at an operation.
+struct AtWork<'a> {
+    worker: &'a mut Worker,
+    assignment: &'a Assignment,
+    sharing: MemorySharing,
+    /// When the parent last heard of this worker.
+    heard_at: Instant,
+}
+
+impl Surroundings for AtWork<'_> {
+    type Error = Ended;
+
+    fn turn(&mut self, point: SharePoint) -> Result<(), Ended> {
+        if !self.sharing.takes_turns {
+            return Ok(());
+        }
+        let turn = Ask::Share(ShareRequest::Turn(point));
+        let said = self.worker.ask(self.assignment.number, turn)?;
+        self.heard_at = Instant::now();
+        match said {
+            Said::Shared(ShareReply::Turn) => Ok(()),
+            _ => Err(self.worker.unexpected().into()),
+        }
+    }
+
+    fn work(&mut self) -> Result<(), Ended> {
+        let work = self.assignment.work.duration();
+        match self.sharing.limit.filter(|limit| *limit < work) {
+            None => {
+                thread::sleep(work);
+                Ok(())
+            }
+            Some(limit) => {
+                thread::sleep(limit);
+                let why = format!("did not finish its operation within {limit:?}");
+                Err(Ended::GaveUp(why))
+            }
+        }
+    }
+
+    fn waits(&mut self) -> Result<(), Ended> {
+        let often = self.sharing.limit.map_or(SIGN_OF_LIFE, |limit| limit / 4);
+        if self.heard_at.elapsed() >= often.min(SIGN_OF_LIFE) {
+            self.heard_at = Instant::now();
+            let number = self.assignment.number;
+            self.worker.tell_parent(number, ShareRequest::StillWaits)?;
+        }
+        Ok(())
+    }
+}
