@@ -20,7 +20,7 @@ use crate::link::{Arrival, Links};
 use crate::poll::{PollKey, PollSet};
 use crate::protocol::{Outbox, ProtocolError};
 use crate::report::{BACKLOG_LIMIT, Broken, Reporter, stderr_line};
-use crate::run::{AsArrived, Conclusion, Effect, Ending, Input, Rest, Run};
+use crate::run::{Conclusion, Effect, Ending, Input, RequestOrder, Rest, Run};
 use crate::server::{Incoming, RunLedger, RunStore};
 use crate::status::Status;
 use crate::supervisor::{Signals, Supervisor, end_by, stop_self};
@@ -61,7 +61,8 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// What runs this plan; `waker` wakes `alarm`, as the feed and the reporter do.
+    /// What runs this plan, with the requests of the workers decided in this order; `waker` wakes
+    /// `alarm`, as the feed and the reporter do.
     ///
     /// # Errors
     ///
@@ -69,6 +70,7 @@ impl Driver {
     pub fn new(
         plan: RunPlan,
         ledger: Option<RunLedger>,
+        order: Box<dyn RequestOrder>,
         feed: Feed,
         reporter: Reporter,
         alarm: Alarm,
@@ -77,7 +79,7 @@ impl Driver {
         let settings = plan.settings(ledger.as_ref())?;
         let command = plan.worker_command(ledger.as_ref())?;
         Ok(Driver {
-            run: Run::new(settings, Box::new(AsArrived)),
+            run: Run::new(settings, order),
             store: plan.store(ledger, waker.clone())?,
             signals: Signals::listen()?,
             links: plan.transport.parent(waker)?,

@@ -13,6 +13,7 @@ mod stream;
 
 use std::io;
 use std::process::{Child, Command};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,14 @@ impl Transport {
             Transport::Queue => Box::new(queue::QueueLinks::open(waker)?),
             Transport::Pipe => Box::new(pipe::PipeLinks::default()),
         })
+    }
+
+    /// What runs of this process that follow each other have in common, for as long as it is held.
+    pub fn keep_shared(self) -> io::Result<Option<Arc<Folder>>> {
+        match self {
+            Transport::Socket | Transport::Pipe => Ok(None),
+            Transport::Queue => queue::shared_folder().map(Some),
+        }
     }
 
     /// The end of worker `worker`, which finds its parent at `address`.

@@ -32,7 +32,7 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
 use crate::event::Event;
@@ -41,7 +41,7 @@ use printer::{Printer, Progress, Sink};
 
 pub use destination::{Destination, DestinationError, Spared, check_streams};
 pub use document::{Document, DocumentError, DocumentKind};
-pub use explored::{Exploration, Replay, explored, replayed};
+pub use explored::{Exploration, Replay, StepScreen, explored, replayed};
 pub use history::{EntryFormat, History};
 pub use output::Output;
 pub use receipt::Receipt;
@@ -133,6 +133,18 @@ impl Reporter {
             events: Some(sender),
             progress,
         })
+    }
+
+    /// Writes nothing; the caller gets the events.
+    pub fn collecting(waker: Waker) -> (Self, Receiver<Vec<Event>>) {
+        let (sender, receiver) = mpsc::channel();
+        let progress = Progress::new(waker);
+        progress.finish();
+        let reporter = Reporter {
+            events: Some(sender),
+            progress: Arc::new(progress),
+        };
+        (reporter, receiver)
     }
 
     /// Hands over events in their order; never blocks.

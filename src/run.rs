@@ -40,7 +40,7 @@ pub use closing::Conclusion;
 use closing::Phase;
 use dispatch::Dispatch;
 pub use dispatch::Rest;
-pub use given_order::{GivenOrder, Permit, RequestKind, RequestTurn};
+pub use given_order::{GivenOrder, RequestTurn, TurnRequest, TurnTaken, TurnWatch};
 pub use ids::{Ids, LineIds};
 use requests::Requests;
 pub use requests::{AsArrived, Pending, RequestOrder};

@@ -244,7 +244,8 @@ impl Feed {
         }
     }
 
-    fn list(operations: Vec<Operation>) -> Feed {
+    /// These, in this order.
+    pub fn list(operations: Vec<Operation>) -> Feed {
         let item = |operation| Item::Operation {
             line: None,
             operation,

@@ -10,7 +10,9 @@ use super::ledger::MemoryArgs;
 use super::workload::WorkloadArgs;
 use super::{CliResult, Failure, one::ended, spared};
 use crate::bank::{Action, Balance, Name, Operation};
-use crate::explore::{Bounds, MAX_OPERATIONS, Manner, Scenario, explore as explore_orders};
+use crate::explore::{
+    Bounds, MAX_OPERATIONS, Manner, OwnerLink, Scenario, explore as explore_orders,
+};
 use crate::report::{self, Exploration, Format, Output};
 use crate::sharing::Sharing;
 use crate::wake::{Alarm, TICK};
@@ -94,6 +96,14 @@ impl SyncChoice {
         }
     }
 
+    fn owner_link(self) -> OwnerLink {
+        match self {
+            SyncChoice::Queue => OwnerLink::Queue,
+            SyncChoice::Pipe => OwnerLink::Pipe,
+            _ => OwnerLink::Socket,
+        }
+    }
+
     fn sharing(self, with_work: bool) -> Sharing {
         match self {
             SyncChoice::None => Sharing::Unguarded,
@@ -154,10 +164,9 @@ pub(super) fn explore(args: ExploreArgs) -> CliResult {
         return Err(Failure::usage(only));
     }
     let (operations, views) = operations(&args.workload)?;
-    let manner = Manner {
-        sharing,
-        lock_order: args.lock_order,
-    };
+    let manner = Manner::of(sharing)
+        .in_lock_order(args.lock_order)
+        .over(args.sync.owner_link());
     let starts = starts(&args).map_err(Failure::usage)?;
     let overdraft = args.workload.overdraft();
     let scenario = Scenario::new(manner, starts, overdraft, operations);

@@ -16,6 +16,7 @@ use crate::driver::{self, Commands, Driver, Forecast, RunPlan};
 use crate::limits::{self, Limits};
 use crate::link::Transport;
 use crate::report::Reporter;
+use crate::run::AsArrived;
 use crate::store::{Memory, Place};
 use crate::wake::Alarm;
 use crate::work::Pace;
@@ -249,7 +250,8 @@ pub(super) fn start(mut plan: RunPlan, opening: Option<Opening>, args: ModeArgs)
     let feed = feed.map_err(Failure::usage)?;
     let reporter = Reporter::start(outputs, waker.clone()).map_err(Failure::usage)?;
     let context = format!("`{}` cannot go on", plan.mode);
-    let run = || Driver::new(plan, ledger, feed, reporter, alarm, waker)?.run();
+    let order = Box::new(AsArrived);
+    let run = || Driver::new(plan, ledger, order, feed, reporter, alarm, waker)?.run();
     let ending = args.workload.telling_unread_stdin(run);
     ending.map_err(|error| Failure::died(anyhow::Error::new(error).context(context)))
 }

@@ -1,12 +1,15 @@
-//! `replay`: one order of steps, taken by real threads.
+//! `replay`: one order of steps, taken by real processes or threads.
 
 use clap::Args;
 
 use super::one::ended;
 use super::{CliResult, Failure};
-use crate::explore::{play, read_token};
-use crate::replay::{ReplayError, replay as take};
-use crate::report::{self, Format, Output, Replay, Spared};
+use crate::explore::{Played, Scenario, play, read_token};
+use crate::replay::{
+    KeysError, ReplayError, Replayed, StepPace, StepTakers, TerminalKeys, replay as take,
+};
+use crate::report::{self, Format, Output, Replay, Spared, StepScreen};
+use crate::run::Ending;
 use crate::status::Status;
 
 const EXAMPLES: &str = "\
@@ -25,9 +28,15 @@ pub(super) struct ReplayArgs {
     /// The order, as `bank-par explore` names it
     #[arg(value_name = "TOKEN")]
     token: String,
-    /// Let threads of one process take the steps, one thread for each operation (the default)
+    /// Let worker processes take the steps, one process for each operation (the default)
+    #[arg(long, conflicts_with = "threads")]
+    processes: bool,
+    /// Let threads of one process take the steps, one thread for each operation
     #[arg(long)]
     threads: bool,
+    /// Wait for a key for each step, and show each; needs a terminal
+    #[arg(long, conflicts_with_all = ["times", "output"])]
+    step: bool,
     /// How often the order is taken
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     times: u32,
@@ -38,32 +47,59 @@ pub(super) struct ReplayArgs {
 
 /// `bank-par replay`
 pub(super) fn replay(args: ReplayArgs) -> CliResult {
-    // Threads are what there is; the flag says so in a script.
-    let ReplayArgs {
-        token,
-        threads: _,
-        times,
-        output,
-    } = args;
-    let (scenario, order) = read_token(&token).map_err(Failure::usage)?;
+    let (scenario, order) = read_token(&args.token).map_err(Failure::usage)?;
     let played = play(&scenario, &order).map_err(|position| {
         Failure::usage(anyhow::anyhow!(
             "step `{position}` of the order cannot be taken"
         ))
     })?;
     let sheet = Output::open(&Spared::default()).map_err(Failure::usage)?;
-    let replayed = take(&scenario, &played, times).map_err(|error| Failure {
-        status: match error {
-            ReplayError::NoThread { .. } => Status::Died,
-            ReplayError::NoTurn { .. } => Status::Deadline,
-            ReplayError::Impossible { .. } => Status::Violation,
-        },
-        error: error.into(),
-    })?;
+    // Processes are the default; the flag says so in a script.
+    let by = match args.threads {
+        true => StepTakers::Threads,
+        false => StepTakers::Processes,
+    };
+    if args.step && !sheet.is_on_terminal() {
+        return Err(Failure::usage(KeysError::NoTerminal("standard output")));
+    }
+    let replayed = match args.step {
+        true => step_by_step(&scenario, &played, by)?,
+        false => take(&scenario, &played, (args.times, by), |_| {
+            Ok(StepPace::default())
+        }),
+    };
+    let replayed = match replayed {
+        Err(ReplayError::Signal(signal)) => {
+            return Ok(Ending {
+                status: Status::EndedEarly,
+                signal: Some(signal),
+                passed_on: None,
+            });
+        }
+        replayed => replayed.map_err(|error| Failure {
+            status: error.status(),
+            error: error.into(),
+        })?,
+    };
     let replay = Replay {
         scenario: &scenario,
         played: &played,
         replayed: &replayed,
+        was_shown: args.step,
     };
-    ended(report::replayed(sheet, output, &replay))
+    ended(report::replayed(sheet, args.output, &replay))
+}
+
+/// Takes the order once, with a key for each step.
+fn step_by_step(
+    scenario: &Scenario,
+    played: &Played,
+    by: StepTakers,
+) -> Result<Result<Replayed, ReplayError>, Failure> {
+    let keys = TerminalKeys::open().map_err(Failure::usage)?;
+    Ok(take(scenario, played, (1, by), |waker| {
+        let screen = StepScreen::open(scenario, played)?;
+        let spectator = move |number, step: &_| screen.step(number, step);
+        Ok(StepPace::by_key(keys.listen(waker)?, Box::new(spectator)))
+    }))
 }

@@ -21,6 +21,8 @@ pub struct Played {
     pub order: StepOrder,
     /// The steps.
     pub steps: Vec<StepTaken>,
+    /// Before each step, which operations could go on.
+    pub able: Vec<Vec<usize>>,
     /// How often an operation was interrupted that could have gone on.
     pub preemptions: usize,
     /// The operations that have not ended and wait for a lock, with the accounts of that lock.
@@ -38,12 +40,14 @@ pub struct Played {
 pub fn play(scenario: &Scenario, order: &[usize]) -> Result<Played, usize> {
     let mut state = SharedState::start(scenario);
     let mut last = None;
-    let (mut steps, mut preemptions) = (Vec::new(), 0);
+    let (mut steps, mut able, mut preemptions) = (Vec::new(), Vec::new(), 0);
     for (position, &process) in (1..).zip(order) {
         let possible = process < scenario.moves.len() && state.can_go(scenario, process);
         if !possible {
             return Err(position);
         }
+        let processes = 0..scenario.moves.len();
+        able.push(processes.filter(|p| state.can_go(scenario, *p)).collect());
         preemptions += usize::from(interrupts(scenario, &state, last, process));
         steps.extend(state.take(scenario, process));
         last = Some(process);
@@ -54,15 +58,15 @@ pub fn play(scenario: &Scenario, order: &[usize]) -> Result<Played, usize> {
     }
     let waits = |process: usize| {
         let lock = match state.next(scenario, process)? {
-            crate::sharing::NextStep::Acquire(lock) => scenario.lock(process, lock),
+            crate::sharing::NextStep::Acquire(lock) => lock,
             _ => return None,
         };
-        let places = (0..scenario.places.len()).filter(|place| lock & 1 << place != 0);
-        Some((process, places.collect()))
+        Some((process, scenario.locked_places(process, lock)))
     };
     Ok(Played {
         order: order.to_vec(),
         steps,
+        able,
         preemptions,
         waiting: processes.filter_map(waits).collect(),
         verdict: OrderVerdict::of(scenario, &state),

@@ -32,6 +32,18 @@ pub enum ScenarioError {
     TooMuch,
 }
 
+/// By which link the owner is asked, where there is one. Its steps are the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OwnerLink {
+    /// By a local socket, as in `parallel`.
+    #[default]
+    Socket,
+    /// By one queue of all workers.
+    Queue,
+    /// By pipes.
+    Pipe,
+}
+
 /// How the operations of a scenario share their accounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Manner {
@@ -39,6 +51,36 @@ pub struct Manner {
     pub sharing: Sharing,
     /// Locks of accounts are taken in the order of the accounts' names, and not the debit side first.
     pub lock_order: bool,
+    /// How requests travel to the owner.
+    pub owner_link: OwnerLink,
+}
+
+impl Manner {
+    /// This way to share.
+    pub const fn of(sharing: Sharing) -> Self {
+        Manner {
+            sharing,
+            lock_order: false,
+            owner_link: OwnerLink::Socket,
+        }
+    }
+
+    /// With the locks of accounts in the order of their names, if there are any.
+    pub const fn in_lock_order(self, lock_order: bool) -> Self {
+        let lock_order = lock_order && matches!(self.sharing, Sharing::LockPerAccount);
+        Manner { lock_order, ..self }
+    }
+
+    /// With requests that travel by this link, if there are any.
+    pub const fn over(self, link: OwnerLink) -> Self {
+        match self.sharing {
+            Sharing::Owner | Sharing::OwnerWithWork => Manner {
+                owner_link: link,
+                ..self
+            },
+            _ => self,
+        }
+    }
 }
 
 /// One account or bank account that operations touch.
@@ -160,6 +202,16 @@ impl Scenario {
         self.manner
     }
 
+    /// What stands on each user's account before.
+    pub fn starts(&self) -> &[(Name, Balance)] {
+        &self.starts
+    }
+
+    /// How far below zero every user's account may go.
+    pub fn overdraft(&self) -> Balance {
+        self.overdraft
+    }
+
     /// What is touched; the first one is judged.
     pub fn places(&self) -> &[SharedAccount] {
         &self.places
@@ -193,6 +245,13 @@ impl Scenario {
             let debits: i64 = deltas.filter(|delta| *delta < 0).sum();
             debits == 0 || place.open && place.start + debits >= place.floor
         })
+    }
+
+    /// The places of a lock of an operation.
+    pub fn locked_places(&self, operation: usize, lock: usize) -> Vec<usize> {
+        let bits = self.lock(operation, lock);
+        let places = 0..self.places.len();
+        places.filter(|place| bits & 1 << place != 0).collect()
     }
 
     /// The places of a lock, as a set of bits.

@@ -22,10 +22,7 @@ fn operation(kind: Kind, minor: i64, sides: Option<(&str, &str)>) -> Operation {
 }
 
 fn scenario(sharing: Sharing, start: i64, operations: Vec<Operation>) -> Scenario {
-    let manner = Manner {
-        sharing,
-        lock_order: false,
-    };
+    let manner = Manner::of(sharing);
     let starts = vec![(Name::default(), Balance::new(start))];
     Scenario::new(manner, starts, Balance::default(), operations).expect("a scenario")
 }
@@ -164,10 +161,7 @@ fn opposite(lock_order: bool) -> Scenario {
         operation(Kind::Transfer, 500, Some(("a", "b"))),
         operation(Kind::Transfer, 500, Some(("b", "a"))),
     ];
-    let manner = Manner {
-        sharing: Sharing::LockPerAccount,
-        lock_order,
-    };
+    let manner = Manner::of(Sharing::LockPerAccount).in_lock_order(lock_order);
     let start = |name| (Name::user(name).expect("a name"), Balance::new(1_000));
     let starts = vec![start("a"), start("b")];
     Scenario::new(manner, starts, Balance::default(), operations).expect("a scenario")
@@ -305,7 +299,7 @@ proptest! {
             Sharing::Unguarded, Sharing::CompareAndSet, Sharing::Lock,
             Sharing::LockPerAccount, Sharing::Owner, Sharing::OwnerWithWork,
         ][way];
-        let manner = Manner { sharing, lock_order };
+        let manner = Manner::of(sharing).in_lock_order(lock_order);
         let starts = vec![(Name::default(), Balance::new(start * 100))];
         let scenario = Scenario::new(manner, starts, Balance::new(50), operations);
         let scenario = scenario.expect("a scenario");

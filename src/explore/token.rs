@@ -3,7 +3,7 @@
 //! writes.
 
 use super::order::{StepOrder, play};
-use super::scenario::{MAX_OPERATIONS, Manner, Scenario, ScenarioError};
+use super::scenario::{MAX_OPERATIONS, Manner, OwnerLink, Scenario, ScenarioError};
 use crate::bank::{Balance, Kind, Name, Operation, WORLD};
 use crate::sharing::Sharing;
 
@@ -14,16 +14,25 @@ const VERSION: &str = "x1";
 const SIGNS: &[u8; MAX_OPERATIONS] =
     b"123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXY";
 
-/// The words for how operations share.
-const MANNERS: [(&str, Sharing, bool); 7] = [
-    ("none", Sharing::Unguarded, false),
-    ("cas", Sharing::CompareAndSet, false),
-    ("lock", Sharing::Lock, false),
-    ("mutex-per-account", Sharing::LockPerAccount, false),
-    ("mutex-in-order", Sharing::LockPerAccount, true),
-    ("owner", Sharing::Owner, false),
-    ("owner-with-work", Sharing::OwnerWithWork, false),
-];
+/// The words for how operations share. `owner` is asked by a socket.
+const MANNERS: [(&str, Manner); 11] = {
+    const PER_ACCOUNT: Manner = Manner::of(Sharing::LockPerAccount);
+    const OWNER: Manner = Manner::of(Sharing::Owner);
+    const WITH_WORK: Manner = Manner::of(Sharing::OwnerWithWork);
+    [
+        ("none", Manner::of(Sharing::Unguarded)),
+        ("cas", Manner::of(Sharing::CompareAndSet)),
+        ("lock", Manner::of(Sharing::Lock)),
+        ("mutex-per-account", PER_ACCOUNT),
+        ("mutex-in-order", PER_ACCOUNT.in_lock_order(true)),
+        ("owner", OWNER),
+        ("owner-with-work", WITH_WORK),
+        ("queue", OWNER.over(OwnerLink::Queue)),
+        ("queue-with-work", WITH_WORK.over(OwnerLink::Queue)),
+        ("pipe", OWNER.over(OwnerLink::Pipe)),
+        ("pipe-with-work", WITH_WORK.over(OwnerLink::Pipe)),
+    ]
+};
 
 /// The letters for the operations that move money.
 const KINDS: [(char, Kind); 4] = [
@@ -70,10 +79,7 @@ pub enum TokenError {
 /// The token for an order of a scenario.
 pub fn token(scenario: &Scenario, order: &[usize]) -> String {
     let manner = scenario.manner;
-    let known = MANNERS.iter().find(|(_, sharing, in_order)| {
-        *sharing == manner.sharing
-            && (*in_order == manner.lock_order || *sharing != Sharing::LockPerAccount)
-    });
+    let known = MANNERS.iter().find(|(_, known)| *known == manner);
     let manner = known.map_or("none", |(word, ..)| word);
     let start = |(name, start): &(Name, Balance)| format!("{name}={}", short(start.minor()));
     let mut starts: String = joined(scenario.starts.iter().map(start));
@@ -123,11 +129,7 @@ pub fn read_token(text: &str) -> Result<(Scenario, StepOrder), TokenError> {
         return Err(TokenError::Foreign(text.chars().take(200).collect()));
     };
     let known = MANNERS.iter().find(|(word, ..)| *word == manner);
-    let known = known.ok_or_else(|| malformed(manner, "a way to share"))?;
-    let manner = Manner {
-        sharing: known.1,
-        lock_order: known.2,
-    };
+    let (_, manner) = *known.ok_or_else(|| malformed(manner, "a way to share"))?;
     let (starts, overdraft) = starts.split_once('+').unwrap_or((starts, "0"));
     let overdraft = balance(overdraft)?;
     let starts: Result<Vec<_>, _> = starts.split(',').map(read_start).collect();
@@ -199,6 +201,8 @@ mod tests {
             "x1/mutex-in-order/main=1000,b=500/t5=main=b,t5=b=main/111111222222",
             "x1/owner/main=1000/w500,t500=main=@loans/21",
             "x1/owner-with-work/a:b.c_-=1000/w500,t500/1212",
+            "x1/queue/main=1000/w500/1",
+            "x1/pipe-with-work/main=1000/w500,t500/1212",
         ] {
             assert_eq!(again(text).as_deref(), Ok(text));
         }

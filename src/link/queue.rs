@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, Weak, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -66,7 +66,28 @@ pub(super) struct QueueLinks {
     tell: mpsc::Sender<Inbound>,
     waker: Waker,
     ends: HashMap<u32, QueueEnd>,
-    _folder: Folder,
+    _folder: Arc<Folder>,
+}
+
+/// The folder of all queues of this process, which goes with the last that holds it.
+///
+/// One-shot servers make their sockets in tempfile's folder; no other user can enter this one. The library
+/// accepts no second setting, so a process that runs one queue after another keeps the first one's.
+pub(super) fn shared_folder() -> io::Result<Arc<Folder>> {
+    static SHARED: Mutex<Weak<Folder>> = Mutex::new(Weak::new());
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(folder) = shared.upgrade() {
+        return Ok(folder);
+    }
+    let folder = Arc::new(Folder::create()?);
+    if let Err(first) = tempfile::env::override_temp_dir(folder.path()) {
+        let first = first.display();
+        return Err(io::Error::other(format!(
+            "the queue's folder `{first}` was given up while it was needed"
+        )));
+    }
+    *shared = Arc::downgrade(&folder);
+    Ok(folder)
 }
 
 /// The parent's end of one worker's link.
@@ -121,10 +142,7 @@ impl Replies {
 
 impl QueueLinks {
     pub(super) fn open(waker: Waker) -> io::Result<Self> {
-        let folder = Folder::create()?;
-        // One-shot servers make their sockets in tempfile's folder; no other user can enter this one.
-        // The library accepts no second setting, and no second run needs one.
-        let _ = tempfile::env::override_temp_dir(folder.path());
+        let folder = shared_folder()?;
         let (requests, queue) = ipc::channel::<ByteBuf>()?;
         let (tell, inbound) = mpsc::channel();
         let (teller, wake) = (tell.clone(), waker.clone());

@@ -69,7 +69,7 @@ impl Guarded for Spin {
         &self.word
     }
 
-    /// `Acquire` here meets `VoidReason` below: what the last holder wrote is seen by the next.
+    /// `Acquire` here meets `Release` below: what the last holder wrote is seen by the next.
     fn acquire(&self) {
         let mut tries = 0;
         while self.taken.swap(true, Ordering::Acquire) {

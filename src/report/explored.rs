@@ -13,9 +13,11 @@ use num_bigint::BigUint;
 use super::text::{Description, Dollars};
 use super::{Format, Output};
 use crate::explore::{AccountEnds, Draws, Explored, Method, Played, Scenario, token};
+use crate::replay::StepSeen;
 use crate::status::Status;
+use lanes::Lanes;
 
-pub use replayed::{Replay, replayed};
+pub use replayed::{Replay, StepScreen, replayed};
 
 /// The most final balances of which text has a line each; JSON has them all.
 const MAX_FINALS: usize = 1_000;
@@ -263,18 +265,19 @@ fn example(exploration: &Exploration, out: &mut String) -> fmt::Result {
         plural(preemptions)
     )?;
     writeln!(out)?;
-    out.push_str(&lanes::picture(scenario, played));
+    let steps: Vec<StepSeen> = played.steps.iter().map(StepSeen::from).collect();
+    out.push_str(&Lanes::new(scenario, played, &[]).picture(&steps));
     writeln!(out)?;
     out.push_str(&ended(scenario, played));
     let token = token(scenario, &played.order);
-    writeln!(out, "Take it with real threads: bank-par replay {token}")
+    writeln!(out, "Take it with real processes: bank-par replay {token}")
 }
 
 /// How an order ended, and why.
 fn ended(scenario: &Scenario, played: &Played) -> String {
     let mut text = String::new();
     if played.verdict.deadlock {
-        return "Each waits for a lock that another holds, for ever.\n".to_string();
+        return words::waiting(scenario, played);
     }
     for line in words::overwritten(scenario, played) {
         text += &format!("{line}\n");

@@ -41,6 +41,11 @@ impl Output {
         }
     }
 
+    /// Whether a person looks on.
+    pub fn is_on_terminal(&self) -> bool {
+        self.on_terminal
+    }
+
     /// Puts a line on it.
     pub fn line(&mut self, text: impl Display) {
         // Memory takes everything.

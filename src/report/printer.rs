@@ -76,7 +76,7 @@ impl Progress {
         failed.or_else(|| closed().then_some(Broken::Closed))
     }
 
-    fn finish(&self) {
+    pub(super) fn finish(&self) {
         self.done.store(true, Ordering::Release);
         self.waker.wake();
     }

@@ -6,18 +6,19 @@ use std::fmt;
 use super::dispatch::operation_of;
 use super::requests::{Pending, RequestOrder};
 use crate::bank::{Request as BankRequest, ShareRequest};
-use crate::protocol::Ask;
+use crate::protocol::{Ask, Said};
+use crate::server::Outgoing;
 
 /// What a worker asks when its turn comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RequestKind {
+pub enum TurnRequest {
     /// A lease on cells, and what they hold.
     Acquire,
     /// What cells hold.
     Read,
     /// To write cells.
     Write,
-    /// To write cells that nobody else has written since.
+    /// To write cells that no other process has written since.
     CompareAndSet,
     /// To end without having written.
     Settle,
@@ -27,38 +28,38 @@ pub enum RequestKind {
     Begin,
     /// To move what was set aside.
     Post,
-    /// What no order gives a turn.
+    /// What no order has a turn for.
     Other,
 }
 
-impl RequestKind {
+impl TurnRequest {
     fn of(ask: &Ask) -> Self {
         match ask {
-            Ask::Share(ShareRequest::Lock(_)) => RequestKind::Acquire,
-            Ask::Share(ShareRequest::Read(_)) => RequestKind::Read,
-            Ask::Share(ShareRequest::Write(_)) => RequestKind::Write,
-            Ask::Share(ShareRequest::CompareAndSet(_)) => RequestKind::CompareAndSet,
-            Ask::Share(ShareRequest::Settle(_)) => RequestKind::Settle,
-            Ask::Bank(BankRequest::Execute(_)) => RequestKind::Execute,
-            Ask::Bank(BankRequest::Begin(_)) => RequestKind::Begin,
-            Ask::Bank(BankRequest::Post { .. }) => RequestKind::Post,
-            Ask::Share(_) | Ask::Bank(_) => RequestKind::Other,
+            Ask::Share(ShareRequest::Lock(_)) => TurnRequest::Acquire,
+            Ask::Share(ShareRequest::Read(_)) => TurnRequest::Read,
+            Ask::Share(ShareRequest::Write(_)) => TurnRequest::Write,
+            Ask::Share(ShareRequest::CompareAndSet(_)) => TurnRequest::CompareAndSet,
+            Ask::Share(ShareRequest::Settle(_)) => TurnRequest::Settle,
+            Ask::Bank(BankRequest::Execute(_)) => TurnRequest::Execute,
+            Ask::Bank(BankRequest::Begin(_)) => TurnRequest::Begin,
+            Ask::Bank(BankRequest::Post { .. }) => TurnRequest::Post,
+            Ask::Share(_) | Ask::Bank(_) => TurnRequest::Other,
         }
     }
 }
 
-impl fmt::Display for RequestKind {
+impl fmt::Display for TurnRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            RequestKind::Acquire => "acquire",
-            RequestKind::Read => "read",
-            RequestKind::Write => "write",
-            RequestKind::CompareAndSet => "compare and set",
-            RequestKind::Settle => "settle",
-            RequestKind::Execute => "execute",
-            RequestKind::Begin => "begin",
-            RequestKind::Post => "post",
-            RequestKind::Other => "something else",
+            TurnRequest::Acquire => "acquire",
+            TurnRequest::Read => "read",
+            TurnRequest::Write => "write",
+            TurnRequest::CompareAndSet => "compare and set",
+            TurnRequest::Settle => "settle",
+            TurnRequest::Execute => "execute",
+            TurnRequest::Begin => "begin",
+            TurnRequest::Post => "post",
+            TurnRequest::Other => "something else",
         })
     }
 }
@@ -69,7 +70,7 @@ pub struct RequestTurn {
     /// The operation, by its place in the input, from 1.
     pub operation: u32,
     /// What its worker must ask.
-    pub request: RequestKind,
+    pub request: TurnRequest,
 }
 
 impl fmt::Display for RequestTurn {
@@ -79,39 +80,59 @@ impl fmt::Display for RequestTurn {
     }
 }
 
-/// Holds turns back until a person, for example, wants the next one.
-pub type Permit = Box<dyn FnMut() -> bool + Send>;
+/// A turn that was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TurnTaken {
+    /// Which of the order, from 0.
+    pub turn: usize,
+    /// The process of the worker that asked.
+    pub pid: u32,
+    /// What it asked.
+    pub asked: Ask,
+    /// What it was answered; nothing where it waits for a lease.
+    pub answer: Option<Said>,
+}
+
+/// Follows an order as it is taken.
+pub trait TurnWatch {
+    /// Whether this turn, counted from 0, may be taken now that its request has arrived.
+    ///
+    /// # Errors
+    ///
+    /// Why the order is left.
+    fn may_take(&mut self, turn: usize) -> Result<bool, String>;
+
+    /// A turn was taken.
+    fn taken(&mut self, taken: TurnTaken);
+}
 
 /// Decides requests in the order that was given. A request whose turn has not come waits.
 pub struct GivenOrder {
     turns: Vec<RequestTurn>,
-    taken: usize,
-    /// The request of the next turn has arrived, and waits for the permit.
+    /// The turn that comes next.
+    next: usize,
+    /// The request of that turn has arrived, and is held back.
     has_arrived: bool,
-    permit: Permit,
+    /// What was asked in the turns that were taken and not answered.
+    unanswered: Vec<(usize, RequestTurn, Ask)>,
+    watch: Box<dyn TurnWatch>,
 }
 
 impl GivenOrder {
-    /// These turns, each as soon as its request has arrived and the permit is given.
-    pub fn new(turns: Vec<RequestTurn>, permit: Permit) -> Self {
+    /// These turns, each as soon as its request has arrived and the watch allows it.
+    pub fn new(turns: Vec<RequestTurn>, watch: Box<dyn TurnWatch>) -> Self {
         GivenOrder {
             turns,
-            taken: 0,
+            next: 0,
             has_arrived: false,
-            permit,
+            unanswered: Vec::new(),
+            watch,
         }
     }
 
-    /// What cannot be: an operation whose turn it is asks for something else.
-    fn check(&self, turn: RequestTurn, asked: RequestKind) -> Result<(), String> {
-        match asked == turn.request {
-            true => Ok(()),
-            false => Err(format!(
-                "in turn {} of {} {turn}, and it asks to `{asked}`",
-                self.taken + 1,
-                self.turns.len()
-            )),
-        }
+    /// The turn as messages name it.
+    fn describe(&self, turn: RequestTurn) -> String {
+        format!("in turn {} of {} {turn}", self.next + 1, self.turns.len())
     }
 }
 
@@ -119,9 +140,9 @@ impl RequestOrder for GivenOrder {
     fn choose(&mut self, pending: &VecDeque<Pending>) -> Result<Option<usize>, String> {
         let asked = |pending: &Pending| RequestTurn {
             operation: operation_of(pending.request.number),
-            request: RequestKind::of(&pending.request.ask),
+            request: TurnRequest::of(&pending.request.ask),
         };
-        let Some(turn) = self.turns.get(self.taken).copied() else {
+        let Some(turn) = self.turns.get(self.next).copied() else {
             return match pending.front().map(asked) {
                 Some(RequestTurn { operation, request }) => Err(format!(
                     "all turns were taken, and operation {operation} asks to `{request}`"
@@ -129,24 +150,51 @@ impl RequestOrder for GivenOrder {
                 None => Ok(None),
             };
         };
-        let mut all = (0..).zip(pending.iter().map(asked));
-        let Some((place, asked)) = all.find(|(_, asked)| asked.operation == turn.operation) else {
+        let mut all = pending.iter().enumerate();
+        let Some((place, found)) = all.find(|(_, all)| asked(all).operation == turn.operation)
+        else {
             return Ok(None);
         };
-        self.check(turn, asked.request)?;
+        let request = asked(found).request;
+        if request != turn.request {
+            let expected = self.describe(turn);
+            return Err(format!("{expected}, and it asks to `{request}`"));
+        }
         self.has_arrived = true;
-        if !(self.permit)() {
+        if !self.watch.may_take(self.next)? {
             return Ok(None);
         }
+        let ask = found.request.ask.clone();
+        self.unanswered.push((self.next, turn, ask));
         self.has_arrived = false;
-        self.taken += 1;
+        self.next += 1;
         Ok(Some(place))
     }
 
+    fn answered(&mut self, pid: u32, outgoing: &Outgoing) {
+        let (number, answer) = match outgoing {
+            Outgoing::Reply(number, said) => (*number, Some(said.clone())),
+            Outgoing::Waits(number) => (*number, None),
+            Outgoing::Impossible(..) | Outgoing::Abandoned(..) => return,
+        };
+        let operation = operation_of(number);
+        let mut unanswered = self.unanswered.iter();
+        // A lease that another operation left has no turn of its own.
+        let Some(place) = unanswered.position(|(_, turn, _)| turn.operation == operation) else {
+            return;
+        };
+        let (turn, _, asked) = self.unanswered.remove(place);
+        self.watch.taken(TurnTaken {
+            turn,
+            pid,
+            asked,
+            answer,
+        });
+    }
+
     fn awaited(&self) -> Option<String> {
-        let turn = self.turns.get(self.taken).filter(|_| !self.has_arrived)?;
-        let (number, all) = (self.taken + 1, self.turns.len());
-        Some(format!("in turn {number} of {all} {turn}"))
+        let turn = self.turns.get(self.next).filter(|_| !self.has_arrived)?;
+        Some(self.describe(*turn))
     }
 
     fn is_given(&self) -> bool {

@@ -121,6 +121,10 @@ impl Run {
                 self.send(last, &mut replies);
             }
             last = Some(worker);
+            if self.requests.have_given_order() {
+                let pid = self.workers.get(worker).map_or(0, |state| state.pid);
+                self.requests.answered(pid, &outgoing);
+            }
             match outgoing {
                 Outgoing::Reply(number, said) => {
                     let reply = Reply { number, said };

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::workers::WorkerState;
 use crate::protocol::Request;
+use crate::server::Outgoing;
 
 /// How long an order waits for the next request before it is left.
 const TURN_LIMIT: Duration = Duration::from_secs(30);
@@ -20,7 +21,7 @@ pub struct Pending {
 }
 
 /// Chooses which of the pending requests is decided next.
-pub trait RequestOrder: Send {
+pub trait RequestOrder {
     /// The place of the chosen one among the pending requests, or that none of them is decided for now.
     /// Of one worker's requests the first is taken, whichever of them is chosen.
     ///
@@ -33,6 +34,9 @@ pub trait RequestOrder: Send {
     fn awaited(&self) -> Option<String> {
         None
     }
+
+    /// What was decided of one request, whose worker has this process.
+    fn answered(&mut self, _pid: u32, _outgoing: &Outgoing) {}
 
     /// Whether every operation has its turns in it, so that it cannot be followed without one of them.
     fn is_given(&self) -> bool {
@@ -53,6 +57,8 @@ impl RequestOrder for AsArrived {
 /// The requests of a run.
 pub(super) struct Requests {
     order: Box<dyn RequestOrder>,
+    /// Every operation has its turns in the order.
+    is_given: bool,
     pending: VecDeque<Pending>,
     /// Since when the order has waited for a request that has not arrived.
     awaited_since: Option<Duration>,
@@ -67,6 +73,7 @@ pub(super) struct Requests {
 impl Requests {
     pub(super) fn new(order: Box<dyn RequestOrder>) -> Self {
         Requests {
+            is_given: order.is_given(),
             order,
             pending: VecDeque::new(),
             awaited_since: None,
@@ -107,7 +114,12 @@ impl Requests {
 
     /// Whether every operation has its turns in the order.
     pub(super) fn have_given_order(&self) -> bool {
-        self.order.is_given()
+        self.is_given
+    }
+
+    /// What was decided of one request, whose worker has this process.
+    pub(super) fn answered(&mut self, pid: u32, outgoing: &Outgoing) {
+        self.order.answered(pid, outgoing);
     }
 
     /// Until when the order waits for a request.
@@ -125,6 +137,7 @@ impl Requests {
     /// Nothing more is decided in this order: what is pending is dropped.
     pub(super) fn leave_order(&mut self) {
         self.order = Box::new(AsArrived);
+        self.is_given = false;
         self.awaited_since = None;
         self.pending.clear();
     }

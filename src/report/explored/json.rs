@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 use super::{Exploration, words};
 use crate::bank::{Balance, Name, Operation};
 use crate::event::add_line;
-use crate::explore::{AccountEnds, Draws, Method, Played, Scenario, StepTaken, token};
-use crate::sharing::NextStep;
+use crate::explore::{AccountEnds, Draws, Method, Played, Scenario, token};
+use crate::replay::StepSeen;
 
 pub(super) fn write(exploration: &Exploration, out: &mut Vec<u8>) {
     // Memory takes every byte, so nothing fails.
@@ -117,8 +117,10 @@ struct ExamplePart<'a> {
 }
 
 #[derive(Serialize)]
-struct StepPart<'a> {
+pub(super) struct StepPart<'a> {
     process: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pid: Option<u32>,
     step: &'static str,
     result: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -132,7 +134,7 @@ struct BalancePart<'a> {
 }
 
 #[derive(Serialize)]
-struct WaitingPart<'a> {
+pub(super) struct WaitingPart<'a> {
     process: usize,
     accounts: Vec<&'a str>,
 }
@@ -249,7 +251,7 @@ impl<'a> ExamplePart<'a> {
             steps: played
                 .steps
                 .iter()
-                .map(|taken| StepPart::new(scenario, taken))
+                .map(|taken| StepPart::new(scenario, &StepSeen::from(taken)))
                 .collect(),
             waiting: waiting
                 .map(|(process, places)| WaitingPart {
@@ -269,18 +271,18 @@ impl<'a> ExamplePart<'a> {
 }
 
 impl<'a> StepPart<'a> {
-    fn new(scenario: &'a Scenario, taken: &StepTaken) -> Self {
+    pub(super) fn new(scenario: &'a Scenario, taken: &StepSeen) -> Self {
         let sides = scenario.sides(taken.process).into_iter().zip(taken.sides);
-        let is_lock = matches!(taken.step, NextStep::Acquire(_) | NextStep::Release(_));
-        let balances = sides
-            .filter(|_| !is_lock)
-            .map(|(place, minor)| BalancePart {
+        let balances = sides.filter_map(|(place, minor)| {
+            Some(BalancePart {
                 account: scenario.places()[place].name.as_str(),
-                balance: money(minor),
-            });
+                balance: money(minor?),
+            })
+        });
         StepPart {
             process: taken.process + 1,
-            step: words::step(taken),
+            pid: taken.pid,
+            step: words::step(taken.step),
             result: words::met(taken.met),
             balances: balances.collect(),
         }

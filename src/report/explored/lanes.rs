@@ -2,106 +2,143 @@
 
 use super::words;
 use crate::explore::{Played, Scenario};
+use crate::replay::StepSeen;
 
 /// The width of a projector's terminal.
-const WIDTH: usize = 80;
+pub(super) const WIDTH: usize = 80;
 /// The column of the steps' numbers, with the space after it.
 const MARGIN: usize = 6;
 /// What is between two lanes.
 const GAP: usize = 2;
 
-/// The picture of an order, within 80 columns.
-pub(super) fn picture(scenario: &Scenario, played: &Played) -> String {
-    let operations = scenario.operations();
-    let heads = (1..).zip(operations).map(|(number, operation)| {
+/// How an order is drawn, within 80 columns.
+pub(super) struct Lanes<'a> {
+    scenario: &'a Scenario,
+    played: &'a Played,
+    /// The process of each operation, where it has one of its own.
+    pids: &'a [u32],
+    /// How wide a lane with words in it is; nothing where there is no room for words.
+    lane: Option<usize>,
+}
+
+impl<'a> Lanes<'a> {
+    pub(super) fn new(scenario: &'a Scenario, played: &'a Played, pids: &'a [u32]) -> Self {
+        let mut lanes = Lanes {
+            scenario,
+            played,
+            pids,
+            lane: None,
+        };
+        let steps = played.steps.iter().map(StepSeen::from);
+        let steps = steps.map(|step| words::phrase(scenario, &step));
+        let waits = lanes.waits().map(|(_, text)| text);
+        let heads = (0..lanes.count()).flat_map(|process| lanes.head_of(process));
+        let widths = steps.chain(waits).chain(heads);
+        let widest = widths.map(|text| text.chars().count()).max().unwrap_or(0);
+        let room = (WIDTH - MARGIN) / lanes.count().max(1);
+        lanes.lane = Some(widest + GAP).filter(|lane| *lane <= room);
+        lanes
+    }
+
+    fn count(&self) -> usize {
+        self.scenario.operations().len()
+    }
+
+    /// The whole picture of these steps, which are those of the order.
+    pub(super) fn picture(&self, steps: &[StepSeen]) -> String {
+        let mut picture = self.head();
+        for (number, step) in steps.iter().enumerate() {
+            picture += &self.row(number, step);
+        }
+        for (process, text) in self.waits() {
+            picture += &self.line("", process, '?', &text);
+        }
+        picture
+    }
+
+    /// What stands above the lanes.
+    pub(super) fn head(&self) -> String {
+        if self.lane.is_none() {
+            return self.narrow_head();
+        }
+        let rows = (0..self.count()).map(|process| self.head_of(process));
+        let rows: Vec<Vec<String>> = rows.collect();
+        let parts = rows.first().map_or(0, Vec::len);
+        let part = |part: usize| {
+            let first = if part == 0 { "step" } else { "" };
+            self.wide(first, |process| rows[process][part].clone())
+        };
+        (0..parts).map(part).collect()
+    }
+
+    fn head_of(&self, process: usize) -> Vec<String> {
+        let operation = &self.scenario.operations()[process];
         let amount = operation.amount().map_or(0, |amount| amount.minor());
-        [
-            format!("{number} {}", operation.kind()),
+        let mut head = vec![
+            format!("{} {}", process + 1, operation.kind()),
             format!("  {}", super::dollars(amount)),
-        ]
-    });
-    let heads: Vec<[String; 2]> = heads.collect();
-    let mut rows: Vec<(usize, String)> = played
-        .steps
-        .iter()
-        .map(|taken| (taken.process, words::phrase(scenario, taken)))
-        .collect();
-    let waits = played.waiting.iter().map(|(process, places)| {
-        let names = places
-            .iter()
-            .map(|place| scenario.places()[*place].name.as_str());
-        (
-            *process,
-            format!("waits for {}", names.collect::<Vec<_>>().join(", ")),
-        )
-    });
-    rows.extend(waits);
-    let lane = (WIDTH - MARGIN) / operations.len().max(1);
-    let texts = rows
-        .iter()
-        .map(|(_, text)| text)
-        .chain(heads.iter().flatten());
-    let widest = texts.map(|text| text.chars().count()).max().unwrap_or(0);
-    if widest + GAP <= lane {
-        return wide(&heads, &rows, played.steps.len(), widest + GAP);
+        ];
+        let pid = self.pids.get(process);
+        head.extend(pid.map(|pid| format!("  pid {pid}")));
+        head
     }
-    narrow(played, operations.len(), &rows)
-}
 
-/// Lanes with words in them.
-fn wide(heads: &[[String; 2]], rows: &[(usize, String)], steps: usize, lane: usize) -> String {
-    let line = |first: String, cells: &mut dyn Iterator<Item = String>| {
-        let cells: String = cells.map(|cell| format!("{cell:<lane$}")).collect();
+    /// The row of a step, which has this number, from 0.
+    pub(super) fn row(&self, number: usize, step: &StepSeen) -> String {
+        let text = words::phrase(self.scenario, step);
+        let number = (number + 1).to_string();
+        self.line(&number, step.process, words::letter(step), &text)
+    }
+
+    /// The operations that wait for ever, and for what.
+    fn waits(&self) -> impl Iterator<Item = (usize, String)> {
+        let name = |place: &usize| self.scenario.places()[*place].name.as_str();
+        self.played.waiting.iter().map(move |(process, places)| {
+            let names: Vec<&str> = places.iter().map(name).collect();
+            (*process, format!("waits for {}", names.join(", ")))
+        })
+    }
+
+    fn line(&self, first: &str, process: usize, letter: char, text: &str) -> String {
+        if self.lane.is_some() {
+            return self.wide(first, |lane| match lane == process {
+                true => text.to_string(),
+                false => "|".to_string(),
+            });
+        }
+        let lanes = self.narrow(|lane| if lane == process { letter } else { '.' });
+        let pid = self.pids.get(process);
+        let pid = pid.map_or(String::new(), |pid| format!(" (pid {pid})"));
+        cut(&format!("{first:>4}  {lanes}  {}{pid} {text}", process + 1))
+    }
+
+    /// A row of lanes with words in them.
+    fn wide(&self, first: &str, cell: impl Fn(usize) -> String) -> String {
+        let lane = self.lane.unwrap_or(0);
+        let cells = (0..self.count()).map(|process| format!("{:<lane$}", cell(process)));
+        let cells: String = cells.collect();
         format!("{}\n", format!("{first:>4}  {cells}").trim_end())
-    };
-    let head = |first: &str, part: usize| {
-        let mut cells = heads.iter().map(|head| head[part].clone());
-        line(first.to_string(), &mut cells)
-    };
-    let mut picture = head("step", 0) + &head("", 1);
-    for (number, (process, text)) in (1..).zip(rows) {
-        let number = match number <= steps {
-            true => number.to_string(),
-            false => String::new(),
-        };
-        let own = |lane: usize| {
-            if lane == *process {
-                text.clone()
-            } else {
-                "|".to_string()
-            }
-        };
-        picture += &line(number, &mut (0..heads.len()).map(own));
     }
-    picture
-}
 
-/// Lanes of a letter each, and the words beside them.
-fn narrow(played: &Played, operations: usize, rows: &[(usize, String)]) -> String {
-    let lane = if operations <= 20 { 2 } else { 1 };
-    let cells = |cell: &dyn Fn(usize) -> char| -> String {
-        (0..operations)
-            .map(|number| format!("{:<lane$}", cell(number)))
-            .collect()
-    };
-    let tens = |number: usize| match (number + 1) / 10 {
-        0 => ' ',
-        tens => char::from_digit(tens as u32, 10).unwrap_or(' '),
-    };
-    let ones = |number: usize| char::from_digit((number as u32 + 1) % 10, 10).unwrap_or(' ');
-    let mut picture = String::new();
-    if operations > 9 {
-        picture += &cut(&format!("{:MARGIN$}{}", "", cells(&tens)));
+    /// A row of lanes of a letter each.
+    fn narrow(&self, cell: impl Fn(usize) -> char) -> String {
+        let lane = if self.count() <= 20 { 2 } else { 1 };
+        let cells = (0..self.count()).map(|process| format!("{:<lane$}", cell(process)));
+        cells.collect()
     }
-    picture += &cut(&format!("step  {}", cells(&ones)));
-    for (number, (process, text)) in rows.iter().enumerate() {
-        let taken = played.steps.get(number);
-        let letter = taken.map_or('?', words::letter);
-        let first = taken.map_or(String::new(), |_| (number + 1).to_string());
-        let lanes = cells(&|lane| if lane == *process { letter } else { '.' });
-        picture += &cut(&format!("{first:>4}  {lanes}  {} {text}", process + 1));
+
+    fn narrow_head(&self) -> String {
+        let tens = |process: usize| match (process + 1) / 10 {
+            0 => ' ',
+            tens => char::from_digit(tens as u32, 10).unwrap_or(' '),
+        };
+        let ones = |process: usize| char::from_digit((process as u32 + 1) % 10, 10).unwrap_or(' ');
+        let mut head = String::new();
+        if self.count() > 9 {
+            head += &cut(&format!("{:MARGIN$}{}", "", self.narrow(tens)));
+        }
+        head + &cut(&format!("step  {}", self.narrow(ones)))
     }
-    picture
 }
 
 fn cut(line: &str) -> String {

@@ -1,11 +1,13 @@
-//! How an order ended that real threads took.
+//! How an order ended that was taken for real.
 
 use serde::Serialize;
 
-use super::{dollars, ended, lanes};
+use super::json::StepPart;
+use super::lanes::Lanes;
+use super::{dollars, ended, words};
 use crate::event::add_line;
 use crate::explore::{Played, Scenario, token};
-use crate::replay::Replayed;
+use crate::replay::{OrderEnd, Replayed, StepSeen, StepTakers};
 use crate::report::{Format, Output};
 use crate::status::Status;
 
@@ -18,6 +20,8 @@ pub struct Replay<'a> {
     pub played: &'a Played,
     /// How it ended.
     pub replayed: &'a Replayed,
+    /// Each step was shown as it was taken.
+    pub was_shown: bool,
 }
 
 /// Tells how the order ended, and what status follows from it.
@@ -41,26 +45,126 @@ pub fn replayed(mut sheet: Output, format: Format, replay: &Replay) -> Status {
     status.worse(sheet.finish())
 }
 
+impl<'a> Replay<'a> {
+    /// The last time that the order went as it must, or else the first time that it did not.
+    fn shown(&self) -> Option<&'a OrderEnd> {
+        let Replayed {
+            last, differently, ..
+        } = self.replayed;
+        last.as_ref().or(differently.as_ref())
+    }
+}
+
 fn text(replay: &Replay) -> String {
     let Replay {
         scenario,
         played,
         replayed,
+        was_shown,
     } = *replay;
     let Replayed {
         times, reproduced, ..
     } = replayed;
-    let mut text = lanes::picture(scenario, played);
+    let mut text = String::new();
+    if let Some(end) = replay.shown().filter(|_| !was_shown) {
+        text += &Lanes::new(scenario, played, &end.pids).picture(&end.steps);
+    }
     text += "\n";
     text += &ended(scenario, played);
-    text += &format!("reproduced {reproduced} of {times}, by a thread for each operation\n");
+    let by = match replayed.by {
+        StepTakers::Threads => "by a thread for each operation",
+        StepTakers::Processes if played.verdict.deadlock => {
+            "by a process for each operation, all ended at their deadline"
+        }
+        StepTakers::Processes => "by a process for each operation",
+    };
+    text += &format!("reproduced {reproduced} of {times}, {by}\n");
     if let Some(differently) = &replayed.differently {
         let places = scenario.places().iter().zip(&differently.balances);
         let balances = places.map(|(place, minor)| format!("{} {}", place.name, dollars(*minor)));
         let balances: Vec<String> = balances.collect();
         text += &format!("but it also ended with {}\n", balances.join(", "));
+        text += &difference(scenario, played, differently);
     }
     text
+}
+
+/// The first step that went otherwise.
+fn difference(scenario: &Scenario, played: &Played, end: &OrderEnd) -> String {
+    let expected = played.steps.iter().map(StepSeen::from);
+    let mut both = (1..).zip(expected.zip(&end.steps));
+    let phrase = |step: &StepSeen| words::phrase(scenario, step);
+    let other = both.find(|(_, (expected, seen))| phrase(expected) != phrase(seen));
+    other.map_or(String::new(), |(number, (expected, seen))| {
+        format!(
+            "step {number} of {} was `{}` and not `{}`\n",
+            seen.process + 1,
+            phrase(seen),
+            phrase(&expected)
+        )
+    })
+}
+
+/// Shows the steps of an order while a person has them taken, one by one.
+pub struct StepScreen {
+    scenario: Scenario,
+    played: Played,
+}
+
+impl StepScreen {
+    /// Shows what stands above the lanes, and who may begin.
+    pub fn open(scenario: &Scenario, played: &Played) -> std::io::Result<Self> {
+        let screen = StepScreen {
+            scenario: scenario.clone(),
+            played: played.clone(),
+        };
+        let head = screen.lanes().head();
+        screen.show(&format!(
+            "A key takes the next step; `q` leaves.\n\n{head}{}",
+            screen.next(0)
+        ))?;
+        Ok(screen)
+    }
+
+    /// Shows a step of this number, from 0, and who may go next. A terminal that is gone is no matter:
+    /// its keys end too.
+    pub fn step(&self, number: usize, step: &StepSeen) {
+        let row = self.lanes().row(number, step);
+        let by = step
+            .pid
+            .map_or(String::new(), |pid| format!("      by pid {pid}\n"));
+        let _ = self.show(&format!("{row}{by}{}", self.next(number + 1)));
+    }
+
+    fn lanes(&self) -> Lanes<'_> {
+        Lanes::new(&self.scenario, &self.played, &[])
+    }
+
+    /// Whose step is next, and whose could be.
+    fn next(&self, step: usize) -> String {
+        let (Some(next), Some(able)) = (self.played.order.get(step), self.played.able.get(step))
+        else {
+            return String::new();
+        };
+        let others: Vec<String> = able
+            .iter()
+            .filter(|other| *other != next)
+            .map(|other| (other + 1).to_string())
+            .collect();
+        let others = match &others[..] {
+            [] => "no other can".to_string(),
+            [one] => format!("{one} could too"),
+            many => format!("{} could too", many.join(", ")),
+        };
+        format!("      next: {} ({others})\n", next + 1)
+    }
+
+    fn show(&self, text: &str) -> std::io::Result<()> {
+        use std::io::Write as _;
+        let mut stdout = std::io::stdout().lock();
+        stdout.write_all(text.as_bytes())?;
+        stdout.flush()
+    }
 }
 
 /// `replayed`.
@@ -71,6 +175,8 @@ struct ReplayedLine<'a> {
     times: u32,
     reproduced: u32,
     deadlock: bool,
+    steps: Vec<StepPart<'a>>,
+    waiting: Vec<usize>,
     balances: Vec<BalanceOf<'a>>,
 }
 
@@ -82,18 +188,32 @@ struct BalanceOf<'a> {
 
 impl<'a> ReplayedLine<'a> {
     fn new(replay: &Replay<'a>) -> Self {
-        let verdict = &replay.played.verdict;
-        let places = replay.scenario.places().iter().zip(&verdict.ends);
-        let balances = places.map(|(place, (ended, _))| BalanceOf {
+        let Replay {
+            scenario,
+            played,
+            replayed,
+            ..
+        } = *replay;
+        let end = replay.shown();
+        let places = scenario.places().iter();
+        let held = end.into_iter().flat_map(|end| &end.balances);
+        let balances = places.zip(held).map(|(place, held)| BalanceOf {
             account: place.name.as_str(),
-            balance: crate::bank::Balance::new(*ended).to_string(),
+            balance: crate::bank::Balance::new(*held).to_string(),
         });
+        let steps = end.into_iter().flat_map(|end| &end.steps);
+        let waiting = end.into_iter().flat_map(|end| &end.waiting);
         ReplayedLine {
-            token: token(replay.scenario, &replay.played.order),
-            by: "threads",
-            times: replay.replayed.times,
-            reproduced: replay.replayed.reproduced,
-            deadlock: verdict.deadlock,
+            token: token(scenario, &played.order),
+            by: match replayed.by {
+                StepTakers::Threads => "threads",
+                StepTakers::Processes => "processes",
+            },
+            times: replayed.times,
+            reproduced: replayed.reproduced,
+            deadlock: played.verdict.deadlock,
+            steps: steps.map(|step| StepPart::new(scenario, step)).collect(),
+            waiting: waiting.map(|process| process + 1).collect(),
             balances: balances.collect(),
         }
     }

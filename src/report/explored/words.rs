@@ -2,6 +2,7 @@
 
 use super::dollars;
 use crate::explore::{Manner, Met, Played, Scenario, StepTaken};
+use crate::replay::StepSeen;
 use crate::sharing::{NextStep, Part, Sharing};
 
 /// How operations share, in one line.
@@ -22,8 +23,8 @@ pub(super) fn manner(manner: Manner) -> &'static str {
 }
 
 /// The word for a step in JSON.
-pub(super) fn step(taken: &StepTaken) -> &'static str {
-    match taken.step {
+pub(super) fn step(step: NextStep) -> &'static str {
+    match step {
         NextStep::Acquire(_) => "acquire",
         NextStep::Read => "read",
         NextStep::Write => "write",
@@ -46,7 +47,7 @@ pub(super) fn met(met: Met) -> &'static str {
 }
 
 /// The letter for a step, where there is room for no more.
-pub(super) fn letter(taken: &StepTaken) -> char {
+pub(super) fn letter(taken: &StepSeen) -> char {
     match (taken.step, taken.met) {
         (_, Met::Refused) => '-',
         (_, Met::Changed | Met::ChangedAndRefused) => '!',
@@ -60,47 +61,77 @@ pub(super) fn letter(taken: &StepTaken) -> char {
 }
 
 /// A step in a few words, with what it read or wrote.
-pub(super) fn phrase(scenario: &Scenario, taken: &StepTaken) -> String {
-    let sides = scenario.sides(taken.process);
+pub(super) fn phrase(scenario: &Scenario, taken: &StepSeen) -> String {
     let name = |lock: usize| {
-        let swapped = scenario.manner().lock_order && {
-            let [debit, credit] = sides.map(|place| &scenario.places()[place].name);
-            debit > credit
-        };
-        let side = usize::from((lock == 0) == swapped);
-        scenario.places()[sides[side]].name.as_str()
+        let locked = scenario.locked_places(taken.process, lock);
+        locked
+            .first()
+            .map_or("", |place| scenario.places()[*place].name.as_str())
     };
     let whole = scenario.manner().sharing == Sharing::Lock;
     let balances = balances(scenario, taken);
-    let verb = match (taken.step, taken.met) {
-        (NextStep::Acquire(_), _) if whole => return "lock".to_string(),
-        (NextStep::Release(_), _) if whole => return "unlock".to_string(),
-        (NextStep::Acquire(lock), _) => return format!("lock {}", name(lock)),
-        (NextStep::Release(lock), _) => return format!("unlock {}", name(lock)),
-        (_, Met::Changed | Met::ChangedAndRefused) => "changed to",
-        (NextStep::Read, _) => "read",
-        (NextStep::Write | NextStep::CompareAndSet, _) => "write",
-        (NextStep::Ask(Part::Begin), _) => "begin",
-        (NextStep::Ask(Part::Whole | Part::Post), _) => "post",
+    let text = match (taken.step, taken.met) {
+        (NextStep::Acquire(_), _) if whole => "lock".to_string(),
+        (NextStep::Release(_), _) if whole => "unlock".to_string(),
+        (NextStep::Acquire(lock), _) => format!("lock {}", name(lock)),
+        (NextStep::Release(lock), _) => format!("unlock {}", name(lock)),
+        (NextStep::Ask(_), Met::Refused) => format!("refused at {balances}"),
+        (NextStep::Ask(Part::Begin), _) => format!("begin at {balances}"),
+        (NextStep::Ask(Part::Whole | Part::Post), _) => format!("post {balances}"),
+        (_, Met::Changed) => format!("now {balances}: again"),
+        (_, Met::ChangedAndRefused) => format!("now {balances}: refused"),
+        (_, Met::Refused) => format!("read {balances}: refused"),
+        (NextStep::Read, Met::Fine) => format!("read {balances}"),
+        (NextStep::Write | NextStep::CompareAndSet, Met::Fine) => format!("write {balances}"),
     };
-    match taken.met {
-        Met::Refused | Met::ChangedAndRefused => format!("{verb} {balances}: no"),
-        Met::Fine | Met::Changed => format!("{verb} {balances}"),
-    }
+    text.trim_end().to_string()
 }
 
 /// The users' balances that a step saw or left; where there are several users, with their names.
-fn balances(scenario: &Scenario, taken: &StepTaken) -> String {
+fn balances(scenario: &Scenario, taken: &StepSeen) -> String {
     let places = scenario.places();
     let users = |place: &usize| !places[*place].name.is_the_banks();
     let several = (0..places.len()).filter(users).count() > 1;
     let sides = scenario.sides(taken.process).into_iter().zip(taken.sides);
     let shown = sides.filter(|(place, _)| users(place));
-    let shown = shown.map(|(place, minor)| match several {
-        true => format!("{} {}", places[place].name, dollars(minor)),
-        false => dollars(minor),
+    let shown = shown.filter_map(|(place, minor)| match several {
+        true => Some(format!("{} {}", places[place].name, dollars(minor?))),
+        false => Some(dollars(minor?)),
     });
     shown.collect::<Vec<_>>().join(" ")
+}
+
+/// Who waits for whom, for ever, a line for each operation that does.
+pub(super) fn waiting(scenario: &Scenario, played: &Played) -> String {
+    let name = |place: &usize| scenario.places()[*place].name.as_str();
+    let line = |(process, places): &(usize, Vec<usize>)| {
+        let holders = places.iter().filter_map(|place| {
+            let holder = holder(scenario, played, *place)?;
+            Some(format!("{}, which {} holds", name(place), holder + 1))
+        });
+        let holders: Vec<String> = holders.collect();
+        format!(
+            "{} waits for {}.\n",
+            process + 1,
+            holders.join(", and for ")
+        )
+    };
+    let lines: String = played.waiting.iter().map(line).collect();
+    format!("{lines}None of them can ever go on: a deadlock.\n")
+}
+
+/// The operation that holds the lock of an account at the end.
+fn holder(scenario: &Scenario, played: &Played, place: usize) -> Option<usize> {
+    let mut holder = None;
+    for taken in &played.steps {
+        let locks = |lock| scenario.locked_places(taken.process, lock).contains(&place);
+        match taken.step {
+            NextStep::Acquire(lock) if locks(lock) => holder = Some(taken.process),
+            NextStep::Release(lock) if locks(lock) => holder = None,
+            _ => {}
+        }
+    }
+    holder
 }
 
 /// Which writes of an account others wrote over without having seen them, a line for each operation

@@ -1,0 +1,182 @@
+//! The steps of an order, taken by worker processes: the run of a mode decides their requests in that
+//! order.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::seen::OrderSeen;
+use super::turns::{WorkerTurn, turns};
+use super::{OrderEnd, ReplayError, StepPace};
+use crate::driver::{Driver, RunPlan};
+use crate::event::{AccountSummary, Event, Summary};
+use crate::explore::{OwnerLink, Played, Scenario};
+use crate::link::Transport;
+use crate::report::Reporter;
+use crate::run::{GivenOrder, RequestTurn, TurnTaken, TurnWatch};
+use crate::sharing::Sharing;
+use crate::wake::{Alarm, Waker};
+use crate::work::Pace;
+use crate::worker::{Conduct, Sync};
+use crate::workload::Feed;
+
+/// How long processes that wait for each other are left to it.
+const DEADLOCK_LIMIT: Duration = Duration::from_millis(250);
+
+/// Takes the order once, with a worker process for each operation.
+pub(super) fn once(
+    scenario: &Scenario,
+    played: &Played,
+    pace: StepPace,
+    (alarm, waker): (Alarm, Waker),
+) -> Result<OrderEnd, ReplayError> {
+    let turns = turns(played);
+    let requests: Vec<RequestTurn> = turns.iter().map(RequestTurn::from).collect();
+    let watch = Rc::new(RefCell::new(OrderWatch::new(scenario, played, turns, pace)));
+    let order = GivenOrder::new(requests, Box::new(Rc::clone(&watch)));
+    let (reporter, events) = Reporter::collecting(waker.clone());
+    let feed = Feed::list(scenario.operations().to_vec());
+    let plan = plan(scenario);
+    let order = Box::new(order);
+    let ending = Driver::new(plan, None, order, feed, reporter, alarm, waker)?.run()?;
+    let summary = events.try_iter().flatten().find_map(summary);
+    // The run, with the order in it, is gone.
+    let watch = Rc::into_inner(watch).map(RefCell::into_inner);
+    let (Some(summary), Some(mut watch)) = (summary, watch) else {
+        return Err(ended_early(
+            "the run has no summary".to_string(),
+            ending.status,
+        ));
+    };
+    watch.pace.show(&watch.seen.steps());
+    if let Some(error) = watch.left {
+        return Err(error);
+    }
+    if let Some(signal) = ending.signal {
+        return Err(ReplayError::Signal(signal));
+    }
+    let is_deadlock = played.verdict.deadlock && watch.all_taken;
+    match summary.ended_early {
+        Some(why) if !is_deadlock => Err(ended_early(why, summary.status)),
+        _ => Ok(watch.seen.end(balances(scenario, &summary.balances))),
+    }
+}
+
+fn summary(event: Event) -> Option<Summary> {
+    match event {
+        Event::Summary(summary) => Some(*summary),
+        _ => None,
+    }
+}
+
+fn ended_early(why: String, status: crate::status::Status) -> ReplayError {
+    ReplayError::EndedEarly { why, status }
+}
+
+/// What each place of the scenario holds; one that was never opened holds nothing.
+fn balances(scenario: &Scenario, accounts: &[AccountSummary]) -> Vec<i64> {
+    let places = scenario.places().iter();
+    let held = places.map(|place| {
+        let account = accounts
+            .iter()
+            .find(|account| account.account == place.name);
+        account.map_or(0, |account| account.balance.minor())
+    });
+    held.collect()
+}
+
+/// How requests travel.
+pub(super) fn transport(scenario: &Scenario) -> Transport {
+    match scenario.manner().owner_link {
+        OwnerLink::Socket => Transport::Socket,
+        OwnerLink::Queue => Transport::Queue,
+        OwnerLink::Pipe => Transport::Pipe,
+    }
+}
+
+/// The run of the mode that shares in this manner.
+fn plan(scenario: &Scenario) -> RunPlan {
+    let manner = scenario.manner();
+    let conduct = match manner.sharing {
+        Sharing::Unguarded => Conduct::ShareData(Sync::None),
+        Sharing::CompareAndSet => Conduct::ShareData(Sync::Cas),
+        Sharing::Lock => Conduct::ShareData(Sync::Lock),
+        Sharing::LockPerAccount => Conduct::ShareData(Sync::LockPerAccount {
+            in_order: manner.lock_order,
+        }),
+        Sharing::Owner | Sharing::OwnerWithWork => Conduct::AskTheBank,
+    };
+    // The shortest work there is: its two requests are what counts.
+    let work = match manner.sharing {
+        Sharing::OwnerWithWork => Pace::new(1e-6),
+        _ => None,
+    };
+    let mut starts = scenario.starts().iter().cloned();
+    let (account, balance) = starts.next().unwrap_or_default();
+    RunPlan {
+        mode: "replay",
+        transport: transport(scenario),
+        conduct,
+        jobs: scenario.operations().len(),
+        ops_per_worker: Some(1),
+        account,
+        balance,
+        opened: starts.collect(),
+        overdraft: scenario.overdraft(),
+        strict: false,
+        timeout: None,
+        lease_limit: Some(DEADLOCK_LIMIT),
+        pace: work.unwrap_or(Pace::NONE),
+        commands: None,
+        named: None,
+        kill_before: None,
+    }
+}
+
+/// Follows the order for a replay.
+struct OrderWatch {
+    seen: OrderSeen,
+    pace: StepPace,
+    /// How many turns there are.
+    turns: usize,
+    all_taken: bool,
+    /// Why the order was left by a person.
+    left: Option<ReplayError>,
+}
+
+impl OrderWatch {
+    fn new(scenario: &Scenario, played: &Played, turns: Vec<WorkerTurn>, pace: StepPace) -> Self {
+        OrderWatch {
+            turns: turns.len(),
+            seen: OrderSeen::new(scenario, played, turns),
+            pace,
+            all_taken: false,
+            left: None,
+        }
+    }
+}
+
+impl TurnWatch for Rc<RefCell<OrderWatch>> {
+    fn may_take(&mut self, turn: usize) -> Result<bool, String> {
+        let mut watch = self.borrow_mut();
+        let Some(step) = watch.seen.first_step(turn) else {
+            return Ok(true);
+        };
+        let may = watch.pace.may_take(step);
+        let steps = watch.seen.steps();
+        watch.pace.show(&steps);
+        may.map_err(|error| {
+            let why = error.to_string();
+            watch.left = Some(error);
+            why
+        })
+    }
+
+    fn taken(&mut self, taken: TurnTaken) {
+        let mut watch = self.borrow_mut();
+        watch.all_taken |= taken.turn + 1 == watch.turns;
+        watch.seen.take(&taken);
+        let steps = watch.seen.steps();
+        watch.pace.show(&steps);
+    }
+}
