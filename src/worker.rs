@@ -6,12 +6,12 @@
 
 mod args;
 mod command;
+mod error;
 mod share;
 mod shared_memory;
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
-use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -22,88 +22,18 @@ use crate::command::Executor;
 use crate::link::{LinkError, Received, WorkerEnd};
 use crate::parent::die_with;
 use crate::protocol::{Ask, Assignment, Outbox, ProtocolError, Reply, Request, Said, ToWorker};
-use crate::status::Status;
 use crate::wake::{RunningClock, TICK};
 use crate::work::Work;
 use shared_memory::WorkerMemory;
 
 pub use args::{Conduct, Sync, WorkerArgs};
+pub use error::WorkerError;
 
 /// The first argument of a worker's process.
 pub const ENTRY: &str = "__worker";
 
 /// How long a reply may take before a worker gives up and says so.
 pub const REPLY_LIMIT: Duration = Duration::from_secs(60);
-
-/// Why a worker ends before its work does.
-#[derive(Debug, thiserror::Error)]
-pub enum WorkerError {
-    /// It was not started by a parent.
-    #[error(
-        "`{ENTRY}` is how bank-par starts its own workers; see `bank-par --help` for what to run"
-    )]
-    NotAWorker,
-    /// Its link failed.
-    #[error("worker {worker}: the link to the server (pid {parent}) failed: {source}")]
-    Link {
-        /// The worker's number.
-        worker: u32,
-        /// Its parent's process.
-        parent: u32,
-        /// What happened.
-        source: LinkError,
-    },
-    /// It cannot run commands.
-    #[error("worker {worker} cannot run commands: {source}")]
-    Commands {
-        /// The worker's number.
-        worker: u32,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// It cannot reach the memory that it shares.
-    #[error("worker {worker} cannot reach the memory of its run: {source}")]
-    Memory {
-        /// The worker's number.
-        worker: u32,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A reply did not come.
-    #[error("worker {worker} waited {limit:?} for the server (pid {parent}) to answer its {asked}")]
-    NoReply {
-        /// The worker's number.
-        worker: u32,
-        /// Its parent's process.
-        parent: u32,
-        /// How long it waited.
-        limit: Duration,
-        /// What it asked.
-        asked: &'static str,
-    },
-    /// The parent closed the link although an answer was due.
-    #[error("worker {worker}: the server (pid {parent}) went away with an answer due")]
-    ParentGone {
-        /// The worker's number.
-        worker: u32,
-        /// Its parent's process.
-        parent: u32,
-    },
-}
-
-impl WorkerError {
-    /// The exit status that tells it to the parent.
-    pub fn status(&self) -> Status {
-        match self {
-            WorkerError::NotAWorker => Status::Usage,
-            WorkerError::NoReply { .. } => Status::Deadline,
-            WorkerError::Link { .. }
-            | WorkerError::Commands { .. }
-            | WorkerError::Memory { .. }
-            | WorkerError::ParentGone { .. } => Status::Died,
-        }
-    }
-}
 
 /// Runs a worker with the arguments after [`ENTRY`] until its parent has nothing more for it.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), WorkerError> {

@@ -32,15 +32,15 @@ enum Hello {
     Up {
         worker: u32,
         pid: u32,
-        boot: IpcSender<WorkerChannels>,
+        reply_to: IpcSender<WorkerChannels>,
     },
     /// The worker exited before it connected; the parent ends its own wait.
     Abort,
 }
 
-/// A worker's channels.
+/// A worker's ends of its channels.
 #[derive(Serialize, Deserialize)]
-struct WorkerChannels {
+pub(super) struct WorkerChannels {
     requests: IpcSender<ByteBuf>,
     replies: IpcReceiver<ByteBuf>,
 }
@@ -50,7 +50,7 @@ enum Inbound {
     Up {
         worker: u32,
         pid: u32,
-        boot: IpcSender<WorkerChannels>,
+        reply_to: IpcSender<WorkerChannels>,
     },
     /// The one-shot server of a worker has ended without it.
     NotUp(u32),
@@ -161,7 +161,11 @@ impl QueueLinks {
 
     fn take(&mut self, inbound: Inbound, arrivals: &mut Vec<Arrival>) {
         match inbound {
-            Inbound::Up { worker, pid, boot } => self.up(worker, pid, &boot, arrivals),
+            Inbound::Up {
+                worker,
+                pid,
+                reply_to,
+            } => self.up(worker, pid, &reply_to, arrivals),
             Inbound::NotUp(worker) => {
                 if let Some(end) = self.ends.get_mut(&worker) {
                     end.rendezvous = None;
@@ -182,23 +186,24 @@ impl QueueLinks {
         &mut self,
         worker: u32,
         pid: u32,
-        boot: &IpcSender<WorkerChannels>,
+        reply_to: &IpcSender<WorkerChannels>,
         arrivals: &mut Vec<Arrival>,
     ) {
         let Some(end) = self.ends.get_mut(&worker).filter(|end| end.pid == pid) else {
             return;
         };
         end.rendezvous = None;
-        let booted =
+        let received =
             ipc::channel::<ByteBuf>()
                 .map_err(LinkError::from)
                 .and_then(|(sender, replies)| {
                     let requests = self.requests.clone();
-                    boot.send(WorkerChannels { requests, replies })
+                    reply_to
+                        .send(WorkerChannels { requests, replies })
                         .map_err(ipc_error)?;
                     Ok(sender)
                 });
-        match booted {
+        match received {
             Ok(sender) => {
                 end.replies = Some(Replies::Direct(sender, 0));
                 let what = Arrived::Ready;
@@ -267,9 +272,13 @@ fn await_worker(server: IpcOneShotServer<Hello>, worker: u32) -> Inbound {
             Hello::Up {
                 worker: up,
                 pid,
-                boot,
+                reply_to,
             },
-        )) if up == worker => Inbound::Up { worker, pid, boot },
+        )) if up == worker => Inbound::Up {
+            worker,
+            pid,
+            reply_to,
+        },
         _ => Inbound::NotUp(worker),
     }
 }
@@ -366,34 +375,30 @@ impl QueueEnd {
     }
 }
 
-/// A worker's ends of its channels.
-struct WorkerQueue {
-    requests: IpcSender<ByteBuf>,
-    replies: IpcReceiver<ByteBuf>,
-}
-
 /// How long a worker waits for its channels.
-const BOOT_LIMIT: Duration = Duration::from_secs(60);
+const CHANNELS_LIMIT: Duration = Duration::from_secs(60);
 
 /// Connects a worker to its parent's one-shot server and gets its channels.
-pub(super) fn connect(worker: u32, address: &str) -> Result<impl WorkerEnd + use<>, LinkError> {
+pub(super) fn connect(worker: u32, address: &str) -> Result<WorkerChannels, LinkError> {
     let hello = IpcSender::connect(address.to_string())?;
-    let (boot, booted) = ipc::channel::<WorkerChannels>()?;
+    let (reply_to, received) = ipc::channel::<WorkerChannels>()?;
     let pid = std::process::id();
     hello
-        .send(Hello::Up { worker, pid, boot })
+        .send(Hello::Up {
+            worker,
+            pid,
+            reply_to,
+        })
         .map_err(ipc_error)?;
-    let WorkerChannels { requests, replies } =
-        booted
-            .try_recv_timeout(BOOT_LIMIT)
-            .map_err(|error| match error {
-                TryRecvError::Empty => io::Error::from(io::ErrorKind::TimedOut).into(),
-                TryRecvError::IpcError(error) => ipc_error(error),
-            })?;
-    Ok(WorkerQueue { requests, replies })
+    received
+        .try_recv_timeout(CHANNELS_LIMIT)
+        .map_err(|error| match error {
+            TryRecvError::Empty => io::Error::from(io::ErrorKind::TimedOut).into(),
+            TryRecvError::IpcError(error) => ipc_error(error),
+        })
 }
 
-impl WorkerEnd for WorkerQueue {
+impl WorkerEnd for WorkerChannels {
     fn send(&mut self, outbox: &mut Outbox) -> Result<(), LinkError> {
         outbox
             .send_each(|frame| self.requests.send(ByteBuf::from(frame)))
