@@ -6,6 +6,8 @@
 //! its many senders died, so the parent puts a marker of its own on it when a worker has exited:
 //! what the worker sent stands before the marker.
 
+mod replies;
+
 use std::collections::HashMap;
 use std::io;
 use std::panic::AssertUnwindSafe;
@@ -19,6 +21,7 @@ use ipc_channel::{IpcError, TryRecvError};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use self::replies::Replies;
 use super::folder::Folder;
 use super::{Arrival, Arrived, LinkError, Links, Received, WorkerEnd};
 use crate::poll::{PollKey, PollSet};
@@ -98,46 +101,6 @@ struct QueueEnd {
     pid: u32,
     replies: Option<Replies>,
     closing: bool,
-}
-
-/// Where a worker's messages go. The library's send blocks when the kernel's buffer is full, so only
-/// what fits unread is sent by the parent's loop; a worker that lives longer gets a thread.
-enum Replies {
-    /// The channel, and how much of the kernel's buffer its messages can have taken so far.
-    Direct(IpcSender<ByteBuf>, usize),
-    Threaded(mpsc::Sender<ByteBuf>),
-}
-
-/// Well below what the kernel buffers for one socket.
-const DIRECT: usize = 64 * 1024;
-
-impl Replies {
-    fn send(&mut self, frame: &[u8]) -> io::Result<()> {
-        if let Replies::Direct(channel, taken) = self {
-            // A message takes up to twice its length and a header of its own.
-            *taken += 2 * frame.len() + 1_024;
-            if *taken <= DIRECT {
-                return channel.send(ByteBuf::from(frame)).map_err(io::Error::other);
-            }
-            let channel = channel.clone();
-            let (sender, frames) = mpsc::channel::<ByteBuf>();
-            // Ends with its worker, which the deadline ends, or when the link is closed.
-            thread::Builder::new()
-                .name("replies".to_string())
-                .spawn(move || {
-                    while let Ok(frame) = frames.recv()
-                        && channel.send(frame).is_ok()
-                    {}
-                })?;
-            *self = Replies::Threaded(sender);
-        }
-        match self {
-            Replies::Threaded(sender) => {
-                sender.send(ByteBuf::from(frame)).map_err(io::Error::other)
-            }
-            Replies::Direct(..) => Ok(()),
-        }
-    }
 }
 
 impl QueueLinks {
