@@ -130,11 +130,10 @@ struct Server {
     last_client: u32,
     /// What arrived and is to be decided, in this order.
     requests: Vec<ClientRequests>,
-    /// Named runs that are to be begun.
-    named_runs: Vec<ClientQuery>,
-    /// The runs whose clients have gone and that could not be ended yet, and when that is tried again.
-    unclosed: Vec<u32>,
-    close_again_at: Duration,
+    /// The same, where a run is to be begun.
+    beginnings: Vec<ClientRequests>,
+    /// When the end of runs whose clients have gone is tried again.
+    end_runs_at: Duration,
     /// The clients that wait for a check of everything.
     checking: BTreeSet<u32>,
     /// The system gives no further descriptors for the moment.
@@ -169,9 +168,8 @@ impl Server {
             clients: BTreeMap::new(),
             last_client: 0,
             requests: Vec::new(),
-            named_runs: Vec::new(),
-            unclosed: Vec::new(),
-            close_again_at: Duration::ZERO,
+            beginnings: Vec::new(),
+            end_runs_at: Duration::ZERO,
             checking: BTreeSet::new(),
             accept_suspended: false,
             ending: None,
@@ -195,8 +193,7 @@ impl Server {
         self.read(&ready);
         self.enforce_deadlines();
         // Clients that leave make room for those that come.
-        self.end_runs_of_gone();
-        self.close_again();
+        self.see_off();
         self.accept(&ready);
         self.hand_on();
         events.into_iter().for_each(|event| self.tell_event(event));
@@ -274,9 +271,9 @@ impl Server {
             OwnerEvent::Decided { answers, .. } => {
                 answers.into_iter().for_each(|of| self.answer(of));
             }
-            OwnerEvent::Answered(ClientQuery { client, query }, found) => {
+            OwnerEvent::Answered(ClientQuery { client, .. }, found) => {
                 let failed = |error: Arc<LedgerError>| vec![Response::Failed(Fault::from(&*error))];
-                self.tell(client, &query, &found.unwrap_or_else(failed));
+                self.tell(client, &found.unwrap_or_else(failed));
             }
             OwnerEvent::Waits(_) | OwnerEvent::Ended(_) => {}
         }

@@ -25,9 +25,9 @@ pub use certainty::{AtStake, Certainty};
 pub use error::LedgerError;
 pub use lease::{HeldShare, LeaseShare};
 pub use ledger::{
-    BegunLine, ChainEnd, DoneLine, Entries, Entry, EntryQuery, Ledger, LineDigests, LineEnd,
-    MAX_PAGE, MAX_REASON, MAX_TEXT, OpenHold, OpenedRun, RunName, RunNameError, RunTotals,
-    SkippedLine, Verified,
+    BegunLine, ChainEnd, DoneLine, Entries, Entry, EntryQuery, Ledger, LedgerAnswer, LedgerRequest,
+    LineDigests, LineEnd, MAX_PAGE, MAX_REASON, MAX_TEXT, NEW_RUN, OpenHold, OpenedRun, RunName,
+    RunNameError, RunTotals, SkippedLine, Verified,
 };
 pub use mapped::MappedCells;
 pub use memory::Memory;

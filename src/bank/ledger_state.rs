@@ -227,6 +227,17 @@ impl LedgerState {
         self.begun.get(&(run, number)).copied()
     }
 
+    /// The holds that a run has begun and not ended, in their order.
+    pub fn begun_by(&self, run: u32) -> Vec<u64> {
+        let all = self.begun.iter();
+        let mut holds: Vec<u64> = all
+            .filter(|((of, _), _)| *of == run)
+            .map(|(_, hold)| *hold)
+            .collect();
+        holds.sort_unstable();
+        holds
+    }
+
     /// The ids that are here.
     pub fn claims(&mut self) -> &mut IdempotencyKeys {
         &mut self.claims

@@ -76,7 +76,7 @@ impl NamedArgs {
             name,
         };
         let Some(run) = &self.run else {
-            let run = opened.ledger.open_run(None);
+            let run = opened.ledger.begin_run(None);
             opened.run = run.map_err(Failure::ledger)?.number;
             return Ok((opened, None));
         };

@@ -11,10 +11,12 @@ use super::guard_report::GuardReport;
 use super::retry_policy::RetryPolicy;
 use super::settle::{Settlement, verdict};
 use super::watch::{GuardExit, GuardWaiter};
-use crate::bank::{Answer, Asked, Id, Operation, Outcome, Request, RequestContext};
+use crate::bank::{Answer, Asked, Id, Operation, Request, RequestContext};
 use crate::exit::Exit;
 use crate::report::stderr_line;
-use crate::store::{AtStake, Certainty, Ledger, LedgerError, OpenHold, until_done};
+use crate::store::{
+    AtStake, Certainty, Ledger, LedgerAnswer, LedgerError, LedgerRequest, NEW_RUN, until_done,
+};
 use crate::work::Termination;
 
 /// What to set aside, and what to run.
@@ -88,15 +90,18 @@ pub enum OneShotError {
 pub fn run(plan: &OneShotPlan, ledger: &mut dyn Ledger) -> Result<OneShotEnd, OneShotError> {
     let mut actual = Actual::new().map_err(OneShotError::Start)?;
     let mut watcher = GuardWaiter::new().map_err(OneShotError::Start)?;
-    let mut one_shot = OneShot::begin(plan, ledger)?;
-    let answer = one_shot.set_aside()?;
-    let is_held = matches!(answer.outcome, Outcome::Held { .. });
-    if !is_held || one_shot.is_known(&answer)? {
-        one_shot.leave();
+    let (answer, run) = plan.begin(ledger)?;
+    let Some(run) = run else {
         return Ok(OneShotEnd::NotRun(answer));
-    }
+    };
+    let caller = plan.caller(run);
+    let mut one_shot = OneShot {
+        plan,
+        ledger,
+        caller,
+    };
     let attempted = one_shot.attempt_all(answer, &mut actual, &mut watcher);
-    let settled = match attempted {
+    match attempted {
         Ok((seen, follows)) => {
             let ran = one_shot.settle(&seen, follows, &mut watcher);
             ran.map(OneShotEnd::Ran)
@@ -106,12 +111,56 @@ pub fn run(plan: &OneShotPlan, ledger: &mut dyn Ledger) -> Result<OneShotEnd, On
             Ok(_) => Err(OneShotError::Start(error)),
             Err(error) => Err(error.into()),
         },
-    };
-    one_shot.leave();
-    settled
+    }
+}
+
+/// What the ledger answers while the run is its own.
+fn known(answer: Option<LedgerAnswer>) -> Result<Answer, LedgerError> {
+    let answer = answer.and_then(LedgerAnswer::decided);
+    answer.ok_or_else(|| LedgerError::Database {
+        ledger: "in use".to_string(),
+        doing: "end what was begun in",
+        cause: "its run was ended meanwhile, as its server was started anew".to_string(),
+    })
 }
 
 impl OneShotPlan {
+    /// Sets the money aside in a run of its own, so that others know when no process works on it any more.
+    /// All in one batch: the run begins with it, and ends with the answer where nothing was set aside that
+    /// is this run's to end. Otherwise tells the run's number.
+    fn begin(&self, ledger: &mut dyn Ledger) -> Result<(Answer, Option<u32>), LedgerError> {
+        let operation = self.operation.clone();
+        let request = match self.hold {
+            None => Request::Begin(operation),
+            Some(lasts) => Request::Hold { operation, lasts },
+        };
+        let caller = self.caller(NEW_RUN);
+        let (run, if_idle) = (NEW_RUN, true);
+        let batch = [
+            LedgerRequest::BeginRun(None),
+            LedgerRequest::Decide(Asked { caller, request }),
+            LedgerRequest::EndRun { run, if_idle },
+        ];
+        let mut answers = ledger.submit(&batch)?.into_iter();
+        let begun = answers.next();
+        let answer = known(answers.next())?;
+        match (begun, answers.next()) {
+            (_, Some(LedgerAnswer::RunEnded(_))) => Ok((answer, None)),
+            (Some(LedgerAnswer::RunBegun(run)), Some(_)) => Ok((answer, Some(run.number))),
+            _ => known(None).map(|answer| (answer, None)),
+        }
+    }
+
+    /// Who asks.
+    fn caller(&self, run: u32) -> RequestContext {
+        RequestContext {
+            run,
+            number: 1,
+            has_side_effects: true,
+            ..self.caller
+        }
+    }
+
     /// What is said where the command has ended and the ledger could not be told.
     fn untold(&self, seen: &GuardExit, error: LedgerError) -> OneShotError {
         let id = self.operation.id.as_ref();
@@ -132,59 +181,14 @@ impl OneShotPlan {
     }
 }
 
-/// The only operation of a run of its own, so that others know when no process works on it any more.
+/// The only operation of a run of its own, once its money is set aside.
 struct OneShot<'a> {
     plan: &'a OneShotPlan,
     ledger: &'a mut dyn Ledger,
     caller: RequestContext,
 }
 
-impl<'a> OneShot<'a> {
-    fn begin(plan: &'a OneShotPlan, ledger: &'a mut dyn Ledger) -> Result<Self, LedgerError> {
-        let run = ledger.open_run(None)?.number;
-        let caller = RequestContext {
-            run,
-            number: 1,
-            has_side_effects: true,
-            ..plan.caller
-        };
-        Ok(OneShot {
-            plan,
-            ledger,
-            caller,
-        })
-    }
-
-    fn set_aside(&mut self) -> Result<Answer, LedgerError> {
-        let operation = self.plan.operation.clone();
-        self.ask(match self.plan.hold {
-            None => Request::Begin(operation),
-            Some(lasts) => Request::Hold { operation, lasts },
-        })
-    }
-
-    /// Whether this was held before in the first of two steps, so that a later command ends it. What is
-    /// held and taken over is answered alike.
-    fn is_known(&mut self, held: &Answer) -> Result<bool, LedgerError> {
-        if self.plan.hold.is_none() || !held.duplicate {
-            return Ok(false);
-        }
-        let mut after = 0;
-        loop {
-            let page = self.ledger.holds(after)?;
-            let Some(last) = page.last() else {
-                return Ok(true);
-            };
-            after = last.number;
-            let id = &self.plan.operation.id;
-            let is_own =
-                |hold: &OpenHold| hold.run == Some(self.caller.run) && hold.operation.id == *id;
-            if page.iter().any(is_own) {
-                return Ok(false);
-            }
-        }
-    }
-
+impl OneShot<'_> {
     /// Runs the command until it succeeds, or must not be run again. Tells what was seen last and what
     /// follows from it, which is nothing where the end was not seen.
     fn attempt_all(
@@ -292,36 +296,32 @@ impl<'a> OneShot<'a> {
         })
     }
 
-    /// Asks what follows from a command's end, for long: if the ledger does not learn of it, it is in
-    /// doubt. Each signal is heard meanwhile; two of them end the wait.
+    /// Asks what follows from a command's end, which ends the run too, for long: if the ledger does not
+    /// learn of it, it is in doubt. Each signal is heard meanwhile; two of them end the wait.
     fn ask_until_done(
         &mut self,
         watcher: &mut GuardWaiter,
         request: Request,
     ) -> Result<Answer, LedgerError> {
-        let ask = || self.ask(request.clone());
-        until_done(AtStake::Work, ask, |pause, words| {
+        let (caller, if_idle) = (self.caller, false);
+        let batch = [
+            LedgerRequest::Decide(Asked { caller, request }),
+            LedgerRequest::EndRun {
+                run: caller.run,
+                if_idle,
+            },
+        ];
+        let ask = || known(self.ledger.submit(&batch)?.into_iter().next());
+        let done = until_done(AtStake::Work, ask, |pause, words| {
             if let Some(words) = words {
                 stderr_line(words);
             }
             watcher.wait_for_ledger(pause)
-        })
-    }
-
-    /// The next process that opens the ledger ends a run that cannot be left; what became of the money counts
-    /// already.
-    fn leave(&mut self) {
-        let _ = self.ledger.close_run(self.caller.run);
-    }
-
-    fn ask(&mut self, request: Request) -> Result<Answer, LedgerError> {
-        let caller = self.caller;
-        let answers = self.ledger.transact(&[Asked { caller, request }])?;
-        let answer = answers.into_iter().next().flatten();
-        answer.ok_or_else(|| LedgerError::Database {
-            ledger: "in use".to_string(),
-            doing: "end what was begun in",
-            cause: "its run was ended meanwhile, as its server was started anew".to_string(),
-        })
+        });
+        if done.is_err() {
+            // A run that cannot be ended now is ended by the next process that opens the ledger.
+            let _ = self.ledger.end_run(caller.run);
+        }
+        done
     }
 }

@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub fn open(ledger: &mut dyn Ledger, name: &RunName) -> Result<OpenedRun, LedgerError> {
     let began = Instant::now();
     loop {
-        match ledger.open_run(Some(name)) {
+        match ledger.begin_run(Some(name)) {
             Err(LedgerError::RunIsLive { .. }) if began.elapsed() < PATIENCE => {
                 thread::sleep(PAUSE);
             }

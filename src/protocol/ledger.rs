@@ -1,7 +1,7 @@
 //! What travels between the server process of a ledger and its clients.
 //!
 //! Both begin with a greeting that names their version. Then the client asks. The requests of one
-//! frame are decided as one unit; further frames may follow before the answers come. Any other
+//! frame are answered as one unit; further frames may follow before the answers come. Any other
 //! question goes alone. Answers come in the order of what was asked, row by row, in as many frames as
 //! they need.
 
@@ -9,16 +9,16 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bank::{Answer, Asked, Name, text};
+use crate::bank::{Name, text};
 use crate::store::{
-    BegunLine, ChainEnd, DoneLine, Entry, EntryQuery, LedgerError, MAX_REASON, MAX_TEXT, OpenHold,
-    OpenedRun, RunName, RunTotals, SkippedLine, Standing, Verified,
+    BegunLine, ChainEnd, DoneLine, Entry, EntryQuery, LedgerAnswer, LedgerError, LedgerRequest,
+    MAX_REASON, MAX_TEXT, OpenHold, RunName, RunTotals, SkippedLine, Standing, Verified,
 };
 
 /// The version of what clients and servers say to each other.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
-/// What a client asks the server of a ledger, beside requests to decide: the other methods of
+/// What a client asks the server of a ledger, beside the requests of a batch: the other methods of
 /// [`crate::store::Ledger`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Query {
@@ -30,8 +30,6 @@ pub enum Query {
     Holds(u64),
     /// A page of entries.
     Entries(EntryQuery),
-    /// Begin or continue a run.
-    OpenRun(Option<RunName>),
     /// A page of the lines that a run has done.
     DoneLines {
         /// Which run.
@@ -58,8 +56,6 @@ pub enum Query {
         #[serde(deserialize_with = "text::read_short::<MAX_REASON, _>")]
         reason: String,
     },
-    /// End a run.
-    CloseRun(u32),
     /// Hold everything against everything else.
     Verify(Option<ChainEnd>),
     /// Copy the ledger to this absolute path, and verify the copy.
@@ -69,8 +65,8 @@ pub enum Query {
 /// A piece of what the server answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Response {
-    /// What was decided about one request.
-    Answer(Option<Answer>),
+    /// The answer to one request.
+    Answer(LedgerAnswer),
     /// An account.
     Standing(Option<Standing>),
     /// A hold.
@@ -92,8 +88,6 @@ pub enum Response {
         /// No later one can be wanted.
         is_last: bool,
     },
-    /// The run that was begun or continued.
-    Run(OpenedRun),
     /// How a check ended.
     Verified(Verified),
     /// Behind all rows of an answer, or all there is to say.
@@ -105,8 +99,6 @@ pub enum Response {
 /// Why a served ledger does not answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fault {
-    /// The run is going on elsewhere; the ledger can be used all the same.
-    RunIsLive(RunName),
     /// What was asked was not done, and why; the ledger can be used all the same. Requests that follow
     /// it are not done either, until something else is asked, so that none overtakes another.
     NotDone(#[serde(serialize_with = "text::write_cut::<MAX_TEXT, _>")] String),
@@ -117,7 +109,6 @@ pub enum Fault {
 impl From<&LedgerError> for Fault {
     fn from(error: &LedgerError) -> Self {
         match error {
-            LedgerError::RunIsLive { run, .. } => Fault::RunIsLive(run.clone()),
             other if other.may_pass() => Fault::NotDone(other.to_string()),
             other => Fault::Other(other.to_string()),
         }
@@ -129,8 +120,8 @@ impl From<&LedgerError> for Fault {
 pub enum ToServer {
     /// It is there, and speaks this version.
     Greeting(u32),
-    /// Requests to decide as one unit.
-    Asked(Vec<Asked>),
+    /// Requests of one batch.
+    Requests(Vec<LedgerRequest>),
     /// Anything else.
     Query(Query),
 }

@@ -9,6 +9,7 @@ use rustix::net::SendFlags;
 
 use crate::poll::{PollKey, PollSet};
 use crate::protocol::{Inbox, Outbox, ProtocolError, Query, Response, ToServer};
+use crate::store::LedgerAnswer;
 
 /// How long a client may take for the rest of a message that it began, or for its greeting.
 const MESSAGE_PATIENCE: Duration = Duration::from_secs(10);
@@ -27,13 +28,15 @@ pub(super) struct Client {
     outbox: Outbox,
     /// It has said which version it speaks.
     pub(super) greeted: bool,
-    /// The runs that it has opened.
+    /// The runs that it has begun.
     pub(super) runs: Vec<u32>,
     /// Its requests that are not decided yet.
     pub(super) undecided: usize,
     /// None of its requests is decided until it asks something else: one was not done, and those after it
     /// must not overtake it.
     pub(super) halted: bool,
+    /// One of them begins a run; until that is answered no message of it is taken.
+    pub(super) begins_run: bool,
     /// It has asked a question that is not answered yet.
     pub(super) asking: bool,
     /// That question, while requests before it are undecided.
@@ -63,6 +66,7 @@ impl Client {
             runs: Vec::new(),
             undecided: 0,
             halted: false,
+            begins_run: false,
             asking: false,
             later: None,
             ended: false,
@@ -87,7 +91,10 @@ impl Client {
 
     /// Whether its next message may be taken.
     fn may_ask(&self) -> bool {
-        !self.asking && self.undecided < MAX_UNDECIDED && self.outbox.backlog() < MAX_BACKLOG
+        !self.asking
+            && !self.begins_run
+            && self.undecided < MAX_UNDECIDED
+            && self.outbox.backlog() < MAX_BACKLOG
     }
 
     fn wants_bytes(&self) -> bool {
@@ -146,6 +153,15 @@ impl Client {
                 self.partial_since = waiting.then_some(since);
                 Ok(None)
             }
+        }
+    }
+
+    /// Takes note of the runs that it has.
+    pub(super) fn note(&mut self, answer: &LedgerAnswer) {
+        match answer {
+            LedgerAnswer::RunBegun(run) => self.runs.push(run.number),
+            LedgerAnswer::RunEnded(ended) => self.runs.retain(|run| run != ended),
+            LedgerAnswer::Decided(_) | LedgerAnswer::RunIsLive(_) | LedgerAnswer::RunGoesOn => {}
         }
     }
 

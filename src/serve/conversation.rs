@@ -6,7 +6,7 @@ use super::{HEARING_PATIENCE, Server};
 use crate::bank::{Asked, Request};
 use crate::poll::PollKey;
 use crate::protocol::{Fault, ProtocolError, Query, Response, ToServer, VERSION};
-use crate::store::{ClientAnswers, ClientRequests, MAX_PAGE};
+use crate::store::{ClientAnswers, ClientRequests, LedgerRequest, MAX_PAGE, NEW_RUN};
 
 /// The most runs that one client may have open.
 const MAX_RUNS: usize = 64;
@@ -18,12 +18,19 @@ impl Server {
             return;
         };
         client.undecided -= answered.count;
+        client.begins_run = false;
         let told = match answered.answers {
-            Ok(answers) => answers
-                .into_iter()
-                .try_for_each(|answer| client.tell(&Response::Answer(answer))),
+            Ok(answers) => answers.into_iter().try_for_each(|answer| {
+                client.note(&answer);
+                client.tell(&Response::Answer(answer))
+            }),
             Err(error) => {
                 client.halted = true;
+                if !client.is_connected() && !error.may_pass() {
+                    // What its runs had begun is given back by the next process that finds them ended.
+                    client.runs.clear();
+                    self.log.say(self.now, &error.to_string());
+                }
                 client.tell(&Response::Failed(Fault::from(&*error)))
             }
         };
@@ -34,29 +41,14 @@ impl Server {
         }
     }
 
-    pub(super) fn tell(&mut self, key: u32, question: &Query, findings: &[Response]) {
-        let not_done = matches!(findings, [Response::Failed(Fault::NotDone(_))]);
-        let client = self.clients.get_mut(&key);
-        let unclosed = match question {
-            Query::CloseRun(run) if not_done => Some(*run),
-            _ => None,
-        };
-        let Some(client) = client else {
-            // The end of a run whose client has gone.
-            match (unclosed, findings) {
-                (Some(run), _) => self.unclosed.push(run),
-                (None, [Response::Failed(Fault::Other(why))]) => self.log.say(self.now, why),
-                _ => {}
-            }
+    pub(super) fn tell(&mut self, key: u32, responses: &[Response]) {
+        let Some(client) = self.clients.get_mut(&key) else {
             return;
         };
         client.asking = false;
-        // It may ask again, and if it goes, it is asked in its stead.
-        client.runs.extend(unclosed);
-        if let [Response::Run(run)] = findings {
-            client.runs.push(run.number);
-        }
-        let told = findings.iter().try_for_each(|finding| client.tell(finding));
+        let told = responses
+            .iter()
+            .try_for_each(|response| client.tell(response));
         self.send(key, told);
     }
 
@@ -129,14 +121,21 @@ impl Server {
                 return Err(ProtocolError::Version { theirs }.to_string());
             }
             _ if !client.greeted => return Err("it did not greet".to_string()),
-            ToServer::Asked(asked) => {
-                if let Some(wrong) = asked.iter().find_map(|asked| impossible(client, asked)) {
-                    return Err(wrong.to_string());
+            ToServer::Requests(requests) => {
+                if let Some(wrong) = impossible(client, &requests) {
+                    return Err(wrong);
                 }
-                client.undecided += asked.len();
-                self.requests.push(ClientRequests {
+                client.undecided += requests.len();
+                let begins =
+                    |request: &LedgerRequest| matches!(request, LedgerRequest::BeginRun(_));
+                client.begins_run = requests.iter().any(begins);
+                let queue = match client.begins_run {
+                    true => &mut self.beginnings,
+                    false => &mut self.requests,
+                };
+                queue.push(ClientRequests {
                     client: key,
-                    requests: asked,
+                    requests,
                 });
             }
             ToServer::Query(question) => {
@@ -178,7 +177,6 @@ impl Server {
             Query::DoneLines { run, .. } if is_another(run) => {
                 self.reader.ask(ClientQuery { client, query });
             }
-            Query::OpenRun(Some(_)) => self.named_runs.push(ClientQuery { client, query }),
             _ => self.owner.ask(ClientQuery { client, query }),
         }
     }
@@ -192,17 +190,54 @@ impl Server {
     }
 }
 
-/// Why this client cannot ask this: it is another's, or nobody's.
-fn impossible(client: &Client, Asked { caller, request }: &Asked) -> Option<&'static str> {
+/// Why this client cannot ask this.
+fn impossible(client: &Client, requests: &[LedgerRequest]) -> Option<String> {
+    // A frame knows a run that it begins itself.
+    let mut begun = 0;
+    let is_own = |run: u32, begun: usize| match run {
+        NEW_RUN => begun > 0,
+        run => client.runs.contains(&run),
+    };
+    for request in requests {
+        let wrong = match request {
+            LedgerRequest::BeginRun(_) if client.undecided > 0 => {
+                Some("it begins a run before its requests are decided")
+            }
+            LedgerRequest::BeginRun(_) => {
+                begun += 1;
+                let most = client.runs.len() + begun > MAX_RUNS;
+                most.then_some("it has more runs than a client may have")
+            }
+            LedgerRequest::EndRun { run, .. } if is_own(*run, begun) => None,
+            LedgerRequest::EndRun { .. } => Some("it ends a run that is not its own"),
+            LedgerRequest::Decide(asked)
+                if asked.caller.run == 0 || is_own(asked.caller.run, begun) =>
+            {
+                impossible_for_any(asked)
+            }
+            LedgerRequest::Decide(_) => Some("it asks in the name of a run that is not its own"),
+        };
+        if let Some(wrong) = wrong {
+            return Some(wrong.to_string());
+        }
+    }
+    None
+}
+
+/// Why no client can ask this.
+fn impossible_for_any(Asked { caller, request }: &Asked) -> Option<&'static str> {
     if matches!(request, Request::Hold { operation, .. } if operation.id.is_none()) {
-        return Some("it holds money under no id, which nobody could ever claim");
+        return Some("it holds money under no id, which no client could ever claim");
     }
     if let Request::Hold { lasts, .. } | Request::Keep { lasts } = request
         && lasts.is_some_and(|lasts| lasts.as_micros() == 0)
     {
         return Some("it holds money for no time");
     }
-    if caller.run == 0 && caller.line.is_some() {
+    if caller.run != 0 {
+        return None;
+    }
+    if caller.line.is_some() {
         return Some("it asks for a line of no run");
     }
     let needs_run = matches!(
@@ -215,31 +250,18 @@ fn impossible(client: &Client, Asked { caller, request }: &Asked) -> Option<&'st
             | Request::Doubt
             | Request::Keep { .. }
     );
-    let needs_run = needs_run || caller.has_side_effects;
-    if caller.run == 0 {
-        return needs_run.then_some("it begins or ends work that belongs to no run");
-    }
-    (!client.runs.contains(&caller.run))
-        .then_some("it asks in the name of a run that is not its own")
+    (needs_run || caller.has_side_effects)
+        .then_some("it begins or ends work that belongs to no run")
 }
 
-fn check(client: &mut Client, question: &Query) -> Result<(), String> {
-    match question {
+fn check(client: &Client, query: &Query) -> Result<(), String> {
+    match query {
         Query::LookUp(names) if names.len() > MAX_PAGE => Err(format!(
             "it asks for {} accounts at once, where {MAX_PAGE} are possible",
             names.len()
         )),
-        Query::OpenRun(_) if client.runs.len() >= MAX_RUNS => {
-            Err(format!("it opens more than {MAX_RUNS} runs"))
-        }
         Query::BegunLines { run, .. } if !client.runs.contains(run) => {
             Err("it asks for a run that is not its own".to_string())
-        }
-        Query::CloseRun(run) => {
-            let place = client.runs.iter().position(|own| own == run);
-            let place = place.ok_or("it ends a run that is not its own")?;
-            client.runs.swap_remove(place);
-            Ok(())
         }
         _ => Ok(()),
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::client::Client;
 use super::log::ServerLog;
 use super::{ServeError, Server};
-use crate::protocol::{Fault, Query, Response};
+use crate::protocol::{Fault, Response};
 use crate::run::Ending;
 use crate::status::Status;
 use crate::store::LedgerError;
@@ -33,7 +33,7 @@ impl Server {
     pub(super) fn tell_unchecked(&mut self) {
         for key in std::mem::take(&mut self.checking) {
             let fault = Fault::Other("the server ends before everything is checked".to_string());
-            self.tell(key, &Query::Verify(None), &[Response::Failed(fault)]);
+            self.tell(key, &[Response::Failed(fault)]);
         }
     }
 
@@ -46,7 +46,7 @@ impl Server {
             return false;
         };
         let ledger_idle =
-            self.owner.is_idle() && self.requests.is_empty() && self.named_runs.is_empty();
+            self.owner.is_idle() && self.requests.is_empty() && self.beginnings.is_empty();
         let told = |client: &Client| client.is_told() && client.has_ended();
         let patience_over = self.now.saturating_sub(since) >= LEAVING_PATIENCE;
         ledger_idle && (patience_over || self.clients.values().all(told))

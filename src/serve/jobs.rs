@@ -3,46 +3,42 @@
 use std::mem::take;
 
 use super::Server;
-use super::query::ClientQuery;
-use crate::protocol::Query;
+use super::client::Client;
+use crate::store::{ClientRequests, LedgerRequest};
 use crate::wake::TICK;
 
 impl Server {
     /// Ends the runs of clients that have gone, and forgets those clients to which nothing more is owed.
-    pub(super) fn end_runs_of_gone(&mut self) {
-        let owner = &mut self.owner;
+    pub(super) fn see_off(&mut self) {
+        let may_end = self.now >= self.end_runs_at && self.dead.is_none();
+        let mut ends = Vec::new();
         self.clients.retain(|client, state| {
             if !state.has_ended() {
                 return true;
             }
-            for run in state.runs.drain(..) {
-                owner.ask(ClientQuery {
-                    client: *client,
-                    query: Query::CloseRun(run),
-                });
+            if state.is_told() {
+                state.give_up();
             }
-            if state.is_connected() && !state.is_told() {
+            if state.runs.is_empty() {
+                let is_over = !state.is_connected();
+                if is_over && state.halted {
+                    self.owner.resume(*client);
+                }
+                return !is_over;
+            }
+            if state.halted && !may_end {
                 return true;
             }
-            if state.halted {
-                owner.resume(*client);
+            if take(&mut state.halted) {
+                self.owner.resume(*client);
             }
-            false
+            ends.push(end_runs(*client, state));
+            true
         });
-    }
-
-    /// Tries again to end the runs of clients that have gone.
-    pub(super) fn close_again(&mut self) {
-        /// No client has this number.
-        const NONE: u32 = 0;
-        if self.now >= self.close_again_at && !self.unclosed.is_empty() {
-            self.close_again_at = self.now + TICK;
-            for run in take(&mut self.unclosed) {
-                self.owner.ask(ClientQuery {
-                    client: NONE,
-                    query: Query::CloseRun(run),
-                });
-            }
+        if !ends.is_empty() {
+            // What was not done is tried again then.
+            self.end_runs_at = self.now + TICK;
+            self.owner.decide(ends);
         }
     }
 
@@ -51,13 +47,22 @@ impl Server {
         if self.dead.is_some() {
             return;
         }
-        self.owner.decide(take(&mut self.requests));
         // A run that a client has left is ended before any client is told that it is going on.
         let mut clients = self.clients.values();
         if !clients.any(|client| client.is_leaving() && !client.runs.is_empty()) {
-            for named in take(&mut self.named_runs) {
-                self.owner.ask(named);
-            }
+            self.requests.append(&mut self.beginnings);
         }
+        self.owner.decide(take(&mut self.requests));
     }
+}
+
+/// What ends the runs of a client that has gone.
+fn end_runs(client: u32, state: &mut Client) -> ClientRequests {
+    let end = |run: &u32| LedgerRequest::EndRun {
+        run: *run,
+        if_idle: false,
+    };
+    let requests: Vec<LedgerRequest> = state.runs.iter().map(end).collect();
+    state.undecided += requests.len();
+    ClientRequests { client, requests }
 }

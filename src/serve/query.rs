@@ -34,7 +34,6 @@ fn answer(ledger: &mut dyn Ledger, query: &Query) -> Result<Vec<Response>, Ledge
             let entries = page.entries.into_iter().map(Response::Entry);
             entries.chain([looked]).collect()
         }
-        Query::OpenRun(name) => vec![Response::Run(ledger.open_run(name.as_ref())?)],
         Query::DoneLines { run, after } => {
             rows(ledger.done_lines(*run, *after)?, Response::DoneLine)
         }
@@ -44,10 +43,6 @@ fn answer(ledger: &mut dyn Ledger, query: &Query) -> Result<Vec<Response>, Ledge
         Query::Runs(after) => rows(ledger.runs(*after)?, Response::RunTotals),
         Query::Skip { run, line, reason } => {
             vec![Response::Skipped(ledger.skip(run, *line, reason)?)]
-        }
-        Query::CloseRun(run) => {
-            ledger.close_run(*run)?;
-            vec![Response::Done]
         }
         Query::Verify(expect) => {
             vec![Response::Verified(ledger.verify(expect.as_ref())?)]

@@ -9,8 +9,8 @@ use super::{Incoming, Outgoing, outgoing};
 use crate::bank::{Asked, Balance, Name};
 use crate::protocol::Ask;
 use crate::store::{
-    AtStake, ClientAnswers, ClientRequests, Ledger, LedgerError, LedgerQuery, MAX_BATCH, OwnedFor,
-    OwnerEvent, OwnerThread, Standing,
+    AtStake, ClientAnswers, ClientRequests, Ledger, LedgerAnswer, LedgerError, LedgerQuery,
+    LedgerRequest, MAX_BATCH, OwnedFor, OwnerEvent, OwnerThread, Standing,
 };
 use crate::wake::Waker;
 
@@ -31,7 +31,7 @@ pub struct RunLedger {
 
 /// The loop's end of the ledger's thread.
 pub(super) struct Durable {
-    owner: OwnerThread<CloseRun>,
+    owner: OwnerThread<LookUp>,
     run: u32,
     name: String,
     /// What is asked and not answered, in its order.
@@ -63,21 +63,17 @@ enum Stage {
     Closed,
 }
 
-/// Looks these accounts up, and ends the run.
-struct CloseRun {
-    run: u32,
-    names: Vec<Name>,
-}
+/// How these accounts stand.
+struct LookUp(Vec<Name>);
 
-impl LedgerQuery for CloseRun {
+impl LedgerQuery for LookUp {
     type Output = Vec<Standing>;
 
     fn ask(&mut self, ledger: &mut dyn Ledger) -> Result<Vec<Standing>, LedgerError> {
         let mut standings = Vec::new();
-        for names in self.names.chunks(MAX_LOOK_UP) {
+        for names in self.0.chunks(MAX_LOOK_UP) {
             standings.extend(ledger.look_up(names)?.into_iter().flatten());
         }
-        ledger.close_run(self.run)?;
         Ok(standings)
     }
 }
@@ -129,7 +125,7 @@ impl Durable {
                         place,
                         abandoned,
                     });
-                    requests.push(Asked { caller, request });
+                    requests.push(LedgerRequest::Decide(Asked { caller, request }));
                 }
                 Ask::Share(_) => impossible.push(super::not_shared(number)),
             }
@@ -151,8 +147,12 @@ impl Durable {
     pub(super) fn close(&mut self, names: Vec<Name>) {
         if self.stage == Stage::Open {
             self.stage = Stage::Closing;
-            let run = self.run;
-            self.owner.ask(CloseRun { run, names });
+            let (run, if_idle) = (self.run, false);
+            self.owner.decide(vec![ClientRequests {
+                client: CLIENT,
+                requests: vec![LedgerRequest::EndRun { run, if_idle }],
+            }]);
+            self.owner.ask(LookUp(names));
             self.owner.close();
         }
     }
@@ -188,8 +188,9 @@ impl Durable {
     fn decided(&mut self, answered: ClientAnswers, out: &mut Vec<Outgoing>) {
         match answered.answers {
             Ok(answers) => {
+                // Behind all others is the end of the run, which no operation asked for.
                 let due = self.asked.drain(..answers.len().min(self.asked.len()));
-                let all = due.zip(answers);
+                let all = due.zip(answers.into_iter().map(LedgerAnswer::decided));
                 out.extend(all.map(|(due, answer)| outgoing(due.number, due.abandoned, answer)));
             }
             Err(error) => self.fail(error),

@@ -6,10 +6,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::*;
-use crate::bank::{Amount, Asked, Balance, Kind, Outcome};
+use crate::bank::{Amount, Balance, Kind, Outcome};
 use crate::store::{
-    BegunLine, ChainEnd, DoneLine, Entries, EntryQuery, LeaseShare, Ledger, MAX_BATCH, OpenHold,
-    OpenedRun, RunName, RunTotals, SkippedLine, Verified,
+    BegunLine, ChainEnd, DoneLine, Entries, EntryQuery, LeaseShare, Ledger, LedgerAnswer,
+    LedgerRequest, MAX_BATCH, OpenHold, RunName, RunTotals, SkippedLine, Verified,
 };
 use crate::wake::Alarm;
 
@@ -24,29 +24,36 @@ struct Slow {
 }
 
 impl Ledger for Slow {
-    fn transact(&mut self, batch: &[Asked]) -> Result<Vec<Option<Answer>>, LedgerError> {
-        let numbers = batch.iter().map(|asked| asked.caller.number).collect();
-        let _ = self.began.send(numbers);
+    fn name(&self) -> String {
+        "slow".to_string()
+    }
+
+    fn submit(&mut self, batch: &[LedgerRequest]) -> Result<Vec<LedgerAnswer>, LedgerError> {
+        let asked = batch.iter().filter_map(|request| match request {
+            LedgerRequest::Decide(asked) => Some(asked.caller.number),
+            _ => None,
+        });
+        let _ = self.began.send(asked.collect());
         if self.may.recv() != Ok(true) {
             let ledger = "slow".to_string();
             return Err(LedgerError::Failed { ledger });
         }
-        assert!(batch.iter().all(|asked| asked.caller.run == RUN));
-        Ok(batch
-            .iter()
-            .map(|asked| self.memory.decide(asked))
-            .collect())
+        assert!(batch.iter().all(|request| request.run() == RUN));
+        let answer = |request: &LedgerRequest| match request {
+            LedgerRequest::Decide(asked) => LedgerAnswer::Decided(self.memory.decide(asked)),
+            LedgerRequest::BeginRun(_) => unreachable!("the run has begun"),
+            LedgerRequest::EndRun { run, .. } => {
+                let _ = self.closed.send(*run);
+                LedgerAnswer::RunEnded(*run)
+            }
+        };
+        Ok(batch.iter().map(answer).collect())
     }
 
     fn look_up(&mut self, names: &[Name]) -> Result<Vec<Option<Standing>>, LedgerError> {
         let standings = self.memory.standings();
         let of = |name: &Name| standings.iter().find(|of| of.name == *name).cloned();
         Ok(names.iter().map(of).collect())
-    }
-
-    fn close_run(&mut self, run: u32) -> Result<(), LedgerError> {
-        let _ = self.closed.send(run);
-        Ok(())
     }
 
     fn accounts(&mut self, _: Option<&Name>) -> Result<Vec<Standing>, LedgerError> {
@@ -59,10 +66,6 @@ impl Ledger for Slow {
 
     fn entries(&mut self, _: &EntryQuery) -> Result<Entries, LedgerError> {
         unreachable!("a run lists nothing")
-    }
-
-    fn open_run(&mut self, _: Option<&RunName>) -> Result<OpenedRun, LedgerError> {
-        unreachable!("the run is open")
     }
 
     fn share_of_run(&self, _: u32) -> Option<LeaseShare> {

@@ -37,10 +37,10 @@ pub(crate) use settle::MAX_EXPIRED;
 
 use super::clock::{Clock, ClockTime};
 use super::{
-    BegunLine, ChainEnd, DoneLine, Entries, EntryQuery, LeaseShare, Ledger, LedgerError, OpenHold,
-    OpenedRun, RunName, RunTotals, SkippedLine, Standing, Verified,
+    BegunLine, ChainEnd, DoneLine, Entries, EntryQuery, LeaseShare, Ledger, LedgerAnswer,
+    LedgerError, LedgerRequest, OpenHold, RunName, RunTotals, SkippedLine, Standing, Verified,
 };
-use crate::bank::{Answer, Asked, Name, Now};
+use crate::bank::{Name, Now};
 use backend::{Backend, Changes, Mode, Tx};
 use cache::{Cache, Trust};
 use due::Due;
@@ -191,8 +191,22 @@ impl<'a> UnitOfWork<'a> {
 }
 
 impl<B: Backend> Ledger for Engine<B> {
-    fn transact(&mut self, batch: &[Asked]) -> Result<Vec<Option<Answer>>, LedgerError> {
-        self.settle_and_decide(batch)
+    fn name(&self) -> String {
+        self.backend.name()
+    }
+
+    fn submit(&mut self, batch: &[LedgerRequest]) -> Result<Vec<LedgerAnswer>, LedgerError> {
+        let answers = self.settle_and_answer(batch);
+        // A run that may be ended later stays this process's own, or another may go on with it meanwhile.
+        // Else the next that writes gives back what could not be given back now.
+        if answers.as_ref().is_err_and(|error| !error.may_pass()) {
+            for request in batch {
+                if let LedgerRequest::EndRun { run, .. } = request {
+                    self.leave(*run);
+                }
+            }
+        }
+        answers
     }
 
     fn look_up(&mut self, names: &[Name]) -> Result<Vec<Option<Standing>>, LedgerError> {
@@ -209,14 +223,6 @@ impl<B: Backend> Ledger for Engine<B> {
 
     fn entries(&mut self, query: &EntryQuery) -> Result<Entries, LedgerError> {
         self.read(|work| work.page_of_entries(query))
-    }
-
-    fn open_run(&mut self, name: Option<&RunName>) -> Result<OpenedRun, LedgerError> {
-        // What a dead run had begun is given back first, its own earlier life's too.
-        self.settle_now()?;
-        let (opened, lease) = self.write(|work| work.begin_run(name))?;
-        self.runs.leases.insert(opened.number, lease);
-        Ok(opened)
     }
 
     fn share_of_run(&self, run: u32) -> Option<LeaseShare> {
@@ -238,17 +244,6 @@ impl<B: Backend> Ledger for Engine<B> {
     fn skip(&mut self, run: &RunName, line: u64, reason: &str) -> Result<SkippedLine, LedgerError> {
         self.settle_now()?;
         self.write(|work| work.skip_line(run, line, reason))
-    }
-
-    fn close_run(&mut self, run: u32) -> Result<(), LedgerError> {
-        let ended = self.write(|work| work.end_run(run));
-        // A run that may be ended later stays this process's own, or another may go on with it meanwhile.
-        // Else the next that writes gives back what could not be given back now.
-        if !ended.as_ref().is_err_and(LedgerError::may_pass) {
-            self.runs.let_go(run);
-            self.cache.state.lines().leave(run);
-        }
-        ended
     }
 
     fn verify(&mut self, expect: Option<&ChainEnd>) -> Result<Verified, LedgerError> {

@@ -1,5 +1,6 @@
 //! What a ledger that lasts can be asked, wherever it is: a file, or a server process in front of one.
 
+mod requests;
 mod runs;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{LeaseShare, LedgerError, Standing};
 use crate::bank::{Amount, Answer, Asked, Id, Kind, Moment, Name, Operation, View, text};
 
+pub use requests::{LedgerAnswer, LedgerRequest, NEW_RUN};
 pub use runs::{
     BegunLine, DoneLine, LineDigests, LineEnd, MAX_REASON, OpenedRun, RunName, RunNameError,
     RunTotals, SkippedLine,
@@ -23,13 +25,42 @@ pub const MAX_TEXT: usize = 8_192;
 
 /// A ledger that lasts.
 pub trait Ledger: Send {
-    /// Decides a batch in its order: all that is answered is durable when this returns.
+    /// What it is called in messages.
+    fn name(&self) -> String;
+
+    /// Answers a batch in its order: all that is answered is durable when this returns.
     ///
-    /// Nothing stands where a request ends an operation that its caller has not begun. A ledger behind a
-    /// server may answer only the first requests, at least one: none of the others was done. What an
-    /// error leaves known, [`LedgerError::certainty`] says; after one that [is
+    /// A ledger behind a server may answer only the first requests, at least one: none of the others was
+    /// done. What an error leaves known, [`LedgerError::certainty`] says; after one that [is
     /// final](LedgerError::is_final) every later call fails too.
-    fn transact(&mut self, batch: &[Asked]) -> Result<Vec<Option<Answer>>, LedgerError>;
+    fn submit(&mut self, batch: &[LedgerRequest]) -> Result<Vec<LedgerAnswer>, LedgerError>;
+
+    /// Decides a batch of nothing but requests to decide.
+    fn transact(&mut self, batch: &[Asked]) -> Result<Vec<Option<Answer>>, LedgerError> {
+        let batch: Vec<LedgerRequest> = batch.iter().cloned().map(LedgerRequest::Decide).collect();
+        let answers = self.submit(&batch)?;
+        Ok(answers.into_iter().map(LedgerAnswer::decided).collect())
+    }
+
+    /// Begins or continues a run, by itself. One that is going on elsewhere is refused
+    /// ([`LedgerError::RunIsLive`]).
+    fn begin_run(&mut self, name: Option<&RunName>) -> Result<OpenedRun, LedgerError> {
+        let answers = self.submit(&[LedgerRequest::BeginRun(name.cloned())])?;
+        match answers.as_slice() {
+            [LedgerAnswer::RunBegun(run)] => Ok(*run),
+            _ => Err(LedgerError::RunIsLive {
+                ledger: self.name(),
+                run: name.cloned().unwrap_or_else(RunName::unnamed),
+            }),
+        }
+    }
+
+    /// Ends a run of this ledger, by itself.
+    fn end_run(&mut self, run: u32) -> Result<(), LedgerError> {
+        let if_idle = false;
+        self.submit(&[LedgerRequest::EndRun { run, if_idle }])
+            .map(drop)
+    }
 
     /// The accounts of these names, all as of one moment, with expired holds given back; nothing
     /// stands for one that nobody opened.
@@ -43,10 +74,6 @@ pub trait Ledger: Send {
 
     /// A page of entries.
     fn entries(&mut self, query: &EntryQuery) -> Result<Entries, LedgerError>;
-
-    /// Begins or continues a run, and locks it for as long as this ledger is open or until
-    /// [`Ledger::close_run`]. A run without a name is always new.
-    fn open_run(&mut self, name: Option<&RunName>) -> Result<OpenedRun, LedgerError>;
 
     /// What the run's own processes take their share of its lease by; nothing where they need none, since
     /// the run lives and ends with the connection to a server.
@@ -68,9 +95,6 @@ pub trait Ledger: Send {
     /// Gives a line of a run up for good: it is never run again. A run that is going on is refused
     /// ([`LedgerError::RunIsLive`]). The reason has at most [`MAX_REASON`] bytes.
     fn skip(&mut self, run: &RunName, line: u64, reason: &str) -> Result<SkippedLine, LedgerError>;
-
-    /// Ends a run of this ledger: what it has begun and not ended is given back.
-    fn close_run(&mut self, run: u32) -> Result<(), LedgerError>;
 
     /// Holds everything against everything else.
     fn verify(&mut self, expect: Option<&ChainEnd>) -> Result<Verified, LedgerError>;

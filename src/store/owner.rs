@@ -20,8 +20,7 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::{Builder, JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
-use super::{AtStake, Ledger, LedgerError, Standing};
-use crate::bank::{Answer, Asked};
+use super::{AtStake, Ledger, LedgerAnswer, LedgerError, LedgerRequest, Standing};
 use crate::wake::{StopGate, Waker};
 use thread::Thread;
 
@@ -47,7 +46,7 @@ pub struct ClientRequests {
     /// Which client.
     pub client: u32,
     /// What it asks, in this order.
-    pub requests: Vec<Asked>,
+    pub requests: Vec<LedgerRequest>,
 }
 
 /// Anything else that a ledger is asked.
@@ -67,7 +66,7 @@ pub struct ClientAnswers {
     /// How many of its requests these are.
     pub count: usize,
     /// The answers, in the order of the requests; or why nothing of it was done, as far as that is known.
-    pub answers: Result<Vec<Option<Answer>>, Arc<LedgerError>>,
+    pub answers: Result<Vec<LedgerAnswer>, Arc<LedgerError>>,
 }
 
 /// What the thread has done.

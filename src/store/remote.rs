@@ -7,8 +7,7 @@ mod requests;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{LedgerError, MAX_PAGE, RunName, Verified};
-use crate::bank::{Answer, Asked};
+use super::{LedgerAnswer, LedgerError, LedgerRequest, MAX_PAGE, RunName, Verified};
 use crate::protocol::{Fault, Query, Response};
 use again::UnderWay;
 use connection::{Connection, Trouble};
@@ -72,11 +71,12 @@ impl Remote {
     /// Opens a run on this connection, and tells its number.
     fn open_on(&self, line: &mut Connection, run: Option<&RunName>) -> Result<u32, LedgerError> {
         let lost = |trouble: Trouble| self.trouble(trouble, Known::NotDone);
-        line.ask(&Query::OpenRun(run.cloned())).map_err(lost)?;
+        line.request(&LedgerRequest::BeginRun(run.cloned()))
+            .map_err(lost)?;
         match line.finding(PATIENCE).map_err(lost)? {
-            Response::Run(run) => Ok(run.number),
+            Response::Answer(LedgerAnswer::RunBegun(run)) => Ok(run.number),
             // The server has not noticed yet that the connection before was lost.
-            Response::Failed(Fault::RunIsLive(run)) => Err(self.not_done(format!(
+            Response::Answer(LedgerAnswer::RunIsLive(run)) => Err(self.not_done(format!(
                 "the run `{run}` is still going on on the connection that was lost"
             ))),
             Response::Failed(Fault::NotDone(why)) => Err(self.not_done(why)),
@@ -156,11 +156,7 @@ impl Remote {
 
     fn fault(&mut self, fault: Fault) -> LedgerError {
         match fault {
-            // These were said before anything was done.
-            Fault::RunIsLive(run) => {
-                let ledger = name(&self.socket);
-                LedgerError::RunIsLive { ledger, run }
-            }
+            // This was said before anything was done.
             Fault::NotDone(why) => self.not_done(why),
             Fault::Other(why) => {
                 self.failed = true;
@@ -170,10 +166,10 @@ impl Remote {
     }
 
     /// Sends requests and reads their answers, as far as they come.
-    fn exchange(&mut self, batch: &[Asked], answers: &mut Vec<Option<Answer>>) -> Halt {
-        for asked in batch {
-            let asked = self.under_way.translated(asked);
-            match self.line().map(|line| line.request(&asked)) {
+    fn exchange(&mut self, batch: &[LedgerRequest], answers: &mut Vec<LedgerAnswer>) -> Halt {
+        for request in batch {
+            let request = self.under_way.translated(request);
+            match self.line().map(|line| line.request(&request)) {
                 Ok(Ok(())) => {}
                 Ok(Err(trouble)) => return Halt::Lost(trouble),
                 Err(error) => return Halt::Failed(error),
@@ -187,8 +183,10 @@ impl Remote {
             };
             match finding {
                 Response::Answer(answer) => {
-                    let asked = &batch[answers.len()];
-                    answers.push(self.under_way.told(asked, answer));
+                    match self.under_way.told(&batch[answers.len()], answer) {
+                        Some(answer) => answers.push(answer),
+                        None => return Halt::Failed(self.fail_misplaced()),
+                    }
                 }
                 Response::Failed(Fault::NotDone(why)) => {
                     return match self.resume() {

@@ -2,6 +2,7 @@
 //!
 //! `BANK_PAR_KILLS=N` kills so many times at random, instead of a few.
 
+mod command;
 mod points;
 
 use std::fmt::Write;

@@ -20,14 +20,14 @@ use crate::cli::{Run, Running, Written, program};
 use crate::ledger::{Ledger, at_once};
 
 /// A ledger, and a server in front of it.
-struct Served {
-    ledger: Ledger,
+pub(crate) struct Served {
+    pub(crate) ledger: Ledger,
     folder: TempDir,
     server: Running,
 }
 
 impl Served {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::over(Ledger::created(), &[])
     }
 
@@ -45,7 +45,7 @@ impl Served {
         socket_in(self.folder.path())
     }
 
-    fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         format!("unix:{}", self.socket().display())
     }
 
@@ -249,7 +249,7 @@ fn a_client_that_dies_loses_what_it_had_begun_and_nothing_more() {
         action: Action::Withdraw(Amount::new(400).unwrap()),
     };
     let mut client = served.client();
-    let run = client.open_run(Some(&name)).unwrap().number;
+    let run = client.begin_run(Some(&name)).unwrap().number;
     let caller = RequestContext {
         run,
         number: 1,
@@ -262,11 +262,11 @@ fn a_client_that_dies_loses_what_it_had_begun_and_nothing_more() {
     client.transact(&[begin]).unwrap();
     assert_eq!(served.say("balance ops"), "ops\t10.00\t4.00\t6.00\t0.00\n");
     let mut other = served.client();
-    let error = other.open_run(Some(&name)).unwrap_err();
+    let error = other.begin_run(Some(&name)).unwrap_err();
     assert!(matches!(error, LedgerError::RunIsLive { .. }), "{error}");
     drop(client);
     // Whoever was refused a run may go on, and may have it once it has ended.
-    other.open_run(Some(&name)).unwrap();
+    other.begin_run(Some(&name)).unwrap();
     assert_eq!(served.say("balance ops"), "ops\t10.00\t0.00\t10.00\t0.00\n");
 }
 

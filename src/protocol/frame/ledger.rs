@@ -2,11 +2,11 @@
 
 use super::super::ledger::{Query, Response, ToClient, ToServer, VERSION};
 use super::{Frame, Inbox, Outbox, ProtocolError};
-use crate::bank::Asked;
+use crate::store::LedgerRequest;
 
 // This kind and its body never change, so that any two versions can tell each other theirs.
 const GREETING: u8 = 16;
-const ASKED: u8 = 17;
+const LEDGER_REQUESTS: u8 = 17;
 const QUESTION: u8 = 18;
 const FINDINGS: u8 = 19;
 
@@ -19,9 +19,9 @@ impl Outbox {
         self.seal();
     }
 
-    /// Adds a request to decide.
-    pub fn asked(&mut self, asked: &Asked) -> Result<(), ProtocolError> {
-        self.element(ASKED, asked)
+    /// Adds a request of a batch.
+    pub fn ledger_request(&mut self, request: &LedgerRequest) -> Result<(), ProtocolError> {
+        self.element(LEDGER_REQUESTS, request)
     }
 
     /// Adds a question.
@@ -53,7 +53,7 @@ impl Frame<'_> {
     pub fn to_server(self) -> Result<ToServer, ProtocolError> {
         match self.kind {
             GREETING => self.version().map(ToServer::Greeting),
-            ASKED => self.elements().map(ToServer::Asked),
+            LEDGER_REQUESTS => self.elements().map(ToServer::Requests),
             QUESTION => {
                 let mut questions: Vec<Query> = self.elements()?;
                 match (questions.pop(), questions.is_empty()) {

@@ -5,11 +5,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::bank::{
-    Action, Amount, Balance, Id, Line, Moment, Operation, Outcome, Rejection, Request,
-    RequestContext, View,
+    Action, Amount, Answer, Asked, Balance, Id, Line, Moment, Operation, Outcome, Rejection,
+    Request, RequestContext, View,
 };
 use crate::protocol::{Frame, Inbox, MAX_FRAME, Outbox};
-use crate::store::{LineDigests, LineEnd, MAX_PAGE, MAX_REASON};
+use crate::store::{LineDigests, LineEnd, MAX_PAGE, MAX_REASON, OpenedRun};
 
 fn operation(id: Option<&str>) -> Operation {
     Operation {
@@ -48,7 +48,6 @@ fn frames<T>(
 #[test]
 fn every_question_arrives_as_it_was_asked() {
     let name = Name::user("a").expect("a name");
-    let run: RunName = "november".parse().expect("a name");
     let end = ChainEnd {
         seq: 1,
         record: 2,
@@ -68,8 +67,6 @@ fn every_question_arrives_as_it_was_asked() {
         Query::Accounts(Some(name)),
         Query::Holds(9),
         Query::Entries(query),
-        Query::OpenRun(None),
-        Query::OpenRun(Some(run)),
         Query::DoneLines { run: 3, after: 4 },
         Query::BegunLines { run: 3, after: 4 },
         Query::Runs(5),
@@ -78,7 +75,6 @@ fn every_question_arrives_as_it_was_asked() {
             line: 7,
             reason: "why".to_string(),
         },
-        Query::CloseRun(3),
         Query::Verify(None),
         Query::Verify(Some(end)),
         Query::Backup("/backups/bank.db".into()),
@@ -136,23 +132,33 @@ fn requests_arrive_with_their_callers_in_frames_of_their_own() {
             overdraft: Some(Balance::new(0)),
         },
     ];
-    let asked = |request: Request| Asked { caller, request };
-    let all: Vec<Asked> = requests
+    let decide = |request: Request| LedgerRequest::Decide(Asked { caller, request });
+    let run = "november".parse().expect("a name");
+    let runs = [
+        LedgerRequest::BeginRun(None),
+        LedgerRequest::BeginRun(Some(run)),
+        LedgerRequest::EndRun {
+            run: 3,
+            if_idle: true,
+        },
+    ];
+    let all: Vec<LedgerRequest> = requests
         .into_iter()
+        .map(decide)
+        .chain(runs)
         .cycle()
         .take(4_000)
-        .map(asked)
         .collect();
     let mut outbox = Outbox::new(0);
-    for asked in &all {
-        outbox.asked(asked).expect("room");
+    for request in &all {
+        outbox.ledger_request(request).expect("room");
     }
     assert!(outbox.backlog() > MAX_FRAME);
     let found = frames(&mut outbox, |frame| frame.to_server());
-    let blocks: Vec<Vec<Asked>> = found
+    let blocks: Vec<Vec<LedgerRequest>> = found
         .into_iter()
         .map(|message| match message {
-            ToServer::Asked(block) => block,
+            ToServer::Requests(block) => block,
             other => panic!("{other:?}"),
         })
         .collect();
@@ -180,13 +186,16 @@ fn every_finding_arrives_as_it_was_told() {
         violation: Some("entry 1".to_string()),
     };
     let findings = vec![
-        Response::Answer(None),
-        Response::Answer(Some(refused.into())),
-        Response::Answer(Some(Answer {
+        Response::Answer(LedgerAnswer::Decided(None)),
+        Response::Answer(LedgerAnswer::Decided(Some(refused.into()))),
+        Response::Answer(LedgerAnswer::Decided(Some(Answer {
             decided: 70_000,
             other_side: Some(view()),
             ..Answer::repeated(refused)
-        })),
+        }))),
+        Response::Answer(LedgerAnswer::RunIsLive(run.clone())),
+        Response::Answer(LedgerAnswer::RunEnded(3)),
+        Response::Answer(LedgerAnswer::RunGoesOn),
         Response::Standing(None),
         Response::Standing(Some(Standing {
             name: crate::bank::WORLD.clone(),
@@ -264,19 +273,18 @@ fn every_finding_arrives_as_it_was_told() {
             at: 3,
             is_last: true,
         },
-        Response::Run(OpenedRun {
+        Response::Answer(LedgerAnswer::RunBegun(OpenedRun {
             number: u32::MAX,
             is_new: true,
             digests: LineDigests::OfLine,
-        }),
-        Response::Run(OpenedRun {
+        })),
+        Response::Answer(LedgerAnswer::RunBegun(OpenedRun {
             number: 1,
             is_new: false,
             digests: LineDigests::UpToLine,
-        }),
+        })),
         Response::Verified(verified),
         Response::Done,
-        Response::Failed(Fault::RunIsLive(run)),
         Response::Failed(Fault::NotDone("a text".to_string())),
         Response::Failed(Fault::Other("a text".to_string())),
     ];
@@ -306,11 +314,11 @@ fn a_long_text_is_cut_between_its_characters() {
 
 #[test]
 fn what_is_impossible_in_the_bank_is_refused() {
-    // A message of requests: no run, no number, no line, not strict, no repeat, without
+    // A message of requests: something to decide, no run, no number, no line, not strict, no repeat, without
     // doubts and taking nothing over, a deposit to `@x`.
     let deposit = |account: &[u8], amount: u8| {
-        let mut head = [0; 15];
-        (head[0], head[14]) = (17, account.len() as u8);
+        let mut head = [0; 16];
+        (head[0], head[15]) = (17, account.len() as u8);
         [&head[..], account, &[1, amount]].concat()
     };
     let check = |bytes: &[u8], possible: bool| {

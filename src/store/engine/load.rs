@@ -10,7 +10,7 @@ use crate::bank::{
     Account, Amount, Asked, Id, IdempotencyKeys, KnownId, LedgerState, Name, Operation, Owner,
     Request, State, VoidReason,
 };
-use crate::store::LedgerError;
+use crate::store::{LedgerError, LedgerRequest, NEW_RUN};
 
 /// The holds that were found because nobody ends them any more.
 #[derive(Default)]
@@ -23,10 +23,22 @@ pub(super) struct LeftOver {
 
 impl UnitOfWork<'_> {
     /// All that a batch may touch and the state does not know.
-    pub(super) fn wanted(&mut self, batch: &[Asked]) -> Result<WantedRows, LedgerError> {
+    pub(super) fn wanted(&mut self, batch: &[LedgerRequest]) -> Result<WantedRows, LedgerError> {
         let mut wanted = WantedRows::default();
-        for Asked { caller, request } in batch {
-            if caller.line.is_some() && !self.cache.state.lines().is_watched(caller.run) {
+        for request in batch {
+            let Asked { caller, request } = match request {
+                LedgerRequest::Decide(asked) => asked,
+                LedgerRequest::BeginRun(_) => continue,
+                LedgerRequest::EndRun { run, .. } => {
+                    let state = &self.cache.state;
+                    let begun = state.begun_by(*run).into_iter();
+                    let unknown = begun.filter(|hold| state.held(*hold).is_none());
+                    wanted.holds.extend(unknown);
+                    continue;
+                }
+            };
+            let is_watched = self.cache.state.lines().is_watched(caller.run);
+            if caller.line.is_some() && !is_watched && caller.run != NEW_RUN {
                 self.watch_run(caller.run)?;
             }
             let state = &mut self.cache.state;

@@ -12,7 +12,7 @@ use super::UnitOfWork;
 use super::backend::RunFilter;
 use super::pages::LineReading;
 use super::rows::{BadRow, ReadRun, RunRow};
-use crate::store::{Lease, LedgerError, LineDigests, OpenedRun, RunName};
+use crate::store::{Lease, LedgerAnswer, LedgerError, LineDigests, NEW_RUN, OpenedRun, RunName};
 
 /// The runs of this process.
 #[derive(Default)]
@@ -34,11 +34,11 @@ impl Runs {
 }
 
 impl UnitOfWork<'_> {
-    /// Begins a run, or goes on with the one of this name.
+    /// Begins a run, or goes on with the one of this name; nothing if that is going on elsewhere.
     pub(super) fn begin_run(
         &mut self,
         name: Option<&RunName>,
-    ) -> Result<(OpenedRun, Lease), LedgerError> {
+    ) -> Result<Option<(OpenedRun, Lease)>, LedgerError> {
         let known = name.map(|name| self.run_of(name)).transpose()?.flatten();
         let is_new = known.is_none();
         let run = match known {
@@ -46,8 +46,9 @@ impl UnitOfWork<'_> {
             None => self.new_run(name)?,
         };
         let number = run.number;
-        let lease = self.tx.lease_run(number)?;
-        let lease = lease.ok_or_else(|| self.is_live(name))?;
+        let Some(lease) = self.tx.lease_run(number)? else {
+            return Ok(None);
+        };
         let digests = match run.rule {
             None | Some(RunRow::UP_TO_LINE) => LineDigests::UpToLine,
             Some(RunRow::OF_LINE) => LineDigests::OfLine,
@@ -57,13 +58,13 @@ impl UnitOfWork<'_> {
             true => self.cache.state.lines().watch(number),
             false => self.watch(&run)?,
         }
-        self.changes.runs.push(RunRow { live: 1, ..run });
+        self.put_run(RunRow { live: 1, ..run });
         let opened = OpenedRun {
             number,
             is_new,
             digests,
         };
-        Ok((opened, lease))
+        Ok(Some((opened, lease)))
     }
 
     /// The run of this name, if there is one.
@@ -73,7 +74,20 @@ impl UnitOfWork<'_> {
 
     /// The run of this number, if there is one.
     pub(super) fn run(&mut self, number: u32) -> Result<Option<RunRow>, LedgerError> {
-        self.one_run(RunFilter::Number(number))
+        let mut changed = self.changes.runs.iter();
+        match changed.find(|run| run.number == number) {
+            Some(run) => Ok(Some(run.clone())),
+            None => self.one_run(RunFilter::Number(number)),
+        }
+    }
+
+    /// Writes the row of a run, which may have been written before.
+    pub(super) fn put_run(&mut self, row: RunRow) {
+        let mut changed = self.changes.runs.iter_mut();
+        match changed.find(|run| run.number == row.number) {
+            Some(run) => *run = row,
+            None => self.changes.runs.push(row),
+        }
     }
 
     fn one_run(&mut self, filter: RunFilter<'_>) -> Result<Option<RunRow>, LedgerError> {
@@ -87,7 +101,11 @@ impl UnitOfWork<'_> {
 
     fn new_run(&mut self, name: Option<&RunName>) -> Result<RunRow, LedgerError> {
         let last = self.one_run(RunFilter::Last)?;
-        let number = last.map_or(0, |last| last.number).checked_add(1);
+        let new = self.changes.runs.iter().map(|run| run.number);
+        let last = last.map(|last| last.number).into_iter().chain(new).max();
+        // The last number means the newest run of a batch.
+        let next = last.unwrap_or(0).checked_add(1);
+        let number = next.filter(|number| *number < NEW_RUN);
         let too_many = || self.damaged("it has more runs than can be numbered");
         Ok(RunRow {
             number: number.ok_or_else(too_many)?,
@@ -107,10 +125,14 @@ impl UnitOfWork<'_> {
     }
 
     /// Ends a run of this process: what it has begun is given back.
-    pub(super) fn end_run(&mut self, run: u32) -> Result<(), LedgerError> {
-        self.abandon_holds_of(run)?;
-        let ended = self.run(run)?.map(|run| RunRow { live: 0, ..run });
-        self.changes.runs.extend(ended);
-        Ok(())
+    pub(super) fn end_run(&mut self, run: u32, if_idle: bool) -> Result<LedgerAnswer, LedgerError> {
+        if if_idle && !self.cache.state.begun_by(run).is_empty() {
+            return Ok(LedgerAnswer::RunGoesOn);
+        }
+        self.abandon_begun_by(run);
+        if let Some(row) = self.run(run)? {
+            self.put_run(RunRow { live: 0, ..row });
+        }
+        Ok(LedgerAnswer::RunEnded(run))
     }
 }

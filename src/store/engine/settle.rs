@@ -3,11 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::backend::{Backend, DueBy, WantedRows};
+use super::backend::{Backend, DueBy};
 use super::rows::RunRow;
 use super::{Engine, UnitOfWork};
-use crate::bank::{Answer, Asked, VoidReason};
-use crate::store::LedgerError;
+use crate::bank::VoidReason;
+use crate::store::{Lease, LedgerAnswer, LedgerError, LedgerRequest, NEW_RUN, RunName};
 
 /// How often a long-lived process looks for runs whose process is gone.
 const RUNS_INTERVAL: Duration = Duration::from_secs(1);
@@ -15,16 +15,35 @@ const RUNS_INTERVAL: Duration = Duration::from_secs(1);
 /// writers get their turn however many there are.
 pub(crate) const MAX_EXPIRED: usize = 1_000;
 
+/// What became of a batch.
+#[derive(Default)]
+struct Answered {
+    answers: Vec<LedgerAnswer>,
+    /// The leases of the runs that it has begun.
+    leases: Vec<(u32, Lease)>,
+}
+
 impl<B: Backend> Engine<B> {
-    /// Decides a batch, after all holds were given back whose time is over: in steps, of which each
-    /// is a transaction of its own and the last decides the batch.
-    pub(super) fn settle_and_decide(
+    /// Answers a batch, after all holds were given back whose time is over: in steps, of which each is a
+    /// transaction of its own and the last answers the batch.
+    pub(super) fn settle_and_answer(
         &mut self,
-        batch: &[Asked],
-    ) -> Result<Vec<Option<Answer>>, LedgerError> {
+        batch: &[LedgerRequest],
+    ) -> Result<Vec<LedgerAnswer>, LedgerError> {
+        let begins = |request: &LedgerRequest| matches!(request, LedgerRequest::BeginRun(_));
+        if batch.iter().any(begins) {
+            // What a dead run had begun is given back first, its own earlier life's too.
+            self.runs.looked_at = None;
+        }
         loop {
-            if let Some(answers) = self.write(|work| work.settle_and_decide(batch))? {
-                return Ok(answers);
+            if let Some(answered) = self.write(|work| work.settle_and_answer(batch))? {
+                self.runs.leases.extend(answered.leases);
+                for answer in &answered.answers {
+                    if let LedgerAnswer::RunEnded(run) = answer {
+                        self.leave(*run);
+                    }
+                }
+                return Ok(answered.answers);
             }
         }
     }
@@ -32,16 +51,30 @@ impl<B: Backend> Engine<B> {
     /// Gives back at once what is over and what dead runs have left.
     pub(super) fn settle_now(&mut self) -> Result<(), LedgerError> {
         self.runs.looked_at = None;
-        self.settle_and_decide(&[]).map(drop)
+        self.settle_and_answer(&[]).map(drop)
+    }
+
+    /// Lets go of a run of this process.
+    pub(super) fn leave(&mut self, run: u32) {
+        self.runs.let_go(run);
+        self.cache.state.lines().leave(run);
+    }
+}
+
+/// The number of this run, if there is one, where the newest of the batch is this.
+fn resolved(run: u32, new_run: Option<u32>) -> Option<u32> {
+    match run {
+        NEW_RUN => new_run,
+        run => Some(run),
     }
 }
 
 impl UnitOfWork<'_> {
-    /// Gives back what is over, and decides the batch unless there was too much of that.
-    fn settle_and_decide(
+    /// Gives back what is over, and answers the batch unless there was too much of that.
+    fn settle_and_answer(
         &mut self,
-        batch: &[Asked],
-    ) -> Result<Option<Vec<Option<Answer>>>, LedgerError> {
+        batch: &[LedgerRequest],
+    ) -> Result<Option<Answered>, LedgerError> {
         let mut wanted = self.wanted(batch)?;
         wanted.holds_of = self.end_dead_runs()?;
         wanted.due = Some(DueBy {
@@ -56,12 +89,74 @@ impl UnitOfWork<'_> {
         for hold in &left.of_runs {
             state.abandon(*hold, &mut recorder);
         }
-        let answers = (left.due.len() < MAX_EXPIRED).then(|| {
-            let decide = |asked| state.decide(asked, &mut recorder);
-            batch.iter().map(decide).collect()
-        });
+        let mut answered = None;
+        if left.due.len() < MAX_EXPIRED {
+            answered = Some(self.answer(batch)?);
+        }
+        let (state, recorder) = self.cache.recorder(&mut self.changes, self.now);
         recorder.finish(state);
-        Ok(answers)
+        Ok(answered)
+    }
+
+    fn answer(&mut self, batch: &[LedgerRequest]) -> Result<Answered, LedgerError> {
+        let mut answered = Answered {
+            answers: Vec::with_capacity(batch.len()),
+            leases: Vec::new(),
+        };
+        let mut new_run = None;
+        // What is decided one after another is written down by one recorder.
+        for requests in batch.chunk_by(|one, next| one.is_to_decide() && next.is_to_decide()) {
+            let answer = match &requests[0] {
+                LedgerRequest::Decide(_) => {
+                    self.decide(requests, new_run, &mut answered.answers);
+                    continue;
+                }
+                LedgerRequest::BeginRun(name) => {
+                    let begun = self.begin_run(name.as_ref())?;
+                    new_run = begun.as_ref().map(|(run, _)| run.number);
+                    match begun {
+                        Some((run, lease)) => {
+                            answered.leases.push((run.number, lease));
+                            LedgerAnswer::RunBegun(run)
+                        }
+                        None => {
+                            let name = name.clone();
+                            LedgerAnswer::RunIsLive(name.unwrap_or_else(RunName::unnamed))
+                        }
+                    }
+                }
+                LedgerRequest::EndRun { run, if_idle } => {
+                    let run = resolved(*run, new_run).unwrap_or(*run);
+                    self.end_run(run, *if_idle)?
+                }
+            };
+            answered.answers.push(answer);
+        }
+        Ok(answered)
+    }
+
+    fn decide(
+        &mut self,
+        requests: &[LedgerRequest],
+        new_run: Option<u32>,
+        answers: &mut Vec<LedgerAnswer>,
+    ) {
+        let (state, mut recorder) = self.cache.recorder(&mut self.changes, self.now);
+        answers.extend(requests.iter().map(|request| {
+            let LedgerRequest::Decide(asked) = request else {
+                return LedgerAnswer::Decided(None);
+            };
+            let answer = match resolved(asked.caller.run, new_run) {
+                Some(run) if run == asked.caller.run => state.decide(asked, &mut recorder),
+                Some(run) => {
+                    let mut asked = asked.clone();
+                    asked.caller.run = run;
+                    state.decide(&asked, &mut recorder)
+                }
+                None => None,
+            };
+            LedgerAnswer::Decided(answer)
+        }));
     }
 
     /// The runs whose process is gone, looked for now and then. They count as ended from now on.
@@ -73,22 +168,17 @@ impl UnitOfWork<'_> {
         self.runs.looked_at = Some(Instant::now());
         let dead = self.tx.dead_runs()?;
         let numbers = dead.iter().map(|run| run.number).collect();
-        let ended = dead.into_iter().map(|run| RunRow { live: 0, ..run });
-        self.changes.runs.extend(ended);
+        for run in dead {
+            self.put_run(RunRow { live: 0, ..run });
+        }
         Ok(numbers)
     }
 
-    /// Ends what a run has begun.
-    pub(super) fn abandon_holds_of(&mut self, run: u32) -> Result<(), LedgerError> {
-        let left = self.bring(&WantedRows {
-            holds_of: vec![run],
-            ..WantedRows::default()
-        })?;
+    /// Gives back what a run of this process has begun and not ended.
+    pub(super) fn abandon_begun_by(&mut self, run: u32) {
         let (state, mut recorder) = self.cache.recorder(&mut self.changes, self.now);
-        for hold in left.of_runs {
+        for hold in state.begun_by(run) {
             state.abandon(hold, &mut recorder);
         }
-        recorder.finish(state);
-        Ok(())
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::bank::{Answer, Asked, Name, Outcome, Rejection, Request};
-use crate::store::{Ledger, Standing};
+use crate::bank::{Name, Outcome, Rejection, Request};
+use crate::store::{Ledger, LedgerAnswer, LedgerRequest, Standing};
 
 /// How long what was looked up is taken for true. Only a message depends on it.
 const FRESH: Duration = Duration::from_secs(1);
@@ -22,16 +22,16 @@ impl Overdrafts {
     /// The accounts of a batch whose money was not enough, as far as they are not known already.
     pub(super) fn of_refused(
         &mut self,
-        batch: &[Asked],
-        answers: &[Option<Answer>],
+        batch: &[LedgerRequest],
+        answers: &[LedgerAnswer],
         ledger: &mut dyn Ledger,
     ) -> Vec<Standing> {
         let now = Instant::now();
         self.looked_up
             .retain(|_, at| now.duration_since(*at) < FRESH);
         let mut names = Vec::new();
-        for (asked, answer) in batch.iter().zip(answers) {
-            let (true, Some(name)) = (is_refused(answer), account_of(&asked.request)) else {
+        for (request, answer) in batch.iter().zip(answers) {
+            let (true, Some(name)) = (is_refused(answer), account_of(request)) else {
                 continue;
             };
             if self.looked_up.len() < MAX_ACCOUNTS && !self.looked_up.contains_key(name) {
@@ -48,8 +48,10 @@ impl Overdrafts {
     }
 }
 
-fn is_refused(answer: &Option<Answer>) -> bool {
-    let Some(answer) = answer else { return false };
+fn is_refused(answer: &LedgerAnswer) -> bool {
+    let LedgerAnswer::Decided(Some(answer)) = answer else {
+        return false;
+    };
     let is_short = matches!(
         answer.outcome,
         Outcome::Refused {
@@ -60,8 +62,11 @@ fn is_refused(answer: &Option<Answer>) -> bool {
     is_short && !answer.duplicate
 }
 
-fn account_of(request: &Request) -> Option<&Name> {
-    match request {
+fn account_of(request: &LedgerRequest) -> Option<&Name> {
+    let LedgerRequest::Decide(asked) = request else {
+        return None;
+    };
+    match &asked.request {
         Request::Execute(operation) | Request::Begin(operation) => Some(&operation.account),
         _ => None,
     }

@@ -6,10 +6,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::*;
-use crate::bank::{Name, Request, RequestContext};
+use crate::bank::{Asked, Name, Request, RequestContext};
 use crate::store::{
-    BegunLine, ChainEnd, DoneLine, Entries, EntryQuery, OpenHold, OpenedRun, RunName, RunTotals,
-    SkippedLine, Verified,
+    BegunLine, ChainEnd, DoneLine, Entries, EntryQuery, OpenHold, RunName, RunTotals, SkippedLine,
+    Verified,
 };
 use crate::wake::Alarm;
 
@@ -41,19 +41,22 @@ impl Script {
 struct Failing(Script);
 
 impl Ledger for Failing {
-    fn transact(&mut self, batch: &[Asked]) -> Result<Vec<Option<Answer>>, LedgerError> {
-        let numbers = batch.iter().map(|asked| asked.caller.number).collect();
-        self.0.next(numbers)?;
-        Ok(vec![None; batch.len()])
+    fn name(&self) -> String {
+        "bank.db".to_string()
+    }
+
+    fn submit(&mut self, batch: &[LedgerRequest]) -> Result<Vec<LedgerAnswer>, LedgerError> {
+        let number = |request: &LedgerRequest| match request {
+            LedgerRequest::Decide(asked) => asked.caller.number,
+            _ => 0,
+        };
+        self.0.next(batch.iter().map(number).collect())?;
+        Ok(vec![LedgerAnswer::Decided(None); batch.len()])
     }
 
     fn look_up(&mut self, _: &[Name]) -> Result<Vec<Option<Standing>>, LedgerError> {
         self.0.next(Vec::new())?;
         Ok(Vec::new())
-    }
-
-    fn close_run(&mut self, _: u32) -> Result<(), LedgerError> {
-        unreachable!()
     }
 
     fn accounts(&mut self, _: Option<&Name>) -> Result<Vec<Standing>, LedgerError> {
@@ -65,10 +68,6 @@ impl Ledger for Failing {
     }
 
     fn entries(&mut self, _: &EntryQuery) -> Result<Entries, LedgerError> {
-        unreachable!()
-    }
-
-    fn open_run(&mut self, _: Option<&RunName>) -> Result<OpenedRun, LedgerError> {
         unreachable!()
     }
 
@@ -135,12 +134,13 @@ fn unknown() -> LedgerError {
 
 /// Requests of a client, which their numbers tell apart.
 fn of(client: u32, numbers: impl IntoIterator<Item = u64>) -> ClientRequests {
-    let asked = |number| Asked {
-        caller: RequestContext {
+    let asked = |number| {
+        let caller = RequestContext {
             number,
             ..RequestContext::default()
-        },
-        request: Request::Void,
+        };
+        let request = Request::Void;
+        LedgerRequest::Decide(Asked { caller, request })
     };
     ClientRequests {
         client,

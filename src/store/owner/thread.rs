@@ -8,8 +8,7 @@ use std::thread::sleep;
 
 use super::overdrafts::Overdrafts;
 use super::{ClientAnswers, ClientRequests, Job, LedgerQuery, MAX_BATCH, OwnedFor, OwnerEvent};
-use crate::bank::{Answer, Asked};
-use crate::store::{Certainty, Ledger, LedgerError, until_done};
+use crate::store::{Certainty, Ledger, LedgerAnswer, LedgerError, LedgerRequest, until_done};
 use crate::wake::{StopGate, Waker};
 
 /// Why the thread ends.
@@ -36,7 +35,7 @@ pub(super) struct Thread<Q: LedgerQuery> {
 /// A batch: all requests in their order, and how many of them are whose.
 #[derive(Default)]
 struct Batch {
-    requests: Vec<Asked>,
+    requests: Vec<LedgerRequest>,
     clients: VecDeque<(u32, usize)>,
 }
 
@@ -138,7 +137,7 @@ impl<Q: LedgerQuery> Thread<Q> {
 
     fn decide(&mut self, mut batch: Batch) -> Result<(), EndReason> {
         while !batch.requests.is_empty() {
-            match self.persist(|ledger| ledger.transact(&batch.requests)) {
+            match self.persist(|ledger| ledger.submit(&batch.requests)) {
                 Ok(answers) => {
                     let ledger = &mut *self.ledger;
                     let short = match self.owned_for {
@@ -162,11 +161,12 @@ impl<Q: LedgerQuery> Thread<Q> {
                 }
                 Err(error) => {
                     let error = Arc::new(error);
+                    let waiting = self.waiting_behind(&error);
                     for (client, _) in &batch.clients {
                         self.halted.insert(*client, Arc::clone(&error));
                     }
                     self.tell_failed(batch.clients, &error);
-                    return self.follow(error);
+                    return self.follow(error, waiting);
                 }
             }
         }
@@ -175,28 +175,37 @@ impl<Q: LedgerQuery> Thread<Q> {
 
     fn ask(&mut self, mut query: Q) -> Result<(), EndReason> {
         let found = self.persist(|ledger| query.ask(ledger)).map_err(Arc::new);
-        let error = found.as_ref().err().cloned();
+        let Some(error) = found.as_ref().err().cloned() else {
+            self.tell(OwnerEvent::Answered(query, found));
+            return Ok(());
+        };
+        let waiting = self.waiting_behind(&error);
         self.tell(OwnerEvent::Answered(query, found));
-        error.map_or(Ok(()), |error| self.follow(error))
+        self.follow(error, waiting)
+    }
+
+    /// What waits behind something that was not done would wait as long: it is told the same at once. Taken
+    /// before the first is told, since a client may ask anew as soon as it is.
+    fn waiting_behind(&mut self, error: &LedgerError) -> Vec<Job<Q>> {
+        if !error.may_pass() {
+            return Vec::new();
+        }
+        let gathered = std::mem::take(&mut self.gathered);
+        let waiting = [Job::Decide(gathered.into())].into_iter();
+        waiting
+            .chain(self.next.take())
+            .chain(self.jobs.try_iter())
+            .collect()
     }
 
     /// What follows from an error for all that is asked behind it.
-    fn follow(&mut self, error: Arc<LedgerError>) -> Result<(), EndReason> {
-        if error.is_final() {
-            return Err(error);
-        }
-        if error.may_pass() {
-            self.put_off_waiting(&error);
-        }
-        Ok(())
-    }
-
-    /// What waits by now would wait as long as what was not done: it is told so at once.
-    fn put_off_waiting(&mut self, error: &Arc<LedgerError>) {
-        let gathered = std::mem::take(&mut self.gathered);
-        self.put_off(Job::Decide(gathered.into()), error);
-        while let Some(job) = self.next.take().or_else(|| self.jobs.try_recv().ok()) {
-            self.put_off(job, error);
+    fn follow(&mut self, error: Arc<LedgerError>, waiting: Vec<Job<Q>>) -> Result<(), EndReason> {
+        waiting
+            .into_iter()
+            .for_each(|job| self.put_off(job, &error));
+        match error.is_final() {
+            true => Err(error),
+            false => Ok(()),
         }
     }
 
@@ -278,13 +287,13 @@ impl Batch {
     }
 
     /// Takes out the first requests, which these answer.
-    fn answered(&mut self, answers: Vec<Option<Answer>>) -> Vec<ClientAnswers> {
+    fn answered(&mut self, answers: Vec<LedgerAnswer>) -> Vec<ClientAnswers> {
         self.requests
             .drain(..answers.len().min(self.requests.len()));
         let mut answers = answers.into_iter();
         let mut all = Vec::with_capacity(self.clients.len());
         while let Some((client, count)) = self.clients.pop_front() {
-            let own: Vec<Option<Answer>> = answers.by_ref().take(count).collect();
+            let own: Vec<LedgerAnswer> = answers.by_ref().take(count).collect();
             let answered = own.len();
             if answered > 0 {
                 all.push(ClientAnswers {

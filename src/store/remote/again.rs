@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 
-use super::super::{LedgerError, RunName};
+use super::super::{LedgerAnswer, LedgerError, LedgerRequest, NEW_RUN, RunName};
 use crate::bank::{Answer, Asked, Kind, Operation, Request, RequestContext};
 
 /// A run that a client has opened.
@@ -33,12 +33,15 @@ struct Begun {
 #[derive(Default)]
 pub(super) struct UnderWay {
     runs: Vec<OpenRun>,
+    /// The number of the run that was begun last.
+    newest: u32,
     begun: HashMap<(u32, u64), Begun>,
 }
 
 impl UnderWay {
-    /// A run was opened. Its number is the same for as long as this client lives.
-    pub(super) fn open(&mut self, number: u32, name: Option<&RunName>) {
+    /// A run was begun. Its number is the same for as long as this client lives.
+    fn begin_run(&mut self, number: u32, name: Option<&RunName>) {
+        self.newest = number;
         self.runs.push(OpenRun {
             number,
             there: number,
@@ -46,7 +49,7 @@ impl UnderWay {
         });
     }
 
-    pub(super) fn close(&mut self, number: u32) {
+    fn end_run(&mut self, number: u32) {
         self.runs.retain(|run| run.number != number);
         self.begun.retain(|(run, _), _| *run != number);
     }
@@ -76,33 +79,30 @@ impl UnderWay {
     }
 
     /// What is sent for a request.
-    pub(super) fn translated(&self, asked: &Asked) -> Asked {
-        let Asked { caller, request } = asked;
-        let there = self.there(caller.run).unwrap_or(caller.run);
-        let caller = RequestContext {
-            run: there,
-            ..*caller
+    pub(super) fn translated(&self, request: &LedgerRequest) -> LedgerRequest {
+        let run = request.run();
+        let sent = request.clone().in_run(self.there(run).unwrap_or(run));
+        let LedgerRequest::Decide(Asked { caller, request }) = sent else {
+            return sent;
         };
-        let lost = self.lost(asked);
-        let request = lost.and_then(|begun| begun.by_id(request));
-        match request {
+        let lost = self.lost(run, caller.number);
+        LedgerRequest::Decide(match lost.and_then(|begun| begun.by_id(&request)) {
             // Whose hold it is, its id tells.
             Some(request @ (Request::PostHold { .. } | Request::VoidHold { .. })) => Asked {
                 caller: RequestContext::default(),
                 request,
             },
             Some(request) => Asked { caller, request },
-            None => Asked {
-                caller,
-                request: asked.request.clone(),
-            },
-        }
+            None => Asked { caller, request },
+        })
     }
 
     /// Whether a request that may have been done already can be asked again, without being done twice.
-    pub(super) fn is_repeatable(&self, asked: &Asked) -> bool {
-        let Asked { caller, request } = asked;
-        let key = (caller.run, caller.number);
+    pub(super) fn is_repeatable(&self, request: &LedgerRequest) -> bool {
+        // A run ends with its connection, and is begun anew on the next one.
+        let LedgerRequest::Decide(Asked { caller, request }) = request else {
+            return true;
+        };
         match request {
             Request::Execute(operation) => is_known(operation, caller),
             // What was begun without a command is given back with its run.
@@ -112,7 +112,7 @@ impl UnderWay {
             | Request::VoidHold { .. }
             | Request::Open { .. } => true,
             Request::Post { .. } | Request::Void | Request::Decline => {
-                let begun = self.begun.get(&key);
+                let begun = self.begun.get(&(caller.run, caller.number));
                 begun.is_some_and(|begun| match begun.by_id(request) {
                     Some(Request::Execute(operation)) => is_known(&operation, caller),
                     by_id => by_id.is_some(),
@@ -122,11 +122,34 @@ impl UnderWay {
         }
     }
 
-    /// The answer to a request, which begins or ends something here too.
-    pub(super) fn told(&mut self, asked: &Asked, answer: Option<Answer>) -> Option<Answer> {
+    /// The answer to a request, which begins or ends something here too; nothing where it is none to that
+    /// request.
+    pub(super) fn told(
+        &mut self,
+        request: &LedgerRequest,
+        answer: LedgerAnswer,
+    ) -> Option<LedgerAnswer> {
+        match (request, &answer) {
+            (LedgerRequest::Decide(asked), LedgerAnswer::Decided(told)) => {
+                return Some(LedgerAnswer::Decided(self.decided(asked, *told)));
+            }
+            (LedgerRequest::BeginRun(name), LedgerAnswer::RunBegun(run)) => {
+                self.begin_run(run.number, name.as_ref());
+            }
+            (LedgerRequest::EndRun { run, .. }, LedgerAnswer::RunEnded(_)) => {
+                self.end_run(self.resolved(*run));
+            }
+            (LedgerRequest::BeginRun(_), LedgerAnswer::RunIsLive(_))
+            | (LedgerRequest::EndRun { .. }, LedgerAnswer::RunGoesOn) => {}
+            _ => return None,
+        }
+        Some(answer)
+    }
+
+    fn decided(&mut self, asked: &Asked, answer: Option<Answer>) -> Option<Answer> {
         let Asked { caller, request } = asked;
-        let was_lost = self.lost(asked).is_some();
-        let key = (caller.run, caller.number);
+        let key = (self.resolved(caller.run), caller.number);
+        let was_lost = self.lost(key.0, key.1).is_some();
         match request {
             Request::Begin(operation) | Request::Hold { operation, .. } if caller.run != 0 => {
                 let begun = Begun {
@@ -153,8 +176,16 @@ impl UnderWay {
         })
     }
 
-    fn lost(&self, Asked { caller, .. }: &Asked) -> Option<&Begun> {
-        let begun = self.begun.get(&(caller.run, caller.number));
+    /// The run's number, where a request knows it only as the newest one.
+    fn resolved(&self, run: u32) -> u32 {
+        match run {
+            NEW_RUN => self.newest,
+            run => run,
+        }
+    }
+
+    fn lost(&self, run: u32, number: u64) -> Option<&Begun> {
+        let begun = self.begun.get(&(run, number));
         begun.filter(|begun| begun.is_lost)
     }
 }

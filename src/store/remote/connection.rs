@@ -12,9 +12,9 @@ use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
 
-use crate::bank::Asked;
 use crate::poll::{PollKey, PollSet};
 use crate::protocol::{Fault, Inbox, Outbox, ProtocolError, Query, Response, ToClient, VERSION};
+use crate::store::LedgerRequest;
 use crate::wake::{RunningClock, TICK};
 
 /// How long a server may take to accept and greet.
@@ -89,8 +89,8 @@ impl Connection {
     }
 
     /// Puts a request on its way.
-    pub(super) fn request(&mut self, asked: &Asked) -> Result<(), Trouble> {
-        self.outbox.asked(asked).map_err(wrong)
+    pub(super) fn request(&mut self, request: &LedgerRequest) -> Result<(), Trouble> {
+        self.outbox.ledger_request(request).map_err(wrong)
     }
 
     /// Puts a question on its way.

@@ -2,16 +2,21 @@
 
 use std::path::Path;
 
-use super::{Halt, Known, PATIENCE, Remote, Taken};
-use crate::bank::{Answer, Asked, Name};
+use super::{Halt, Known, PATIENCE, Remote, Taken, name};
+use crate::bank::Name;
 use crate::protocol::{Query, Response};
 use crate::store::{
-    BegunLine, ChainEnd, DoneLine, Entries, EntryQuery, LeaseShare, Ledger, LedgerError, MAX_PAGE,
-    MAX_REASON, OpenHold, OpenedRun, RunName, RunTotals, SkippedLine, Standing, Verified,
+    BegunLine, ChainEnd, DoneLine, Entries, EntryQuery, LeaseShare, Ledger, LedgerAnswer,
+    LedgerError, LedgerRequest, MAX_PAGE, MAX_REASON, OpenHold, RunName, RunTotals, SkippedLine,
+    Standing, Verified,
 };
 
 impl Ledger for Remote {
-    fn transact(&mut self, batch: &[Asked]) -> Result<Vec<Option<Answer>>, LedgerError> {
+    fn name(&self) -> String {
+        name(&self.socket)
+    }
+
+    fn submit(&mut self, batch: &[LedgerRequest]) -> Result<Vec<LedgerAnswer>, LedgerError> {
         self.line()?.forget_sent();
         let mut answers = Vec::with_capacity(batch.len());
         let halt = self.exchange(batch, &mut answers);
@@ -26,7 +31,10 @@ impl Ledger for Remote {
                 let left = &batch[answers.len()..];
                 let known = match &self.line {
                     Some(line) if !line.has_sent() => Known::NotDone,
-                    _ if left.iter().all(|asked| self.under_way.is_repeatable(asked)) => {
+                    _ if left
+                        .iter()
+                        .all(|request| self.under_way.is_repeatable(request)) =>
+                    {
                         Known::Repeatable
                     }
                     _ => Known::Nothing,
@@ -93,16 +101,6 @@ impl Ledger for Remote {
         Ok(page)
     }
 
-    fn open_run(&mut self, name: Option<&RunName>) -> Result<OpenedRun, LedgerError> {
-        let question = Query::OpenRun(name.cloned());
-        let opened = self.one(&question, |finding| match finding {
-            Response::Run(run) => Some(run),
-            _ => None,
-        })?;
-        self.under_way.open(opened.number, name);
-        Ok(opened)
-    }
-
     fn share_of_run(&self, _: u32) -> Option<LeaseShare> {
         None
     }
@@ -142,17 +140,6 @@ impl Ledger for Remote {
             Response::Skipped(skipped) => Some(skipped),
             _ => None,
         })
-    }
-
-    fn close_run(&mut self, run: u32) -> Result<(), LedgerError> {
-        self.line()?;
-        let there = self.under_way.there(run).unwrap_or(run);
-        self.ask(&Query::CloseRun(there), PATIENCE, |finding| match finding {
-            Response::Done => Taken::All,
-            _ => Taken::Misplaced,
-        })?;
-        self.under_way.close(run);
-        Ok(())
     }
 
     fn verify(&mut self, expect: Option<&ChainEnd>) -> Result<Verified, LedgerError> {

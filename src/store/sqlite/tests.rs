@@ -2,6 +2,7 @@
 
 mod expiry;
 mod lines;
+mod one_batch;
 mod rollback;
 pub(super) mod verify;
 
@@ -216,7 +217,7 @@ fn what_a_dead_run_had_begun_is_given_back() {
     execute(&mut ledger, Kind::Deposit, None, 30);
     let name = "november".parse().expect("a name");
     let mut other = open(&path);
-    let run = other.open_run(Some(&name)).expect("a run").number;
+    let run = other.begin_run(Some(&name)).expect("a run").number;
     let begin = || {
         let caller = RequestContext {
             run,
@@ -228,7 +229,7 @@ fn what_a_dead_run_had_begun_is_given_back() {
     };
     other.transact(&[begin()]).expect("begun");
     assert!(matches!(
-        ledger.open_run(Some(&name)),
+        ledger.begin_run(Some(&name)),
         Err(LedgerError::RunIsLive { .. })
     ));
     let a = [Name::user("a").expect("a name")];
@@ -239,9 +240,9 @@ fn what_a_dead_run_had_begun_is_given_back() {
     assert_eq!(available(&mut ledger), 0);
     drop(other);
     assert_eq!(available(&mut ledger), 30);
-    let again = ledger.open_run(Some(&name)).expect("a run");
+    let again = ledger.begin_run(Some(&name)).expect("a run");
     assert_eq!((again.number, again.is_new), (run, false));
-    ledger.close_run(run).expect("closed");
+    ledger.end_run(run).expect("closed");
     drop(ledger);
     let left = std::fs::read_dir(folder.path()).expect("a folder");
     let left: Vec<_> = left.map(|file| file.expect("a file").path()).collect();
@@ -293,7 +294,7 @@ proptest! {
         let path = folder.path().join("bank.db");
         let (mut one, mut other) = (open(&path), open(&path));
         // What is asked below is asked by a run.
-        prop_assert_eq!(one.open_run(None).expect("a run").number, 1);
+        prop_assert_eq!(one.begin_run(None).expect("a run").number, 1);
         let mut ledger_state = LedgerState::new(Balance::default());
         ledger_state.lines().watch(1);
         for (place, (request, number, terms, by_other)) in (1..).zip(steps) {

@@ -11,16 +11,20 @@ use crate::cli::{Running, Written, program};
 use crate::ledger::{at_once, create};
 use crate::power::has_strace;
 
-/// The words of a command that is killed on its `number`th call of this name.
-fn killed_at(call: &str, number: u64, words: &[&str], ledger: &str) -> Command {
+/// This command, which is killed on its `number`th call of this name, or a process that it starts on its own.
+pub(super) fn under_strace(call: &str, number: u64, command: &Command) -> Command {
     let mut strace = Command::new("strace");
     strace.args(["-f", "-o", "/dev/null", "-e", &format!("trace={call}")]);
     strace.args(["-e", &format!("inject={call}:signal=KILL:when={number}")]);
-    let words = [words, &["--output", "json", "--ledger", ledger]].concat();
-    let command = program(&words);
     strace.arg(command.get_program()).args(command.get_args());
     strace.env_remove("BANK_PAR_LEDGER");
     strace
+}
+
+/// The words of a command that is killed on its `number`th call of this name.
+fn killed_at(call: &str, number: u64, words: &[&str], ledger: &str) -> Command {
+    let words = [words, &["--output", "json", "--ledger", ledger]].concat();
+    under_strace(call, number, &program(&words))
 }
 
 /// Kills a one-shot command at its first, second, ... call of this name until it comes to its end.

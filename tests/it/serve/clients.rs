@@ -23,7 +23,7 @@ fn greeting(version: u32) -> Vec<u8> {
 fn a_client_asks_only_for_itself() {
     let served = Served::start();
     let mut owner = served.client();
-    let run = owner.open_run(None).unwrap().number;
+    let run = owner.begin_run(None).unwrap().number;
     let mut stranger = served.client();
     let mut asked = execute(None, "ops", 5);
     asked.caller.run = run;
@@ -31,9 +31,9 @@ fn a_client_asks_only_for_itself() {
     assert!(matches!(error, LedgerError::Server { .. }), "{error}");
     let error = stranger.transact(std::slice::from_ref(&asked)).unwrap_err();
     assert!(matches!(error, LedgerError::Failed { .. }), "{error}");
-    served.client().close_run(run).unwrap_err();
+    served.client().end_run(run).unwrap_err();
     owner.transact(&[asked]).unwrap();
-    owner.close_run(run).unwrap();
+    owner.end_run(run).unwrap();
 }
 
 #[test]

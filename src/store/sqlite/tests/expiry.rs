@@ -53,7 +53,7 @@ impl Clocks {
         let mut ledger = open(path);
         ledger.clock = Clock::Set(self.0.clone());
         // What is asked below is asked by the first run.
-        ledger.open_run(None).expect("a run");
+        ledger.begin_run(None).expect("a run");
         ledger
     }
 }

@@ -42,7 +42,7 @@ fn what_one_process_did_of_a_line_no_other_does_again() {
     // Both act for the run, as if its lock had been lost.
     let (mut one, mut other) = (open(&path), open(&path));
     execute(&mut one, Kind::Deposit, None, 100);
-    one.open_run(Some(&"november".parse().expect("a name")))
+    one.begin_run(Some(&"november".parse().expect("a name")))
         .expect("a run");
 
     let posted = line(&mut one, 1, withdraw(1), false);
@@ -89,11 +89,11 @@ fn a_line_that_was_given_up_is_never_decided() {
     let november = "november".parse().expect("a name");
     let mut ledger = open(&path);
     execute(&mut ledger, Kind::Deposit, None, 100);
-    let run = ledger.open_run(Some(&november)).expect("a run").number;
-    ledger.close_run(run).expect("closed");
+    let run = ledger.begin_run(Some(&november)).expect("a run").number;
+    ledger.end_run(run).expect("closed");
     let skipped = open(&path).skip(&november, 7, "paid by hand");
     assert_eq!(skipped.expect("told"), SkippedLine::Skipped);
-    ledger.open_run(Some(&november)).expect("a run");
+    ledger.begin_run(Some(&november)).expect("a run");
     refused(line(&mut ledger, 7, withdraw(1), true), Rejection::LineDone);
     let next = line(&mut ledger, 8, withdraw(1), false);
     assert!(matches!(next, Outcome::Posted { .. }), "{next:?}");
@@ -106,7 +106,7 @@ fn a_batch_that_did_not_count_leaves_no_line_done() {
     let path = folder.path().join("bank.db");
     let mut ledger = open(&path);
     execute(&mut ledger, Kind::Deposit, None, 100);
-    ledger.open_run(None).expect("a run");
+    ledger.begin_run(None).expect("a run");
     // The file takes no more entries for a moment.
     let stop = "CREATE TEMP TRIGGER stop BEFORE INSERT ON main.entries BEGIN SELECT raise(ABORT, 'no'); END";
     ledger

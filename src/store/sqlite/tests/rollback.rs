@@ -3,7 +3,7 @@
 use super::*;
 
 /// Has every change of this kind fail until it is allowed again.
-fn forbid(ledger: &FileLedger, change: &str) {
+pub(super) fn forbid(ledger: &FileLedger, change: &str) {
     let trigger = format!(
         "CREATE TEMP TRIGGER forbidden BEFORE {change} BEGIN SELECT RAISE(ABORT, 'no'); END"
     );
@@ -14,7 +14,7 @@ fn forbid(ledger: &FileLedger, change: &str) {
         .expect("set");
 }
 
-fn allow(ledger: &FileLedger) {
+pub(super) fn allow(ledger: &FileLedger) {
     let sql = "DROP TRIGGER forbidden";
     ledger
         .backend
@@ -37,7 +37,7 @@ fn what_was_rolled_back_can_be_asked_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut ledger = open(&folder.path().join("bank.db"));
     execute(&mut ledger, Kind::Deposit, None, 100);
-    assert_eq!(ledger.open_run(None).expect("a run").number, 1);
+    assert_eq!(ledger.begin_run(None).expect("a run").number, 1);
     let begin = |id| Request::Begin(operation(Kind::Withdraw, Some(id), "a", 30));
     let post = Request::Post { amount: None };
     let held = ask_twice(&mut ledger, "INSERT ON main.holds", 1, begin("x"));

@@ -114,7 +114,7 @@ fn a_run_of_the_earlier_format_keeps_its_rule_and_its_lines() {
     let unknown = ledger.skip(&"december".parse().expect("a name"), 1, "");
     assert_eq!(unknown.expect("told"), SkippedLine::UnknownRun);
 
-    let opened = ledger.open_run(Some(&november)).expect("a run");
+    let opened = ledger.begin_run(Some(&november)).expect("a run");
     assert_eq!((opened.number, opened.is_new), (1, false));
     assert_eq!(opened.digests, LineDigests::UpToLine);
     let done = ledger.done_lines(1, 0).expect("lines");
@@ -127,7 +127,7 @@ fn a_run_of_the_earlier_format_keeps_its_rule_and_its_lines() {
         .map(|done| (done.line, done.digest))
         .collect();
     assert_eq!(skipped, [(4, failed.digest), (9, 0)]);
-    let new = ledger.open_run(Some(&"december".parse().expect("a name")));
+    let new = ledger.begin_run(Some(&"december".parse().expect("a name")));
     let new = new.expect("a run");
     assert_eq!((new.is_new, new.digests), (true, LineDigests::OfLine));
     let now = RunTotals {

@@ -54,7 +54,7 @@ impl Full {
     pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mut ledger = open(&folder.path().join("bank.db"));
-        let run = ledger.open_run(Some(&"november".parse().expect("a name")));
+        let run = ledger.begin_run(Some(&"november".parse().expect("a name")));
         let run = run.expect("a run").number;
         let mut full = Full {
             folder,
@@ -189,7 +189,7 @@ impl Full {
     }
 
     fn doubts(&mut self) {
-        let other = self.ledger.open_run(None).expect("a run").number;
+        let other = self.ledger.begin_run(None).expect("a run").number;
         let withdraw = |id| Request::Begin(operation(Kind::Withdraw, Some(id), "a", None, 20));
         let post = |id: &str| Request::PostHold {
             id: Id::new(id).expect("an id"),
