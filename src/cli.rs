@@ -1,6 +1,7 @@
 //! The command line: flags become a plan, the plan is run, the ending becomes an exit status.
 
 mod backup;
+mod check;
 mod command;
 mod explore;
 mod history;
@@ -66,7 +67,7 @@ impl Failure {
 /// Exit status: 0 all posted; 1 the bank said no to something; 2 usage or unreadable input; 3 a check
 /// found a violation (a lost update, a wrong order, or what `verify` finds); 4 a command failed; 5 an id was reused with
 /// other content; 6 a deadline passed; 7 a worker or the server died; 8 the ledger is unavailable or
-/// damaged, or something in it is in doubt; 10 ended early with work left; 128+n ended by signal n. With
+/// damaged, or something in it is in doubt; 9 a check left something open; 10 ended early with work left; 128+n ended by signal n. With
 /// `-- COMMAND` on one operation the command's own, or 75 the money is not there or busy; 76 the id was
 /// used before; 77 an unknown or the same account; 78 in doubt; 126 it may not be executed; 127 there is no
 /// such command.
@@ -102,6 +103,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Draw what `--events FILE` recorded: a timeline, a trace for Perfetto, a page, a table
     Show(show::ShowArgs),
+    /// Whether recorded histories can be true: sums, ids, the claimed order, balances
+    Check(check::CheckArgs),
     /// Open an account in a ledger that lasts, or set its overdraft limit
     Open(one::OpenArgs),
     /// Put money into an account
@@ -237,6 +240,7 @@ pub fn main() -> ExitCode {
         Command::Explore(args) => explore::explore(args),
         Command::Replay(args) => replay::replay(args),
         Command::Show(args) => show::show(args),
+        Command::Check(args) => check::check(args),
         Command::Open(args) => one::open(args),
         Command::Deposit(args) => one::deposit(args),
         Command::Withdraw(args) => one::withdraw(args),

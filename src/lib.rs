@@ -66,6 +66,7 @@
 //! travels. A test reads the source and holds these rules.
 
 pub mod bank;
+pub mod check;
 pub mod child;
 pub mod cli;
 pub mod command;

@@ -3,6 +3,7 @@
 //! The printing has a thread of its own, so that a reader of stdout that is slow, or has stopped for
 //! good, never keeps the caller from its signals and deadlines.
 
+mod checked;
 mod columns;
 mod destination;
 mod document;
@@ -39,6 +40,7 @@ use crate::event::Event;
 use crate::wake::Waker;
 use printer::{Printer, Progress, Sink};
 
+pub use checked::{HistoryReport, checked};
 pub use destination::{Destination, DestinationError, Spared, check_streams};
 pub use document::{Document, DocumentError, DocumentKind};
 pub use explored::{Exploration, Replay, StepScreen, explored, replayed};

@@ -22,6 +22,8 @@ pub enum Status {
     IdConflict,
     /// 10: ended early with work left.
     EndedEarly,
+    /// 9: a check left something open.
+    Undecided,
     /// 3: a check found a violation.
     Violation,
     /// 6: a deadline passed.
@@ -34,13 +36,14 @@ pub enum Status {
 
 impl Status {
     /// All of them, the gravest last.
-    const ALL: [Status; 10] = [
+    const ALL: [Status; 11] = [
         Status::Posted,
         Status::Refused,
         Status::Failed,
         Status::Usage,
         Status::IdConflict,
         Status::EndedEarly,
+        Status::Undecided,
         Status::Violation,
         Status::Deadline,
         Status::Died,
@@ -59,6 +62,7 @@ impl Status {
             Status::Deadline => 6,
             Status::Died => 7,
             Status::Ledger => 8,
+            Status::Undecided => 9,
             Status::EndedEarly => 10,
         }
     }

@@ -1,0 +1,299 @@
+//! The order that a history claims, and what its numbers and times say against it.
+
+use std::collections::HashMap;
+
+use super::contradiction::{Contradiction, Disagreement};
+use super::history::{Happened, Observed, ObservedHistory};
+use crate::bank::{Kind, Rejection};
+
+/// What an order is claimed by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClaimedBy {
+    /// The number of the last change up to each answer.
+    Decided,
+    /// The numbers of entries alone.
+    Seq,
+}
+
+/// Changes that stand at one place of the order and in no line of the history.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gap {
+    /// The answer before which they stand.
+    pub(super) before: u32,
+    /// How many there are.
+    pub(super) missing: u64,
+    /// Entries may be among them.
+    pub(super) entries: bool,
+    /// Other records may be among them.
+    pub(super) records: bool,
+}
+
+/// The answers about one ledger in the order in which they claim to have been decided.
+#[derive(Debug)]
+pub(super) struct ClaimedOrder {
+    pub(super) by: ClaimedBy,
+    /// The numbers of the answers.
+    pub(super) answers: Vec<u32>,
+    pub(super) gaps: Vec<Gap>,
+    /// The answers that say nothing about their place, and should.
+    pub(super) unplaced: u64,
+    /// Nothing was decided before the first of them.
+    pub(super) is_from_the_start: bool,
+}
+
+impl ClaimedOrder {
+    /// The order that these answers claim, if they claim any.
+    pub(super) fn of(history: &ObservedHistory, answers: &[u32]) -> Option<Self> {
+        let of = |number: &u32| history.at(*number);
+        let by = if answers.iter().any(|number| of(number).decided != 0) {
+            ClaimedBy::Decided
+        } else if answers.iter().any(|number| of(number).is_entry() && of(number).seq != 0) {
+            ClaimedBy::Seq
+        } else {
+            return None;
+        };
+        let mut placed = Vec::with_capacity(answers.len());
+        let mut unplaced = 0;
+        for number in answers {
+            let one = of(number);
+            match place(by, history, one) {
+                Some(_) => placed.push(*number),
+                None => unplaced += u64::from(needs_place(one)),
+            }
+        }
+        let key = |number: &u32| place(by, history, of(number));
+        if !placed.is_sorted_by_key(key) {
+            placed.sort_by_key(key);
+        }
+        Some(ClaimedOrder {
+            by,
+            answers: placed,
+            gaps: Vec::new(),
+            unplaced,
+            is_from_the_start: false,
+        })
+    }
+
+    /// Finds the gaps, and the first answer whose numbers contradict those before it.
+    pub(super) fn count(&mut self, history: &ObservedHistory) -> Option<Contradiction> {
+        let mut counting = Counting::new(self.by);
+        for position in 0..self.answers.len() {
+            let number = self.answers[position];
+            let one = history.at(number);
+            if let Some(why) = counting.step(history, position as u32, number, one) {
+                return Some(why);
+            }
+        }
+        self.is_from_the_start = counting.is_from_the_start;
+        self.gaps = counting.gaps;
+        None
+    }
+
+    /// The first answer that was there before another was asked for, and stands behind it.
+    pub(super) fn time_reversed(&self, history: &ObservedHistory) -> Option<Contradiction> {
+        let mut latest: HashMap<u32, (u64, u32)> = HashMap::new();
+        for number in &self.answers {
+            let one = history.at(*number);
+            if one.run == 0 || one.happened == Happened::Began {
+                continue;
+            }
+            let clock = history.runs[one.run as usize].clock;
+            let (call, before) = latest.entry(clock).or_insert((0, *number));
+            if one.return_us() < *call {
+                let why = Disagreement::TimeReversed;
+                return Some(Contradiction::pair(why, *before, *number));
+            }
+            if one.call_us() > *call {
+                (*call, *before) = (one.call_us(), *number);
+            }
+        }
+        None
+    }
+}
+
+/// Where an answer stands: what was there at the start, then the changes by their numbers, and behind each
+/// change the answers that saw it, as they were asked for.
+fn place(by: ClaimedBy, history: &ObservedHistory, one: &Observed) -> Option<(u64, u8, u64)> {
+    if one.happened == Happened::Began {
+        return Some((0, 0, 0));
+    }
+    match by {
+        ClaimedBy::Decided => (one.decided != 0).then(|| match changes(history, one) {
+            (_, 0) => (one.decided, 2, one.call_us()),
+            _ => (one.decided, 1, 0),
+        }),
+        ClaimedBy::Seq if one.is_entry() => (one.seq != 0).then_some((one.seq, 1, 0)),
+        ClaimedBy::Seq if one.happened == Happened::Completed && !one.duplicate => {
+            (one.seq != 0).then(|| (one.seq, 2, one.call_us()))
+        }
+        ClaimedBy::Seq => None,
+    }
+}
+
+/// Whether it is left open what an answer means that has no place.
+fn needs_place(one: &Observed) -> bool {
+    !one.duplicate && !matches!(one.happened, Happened::Failed | Happened::InDoubt)
+}
+
+/// How many changes an answer stands for, at least and at most.
+fn changes(history: &ObservedHistory, one: &Observed) -> (u64, u64) {
+    let remembered = ObservedHistory::has_id(one) || history.runs[one.run as usize].is_named;
+    match one.happened {
+        Happened::Began => (0, 0),
+        // A run that takes over what is in doubt is told that it was begun before.
+        Happened::Held => (u64::from(!one.duplicate), 1),
+        Happened::Completed if one.duplicate => (0, 0),
+        Happened::Completed if one.kind != Kind::Balance => (1, 1),
+        Happened::Completed => one_if(remembered || one.has_work),
+        Happened::Refused if one.duplicate => (0, 0),
+        Happened::Refused => refusal(one, remembered),
+        Happened::Voided | Happened::Opened => one_if(!one.duplicate),
+        Happened::Failed | Happened::InDoubt => (1, 1),
+    }
+}
+
+fn refusal(one: &Observed, remembered: bool) -> (u64, u64) {
+    match one.reason {
+        // What was set aside is given back, and the refusal is remembered.
+        Some(Rejection::Declined) => match remembered {
+            true => (2, 2),
+            false => (1, 1),
+        },
+        Some(Rejection::BalanceOverflow) if one.has_work => (0, 2),
+        Some(
+            Rejection::InsufficientFunds
+            | Rejection::UnknownAccount
+            | Rejection::SameAccount
+            | Rejection::BalanceOverflow,
+        ) => match remembered {
+            true => (1, 1),
+            // A command for one operation has an id that it may not tell.
+            false => (0, u64::from(one.run == 0)),
+        },
+        _ => (0, 0),
+    }
+}
+
+fn one_if(is: bool) -> (u64, u64) {
+    (u64::from(is), u64::from(is))
+}
+
+/// What the numbers were so far.
+struct Counting {
+    by: ClaimedBy,
+    /// The number of the last change.
+    last: Option<u64>,
+    /// The answer that it was told by.
+    teller: u32,
+    /// The number of the last entry, and who told it.
+    entry: Option<(u64, u32)>,
+    gaps: Vec<Gap>,
+    /// The gaps of which it is not known yet whether entries are missing.
+    open_from: usize,
+    is_from_the_start: bool,
+    has_began: bool,
+}
+
+impl Counting {
+    fn new(by: ClaimedBy) -> Self {
+        Counting {
+            by,
+            last: None,
+            teller: 0,
+            entry: None,
+            gaps: Vec::new(),
+            open_from: 0,
+            is_from_the_start: false,
+            has_began: false,
+        }
+    }
+
+    fn step(
+        &mut self,
+        history: &ObservedHistory,
+        position: u32,
+        number: u32,
+        one: &Observed,
+    ) -> Option<Contradiction> {
+        if one.happened == Happened::Began {
+            let entries = u64::from(one.balance().is_some_and(|balance| balance > 0));
+            self.entry = Some((entries, number));
+            self.is_from_the_start = true;
+            self.has_began = true;
+            return None;
+        }
+        let (least, most, told) = match self.by {
+            ClaimedBy::Decided => {
+                let (least, most) = changes(history, one);
+                (least, most, one.decided)
+            }
+            ClaimedBy::Seq => {
+                let entries = u64::from(one.is_entry());
+                (entries, entries, one.seq)
+            }
+        };
+        let last = self.last.unwrap_or_else(|| self.before_all(number, told, most));
+        let Some(ahead) = told.checked_sub(last + least) else {
+            let why = Disagreement::NumberTwice;
+            return Some(Contradiction::pair(why, self.teller, number));
+        };
+        let missing = ahead.saturating_sub(most - least);
+        if missing > 0 {
+            self.gaps.push(Gap {
+                before: position,
+                missing,
+                entries: true,
+                records: true,
+            });
+        }
+        if told > last || self.last.is_none() {
+            self.teller = number;
+        }
+        self.last = Some(told);
+        let tells_entry = one.happened == Happened::Completed && !one.duplicate && one.seq != 0;
+        match tells_entry {
+            true => self.entries(number, one),
+            false => None,
+        }
+    }
+
+    /// The number of the last change before the first answer.
+    fn before_all(&mut self, number: u32, told: u64, most: u64) -> u64 {
+        /// A run opens its account and fills it before its first operation.
+        const BY_THE_RUN: u64 = 2;
+        let before = told.saturating_sub(most);
+        if self.has_began {
+            return match (self.by, self.entry) {
+                (ClaimedBy::Seq, Some((entries, _))) => entries.min(before),
+                _ => before.min(BY_THE_RUN),
+            };
+        }
+        if before == 0 {
+            self.is_from_the_start = true;
+            self.entry = Some((0, number));
+        }
+        before
+    }
+
+    /// Holds the number of an entry against those before, and against how many changes are missing.
+    fn entries(&mut self, number: u32, one: &Observed) -> Option<Contradiction> {
+        let own = u64::from(one.is_entry());
+        let gaps = &mut self.gaps[self.open_from..];
+        if let Some((last, teller)) = self.entry {
+            let Some(missing) = one.seq.checked_sub(last + own) else {
+                return Some(Contradiction::pair(Disagreement::SeqNotRising, teller, number));
+            };
+            let changes: u64 = gaps.iter().map(|gap| gap.missing).sum();
+            if missing > changes {
+                return Some(Contradiction::pair(Disagreement::SeqGap, teller, number));
+            }
+            for gap in gaps {
+                gap.entries = missing > 0;
+                gap.records = self.by == ClaimedBy::Seq || missing < changes;
+            }
+        }
+        self.open_from = self.gaps.len();
+        self.entry = Some((one.seq, number));
+        None
+    }
+}

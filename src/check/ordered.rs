@@ -1,0 +1,51 @@
+//! The second tier: the order that a history claims, tried by the bank's rules.
+
+use super::contradiction::Contradiction;
+use super::history::ObservedHistory;
+use super::order::{ClaimedBy, ClaimedOrder};
+use super::rules::Replayed;
+use super::shrink::shrink;
+use super::{LeftOpen, TierReport};
+
+/// Judges the answers about one ledger; nothing if they claim no order.
+pub(super) fn judge(history: &ObservedHistory, answers: &[u32]) -> Option<(ClaimedBy, TierReport)> {
+    let mut order = ClaimedOrder::of(history, answers)?;
+    let mut report = TierReport::new(order.answers.len() as u64);
+    report.contradiction = order.count(history);
+    if report.contradiction.is_none() {
+        report.contradiction = order.time_reversed(history);
+    }
+    if report.contradiction.is_none() {
+        report.contradiction = replay(history, &order, &mut report);
+    }
+    let missing = order.gaps.iter().map(|gap| gap.missing).sum();
+    report.leave(missing, LeftOpen::MissingChanges);
+    report.leave(order.unplaced, LeftOpen::WithoutPlace);
+    Some((order.by, report))
+}
+
+/// Applies the rules in this order; the first answer that does not fit, with those that it contradicts.
+fn replay(
+    history: &ObservedHistory,
+    order: &ClaimedOrder,
+    report: &mut TierReport,
+) -> Option<Contradiction> {
+    let mut replayed = Replayed::new(history, order.is_from_the_start);
+    let mut gaps = order.gaps.iter().peekable();
+    for (position, number) in (0..).zip(&order.answers) {
+        while let Some(gap) = gaps.next_if(|gap| gap.before <= position) {
+            replayed.pass_gap(gap.entries, gap.records);
+        }
+        if order.by == ClaimedBy::Seq {
+            // Nothing tells when money was set aside.
+            replayed.forget_held();
+        }
+        if let Err(why) = replayed.step(*number) {
+            return Some(shrink(history, order, position, why));
+        }
+    }
+    let left_open = replayed.left_open;
+    report.leave(left_open.refusals, LeftOpen::Refusals);
+    report.leave(left_open.limits, LeftOpen::Limits);
+    None
+}

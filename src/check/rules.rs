@@ -1,0 +1,570 @@
+//! The bank's rules, applied in the order that a history claims, to what is known of the accounts.
+//!
+//! What is not known is learned from what an answer tells, and from then on every answer must fit. Where a
+//! change stands in no line, nothing is known behind it until it is told again. So an answer is only accused
+//! of what no state before it could explain.
+
+mod known;
+mod repeats;
+
+use std::collections::HashMap;
+
+use super::contradiction::Disagreement;
+use super::history::{Happened, Observed, ObservedHistory};
+use super::text_table::NO_TEXT;
+use crate::bank::{Amount, Kind, Movement, Name, Rejection, Sides};
+use known::{Epochs, KnownAccount};
+use repeats::Repeats;
+
+/// What is set aside for an operation; nothing where that is not known.
+type Aside = Option<(u32, i64)>;
+
+/// What an answer does with the money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum MoneyMove {
+    /// It is set aside.
+    Begin(Amount),
+    /// What was set aside is moved, or another amount.
+    Post { held: Amount, moved: Amount },
+    /// It is moved in one step.
+    Execute(Amount),
+    /// What was set aside is given back.
+    Void(Amount),
+}
+
+/// What is left open although an order is claimed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct LeftOpen {
+    /// Refusals that depend on what no answer tells.
+    pub(super) refusals: u64,
+    /// Answers that took an account below zero, whose limit no answer tells.
+    pub(super) limits: u64,
+}
+
+/// All that is known between two answers.
+pub(super) struct Replayed<'a> {
+    history: &'a ObservedHistory,
+    accounts: Vec<KnownAccount>,
+    epochs: Epochs,
+    /// What is set aside for operations of runs.
+    begun: HashMap<(u16, u32, u32), Aside>,
+    /// And under ids.
+    under_ids: HashMap<u32, Aside>,
+    repeats: Repeats<'a>,
+    pub(super) left_open: LeftOpen,
+}
+
+impl<'a> Replayed<'a> {
+    /// Nothing is known; or nothing was there, if this is the start of the ledger.
+    pub(super) fn new(history: &'a ObservedHistory, is_from_the_start: bool) -> Self {
+        Replayed {
+            history,
+            accounts: Vec::new(),
+            epochs: Epochs::new(is_from_the_start),
+            begun: HashMap::new(),
+            under_ids: HashMap::new(),
+            repeats: Repeats::new(history, is_from_the_start),
+            left_open: LeftOpen::default(),
+        }
+    }
+
+    /// Changes that stand in no line: entries, or other records, or both.
+    pub(super) fn pass_gap(&mut self, entries: bool, records: bool) {
+        self.epochs.pass(entries, records);
+        self.repeats.pass_gap();
+    }
+
+    /// What is set aside may have changed.
+    pub(super) fn forget_held(&mut self) {
+        self.epochs.pass(false, true);
+    }
+
+    /// The history without this answer: it was there, and nothing of it is known.
+    pub(super) fn forget(&mut self, number: u32) {
+        let one = self.history.at(number);
+        for account in [one.account, one.other] {
+            if account != NO_TEXT {
+                *self.account(account) = KnownAccount::unknown(self.is_the_banks(account));
+            }
+        }
+        if let Some(key) = one.key() {
+            self.begun.insert(key, None);
+        }
+        if one.id != NO_TEXT {
+            self.under_ids.insert(one.id, None);
+            self.repeats.forget(one.id);
+        }
+    }
+
+    /// Takes the next answer, and tells what it contradicts.
+    pub(super) fn step(&mut self, number: u32) -> Result<(), Disagreement> {
+        let one = *self.history.at(number);
+        match one.happened {
+            Happened::Began => self.began(&one),
+            Happened::Opened => self.opened(&one),
+            _ if one.duplicate => return self.repeats.repeated(number),
+            Happened::Held => {
+                self.repeats.begun(number)?;
+                self.held(&one)?;
+            }
+            Happened::Completed => {
+                self.completed(number, &one)?;
+                self.repeats.settled(number);
+            }
+            Happened::Refused => {
+                self.refused(number, &one)?;
+                self.repeats.refused(number);
+            }
+            Happened::Voided | Happened::Failed => {
+                if one.happened == Happened::Voided || one.decided != 0 {
+                    self.void(&one)?;
+                }
+                match one.may_count {
+                    true => self.repeats.forget(one.id),
+                    false => self.repeats.released(one.id),
+                }
+            }
+            Happened::InDoubt => self.repeats.doubted(one.id),
+        }
+        Ok(())
+    }
+
+    fn is_the_banks(&self, account: u32) -> bool {
+        self.history.account(account).starts_with('@')
+    }
+
+    fn account(&mut self, number: u32) -> &mut KnownAccount {
+        let place = number as usize;
+        while self.accounts.len() <= place {
+            let is_the_banks = self.is_the_banks(self.accounts.len() as u32);
+            let account = KnownAccount::at_first(is_the_banks, &self.epochs);
+            self.accounts.push(account);
+        }
+        &mut self.accounts[place]
+    }
+
+    fn began(&mut self, one: &Observed) {
+        let (balance, overdraft) = (one.balance().unwrap_or(0), one.overdraft().unwrap_or(0));
+        self.epochs.overdraft = Some(overdraft);
+        let epochs = self.epochs;
+        let account = self.account(one.account);
+        account.tell(balance, Some(balance), &epochs);
+        account.open(Some(overdraft), &epochs);
+        let world = self.account(super::history::WORLD_NUMBER);
+        world.tell(-balance, Some(-balance), &epochs);
+    }
+
+    fn opened(&mut self, one: &Observed) {
+        if one.account == NO_TEXT {
+            return;
+        }
+        let epochs = self.epochs;
+        let account = self.account(one.account);
+        if let Some(balance) = one.balance() {
+            account.tell(balance, one.available(), &epochs);
+        }
+        account.open(one.overdraft(), &epochs);
+    }
+
+    fn held(&mut self, one: &Observed) -> Result<(), Disagreement> {
+        let aside = match (one.sides(), Amount::new(one.amount)) {
+            (Some((debit, _)), Some(amount)) => {
+                self.apply(one, MoneyMove::Begin(amount))?;
+                Some((debit, amount.minor()))
+            }
+            _ => {
+                self.see(one)?;
+                Some((one.account, 0))
+            }
+        };
+        match one.key() {
+            Some(key) => self.begun.insert(key, aside),
+            None => None,
+        };
+        if one.id != NO_TEXT {
+            self.under_ids.insert(one.id, aside);
+        }
+        Ok(())
+    }
+
+    /// What was set aside for this operation, which now ends: nothing if it was never begun.
+    fn take_aside(&mut self, one: &Observed) -> Option<Aside> {
+        let begun = match one.key() {
+            Some(key) if !self.begun.is_empty() => self.begun.remove(&key),
+            _ => None,
+        };
+        let under_id = match self.under_ids.is_empty() {
+            false if one.id != NO_TEXT => self.under_ids.remove(&one.id),
+            _ => None,
+        };
+        let aside = begun.or(under_id);
+        let by_another = one.run == 0 && one.id != NO_TEXT;
+        let may_have_begun = one.has_work || by_another && !self.epochs.is_all_known();
+        match aside {
+            None if may_have_begun => Some(None),
+            _ => aside,
+        }
+    }
+
+    fn completed(&mut self, number: u32, one: &Observed) -> Result<(), Disagreement> {
+        let aside = self.take_aside(one);
+        let Some(moved) = Amount::new(one.amount).filter(|_| one.kind != Kind::Balance) else {
+            // The work spent nothing.
+            if one.kind != Kind::Balance {
+                return self.give_back(one, aside.unwrap_or_default());
+            }
+            let epochs = self.epochs;
+            if self.account(one.account).is_absent(&epochs) {
+                return Err(unknown_account());
+            }
+            return self.see(one);
+        };
+        match aside {
+            None => {
+                self.repeats.begun(number)?;
+                self.apply(one, MoneyMove::Execute(moved))
+            }
+            Some(Some((_, held))) => match Amount::new(held) {
+                Some(held) => self.apply(one, MoneyMove::Post { held, moved }),
+                None => self.apply(one, MoneyMove::Execute(moved)),
+            },
+            Some(None) => self.learn_after(one, moved),
+        }
+    }
+
+    fn void(&mut self, one: &Observed) -> Result<(), Disagreement> {
+        match self.take_aside(one) {
+            None => Ok(()),
+            Some(aside) => self.give_back(one, aside),
+        }
+    }
+
+    fn give_back(&mut self, one: &Observed, aside: Aside) -> Result<(), Disagreement> {
+        let Some((debit, held)) = aside else {
+            for account in [one.account, one.other] {
+                if account != NO_TEXT {
+                    self.account(account).forget_held();
+                }
+            }
+            return Ok(());
+        };
+        let Some(held) = Amount::new(held) else {
+            return self.see(one);
+        };
+        // A void does not say which account it is about; the hold does.
+        let one = Observed {
+            kind: Kind::Withdraw,
+            account: match one.account {
+                NO_TEXT => debit,
+                account => account,
+            },
+            other: debit,
+            ..*one
+        };
+        self.move_money(&one, debit, debit, MoneyMove::Void(held))
+    }
+
+    fn apply(&mut self, one: &Observed, what: MoneyMove) -> Result<(), Disagreement> {
+        match one.sides() {
+            Some((debit, credit)) => self.move_money(one, debit, credit, what),
+            None => Ok(()),
+        }
+    }
+
+    fn move_money(
+        &mut self,
+        one: &Observed,
+        debit: u32,
+        credit: u32,
+        what: MoneyMove,
+    ) -> Result<(), Disagreement> {
+        let amount = match what {
+            MoneyMove::Begin(amount) | MoneyMove::Execute(amount) | MoneyMove::Void(amount) => amount,
+            MoneyMove::Post { moved, .. } => moved,
+        };
+        if what != MoneyMove::Void(amount) {
+            self.check_sides(debit, credit, amount)?;
+        }
+        self.learn_before(one, debit, credit, what)?;
+        let epochs = self.epochs;
+        let (giver, receiver) = (*self.account(debit), *self.account(credit));
+        if giver.is_absent(&epochs) {
+            return Err(unknown_account());
+        }
+        let before = Sides {
+            debit: giver.most_permissive(&epochs),
+            credit: receiver.most_permissive(&epochs),
+        };
+        let decided = match what {
+            MoneyMove::Begin(amount) => before.begin(amount),
+            MoneyMove::Post { held, moved } => before.post(held, moved),
+            MoneyMove::Execute(amount) => before.execute(amount),
+            MoneyMove::Void(amount) => Ok(before.void(amount)),
+        };
+        let after = decided.map_err(|rejection| Disagreement::Accepted {
+            rejection,
+            available: giver.available(&epochs),
+        })?;
+        let is_new = matches!(what, MoneyMove::Begin(_) | MoneyMove::Execute(_));
+        let account = self.account(debit);
+        account.follow(after.debit, &epochs);
+        if is_new && !account.accept(&epochs) {
+            self.left_open.limits += 1;
+        }
+        if credit != debit {
+            self.account(credit).follow(after.credit, &epochs);
+            if matches!(what, MoneyMove::Post { .. } | MoneyMove::Execute(_)) {
+                self.account(credit).exist();
+            }
+        }
+        self.told(one)
+    }
+
+    /// Refuses what moves nothing between two accounts.
+    fn check_sides(&self, debit: u32, credit: u32, amount: Amount) -> Result<(), Disagreement> {
+        let name = |number| Name::other_side(self.history.account(number)).unwrap_or_default();
+        if debit != credit {
+            return Ok(());
+        }
+        let movement = Movement {
+            debit: &name(debit),
+            credit: &name(credit),
+            amount,
+        };
+        movement.check().map_err(|rejection| Disagreement::Accepted {
+            rejection,
+            available: None,
+        })
+    }
+
+    /// Learns what the account held before, from what it holds after.
+    fn learn_before(
+        &mut self,
+        one: &Observed,
+        debit: u32,
+        credit: u32,
+        what: MoneyMove,
+    ) -> Result<(), Disagreement> {
+        let (moved, set_aside) = match what {
+            MoneyMove::Begin(amount) => (0, amount.minor()),
+            MoneyMove::Post { held, moved } => (moved.minor(), -held.minor()),
+            MoneyMove::Execute(amount) => (amount.minor(), 0),
+            MoneyMove::Void(amount) => (0, -amount.minor()),
+        };
+        let epochs = self.epochs;
+        let other = match one.account == debit {
+            true => credit,
+            false => debit,
+        };
+        let told = [
+            (one.account, one.balance(), one.available()),
+            (other, one.other_balance(), None),
+        ];
+        for (account, balance, available) in told {
+            let Some(balance) = balance.filter(|_| account != NO_TEXT) else {
+                continue;
+            };
+            let (moved, set_aside) = match account == debit {
+                true => (-moved, set_aside),
+                false => (moved, 0),
+            };
+            let held = available.and_then(|available| balance.checked_sub(available));
+            let held = held.map(|held| held.saturating_sub(set_aside));
+            if held.is_some_and(|held| held < 0) {
+                return Err(Disagreement::HoldLost { account });
+            }
+            let before = balance.saturating_sub(moved);
+            self.account(account).learn(before, held, &epochs);
+        }
+        Ok(())
+    }
+
+    /// What an answer tells of its accounts must be what they hold.
+    fn told(&mut self, one: &Observed) -> Result<(), Disagreement> {
+        let epochs = self.epochs;
+        if let Some(balance) = one.other_balance()
+            && let Some(expected) = self.account(one.other).balance(&epochs)
+            && balance != expected
+        {
+            return Err(Disagreement::Balance {
+                account: one.other,
+                expected,
+                told: balance,
+            });
+        }
+        if one.account == NO_TEXT {
+            return Ok(());
+        }
+        let account = one.account;
+        if let Some(told) = one.balance()
+            && let Some(expected) = self.account(account).balance(&epochs)
+            && told != expected
+        {
+            return Err(Disagreement::Balance {
+                account,
+                expected,
+                told,
+            });
+        }
+        if let Some(told) = one.available()
+            && let Some(expected) = self.account(account).available(&epochs)
+            && told != expected
+        {
+            return Err(Disagreement::Available {
+                account,
+                expected,
+                told,
+            });
+        }
+        Ok(())
+    }
+
+    /// What an answer tells that changes nothing.
+    fn see(&mut self, one: &Observed) -> Result<(), Disagreement> {
+        if one.account == NO_TEXT {
+            return Ok(());
+        }
+        let epochs = self.epochs;
+        self.told(one)?;
+        if let Some(balance) = one.balance() {
+            self.account(one.account).tell(balance, one.available(), &epochs);
+        }
+        Ok(())
+    }
+
+    /// Money was moved, and it is not known what of it was set aside before.
+    fn learn_after(&mut self, one: &Observed, moved: Amount) -> Result<(), Disagreement> {
+        let Some((debit, credit)) = one.sides() else {
+            return Ok(());
+        };
+        let epochs = self.epochs;
+        self.account(debit).forget_held();
+        let moved = moved.minor();
+        for (account, minor) in [(debit, moved.saturating_neg()), (credit, moved)] {
+            self.account(account).add(minor, &epochs);
+            self.account(account).exist();
+        }
+        self.told(one)?;
+        if let Some(balance) = one.balance() {
+            self.account(one.account).tell(balance, one.available(), &epochs);
+        }
+        let is_below = one.available().or(one.balance()).is_some_and(|minor| minor < 0);
+        self.left_open.limits += u64::from(is_below);
+        Ok(())
+    }
+
+    fn refused(&mut self, number: u32, one: &Observed) -> Result<(), Disagreement> {
+        let Some(rejection) = one.reason else {
+            self.left_open.refusals += 1;
+            return Ok(());
+        };
+        match rejection {
+            Rejection::Declined => {
+                if let Some(aside) = self.take_aside(one) {
+                    self.give_back(one, aside)?;
+                }
+                Ok(())
+            }
+            Rejection::IdConflict | Rejection::InProgress | Rejection::InDoubt => {
+                let is_sure = self.repeats.objected(number, rejection)?;
+                self.left_open.refusals += u64::from(!is_sure);
+                Ok(())
+            }
+            _ if one.has_work && self.is_begun(one) => {
+                let aside = self.take_aside(one).unwrap_or_default();
+                self.left_open.refusals += 1;
+                self.give_back(one, aside)
+            }
+            Rejection::InsufficientFunds
+            | Rejection::UnknownAccount
+            | Rejection::SameAccount
+            | Rejection::BalanceOverflow => self.refused_by_money(one, rejection),
+            _ => {
+                self.left_open.refusals += 1;
+                Ok(())
+            }
+        }
+    }
+
+    fn is_begun(&self, one: &Observed) -> bool {
+        one.key().is_some_and(|key| self.begun.contains_key(&key))
+    }
+
+    /// The rules must refuse it too, for the same reason.
+    fn refused_by_money(&mut self, one: &Observed, rejection: Rejection) -> Result<(), Disagreement> {
+        let wrong = |available| Disagreement::Refused { rejection, available };
+        self.see(one)?;
+        let epochs = self.epochs;
+        let Some((debit, credit)) = one.sides() else {
+            return self.refused_view(one, rejection);
+        };
+        let is_same = debit == credit;
+        if is_same != (rejection == Rejection::SameAccount) {
+            return Err(wrong(None));
+        }
+        if is_same {
+            return Ok(());
+        }
+        if let Some(overdraft) = one.overdraft() {
+            self.account(debit).limit(overdraft, &epochs);
+        }
+        let (giver, receiver) = (*self.account(debit), *self.account(credit));
+        if rejection == Rejection::UnknownAccount {
+            return self.refused_as_unknown(&[giver, receiver], giver);
+        }
+        if giver.is_absent(&epochs) {
+            return Err(wrong(None));
+        }
+        let Some(amount) = Amount::new(one.amount) else {
+            return Ok(());
+        };
+        if !giver.is_known(&epochs) || rejection == Rejection::BalanceOverflow && !receiver.is_known(&epochs) {
+            self.left_open.refusals += 1;
+            return Ok(());
+        }
+        let sides = Sides {
+            debit: giver.least_permissive(&epochs),
+            credit: receiver.most_permissive(&epochs),
+        };
+        if sides.begin(amount).err() != Some(rejection) {
+            return Err(wrong(giver.available(&epochs)));
+        }
+        self.account(debit).refuse(amount, &epochs);
+        Ok(())
+    }
+
+    fn refused_view(&mut self, one: &Observed, rejection: Rejection) -> Result<(), Disagreement> {
+        let account = *self.account(one.account);
+        match rejection {
+            Rejection::UnknownAccount => self.refused_as_unknown(&[account], account),
+            _ => Err(Disagreement::Refused { rejection, available: None }),
+        }
+    }
+
+    /// Money cannot go out of an account that is not there; where the terms are strict, both must have been
+    /// opened.
+    fn refused_as_unknown(
+        &mut self,
+        sides: &[KnownAccount],
+        giver: KnownAccount,
+    ) -> Result<(), Disagreement> {
+        if giver.is_absent(&self.epochs) {
+            return Ok(());
+        }
+        if sides.iter().all(KnownAccount::is_opened) {
+            return Err(Disagreement::Refused {
+                rejection: Rejection::UnknownAccount,
+                available: giver.available(&self.epochs),
+            });
+        }
+        self.left_open.refusals += 1;
+        Ok(())
+    }
+}
+
+fn unknown_account() -> Disagreement {
+    Disagreement::Accepted {
+        rejection: Rejection::UnknownAccount,
+        available: None,
+    }
+}

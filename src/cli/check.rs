@@ -1,0 +1,107 @@
+//! `check`: whether a history can be true.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow};
+use clap::Args;
+
+use super::one::ended;
+use super::{Failure, Outcome, OutputFormat};
+use crate::check::{ObservedHistory, check as check_history};
+use crate::report::{self, Format, HistoryReport, Output, Spared};
+
+const EXAMPLES: &str = "\
+Examples:
+  bank-par parallel ops.jsonl --events run.jsonl; bank-par check run.jsonl
+  bank-par server-share --sync none --output json | bank-par check -            money was lost
+  bank-par check shell-*.jsonl                  the recordings of all that wrote to one ledger
+
+Exit status: 0 all of it can be true; 3 some of it contradicts the rest; 9 undecided; 2 not readable.";
+
+/// The longest line that is read, in bytes.
+const MAX_LINE: u64 = 16 << 20;
+
+#[derive(Args)]
+#[command(before_help = EXAMPLES)]
+pub(super) struct CheckArgs {
+    /// Recordings of events (`--events FILE`, `--output json`), of one run or of several; `-` is stdin
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// All ledgers in them are one, under whatever name each run knew it
+    #[arg(long)]
+    one_ledger: bool,
+    /// How the result is written to stdout
+    #[arg(long, value_enum, default_value_t = OutputFormat::Text, value_name = "FORMAT")]
+    output: OutputFormat,
+}
+
+/// `bank-par check`
+pub(super) fn check(args: CheckArgs) -> Outcome {
+    let spared = args.files.iter().fold(Spared::default(), |spared, file| match is_stdin(file) {
+        true => spared.stdin(),
+        false => spared.input(file),
+    });
+    let output = Output::open(&spared).map_err(Failure::usage)?;
+    let mut history = ObservedHistory::default();
+    for (number, file) in args.files.iter().enumerate() {
+        read(&mut history, number, file).map_err(Failure::usage)?;
+    }
+    history.finish();
+    if args.one_ledger {
+        history.join_ledgers();
+    }
+    let checked = check_history(&history);
+    let format = match args.output {
+        OutputFormat::Text => Format::Text,
+        OutputFormat::Json => Format::Json,
+    };
+    let files: Vec<String> = args.files.iter().map(|file| named(file)).collect();
+    let found = HistoryReport {
+        history: &history,
+        files: &files,
+        checked: &checked,
+    };
+    ended(report::checked(output, format, &found))
+}
+
+fn is_stdin(file: &Path) -> bool {
+    file.as_os_str() == "-"
+}
+
+fn named(file: &Path) -> String {
+    match is_stdin(file) {
+        true => "stdin".to_string(),
+        false => file.display().to_string(),
+    }
+}
+
+/// Reads all lines of a file.
+fn read(history: &mut ObservedHistory, number: usize, file: &Path) -> anyhow::Result<()> {
+    let name = named(file);
+    let input: Box<dyn Read> = match is_stdin(file) {
+        true => Box::new(io::stdin().lock()),
+        false => Box::new(File::open(file).with_context(|| format!("cannot read `{name}`"))?),
+    };
+    let mut input = BufReader::with_capacity(1 << 20, input);
+    let mut line = Vec::new();
+    history.next_file();
+    for at in 1.. {
+        line.clear();
+        let read = (&mut input).take(MAX_LINE + 1).read_until(b'\n', &mut line);
+        if read.with_context(|| format!("cannot read `{name}` at line {at}"))? == 0 {
+            break;
+        }
+        if line.len() as u64 > MAX_LINE {
+            let most = MAX_LINE >> 20;
+            return Err(anyhow!("`{name}`, line {at}: it is longer than {most} MiB"));
+        }
+        let text = line.trim_ascii();
+        if !text.is_empty() {
+            let added = history.add(number, at, text);
+            added.with_context(|| format!("`{name}`, line {at}"))?;
+        }
+    }
+    Ok(())
+}

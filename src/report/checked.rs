@@ -1,0 +1,214 @@
+//! What a check of a history found: a verdict for each tier, and the smallest contradiction in words.
+
+mod json;
+mod words;
+
+use std::fmt::{self, Write as _};
+
+use super::{Format, Output};
+use crate::check::{
+    CheckedHistory, ClaimedBy, Contradiction, Judgement, LeftOpen, ObservedHistory, TierReport,
+};
+use crate::status::Status;
+use words::Paragraph;
+
+/// What was checked, and what was found.
+#[derive(Clone, Copy, Debug)]
+pub struct HistoryReport<'a> {
+    /// What was observed.
+    pub history: &'a ObservedHistory,
+    /// The names of the files.
+    pub files: &'a [String],
+    /// What was found.
+    pub checked: &'a CheckedHistory,
+}
+
+impl HistoryReport<'_> {
+    /// What is left open is never right.
+    fn status(&self) -> Status {
+        match self.checked.judgement() {
+            Judgement::Right => Status::Posted,
+            Judgement::Wrong => Status::Violation,
+            Judgement::Undecided | Judgement::NotTold => Status::Undecided,
+        }
+    }
+}
+
+/// Tells what a check of a history found, and what status follows from it.
+pub fn checked(mut output: Output, format: Format, report: &HistoryReport) -> Status {
+    match format {
+        Format::Text => {
+            let mut text = String::new();
+            // Memory takes everything.
+            let _ = write_text(report, &mut text);
+            output.block.extend(text.into_bytes());
+        }
+        Format::Json => json::write(report, &mut output.block),
+    }
+    report.status().worse(output.finish())
+}
+
+/// The word for a verdict.
+fn verdict(judgement: Judgement) -> &'static str {
+    match judgement {
+        Judgement::Right => "ok",
+        Judgement::Wrong => "contradiction",
+        Judgement::Undecided => "undecided",
+        Judgement::NotTold => "not told",
+    }
+}
+
+fn write_text(report: &HistoryReport, out: &mut String) -> fmt::Result {
+    let checked = report.checked;
+    let [sums, ordered, unordered] = &checked.tiers;
+    let order = match checked.claimed_by {
+        Some(ClaimedBy::Decided) => "rules in the order of `decided`",
+        Some(ClaimedBy::Seq) => "rules in the order of `seq`",
+        None => "rules in a claimed order",
+    };
+    tier("sums and ids", sums, "", out)?;
+    tier(order, ordered, "no answer has `decided` or `seq`", out)?;
+    let why = match ordered.judgement {
+        Judgement::NotTold => "no answer has a `balance`",
+        _ => "not needed: an order is claimed",
+    };
+    tier("balances without an order", unordered, why, out)?;
+    for tier in &checked.tiers {
+        for open in &tier.left_open {
+            writeln!(out, "{}", Paragraph::new("Left open: ", left_open(*open)))?;
+        }
+    }
+    if let Some(contradiction) = checked.tiers.iter().find_map(|tier| tier.contradiction.as_ref()) {
+        show(report, contradiction, out)?;
+    }
+    writeln!(out, "{}: {}", verdict(checked.judgement()), extent(report))
+}
+
+fn tier(name: &str, tier: &TierReport, not_told: &str, out: &mut String) -> fmt::Result {
+    match tier.judgement {
+        Judgement::NotTold => writeln!(out, "{name:<34}{not_told}"),
+        judgement => writeln!(
+            out,
+            "{name:<34}{:<15}{}",
+            verdict(judgement),
+            words::count(tier.answers, "answer", "answers")
+        ),
+    }
+}
+
+/// How much was looked at.
+fn extent(report: &HistoryReport) -> String {
+    let checked = report.checked;
+    let mut extent = format!(
+        "{} about {} in {}",
+        words::count(checked.answers, "answer", "answers"),
+        words::count(checked.ledgers, "ledger", "ledgers"),
+        words::count(report.files.len() as u64, "file", "files"),
+    );
+    if checked.unanswered > 0 {
+        let unanswered = words::count(checked.unanswered, "operation", "operations");
+        let _ = write!(extent, "; {unanswered} unanswered");
+    }
+    if checked.cut_lines > 0 {
+        let cut = words::count(checked.cut_lines, "line", "lines");
+        let _ = write!(extent, "; {cut} cut off");
+    }
+    extent
+}
+
+/// What a tier leaves open, in words.
+fn left_open(open: LeftOpen) -> String {
+    let count = words::count;
+    match open {
+        LeftOpen::MissingChanges(missing) => format!(
+            "{} to the ledger, whose numbers are missing in the order, {} in no line; add the \
+             recordings of all that wrote to it.",
+            count(missing, "change", "changes"),
+            if missing == 1 { "stands" } else { "stand" }
+        ),
+        LeftOpen::WithoutPlace(answers) => format!(
+            "{} not say when it was decided.",
+            match answers {
+                1 => "1 answer does".to_string(),
+                _ => format!("{} do", count(answers, "answer", "answers")),
+            }
+        )
+        .replace("do not say when it was", "do not say when they were"),
+        LeftOpen::Refusals(refusals) => format!(
+            "whether {} right, which no answer tells.",
+            match refusals {
+                1 => "1 refusal was".to_string(),
+                _ => format!("{} were", count(refusals, "refusal", "refusals")),
+            }
+        ),
+        LeftOpen::Limits(answers) => format!(
+            "whether an account may go below zero, as {} say; no line tells its limit.",
+            count(answers, "answer", "answers")
+        ),
+        LeftOpen::UntoldBalances(accounts) => format!(
+            "{}, of which not every answer tells the balance.",
+            count(accounts, "account", "accounts")
+        ),
+        LeftOpen::Holds(answers) => format!(
+            "what was set aside when, as {} say; that needs an order.",
+            count(answers, "answer", "answers")
+        ),
+        LeftOpen::Unanswered(accounts) => format!(
+            "{} with operations that may or may not have taken effect.",
+            count(accounts, "account", "accounts")
+        ),
+        LeftOpen::TooManyOrders(accounts) => format!(
+            "{} with operations that overlap in too many ways to try them all.",
+            count(accounts, "account", "accounts")
+        ),
+        LeftOpen::MixedRuns => "runs with ledgers of their own wrote to one file at once, or one of \
+                                them was killed, and no line tells them apart; give each a file."
+            .to_string(),
+        LeftOpen::Sums(runs) => format!(
+            "the sums of {} of which not every operation is told.",
+            count(runs, "run", "runs")
+        ),
+    }
+}
+
+/// The answers that contradict each other, and how.
+fn show(report: &HistoryReport, contradiction: &Contradiction, out: &mut String) -> fmt::Result {
+    let shown = contradiction.answers.len() as u64;
+    let summary = contradiction.summary.and_then(|run| report.history.summary(run));
+    let all = shown + contradiction.omitted;
+    writeln!(out)?;
+    let title = match (all, summary.is_some()) {
+        (0, _) => "This contradicts itself:".to_string(),
+        (1, false) => "This answer cannot be true:".to_string(),
+        (_, false) => format!("These {all} answers contradict each other:"),
+        (_, true) => format!("{} and the summary contradict each other:", words::count(all, "answer", "answers")),
+    };
+    writeln!(out, "{title}")?;
+    for answer in &contradiction.answers {
+        let one = report.history.at(*answer);
+        let place = report.place(one.file, one.line);
+        writeln!(out, "  {place}")?;
+        let words = words::answer(report.history, one, contradiction.why);
+        writeln!(out, "{}", Paragraph::new("    ", words))?;
+    }
+    if contradiction.omitted > 0 {
+        writeln!(out, "  and {}", words::count(contradiction.omitted, "more", "more"))?;
+    }
+    if let Some((file, line)) = summary {
+        writeln!(out, "  {}", report.place(file, line))?;
+        writeln!(out, "    the summary of the run")?;
+    }
+    let why = words::why(report.history, contradiction);
+    writeln!(out, "{}", Paragraph::new("", why))?;
+    if !contradiction.is_smallest {
+        writeln!(out, "Fewer answers may do; the search for them was too long.")?;
+    }
+    writeln!(out)
+}
+
+impl HistoryReport<'_> {
+    fn place(&self, file: u16, line: u32) -> String {
+        let name = self.files.get(usize::from(file)).map_or("?", String::as_str);
+        format!("{}:{line}", super::text::one_line(name))
+    }
+}

@@ -1,0 +1,234 @@
+//! Answers and contradictions in plain words.
+
+use std::borrow::Cow;
+use std::fmt::{self, Display};
+
+use crate::bank::{Kind, Rejection};
+use crate::check::{Contradiction, Disagreement, Happened, NO_TEXT, Observed, ObservedHistory};
+use crate::report::text::{Dollars, one_line};
+
+/// The width of a projector.
+const WIDTH: usize = 80;
+
+/// Words that are broken into lines which fit, each with the same indent as the first.
+pub(super) struct Paragraph {
+    start: &'static str,
+    words: String,
+}
+
+impl Paragraph {
+    /// The lines of these words; the first begins so.
+    pub(super) fn new(start: &'static str, words: String) -> Self {
+        Paragraph { start, words }
+    }
+}
+
+impl Display for Paragraph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let indent = self.start.len() - self.start.trim_start().len();
+        write!(f, "{}", self.start)?;
+        let mut column = self.start.len();
+        let mut is_first = true;
+        for word in self.words.split(' ') {
+            let length = word.chars().count();
+            if !is_first && column + 1 + length > WIDTH {
+                write!(f, "\n{:indent$}", "")?;
+                column = indent;
+            } else if !is_first {
+                write!(f, " ")?;
+                column += 1;
+            }
+            write!(f, "{word}")?;
+            column += length;
+            is_first = false;
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn count(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+fn money(minor: i64) -> Dollars {
+    Dollars(minor.into())
+}
+
+/// What was asked for.
+fn asked(history: &ObservedHistory, one: &Observed) -> String {
+    let account = name(history, one.account);
+    let amount = money(one.amount);
+    let id = history.id(one.id).map(|id| format!(" (id `{}`)", one_line(id)));
+    let id = id.unwrap_or_default();
+    match (one.happened, one.kind) {
+        (Happened::Began, _) => "the run began".to_string(),
+        (Happened::Opened, _) => format!("open {account}"),
+        (Happened::Voided, _) => format!("void{id}"),
+        (_, Kind::Withdraw) => format!("withdraw {amount} from {account}{id}"),
+        (_, Kind::Deposit) => format!("deposit {amount} to {account}{id}"),
+        (_, Kind::Loan) => format!("lend {amount} to {account}{id}"),
+        (_, Kind::Balance) => format!("look at {account}{id}"),
+        (_, Kind::Transfer) => {
+            let other = name(history, one.other);
+            format!("transfer {amount} from {account} to {other}{id}")
+        }
+    }
+}
+
+fn name(history: &ObservedHistory, account: u32) -> Cow<'_, str> {
+    match account {
+        NO_TEXT => "its account".into(),
+        account => one_line(history.account(account)),
+    }
+}
+
+/// An answer in words, with what matters for this contradiction.
+pub(super) fn answer(history: &ObservedHistory, one: &Observed, why: Disagreement) -> String {
+    let mut words = asked(history, one);
+    let happened = match one.happened {
+        Happened::Began | Happened::Opened | Happened::Voided => "",
+        Happened::Held => "set aside",
+        Happened::Completed => "completed",
+        Happened::Refused => "refused",
+        Happened::InDoubt => "in doubt",
+        Happened::Failed => "failed",
+    };
+    if !happened.is_empty() {
+        words += &format!(": {happened}");
+    }
+    if let Some(reason) = one.reason {
+        words += &format!(", {reason}");
+    }
+    if one.duplicate {
+        words += ", as before";
+    }
+    if one.decided > 0 {
+        words += &format!(", decided {}", one.decided);
+    }
+    if one.seq > 0 {
+        words += &format!(", entry {}", one.seq);
+    }
+    if let Some(balance) = one.balance() {
+        words += &format!("; {} holds {}", name(history, one.account), money(balance));
+        if let Some(available) = one.available().filter(|available| *available != balance) {
+            words += &format!(", {} of it available", money(available));
+        }
+    }
+    if let Some(balance) = one.other_balance() {
+        words += &format!("; {} holds {}", name(history, one.other), money(balance));
+    }
+    if matches!(why, Disagreement::TimeReversed | Disagreement::NoOrderInTime { .. }) {
+        words += &match one.call_us() {
+            0 => format!("; answered at {} us", one.return_us()),
+            call => format!("; asked at {call} us, answered at {} us", one.return_us()),
+        };
+    }
+    words
+}
+
+/// Why they cannot all be true.
+pub(super) fn why(history: &ObservedHistory, contradiction: &Contradiction) -> String {
+    let account = |number| name(history, number);
+    let is_alone = contradiction.answers.len() < 2;
+    match contradiction.why {
+        Disagreement::NotPositive => "An amount is more than zero.".to_string(),
+        Disagreement::AvailableAboveBalance => {
+            "No more is available than the account holds.".to_string()
+        }
+        Disagreement::CompletedTwice => {
+            "One id is completed once; a repeat is answered as the first one, and marked `duplicate`."
+                .to_string()
+        }
+        Disagreement::DuplicateDiffers => {
+            "A repeat is answered as the first one was: same operation, same entry, same balance."
+                .to_string()
+        }
+        Disagreement::EndedTwice => "An operation of a run ends once.".to_string(),
+        Disagreement::SeqTwice => "Every entry has a number of its own.".to_string(),
+        Disagreement::NumberTwice => {
+            "Every change has a number of its own, and this one is not higher than the one before."
+                .to_string()
+        }
+        Disagreement::SeqNotRising => {
+            "In the order that is claimed, the numbers of entries must rise.".to_string()
+        }
+        Disagreement::SeqGap => {
+            "Between them an entry is missing, and no number of the order is.".to_string()
+        }
+        Disagreement::Count { what, told, counted } => {
+            format!("The summary counts {told} {what}, and the history has {counted}.")
+        }
+        Disagreement::Sum { account: of, expected, told } => format!(
+            "The start and all that was completed add up to {} on {}, and the summary tells {}.",
+            Dollars(expected),
+            account(of),
+            money(told)
+        ),
+        Disagreement::SumOfAll { sum } => format!(
+            "The sum over all accounts must be zero, and the summary's balances add up to {}.",
+            Dollars(sum)
+        ),
+        Disagreement::LostUpdates { count: lost } => format!(
+            "The summary itself tells of {}.",
+            count(lost, "lost update", "lost updates")
+        ),
+        Disagreement::TimeReversed => "The first one stands before the second in the order, and was \
+             asked for only after the second had been answered."
+            .to_string(),
+        Disagreement::Balance { account: of, expected, told } => format!(
+            "After {} {} must hold {}, and not {}.",
+            if is_alone { "it" } else { "all of them" },
+            account(of),
+            money(expected),
+            money(told)
+        ),
+        Disagreement::Available { account: of, expected, told } => format!(
+            "After {} {} of {} must be available, and not {}.",
+            if is_alone { "it" } else { "all of them" },
+            money(expected),
+            account(of),
+            money(told)
+        ),
+        Disagreement::HoldLost { account: of } => format!(
+            "Less is set aside on {} than this operation alone has set aside.",
+            account(of)
+        ),
+        Disagreement::Accepted { rejection, available } => {
+            format!("The last one must be refused: {rejection}{}.", there_was(available, rejection))
+        }
+        Disagreement::Refused { rejection, available } => format!(
+            "The last one must not be refused as `{}`{}.",
+            rejection.word(),
+            there_was(available, rejection)
+        ),
+        Disagreement::RepeatOfNothing => {
+            "It is answered as an earlier one was, and nothing was asked under its id before.".to_string()
+        }
+        Disagreement::FoundTooOften { account: of, balance, found, left } => format!(
+            "{} found {} with {}, and it came to that only {}.",
+            count(found, "operation", "operations"),
+            account(of),
+            money(balance),
+            count(left, "time", "times")
+        ),
+        Disagreement::Unreachable { account: of, balance } => format!(
+            "It found {} with {}, and nothing before led to that.",
+            account(of),
+            money(balance)
+        ),
+        Disagreement::NoOrderInTime { account: of } => format!(
+            "In no order that their times allow does each find {} as another left it.",
+            account(of)
+        ),
+        Disagreement::Circle => {
+            "Each of their accounts has one order, and these orders contradict each other.".to_string()
+        }
+    }
+}
+
+fn there_was(available: Option<i64>, rejection: Rejection) -> String {
+    match available.filter(|_| rejection == Rejection::InsufficientFunds) {
+        Some(available) => format!("; {} was available", money(available)),
+        None => String::new(),
+    }
+}
