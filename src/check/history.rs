@@ -203,6 +203,8 @@ pub struct ObservedHistory {
     pub(super) cut_lines: u64,
     /// Operations of which there is a beginning and no end.
     pub(super) unanswered: u64,
+    /// Money was set aside.
+    pub(super) has_holds: bool,
     /// Several runs with ledgers of their own wrote to one file at once, and no line tells them apart.
     pub(super) is_mixed: bool,
     state: reading::Reading,

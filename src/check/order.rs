@@ -6,6 +6,9 @@ use super::contradiction::{Contradiction, Disagreement};
 use super::history::{Happened, Observed, ObservedHistory};
 use crate::bank::{Kind, Rejection};
 
+/// A run in memory opens its account and fills it before its first operation.
+const BY_THE_RUN: u64 = 2;
+
 /// What an order is claimed by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClaimedBy {
@@ -65,6 +68,9 @@ impl ClaimedOrder {
         if !placed.is_sorted_by_key(key) {
             placed.sort_by_key(key);
         }
+        if by == ClaimedBy::Decided {
+            put_changes_first(history, &mut placed);
+        }
         Some(ClaimedOrder {
             by,
             answers: placed,
@@ -117,16 +123,34 @@ fn place(by: ClaimedBy, history: &ObservedHistory, one: &Observed) -> Option<(u6
     if one.happened == Happened::Began {
         return Some((0, 0, 0));
     }
-    match by {
-        ClaimedBy::Decided => (one.decided != 0).then(|| match changes(history, one) {
-            (_, 0) => (one.decided, 2, one.call_us()),
-            _ => (one.decided, 1, 0),
-        }),
-        ClaimedBy::Seq if one.is_entry() => (one.seq != 0).then_some((one.seq, 1, 0)),
-        ClaimedBy::Seq if one.happened == Happened::Completed && !one.duplicate => {
-            (one.seq != 0).then(|| (one.seq, 2, one.call_us()))
+    let is_completed = one.happened == Happened::Completed && !one.duplicate;
+    let (number, is_change) = match by {
+        ClaimedBy::Decided => (one.decided, changes(history, one).0 > 0),
+        ClaimedBy::Seq if is_completed => (one.seq, one.is_entry()),
+        ClaimedBy::Seq => (0, false),
+    };
+    let later = match is_change {
+        true => (0, 0),
+        false => (1, one.call_us()),
+    };
+    (number != 0).then_some((number, later.0, later.1))
+}
+
+/// Of several answers with one number, of which none is surely the change itself, the first that may be
+/// comes before those that saw it.
+fn put_changes_first(history: &ObservedHistory, placed: &mut [u32]) {
+    let mut last = BY_THE_RUN;
+    for group in placed.chunk_by_mut(|a, b| history.at(*a).decided == history.at(*b).decided) {
+        let all = |number: &u32| changes(history, history.at(*number));
+        let is_open = group.len() > 1 && all(&group[0]).0 == 0;
+        let decided = history.at(group[0]).decided;
+        if is_open
+            && decided > last
+            && let Some(first) = group.iter().position(|number| all(number).1 > 0)
+        {
+            group[..=first].rotate_right(1);
         }
-        ClaimedBy::Seq => None,
+        last = decided.max(last);
     }
 }
 
@@ -135,7 +159,8 @@ fn needs_place(one: &Observed) -> bool {
     !one.duplicate && !matches!(one.happened, Happened::Failed | Happened::InDoubt)
 }
 
-/// How many changes an answer stands for, at least and at most.
+/// How many changes an answer stands for, at least and at most. Where workers share the data, only entries
+/// have numbers.
 fn changes(history: &ObservedHistory, one: &Observed) -> (u64, u64) {
     let remembered = ObservedHistory::has_id(one) || history.runs[one.run as usize].is_named;
     match one.happened {
@@ -144,7 +169,7 @@ fn changes(history: &ObservedHistory, one: &Observed) -> (u64, u64) {
         Happened::Held => (u64::from(!one.duplicate), 1),
         Happened::Completed if one.duplicate => (0, 0),
         Happened::Completed if one.kind != Kind::Balance => (1, 1),
-        Happened::Completed => one_if(remembered || one.has_work),
+        Happened::Completed => (0, u64::from(remembered || one.has_work)),
         Happened::Refused if one.duplicate => (0, 0),
         Happened::Refused => refusal(one, remembered),
         Happened::Voided | Happened::Opened => one_if(!one.duplicate),
@@ -155,21 +180,15 @@ fn changes(history: &ObservedHistory, one: &Observed) -> (u64, u64) {
 fn refusal(one: &Observed, remembered: bool) -> (u64, u64) {
     match one.reason {
         // What was set aside is given back, and the refusal is remembered.
-        Some(Rejection::Declined) => match remembered {
-            true => (2, 2),
-            false => (1, 1),
-        },
+        Some(Rejection::Declined) => (1, 1 + u64::from(remembered)),
         Some(Rejection::BalanceOverflow) if one.has_work => (0, 2),
         Some(
             Rejection::InsufficientFunds
             | Rejection::UnknownAccount
             | Rejection::SameAccount
             | Rejection::BalanceOverflow,
-        ) => match remembered {
-            true => (1, 1),
-            // A command for one operation has an id that it may not tell.
-            false => (0, u64::from(one.run == 0)),
-        },
+        // A command for one operation has an id that it may not tell.
+        ) => (0, u64::from(remembered || one.run == 0)),
         _ => (0, 0),
     }
 }
@@ -259,8 +278,6 @@ impl Counting {
 
     /// The number of the last change before the first answer.
     fn before_all(&mut self, number: u32, told: u64, most: u64) -> u64 {
-        /// A run opens its account and fills it before its first operation.
-        const BY_THE_RUN: u64 = 2;
         let before = told.saturating_sub(most);
         if self.has_began {
             return match (self.by, self.entry) {

@@ -51,6 +51,8 @@ pub(super) struct Replayed<'a> {
     /// And under ids.
     under_ids: HashMap<u32, Aside>,
     repeats: Repeats<'a>,
+    /// Money was set aside somewhere in the history.
+    has_holds: bool,
     pub(super) left_open: LeftOpen,
 }
 
@@ -64,6 +66,7 @@ impl<'a> Replayed<'a> {
             begun: HashMap::new(),
             under_ids: HashMap::new(),
             repeats: Repeats::new(history, is_from_the_start),
+            has_holds: history.has_holds,
             left_open: LeftOpen::default(),
         }
     }
@@ -198,8 +201,9 @@ impl<'a> Replayed<'a> {
             _ => None,
         };
         let aside = begun.or(under_id);
-        let by_another = one.run == 0 && one.id != NO_TEXT;
-        let may_have_begun = one.has_work || by_another && !self.epochs.is_all_known();
+        let by_another = one.run == 0 && one.id != NO_TEXT && !self.epochs.is_all_known();
+        let unseen = self.has_holds && self.epochs.has_passed_records();
+        let may_have_begun = one.has_work || by_another || unseen;
         match aside {
             None if may_have_begun => Some(None),
             _ => aside,
@@ -548,7 +552,7 @@ impl<'a> Replayed<'a> {
         sides: &[KnownAccount],
         giver: KnownAccount,
     ) -> Result<(), Disagreement> {
-        if giver.is_absent(&self.epochs) {
+        if !giver.exists() {
             return Ok(());
         }
         if sides.iter().all(KnownAccount::is_opened) {

@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 
 use super::one::ended;
-use super::{Failure, Outcome, OutputFormat};
+use super::{CliResult, Failure, OutputFormat};
 use crate::check::{ObservedHistory, check as check_history};
 use crate::report::{self, Format, HistoryReport, Output, Spared};
 
@@ -38,7 +38,7 @@ pub(super) struct CheckArgs {
 }
 
 /// `bank-par check`
-pub(super) fn check(args: CheckArgs) -> Outcome {
+pub(super) fn check(args: CheckArgs) -> CliResult {
     let spared = args.files.iter().fold(Spared::default(), |spared, file| match is_stdin(file) {
         true => spared.stdin(),
         false => spared.input(file),

@@ -74,6 +74,7 @@ impl Default for ObservedHistory {
             observed: Vec::new(),
             cut_lines: 0,
             unanswered: 0,
+            has_holds: false,
             is_mixed: false,
             state: Reading::default(),
         }
@@ -124,6 +125,7 @@ impl ObservedHistory {
         };
         let mut observed = self.observe(file, number, happened, &line)?;
         self.note_work(&mut observed);
+        self.has_holds |= happened == Happened::Held;
         self.observed.push(observed);
         Ok(())
     }

@@ -31,6 +31,11 @@ impl Epochs {
         self.records += u32::from(records);
     }
 
+    /// Whether records may be missing.
+    pub(super) fn has_passed_records(&self) -> bool {
+        self.records > UNKNOWN + 1
+    }
+
     /// Whether every change so far was told.
     pub(super) fn is_all_known(&self) -> bool {
         self.is_from_the_start && self.entries == UNKNOWN + 1 && self.records == UNKNOWN + 1
@@ -159,6 +164,11 @@ impl KnownAccount {
     /// It is certain that there is no such account.
     pub(super) fn is_absent(&self, epochs: &Epochs) -> bool {
         self.is_untouched && !self.exists && epochs.is_all_known()
+    }
+
+    /// It is certain that it is there.
+    pub(super) fn exists(&self) -> bool {
+        self.exists
     }
 
     /// It is certain that a request opened it.
