@@ -13,7 +13,6 @@
 
 mod contradiction;
 mod history;
-mod line;
 mod order;
 mod ordered;
 mod rules;
@@ -151,7 +150,9 @@ impl CheckedHistory {
         if judgements.contains(&Judgement::Wrong) {
             return Judgement::Wrong;
         }
-        let has_order = [ordered, unordered].map(|tier| tier.judgement).contains(&Judgement::Right);
+        let has_order = [ordered, unordered]
+            .map(|tier| tier.judgement)
+            .contains(&Judgement::Right);
         match sums.judgement == Judgement::Right && has_order {
             true => Judgement::Right,
             false => Judgement::Undecided,
@@ -166,8 +167,12 @@ pub fn check(history: &ObservedHistory) -> CheckedHistory {
         let ledger = history.ledger_of(one);
         ledgers.entry(ledger).or_default().push(number);
     }
-    let mut sums = sums::Sums::new(history);
-    let mut tiers = [TierReport::not_told(), TierReport::not_told(), TierReport::not_told()];
+    let mut sums = sums::SumChecks::new(history);
+    let mut tiers = [
+        TierReport::not_told(),
+        TierReport::not_told(),
+        TierReport::not_told(),
+    ];
     let mut claimed_by = None;
     for answers in ledgers.values() {
         let [first, second, third] = tiers;

@@ -180,7 +180,7 @@ pub(super) struct ObservedEnd {
     /// Which file.
     pub file: u16,
     /// Completed, refused, failed, in doubt, and how many of them were duplicates.
-    pub counts: [Option<u64>; 5],
+    pub counts: [u64; 5],
     /// What accounts hold.
     pub balances: Vec<(u32, i64)>,
     /// There are no other accounts.

@@ -27,8 +27,6 @@ pub(super) struct Gap {
     pub(super) missing: u64,
     /// Entries may be among them.
     pub(super) entries: bool,
-    /// Other records may be among them.
-    pub(super) records: bool,
 }
 
 /// The answers about one ledger in the order in which they claim to have been decided.
@@ -50,7 +48,10 @@ impl ClaimedOrder {
         let of = |number: &u32| history.at(*number);
         let by = if answers.iter().any(|number| of(number).decided != 0) {
             ClaimedBy::Decided
-        } else if answers.iter().any(|number| of(number).is_entry() && of(number).seq != 0) {
+        } else if answers
+            .iter()
+            .any(|number| of(number).is_entry() && of(number).seq != 0)
+        {
             ClaimedBy::Seq
         } else {
             return None;
@@ -187,7 +188,7 @@ fn refusal(one: &Observed, remembered: bool) -> (u64, u64) {
             | Rejection::UnknownAccount
             | Rejection::SameAccount
             | Rejection::BalanceOverflow,
-        // A command for one operation has an id that it may not tell.
+            // A command for one operation has an id that it may not tell.
         ) => (0, u64::from(remembered || one.run == 0)),
         _ => (0, 0),
     }
@@ -251,7 +252,9 @@ impl Counting {
                 (entries, entries, one.seq)
             }
         };
-        let last = self.last.unwrap_or_else(|| self.before_all(number, told, most));
+        let last = self
+            .last
+            .unwrap_or_else(|| self.before_all(number, told, most));
         let Some(ahead) = told.checked_sub(last + least) else {
             let why = Disagreement::NumberTwice;
             return Some(Contradiction::pair(why, self.teller, number));
@@ -262,7 +265,6 @@ impl Counting {
                 before: position,
                 missing,
                 entries: true,
-                records: true,
             });
         }
         if told > last || self.last.is_none() {
@@ -298,7 +300,11 @@ impl Counting {
         let gaps = &mut self.gaps[self.open_from..];
         if let Some((last, teller)) = self.entry {
             let Some(missing) = one.seq.checked_sub(last + own) else {
-                return Some(Contradiction::pair(Disagreement::SeqNotRising, teller, number));
+                return Some(Contradiction::pair(
+                    Disagreement::SeqNotRising,
+                    teller,
+                    number,
+                ));
             };
             let changes: u64 = gaps.iter().map(|gap| gap.missing).sum();
             if missing > changes {
@@ -306,7 +312,6 @@ impl Counting {
             }
             for gap in gaps {
                 gap.entries = missing > 0;
-                gap.records = self.by == ClaimedBy::Seq || missing < changes;
             }
         }
         self.open_from = self.gaps.len();

@@ -34,7 +34,7 @@ fn replay(
     let mut gaps = order.gaps.iter().peekable();
     for (position, number) in (0..).zip(&order.answers) {
         while let Some(gap) = gaps.next_if(|gap| gap.before <= position) {
-            replayed.pass_gap(gap.entries, gap.records);
+            replayed.pass_gap(gap.entries);
         }
         if order.by == ClaimedBy::Seq {
             // Nothing tells when money was set aside.

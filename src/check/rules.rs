@@ -34,7 +34,7 @@ enum MoneyMove {
 
 /// What is left open although an order is claimed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct LeftOpen {
+pub(super) struct OpenCounts {
     /// Refusals that depend on what no answer tells.
     pub(super) refusals: u64,
     /// Answers that took an account below zero, whose limit no answer tells.
@@ -51,9 +51,11 @@ pub(super) struct Replayed<'a> {
     /// And under ids.
     under_ids: HashMap<u32, Aside>,
     repeats: Repeats<'a>,
+    /// The accounts of which something may be known; nothing stands for all.
+    pub(super) watched: Option<Vec<u32>>,
     /// Money was set aside somewhere in the history.
     has_holds: bool,
-    pub(super) left_open: LeftOpen,
+    pub(super) left_open: OpenCounts,
 }
 
 impl<'a> Replayed<'a> {
@@ -66,20 +68,21 @@ impl<'a> Replayed<'a> {
             begun: HashMap::new(),
             under_ids: HashMap::new(),
             repeats: Repeats::new(history, is_from_the_start),
+            watched: None,
             has_holds: history.has_holds,
-            left_open: LeftOpen::default(),
+            left_open: OpenCounts::default(),
         }
     }
 
-    /// Changes that stand in no line: entries, or other records, or both.
-    pub(super) fn pass_gap(&mut self, entries: bool, records: bool) {
-        self.epochs.pass(entries, records);
+    /// Changes that stand in no line, with entries among them or without.
+    pub(super) fn pass_gap(&mut self, entries: bool) {
+        self.epochs.pass(entries);
         self.repeats.pass_gap();
     }
 
     /// What is set aside may have changed.
     pub(super) fn forget_held(&mut self) {
-        self.epochs.pass(false, true);
+        self.epochs.pass(false);
     }
 
     /// The history without this answer: it was there, and nothing of it is known.
@@ -143,6 +146,13 @@ impl<'a> Replayed<'a> {
             let account = KnownAccount::at_first(is_the_banks, &self.epochs);
             self.accounts.push(account);
         }
+        if self
+            .watched
+            .as_ref()
+            .is_some_and(|watched| !watched.contains(&number))
+        {
+            self.accounts[place] = KnownAccount::unknown(self.is_the_banks(number));
+        }
         &mut self.accounts[place]
     }
 
@@ -202,7 +212,7 @@ impl<'a> Replayed<'a> {
         };
         let aside = begun.or(under_id);
         let by_another = one.run == 0 && one.id != NO_TEXT && !self.epochs.is_all_known();
-        let unseen = self.has_holds && self.epochs.has_passed_records();
+        let unseen = self.has_holds && self.epochs.has_passed();
         let may_have_begun = one.has_work || by_another || unseen;
         match aside {
             None if may_have_begun => Some(None),
@@ -283,7 +293,9 @@ impl<'a> Replayed<'a> {
         what: MoneyMove,
     ) -> Result<(), Disagreement> {
         let amount = match what {
-            MoneyMove::Begin(amount) | MoneyMove::Execute(amount) | MoneyMove::Void(amount) => amount,
+            MoneyMove::Begin(amount) | MoneyMove::Execute(amount) | MoneyMove::Void(amount) => {
+                amount
+            }
             MoneyMove::Post { moved, .. } => moved,
         };
         if what != MoneyMove::Void(amount) {
@@ -335,10 +347,12 @@ impl<'a> Replayed<'a> {
             credit: &name(credit),
             amount,
         };
-        movement.check().map_err(|rejection| Disagreement::Accepted {
-            rejection,
-            available: None,
-        })
+        movement
+            .check()
+            .map_err(|rejection| Disagreement::Accepted {
+                rejection,
+                available: None,
+            })
     }
 
     /// Learns what the account held before, from what it holds after.
@@ -431,7 +445,8 @@ impl<'a> Replayed<'a> {
         let epochs = self.epochs;
         self.told(one)?;
         if let Some(balance) = one.balance() {
-            self.account(one.account).tell(balance, one.available(), &epochs);
+            self.account(one.account)
+                .tell(balance, one.available(), &epochs);
         }
         Ok(())
     }
@@ -450,9 +465,13 @@ impl<'a> Replayed<'a> {
         }
         self.told(one)?;
         if let Some(balance) = one.balance() {
-            self.account(one.account).tell(balance, one.available(), &epochs);
+            self.account(one.account)
+                .tell(balance, one.available(), &epochs);
         }
-        let is_below = one.available().or(one.balance()).is_some_and(|minor| minor < 0);
+        let is_below = one
+            .available()
+            .or(one.balance())
+            .is_some_and(|minor| minor < 0);
         self.left_open.limits += u64::from(is_below);
         Ok(())
     }
@@ -495,8 +514,15 @@ impl<'a> Replayed<'a> {
     }
 
     /// The rules must refuse it too, for the same reason.
-    fn refused_by_money(&mut self, one: &Observed, rejection: Rejection) -> Result<(), Disagreement> {
-        let wrong = |available| Disagreement::Refused { rejection, available };
+    fn refused_by_money(
+        &mut self,
+        one: &Observed,
+        rejection: Rejection,
+    ) -> Result<(), Disagreement> {
+        let wrong = |available| Disagreement::Refused {
+            rejection,
+            available,
+        };
         self.see(one)?;
         let epochs = self.epochs;
         let Some((debit, credit)) = one.sides() else {
@@ -522,7 +548,9 @@ impl<'a> Replayed<'a> {
         let Some(amount) = Amount::new(one.amount) else {
             return Ok(());
         };
-        if !giver.is_known(&epochs) || rejection == Rejection::BalanceOverflow && !receiver.is_known(&epochs) {
+        if !giver.is_known(&epochs)
+            || rejection == Rejection::BalanceOverflow && !receiver.is_known(&epochs)
+        {
             self.left_open.refusals += 1;
             return Ok(());
         }
@@ -541,7 +569,10 @@ impl<'a> Replayed<'a> {
         let account = *self.account(one.account);
         match rejection {
             Rejection::UnknownAccount => self.refused_as_unknown(&[account], account),
-            _ => Err(Disagreement::Refused { rejection, available: None }),
+            _ => Err(Disagreement::Refused {
+                rejection,
+                available: None,
+            }),
         }
     }
 

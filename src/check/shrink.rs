@@ -19,20 +19,25 @@ pub(super) fn shrink(
     position: u32,
     why: Disagreement,
 ) -> Contradiction {
+    let accounts = accounts(history, order, position);
     let mut shrinking = Shrinking {
         history,
         order,
-        related: related(history, order, position),
+        related: related(history, order, position, &accounts),
+        accounts: Some(accounts),
         steps: 0,
     };
     let mut kept = shrinking.related.clone();
     if shrinking.contradicts(&kept).is_none() {
         shrinking.related = (0..=position).collect();
+        shrinking.accounts = None;
         kept = shrinking.related.clone();
     }
     kept = shrinking.newest(kept);
     let is_smallest = shrinking.leave_out(&mut kept);
-    let answers = kept.iter().map(|position| order.answers[*position as usize]);
+    let answers = kept
+        .iter()
+        .map(|position| order.answers[*position as usize]);
     Contradiction {
         is_smallest,
         ..Contradiction::new(
@@ -42,20 +47,30 @@ pub(super) fn shrink(
     }
 }
 
+/// The accounts of the answer at this position. The bank's own are in nearly every answer, and no answer
+/// depends on what they hold.
+fn accounts(history: &ObservedHistory, order: &ClaimedOrder, position: u32) -> Vec<u32> {
+    let last = history.at(order.answers[position as usize]);
+    let is_users = |account: &u32| !history.account(*account).starts_with('@');
+    let told = [last.account, last.other].into_iter();
+    told.filter(|account| *account != NO_TEXT)
+        .filter(is_users)
+        .collect()
+}
+
 /// The answers that share an account, an id or an operation with the one at this position.
-fn related(history: &ObservedHistory, order: &ClaimedOrder, position: u32) -> Vec<u32> {
+fn related(
+    history: &ObservedHistory,
+    order: &ClaimedOrder,
+    position: u32,
+    accounts: &[u32],
+) -> Vec<u32> {
     let last = *history.at(order.answers[position as usize]);
-    let accounts = [last.account, last.other].map(|account| match account {
-        // The bank's own are in nearly every answer, and no answer depends on what they hold.
-        account if account == NO_TEXT || history.account(account).starts_with('@') => None,
-        account => Some(account),
-    });
     let is_related = |position: &u32| {
         let one = history.at(order.answers[*position as usize]);
-        let shares = |account| accounts.contains(&Some(account));
         one.happened == Happened::Began
-            || shares(one.account)
-            || shares(one.other)
+            || accounts.contains(&one.account)
+            || accounts.contains(&one.other)
             || one.id == last.id && one.id != NO_TEXT
             || one.key().is_some() && one.key() == last.key()
     };
@@ -66,6 +81,8 @@ struct Shrinking<'a> {
     history: &'a ObservedHistory,
     order: &'a ClaimedOrder,
     related: Vec<u32>,
+    /// Of which accounts something is known; nothing stands for all.
+    accounts: Option<Vec<u32>>,
     steps: usize,
 }
 
@@ -76,12 +93,20 @@ impl Shrinking<'_> {
         let from = self.related.partition_point(|position| *position < first);
         let is_whole = self.order.is_from_the_start && from == 0;
         let mut replayed = Replayed::new(self.history, is_whole);
+        replayed.watched = self.accounts.clone();
+        // What was set aside before may end later.
+        for position in &self.related[..from] {
+            let number = self.order.answers[*position as usize];
+            if self.history.at(number).happened == Happened::Held {
+                replayed.forget(number);
+            }
+        }
         let mut gaps = self.order.gaps.iter().peekable();
         let mut kept = kept.iter().peekable();
         for position in &self.related[from..] {
             self.steps += 1;
             while let Some(gap) = gaps.next_if(|gap| gap.before <= *position) {
-                replayed.pass_gap(gap.entries, gap.records);
+                replayed.pass_gap(gap.entries);
             }
             if self.order.by == ClaimedBy::Seq {
                 replayed.forget_held();

@@ -16,7 +16,7 @@ const MAX_OPERATIONS: u32 = 1 << 28;
 const NONE: u32 = u32::MAX;
 
 /// The first tier, with the memory that it uses for one ledger after another.
-pub(super) struct Sums<'a> {
+pub(super) struct SumChecks<'a> {
     history: &'a ObservedHistory,
     /// The first answer that completed each id.
     completed: Vec<u32>,
@@ -24,9 +24,9 @@ pub(super) struct Sums<'a> {
     deltas: Vec<i128>,
 }
 
-impl<'a> Sums<'a> {
+impl<'a> SumChecks<'a> {
     pub(super) fn new(history: &'a ObservedHistory) -> Self {
-        Sums {
+        SumChecks {
             history,
             completed: vec![NONE; history.ids.count()],
             deltas: vec![0; history.names.count()],
@@ -42,7 +42,9 @@ impl<'a> Sums<'a> {
         let found = found.or_else(|| self.numbers(answers));
         let history = self.history;
         let runs = (0..).zip(&history.runs);
-        let of_ledger = answers.first().map(|number| history.ledger_of(history.at(*number)));
+        let of_ledger = answers
+            .first()
+            .map(|number| history.ledger_of(history.at(*number)));
         let mut summaries = runs.filter(|(_, run)| Some(run.ledger) == of_ledger);
         report.contradiction = found.or_else(|| {
             summaries.find_map(|(number, run)| {
@@ -82,7 +84,11 @@ impl<'a> Sums<'a> {
             match *first {
                 NONE => *first = number,
                 first if found.is_none() => {
-                    found = Some(Contradiction::pair(Disagreement::CompletedTwice, first, number));
+                    found = Some(Contradiction::pair(
+                        Disagreement::CompletedTwice,
+                        first,
+                        number,
+                    ));
                 }
                 _ => {}
             }
@@ -90,7 +96,11 @@ impl<'a> Sums<'a> {
         for (number, one) in with_id().filter(|(_, one)| one.duplicate) {
             let first = self.completed[one.id as usize];
             if first != NONE && found.is_none() && !is_repeat(history.at(first), one) {
-                found = Some(Contradiction::pair(Disagreement::DuplicateDiffers, first, number));
+                found = Some(Contradiction::pair(
+                    Disagreement::DuplicateDiffers,
+                    first,
+                    number,
+                ));
             }
         }
         for (_, one) in with_id() {
@@ -125,7 +135,11 @@ impl<'a> Sums<'a> {
                     (other.run, other.operation) == (one.run, one.operation) && other.is_end()
                 };
                 let first = answers.iter().find(is_first)?;
-                return Some(Contradiction::pair(Disagreement::EndedTwice, *first, *number));
+                return Some(Contradiction::pair(
+                    Disagreement::EndedTwice,
+                    *first,
+                    *number,
+                ));
             }
             last.1[word] |= bit;
         }
@@ -136,7 +150,8 @@ impl<'a> Sums<'a> {
     fn numbers(&self, answers: &[u32]) -> Option<Contradiction> {
         let seq = |number: &u32| self.history.at(*number).seq;
         let entries = || {
-            let has_number = |number: &&u32| self.history.at(**number).is_entry() && seq(number) > 0;
+            let has_number =
+                |number: &&u32| self.history.at(**number).is_entry() && seq(number) > 0;
             answers.iter().filter(has_number).copied()
         };
         if entries().is_sorted_by(|a, b| seq(a) < seq(b)) {
@@ -144,8 +159,14 @@ impl<'a> Sums<'a> {
         }
         let mut sorted: Vec<u32> = entries().collect();
         sorted.sort_by_key(seq);
-        let twice = sorted.windows(2).find(|pair| seq(&pair[0]) == seq(&pair[1]))?;
-        Some(Contradiction::pair(Disagreement::SeqTwice, twice[0], twice[1]))
+        let twice = sorted
+            .windows(2)
+            .find(|pair| seq(&pair[0]) == seq(&pair[1]))?;
+        Some(Contradiction::pair(
+            Disagreement::SeqTwice,
+            twice[0],
+            twice[1],
+        ))
     }
 
     /// What a run tells at its end must follow from its operations.
@@ -176,7 +197,11 @@ impl<'a> Sums<'a> {
         left_open: &mut Vec<LeftOpen>,
     ) -> Option<Contradiction> {
         let history = self.history;
-        let of_run = || answers.iter().filter(|number| history.at(**number).run == run);
+        let of_run = || {
+            answers
+                .iter()
+                .filter(|number| history.at(**number).run == run)
+        };
         let is_untold = |number: &u32| history.at(*number).may_count;
         if !of_run().any(|number| history.at(*number).happened == Happened::Began) {
             return None;
@@ -189,7 +214,10 @@ impl<'a> Sums<'a> {
             return Some(found);
         }
         if let Some(sum) = sum_of_all(end).filter(|sum| *sum != 0) {
-            return Some(Contradiction::new(Disagreement::SumOfAll { sum }, Vec::new()));
+            return Some(Contradiction::new(
+                Disagreement::SumOfAll { sum },
+                Vec::new(),
+            ));
         }
         for number in of_run() {
             self.add(history.at(*number), 1);
@@ -271,7 +299,7 @@ impl<'a> Sums<'a> {
             counted[4] += u64::from(one.duplicate);
         }
         let all = WHAT.into_iter().zip(end.counts).zip(counted);
-        all.filter_map(|((what, told), counted)| Some((what, told?, counted)))
+        all.map(|((what, told), counted)| (what, told, counted))
             .find(|(_, told, counted)| told != counted)
             .map(|(what, told, counted)| {
                 let why = Disagreement::Count {

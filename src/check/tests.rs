@@ -20,7 +20,7 @@ pub(super) fn histories(files: &[&[Value]]) -> ObservedHistory {
         history.next_file();
         for (number, line) in (1..).zip(lines.iter()) {
             let text = line.to_string();
-            let added = history.add(file, number, text.as_bytes());
+            let added = history.add(file, number, &text);
             added.unwrap_or_else(|fault| panic!("line {number}: {fault}: {text}"));
         }
     }
@@ -35,7 +35,10 @@ pub(super) fn checked(lines: &[Value]) -> CheckedHistory {
 
 /// The first contradiction, if there is one.
 pub(super) fn contradiction(checked: &CheckedHistory) -> Option<&Contradiction> {
-    checked.tiers.iter().find_map(|tier| tier.contradiction.as_ref())
+    checked
+        .tiers
+        .iter()
+        .find_map(|tier| tier.contradiction.as_ref())
 }
 
 /// The first line of a run in memory.

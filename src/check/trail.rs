@@ -117,7 +117,9 @@ fn beginning(account: u32, current: Option<i64>, edges: &[Edge]) -> Result<i64, 
     if let Some(balance) = wrong {
         let (found, left) = ends.get(balance).copied().unwrap_or_default();
         let left = left + u64::from(current == Some(*balance));
-        let leaving = edges.iter().filter(|edge| edge.from == *balance && edge.to != *balance);
+        let leaving = edges
+            .iter()
+            .filter(|edge| edge.from == *balance && edge.to != *balance);
         return Err(Trail::None {
             why: match left {
                 0 => Disagreement::Unreachable {

@@ -15,7 +15,7 @@ const MAX_SHOWN: usize = 8;
 
 /// What was told of one account.
 #[derive(Default)]
-struct Told {
+struct ToldAccount {
     edges: Vec<Edge>,
     /// What it holds at first.
     start: Option<i64>,
@@ -49,7 +49,7 @@ pub(super) fn judge(history: &ObservedHistory, answers: &[u32]) -> TierReport {
 
 struct Judging<'a> {
     history: &'a ObservedHistory,
-    accounts: BTreeMap<u32, Told>,
+    accounts: BTreeMap<u32, ToldAccount>,
     report: &'a mut TierReport,
     is_from_the_start: bool,
 }
@@ -102,11 +102,11 @@ impl Judging<'_> {
         self.told(super::history::WORLD_NUMBER).start = world;
     }
 
-    fn told(&mut self, account: u32) -> &mut Told {
+    fn told(&mut self, account: u32) -> &mut ToldAccount {
         let start = self.is_from_the_start.then_some(0);
-        self.accounts.entry(account).or_insert_with(|| Told {
+        self.accounts.entry(account).or_insert_with(|| ToldAccount {
             start,
-            ..Told::default()
+            ..ToldAccount::default()
         })
     }
 
@@ -114,7 +114,10 @@ impl Judging<'_> {
         let Some((debit, credit)) = one.sides() else {
             return;
         };
-        let sides = [(one.account, one.balance()), (one.other, one.other_balance())];
+        let sides = [
+            (one.account, one.balance()),
+            (one.other, one.other_balance()),
+        ];
         for (account, balance) in sides {
             let delta = match account == debit {
                 true => one.amount.saturating_neg(),
@@ -168,12 +171,19 @@ impl Judging<'_> {
                 continue;
             }
             match find(account, told.start, told.edges) {
-                Trail::Found { answers, is_forced: forced } => {
+                Trail::Found {
+                    answers,
+                    is_forced: forced,
+                } => {
                     is_forced &= forced;
                     chains.push(answers);
                 }
                 Trail::None { .. } if told.unanswered > 0 => unanswered += 1,
-                Trail::None { why, answers, is_smallest } => {
+                Trail::None {
+                    why,
+                    answers,
+                    is_smallest,
+                } => {
                     return Some(Contradiction {
                         is_smallest,
                         ..Contradiction::new(why, answers)
@@ -215,8 +225,13 @@ impl Judging<'_> {
         by_return.sort_by_key(|answer| self.history.at(*answer).return_us());
         let mut open = by_return.iter().copied().peekable();
         while let Some(Reverse((asked, answer))) = ready.pop() {
-            while open.next_if(|first| !waits_for.contains_key(first)).is_some() {}
-            let first = open.peek().map_or(u64::MAX, |first| self.history.at(*first).return_us());
+            while open
+                .next_if(|first| !waits_for.contains_key(first))
+                .is_some()
+            {}
+            let first = open
+                .peek()
+                .map_or(u64::MAX, |first| self.history.at(*first).return_us());
             if asked > first {
                 break;
             }

@@ -39,10 +39,13 @@ pub(super) struct CheckArgs {
 
 /// `bank-par check`
 pub(super) fn check(args: CheckArgs) -> CliResult {
-    let spared = args.files.iter().fold(Spared::default(), |spared, file| match is_stdin(file) {
-        true => spared.stdin(),
-        false => spared.input(file),
-    });
+    let spared = args
+        .files
+        .iter()
+        .fold(Spared::default(), |spared, file| match is_stdin(file) {
+            true => spared.stdin(),
+            false => spared.input(file),
+        });
     let output = Output::open(&spared).map_err(Failure::usage)?;
     let mut history = ObservedHistory::default();
     for (number, file) in args.files.iter().enumerate() {
@@ -97,10 +100,11 @@ fn read(history: &mut ObservedHistory, number: usize, file: &Path) -> anyhow::Re
             let most = MAX_LINE >> 20;
             return Err(anyhow!("`{name}`, line {at}: it is longer than {most} MiB"));
         }
-        let text = line.trim_ascii();
+        let text = std::str::from_utf8(line.trim_ascii());
+        let text = text.with_context(|| format!("cannot read `{name}`: line {at}"))?;
         if !text.is_empty() {
             let added = history.add(number, at, text);
-            added.with_context(|| format!("`{name}`, line {at}"))?;
+            added.with_context(|| format!("cannot read `{name}`"))?;
         }
     }
     Ok(())

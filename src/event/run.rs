@@ -42,6 +42,9 @@ pub struct RunStarted {
     /// What it starts with, in memory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub balance: Option<Balance>,
+    /// How far below zero each account may go, in memory, where that is more than nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overdraft: Option<Balance>,
 }
 
 /// What happened to a worker's process.

@@ -110,6 +110,7 @@ prop_compose! {
             run,
             account,
             balance,
+            overdraft: balance,
         }
     }
 }

@@ -78,7 +78,11 @@ fn write_text(report: &HistoryReport, out: &mut String) -> fmt::Result {
             writeln!(out, "{}", Paragraph::new("Left open: ", left_open(*open)))?;
         }
     }
-    if let Some(contradiction) = checked.tiers.iter().find_map(|tier| tier.contradiction.as_ref()) {
+    if let Some(contradiction) = checked
+        .tiers
+        .iter()
+        .find_map(|tier| tier.contradiction.as_ref())
+    {
         show(report, contradiction, out)?;
     }
     writeln!(out, "{}: {}", verdict(checked.judgement()), extent(report))
@@ -161,9 +165,11 @@ fn left_open(open: LeftOpen) -> String {
             "{} with operations that overlap in too many ways to try them all.",
             count(accounts, "account", "accounts")
         ),
-        LeftOpen::MixedRuns => "runs with ledgers of their own wrote to one file at once, or one of \
+        LeftOpen::MixedRuns => {
+            "runs with ledgers of their own wrote to one file at once, or one of \
                                 them was killed, and no line tells them apart; give each a file."
-            .to_string(),
+                .to_string()
+        }
         LeftOpen::Sums(runs) => format!(
             "the sums of {} of which not every operation is told.",
             count(runs, "run", "runs")
@@ -174,14 +180,19 @@ fn left_open(open: LeftOpen) -> String {
 /// The answers that contradict each other, and how.
 fn show(report: &HistoryReport, contradiction: &Contradiction, out: &mut String) -> fmt::Result {
     let shown = contradiction.answers.len() as u64;
-    let summary = contradiction.summary.and_then(|run| report.history.summary(run));
+    let summary = contradiction
+        .summary
+        .and_then(|run| report.history.summary(run));
     let all = shown + contradiction.omitted;
     writeln!(out)?;
     let title = match (all, summary.is_some()) {
         (0, _) => "This contradicts itself:".to_string(),
         (1, false) => "This answer cannot be true:".to_string(),
         (_, false) => format!("These {all} answers contradict each other:"),
-        (_, true) => format!("{} and the summary contradict each other:", words::count(all, "answer", "answers")),
+        (_, true) => format!(
+            "{} and the summary contradict each other:",
+            words::count(all, "answer", "answers")
+        ),
     };
     writeln!(out, "{title}")?;
     for answer in &contradiction.answers {
@@ -192,7 +203,11 @@ fn show(report: &HistoryReport, contradiction: &Contradiction, out: &mut String)
         writeln!(out, "{}", Paragraph::new("    ", words))?;
     }
     if contradiction.omitted > 0 {
-        writeln!(out, "  and {}", words::count(contradiction.omitted, "more", "more"))?;
+        writeln!(
+            out,
+            "  and {}",
+            words::count(contradiction.omitted, "more", "more")
+        )?;
     }
     if let Some((file, line)) = summary {
         writeln!(out, "  {}", report.place(file, line))?;
@@ -201,14 +216,20 @@ fn show(report: &HistoryReport, contradiction: &Contradiction, out: &mut String)
     let why = words::why(report.history, contradiction);
     writeln!(out, "{}", Paragraph::new("", why))?;
     if !contradiction.is_smallest {
-        writeln!(out, "Fewer answers may do; the search for them was too long.")?;
+        writeln!(
+            out,
+            "Fewer answers may do; the search for them was too long."
+        )?;
     }
     writeln!(out)
 }
 
 impl HistoryReport<'_> {
     fn place(&self, file: u16, line: u32) -> String {
-        let name = self.files.get(usize::from(file)).map_or("?", String::as_str);
+        let name = self
+            .files
+            .get(usize::from(file))
+            .map_or("?", String::as_str);
         format!("{}:{line}", super::text::one_line(name))
     }
 }

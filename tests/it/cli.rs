@@ -72,6 +72,24 @@ impl Run {
         self
     }
 
+    /// This run, whose events must be what can be true; or not, where it says so itself.
+    #[track_caller]
+    pub(crate) fn judged(self) -> Self {
+        let judged = feed(&["check", "-"], self.stdout.clone());
+        let lost = |event: &Value| event["lost_updates"].as_u64() > Some(0);
+        let code = judged.code();
+        match self
+            .stdout
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .any(|event| lost(&event))
+        {
+            true => assert_eq!(code, 3, "{judged:?}"),
+            false => assert!(matches!(code, 0 | 9), "{judged:?}"),
+        }
+        self
+    }
+
     /// Every line of JSON, all of which must be whole.
     pub(crate) fn events(&self) -> Vec<Value> {
         events(&self.stdout)
@@ -114,14 +132,12 @@ pub(crate) fn account(summary: &Value, name: &str) -> Value {
 
 /// Runs a mode with JSON output.
 pub(crate) fn json_run(mode: &str, arguments: &[&str]) -> Run {
-    run(&[&[mode, "--output", "json"], arguments].concat())
+    run(&[&[mode, "--output", "json"], arguments].concat()).judged()
 }
 
 pub(crate) fn json_feed(mode: &str, arguments: &[&str], input: &str) -> Run {
-    feed(
-        &[&[mode, "-", "--output", "json"], arguments].concat(),
-        input,
-    )
+    let arguments = [&[mode, "-", "--output", "json"], arguments].concat();
+    feed(&arguments, input).judged()
 }
 
 /// What every summary of a run that lost nothing must say.

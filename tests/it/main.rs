@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod check;
 mod cli;
 #[cfg(target_os = "linux")]
 mod command_ends;

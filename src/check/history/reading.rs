@@ -2,46 +2,44 @@
 
 use std::collections::HashMap;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde::de::IgnoredAny;
 
-use super::super::line::{EndLine, EventLine, StartLine, Word, minor};
 use super::super::text_table::{NO_TEXT, TextTable};
 use super::{
     Happened, LOANS_NUMBER, Observed, ObservedEnd, ObservedHistory, ObservedRun, UNTOLD,
     WORLD_NUMBER,
 };
-use crate::bank::{Kind, LOANS, Rejection, WORLD};
+use crate::bank::{Balance, Kind, LOANS, Name, WORLD};
+use crate::event::{Cause, Event, EventError, Micros, OperationEvent, Reason, RunStarted, Summary};
 
 /// Clocks of one start of one machine are this near to each other, measured by the wall clock.
-const SAME_BOOT_US: i64 = 5_000_000;
+const SAME_BOOT_US: u64 = 5_000_000;
+
+/// A file, and a line of it.
+type LinePlace = (u16, u32);
 
 /// Why a line cannot be taken as a part of a history.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LineFault {
-    /// It is no JSON object, or a field has another form than it must.
-    #[error("it is no event: {0}")]
-    Json(String),
+    /// It is no event.
+    #[error(transparent)]
+    Event(#[from] EventError),
     /// A field that its type must have.
-    #[error("`{field}` is missing")]
+    #[error("line {line}: `{field}` is missing")]
     Missing {
+        /// Which line, from 1.
+        line: u64,
         /// What is missing.
         field: &'static str,
     },
-    /// A field with a value that it cannot have.
-    #[error("`{field}`: {why}")]
-    Value {
-        /// Which one.
-        field: &'static str,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// Of another version than is understood.
-    #[error("it is of version {0}, and this program reads version 1")]
-    Version(u64),
     /// More than can be counted.
-    #[error("a history has at most 65535 files, and a file 4294967295 lines")]
-    TooMany,
+    #[error(
+        "line {line}: a history has at most 65535 files, 4294967295 lines in each, and as many operations"
+    )]
+    TooMany {
+        /// Which line, from 1.
+        line: u64,
+    },
 }
 
 /// What reading keeps from one line to the next.
@@ -84,7 +82,9 @@ impl Default for ObservedHistory {
 impl ObservedHistory {
     /// Begins with the next file.
     pub fn next_file(&mut self) {
-        let Reading { under_way, clocks, .. } = std::mem::take(&mut self.state);
+        let Reading {
+            under_way, clocks, ..
+        } = std::mem::take(&mut self.state);
         self.state = Reading {
             under_way,
             clocks,
@@ -94,38 +94,39 @@ impl ObservedHistory {
 
     /// Takes a line of the file with this number. A line that is cut off, as a writer that was killed
     /// leaves it, tells nothing.
-    pub fn add(&mut self, file: usize, number: u64, bytes: &[u8]) -> Result<(), LineFault> {
-        let file = u16::try_from(file).map_err(|_| LineFault::TooMany)?;
-        let number = u32::try_from(number).map_err(|_| LineFault::TooMany)?;
-        let line: EventLine = match serde_json::from_slice(bytes) {
-            Ok(line) => line,
-            Err(error) if error.is_eof() => {
+    pub fn add(&mut self, file: usize, line: u64, text: &str) -> Result<(), LineFault> {
+        let too_many = LineFault::TooMany { line };
+        let (Ok(file), Ok(number)) = (u16::try_from(file), u32::try_from(line)) else {
+            return Err(too_many);
+        };
+        let event = match Event::read(line, text) {
+            Ok(event) => event,
+            Err(_) if is_cut(text) => {
                 self.cut_lines += 1;
                 return Ok(());
             }
-            Err(error) => return Err(LineFault::Json(error.to_string())),
+            Err(error) => return Err(error.into()),
         };
-        if let Some(version) = line.v
-            && version != 1
-        {
-            return Err(LineFault::Version(version));
-        }
-        let happened = match &*line.r#type {
-            "started" => return self.started(file, &line),
-            "run_started" => return self.run_started(file, number, &line, bytes),
-            "summary" => return self.ended(file, number, bytes),
-            "held" => Happened::Held,
-            "completed" => Happened::Completed,
-            "refused" => Happened::Refused,
-            "in_doubt" => Happened::InDoubt,
-            "failed" => Happened::Failed,
-            "voided" => Happened::Voided,
-            "opened" => Happened::Opened,
+        let place = (file, number);
+        let (happened, told) = match event {
+            Some(Event::Started(told)) => return self.started(place, &told),
+            Some(Event::RunStarted(start)) => return Ok(self.run_started(place, &start)),
+            Some(Event::Summary(summary)) => return Ok(self.ended(place, &summary)),
+            Some(Event::Held(told)) => (Happened::Held, told),
+            Some(Event::Completed(told)) => (Happened::Completed, told),
+            Some(Event::Refused(told)) => (Happened::Refused, told),
+            Some(Event::InDoubt(told)) => (Happened::InDoubt, told),
+            Some(Event::Failed(told)) => (Happened::Failed, told),
+            Some(Event::Voided(told)) => (Happened::Voided, told),
+            Some(Event::Opened(told)) => (Happened::Opened, told),
             _ => return Ok(()),
         };
-        let mut observed = self.observe(file, number, happened, &line)?;
+        let mut observed = self.observe(place, happened, &told)?;
         self.note_work(&mut observed);
         self.has_holds |= happened == Happened::Held;
+        if self.observed.len() >= u32::MAX as usize {
+            return Err(too_many);
+        }
         self.observed.push(observed);
         Ok(())
     }
@@ -147,16 +148,15 @@ impl ObservedHistory {
         }
     }
 
-    fn moment(&self, at_us: Option<u64>) -> Option<u64> {
-        self.state.base_us?.checked_add(at_us?)
+    fn moment(&self, at: Option<Micros>) -> Option<u64> {
+        self.state.base_us?.checked_add(at?.0)
     }
 
-    fn started(&mut self, file: u16, line: &EventLine) -> Result<(), LineFault> {
-        let operation = number_in_run(line)?;
+    fn started(&mut self, (file, line): LinePlace, told: &OperationEvent) -> Result<(), LineFault> {
+        let operation = number_in_run(line, told)?;
         if operation != 0 {
-            let key = (file, line.pid.unwrap_or(0), operation);
-            let at = self.moment(line.at_us);
-            self.state.under_way.insert(key, at);
+            let at = self.moment(told.at_us);
+            self.state.under_way.insert((file, told.pid, operation), at);
         }
         Ok(())
     }
@@ -184,14 +184,7 @@ impl ObservedHistory {
         }
     }
 
-    fn run_started(
-        &mut self,
-        file: u16,
-        number: u32,
-        line: &EventLine,
-        bytes: &[u8],
-    ) -> Result<(), LineFault> {
-        let start: StartLine = read(bytes)?;
+    fn run_started(&mut self, place: LinePlace, start: &RunStarted) {
         let overlaps = self.state.open > 0;
         let before = self.state.run as usize;
         self.runs[before].overlaps |= overlaps;
@@ -205,7 +198,7 @@ impl ObservedHistory {
         };
         self.runs.push(ObservedRun {
             ledger,
-            clock: self.state.clock(&start).unwrap_or(u32::MAX - run),
+            clock: self.state.clock(start),
             is_named: start.run.is_some(),
             in_memory,
             overlaps,
@@ -213,39 +206,36 @@ impl ObservedHistory {
         });
         self.state.run = run;
         self.state.open += 1;
-        self.state.base_us = (!overlaps).then_some(start.clock_us.unwrap_or(0));
-        if in_memory && line.account.is_some() {
-            let mut began = self.observe(file, number, Happened::Began, line)?;
+        self.state.base_us = (!overlaps).then_some(start.clock_us.0);
+        if let Some(balance) = start.balance.filter(|_| in_memory) {
+            let mut began = self.unknown(place, Happened::Began);
+            began.account = self.names.number(start.account.as_str());
+            (began.balance, began.available) = (balance.minor(), balance.minor());
             // A limit that is not zero is told.
-            began.overdraft = began.overdraft.max(0);
-            began.available = began.balance;
+            began.overdraft = start.overdraft.map_or(0, Balance::minor);
             self.observed.push(began);
         }
-        Ok(())
     }
 
-    fn ended(&mut self, file: u16, number: u32, bytes: &[u8]) -> Result<(), LineFault> {
-        let line: EndLine = read(bytes)?;
-        let mut balances = Vec::new();
-        for one in &line.balances {
-            let account = self.names.number(&one.account);
-            let balance = money("balance", Some(one.balance))?;
-            balances.push((account, balance));
-        }
+    fn ended(&mut self, (file, line): LinePlace, summary: &Summary) {
+        let balances = summary.balances.iter().map(|one| {
+            let account = self.names.number(one.account.as_str());
+            (account, one.balance.minor())
+        });
         let end = ObservedEnd {
-            line: number,
+            line,
             file,
             counts: [
-                line.completed,
-                line.refused,
-                line.failed,
-                line.in_doubt,
-                line.duplicates,
+                summary.completed,
+                summary.refused,
+                summary.failed,
+                summary.in_doubt,
+                summary.duplicates,
             ],
-            balances,
-            has_all: line.accounts_omitted == Some(0),
-            lasts: line.ledger.is_some(),
-            lost_updates: line.lost_updates.unwrap_or(0),
+            balances: balances.collect(),
+            has_all: summary.accounts_omitted == 0,
+            lasts: summary.ledger.is_some(),
+            lost_updates: summary.lost_updates.unwrap_or(0),
         };
         let run = &mut self.runs[self.state.run as usize];
         run.end = Some(end);
@@ -255,130 +245,124 @@ impl ObservedHistory {
             self.state.run = 0;
             self.state.base_us = None;
         }
-        Ok(())
+    }
+
+    /// An answer that tells nothing.
+    fn unknown(&self, (file, line): LinePlace, happened: Happened) -> Observed {
+        Observed {
+            file,
+            line,
+            happened,
+            kind: Kind::Balance,
+            reason: None,
+            duplicate: false,
+            has_work: false,
+            may_count: false,
+            run: self.state.run,
+            pid: 0,
+            operation: 0,
+            account: NO_TEXT,
+            other: WORLD_NUMBER,
+            id: NO_TEXT,
+            elapsed_us: u32::MAX,
+            return_us: u64::MAX,
+            amount: 0,
+            asked: 0,
+            overdraft: UNTOLD,
+            balance: UNTOLD,
+            available: UNTOLD,
+            other_balance: UNTOLD,
+            seq: 0,
+            decided: 0,
+        }
     }
 
     fn observe(
         &mut self,
-        file: u16,
-        number: u32,
+        place: LinePlace,
         happened: Happened,
-        line: &EventLine,
+        told: &OperationEvent,
     ) -> Result<Observed, LineFault> {
-        let kind = match &line.op {
-            Some(op) => op.0.parse().map_err(|error| value("op", &error))?,
-            None => Kind::Balance,
-        };
-        let moves = kind != Kind::Balance;
-        let missing = |field| LineFault::Missing { field };
-        let is_about_one = line.op.is_some() || happened == Happened::Completed;
-        if is_about_one && line.op.is_none() {
-            return Err(missing("op"));
+        let line = u64::from(place.1);
+        let missing = |field| Err(LineFault::Missing { line, field });
+        let kind = told.op.unwrap_or(Kind::Balance);
+        if told.op.is_none() && happened == Happened::Completed {
+            return missing("op");
         }
-        if is_about_one && line.account.is_none() {
-            return Err(missing("account"));
+        if told.op.is_some() && told.account.is_none() {
+            return missing("account");
         }
-        if moves && line.amount.is_none() {
-            return Err(missing("amount"));
+        if kind != Kind::Balance && told.amount.is_none() {
+            return missing("amount");
         }
-        let name = |names: &mut TextTable, word: &Option<Word>| match word {
-            Some(word) => names.number(&word.0),
+        let name = |names: &mut TextTable, name: &Option<Name>| match name {
+            Some(name) => names.number(name.as_str()),
             None => NO_TEXT,
         };
-        let account = name(&mut self.names, &line.account);
-        let other = match (kind, &line.to) {
-            (Kind::Transfer, Some(_)) => name(&mut self.names, &line.to),
-            (Kind::Loan, _) => LOANS_NUMBER,
-            _ => WORLD_NUMBER,
-        };
-        let amount = match line.amount {
-            Some(_) => money("amount", line.amount)?,
-            None => 0,
-        };
-        let asked = match line.set_aside {
-            Some(_) => money("set_aside", line.set_aside)?,
-            None => amount,
-        };
-        let reason = line.reason.as_ref().map(|reason| &*reason.0);
-        let elapsed = line.elapsed_us.and_then(|us| u32::try_from(us).ok());
+        let money = |balance: Option<Balance>| balance.map_or(UNTOLD, Balance::minor);
+        let amount = told.amount.map_or(0, Balance::minor);
+        let elapsed = told.elapsed_us.and_then(|us| u32::try_from(us.0).ok());
         Ok(Observed {
-            file,
-            line: number,
-            happened,
             kind,
-            reason: match happened {
-                Happened::Refused => reason.and_then(rejection),
+            reason: match told.reason {
+                Some(Reason::Rejected(rejection)) => Some(rejection),
                 _ => None,
             },
-            duplicate: line.duplicate,
-            has_work: false,
-            may_count: happened == Happened::Failed && reason == Some("ledger"),
-            run: self.state.run,
-            pid: line.pid.unwrap_or(0),
-            operation: number_in_run(line)?,
-            account,
-            other,
-            id: match &line.id {
-                Some(id) => self.ids.number(&id.0),
+            duplicate: told.duplicate,
+            may_count: told.reason == Some(Reason::Faulty(Cause::Ledger)),
+            pid: told.pid,
+            operation: number_in_run(place.1, told)?,
+            account: name(&mut self.names, &told.account),
+            other: match (kind, &told.to) {
+                (Kind::Transfer, Some(_)) => name(&mut self.names, &told.to),
+                (Kind::Loan, _) => LOANS_NUMBER,
+                _ => WORLD_NUMBER,
+            },
+            id: match &told.id {
+                Some(id) => self.ids.number(id.as_str()),
                 None => NO_TEXT,
             },
             elapsed_us: elapsed.unwrap_or(u32::MAX),
-            return_us: self.moment(line.at_us).unwrap_or(u64::MAX),
+            return_us: self.moment(told.at_us).unwrap_or(u64::MAX),
             amount,
-            asked,
-            overdraft: money("overdraft", line.overdraft)?,
-            balance: money("balance", line.balance)?,
-            available: money("available", line.available)?,
-            other_balance: money("to_balance", line.to_balance)?,
-            seq: line.seq.unwrap_or(0),
-            decided: line.decided.unwrap_or(0),
+            asked: told.set_aside.map_or(amount, Balance::minor),
+            overdraft: money(told.overdraft),
+            balance: money(told.balance),
+            available: money(told.available),
+            other_balance: money(told.to_balance),
+            seq: told.seq.unwrap_or(0),
+            decided: told.decided,
+            ..self.unknown(place, happened)
         })
     }
 }
 
 impl Reading {
-    /// The number of the clock that this run's times are told by; nothing if it has one of its own.
-    fn clock(&mut self, start: &StartLine) -> Option<u32> {
-        let clock_us = i64::try_from(start.clock_us?).ok()?;
-        let wall = humantime::parse_rfc3339_weak(start.started_at.as_ref()?).ok()?;
-        let wall = wall.duration_since(std::time::UNIX_EPOCH).ok()?;
-        let behind = i64::try_from(wall.as_micros()).ok()? - clock_us;
-        let same = |seen: &i64| seen.abs_diff(behind) <= SAME_BOOT_US.unsigned_abs();
+    /// The number of the clock that this run's times are told by.
+    fn clock(&mut self, start: &RunStarted) -> u32 {
+        let clock_us = i64::try_from(start.clock_us.0).unwrap_or(i64::MAX);
+        let behind = start.started_at.micros().saturating_sub(clock_us);
+        let same = |seen: &i64| seen.abs_diff(behind) <= SAME_BOOT_US;
         let known = self.clocks.iter().position(same);
-        let number = known.unwrap_or_else(|| {
+        known.unwrap_or_else(|| {
             self.clocks.push(behind);
             self.clocks.len() - 1
-        });
-        u32::try_from(number).ok()
+        }) as u32
     }
 }
 
-fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, LineFault> {
-    serde_json::from_slice(bytes).map_err(|error| LineFault::Json(error.to_string()))
+/// Whether the writer of a line was ended in the middle of it.
+fn is_cut(text: &str) -> bool {
+    let read: Result<IgnoredAny, _> = serde_json::from_str(text);
+    read.is_err_and(|error| error.is_eof())
 }
 
 /// What a run calls its operation; histories of old call it by the line of the input.
-fn number_in_run(line: &EventLine) -> Result<u32, LineFault> {
-    let number = line.operation.or(line.line).unwrap_or(0);
-    u32::try_from(number).map_err(|error| value("operation", &error))
-}
-
-fn money(field: &'static str, raw: Option<&RawValue>) -> Result<i64, LineFault> {
-    match raw {
-        Some(raw) => minor(raw).map_err(|why| value(field, &why)),
-        None => Ok(UNTOLD),
-    }
-}
-
-fn value(field: &'static str, why: &impl ToString) -> LineFault {
-    LineFault::Value {
-        field,
-        why: why.to_string(),
-    }
-}
-
-fn rejection(word: &str) -> Option<Rejection> {
-    Rejection::ALL
-        .into_iter()
-        .find(|rejection| rejection.word() == word)
+fn number_in_run(line: u32, told: &OperationEvent) -> Result<u32, LineFault> {
+    let number = match told.operation {
+        0 => told.line.unwrap_or(0),
+        number => number,
+    };
+    let line = line.into();
+    u32::try_from(number).map_err(|_| LineFault::TooMany { line })
 }

@@ -6,7 +6,7 @@ use crate::bank::{Account, Amount};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Epochs {
     entries: u32,
-    records: u32,
+    changes: u32,
     /// Nothing was there at first, so that all accounts are known that no answer told of.
     is_from_the_start: bool,
     /// How far below zero accounts may go that no request opened; nothing is not known.
@@ -20,25 +20,26 @@ impl Epochs {
     pub(super) fn new(is_from_the_start: bool) -> Self {
         Epochs {
             entries: UNKNOWN + 1,
-            records: UNKNOWN + 1,
+            changes: UNKNOWN + 1,
             is_from_the_start,
             overdraft: is_from_the_start.then_some(0),
         }
     }
 
-    pub(super) fn pass(&mut self, entries: bool, records: bool) {
+    /// Changes were passed. Any of them, also an entry, may have ended a hold.
+    pub(super) fn pass(&mut self, entries: bool) {
         self.entries += u32::from(entries);
-        self.records += u32::from(records);
+        self.changes += 1;
     }
 
-    /// Whether records may be missing.
-    pub(super) fn has_passed_records(&self) -> bool {
-        self.records > UNKNOWN + 1
+    /// Whether changes were passed.
+    pub(super) fn has_passed(&self) -> bool {
+        self.changes > UNKNOWN + 1
     }
 
     /// Whether every change so far was told.
     pub(super) fn is_all_known(&self) -> bool {
-        self.is_from_the_start && self.entries == UNKNOWN + 1 && self.records == UNKNOWN + 1
+        self.is_from_the_start && self.entries == UNKNOWN + 1 && self.changes == UNKNOWN + 1
     }
 }
 
@@ -114,7 +115,7 @@ impl KnownAccount {
         self.posted_in = epochs.entries;
         if let Some(held) = available.and_then(|available| balance.checked_sub(available)) {
             self.held = held;
-            self.held_in = epochs.records;
+            self.held_in = epochs.changes;
         }
         self.exist();
     }
@@ -127,9 +128,9 @@ impl KnownAccount {
             // An account that is told of is there.
             self.is_untouched = false;
         }
-        if let Some(held) = held.filter(|_| self.held_in != epochs.records) {
+        if let Some(held) = held.filter(|_| self.held_in != epochs.changes) {
             self.held = held;
-            self.held_in = epochs.records;
+            self.held_in = epochs.changes;
         }
     }
 
@@ -147,7 +148,7 @@ impl KnownAccount {
         if !self.is_the_banks {
             self.limit_low = -overdraft;
             self.limit_high = -overdraft;
-            self.limit_in = epochs.records;
+            self.limit_in = epochs.changes;
             self.is_limit_told = true;
         }
     }
@@ -182,7 +183,7 @@ impl KnownAccount {
 
     pub(super) fn available(&self, epochs: &Epochs) -> Option<i64> {
         let balance = self.balance(epochs)?;
-        let is_held_known = self.held_in == epochs.records;
+        let is_held_known = self.held_in == epochs.changes;
         is_held_known.then(|| balance.saturating_sub(self.held))
     }
 
@@ -192,7 +193,7 @@ impl KnownAccount {
 
     /// The account as the rules see it, with the lowest limit that it may have.
     pub(super) fn most_permissive(&self, epochs: &Epochs) -> Account {
-        let low = match self.limit_in == epochs.records {
+        let low = match self.limit_in == epochs.changes {
             true => self.limit_low,
             false => i64::MIN,
         };
@@ -201,7 +202,7 @@ impl KnownAccount {
 
     /// The account as the rules see it, with the highest limit that it may have.
     pub(super) fn least_permissive(&self, epochs: &Epochs) -> Account {
-        let high = match self.limit_in == epochs.records {
+        let high = match self.limit_in == epochs.changes {
             true => self.limit_high,
             false => self.highest(),
         };
@@ -217,7 +218,7 @@ impl KnownAccount {
 
     fn as_account(&self, limit: i64, epochs: &Epochs) -> Account {
         let posted = self.balance(epochs);
-        let held = (self.held_in == epochs.records).then_some(self.held);
+        let held = (self.held_in == epochs.changes).then_some(self.held);
         // Where not both are known, no limit can be applied.
         let (limit, posted, held) = match (posted, held) {
             (Some(posted), Some(held)) => (limit, posted, held),
@@ -231,7 +232,7 @@ impl KnownAccount {
         if self.posted_in == epochs.entries {
             self.posted = after.posted;
         }
-        if self.held_in == epochs.records {
+        if self.held_in == epochs.changes {
             self.held = after.held;
         }
     }
@@ -261,15 +262,17 @@ impl KnownAccount {
         if let Some(available) = self.available(epochs).filter(|_| !self.is_the_banks) {
             self.begin_limit(epochs);
             let rest = available.saturating_sub(amount.minor());
-            self.limit_low = self.limit_low.max(rest.saturating_add(1).min(self.limit_high));
+            self.limit_low = self
+                .limit_low
+                .max(rest.saturating_add(1).min(self.limit_high));
         }
     }
 
     fn begin_limit(&mut self, epochs: &Epochs) {
-        if self.limit_in != epochs.records {
+        if self.limit_in != epochs.changes {
             self.limit_low = i64::MIN;
             self.limit_high = self.highest();
-            self.limit_in = epochs.records;
+            self.limit_in = epochs.changes;
             self.is_limit_told = false;
         }
     }

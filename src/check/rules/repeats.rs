@@ -138,14 +138,20 @@ impl Repeats<'_> {
         }
         if self.known(one.id) == Under::Unknown {
             // Where workers share the data, an id is claimed before any answer tells of it.
-            let is_alone = self.uses.get(one.id as usize).is_none_or(|known| known.answers < 2);
+            let is_alone = self
+                .uses
+                .get(one.id as usize)
+                .is_none_or(|known| known.answers < 2);
             return match self.is_new(one.id) && is_alone {
                 true => wrong,
                 false => Ok(true),
             };
         }
         match self.expected(one) {
-            Some(Outcome::Refused { rejection: expected, .. }) if expected == rejection => Ok(true),
+            Some(Outcome::Refused {
+                rejection: expected,
+                ..
+            }) if expected == rejection => Ok(true),
             _ => wrong,
         }
     }

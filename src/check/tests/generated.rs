@@ -91,12 +91,24 @@ impl Made {
             has_side_effects: true,
             ..RequestContext::default()
         };
-        self.state.decide(&Asked { caller: context, request }, &mut Unkept)
+        self.state.decide(
+            &Asked {
+                caller: context,
+                request,
+            },
+            &mut Unkept,
+        )
     }
 
     fn start(&mut self) {
         let account = Name::default();
-        self.ask(0, Request::Open { account: account.clone(), overdraft: None });
+        self.ask(
+            0,
+            Request::Open {
+                account: account.clone(),
+                overdraft: None,
+            },
+        );
         let deposit = Operation::new(Kind::Deposit, None, account, None, Amount::new(100_000));
         self.ask(0, Request::Execute(deposit.expect("an operation")));
     }
@@ -161,7 +173,9 @@ impl Made {
         let request = match self.lot.below(8) {
             0..3 => Request::Post { amount: None },
             3 if may_tell => Request::Post {
-                amount: operation.amount().and_then(|all| Amount::new(1 + all.minor() / 2)),
+                amount: operation
+                    .amount()
+                    .and_then(|all| Amount::new(1 + all.minor() / 2)),
             },
             4 if may_tell => Request::Unspent,
             5 => Request::Decline,
@@ -207,8 +221,16 @@ impl Made {
         answer: Option<&Answer>,
     ) {
         self.now += 1;
-        let late = if self.manner.overlaps { self.lot.below(100) } else { 0 };
-        let at = if r#type == "started" { call } else { self.now + late };
+        let late = if self.manner.overlaps {
+            self.lot.below(100)
+        } else {
+            0
+        };
+        let at = if r#type == "started" {
+            call
+        } else {
+            self.now + late
+        };
         let mut line = Map::new();
         let mut put = |name: &str, value: Value| line.insert(name.to_string(), value);
         put("v", json!(1));
@@ -282,7 +304,12 @@ fn a_thousand_right_histories_are_not_accused() {
         for seed in 0..63 {
             let lines = made(seed, 40, manner);
             let checked = checked(&lines);
-            let text = || lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+            let text = || {
+                lines
+                    .iter()
+                    .map(|line| format!("{line}\n"))
+                    .collect::<String>()
+            };
             assert!(
                 contradiction(&checked).is_none(),
                 "seed {seed}, {manner:?}: {checked:#?}\n{}",
@@ -310,7 +337,10 @@ fn without_order(mut line: Value) -> Value {
 fn right_histories_without_an_order_are_not_accused() {
     for manner in manners() {
         for seed in 0..20 {
-            let lines: Vec<Value> = made(seed, 30, manner).into_iter().map(without_order).collect();
+            let lines: Vec<Value> = made(seed, 30, manner)
+                .into_iter()
+                .map(without_order)
+                .collect();
             let checked = checked(&lines);
             assert!(
                 contradiction(&checked).is_none(),
@@ -332,7 +362,10 @@ fn a_part_of_a_right_history_is_not_accused() {
             assert!(
                 contradiction(&checked).is_none(),
                 "seed {seed}, {manner:?}: {checked:#?}\n{}",
-                lines.iter().map(|line| format!("{line}\n")).collect::<String>()
+                lines
+                    .iter()
+                    .map(|line| format!("{line}\n"))
+                    .collect::<String>()
             );
         }
     }
@@ -341,7 +374,12 @@ fn a_part_of_a_right_history_is_not_accused() {
 #[test]
 fn several_files_of_one_ledger_are_put_together() {
     for seed in 0..40 {
-        let manner = Manner { lasts: true, works: true, ids: true, overlaps: true };
+        let manner = Manner {
+            lasts: true,
+            works: true,
+            ids: true,
+            overlaps: true,
+        };
         let lines = made(seed, 60, manner);
         let mut files = vec![vec![lines[0].clone()]; 3];
         let mut lot = Lot::new(seed);
@@ -355,7 +393,11 @@ fn several_files_of_one_ledger_are_put_together() {
         }
         let files: Vec<&[Value]> = files.iter().map(Vec::as_slice).collect();
         let checked = check(&histories(&files));
-        assert_eq!(checked.judgement(), Judgement::Right, "seed {seed}: {checked:#?}");
+        assert_eq!(
+            checked.judgement(),
+            Judgement::Right,
+            "seed {seed}: {checked:#?}"
+        );
         let alone = check(&histories(&files[..1]));
         assert!(contradiction(&alone).is_none(), "seed {seed}: {alone:#?}");
     }

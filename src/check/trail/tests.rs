@@ -40,7 +40,11 @@ fn two_cannot_find_what_was_left_once() {
     assert_eq!(check(None, &lost), Err("unreachable"));
     let invented = [edge(100, 90, ALL, 1), edge(70, 60, ALL, 2)];
     assert_eq!(check(None, &invented), Err("unreachable"));
-    let island = [edge(100, 90, ALL, 1), edge(70, 60, ALL, 2), edge(60, 70, ALL, 3)];
+    let island = [
+        edge(100, 90, ALL, 1),
+        edge(70, 60, ALL, 2),
+        edge(60, 70, ALL, 3),
+    ];
     assert_eq!(check(Some(100), &island), Err("unreachable"));
     let stale = [edge(100, 90, ALL, 1), edge(80, 80, ALL, 2)];
     assert_eq!(check(None, &stale), Err("unreachable"));
@@ -71,7 +75,11 @@ fn time_decides_between_trails() {
 fn many_equal_operations_are_no_many_orders() {
     let mut edges = Vec::new();
     for answer in 0..2_000 {
-        let (from, to) = if answer % 2 == 0 { (100, 110) } else { (110, 100) };
+        let (from, to) = if answer % 2 == 0 {
+            (100, 110)
+        } else {
+            (110, 100)
+        };
         edges.push(edge(from, to, ALL, answer));
     }
     assert!(check(Some(100), &edges).is_ok());

@@ -4,21 +4,17 @@ use serde::Serialize;
 
 use super::{HistoryReport, words};
 use crate::bank::Balance;
-use crate::check::{
-    ClaimedBy, Contradiction, Happened, Judgement, LeftOpen, Observed, TierReport,
-};
-use crate::report::json::{VERSION, add};
+use crate::check::{ClaimedBy, Contradiction, Happened, Judgement, LeftOpen, Observed, TierReport};
+use crate::event::add_line;
 
 pub(super) fn write(report: &HistoryReport, out: &mut Vec<u8>) {
     // Memory takes every byte, so nothing fails.
-    let _ = add(out, &CheckedLine::new(report));
+    let _ = add_line(out, "checked", &CheckedLine::new(report));
 }
 
 /// `checked`.
 #[derive(Serialize)]
 struct CheckedLine<'a> {
-    v: u8,
-    r#type: &'static str,
     status: u8,
     verdict: &'static str,
     answers: u64,
@@ -97,8 +93,6 @@ impl<'a> CheckedLine<'a> {
         let names = ["sums", "order", "balances"];
         let tiers = names.into_iter().zip(&checked.tiers);
         CheckedLine {
-            v: VERSION,
-            r#type: "checked",
             status: report.status().code(),
             verdict: word(checked.judgement()),
             answers: checked.answers,
@@ -109,7 +103,9 @@ impl<'a> CheckedLine<'a> {
                 ClaimedBy::Decided => "decided",
                 ClaimedBy::Seq => "seq",
             }),
-            tiers: tiers.map(|(name, tier)| TierPart::new(report, name, tier)).collect(),
+            tiers: tiers
+                .map(|(name, tier)| TierPart::new(report, name, tier))
+                .collect(),
         }
     }
 }
@@ -130,7 +126,11 @@ impl<'a> TierPart<'a> {
             tier: name,
             verdict: word(tier.judgement),
             answers: tier.answers,
-            left_open: tier.left_open.iter().map(|open| OpenPart::new(*open)).collect(),
+            left_open: tier
+                .left_open
+                .iter()
+                .map(|open| OpenPart::new(*open))
+                .collect(),
             contradiction: contradiction.map(|found| ContradictionPart::new(report, found)),
         }
     }
@@ -173,7 +173,10 @@ impl<'a> ContradictionPart<'a> {
 }
 
 fn file_name<'a>(report: &'a HistoryReport, file: u16) -> &'a str {
-    report.files.get(usize::from(file)).map_or("?", String::as_str)
+    report
+        .files
+        .get(usize::from(file))
+        .map_or("?", String::as_str)
 }
 
 impl<'a> EventPart<'a> {

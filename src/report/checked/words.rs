@@ -58,7 +58,9 @@ fn money(minor: i64) -> Dollars {
 fn asked(history: &ObservedHistory, one: &Observed) -> String {
     let account = name(history, one.account);
     let amount = money(one.amount);
-    let id = history.id(one.id).map(|id| format!(" (id `{}`)", one_line(id)));
+    let id = history
+        .id(one.id)
+        .map(|id| format!(" (id `{}`)", one_line(id)));
     let id = id.unwrap_or_default();
     match (one.happened, one.kind) {
         (Happened::Began, _) => "the run began".to_string(),
@@ -117,7 +119,10 @@ pub(super) fn answer(history: &ObservedHistory, one: &Observed, why: Disagreemen
     if let Some(balance) = one.other_balance() {
         words += &format!("; {} holds {}", name(history, one.other), money(balance));
     }
-    if matches!(why, Disagreement::TimeReversed | Disagreement::NoOrderInTime { .. }) {
+    if matches!(
+        why,
+        Disagreement::TimeReversed | Disagreement::NoOrderInTime { .. }
+    ) {
         words += &match one.call_us() {
             0 => format!("; answered at {} us", one.return_us()),
             call => format!("; asked at {call} us, answered at {} us", one.return_us()),
