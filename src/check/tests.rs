@@ -2,7 +2,6 @@
 
 mod faults;
 mod generated;
-mod given;
 
 use serde_json::{Value, json};
 

@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 
 use super::one::ended;
-use super::{CliResult, Failure, OutputFormat};
+use super::{CliResult, Failure};
 use crate::check::{ObservedHistory, check as check_history};
 use crate::report::{self, Format, HistoryReport, Output, Spared};
 
@@ -33,8 +33,8 @@ pub(super) struct CheckArgs {
     #[arg(long)]
     one_ledger: bool,
     /// How the result is written to stdout
-    #[arg(long, value_enum, default_value_t = OutputFormat::Text, value_name = "FORMAT")]
-    output: OutputFormat,
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    output: Format,
 }
 
 /// `bank-par check`
@@ -56,17 +56,13 @@ pub(super) fn check(args: CheckArgs) -> CliResult {
         history.join_ledgers();
     }
     let checked = check_history(&history);
-    let format = match args.output {
-        OutputFormat::Text => Format::Text,
-        OutputFormat::Json => Format::Json,
-    };
     let files: Vec<String> = args.files.iter().map(|file| named(file)).collect();
     let found = HistoryReport {
         history: &history,
         files: &files,
         checked: &checked,
     };
-    ended(report::checked(output, format, &found))
+    ended(report::checked(output, args.output, &found))
 }
 
 fn is_stdin(file: &Path) -> bool {

@@ -1,0 +1,139 @@
+//! Faults where no order is claimed, or several files are one history.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+/// The same history without an order, and without what needs one.
+fn unordered() -> Vec<Value> {
+    let mut lines = right();
+    lines.drain(6..14);
+    lines.truncate(6);
+    lines[3]["to"] = json!("@world");
+    for line in &mut lines[1..] {
+        let fields = line.as_object_mut().expect("an object");
+        fields.retain(|name, _| !["seq", "decided", "to_balance"].contains(&name.as_str()));
+    }
+    lines
+}
+
+#[test]
+fn faults_without_an_order_are_caught_by_the_balances() {
+    let table: &[(&str, &str, Plant)] = &[
+        ("an answer is lost", "unreachable", |l| drop(l.remove(2))),
+        ("an update is lost", "found_too_often", |l| {
+            (l[3]["balance"], l[3]["available"]) = (json!("900.00"), json!("900.00"));
+            (l[3]["at_us"], l[3]["elapsed_us"]) = (json!(60), json!(40));
+            l.truncate(4);
+        }),
+        ("an entry is doubled", "found_too_often", |l| {
+            l.insert(3, l[2].clone());
+            l[3]["operation"] = json!(99);
+            (l[2]["at_us"], l[2]["elapsed_us"]) = (json!(60), json!(40));
+            (l[3]["at_us"], l[3]["elapsed_us"]) = (json!(60), json!(40));
+        }),
+        ("an entry is invented", "unreachable", |l| {
+            after(
+                l,
+                json!({"type":"completed","op":"withdraw","amount":"10.00","balance":"240.00"}),
+            );
+        }),
+        ("an amount is changed", "unreachable", |l| {
+            l[2]["amount"] = json!("200.00")
+        }),
+        ("a stale view", "unreachable", |l| {
+            (l[4]["balance"], l[4]["available"]) = (json!("800.00"), json!("800.00"));
+        }),
+        ("a view of what never was", "unreachable", |l| {
+            (l[4]["balance"], l[4]["available"]) = (json!("777.00"), json!("777.00"));
+        }),
+        ("time is reversed", "unreachable", |l| {
+            (l[2]["at_us"], l[3]["at_us"]) = (json!(60), json!(40));
+        }),
+        ("refused though there was money", "refused", |l| {
+            l[5]["amount"] = json!("600.00")
+        }),
+        ("below zero without a limit", "undecided", |l| {
+            after(
+                l,
+                json!({"type":"completed","op":"withdraw","amount":"700.00","balance":"-100.00"}),
+            );
+        }),
+        ("a balance is not told", "undecided", |l| {
+            l[2].as_object_mut().expect("an object").remove("balance");
+        }),
+        ("an operation is in doubt", "undecided", |l| {
+            l.insert(2, line(json!({"type":"in_doubt","op":"withdraw","amount":"7.00","reason":"worker_died"}), 16, (21, 22)));
+            (l[3]["balance"], l[3]["available"]) = (json!("793.00"), json!("793.00"));
+            l.truncate(4);
+        }),
+    ];
+    plant(table, unordered);
+}
+
+#[test]
+fn transfers_between_two_accounts_have_one_order() {
+    let transfer = |from: &str, to: &str, balance: &str, other: &str, operation| {
+        let fields = json!({"type":"completed","op":"transfer","account":from,"to":to,
+            "amount":"10.00","balance":balance,"to_balance":other});
+        line(fields, operation, (10, 500))
+    };
+    let mut lines = vec![run_started("100.00")];
+    for (operation, account) in [(1, "a"), (2, "b")] {
+        lines.push(line(
+            json!({"type":"completed","op":"transfer","to":account,"amount":"40.00",
+            "balance":if account == "a" { "60.00" } else { "20.00" },"to_balance":"40.00"}),
+            operation,
+            (1, 5),
+        ));
+    }
+    // By `a` the first comes first, by `b` the second.
+    lines.push(transfer("a", "b", "30.00", "40.00", 3));
+    lines.push(transfer("b", "a", "30.00", "40.00", 4));
+    assert_eq!(found(&lines), "circle");
+    lines[4]["balance"] = json!("40.00");
+    lines[3]["to_balance"] = json!("50.00");
+    assert_eq!(found(&lines), "right");
+}
+
+#[test]
+fn what_several_runs_tell_of_one_ledger_must_fit() {
+    let started = |clock: u64| {
+        let mut line = run_started("0.00");
+        line["ledger"] = json!("bank.db");
+        line["clock_us"] = json!(clock);
+        line
+    };
+    let one = |id: &str, balance: &str, seq, decided, at| {
+        let mut line = completed("deposit", "10.00", balance, seq, decided);
+        line["id"] = json!(id);
+        (line["at_us"], line["operation"]) = (json!(at), json!(decided));
+        line
+    };
+    let word = |files: &[&[Value]]| {
+        let checked = check(&histories(files));
+        contradiction(&checked).map(|found| found.why.word())
+    };
+    let first = [
+        started(1_000),
+        one("a", "10.00", 1, 2, 100),
+        one("b", "30.00", 3, 4, 900),
+    ];
+    let right = [started(1_500), one("c", "20.00", 2, 3, 50)];
+    assert_eq!(word(&[&first, &right]), None);
+    let balance = [started(1_500), one("c", "25.00", 2, 3, 50)];
+    assert_eq!(word(&[&first, &balance]), Some("balance"));
+    let again = [started(1_500), one("a", "20.00", 2, 3, 50)];
+    assert_eq!(word(&[&first, &again]), Some("completed_twice"));
+    let late = [started(1_500), one("c", "20.00", 2, 3, 5_000)];
+    assert_eq!(word(&[&first, &late]), Some("time_reversed"));
+    let mut elsewhere = late;
+    elsewhere[0]["started_at"] = json!("2026-11-25T04:10:00.000000Z");
+    assert_eq!(
+        word(&[&first, &elsewhere]),
+        None,
+        "another machine has another clock"
+    );
+    elsewhere[0]["ledger"] = json!("other.db");
+    assert_eq!(word(&[&first, &elsewhere]), None);
+}

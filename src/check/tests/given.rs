@@ -1,1 +1,0 @@
-//! Small histories, written by hand.
