@@ -207,7 +207,7 @@ pub struct ObservedHistory {
     pub(super) has_holds: bool,
     /// Several runs with ledgers of their own wrote to one file at once, and no line tells them apart.
     pub(super) is_mixed: bool,
-    state: reading::Reading,
+    state: reading::ReadingState,
 }
 
 /// The number of `@world`, which every history has.

@@ -254,7 +254,7 @@ impl Counting {
         };
         let last = self
             .last
-            .unwrap_or_else(|| self.before_all(number, told, most));
+            .unwrap_or_else(|| self.before_all(number, told, least));
         let Some(ahead) = told.checked_sub(last + least) else {
             let why = Disagreement::NumberTwice;
             return Some(Contradiction::pair(why, self.teller, number));
@@ -279,8 +279,8 @@ impl Counting {
     }
 
     /// The number of the last change before the first answer.
-    fn before_all(&mut self, number: u32, told: u64, most: u64) -> u64 {
-        let before = told.saturating_sub(most);
+    fn before_all(&mut self, number: u32, told: u64, least: u64) -> u64 {
+        let before = told.saturating_sub(least);
         if self.has_began {
             return match (self.by, self.entry) {
                 (ClaimedBy::Seq, Some((entries, _))) => entries.min(before),

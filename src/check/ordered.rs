@@ -3,7 +3,7 @@
 use super::contradiction::Contradiction;
 use super::history::ObservedHistory;
 use super::order::{ClaimedBy, ClaimedOrder};
-use super::rules::Replayed;
+use super::rules::RuleReplay;
 use super::shrink::shrink;
 use super::{LeftOpen, TierReport};
 
@@ -30,7 +30,7 @@ fn replay(
     order: &ClaimedOrder,
     report: &mut TierReport,
 ) -> Option<Contradiction> {
-    let mut replayed = Replayed::new(history, order.is_from_the_start);
+    let mut replayed = RuleReplay::new(history, order.is_from_the_start);
     let mut gaps = order.gaps.iter().peekable();
     for (position, number) in (0..).zip(&order.answers) {
         while let Some(gap) = gaps.next_if(|gap| gap.before <= position) {

@@ -44,7 +44,7 @@ pub(super) struct OpenCounts {
 }
 
 /// All that is known between two answers.
-pub(super) struct Replayed<'a> {
+pub(super) struct RuleReplay<'a> {
     history: &'a ObservedHistory,
     accounts: Vec<KnownAccount>,
     epochs: Epochs,
@@ -60,10 +60,10 @@ pub(super) struct Replayed<'a> {
     pub(super) left_open: OpenCounts,
 }
 
-impl<'a> Replayed<'a> {
+impl<'a> RuleReplay<'a> {
     /// Nothing is known; or nothing was there, if this is the start of the ledger.
     pub(super) fn new(history: &'a ObservedHistory, is_from_the_start: bool) -> Self {
-        Replayed {
+        RuleReplay {
             history,
             accounts: Vec::new(),
             epochs: Epochs::new(is_from_the_start),

@@ -6,7 +6,7 @@
 use super::contradiction::{Contradiction, Disagreement};
 use super::history::{Happened, ObservedHistory};
 use super::order::{ClaimedBy, ClaimedOrder};
-use super::rules::Replayed;
+use super::rules::RuleReplay;
 use super::text_table::NO_TEXT;
 
 /// The most answers that are replayed in the search.
@@ -92,7 +92,7 @@ impl Shrinking<'_> {
         let first = *kept.first()?;
         let from = self.related.partition_point(|position| *position < first);
         let is_whole = self.order.is_from_the_start && from == 0;
-        let mut replayed = Replayed::new(self.history, is_whole);
+        let mut replayed = RuleReplay::new(self.history, is_whole);
         replayed.watched = self.accounts.clone();
         // What was set aside before may end later.
         for position in &self.related[..from] {

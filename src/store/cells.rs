@@ -19,8 +19,8 @@ pub struct Cells {
     claims: ClaimedIds,
     leases: Leases,
     last_seq: u64,
-    /// How many operations were decided, for it is their order.
-    decided: u64,
+    /// The number of the last entry before each operation last read its cells.
+    seen: HashMap<u64, u64>,
     overdraft: Balance,
 }
 
@@ -38,7 +38,7 @@ impl Cells {
             claims: ClaimedIds::default(),
             leases: Leases::default(),
             last_seq: 0,
-            decided: 0,
+            seen: HashMap::new(),
             overdraft,
         };
         for name in [&WORLD, &LOANS] {
@@ -59,12 +59,13 @@ impl Cells {
 
     fn claim(&mut self, number: u64, operation: &Operation) -> CellReply {
         match self.claims.claim(number, operation) {
-            Some(answer) => self.verdict(answer),
+            Some(answer) => verdict(self.last_seq, answer),
             None => CellReply::Shared(ShareReply::Claimed),
         }
     }
 
-    fn read(&mut self, names: &[Name]) -> Vec<Cell> {
+    fn read(&mut self, number: u64, names: &[Name]) -> Vec<Cell> {
+        self.seen.insert(number, self.last_seq);
         names
             .iter()
             .map(|name| self.shared(name).cell.clone())
@@ -75,7 +76,7 @@ impl Cells {
         self.leases.ask(number, names.to_vec());
         match self.leases.grant().pop() {
             Some((granted, names)) if granted == number => {
-                CellReply::Shared(ShareReply::Cells(self.read(&names)))
+                CellReply::Shared(ShareReply::Cells(self.read(number, &names)))
             }
             // Nothing was released, so nobody else can have been granted anything.
             _ => CellReply::Waits,
@@ -90,7 +91,7 @@ impl Cells {
             return self.write(number, operation, cells);
         }
         let names: Vec<Name> = cells.iter().map(|cell| cell.name.clone()).collect();
-        CellReply::Shared(ShareReply::Conflict(self.read(&names)))
+        CellReply::Shared(ShareReply::Conflict(self.read(number, &names)))
     }
 
     fn write(&mut self, number: u64, operation: &Operation, cells: &[Cell]) -> CellReply {
@@ -119,34 +120,28 @@ impl Cells {
             other_side,
             ..Outcome::Posted { seq, amount, view }.into()
         };
-        self.decided(number, answer)
+        self.decided(number, seq, answer)
     }
 
+    /// What writes nothing is decided by the cells as they were when the worker read them.
     fn settle(&mut self, number: u64, outcome: Outcome) -> CellReply {
+        let seq = self.seen.get(&number).copied().unwrap_or(self.last_seq);
         let outcome = match outcome {
-            Outcome::Viewed { view, .. } => Outcome::Viewed {
-                seq: self.last_seq,
-                view,
-            },
+            Outcome::Viewed { view, .. } => Outcome::Viewed { seq, view },
             Outcome::Refused { .. } => outcome,
             _ => {
                 return CellReply::Impossible("an outcome that shared data does not have");
             }
         };
-        self.decided(number, outcome.into())
+        self.decided(number, seq, outcome.into())
     }
 
-    /// The operation is decided, as the next one.
-    fn decided(&mut self, number: u64, answer: Answer) -> CellReply {
+    /// The operation is decided, after the entry of this number.
+    fn decided(&mut self, number: u64, seq: u64, answer: Answer) -> CellReply {
         self.leases.release(number);
+        self.seen.remove(&number);
         self.claims.settle(number, answer.outcome);
-        self.decided += 1;
-        self.verdict(answer)
-    }
-
-    fn verdict(&self, answer: Answer) -> CellReply {
-        let decided = self.decided;
-        CellReply::Decided(Answer { decided, ..answer })
+        verdict(seq, answer)
     }
 
     /// The cell of this name; one that nobody opened stands there too, closed and empty.
@@ -168,12 +163,19 @@ impl Cells {
     }
 }
 
+/// An answer, after the entry of this number. The only other record is that the account was opened.
+fn verdict(seq: u64, answer: Answer) -> CellReply {
+    const RECORDS: u64 = 1;
+    let decided = RECORDS + seq;
+    CellReply::Decided(Answer { decided, ..answer })
+}
+
 impl SharedData for Cells {
     fn ask(&mut self, number: u64, operation: &Operation, request: &ShareRequest) -> CellReply {
         match request {
             ShareRequest::Claim(operation) => self.claim(number, operation),
             ShareRequest::Read(names) if names.len() <= MAX_TOUCHED => {
-                CellReply::Shared(ShareReply::Cells(self.read(names)))
+                CellReply::Shared(ShareReply::Cells(self.read(number, names)))
             }
             ShareRequest::Lock(names) if names.len() <= MAX_TOUCHED => self.lock(number, names),
             ShareRequest::Write(cells) if cells.len() <= MAX_TOUCHED => {
@@ -189,8 +191,9 @@ impl SharedData for Cells {
 
     fn grant(&mut self) -> Vec<(u64, ShareReply)> {
         let granted = self.leases.grant();
-        let reply =
-            |(number, names): (u64, Vec<Name>)| (number, ShareReply::Cells(self.read(&names)));
+        let reply = |(number, names): (u64, Vec<Name>)| {
+            (number, ShareReply::Cells(self.read(number, &names)))
+        };
         granted.into_iter().map(reply).collect()
     }
 
@@ -202,6 +205,7 @@ impl SharedData for Cells {
     /// Its lease is taken back, and nothing of it was written.
     fn abandon(&mut self, number: u64) -> Abandoned {
         self.leases.release(number);
+        self.seen.remove(&number);
         self.claims.release(number);
         Abandoned::NotDone
     }
@@ -300,7 +304,7 @@ mod tests {
             let CellReply::Decided(answer) = verdict else {
                 panic!("{verdict:?}");
             };
-            assert_eq!(answer.decided, number);
+            assert_eq!(answer.decided, number + 2);
             assert!(
                 answer
                     .other_side

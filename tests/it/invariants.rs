@@ -233,10 +233,11 @@ fn nobody_knows_the_command_line() {
 
 #[test]
 fn only_a_store_and_a_race_change_a_balance() {
-    // The rules decide; a store keeps what they decided; the lesson shares the same rules' data.
+    // The rules decide; a store keeps what they decided; the lesson shares the same rules' data. The referee
+    // asks what the rules answer to a repeat.
     check(
         &["LedgerState", "IdempotencyKeys"],
-        &["src/bank", "src/store"],
+        &["src/bank", "src/store", "src/check"],
     );
 }
 

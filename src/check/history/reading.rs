@@ -44,7 +44,7 @@ pub enum LineFault {
 
 /// What reading keeps from one line to the next.
 #[derive(Debug, Default)]
-pub(super) struct Reading {
+pub(super) struct ReadingState {
     /// The run whose lines stand here in the file that is read; 0 is none.
     run: u32,
     /// How many runs have begun in this file and not ended.
@@ -74,7 +74,7 @@ impl Default for ObservedHistory {
             unanswered: 0,
             has_holds: false,
             is_mixed: false,
-            state: Reading::default(),
+            state: ReadingState::default(),
         }
     }
 }
@@ -82,13 +82,13 @@ impl Default for ObservedHistory {
 impl ObservedHistory {
     /// Begins with the next file.
     pub fn next_file(&mut self) {
-        let Reading {
+        let ReadingState {
             under_way, clocks, ..
         } = std::mem::take(&mut self.state);
-        self.state = Reading {
+        self.state = ReadingState {
             under_way,
             clocks,
-            ..Reading::default()
+            ..ReadingState::default()
         };
     }
 
@@ -134,7 +134,7 @@ impl ObservedHistory {
     /// The end of all files.
     pub fn finish(&mut self) {
         self.unanswered = self.state.under_way.len() as u64;
-        self.state = Reading::default();
+        self.state = ReadingState::default();
         // Lines outside of any run are about the one ledger that has a name, if there is one.
         if self.ledgers.count() == 2 {
             self.runs[0].ledger = 1;
@@ -337,7 +337,7 @@ impl ObservedHistory {
     }
 }
 
-impl Reading {
+impl ReadingState {
     /// The number of the clock that this run's times are told by.
     fn clock(&mut self, start: &RunStarted) -> u32 {
         let clock_us = i64::try_from(start.clock_us.0).unwrap_or(i64::MAX);

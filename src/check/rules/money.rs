@@ -3,10 +3,10 @@
 use super::super::contradiction::Disagreement;
 use super::super::history::Observed;
 use super::super::text_table::NO_TEXT;
-use super::{MoneyMove, Replayed, unknown_account};
+use super::{MoneyMove, RuleReplay, unknown_account};
 use crate::bank::{Amount, Movement, Name, Sides};
 
-impl Replayed<'_> {
+impl RuleReplay<'_> {
     pub(super) fn apply(&mut self, one: &Observed, what: MoneyMove) -> Result<(), Disagreement> {
         match one.sides() {
             Some((debit, credit)) => self.move_money(one, debit, credit, what),

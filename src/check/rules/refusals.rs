@@ -2,11 +2,11 @@
 
 use super::super::contradiction::Disagreement;
 use super::super::history::Observed;
-use super::Replayed;
+use super::RuleReplay;
 use super::known::KnownAccount;
 use crate::bank::{Amount, Rejection, Sides};
 
-impl Replayed<'_> {
+impl RuleReplay<'_> {
     pub(super) fn refused(&mut self, number: u32, one: &Observed) -> Result<(), Disagreement> {
         let Some(rejection) = one.reason else {
             self.left_open.refusals += 1;
