@@ -110,8 +110,14 @@ impl ObservedHistory {
         let place = (file, number);
         let (happened, told) = match event {
             Some(Event::Started(told)) => return self.started(place, &told),
-            Some(Event::RunStarted(start)) => return Ok(self.run_started(place, &start)),
-            Some(Event::Summary(summary)) => return Ok(self.ended(place, &summary)),
+            Some(Event::RunStarted(start)) => {
+                self.run_started(place, &start);
+                return Ok(());
+            }
+            Some(Event::Summary(summary)) => {
+                self.ended(place, &summary);
+                return Ok(());
+            }
             Some(Event::Held(told)) => (Happened::Held, told),
             Some(Event::Completed(told)) => (Happened::Completed, told),
             Some(Event::Refused(told)) => (Happened::Refused, told),

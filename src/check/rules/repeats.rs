@@ -10,7 +10,7 @@ use crate::bank::{
 
 /// What became of the operation under an id, as far as answers told it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Under {
+enum IdState {
     /// No answer told anything, or what it told is out of date.
     #[default]
     Unknown,
@@ -24,7 +24,7 @@ enum Under {
 /// One id.
 #[derive(Clone, Copy, Debug, Default)]
 struct KnownUse {
-    under: Under,
+    under: IdState,
     /// The answer that told it.
     teller: u32,
     /// How often gaps were passed when it was told.
@@ -67,7 +67,7 @@ impl Repeats<'_> {
 
     /// Nothing is known of the id any more.
     pub(super) fn forget(&mut self, id: u32) {
-        self.note(id, Under::Unknown, 0);
+        self.note(id, IdState::Unknown, 0);
     }
 
     /// Something was begun, or done in one step: nothing must stand against that.
@@ -79,34 +79,34 @@ impl Repeats<'_> {
         match self.expected(one) {
             // A request may ask to decide a refusal anew.
             Some(Outcome::Refused { rejection, .. })
-                if !matches!(self.known(one.id), Under::Refused(_)) =>
+                if !matches!(self.known(one.id), IdState::Refused(_)) =>
             {
                 return Err(accepted(rejection));
             }
             Some(Outcome::Posted { .. }) => return Err(accepted(Rejection::AlreadyPosted)),
             _ => {}
         }
-        self.note(one.id, Under::UnderWay, number);
+        self.note(one.id, IdState::UnderWay, number);
         Ok(())
     }
 
     pub(super) fn settled(&mut self, number: u32) {
-        self.note(self.history.at(number).id, Under::Settled, number);
+        self.note(self.history.at(number).id, IdState::Settled, number);
     }
 
     pub(super) fn refused(&mut self, number: u32) {
         let one = self.history.at(number);
         if let Some(rejection) = one.reason.filter(is_remembered) {
-            self.note(one.id, Under::Refused(rejection), number);
+            self.note(one.id, IdState::Refused(rejection), number);
         }
     }
 
     pub(super) fn released(&mut self, id: u32) {
-        self.change(id, Under::Released);
+        self.change(id, IdState::Released);
     }
 
     pub(super) fn doubted(&mut self, id: u32) {
-        self.change(id, Under::InDoubt);
+        self.change(id, IdState::InDoubt);
     }
 
     /// It is answered as an earlier one was: there must have been one.
@@ -115,13 +115,13 @@ impl Repeats<'_> {
         let is_stored = matches!(one.happened, Happened::Completed | Happened::Refused);
         if one.id == NO_TEXT || !is_stored {
             if one.happened == Happened::Held {
-                self.change(one.id, Under::UnderWay);
+                self.change(one.id, IdState::UnderWay);
             }
             return Ok(());
         }
         match self.known(one.id) {
-            Under::Settled | Under::Refused(_) => Ok(()),
-            Under::Unknown if !self.is_new(one.id) => Ok(()),
+            IdState::Settled | IdState::Refused(_) => Ok(()),
+            IdState::Unknown if !self.is_new(one.id) => Ok(()),
             _ => Err(Disagreement::RepeatOfNothing),
         }
     }
@@ -136,7 +136,7 @@ impl Repeats<'_> {
         if one.id == NO_TEXT {
             return Ok(false);
         }
-        if self.known(one.id) == Under::Unknown {
+        if self.known(one.id) == IdState::Unknown {
             // Where workers share the data, an id is claimed before any answer tells of it.
             let is_alone = self
                 .uses
@@ -156,32 +156,38 @@ impl Repeats<'_> {
         }
     }
 
-    fn note(&mut self, id: u32, under: Under, teller: u32) {
+    fn note(&mut self, id: u32, under: IdState, teller: u32) {
         let gaps = self.gaps;
         if let Some(known) = self.uses.get_mut(id as usize) {
             *known = KnownUse {
                 under,
                 teller,
                 gaps,
-                is_forgotten: under == Under::Unknown,
+                is_forgotten: under == IdState::Unknown,
                 ..*known
             };
         }
     }
 
     /// Something else became of the operation that was told before.
-    fn change(&mut self, id: u32, under: Under) {
+    fn change(&mut self, id: u32, under: IdState) {
         if let Some(known) = self.uses.get(id as usize).copied() {
-            let told = known.under != Under::Unknown;
-            self.note(id, if told { under } else { Under::Unknown }, known.teller);
+            let told = known.under != IdState::Unknown;
+            self.note(
+                id,
+                if told { under } else { IdState::Unknown },
+                known.teller,
+            );
         }
     }
 
-    fn known(&self, id: u32) -> Under {
+    fn known(&self, id: u32) -> IdState {
         match self.uses.get(id as usize) {
             // What is settled stays so.
-            Some(known) if known.gaps == self.gaps || known.under == Under::Settled => known.under,
-            _ => Under::Unknown,
+            Some(known) if known.gaps == self.gaps || known.under == IdState::Settled => {
+                known.under
+            }
+            _ => IdState::Unknown,
         }
     }
 
@@ -204,15 +210,15 @@ impl Repeats<'_> {
             amount: Amount::new(first.amount),
         };
         let state = match self.known(one.id) {
-            Under::Unknown => return None,
-            Under::UnderWay => State::UnderWay,
-            Under::InDoubt => State::InDoubt { hold: 0 },
-            Under::Released => State::Released(VoidReason::Voided),
-            Under::Refused(rejection) => settled(Outcome::Refused {
+            IdState::Unknown => return None,
+            IdState::UnderWay => State::UnderWay,
+            IdState::InDoubt => State::InDoubt { hold: 0 },
+            IdState::Released => State::Released(VoidReason::Voided),
+            IdState::Refused(rejection) => settled(Outcome::Refused {
                 rejection,
                 view: None,
             }),
-            Under::Settled => settled(Outcome::Posted {
+            IdState::Settled => settled(Outcome::Posted {
                 seq: first.seq,
                 amount: Amount::new(first.amount).or(Amount::new(1))?,
                 view,
