@@ -154,13 +154,14 @@ fn several_shells_on_one_ledger_are_one_history() {
         (&checked["answers"], &checked["ledgers"]),
         (&json!(160), &json!(1))
     );
-    // Where a line is missing, something else happened than what is told.
-    let text = fs::read_to_string(recordings.path("a")).unwrap();
-    let mut lines: Vec<&str> = text.lines().collect();
-    let third = lines.iter().position(|line| line.contains("\"line\":3,"));
-    lines.remove(third.unwrap());
-    fs::write(recordings.path("hole"), lines.join("\n")).unwrap();
-    let hole = recordings.check(&["hole", "b", "c", "d"], 9);
+    // Where a line in the middle is missing, something else happened than what is told.
+    for name in names {
+        let text = fs::read_to_string(recordings.path(name)).unwrap();
+        let mut lines: Vec<&str> = text.lines().collect();
+        lines.retain(|line| !line.contains("\"decided\":30,"));
+        fs::write(recordings.path(name), lines.join("\n")).unwrap();
+    }
+    let hole = recordings.check(&names, 9);
     let open = json!([{"what": "missing_changes", "count": 1}]);
     assert_eq!(hole["tiers"][1]["left_open"], open, "{hole}");
 }
