@@ -1,8 +1,8 @@
 //! The bank: amounts, names, operations and the rules that decide them.
 //!
 //! Everything here is a pure function of its arguments: no input or output, no clock, no randomness,
-//! no threads. Whoever keeps the state (a store, or a worker of `server-share`) hands in what the
-//! rules need to see and keeps what they return.
+//! no threads. A store, or a worker of `server-share`, keeps the state: it hands in what the rules need to
+//! see and keeps what they return.
 
 mod account;
 mod amount;
@@ -71,7 +71,7 @@ pub enum Outcome {
         /// The operation's account after it.
         view: View,
     },
-    /// Nobody saw the end of the work: the money stays set aside.
+    /// The end of the work was not seen: the money stays set aside.
     Doubted {
         /// The operation's account.
         view: View,

@@ -131,7 +131,7 @@ enum Command {
     Skip(runs::SkipArgs),
     /// Check a ledger: every row, every sum, every id, and the chain over all of them
     Verify(verify::VerifyArgs),
-    /// Copy a ledger to a new file, whoever writes to it meanwhile
+    /// Copy a ledger to a new file, also while it is written to
     Backup(backup::BackupArgs),
     /// Serve a ledger to many clients at a time, on a local socket
     Serve(serve::ServeArgs),

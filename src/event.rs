@@ -1,7 +1,7 @@
 //! What happened, in the past tense: the one record of a run, written and read back.
 //!
 //! The types here are the lines of `--output json` and `--events`, field by field, and the text that
-//! people read is made of the same. Whoever draws or judges a run reads them back with [`Event::read`].
+//! people read is made of the same. What draws or judges a run reads them back with [`Event::read`].
 
 mod fault;
 mod fields;

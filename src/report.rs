@@ -94,7 +94,7 @@ pub enum ReportError {
 /// What became of an output that takes no more events. The other one goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Broken {
-    /// Whoever read stdout went away, which is no fault.
+    /// The reader of stdout went away, which is no fault.
     Closed,
     /// A write failed: which output, and what the system says.
     Failed(String),
@@ -239,7 +239,7 @@ mod tests {
                 tv_nsec: 0,
             };
             let mut fds = [PollFd::new(&*alarm, PollFlags::IN)];
-            assert_eq!(poll(&mut fds, Some(&patience)), Ok(1), "nobody woke us");
+            assert_eq!(poll(&mut fds, Some(&patience)), Ok(1), "no wake-up came");
             alarm.reset();
         }
     }

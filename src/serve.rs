@@ -60,7 +60,7 @@ pub enum ServeError {
     /// The ledger does not answer.
     #[error("{0}")]
     Ledger(Arc<LedgerError>),
-    /// Nobody can listen there.
+    /// No server can listen there.
     #[error("{0}")]
     Address(#[from] AddressError),
     /// The operating system said no.
@@ -291,8 +291,8 @@ impl Server {
             let (socket, user) = match address.accept() {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    let nobody = [io::ErrorKind::WouldBlock, io::ErrorKind::Interrupted];
-                    self.accept_suspended = !nobody.contains(&error.kind());
+                    let no_client = [io::ErrorKind::WouldBlock, io::ErrorKind::Interrupted];
+                    self.accept_suspended = !no_client.contains(&error.kind());
                     return;
                 }
             };

@@ -25,7 +25,7 @@ pub struct Incoming {
     pub operation: Option<Operation>,
     /// What its worker asks.
     pub ask: Ask,
-    /// Its worker is gone, and this is asked in its stead: nobody waits for the answer.
+    /// Its worker is gone, and this is asked in its stead: no worker waits for the answer.
     pub abandoned: bool,
 }
 

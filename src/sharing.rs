@@ -55,7 +55,7 @@ pub enum Part {
 /// One access to what is shared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NextStep {
-    /// Take the lock of this number, counted from 0; only while nobody holds it.
+    /// Take the lock of this number, counted from 0; only while it is free.
     Acquire(usize),
     /// Read, and decide on what was read.
     Read,

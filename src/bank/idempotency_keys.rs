@@ -22,7 +22,7 @@ pub struct KnownId {
 /// What became of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// It has begun, and somebody works on it.
+    /// It has begun, and its caller works on it.
     UnderWay,
     /// It was held in the first of two steps, and the second is still to come.
     Held {
@@ -31,7 +31,7 @@ pub enum State {
         /// Its account since then.
         view: View,
     },
-    /// Its work was begun, and nobody saw the end.
+    /// Its work was begun, and the end was not seen.
     InDoubt {
         /// The hold's number.
         hold: u64,
@@ -50,7 +50,7 @@ pub enum State {
 /// Why a hold was given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VoidReason {
-    /// Somebody voided it, or whoever worked on it is gone.
+    /// A caller voided it, or the run that worked on it is gone.
     Voided,
     /// Its time was over.
     Expired,
@@ -108,7 +108,7 @@ impl IdempotencyKeys {
         self.known.len()
     }
 
-    /// Forgets every id; whoever keeps them elsewhere brings back those that matter.
+    /// Forgets every id; a store that keeps them brings back those that matter.
     pub fn forget(&mut self) {
         self.known.clear();
     }

@@ -22,20 +22,20 @@ pub enum Request {
     Void,
     /// The caller's work was done and spent nothing: give all of it back, and remember that it is done.
     Unspent,
-    /// Whoever did the caller's work said no: give all of it back, and remember that as a refusal.
+    /// The caller's work came to a no: give all of it back, and remember that as a refusal.
     Decline,
-    /// Nobody saw the end of the caller's work: the money stays set aside until somebody decides. Only
-    /// for what was begun as has_side_effects.
+    /// The end of the caller's work was not seen: the money stays set aside until a person decides. Only
+    /// for work with side effects.
     Doubt,
-    /// The first of two steps: set the money aside under the operation's id, for whoever comes. For a
-    /// has_side_effects caller its work comes first: until it says `Keep`, what is held is its own to end.
+    /// The first of two steps: set the money aside under the operation's id, for any caller to end.
+    /// Work with side effects comes first: until it asks to `Keep`, only its own caller ends the hold.
     Hold {
         /// What to set aside; it has an id.
         operation: Operation,
         /// When it is given back by itself; nothing is never.
         lasts: Option<Duration>,
     },
-    /// The caller's work is done, and what it has set aside with `Hold` is for whoever comes.
+    /// The caller's work is done, and any caller may end what it has set aside with `Hold`.
     Keep {
         /// When it is given back by itself, from now; nothing is never.
         lasts: Option<Duration>,
@@ -66,7 +66,7 @@ pub enum Request {
 /// Who asks, and on which terms.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestContext {
-    /// The run that asks; 0 is nobody's.
+    /// The run that asks; 0 is none.
     pub run: u32,
     /// What the run calls its operation, from its begin to its end.
     pub number: u64,
@@ -76,7 +76,7 @@ pub struct RequestContext {
     pub strict: bool,
     /// A remembered refusal is decided anew.
     pub retry: bool,
-    /// What it begins has work of which nobody would know what it did if nobody saw its end.
+    /// What it begins has work with side effects: what it did is not known if its end is not seen.
     pub has_side_effects: bool,
     /// It begins again what is in doubt.
     pub retry_in_doubt: bool,
@@ -290,11 +290,11 @@ pub enum Record<'a> {
 /// Why another ends a hold than before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OwnerChange {
-    /// Nobody saw the end of its work.
+    /// The end of its work was not seen.
     Doubted,
     /// A run works again on what was in doubt.
     TakenOver,
-    /// Its work is done, and it is for whoever comes.
+    /// Its work is done, and any caller may end it.
     Exited,
 }
 
@@ -307,12 +307,12 @@ pub enum Owner {
         run: u32,
         /// What it calls the operation.
         number: u64,
-        /// If the run is gone, nobody knows what its work did.
+        /// If the run is gone, what its work did is not known.
         has_side_effects: bool,
     },
-    /// Nobody knows what the work did: a person, or who takes it over.
+    /// What the work did is not known: a person ends it, or a run that does the work again.
     Doubt,
-    /// Whoever comes, or the clock.
+    /// Any caller ends it, or the clock.
     Anyone {
         /// When it is given back by itself.
         expires: Option<Expiry>,

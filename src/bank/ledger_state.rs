@@ -18,7 +18,7 @@ pub struct Hold {
     pub operation: Operation,
     /// Who ends it.
     pub owner: Owner,
-    /// The line of a named run that it was begun for, whoever ends it.
+    /// The line of a named run that it was begun for, no matter which caller ends it.
     pub line: Option<RunLine>,
     /// Since when.
     pub at: Moment,
@@ -98,7 +98,7 @@ impl LedgerState {
         })
     }
 
-    /// Gives back a hold that nobody else ends any more.
+    /// Gives back a hold that no caller ends any more.
     pub fn release(&mut self, hold: u64, release: VoidReason, journal: &mut impl Journal) {
         let caller = RequestContext::default();
         let mut decision = Decision::new(&caller, self, journal);
@@ -118,7 +118,7 @@ impl LedgerState {
         decision.skip(reason);
     }
 
-    /// Ends what somebody worked on who is gone: what has no consequences is given back, the rest is in
+    /// Ends what a run worked on that is gone: what has no side effects is given back, the rest is in
     /// doubt from now on.
     pub fn abandon(&mut self, hold: u64, journal: &mut impl Journal) {
         let owner = self.holds.get(&hold).map(|hold| hold.owner);
@@ -152,7 +152,7 @@ impl LedgerState {
         self.slot(name).map(|slot| self.accounts[slot].view())
     }
 
-    /// What an account that nobody opened would show.
+    /// What an account that was not opened would show.
     fn view_or_nothing(&self, name: &Name) -> View {
         let nothing = || Account::new(self.overdraft).view();
         self.view(name).unwrap_or_else(nothing)
@@ -253,12 +253,12 @@ impl LedgerState {
         self.begun.clear();
     }
 
-    /// Forgets every account, hold and id; whoever keeps them brings back those that matter.
+    /// Forgets every account, hold and id; a store that keeps them brings back those that matter.
     pub fn forget(&mut self) {
         *self = LedgerState {
             last: self.last,
             now: self.now,
-            // What a run has begun, nobody else ends while it lives.
+            // While a run lives, only it ends what it has begun.
             begun: std::mem::take(&mut self.begun),
             lines: std::mem::take(&mut self.lines),
             ..LedgerState::new(self.overdraft)

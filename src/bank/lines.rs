@@ -121,7 +121,7 @@ mod tests {
     fn a_line_has_one_state() {
         let mut lines = LineStates::default();
         lines.note(1, 5, Some(LineState::Done));
-        assert_eq!(lines.state(1, 5), None, "nobody watches");
+        assert_eq!(lines.state(1, 5), None, "not watched");
         lines.watch(1);
         let begun = LineState::Begun { hold: 9 };
         for line in [0, 5, 63, 64, u64::MAX] {

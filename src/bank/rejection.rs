@@ -20,7 +20,7 @@ pub enum Rejection {
     IdConflict,
     /// An operation with this id is still under way; its outcome is not known yet.
     InProgress,
-    /// The work of the operation with this id was begun, and nobody saw its end.
+    /// The work of the operation with this id was begun, and its end was not seen.
     InDoubt,
     /// No operation is held under the id.
     UnknownHold,
@@ -32,7 +32,7 @@ pub enum Rejection {
     Expired,
     /// More was asked for than is held under the id.
     ExceedsHold,
-    /// Whoever did the operation's work said no.
+    /// The operation's work came to a no.
     Declined,
     /// The line of the run was done, refused or given up before.
     LineDone,
@@ -96,7 +96,7 @@ impl fmt::Display for Rejection {
             Rejection::AlreadyVoided => "what was held is already voided",
             Rejection::Expired => "the hold has expired",
             Rejection::ExceedsHold => "more than what is held",
-            Rejection::InDoubt => "nobody saw the end of its work",
+            Rejection::InDoubt => "the end of its work was not seen",
             Rejection::Declined => "its work was declined",
             Rejection::LineDone => "this line of the run is done already",
             Rejection::TooManyAccounts => {

@@ -27,7 +27,7 @@ pub enum ShareRequest {
     Claim(Operation),
     /// Read these cells, all at one moment.
     Read(Vec<Name>),
-    /// Wait until nobody holds a lease on any of these cells, hold it, and read them.
+    /// Wait until no worker holds a lease on any of these cells, hold it, and read them.
     Lock(Vec<Name>),
     /// Write these cells, whatever stands there now, and end a lease held on them.
     Write(Vec<Cell>),
@@ -67,7 +67,7 @@ pub enum ShareReply {
     Claimed,
     /// The cells as they stand.
     Cells(Vec<Cell>),
-    /// Somebody else wrote since; the cells as they stand now.
+    /// Another worker wrote since; the cells as they stand now.
     Conflict(Vec<Cell>),
     /// Others hold the lease, and it went on to another of them: the wait is not in vain.
     Waiting,

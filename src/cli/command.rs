@@ -86,10 +86,10 @@ fn is_there(program: &OsStr, path: Option<&OsStr>) -> bool {
             .any(|folder| may_run(&folder.join(program)))
 }
 
-/// What becomes of operations whose work was begun, and whose end nobody saw.
+/// What becomes of operations whose work was begun, and whose end was not seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum InDoubtAction {
-    /// Nothing: somebody must `post` or `void` them first
+    /// Nothing: you must `post` or `void` them first
     #[default]
     Stop,
     /// Their command is run again, under the same id

@@ -67,7 +67,7 @@ pub(super) struct BankArgs {
     /// The status by which the command says no, which is a refusal and no failure
     #[arg(long, default_value_t = 75, value_name = "N", requires = "words", value_parser = clap::value_parser!(u8).range(1..))]
     declined_code: u8,
-    /// What to do with operations of which nobody saw the end of their command
+    /// What to do with operations whose command was not seen to its end
     #[arg(long, value_enum, default_value_t = InDoubtAction::Stop, value_name = "HOW")]
     in_doubt: InDoubtAction,
 }

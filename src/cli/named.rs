@@ -218,7 +218,7 @@ fn settle(
             return Err(Failure {
                 status: Status::Ledger,
                 error: anyhow!(
-                    "the run `{name}` does not go on, since nobody saw the end of the command of {count} of its operations: {named}{more}; look at what they did, then end each with `bank-par post ID` or `bank-par void ID` (`bank-par balance --holds` lists them), or say it for all with `--in-doubt retry`, `post` or `void`"
+                    "the run `{name}` does not go on, since the end of the command of {count} of its operations was not seen: {named}{more}; look at what they did, then end each with `bank-par post ID` or `bank-par void ID` (`bank-par balance --holds` lists them), or say it for all with `--in-doubt retry`, `post` or `void`"
                 ),
             });
         }

@@ -210,7 +210,9 @@ impl Single {
         let answer = answers.into_iter().next().flatten();
         answer.ok_or_else(|| Failure {
             status: Status::Ledger,
-            error: anyhow!("the ledger has no answer: nobody knows whether the operation counts"),
+            error: anyhow!(
+                "the ledger has no answer: it is not known whether the operation counts"
+            ),
         })
     }
 

@@ -266,7 +266,7 @@ impl OneShot<'_> {
         let request = match follows {
             Some(Settlement::Failed | Settlement::Declined) => Request::Void,
             None => {
-                doubt = Some("nobody saw the command's end".to_string());
+                doubt = Some("the command's end was not seen".to_string());
                 Request::Doubt
             }
             Some(_) if let Some(lasts) = self.plan.hold => Request::Keep { lasts },

@@ -114,7 +114,7 @@ impl SharedState {
         })
     }
 
-    /// Whoever has read what was just written over will find it changed.
+    /// A process that has read what was just written over will find it changed.
     fn overtake(&mut self, scenario: &Scenario, writer: usize) {
         let written = scenario.moves[writer].sides;
         for (other, steps) in self.steps.iter_mut().enumerate() {

@@ -72,8 +72,8 @@ pub(super) struct StreamEnd {
     inbox: Inbox,
     outbox: Outbox,
     closing: bool,
-    /// Its worker's process has ended: what cannot be read now will never come, even if someone else
-    /// has got hold of the other end.
+    /// Its worker's process has ended: what cannot be read now will never come, even if another
+    /// process has got hold of the other end.
     exited: bool,
 }
 

@@ -1,8 +1,8 @@
 //! Where output goes: the one place that decides whether something may be written to.
 //!
 //! No output is an input, a ledger or a file beside one, under whatever name or link. A file that is
-//! there already is appended to if it is a recording of events, and else left as it is. What nobody
-//! reads is not waited for.
+//! there already is appended to if it is a recording of events, and else left as it is. A reader
+//! that never comes is not waited for.
 
 mod descriptor;
 mod recording;

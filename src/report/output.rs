@@ -61,7 +61,7 @@ impl Output {
         self.broken.is_none()
     }
 
-    /// Waits so long, or until whoever read stdout goes away. Tells whether stdout takes more.
+    /// Waits so long, or until the reader of stdout goes away. Tells whether stdout takes more.
     pub fn wait(&self, patience: Duration) -> bool {
         self.stdout.outlasts(patience)
     }

@@ -47,7 +47,7 @@ impl Progress {
         self.backlog.fetch_add(events, Ordering::Relaxed);
     }
 
-    /// Wakes whoever saw the limit reached. It saw more than half of it, so the crossing is yet to
+    /// Wakes the thread that saw the limit reached. It saw more than half of it, so the crossing is yet to
     /// come and no wake-up is missed.
     fn written(&self, events: usize) {
         let before = self.backlog.fetch_sub(events, Ordering::Relaxed);
@@ -187,7 +187,7 @@ fn lock(file: &File) -> io::Result<()> {
     }
 }
 
-/// Writes to a file that may be non-blocking: whoever shares a terminal or a pipe with us can make
+/// Writes to a file that may be non-blocking: a process that shares a terminal or a pipe with this one can make
 /// it so, and then a full one is no error.
 fn write_all(mut file: &File, mut block: &[u8]) -> io::Result<()> {
     while !block.is_empty() {
@@ -267,7 +267,7 @@ impl Printer {
         }
     }
 
-    /// Makes only the lines that someone still takes. Memory takes every byte, so nothing fails.
+    /// Makes only the lines that an output still takes. Memory takes every byte, so nothing fails.
     fn format(&mut self, event: &Event) {
         let shown = self.stdout.is_whole().then_some(self.format);
         let recorded = self.recording.as_ref().is_some_and(Sink::is_whole);
@@ -299,7 +299,7 @@ impl Printer {
 }
 
 impl Drop for Printer {
-    /// However the thread ends, nobody waits for it in vain.
+    /// However the thread ends, the run does not wait for it in vain.
     fn drop(&mut self) {
         if thread::panicking() {
             let why = "the thread that prints ended unexpectedly";

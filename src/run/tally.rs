@@ -34,7 +34,7 @@ pub(super) struct Tally {
     world: i128,
     loans: i128,
     accounts: HashMap<Name, i128>,
-    /// What is still set aside on each account, as nobody knows what became of it.
+    /// What is still set aside on each account, as it is not known what became of it.
     in_doubt: HashMap<Name, i128>,
 }
 
@@ -79,7 +79,7 @@ impl Tally {
         self.met(fault.cause.status());
     }
 
-    /// Counts an operation of which nobody knows what became of it.
+    /// Counts an operation of which it is not known what became of it.
     pub(super) fn doubted(&mut self, operation: &Operation, fault: &Fault) {
         self.counts.in_doubt += 1;
         self.expected_of(&operation.account);

@@ -216,7 +216,7 @@ fn listening(path: &Path) -> Result<Option<String>, Errno> {
             let who = pid.map(|pid| format!("process {pid}"));
             Ok(Some(who.unwrap_or_else(|| "another process".to_string())))
         }
-        Err(Errno::AGAIN) => Ok(Some("a process that accepts nobody now".to_string())),
+        Err(Errno::AGAIN) => Ok(Some("a process that accepts no connection now".to_string())),
         Err(Errno::CONNREFUSED) => Ok(None),
         Err(errno) => Err(errno),
     }

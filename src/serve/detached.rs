@@ -1,4 +1,4 @@
-//! A server that outlives whoever started it: in a session of its own, its streams away, what it says in
+//! A server that outlives the process that started it: in a session of its own, its streams away, what it says in
 //! a file beside its socket.
 
 use std::fs::{File, OpenOptions};
@@ -20,7 +20,7 @@ pub fn log_beside(socket: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Leaves the session and the terminal of whoever started this process, which only one that leads no
+/// Leaves the session and the terminal of the process that started this one, which only one that leads no
 /// process group can do.
 pub fn leave_session() -> io::Result<()> {
     rustix::process::setsid()?;
@@ -51,7 +51,7 @@ pub fn let_go_of_stdout() -> io::Result<()> {
 }
 
 fn open(file: &Path) -> io::Result<File> {
-    // Neither a link nor a pipe that nobody reads may lead it elsewhere or keep it waiting.
+    // Neither a link nor a pipe without a reader may lead it elsewhere or keep it waiting.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     OpenOptions::new()
         .create(true)

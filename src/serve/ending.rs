@@ -18,7 +18,7 @@ const LEAVING_PATIENCE: Duration = Duration::from_secs(10);
 const READING_PATIENCE: Duration = Duration::from_secs(1);
 
 impl Server {
-    /// Nobody new, and nothing new: what has arrived by now is decided and answered.
+    /// No new client and no new request: what has arrived by now is decided and answered.
     pub(super) fn begin_to_end(&mut self, signal: i32) {
         self.ending = Some((signal, self.now));
         self.accept_all();

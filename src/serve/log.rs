@@ -14,8 +14,8 @@ const MOST_WAITING: usize = 64;
 /// How long they may take to leave when the server ends.
 const LEAVING_PATIENCE: Duration = Duration::from_secs(1);
 
-/// What was said, and what was not. A thread of its own writes, since stderr may be a pipe that nobody
-/// reads, or a terminal that is stopped.
+/// What was said, and what was not. A thread of its own writes, since stderr may be a pipe without a
+/// reader, or a terminal that is stopped.
 pub(super) struct ServerLog {
     lines: SyncSender<String>,
     written: Receiver<()>,

@@ -150,7 +150,7 @@ impl Bench {
                 tv_nsec: 0,
             };
             let mut fds = [PollFd::new(&self.alarm, PollFlags::IN)];
-            assert_eq!(poll(&mut fds, Some(&patience)), Ok(1), "nobody woke us");
+            assert_eq!(poll(&mut fds, Some(&patience)), Ok(1), "no wake-up came");
             self.alarm.reset();
         }
     }
@@ -288,10 +288,7 @@ fn a_failure_ends_everything_and_is_told_once() {
     assert_eq!(bench.store.settled(), 5);
     bench.store.close(Vec::new);
     assert!(bench.store.is_closed());
-    assert!(
-        bench.closed.try_recv().is_err(),
-        "whoever opens it anew decides"
-    );
+    assert!(bench.closed.try_recv().is_err(), "the next opening decides");
 }
 
 #[test]

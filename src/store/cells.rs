@@ -78,7 +78,7 @@ impl Cells {
             Some((granted, names)) if granted == number => {
                 CellReply::Shared(ShareReply::Cells(self.read(number, &names)))
             }
-            // Nothing was released, so nobody else can have been granted anything.
+            // Nothing was released, so no other worker can have been granted anything.
             _ => CellReply::Waits,
         }
     }
@@ -144,7 +144,7 @@ impl Cells {
         verdict(seq, answer)
     }
 
-    /// The cell of this name; one that nobody opened stands there too, closed and empty.
+    /// The cell of this name; one that was not opened stands there too, closed and empty.
     fn shared(&mut self, name: &Name) -> &mut Shared {
         let overdraft = self.overdraft;
         self.cells.entry(name.clone()).or_insert_with(|| Shared {

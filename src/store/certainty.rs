@@ -53,7 +53,7 @@ impl LedgerError {
     }
 
     /// Whether the same request may be done when it is asked again: what is in the way may go away by
-    /// itself, or somebody may see to it.
+    /// itself, or a person may mend it.
     pub fn may_pass(&self) -> bool {
         self.patience(AtStake::Nothing).is_some()
     }
@@ -61,7 +61,7 @@ impl LedgerError {
     /// For how long it is asked again, if that can help.
     pub fn patience(&self, at_stake: AtStake) -> Option<Duration> {
         let seconds = match (self, at_stake) {
-            // Whoever has it locked, or its disk full, has that long before what was done is in doubt.
+            // The process that has it locked, or the full disk, has that long before what was done is in doubt.
             (
                 LedgerError::Locked { .. }
                 | LedgerError::Unwritable { .. }

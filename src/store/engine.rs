@@ -55,7 +55,7 @@ pub(crate) struct Engine<B> {
     runs: Runs,
     /// What was due when accounts or holds were read last.
     last_due: Option<Due>,
-    /// A commit failed, so nobody knows how the ledger stands.
+    /// A commit failed, so it is not known how the ledger stands.
     is_failed: bool,
 }
 

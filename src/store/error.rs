@@ -149,7 +149,7 @@ pub enum LedgerError {
     },
     /// A commit failed.
     #[error(
-        "nobody knows whether what was asked of the ledger `{ledger}` counts, since it could not be made durable ({cause}): look at it again, or repeat what has an id"
+        "it is not known whether what was asked of the ledger `{ledger}` counts, since it could not be made durable ({cause}): look at it again, or repeat what has an id"
     )]
     Unknown {
         /// Which ledger.
@@ -159,7 +159,7 @@ pub enum LedgerError {
     },
     /// An earlier commit or message failed.
     #[error(
-        "the ledger `{ledger}` failed before, so nobody knows how it stands until it is opened anew"
+        "the ledger `{ledger}` failed before, so it is not known how it stands until it is opened anew"
     )]
     Failed {
         /// Which ledger.
@@ -183,7 +183,7 @@ pub enum LedgerError {
     },
     /// The server process in front of it went away with an answer due; asked again, it tells what counts.
     #[error(
-        "the server of the ledger `{ledger}` {what}: nobody knows yet whether what it was asked counts; what has an id is safe to repeat"
+        "the server of the ledger `{ledger}` {what}: it is not known yet whether what it was asked counts; what has an id is safe to repeat"
     )]
     Interrupted {
         /// Which ledger.

@@ -63,7 +63,7 @@ pub trait Ledger: Send {
     }
 
     /// The accounts of these names, all as of one moment, with expired holds given back; nothing
-    /// stands for one that nobody opened.
+    /// stands for one that was not opened.
     fn look_up(&mut self, names: &[Name]) -> Result<Vec<Option<Standing>>, LedgerError>;
 
     /// At most [`MAX_PAGE`] accounts by name, those after this one; an empty page is the end.
@@ -166,7 +166,7 @@ pub struct OpenHold {
     pub run: Option<u32>,
     /// The line of a named run's input that it was begun for.
     pub line: Option<u64>,
-    /// Nobody saw the end of its work.
+    /// The end of its work was not seen.
     pub in_doubt: bool,
 }
 

@@ -27,7 +27,7 @@ pub(super) struct Remote {
     /// Nothing once the connection is lost.
     line: Option<Connection>,
     under_way: UnderWay,
-    /// Something failed, so nobody knows which requests count.
+    /// Something failed, so it is not known which requests count.
     failed: bool,
 }
 
@@ -232,7 +232,7 @@ impl Remote {
             (Trouble::Lost(what), Known::NotDone) => LedgerError::NotServed { ledger, what },
             (Trouble::Lost(what), Known::Repeatable) => LedgerError::Interrupted { ledger, what },
             (Trouble::Lost(what), Known::Nothing) => self.broken(format!(
-                "{what}: nobody knows whether what it was asked counts; look at it again, or repeat what has an id"
+                "{what}: it is not known whether what it was asked counts; look at it again, or repeat what has an id"
             )),
             (Trouble::Senseless(what), _) => self.broken(what),
         }

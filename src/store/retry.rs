@@ -117,7 +117,7 @@ mod tests {
             (5, true)
         );
         assert_eq!(asked(vec![locked(), replaced(), locked()], 9), (2, false));
-        // Somebody who asks for the end is heard.
+        // A request to end is heard.
         assert_eq!(asked(vec![locked(), full(), locked()], 1), (2, false));
     }
 

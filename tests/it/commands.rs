@@ -196,7 +196,7 @@ fn what_is_in_doubt_waits_for_somebody_who_knows() {
         family.end();
     }
     let again = work(&ledger, "withdraw 1 --id a", "echo ran");
-    let why = "bank-par: refused: nobody saw the end of its work: `a`\n";
+    let why = "bank-par: refused: the end of its work was not seen: `a`\n";
     assert_eq!(said(&again), (78, "", why));
     let retried = work(
         &ledger,

@@ -358,10 +358,7 @@ fn a_slow_reader_stops_the_input_and_not_the_memory() {
             stdin.write_all(block.as_bytes()).unwrap();
             taken += 100;
         }
-        assert!(
-            taken < LINES,
-            "{mode}: nobody reads, and all input was taken"
-        );
+        assert!(taken < LINES, "{mode}: no reader, and all input was taken");
         assert!(
             running.peak_memory() < 64 * 1024,
             "{mode}: {} KiB",

@@ -92,13 +92,13 @@ impl<'a, J: Journal> Decision<'a, J> {
         let owner = Owner::Run {
             run,
             number,
-            // Without an id nobody could ever settle it.
+            // Without an id it could never be settled.
             has_side_effects: has_side_effects && operation.id.is_some(),
         };
         if self.state.begun(run, number).is_some() {
             return None;
         }
-        // Whoever works on it again must be able to say that it is in doubt again.
+        // A caller that works on it again must be able to say that it is in doubt again.
         let in_doubt = (retry_in_doubt && has_side_effects).then(|| self.in_doubt(operation));
         Some(match in_doubt.flatten() {
             Some(_) if self.line_objection() == Some(Rejection::LineDone) => {

@@ -82,7 +82,7 @@ fn overdraft() -> impl Strategy<Value = i64> {
     prop_oneof![Just(0), 1i64..30, Just(i64::MAX)]
 }
 
-/// Decides a request that nobody writes down.
+/// Decides a request that is not written down.
 fn decide(ledger_state: &mut LedgerState, number: u64, request: Request) -> Option<Answer> {
     let (strict, has_side_effects) = (false, false);
     decide_on(

@@ -32,7 +32,7 @@ pub(super) struct WorkArgs {
     /// End the command, and all that it started, when it takes longer [default: never]
     #[arg(long, value_parser = duration, value_name = "DURATION", requires = "words")]
     timeout: Option<Duration>,
-    /// What to do if nobody saw the end of an earlier command under this id
+    /// What to do if the end of an earlier command under this id was not seen
     #[arg(long, value_enum, default_value_t = InDoubt::Stop, value_name = "HOW", requires = "words")]
     in_doubt: InDoubt,
     /// Record how the operation ended, as JSON Lines: in a FILE, which is appended to, or in the open
@@ -44,7 +44,7 @@ pub(super) struct WorkArgs {
 /// `bank-par post ID` and `void ID` are the other ways out.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum InDoubt {
-    /// Nothing: somebody must `post` or `void` it
+    /// Nothing: you must `post` or `void` it
     Stop,
     /// Run the command again, under the same id
     Retry,

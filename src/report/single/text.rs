@@ -108,7 +108,7 @@ impl Display for Refusal<'_> {
     }
 }
 
-/// The account that nobody opened. An operation's own account comes first, and where that one could
+/// The account that was not opened. An operation's own account comes first, and where that one could
 /// be seen, it is the other side.
 fn unknown<'a>(subject: Subject<'a>, view: Option<View>) -> Option<&'a Name> {
     match subject {

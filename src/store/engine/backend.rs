@@ -1,8 +1,8 @@
 //! What a ledger needs of the place where its rows are kept: the narrow waist under the engine.
 //!
 //! A backend keeps rows and finds them again. It decides nothing, and it knows the SQL, the locks and
-//! the errors of its database, which it tells as a [`LedgerError`]: what was not done, what nobody
-//! knows, and what is damaged.
+//! the errors of its database, which it tells as a [`LedgerError`]: what was not done, what is
+//! not known, and what is damaged.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -54,7 +54,7 @@ pub(crate) trait Tx {
     /// Writes all that a batch changes, in one round trip.
     fn apply(&mut self, changes: &Changes) -> Result<(), LedgerError>;
 
-    /// Makes what was applied durable. After [`LedgerError::Unknown`] nobody knows whether it counts;
+    /// Makes what was applied durable. After [`LedgerError::Unknown`] it is not known whether it counts;
     /// after any other error it does not.
     fn commit(self: Box<Self>) -> Result<(), LedgerError>;
 

@@ -12,7 +12,7 @@ use crate::bank::{
 };
 use crate::store::{LedgerError, LedgerRequest, NEW_RUN};
 
-/// The holds that were found because nobody ends them any more.
+/// The holds that were found because no caller ends them any more.
 #[derive(Default)]
 pub(super) struct LeftOver {
     /// Their time is over.

@@ -1,4 +1,4 @@
-//! Holds that nobody ends any more are given back before anything else is decided: those whose time is
+//! Holds that no caller ends any more are given back before anything else is decided: those whose time is
 //! over, and those of runs whose process is gone.
 
 use std::time::{Duration, Instant};

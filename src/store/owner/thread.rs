@@ -246,7 +246,7 @@ impl<Q: LedgerQuery> Thread<Q> {
     }
 
     /// Asks the ledger, for a run until it has done it: others may have it locked for a while, or its disk
-    /// may be full until somebody sees to it.
+    /// may be full until a person frees room on it.
     fn persist<T>(
         &mut self,
         mut ask: impl FnMut(&mut dyn Ledger) -> Result<T, LedgerError>,

@@ -29,7 +29,7 @@ pub(super) fn create(path: &Path) -> Result<(), LedgerError> {
     sync_folder(path)
 }
 
-/// Puts a ledger in the place of an empty file, whose mode, owner and group it gets. Whoever wants the
+/// Puts a ledger in the place of an empty file, whose mode, owner and group it gets. A process that wants the
 /// same waits for the lock on that file and then finds the ledger.
 pub(super) fn fill(path: &Path) -> Result<(), LedgerError> {
     refuse_lost(path)?;

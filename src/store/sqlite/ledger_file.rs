@@ -85,7 +85,7 @@ impl LedgerFile {
         self.may_write
     }
 
-    /// The open file. Whoever duplicates it drops SQLite's locks by closing the other one.
+    /// The open file. Closing a duplicate of it drops SQLite's locks.
     pub(super) fn file(&self) -> &File {
         &self.file
     }

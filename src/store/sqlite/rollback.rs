@@ -23,7 +23,7 @@ const HEADER: usize = 28;
 /// The parts of the file's first page that tell its mode and count its changes.
 const COUNTS: [std::ops::Range<usize>; 3] = [18..20, 24..28, 92..100];
 
-/// Refuses a journal that may belong to another file. One that nobody finishes any more is believed only
+/// Refuses a journal that may belong to another file. One that no process finishes any more is believed only
 /// if it changes nothing but the mode.
 pub(super) fn check(ledger: &Path, file: &LedgerFile) -> Result<(), LedgerError> {
     let journal = beside(ledger, JOURNAL);

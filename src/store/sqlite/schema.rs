@@ -35,7 +35,7 @@ pub(super) const TABLES: [&str; 11] = [
     // `boot` and `ticks` tell when a hold expires; where one has expired, when that was decided, and
     // `expires` the wall clock at that moment.
     "CREATE TABLE records (record INTEGER PRIMARY KEY, seq INTEGER NOT NULL, at INTEGER NOT NULL, kind INTEGER NOT NULL, op INTEGER, account TEXT NOT NULL, other TEXT, amount INTEGER, posted INTEGER, available INTEGER, rejection INTEGER, overdraft INTEGER, id TEXT, run INTEGER, line INTEGER, digest INTEGER, hold INTEGER, number INTEGER, expires INTEGER, doubt INTEGER, checksum INTEGER NOT NULL, boot INTEGER, ticks INTEGER, note TEXT) STRICT",
-    // What is set aside now; `doubt` is 1 where nobody saw the end of its work. `line_run`, `line` and
+    // What is set aside now; `doubt` is 1 where the end of its work was not seen. `line_run`, `line` and
     // `digest` tell the line of a named run that it was begun for. It expires at `ticks` of `boot`, or at
     // `expires` once the machine was started anew.
     "CREATE TABLE holds (hold INTEGER PRIMARY KEY, at INTEGER NOT NULL, op INTEGER NOT NULL, account TEXT NOT NULL, other TEXT, amount INTEGER, id TEXT, run INTEGER, number INTEGER, expires INTEGER, doubt INTEGER, line_run INTEGER, line INTEGER, digest INTEGER, checksum INTEGER NOT NULL, boot INTEGER, ticks INTEGER) STRICT",

@@ -1,4 +1,4 @@
-//! The file decides as the ledger state in memory does, whoever else writes to it.
+//! The file decides as the ledger state in memory does, also while other processes write to it.
 
 mod expiry;
 mod lines;

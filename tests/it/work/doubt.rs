@@ -1,4 +1,4 @@
-//! Nobody saw the end of a command that was started.
+//! The end of a command that was started was not seen.
 
 use bank_par::store::LeaseShare;
 use rustix::process::Signal;
@@ -123,7 +123,7 @@ fn an_end_that_nobody_saw_is_in_doubt_whoever_dies() {
         let stopped = office.go_on(mode, "", "echo ran >> log");
         assert_eq!(stopped.code(), 8, "{stopped:?}");
         for part in [
-            "1 of its operations: `november:1`",
+            "1 of its operations was not seen: `november:1`",
             "post ID",
             "--in-doubt retry",
         ] {

@@ -32,7 +32,7 @@ impl<J: Journal> Decision<'_, J> {
         Some(self.end_taken(hold, &taken, end).into())
     }
 
-    /// Ends a hold that was taken off the ledger state. Whoever does it, the end counts for the line that the
+    /// Ends a hold that was taken off the ledger state. No matter which caller does it, the end counts for the line that the
     /// hold was begun for.
     pub(in crate::bank::ledger_state) fn end_taken(
         &mut self,

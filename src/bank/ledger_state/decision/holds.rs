@@ -52,25 +52,25 @@ impl<J: Journal> Decision<'_, J> {
         Some(view)
     }
 
-    /// Whoever comes, or the clock after so long.
+    /// An owner for any caller, or the clock after so long.
     pub(in crate::bank::ledger_state) fn anyone(&self, lasts: Option<Duration>) -> Owner {
         let expires = lasts.map(|lasts| self.state.now.after(lasts));
         Owner::Anyone { expires }
     }
 
-    /// What the caller has begun is for whoever comes.
+    /// Any caller may now end what this one has begun.
     pub(in crate::bank::ledger_state) fn keep(
         &mut self,
         lasts: Option<Duration>,
     ) -> Option<Answer> {
         let hold = self.state.begun(self.caller.run, self.caller.number)?;
-        // Without an id nobody could ever claim it.
+        // Without an id it could never be claimed.
         self.state.holds.get(&hold)?.operation.id.as_ref()?;
         let view = self.pass(hold, self.anyone(lasts), OwnerChange::Exited)?;
         Some(Outcome::Held { view }.into())
     }
 
-    /// Nobody saw the end of what the caller has begun, of which nobody can know then what it did.
+    /// The end of what the caller has begun was not seen, so what it did is not known.
     pub(in crate::bank::ledger_state) fn doubt_begun(&mut self) -> Option<Answer> {
         let hold = self.state.begun(self.caller.run, self.caller.number)?;
         let owner = self.state.holds.get(&hold)?.owner;
@@ -86,7 +86,7 @@ impl<J: Journal> Decision<'_, J> {
         self.doubt(hold).map(Answer::from)
     }
 
-    /// Nobody saw the end of the work that this is held for.
+    /// The end of the work that this is held for was not seen.
     pub(in crate::bank::ledger_state) fn doubt(&mut self, hold: u64) -> Option<Outcome> {
         let view = self.pass(hold, Owner::Doubt, OwnerChange::Doubted)?;
         Some(Outcome::Doubted { view })

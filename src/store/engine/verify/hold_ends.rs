@@ -11,7 +11,7 @@ pub(super) struct Ender {
     pub(super) line: Option<Line>,
 }
 
-/// What was begun for a line ends for it, whoever ends it; other work of a run, the run itself ends.
+/// What was begun for a line ends for it, no matter which caller ends it; the run itself ends its other work.
 pub(super) fn is_ended_by(hold: &Hold, by: &Ender) -> RowCheck {
     let must = hold.line;
     if by.run.is_none_or(|by| is_of_run(hold, by)) && by.line == must.map(|must| must.line) {

@@ -53,7 +53,7 @@ impl Walk {
         follows(id, found.earlier, record.hold, record.operation())
     }
 
-    /// A row's run exists, and began before the row: whoever goes on with it looks from there on.
+    /// A row's run exists, and began before the row: a process that continues it looks from there on.
     pub(super) fn check_run(
         &mut self,
         tx: &mut dyn Tx,

@@ -131,7 +131,7 @@ impl Recount {
         Ok(())
     }
 
-    /// Nobody saw the end of a hold's work, or a run works on it again, or is done with it.
+    /// The end of a hold's work was not seen, or a run works on it again, or is done with it.
     fn changes_hands(&mut self, row: &RecordRow, operation: &Operation) -> RowCheck {
         let held = self.end(row.hold, operation)?;
         same_content(operation, &held.operation)?;

@@ -28,7 +28,7 @@ impl Clocks {
         change(&mut self.0.lock().expect("a clock"));
     }
 
-    /// Somebody sets the wall clock.
+    /// The wall clock is set.
     fn set_wall(&self, by: i64) {
         self.change(|time| time.wall = Moment::new(time.wall.micros() + by));
     }
@@ -180,7 +180,7 @@ fn very_many_holds_are_given_back_in_steps() {
     });
     ledger.transact(&batch.collect::<Vec<_>>()).expect("held");
     clocks.pass(10 * SECOND);
-    // Whoever comes next finds all of it free.
+    // The next caller finds all of it free.
     let all = execute(&mut ledger, Kind::Withdraw, None, 30 * count);
     assert!(matches!(all.outcome, Outcome::Posted { .. }), "{all:?}");
     let given_back: i64 = ledger

@@ -40,7 +40,7 @@ fn a_ledger_with_everything_in_it_is_sound() {
     } = verified;
     assert_eq!((entries, records, accounts, holds), (8, 19, 6, 3));
     assert_eq!((end.seq, end.record), (8, 19));
-    // A hold whose time is over and that nobody gave back yet is no violation, and stays.
+    // A hold whose time is over and that was not given back yet is no violation, and stays.
     let mut copy = full.copy();
     assert_eq!(copy.check_all(None).expect("checked").end, end);
 }
@@ -58,7 +58,7 @@ fn a_ledger_with_doubts_is_sound() {
     let mut done: Vec<u64> = lines.iter().map(|done| done.line).collect();
     done.retain(|line| *line > 20);
     done.sort_unstable();
-    // Whoever ended them, they are done for the lines that they were begun for.
+    // No matter which caller ended them, they are done for the lines that they were begun for.
     assert_eq!(done, [21, 22, 23, 24]);
 }
 

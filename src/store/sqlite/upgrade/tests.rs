@@ -55,7 +55,7 @@ fn a_file_of_the_earlier_format_says_the_same_in_this_one() {
     let connection = &ledger.backend.connection;
     let format = connection.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0));
     assert_eq!(format.expect("a format"), FORMAT);
-    // The header of the file itself tells it to whoever looks before opening.
+    // The header of the file itself tells it to a process that looks before opening.
     let header = std::fs::read(&path).expect("the file");
     assert_eq!(header[60..64], FORMAT.to_be_bytes());
     // Only what was opened by a request may receive money from those who ask strictly.

@@ -67,7 +67,7 @@ impl Full {
         full
     }
 
-    /// With work of which nobody saw the end, or that was declined, or spent nothing.
+    /// With work whose end was not seen, or that was declined, or spent nothing.
     pub(super) fn with_doubts() -> Self {
         let mut full = Full::new();
         full.doubts();
