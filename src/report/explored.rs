@@ -19,8 +19,11 @@ use lanes::Lanes;
 
 pub use replayed::{Replay, StepScreen, replayed};
 
-/// The most final balances of which text has a line each; JSON has them all.
-const MAX_FINALS: usize = 1_000;
+/// How many final balances have a line each in text, beside the right one; JSON has them all.
+const MAX_FINALS: usize = 20;
+
+/// The most letters of a count with all its digits in text; JSON has them all.
+const MAX_COUNT: usize = 26;
 
 /// What was explored.
 #[derive(Clone, Copy, Debug)]
@@ -87,19 +90,21 @@ fn totals(exploration: &Exploration, out: &mut String) -> fmt::Result {
     match found.method {
         Method::Search(states) => writeln!(
             out,
-            "Every order was examined, by the {} states that they lead to.",
+            "Every order of their steps was examined; they lead to {} states.",
             Thousands(&states.into())
         )?,
-        Method::ClosedForm => writeln!(out, "Every order was counted, by the closed form.")?,
+        Method::ClosedForm => {
+            writeln!(out, "Every order of their steps was counted, by a formula.")?
+        }
         Method::Drawn(draws) => drawn(draws, out)?,
     }
-    let mut rows = vec![(0, "orders", &tally.orders)];
+    let mut rows = vec![(0, "orders of the steps", &tally.orders)];
     let luck = found.right_by_luck();
     let right = &tally.orders - &tally.wrong;
     match found.method {
         Method::Drawn(_) => rows.push((2, "right", &right)),
         _ => {
-            rows.push((2, "serial, one operation after another", &found.serial));
+            rows.push((2, "right, one operation after another", &found.serial));
             let interleaved = match exploration.sync {
                 "none" => "right by luck",
                 _ => "right, with steps in between",
@@ -110,9 +115,9 @@ fn totals(exploration: &Exploration, out: &mut String) -> fmt::Result {
     rows.push((2, "wrong", &tally.wrong));
     if let Some(judged) = tally.accounts.first() {
         rows.push((4, "an update is lost", &judged.lost));
-        rows.push((4, "more is accepted than there was", &judged.overdrawn));
+        rows.push((4, "more is paid out than there was", &judged.overdrawn));
     }
-    rows.push((4, "a deadlock", &tally.deadlocks));
+    rows.push((4, "they wait for each other for ever", &tally.deadlocks));
     if let Some(anywhere) = tally
         .wrong_anywhere
         .as_ref()
@@ -123,9 +128,9 @@ fn totals(exploration: &Exploration, out: &mut String) -> fmt::Result {
     if let Some(broken) = &tally.sum_broken {
         rows.push((2, "the sum over all accounts is broken", broken));
     }
-    let width = Thousands(&tally.orders).to_string().len();
+    let width = short(&tally.orders).len();
     for (indent, label, count) in rows {
-        let count = Thousands(count).to_string();
+        let count = short(count);
         let share = match label {
             "wrong" => format!("  {}", percent(&tally.wrong, &tally.orders)),
             _ => String::new(),
@@ -140,7 +145,7 @@ fn totals(exploration: &Exploration, out: &mut String) -> fmt::Result {
     if tally.sum_broken.is_none() {
         writeln!(
             out,
-            "  The closed form counts each account by itself, and not how the sum ends."
+            "  The formula counts each account by itself, and not how the sum ends."
         )?;
     }
     Ok(())
@@ -160,7 +165,7 @@ fn drawn(draws: Draws, out: &mut String) -> fmt::Result {
     let which = if uniform { "all" } else { "such draws" };
     writeln!(
         out,
-        "{} orders were drawn by lot with seed {seed}:\n\
+        "{} orders were drawn at random with seed {seed}:\n\
          {} to {} of {which} are wrong, with 95 % confidence.",
         Thousands(&samples.into()),
         millionths(low),
@@ -169,8 +174,8 @@ fn drawn(draws: Draws, out: &mut String) -> fmt::Result {
     if !uniform {
         writeln!(
             out,
-            "The lot does not draw all orders alike, because some operations are refused,\n\
-             wait or try again; the shares are those of the lot."
+            "Not every order is as likely to be drawn, because some operations are refused,\n\
+             wait or try again; these are shares of the draws, and not of all orders."
         )?;
     }
     Ok(())
@@ -189,18 +194,31 @@ fn finals(exploration: &Exploration, out: &mut String) -> fmt::Result {
     }
     let texts = |(ended, end): (&i64, &crate::explore::FinalBalance)| {
         let mark = if must == Some(*ended) { "  right" } else { "" };
-        (dollars(*ended), Thousands(&end.orders).to_string(), mark)
+        (dollars(*ended), short(&end.orders), mark)
     };
-    let rows: Vec<_> = ends.finals.iter().take(MAX_FINALS).map(texts).collect();
+    let last = ends.finals.len().saturating_sub(MAX_FINALS / 2);
+    let is_shown = |(number, (ended, _)): &(usize, (&i64, _))| {
+        let few = ends.finals.len() <= MAX_FINALS;
+        few || *number < MAX_FINALS / 2 || *number >= last || must == Some(**ended)
+    };
+    let all = ends.finals.iter().enumerate();
+    let rows = all.filter(is_shown).map(|(_, row)| texts(row));
+    let rows: Vec<_> = rows.collect();
     let widest = |length: fn(&(String, String, &str)) -> usize| rows.iter().map(length).max();
     let balances = widest(|row| row.0.len()).unwrap_or(0);
     let counts = widest(|row| row.1.len()).unwrap_or(0);
     for (balance, count, mark) in &rows {
-        writeln!(out, "  {balance:>balances$}  after {count:>counts$}{mark}")?;
+        writeln!(
+            out,
+            "  {balance:>balances$}  after {count:>counts$} orders{mark}"
+        )?;
     }
     match ends.finals.len() - rows.len() {
         0 => Ok(()),
-        more => writeln!(out, "  and {more} more, which `--output json` lists"),
+        more => writeln!(
+            out,
+            "  and {more} balances in between; `--output json` has all, to the last digit"
+        ),
     }
 }
 
@@ -214,12 +232,12 @@ fn others(exploration: &Exploration, out: &mut String) -> fmt::Result {
             continue;
         };
         let name = &place.name;
-        let wrong = Thousands(wrong);
+        let wrong = short(wrong);
         match finals.len() {
             1 => writeln!(out, "{name} always ends with {}", dollars(*low))?,
             count => writeln!(
                 out,
-                "{name} ends with {count} balances from {} to {}, wrong after {wrong}",
+                "{name} ends with {count} balances from {} to {},\n  wrong after {wrong} orders",
                 dollars(*low),
                 dollars(*high)
             )?,
@@ -260,7 +278,7 @@ fn example(exploration: &Exploration, out: &mut String) -> fmt::Result {
     let plural = |count: usize| if count == 1 { "" } else { "s" };
     writeln!(
         out,
-        "{which}: {steps} step{}, {preemptions} interruption{}",
+        "{which}, of {steps} step{} with {preemptions} interruption{};\ntime runs down, and each operation has a process of its own:",
         plural(steps),
         plural(preemptions)
     )?;
@@ -270,7 +288,10 @@ fn example(exploration: &Exploration, out: &mut String) -> fmt::Result {
     writeln!(out)?;
     out.push_str(&ended(scenario, played));
     let token = token(scenario, &played.order);
-    writeln!(out, "Take it with real processes: bank-par replay {token}")
+    writeln!(
+        out,
+        "\nHave real processes do it:\n  bank-par replay {token}"
+    )
 }
 
 /// How an order ended, and why.
@@ -287,14 +308,14 @@ fn ended(scenario: &Scenario, played: &Played) -> String {
         let (name, ended_text) = (&place.name, dollars(*ended));
         if ended != must {
             text += &format!(
-                "{name} ends with {ended_text}; what was accepted adds up to {}.\n",
+                "{name} ends with {ended_text} and must hold {}.\n",
                 dollars(*must)
             );
         } else if number == 0 {
             text += &format!("{name} ends with {ended_text}, as it must.\n");
         }
         if *must < place.floor {
-            text += &format!("More was accepted on {name} than there was.\n");
+            text += &format!("More was paid out of {name} than there was.\n");
         }
     }
     if played.verdict.sum_broken {
@@ -318,6 +339,17 @@ fn percent(part: &BigUint, whole: &BigUint) -> String {
     }
     let hundredths = (part * 20_000u32 + whole) / (whole * 2u32);
     millionths(100 * u64::try_from(hundredths).unwrap_or(10_000))
+}
+
+/// A count in text: with all its digits, or if those are too many, with the first of them.
+fn short(count: &BigUint) -> String {
+    let exact = Thousands(count).to_string();
+    if exact.len() <= MAX_COUNT {
+        return exact;
+    }
+    let digits = count.to_string();
+    let (first, rest) = digits.split_at(1);
+    format!("{first}.{} x 10^{}", &rest[..3], rest.len())
 }
 
 /// A count of any size with its thousands told apart.
@@ -350,6 +382,10 @@ mod tests {
         ] {
             assert_eq!(Thousands(&number.into()).to_string(), expected);
         }
+        let forty = BigUint::from(716u32) * BigUint::from(10u32).pow(104);
+        assert_eq!(short(&forty), "7.160 x 10^106");
+        let ten = BigUint::from(2_375_880_867_360_000u64);
+        assert_eq!(short(&ten), "2,375,880,867,360,000");
         assert_eq!(percent(&1_792u32.into(), &2_520u32.into()), "71.11 %");
         assert_eq!(percent(&BigUint::ZERO, &BigUint::ZERO), "0.00 %");
     }

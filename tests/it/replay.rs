@@ -115,7 +115,7 @@ fn a_replay_shows_the_order_and_where_it_ends() {
             .stdout;
         for expected in [
             "1 wrote over the write of 2, which it had not seen.",
-            "main ends with $500.00; what was accepted adds up to $1000.00.",
+            "main ends with $500.00 and must hold $1000.00.",
             said,
         ] {
             assert!(text.contains(expected), "{text}");

@@ -8,9 +8,11 @@ use crate::sharing::{NextStep, Part, Sharing};
 /// How operations share, in one line.
 pub(super) fn manner(manner: Manner) -> &'static str {
     match manner.sharing {
-        Sharing::Unguarded => "each operation reads, then writes, whatever others did in between",
+        Sharing::Unguarded => {
+            "each reads the balance, then writes a new one, come what may between"
+        }
         Sharing::CompareAndSet => {
-            "each reads, then writes if no other wrote since, else decides again"
+            "each reads the balance, and writes if none wrote since, else again"
         }
         Sharing::Lock => "each takes the lock, reads, writes, and gives the lock back",
         Sharing::LockPerAccount if manner.lock_order => {
