@@ -201,3 +201,75 @@ impl RequestOrder for GivenOrder {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Request;
+
+    struct Allows(Vec<usize>);
+
+    impl TurnWatch for Allows {
+        fn may_take(&mut self, turn: usize) -> Result<bool, String> {
+            Ok(!self.0.contains(&turn))
+        }
+
+        fn taken(&mut self, _: TurnTaken) {}
+    }
+
+    fn order(turns: &[(u32, TurnRequest)], held_back: &[usize]) -> GivenOrder {
+        let turn = |(operation, request): &(u32, TurnRequest)| RequestTurn {
+            operation: *operation,
+            request: *request,
+        };
+        let watch = Box::new(Allows(held_back.to_vec()));
+        GivenOrder::new(turns.iter().map(turn).collect(), watch)
+    }
+
+    fn pending(asked: &[(u32, ShareRequest)]) -> VecDeque<Pending> {
+        let one = |(operation, ask): &(u32, ShareRequest)| Pending {
+            worker: *operation,
+            request: Request {
+                number: u64::from(*operation) << 32 | u64::from(*operation),
+                ask: Ask::Share(ask.clone()),
+            },
+        };
+        asked.iter().map(one).collect()
+    }
+
+    const READ: ShareRequest = ShareRequest::Read(Vec::new());
+    const WRITE: ShareRequest = ShareRequest::Write(Vec::new());
+
+    #[test]
+    fn a_request_waits_for_its_turn() {
+        use TurnRequest::{Read, Write};
+        let mut order = order(&[(2, Read), (1, Read), (1, Write), (2, Write)], &[2]);
+        assert_eq!(order.choose(&pending(&[(1, READ)])), Ok(None));
+        let awaited = "in turn 1 of 4 operation 2 must ask to `read`";
+        assert_eq!(order.awaited().as_deref(), Some(awaited));
+        assert_eq!(order.choose(&pending(&[(1, READ), (2, READ)])), Ok(Some(1)));
+        assert_eq!(order.choose(&pending(&[(1, READ)])), Ok(Some(0)));
+        assert_eq!(order.choose(&pending(&[(2, WRITE)])), Ok(None));
+        // It is held back by the watch, and no process is waited for.
+        let held_back = pending(&[(2, WRITE), (1, WRITE)]);
+        assert_eq!(
+            (order.choose(&held_back), order.awaited()),
+            (Ok(None), None)
+        );
+    }
+
+    #[test]
+    fn what_the_order_has_no_turn_for_ends_it() {
+        use TurnRequest::{Read, Write};
+        let mut order = order(&[(1, Write), (2, Read)], &[]);
+        let other = "in turn 1 of 2 operation 1 must ask to `write`, and it asks to `read`";
+        let chosen = order.choose(&pending(&[(2, READ), (1, READ)]));
+        assert_eq!(chosen, Err(other.to_string()));
+        assert_eq!(order.choose(&pending(&[(1, WRITE)])), Ok(Some(0)));
+        assert_eq!(order.choose(&pending(&[(2, READ)])), Ok(Some(0)));
+        assert_eq!(order.choose(&VecDeque::new()), Ok(None));
+        let more = "all turns were taken, and operation 2 asks to `write`";
+        let chosen = order.choose(&pending(&[(2, WRITE)]));
+        assert_eq!(chosen, Err(more.to_string()));
+    }
+}

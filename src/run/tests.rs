@@ -1,5 +1,7 @@
 //! The faults that a run meets, one at a time and in microseconds.
 
+mod in_order;
+
 use super::*;
 use crate::bank::{Amount, Balance, Kind, Line, Operation, Outcome, Request as BankRequest, View};
 use crate::link::Arrived;
@@ -31,6 +33,11 @@ fn view() -> View {
 impl Bench {
     /// A run in which each worker takes one operation, with its first worker connected.
     fn new(operations: u64, jobs: usize) -> Self {
+        Bench::in_order(operations, jobs, Box::new(AsArrived))
+    }
+
+    /// The same, with the requests decided in this order.
+    fn in_order(operations: u64, jobs: usize, order: Box<dyn RequestOrder>) -> Self {
         let settings = Settings {
             mode: "test",
             jobs,
@@ -44,7 +51,7 @@ impl Bench {
             kill_before: None,
             starts: Vec::new(),
         };
-        let run = Run::new(settings, Box::new(AsArrived));
+        let run = Run::new(settings, order);
         let (now, told) = (Duration::ZERO, Vec::new());
         let mut bench = Bench {
             run,

@@ -156,3 +156,32 @@ fn a_terminal_that_is_closed_takes_everything_with_it() {
         ledger.verify();
     }
 }
+
+#[test]
+fn a_key_takes_the_next_step_of_a_replay() {
+    for by in ["--processes", "--threads"] {
+        let mut terminal = Terminal::open();
+        terminal.start(&format!("replay x1/none/main=10/w5,d5/1221 --step {by}"));
+        terminal.see("next: 1 (2 could too)");
+        for (row, next) in [
+            ("1  read $10.00", "next: 2 (1 could too)"),
+            (" read $10.00", "next: 2 (1 could too)"),
+            (" write $15.00", "next: 1 (no other can)"),
+            ("4  write $5.00", "reproduced 1 of 1"),
+        ] {
+            terminal.shell.send(" ").unwrap();
+            terminal.shell.flush().unwrap();
+            terminal.see(row);
+            terminal.see(next);
+        }
+        terminal.expect_status(0);
+        terminal.start(&format!("replay x1/none/main=10/w5,d5/1221 --step {by}"));
+        terminal.see("next: 1 (2 could too)");
+        terminal.shell.send(" ").unwrap();
+        terminal.shell.flush().unwrap();
+        terminal.see("next: 2 (1 could too)");
+        terminal.control('c');
+        terminal.see("left after step");
+        terminal.expect_status(10);
+    }
+}

@@ -1,0 +1,62 @@
+//! Runs whose requests are decided in an order that was given, and what ends them.
+
+use super::*;
+
+struct Allowed;
+
+impl TurnWatch for Allowed {
+    fn may_take(&mut self, _: usize) -> Result<bool, String> {
+        Ok(true)
+    }
+
+    fn taken(&mut self, _: TurnTaken) {}
+}
+
+/// A run whose only operation must ask this, and whose worker was given it.
+fn given_in_order(request: TurnRequest) -> Bench {
+    let operation = 1;
+    let turns = vec![RequestTurn { operation, request }];
+    let order = GivenOrder::new(turns, Box::new(Allowed));
+    let mut bench = Bench::in_order(1, 1, Box::new(order));
+    bench.arrived(1, Arrived::Ready);
+    assert_eq!(bench.turn(), ["assign 1: 1"]);
+    bench
+}
+
+#[test]
+fn a_request_is_decided_in_its_turn() {
+    let mut bench = given_in_order(TurnRequest::Execute);
+    let execute = BankRequest::Execute(deposit());
+    assert_eq!(bench.ask(execute), ["submit 1"]);
+    bench.decided(POSTED());
+    assert_eq!(bench.told, ["started", "completed"]);
+}
+
+#[test]
+fn a_worker_that_asks_for_something_else_ends_the_run() {
+    let mut bench = given_in_order(TurnRequest::Post);
+    let begin = BankRequest::Begin(deposit());
+    assert_eq!(bench.ask(begin), ["KillAll"]);
+    assert_eq!(bench.dies(), ["abandon, in doubt: false"]);
+    bench.answered(Outgoing::Abandoned(1 << 32 | 1, Abandoned::NotDone));
+    assert_eq!(bench.told, ["started", "failed: Faulty(Protocol)"]);
+}
+
+#[test]
+fn a_worker_that_does_not_ask_ends_the_run() {
+    let mut bench = given_in_order(TurnRequest::Execute);
+    assert_eq!(bench.turn(), [""; 0]);
+    bench.now += MINUTE / 2;
+    assert_eq!(bench.turn()[0], "KillAll");
+    bench.dies();
+    bench.answered(Outgoing::Abandoned(1 << 32 | 1, Abandoned::NotDone));
+    assert_eq!(bench.told, ["started", "failed: Faulty(Deadline)"]);
+}
+
+#[test]
+fn a_worker_that_dies_ends_the_run() {
+    let mut bench = given_in_order(TurnRequest::Execute);
+    assert_eq!(bench.dies(), ["KillAll", "abandon, in doubt: false"]);
+    bench.answered(Outgoing::Abandoned(1 << 32 | 1, Abandoned::NotDone));
+    assert_eq!(bench.told, ["started", "failed: Faulty(Died)"]);
+}
