@@ -26,7 +26,7 @@ use clap::builder::{OsStringValueParser, PossibleValue, TypedValueParser};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::report::{self, Destination, Format, Outputs, Spared, check_streams};
+use crate::report::{self, Destination, Detail, Format, Outputs, Spared, check_streams};
 use crate::status::Status;
 use crate::store::Place;
 use crate::supervisor::{end_as_first_process, end_by, outlive_full_files};
@@ -192,6 +192,8 @@ impl OutputArgs {
         Ok(Outputs {
             stdout,
             events,
+            detail: Detail::Results,
+            text_shows_steps: false,
             spared,
         })
     }

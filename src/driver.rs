@@ -77,6 +77,8 @@ impl Driver {
         waker: Waker,
     ) -> io::Result<Self> {
         let settings = plan.settings(ledger.as_ref())?;
+        let clock = RunningClock::start();
+        let started = plan.run_started(ledger.as_ref(), clock.started_at());
         let command = plan.worker_command(ledger.as_ref())?;
         Ok(Driver {
             run: Run::new(settings, order),
@@ -85,10 +87,10 @@ impl Driver {
             links: plan.transport.parent(waker)?,
             supervisor: Supervisor::new(command.is_some()),
             effects: VecDeque::new(),
-            events: Vec::new(),
+            events: vec![Event::RunStarted(Box::new(started))],
             conclusion: None,
             began: Instant::now(),
-            clock: RunningClock::start(),
+            clock,
             now: Duration::ZERO,
             reaped_at: Duration::ZERO,
             closing: false,

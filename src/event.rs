@@ -91,6 +91,11 @@ trait EventFields {
     fn operation(&self) -> Option<&OperationEvent> {
         None
     }
+
+    /// It is a step on the way and no result.
+    fn is_step(&self) -> bool {
+        false
+    }
 }
 
 macro_rules! events {
@@ -250,6 +255,11 @@ impl Event {
     /// What it says of an operation, if it is about one.
     pub fn operation(&self) -> Option<&OperationEvent> {
         self.fields()?.operation()
+    }
+
+    /// Whether it is a step on the way and no result: told only where every step is asked for.
+    pub fn is_step(&self) -> bool {
+        self.fields().is_some_and(EventFields::is_step)
     }
 
     /// When it was known, since the run began; nothing where that is not told.

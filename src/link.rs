@@ -35,6 +35,15 @@ pub enum Transport {
 }
 
 impl Transport {
+    /// How requests travel, in words.
+    pub fn mechanism(self) -> &'static str {
+        match self {
+            Transport::Socket => "asking over local sockets",
+            Transport::Queue => "asking through one queue",
+            Transport::Pipe => "asking through a pair of pipes each",
+        }
+    }
+
     /// The parent's ends of a new run. `waker` is woken by whatever arrives otherwise than on a
     /// descriptor that is polled.
     pub fn parent(self, waker: Waker) -> io::Result<Box<dyn Links>> {

@@ -16,6 +16,7 @@ mod receipt;
 mod runs;
 mod shown;
 mod single;
+mod sink;
 mod table;
 mod text;
 mod timeline;
@@ -38,7 +39,8 @@ use std::thread;
 
 use crate::event::Event;
 use crate::wake::Waker;
-use printer::{Printer, Progress, Sink};
+use printer::{Printer, Progress, Rendering};
+use sink::Sink;
 
 pub use checked::{HistoryReport, checked};
 pub use destination::{Destination, DestinationError, Spared, check_streams};
@@ -66,6 +68,15 @@ pub enum Format {
     Json,
 }
 
+/// How much of a run is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// What became of its operations.
+    Results,
+    /// Also each step on the way: processes, requests with their times, reads and writes.
+    Steps,
+}
+
 /// Where the events of a run go.
 #[derive(Clone, Debug)]
 pub struct Outputs {
@@ -73,8 +84,22 @@ pub struct Outputs {
     pub stdout: Format,
     /// Where they are recorded as JSON Lines too, whatever stdout shows.
     pub events: Option<Destination>,
+    /// How much is recorded, and shown on stdout as JSON Lines.
+    pub detail: Detail,
+    /// Text shows every step, also where that is not recorded.
+    pub text_shows_steps: bool,
     /// What must not be written to.
     pub spared: Spared,
+}
+
+impl Outputs {
+    /// How much of it all outputs together show.
+    pub fn most_detail(&self) -> Detail {
+        match self.stdout {
+            Format::Text if self.text_shows_steps => Detail::Steps,
+            _ => self.detail,
+        }
+    }
 }
 
 /// Why there can be no report.
@@ -116,17 +141,25 @@ impl Reporter {
         check_streams(spared)?;
         let opened = events.as_ref().map(|events| events.open(spared));
         let recording = opened.transpose()?.flatten().map(Sink::recording);
-        Self::over(outputs.stdout, stdout()?, recording, waker).map_err(ReportError::Thread)
+        let (stdout, detail) = (stdout()?, outputs.detail);
+        let renderings = match outputs.stdout {
+            // A recording is written first: what is seen on stdout is recorded.
+            Format::Json => {
+                let sinks = recording.into_iter().chain([stdout]).collect();
+                vec![Rendering::new(Format::Json, detail, sinks)]
+            }
+            Format::Text => {
+                let recording = Rendering::new(Format::Json, detail, Vec::from_iter(recording));
+                let shown = outputs.most_detail();
+                vec![recording, Rendering::new(Format::Text, shown, vec![stdout])]
+            }
+        };
+        Self::over(renderings, waker).map_err(ReportError::Thread)
     }
 
-    fn over(
-        format: Format,
-        stdout: Sink,
-        recording: Option<Sink>,
-        waker: Waker,
-    ) -> io::Result<Self> {
+    fn over(renderings: Vec<Rendering>, waker: Waker) -> io::Result<Self> {
         let progress = Arc::new(Progress::new(waker));
-        let printer = Printer::new(format, stdout, recording, Arc::clone(&progress));
+        let printer = Printer::new(renderings, Arc::clone(&progress));
         let (sender, receiver) = mpsc::channel();
         thread::Builder::new()
             .name("reporter".into())
@@ -227,7 +260,9 @@ mod tests {
         let (reader, writer) = io::pipe().expect("a pipe");
         let stdout = Sink::stdout(File::from(std::os::fd::OwnedFd::from(writer)));
         let (alarm, waker) = Alarm::new().expect("an alarm");
-        let reporter = Reporter::over(Format::Json, stdout, recording, waker);
+        let sinks = recording.into_iter().chain([stdout]).collect();
+        let rendering = Rendering::new(Format::Json, Detail::Results, sinks);
+        let reporter = Reporter::over(vec![rendering], waker);
         (reporter.expect("a reporter"), reader, alarm)
     }
 

@@ -4,7 +4,11 @@ use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
+
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::bank::Moment;
 
 use crate::poll::wait_readable;
 
@@ -86,6 +90,20 @@ impl AsFd for Alarm {
     }
 }
 
+/// The clock that all processes of this machine share and that is never set.
+pub fn host_clock() -> Duration {
+    let now = clock_gettime(ClockId::Monotonic);
+    // It counts from the machine's start, so it is never negative.
+    Duration::try_from(now).unwrap_or_default()
+}
+
+/// What time it is, by the wall clock.
+pub fn wall_clock() -> Moment {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let micros = since.unwrap_or_default().as_micros();
+    Moment::new(i64::try_from(micros).unwrap_or(i64::MAX))
+}
+
 /// The longest step of a [`RunningClock`]; it must be read at least this often.
 pub const TICK: Duration = Duration::from_secs(1);
 
@@ -94,24 +112,44 @@ pub const TICK: Duration = Duration::from_secs(1);
 /// It cannot see a stop as such. It is read at least once a [`TICK`], and a longer gap between two
 /// readings counts as one tick.
 pub struct RunningClock {
-    read_at: Instant,
+    started_at: Duration,
+    read_at: Duration,
     ran: Duration,
+    /// How long it stood still.
+    stood: Duration,
 }
 
 impl RunningClock {
     /// A clock that begins at zero.
     pub fn start() -> Self {
+        // To the microsecond, so that what counts from it and what is told by the host's clock agree.
+        let now = host_clock();
+        let started_at = now - Duration::from_nanos(u64::from(now.subsec_nanos() % 1_000));
         RunningClock {
-            read_at: Instant::now(),
+            started_at,
+            read_at: started_at,
             ran: Duration::ZERO,
+            stood: Duration::ZERO,
         }
     }
 
     /// How long this process has been running since the start.
     pub fn now(&mut self) -> Duration {
-        let now = Instant::now();
-        self.ran += now.duration_since(self.read_at).min(TICK);
+        let now = host_clock();
+        let passed = now.saturating_sub(self.read_at);
+        self.ran += passed.min(TICK);
+        self.stood += passed.saturating_sub(TICK);
         self.read_at = now;
         self.ran
+    }
+
+    /// Its start, by the host's clock.
+    pub fn started_at(&self) -> Duration {
+        self.started_at
+    }
+
+    /// How long it has stood still since.
+    pub fn stood(&self) -> Duration {
+        self.stood
     }
 }

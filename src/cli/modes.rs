@@ -15,7 +15,7 @@ use crate::bank::Balance;
 use crate::driver::{self, Commands, Driver, Forecast, RunPlan};
 use crate::limits::{self, Limits};
 use crate::link::Transport;
-use crate::report::Reporter;
+use crate::report::{Detail, Outputs, Reporter, Spared};
 use crate::run::AsArrived;
 use crate::store::{Memory, Place};
 use crate::wake::Alarm;
@@ -45,7 +45,24 @@ pub(super) struct ModeArgs {
     pub(super) timeout: Option<Duration>,
     #[command(flatten)]
     output: OutputArgs,
+    /// How much is told: what became of the operations, or also each step on the way: processes, requests
+    /// with their times, reads and writes [default: results; and steps as text, where the operations are
+    /// few and not read from a file]
+    #[arg(long, value_enum, value_name = "DETAIL")]
+    detail: Option<DetailFlag>,
 }
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum DetailFlag {
+    /// What became of the operations
+    Results,
+    /// Each step on the way as well
+    Steps,
+}
+
+/// The most operations that text shows the steps of where nothing else is asked for: a person can follow
+/// so many.
+const MOST_FOLLOWED: u64 = 12;
 
 /// A mode in which the bank decides.
 #[derive(Args)]
@@ -187,6 +204,24 @@ impl BankArgs {
 }
 
 impl ModeArgs {
+    fn outputs(&self, spared: Spared, has_command: bool) -> anyhow::Result<Outputs> {
+        let is_followed = self
+            .workload
+            .known()
+            .is_some_and(|count| count <= MOST_FOLLOWED);
+        let (detail, text_shows_steps) = match self.detail {
+            Some(DetailFlag::Steps) => (Detail::Steps, true),
+            Some(DetailFlag::Results) => (Detail::Results, false),
+            None => (Detail::Results, is_followed && !has_command),
+        };
+        let outputs = self.output.clone().outputs(spared)?;
+        Ok(Outputs {
+            detail,
+            text_shows_steps,
+            ..outputs
+        })
+    }
+
     /// What the account starts with.
     pub(super) fn balance(&self) -> Balance {
         self.workload.balance()
@@ -220,6 +255,8 @@ impl ModeArgs {
             commands: None,
             named: None,
             kill_before: None,
+            operations: self.workload.known(),
+            detail: Detail::Results,
         }
     }
 }
@@ -231,7 +268,9 @@ pub(super) fn start(mut plan: RunPlan, opening: Option<Opening>, args: ModeArgs)
     let source = args.workload.source();
     source.check().map_err(Failure::usage)?;
     let spared = spared(&source, opening.as_ref().map(|opening| &opening.place));
-    let outputs = args.output.outputs(spared).map_err(Failure::usage)?;
+    let outputs = args.outputs(spared, plan.commands.is_some());
+    let outputs = outputs.map_err(Failure::usage)?;
+    plan.detail = outputs.most_detail();
     let open = |Opening {
                     place,
                     named,

@@ -4,7 +4,7 @@ use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
@@ -13,14 +13,14 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use super::ledger::MemoryArgs;
 use super::workload::WorkloadArgs;
 use super::{CliResult, Failure, OutputArgs, spared};
-use crate::event::{Event, InvalidLine};
+use crate::event::{Event, InvalidLine, RunStarted};
 use crate::poll::wait_readable;
 use crate::race::{MAX_UPDATES, RacePlan, SyncMethod, race};
 use crate::report::{self, Broken, Reporter};
 use crate::run::Ending;
 use crate::status::Status;
 use crate::supervisor::{Signals, end_by, stop_self};
-use crate::wake::{Alarm, TICK};
+use crate::wake::{Alarm, TICK, host_clock, wall_clock};
 use crate::workload::{Feed, Item, Next};
 
 #[derive(Args)]
@@ -64,12 +64,13 @@ pub(super) fn sync(args: SyncArgs) -> CliResult {
         rounds: args.rounds,
     };
     let mut runner = Course::new(&reporter);
-    let deltas = runner.deltas(&plan, &mut feed, &mut alarm)?;
+    let deltas = runner.deltas(&plan, args.lock, &mut feed, &mut alarm)?;
     if deltas.is_empty() {
         let nothing = anyhow::anyhow!("there is no operation on `{}` to race", plan.account);
         return Err(Failure::usage(nothing));
     }
     plan.check(&deltas).map_err(Failure::usage)?;
+    runner.begin(&plan, args.lock);
     let run = || runner.run(&plan, &deltas, args.lock);
     let signal = args.workload.telling_unread_stdin(run)?;
     let mut status = runner.status;
@@ -92,7 +93,10 @@ pub(super) fn sync(args: SyncArgs) -> CliResult {
 struct Course<'a> {
     reporter: &'a Reporter,
     began: Instant,
+    /// The same by the host's clock.
+    clock: Duration,
     status: Status,
+    has_begun: bool,
 }
 
 impl<'a> Course<'a> {
@@ -100,7 +104,9 @@ impl<'a> Course<'a> {
         Course {
             reporter,
             began: Instant::now(),
+            clock: host_clock(),
             status: Status::Posted,
+            has_begun: false,
         }
     }
 
@@ -108,10 +114,33 @@ impl<'a> Course<'a> {
         self.reporter.tell(vec![event]);
     }
 
+    /// Tells that it began, before anything else is told.
+    fn begin(&mut self, plan: &RacePlan, only: Option<SyncMethod>) {
+        if std::mem::replace(&mut self.has_begun, true) {
+            return;
+        }
+        self.note(Event::RunStarted(Box::new(RunStarted {
+            mode: "sync".into(),
+            mechanism: "racing for one balance in memory".into(),
+            sync: only.map(|method| method.word().into()),
+            pid: std::process::id(),
+            started_at: wall_clock(),
+            clock_us: self.clock.into(),
+            operations: None,
+            jobs: plan.threads,
+            ops_per_worker: 0,
+            ledger: None,
+            run: None,
+            account: plan.account.clone(),
+            balance: Some(plan.start),
+        })));
+    }
+
     /// Reads the whole workload, since every thread runs it many times.
     fn deltas(
         &mut self,
         plan: &RacePlan,
+        only: Option<SyncMethod>,
         feed: &mut Feed,
         alarm: &mut Alarm,
     ) -> Result<Vec<i64>, Failure> {
@@ -121,12 +150,18 @@ impl<'a> Course<'a> {
                 Next::End => break,
                 Next::NotYet => alarm.wait(TICK).map_err(Failure::died)?,
                 Next::Failed(error) => return Err(Failure::usage(error)),
-                Next::Item(Item::Invalid { line, reason }) => self.invalid(line, reason),
+                Next::Item(Item::Invalid { line, reason }) => {
+                    self.begin(plan, only);
+                    self.invalid(line, reason);
+                }
                 // No run of threads has a name.
                 Next::Item(Item::Done { .. } | Item::Skipped { .. }) => {}
                 Next::Item(Item::Operation { line, operation }) => match plan.delta(&operation) {
                     Ok(delta) => deltas.push(delta),
-                    Err(reason) => self.invalid(line.map_or(0, |line| line.number), reason),
+                    Err(reason) => {
+                        self.begin(plan, only);
+                        self.invalid(line.map_or(0, |line| line.number), reason);
+                    }
                 },
             }
         }

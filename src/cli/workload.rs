@@ -93,6 +93,12 @@ impl WorkloadArgs {
         self.input.is_none()
     }
 
+    /// How many operations there are, where they are not read.
+    pub(super) fn known(&self) -> Option<u64> {
+        let given = || self.operations().len() as u64;
+        self.input.is_none().then(given)
+    }
+
     /// What the account starts with, in memory.
     pub(super) fn balance(&self) -> Balance {
         self.balance.unwrap_or(Balance::new(100_000))

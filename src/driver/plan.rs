@@ -1,18 +1,21 @@
 //! What is to be run, and how.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io;
 use std::time::Duration;
 
 use crate::bank::{Balance, Name, RequestContext, SharePoint};
 use crate::command::{CommandSpec, GRACE, RetryPolicy};
+use crate::event::RunStarted;
 use crate::ids;
 use crate::limits::Limits;
 use crate::link::{Folder, Transport};
+use crate::report::Detail;
 use crate::run::{CommandSettings, Named, Settings, WorkLimits};
 use crate::server::{RunLedger, RunStore};
 use crate::store::{AtStake, Cells, MappedCells, Memory};
-use crate::wake::Waker;
+use crate::wake::{Waker, wall_clock};
 use crate::work::Pace;
 use crate::worker::Conduct;
 
@@ -52,6 +55,10 @@ pub struct RunPlan {
     pub named: Option<Named>,
     /// One worker is to be killed before it takes this access to shared data.
     pub kill_before: Option<SharePoint>,
+    /// How many operations there are, where that is known from the start.
+    pub operations: Option<u64>,
+    /// How much of it is told.
+    pub detail: Detail,
 }
 
 /// A command that is the work of every operation that moves money.
@@ -110,6 +117,30 @@ impl RunPlan {
             kill_before: self.kill_before,
             starts: self.starts(),
         })
+    }
+
+    /// What is told of the run before anything else.
+    pub(super) fn run_started(&self, ledger: Option<&RunLedger>, clock: Duration) -> RunStarted {
+        RunStarted {
+            mode: self.mode.into(),
+            mechanism: match self.conduct {
+                Conduct::AskTheBank => self.transport.mechanism(),
+                Conduct::ShareData(_) => "sharing data over local sockets",
+                Conduct::ShareMemory(_) => "sharing one mapping of memory",
+            }
+            .into(),
+            sync: self.conduct.sync().map(Cow::from),
+            pid: std::process::id(),
+            started_at: wall_clock(),
+            clock_us: clock.into(),
+            operations: self.operations,
+            jobs: u32::try_from(self.jobs).unwrap_or(u32::MAX),
+            ops_per_worker: self.ops_per_worker.unwrap_or(0),
+            ledger: ledger.map(|ledger| ledger.name.clone()),
+            run: self.named.as_ref().map(|named| named.name.clone()),
+            account: self.account.clone(),
+            balance: ledger.is_none().then_some(self.balance),
+        }
     }
 
     /// What the workers are told of the command, if there is one.

@@ -31,6 +31,8 @@ pub struct RunStarted {
     pub operations: Option<u64>,
     /// The most processes or threads at a time.
     pub jobs: u32,
+    /// How many operations a process does before another one takes its place; 0 is no limit.
+    pub ops_per_worker: u64,
     /// The ledger, if it lasts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ledger: Option<String>,
@@ -196,18 +198,33 @@ pub struct Race {
     pub ns_per_operation: u64,
 }
 
-macro_rules! timed {
-    ($($timed:ty),*) => {$(
-        impl EventFields for $timed {
+macro_rules! steps {
+    ($($step:ty),*) => {$(
+        impl EventFields for $step {
             fn at_mut(&mut self) -> Option<&mut Micros> {
                 Some(&mut self.at_us)
+            }
+
+            fn is_step(&self) -> bool {
+                true
             }
         }
     )*};
 }
 
-timed!(WorkerEvent, CellEvent, LeaseEvent, InvalidLine);
+steps!(WorkerEvent, CellEvent, LeaseEvent);
+
+impl EventFields for RequestEvent {
+    fn is_step(&self) -> bool {
+        true
+    }
+}
+
+impl EventFields for InvalidLine {
+    fn at_mut(&mut self) -> Option<&mut Micros> {
+        Some(&mut self.at_us)
+    }
+}
 
 impl EventFields for Box<RunStarted> {}
 impl EventFields for Box<Race> {}
-impl EventFields for RequestEvent {}

@@ -106,6 +106,7 @@ prop_compose! {
             clock_us,
             operations,
             jobs: 64,
+            ops_per_worker: 1,
             ledger: run.clone(),
             run,
             account,

@@ -1,10 +1,10 @@
 //! The text and the JSON that every kind of event must become.
 
-use super::Format;
 use super::samples::{
     Asked, COMPLETED_JSON, account, answered, completed, failed, posted, refused, summary, view,
 };
 use super::text::Text;
+use super::{Detail, Format};
 use crate::bank::{Balance, Kind, Name, Rejection, WORLD};
 use crate::event::{
     AccountSummary, Cause, Event, InvalidLine, Micros, OperationEvent, Race, Summary, Total,
@@ -16,7 +16,7 @@ fn format(format: Format, events: &[Event]) -> String {
     let mut out = Vec::new();
     for event in events {
         match format {
-            Format::Text => text.write(event, &mut out).expect("room"),
+            Format::Text => text.write(event, Detail::Results, &mut out).expect("room"),
             Format::Json => event.write(&mut out).expect("room"),
         }
     }

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Write as _};
 use std::time::Duration;
 
-use super::printer::Sink;
+use super::sink::Sink;
 use super::{Broken, ReportError, Spared, check_streams, stderr_line, stdout};
 use crate::status::Status;
 

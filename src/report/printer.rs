@@ -1,21 +1,13 @@
 //! The thread that writes: formats events into a block and writes the block.
 
-use std::fs::File;
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
-
-use super::destination::OpenedDestination;
+use super::sink::Sink;
 use super::text::Text;
-use super::{BACKLOG_LIMIT, Broken, Format, stderr_line};
+use super::{BACKLOG_LIMIT, Broken, Detail, Format, stderr_line};
 use crate::event::Event;
 use crate::wake::Waker;
 
@@ -86,155 +78,66 @@ impl Progress {
     }
 }
 
-/// Somewhere to write, until it breaks.
-pub(super) struct Sink {
-    name: String,
-    /// Its reader may go away without that being a fault.
-    may_close: bool,
-    /// Others may append to it at the same time.
-    is_shared: bool,
-    file: Option<File>,
+/// How events become lines.
+enum Formatter {
+    Text(Text),
+    Json,
 }
 
-impl Sink {
-    pub(super) fn stdout(file: File) -> Self {
-        Sink {
-            name: "stdout".into(),
-            may_close: true,
-            is_shared: false,
-            file: Some(file),
+/// One way to write events, and where the lines go.
+pub(super) struct Rendering {
+    formatter: Formatter,
+    detail: Detail,
+    block: Vec<u8>,
+    sinks: Vec<Sink>,
+}
+
+impl Rendering {
+    pub(super) fn new(format: Format, detail: Detail, sinks: Vec<Sink>) -> Self {
+        Rendering {
+            formatter: match format {
+                Format::Text => Formatter::Text(Text::default()),
+                Format::Json => Formatter::Json,
+            },
+            detail,
+            block: Vec::new(),
+            sinks,
         }
     }
 
-    pub(super) fn recording(opened: OpenedDestination) -> Self {
-        Sink {
-            name: opened.name,
-            may_close: false,
-            is_shared: opened.is_shared,
-            file: Some(opened.file),
+    /// Makes only the lines that a sink still takes. Memory takes every byte, so nothing fails.
+    fn take(&mut self, event: &Event) {
+        let is_wanted = self.detail == Detail::Steps || !event.is_step();
+        if !is_wanted || !self.sinks.iter().any(Sink::is_whole) {
+            return;
+        }
+        match &mut self.formatter {
+            Formatter::Text(text) => drop(text.write(event, self.detail, &mut self.block)),
+            Formatter::Json => drop(event.write(&mut self.block)),
         }
     }
 
-    fn is_whole(&self) -> bool {
-        self.file.is_some()
-    }
-
-    /// Waits so long, or until its reader goes away. Tells whether there may still be one.
-    pub(super) fn outlasts(&self, patience: Duration) -> bool {
-        let Some(file) = &self.file else { return false };
-        let patience = Timespec::try_from(patience).ok();
-        // Nothing is asked for, so only a lost reader ends the wait early.
-        let ready = poll(
-            &mut [PollFd::new(file, PollFlags::empty())],
-            patience.as_ref(),
-        );
-        !matches!(ready, Ok(1..))
-    }
-
-    /// Writes the block if nothing is broken, and says what broke just now.
-    pub(super) fn write(&mut self, block: &[u8]) -> Option<Broken> {
-        let file = self.file.as_ref()?;
-        let written = match self.is_shared && !block.is_empty() {
-            true => append_among_others(file, block),
-            false => write_all(file, block),
-        };
-        let error = written.err()?;
-        self.file = None;
-        Some(if self.may_close && error.kind() == ErrorKind::BrokenPipe {
-            Broken::Closed
-        } else {
-            Broken::Failed(format!("cannot write to `{}`: {error}", self.name))
-        })
-    }
-}
-
-/// How long others may keep a recording locked that each writes its blocks to.
-const MAX_LOCKED: Duration = Duration::from_secs(30);
-
-/// Appends a block of whole lines to a file to which other runs append theirs. A line that was cut off,
-/// since its run was killed or the disk was full, is ended first.
-fn append_among_others(file: &File, block: &[u8]) -> io::Result<()> {
-    lock(file)?;
-    let written = match ends_within_a_line(file) {
-        true => write_all(file, b"\n").and_then(|()| write_all(file, block)),
-        false => write_all(file, block),
-    };
-    let _ = flock(file, FlockOperation::Unlock);
-    written
-}
-
-/// Whether a file has a last line without its end. A FIFO and a terminal cannot be asked.
-fn ends_within_a_line(file: &File) -> bool {
-    let length = file.metadata().map_or(0, |found| found.len());
-    let mut last = [0];
-    length > 0 && matches!(file.read_at(&mut last, length - 1), Ok(1)) && last != *b"\n"
-}
-
-fn lock(file: &File) -> io::Result<()> {
-    let since = Instant::now();
-    loop {
-        match flock(file, FlockOperation::NonBlockingLockExclusive) {
-            Err(Errno::WOULDBLOCK) if since.elapsed() < MAX_LOCKED => {
-                thread::sleep(Duration::from_millis(2));
-            }
-            Err(Errno::WOULDBLOCK) => {
-                let what = format!("another process has kept it locked for {MAX_LOCKED:?}");
-                return Err(io::Error::other(what));
-            }
-            // What cannot be locked takes a block in one piece or not at all.
-            _ => return Ok(()),
-        }
-    }
-}
-
-/// Writes to a file that may be non-blocking: a process that shares a terminal or a pipe with this one can make
-/// it so, and then a full one is no error.
-fn write_all(mut file: &File, mut block: &[u8]) -> io::Result<()> {
-    while !block.is_empty() {
-        match file.write(block) {
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(taken) => block = &block[taken..],
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => wait_for_room(file)?,
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
-fn wait_for_room(file: &File) -> io::Result<()> {
-    match poll(&mut [PollFd::new(file, PollFlags::OUT)], None) {
-        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
-        Err(error) => Err(error.into()),
+    /// Writes what was made to every sink, and says what broke just now.
+    fn write(&mut self) -> Vec<Broken> {
+        let Rendering { block, sinks, .. } = self;
+        let broken = sinks.iter_mut().filter_map(|sink| sink.write(block));
+        let broken = broken.collect();
+        self.block.clear();
+        broken
     }
 }
 
 /// Formats and writes events until the last one.
 pub(super) struct Printer {
-    format: Format,
-    stdout: Sink,
-    recording: Option<Sink>,
-    text: Text,
-    text_block: Vec<u8>,
-    json_block: Vec<u8>,
+    renderings: Vec<Rendering>,
     unwritten: usize,
     progress: Arc<Progress>,
 }
 
 impl Printer {
-    pub(super) fn new(
-        format: Format,
-        stdout: Sink,
-        recording: Option<Sink>,
-        progress: Arc<Progress>,
-    ) -> Self {
+    pub(super) fn new(renderings: Vec<Rendering>, progress: Arc<Progress>) -> Self {
         Printer {
-            format,
-            stdout,
-            recording,
-            text: Text::default(),
-            text_block: Vec::new(),
-            json_block: Vec::new(),
+            renderings,
             unwritten: 0,
             progress,
         }
@@ -242,58 +145,35 @@ impl Printer {
 
     pub(super) fn run(mut self, blocks: &Receiver<Vec<Event>>) {
         while let Ok(events) = blocks.recv() {
-            self.take(events);
+            self.take(&events);
             while let Ok(events) = blocks.try_recv() {
-                self.take(events);
+                self.take(&events);
             }
             self.write();
         }
     }
 
-    fn take(&mut self, events: Vec<Event>) {
+    fn take(&mut self, events: &[Event]) {
         for event in events {
             self.unwritten += event.weight();
-            match &event {
-                Event::Warned(text) => {
-                    // On a terminal both streams are one, and what happened before stands above.
-                    self.write();
-                    stderr_line(format_args!("warning: {text}"));
-                }
-                _ => self.format(&event),
+            if let Event::Warned(text) = event {
+                // On a terminal both streams are one, and what happened before stands above.
+                self.write();
+                stderr_line(format_args!("warning: {text}"));
             }
-            if self.text_block.len().max(self.json_block.len()) >= BLOCK {
+            for rendering in &mut self.renderings {
+                rendering.take(event);
+            }
+            if self.renderings.iter().any(|one| one.block.len() >= BLOCK) {
                 self.write();
             }
         }
     }
 
-    /// Makes only the lines that an output still takes. Memory takes every byte, so nothing fails.
-    fn format(&mut self, event: &Event) {
-        let shown = self.stdout.is_whole().then_some(self.format);
-        let recorded = self.recording.as_ref().is_some_and(Sink::is_whole);
-        if shown == Some(Format::Text) {
-            let _ = self.text.write(event, &mut self.text_block);
-        }
-        if recorded || shown == Some(Format::Json) {
-            let _ = event.write(&mut self.json_block);
-        }
-    }
-
     fn write(&mut self) {
-        let shown = match self.format {
-            Format::Text => &self.text_block,
-            Format::Json => &self.json_block,
-        };
-        let recording = self.recording.as_mut();
-        let broken = [
-            recording.and_then(|recording| recording.write(&self.json_block)),
-            self.stdout.write(shown),
-        ];
-        for broken in broken.into_iter().flatten() {
+        for broken in self.renderings.iter_mut().flat_map(Rendering::write) {
             self.progress.broke(broken);
         }
-        self.text_block.clear();
-        self.json_block.clear();
         self.progress.written(std::mem::take(&mut self.unwritten));
     }
 }
@@ -313,19 +193,13 @@ impl Drop for Printer {
 mod tests {
     use super::*;
     use crate::wake::Alarm;
-    use std::io::{PipeReader, Read};
-    use std::os::fd::OwnedFd;
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
     fn is_set_off(alarm: &mut Alarm) -> bool {
         let now = Timespec::default();
         let ready = poll(&mut [PollFd::new(&*alarm, PollFlags::IN)], Some(&now));
         alarm.reset();
         ready == Ok(1)
-    }
-
-    fn pipe() -> (PipeReader, File) {
-        let (reader, writer) = io::pipe().expect("a pipe");
-        (reader, File::from(OwnedFd::from(writer)))
     }
 
     #[test]
@@ -353,82 +227,5 @@ mod tests {
         progress.broke(Broken::Failed("first".into()));
         progress.broke(Broken::Failed("second".into()));
         assert_eq!(progress.broken(), Some(Broken::Failed("first".into())));
-    }
-
-    fn closed_pipe() -> File {
-        let (_reader, writer) = pipe();
-        writer
-    }
-
-    #[test]
-    fn only_stdout_may_be_closed() {
-        let check = |mut output: Sink, expected: Broken| {
-            assert_eq!(output.write(b"lost"), Some(expected));
-            assert!(!output.is_whole());
-            assert_eq!(output.write(b"dropped"), None);
-        };
-        check(Sink::stdout(closed_pipe()), Broken::Closed);
-        let why = "cannot write to `e.jsonl`: Broken pipe (os error 32)".into();
-        let recording = Sink::recording(OpenedDestination {
-            name: "e.jsonl".into(),
-            file: closed_pipe(),
-            is_shared: true,
-        });
-        check(recording, Broken::Failed(why));
-        let full = File::options().write(true).open("/dev/full").expect("full");
-        let why = "cannot write to `stdout`: No space left on device (os error 28)".into();
-        check(Sink::stdout(full), Broken::Failed(why));
-    }
-
-    #[test]
-    fn a_full_pipe_that_does_not_block_is_waited_for() {
-        let (mut reader, writer) = pipe();
-        rustix::io::ioctl_fionbio(&writer, true).expect("non-blocking");
-        let reading = thread::spawn(move || {
-            let mut all = Vec::new();
-            reader.read_to_end(&mut all).map(|_| all)
-        });
-        let block = vec![b'x'; 1 << 20];
-        write_all(&writer, &block).expect("a patient write");
-        drop(writer);
-        assert_eq!(reading.join().expect("no panic").expect("bytes"), block);
-    }
-
-    fn shared(path: &std::path::Path) -> Sink {
-        let file = File::options()
-            .append(true)
-            .read(true)
-            .create(true)
-            .open(path);
-        Sink::recording(OpenedDestination {
-            name: "e.jsonl".into(),
-            file: file.expect("a file"),
-            is_shared: true,
-        })
-    }
-
-    #[test]
-    fn runs_that_share_a_recording_leave_each_others_lines_whole() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("events.jsonl");
-        std::fs::write(&path, "cut o").expect("room");
-        thread::scope(|scope| {
-            for run in ["a", "b", "c", "d"] {
-                let mut output = shared(&path);
-                scope.spawn(move || {
-                    for round in 1..100 {
-                        let line = format!("{}\n", run.repeat(round * 37));
-                        assert_eq!(output.write(line.repeat(3).as_bytes()), None);
-                    }
-                });
-            }
-        });
-        let text = std::fs::read_to_string(&path).expect("text");
-        assert_eq!(text.lines().next(), Some("cut o"));
-        assert_eq!(text.lines().count(), 1 + 4 * 99 * 3);
-        for line in text.lines().skip(1) {
-            let first = line.get(..1).expect("a letter");
-            assert_eq!(line, first.repeat(line.len()));
-        }
     }
 }

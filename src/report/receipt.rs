@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::destination::{Destination, Spared};
-use super::printer::Sink;
+use super::sink::Sink;
 use super::{Broken, ReportError, stderr_line};
 use crate::event::Event;
 use crate::status::Status;

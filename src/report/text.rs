@@ -1,11 +1,15 @@
 //! Events as lines for people.
 
+mod beginning;
 mod summary;
 
 use std::borrow::Cow;
 use std::fmt::{self, Display};
 use std::io::{self, Write};
 
+use beginning::run_started;
+
+use super::Detail;
 use crate::bank::{Balance, Decimal, Kind, Name, Operation, Rejection, WORLD};
 use crate::event::{Event, InvalidLine, Micros, OperationEvent, Race, Reason, decimal};
 
@@ -19,8 +23,14 @@ pub(super) struct Text {
 impl Text {
     /// Adds the lines of an event. A warning has none, it is said on stderr; a hold has none either,
     /// because the start was told just before.
-    pub(super) fn write(&mut self, event: &Event, out: &mut Vec<u8>) -> io::Result<()> {
+    pub(super) fn write(
+        &mut self,
+        event: &Event,
+        detail: Detail,
+        out: &mut Vec<u8>,
+    ) -> io::Result<()> {
         match event {
+            Event::RunStarted(run) => run_started(run, detail, out),
             Event::Started(operation) => started(operation, out),
             Event::Planned(operation) => planned(operation, out),
             Event::Completed(operation) => {

@@ -29,6 +29,18 @@ pub enum Sync {
     },
 }
 
+impl Sync {
+    /// The word for it on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Sync::None => "none",
+            Sync::Lock => "lock",
+            Sync::Cas => "cas",
+            Sync::LockPerAccount { .. } => "mutex-per-account",
+        }
+    }
+}
+
 /// How a worker has its operations decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -39,6 +51,17 @@ pub enum Conduct {
     ShareData(Sync),
     /// It shares the memory that the bank's data lies in.
     ShareMemory(MemorySharing),
+}
+
+impl Conduct {
+    /// How workers keep out of each other's way, where that can be chosen.
+    pub fn sync(self) -> Option<&'static str> {
+        match self {
+            Conduct::AskTheBank => None,
+            Conduct::ShareData(sync) => Some(sync.word()),
+            Conduct::ShareMemory(sharing) => Some(sharing.primitive.word()),
+        }
+    }
 }
 
 /// What a worker is told when it is started.

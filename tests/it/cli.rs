@@ -97,7 +97,7 @@ impl Run {
 
     /// The events of one type.
     pub(crate) fn of(&self, kind: &str) -> Vec<Value> {
-        let mut events = self.events();
+        let mut events = all_events(&self.stdout);
         events.retain(|event| event["type"] == kind);
         events
     }
@@ -114,8 +114,15 @@ impl Run {
     }
 }
 
-/// The events that these lines are.
+/// The events that these lines are, without those that say what a run is.
 pub(crate) fn events(lines: &str) -> Vec<Value> {
+    let mut events = all_events(lines);
+    events.retain(|event| event["type"] != "run_started");
+    events
+}
+
+/// All events that these lines are.
+pub(crate) fn all_events(lines: &str) -> Vec<Value> {
     let event = |line: &str| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
     lines.lines().map(event).collect()
 }
@@ -220,8 +227,11 @@ impl Running {
     /// The next line of its stdout as JSON.
     #[track_caller]
     pub(crate) fn hear_event(&mut self) -> Value {
-        let line = self.hear();
-        serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: `{line}`"))
+        loop {
+            if let [event] = &events(&self.hear())[..] {
+                return event.clone();
+            }
+        }
     }
 
     /// The most memory that it has had resident so far, in KiB.

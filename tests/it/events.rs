@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::cli::{Run, Running, events, feed, program};
+use crate::cli::{Run, Running, all_events, events, feed, program};
 use crate::ledger::Ledger;
 
 /// The run, which must have ended with this status, whatever it said.
@@ -271,4 +271,54 @@ fn a_run_says_what_could_have_gone_out() {
         let said = "Withdrawal of $7.00 (line 1, id `a`) refused: insufficient funds. Available: $1.00, and $5.00 of overdraft\n";
         assert!(run.stdout.contains(said), "{run:?}");
     }
+}
+
+/// What the first event says, which must be the run's beginning.
+#[track_caller]
+fn begun(run: &Run) -> Value {
+    let first = all_events(&run.stdout).remove(0);
+    assert_eq!(first["type"], "run_started", "{first}");
+    assert_eq!(all_events(&run.stdout).len(), run.events().len() + 1);
+    first
+}
+
+#[test]
+fn a_run_says_first_what_it_is_and_what_its_times_count_from() {
+    let now = || rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let before = now();
+    for (mode, mechanism) in [
+        ("parallel", "asking over local sockets"),
+        ("queue", "asking through one queue"),
+        ("pipe", "asking through a pair of pipes each"),
+        ("server-share", "sharing data over local sockets"),
+        ("shared-memory", "sharing one mapping of memory"),
+        ("sync", "racing for one balance in memory"),
+    ] {
+        let flags = ["--op", "deposit=5", "--output", "json"];
+        let run = feed(&[&[mode], &flags[..]].concat(), "").expect(0);
+        let first = begun(&run);
+        assert_eq!(
+            (&first["mode"], &first["mechanism"], &first["balance"]),
+            (&json!(mode), &json!(mechanism), &json!("1000.00"))
+        );
+        assert!(first["pid"].as_u64().unwrap() > 0);
+        assert!(first["started_at"].as_str().unwrap().ends_with('Z'));
+        let clock = first["clock_us"].as_i64().unwrap() / 1_000_000;
+        assert!(before.tv_sec <= clock && clock <= now().tv_sec, "{first}");
+    }
+}
+
+#[test]
+fn a_run_on_a_ledger_names_it_and_itself() {
+    let recorded = Recorded::new();
+    let script = "echo '{\"op\":\"withdraw\",\"amount\":1}' > ops.jsonl
+        bank-par pipe ops.jsonl --run r --output json";
+    let run = recorded.script(script);
+    let first = begun(&run);
+    let ledger = recorded.ledger.path();
+    assert_eq!(
+        (&first["ledger"], &first["run"], &first["operations"]),
+        (&json!(ledger), &json!("r"), &Value::Null)
+    );
+    assert_eq!(first.get("balance"), None);
 }

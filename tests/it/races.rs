@@ -79,9 +79,12 @@ fn shared_data_is_never_overdrawn_when_workers_keep_out_of_each_others_way() {
 #[test]
 fn a_race_of_threads_has_a_row_for_every_remedy() {
     let all = run(&["sync", "--rounds", "200"]).expect(0);
-    let rows: Vec<Vec<&str>> = all
-        .stdout
-        .lines()
+    let mut lines = all.stdout.lines();
+    assert_eq!(
+        lines.next(),
+        Some("sync: 4 threads, racing for one balance in memory")
+    );
+    let rows: Vec<Vec<&str>> = lines
         .map(|line| line.split_whitespace().collect())
         .collect();
     assert_eq!(

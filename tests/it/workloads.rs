@@ -372,6 +372,7 @@ fn peak_memory(mode: &str, line: &str, expected: &str, lines: usize) -> u64 {
         (0..lines / 1_000).for_each(|_| stdin.write_all(block.as_bytes()).unwrap());
         stdin
     });
+    assert!(running.hear().contains("\"run_started\""));
     for _ in 0..lines {
         assert!(running.hear().contains(expected));
     }
