@@ -30,8 +30,10 @@ pub struct RunStarted {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operations: Option<u64>,
     /// The most processes or threads at a time.
+    #[serde(default)]
     pub jobs: u32,
     /// How many operations a process does before another one takes its place; 0 is no limit.
+    #[serde(default)]
     pub ops_per_worker: u64,
     /// The ledger, if it lasts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
