@@ -12,6 +12,7 @@ use crate::driver::{Driver, RunPlan};
 use crate::event::{AccountSummary, Event, Summary};
 use crate::explore::{OwnerLink, Played, Scenario};
 use crate::link::Transport;
+use crate::report::Detail;
 use crate::report::Reporter;
 use crate::run::{GivenOrder, RequestTurn, TurnTaken, TurnWatch};
 use crate::sharing::Sharing;
@@ -130,6 +131,8 @@ fn plan(scenario: &Scenario) -> RunPlan {
         commands: None,
         named: None,
         kill_before: None,
+        operations: Some(scenario.operations().len() as u64),
+        detail: Detail::Results,
     }
 }
 
