@@ -133,6 +133,7 @@ impl<'a> Course<'a> {
             run: None,
             account: plan.account.clone(),
             balance: Some(plan.start),
+            overdraft: Some(plan.overdraft).filter(|limit| limit.minor() > 0),
         })));
     }
 

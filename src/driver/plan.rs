@@ -140,6 +140,7 @@ impl RunPlan {
             run: self.named.as_ref().map(|named| named.name.clone()),
             account: self.account.clone(),
             balance: ledger.is_none().then_some(self.balance),
+            overdraft: Some(self.overdraft).filter(|limit| ledger.is_none() && limit.minor() > 0),
         }
     }
 
