@@ -25,7 +25,7 @@ pub use amount::{Amount, AmountError, Balance, Decimal, Rounded};
 pub use idempotency_keys::{IdempotencyKeys, KnownId, State, VoidReason};
 pub use journal::{
     Asked, BootTime, Expiry, Journal, Line, Moment, Now, Owner, OwnerChange, Record, Request,
-    RequestContext, RunLine, Unkept,
+    RequestContext, RunLine, Unkept, WorkEnd,
 };
 pub use ledger_state::{Hold, Last, LedgerState};
 pub use lines::{LineState, LineStates};

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::bank::{Answer, Outcome, Request as BankRequest};
+use crate::bank::{Answer, Outcome, Request as BankRequest, WorkEnd};
 use crate::command::Executor;
 use crate::link::{LinkError, Received, WorkerEnd};
 use crate::parent::die_with;
@@ -141,7 +141,7 @@ impl Worker {
     fn simulate(&mut self, assignment: &Assignment, work: Duration) -> Result<(), WorkerError> {
         if self.begin(assignment)?.is_some() {
             std::thread::sleep(work);
-            let post = BankRequest::Post { amount: None };
+            let post = BankRequest::End(WorkEnd::Post { amount: None });
             self.ask(assignment.number, Ask::Bank(post))?;
         }
         Ok(())
@@ -263,9 +263,9 @@ fn what_asks(ask: &Ask) -> &'static str {
     match ask {
         Ask::Bank(BankRequest::Execute(_)) => "operation",
         Ask::Bank(BankRequest::Begin(_)) => "begin",
-        Ask::Bank(BankRequest::Post { .. }) => "post",
-        Ask::Bank(BankRequest::Void | BankRequest::Unspent | BankRequest::Decline) => "void",
-        Ask::Bank(BankRequest::Doubt) => "doubt",
+        Ask::Bank(BankRequest::End(WorkEnd::Post { .. })) => "post",
+        Ask::Bank(BankRequest::End(WorkEnd::Void | WorkEnd::Unspent | WorkEnd::Decline)) => "void",
+        Ask::Bank(BankRequest::End(WorkEnd::Doubt)) => "doubt",
         Ask::Bank(_) => "request",
         Ask::Share(_) => "request for shared data",
     }
@@ -317,7 +317,10 @@ mod tests {
             limit: Duration::from_millis(2),
             asked: "request",
         };
-        let said = worker.ask(1, Ask::Bank(BankRequest::Post { amount: None }));
+        let said = worker.ask(
+            1,
+            Ask::Bank(BankRequest::End(WorkEnd::Post { amount: None })),
+        );
         said.expect_err("no answer").to_string()
     }
 

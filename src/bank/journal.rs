@@ -13,31 +13,15 @@ pub enum Request {
     Execute(Operation),
     /// Validate, claim the id, set the money aside, for work that the caller now does.
     Begin(Operation),
-    /// Move what the caller set aside with `Begin`, or a part of it.
-    Post {
-        /// How much of it; nothing is all of it. The rest is given back.
-        amount: Option<Amount>,
-    },
-    /// Give back what the caller set aside with `Begin`. The operation may be tried again.
-    Void,
-    /// The caller's work was done and spent nothing: give all of it back, and remember that it is done.
-    Unspent,
-    /// The caller's work came to a no: give all of it back, and remember that as a refusal.
-    Decline,
-    /// The end of the caller's work was not seen: the money stays set aside until a person decides. Only
-    /// for work with side effects.
-    Doubt,
-    /// The first of two steps: set the money aside under the operation's id, for any caller to end.
-    /// Work with side effects comes first: until it asks to `Keep`, only its own caller ends the hold.
+    /// The caller's work has ended, for which it set money aside with `Begin` or `Hold`.
+    End(WorkEnd),
+    /// The first of two steps: set the money aside under the operation's id, until a later request ends it.
+    /// Where the caller's work has side effects it comes first: until it ends with `Keep`, what is held is
+    /// the caller's own to end.
     Hold {
         /// What to set aside; it has an id.
         operation: Operation,
         /// When it is given back by itself; nothing is never.
-        lasts: Option<Duration>,
-    },
-    /// The caller's work is done, and any caller may end what it has set aside with `Hold`.
-    Keep {
-        /// When it is given back by itself, from now; nothing is never.
         lasts: Option<Duration>,
     },
     /// The second of two steps: move what is held under this id, or a part of it.
@@ -60,6 +44,30 @@ pub enum Request {
         /// How far below zero it may go; nothing leaves that as it is, which is 0 at first.
         #[serde(deserialize_with = "Balance::read_limit")]
         overdraft: Option<Balance>,
+    },
+}
+
+/// How work ended, and what becomes of the money that its caller set aside for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WorkEnd {
+    /// Move it, or a part of it.
+    Post {
+        /// How much of it; nothing is all of it. The rest is given back.
+        amount: Option<Amount>,
+    },
+    /// Give it back. The operation may be tried again.
+    Void,
+    /// The work was done and spent nothing: give all of it back, and remember that it is done.
+    Unspent,
+    /// The work was declined: give all of it back, and remember that as a refusal.
+    Decline,
+    /// The end of the work was not seen: the money stays set aside until a person decides. Only for work
+    /// that has side effects.
+    Doubt,
+    /// The work is done, and what was set aside with `Hold` stays held until a later request ends it.
+    Keep {
+        /// When it is given back by itself, from now; nothing is never.
+        lasts: Option<Duration>,
     },
 }
 

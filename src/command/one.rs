@@ -11,7 +11,7 @@ use super::guard_report::GuardReport;
 use super::retry_policy::RetryPolicy;
 use super::settle::{Settlement, verdict};
 use super::watch::{GuardExit, GuardWaiter};
-use crate::bank::{Answer, Asked, Id, Operation, Request, RequestContext};
+use crate::bank::{Answer, Asked, Id, Operation, Request, RequestContext, WorkEnd};
 use crate::exit::Exit;
 use crate::report::stderr_line;
 use crate::store::{
@@ -107,7 +107,7 @@ pub fn run(plan: &OneShotPlan, ledger: &mut dyn Ledger) -> Result<OneShotEnd, On
             ran.map(OneShotEnd::Ran)
                 .map_err(|error| plan.untold(&seen, error))
         }
-        Err(error) => match one_shot.ask_until_done(&mut watcher, Request::Void) {
+        Err(error) => match one_shot.ask_until_done(&mut watcher, Request::End(WorkEnd::Void)) {
             Ok(_) => Err(OneShotError::Start(error)),
             Err(error) => Err(error.into()),
         },
@@ -264,23 +264,23 @@ impl OneShot<'_> {
         let (mut finer, mut doubt) = (None, None);
         let signal = watcher.signal();
         let request = match follows {
-            Some(Settlement::Failed | Settlement::Declined) => Request::Void,
+            Some(Settlement::Failed | Settlement::Declined) => Request::End(WorkEnd::Void),
             None => {
                 doubt = Some("the command's end was not seen".to_string());
-                Request::Doubt
+                Request::End(WorkEnd::Doubt)
             }
-            Some(_) if let Some(lasts) = self.plan.hold => Request::Keep { lasts },
-            Some(Settlement::Unspent) => Request::Unspent,
+            Some(_) if let Some(lasts) = self.plan.hold => Request::End(WorkEnd::Keep { lasts }),
+            Some(Settlement::Unspent) => Request::End(WorkEnd::Unspent),
             Some(Settlement::Post {
                 amount,
                 finer: told,
             }) => {
                 finer = told;
-                Request::Post { amount }
+                Request::End(WorkEnd::Post { amount })
             }
             Some(Settlement::Doubt(why)) => {
                 doubt = Some(why);
-                Request::Doubt
+                Request::End(WorkEnd::Doubt)
             }
         };
         let answer = self.ask_until_done(watcher, request)?;

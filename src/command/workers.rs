@@ -16,7 +16,7 @@ use super::exec::{self, Session};
 use super::retry_policy::RetryPolicy;
 use super::settle::{Settlement, verdict};
 use super::supervise::{CommandSupervisor, Exited};
-use crate::bank::{Operation, Request};
+use crate::bank::{Operation, Request, WorkEnd};
 use crate::limits::Limits;
 use crate::store::{HeldShare, LeaseShare};
 use crate::work::{AttemptEnd, CommandEvent, Stream, Termination};
@@ -126,7 +126,7 @@ impl Executor {
                 })),
                 ..AttemptEnd::default()
             }))?;
-            return Ok(NextAction::Ask(Request::Void));
+            return Ok(NextAction::Ask(Request::End(WorkEnd::Void)));
         }
         let number = attempt.attempt;
         tell(CommandEvent::Starting { attempt: number })?;
@@ -185,13 +185,13 @@ impl Executor {
         let follows = match verdict {
             Settlement::Post { amount, finer } => {
                 ended.finer = finer;
-                NextAction::Ask(Request::Post { amount })
+                NextAction::Ask(Request::End(WorkEnd::Post { amount }))
             }
-            Settlement::Unspent => NextAction::Ask(Request::Unspent),
-            Settlement::Declined => NextAction::Ask(Request::Decline),
+            Settlement::Unspent => NextAction::Ask(Request::End(WorkEnd::Unspent)),
+            Settlement::Declined => NextAction::Ask(Request::End(WorkEnd::Decline)),
             Settlement::Doubt(why) => {
                 ended.trouble = Some(why);
-                NextAction::Ask(Request::Doubt)
+                NextAction::Ask(Request::End(WorkEnd::Doubt))
             }
             Settlement::Failed => {
                 let may =
@@ -200,7 +200,7 @@ impl Executor {
                 ended.again = pause.filter(|_| may);
                 match ended.again {
                     Some(pause) => NextAction::Again(pause),
-                    None => NextAction::Ask(Request::Void),
+                    None => NextAction::Ask(Request::End(WorkEnd::Void)),
                 }
             }
         };

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::dispatch::operation_of;
 use super::requests::{Pending, RequestOrder};
-use crate::bank::{Request as BankRequest, ShareRequest};
+use crate::bank::{Request as BankRequest, ShareRequest, WorkEnd};
 use crate::protocol::{Ask, Said};
 use crate::server::Outgoing;
 
@@ -42,7 +42,7 @@ impl TurnRequest {
             Ask::Share(ShareRequest::Settle(_)) => TurnRequest::Settle,
             Ask::Bank(BankRequest::Execute(_)) => TurnRequest::Execute,
             Ask::Bank(BankRequest::Begin(_)) => TurnRequest::Begin,
-            Ask::Bank(BankRequest::Post { .. }) => TurnRequest::Post,
+            Ask::Bank(BankRequest::End(WorkEnd::Post { .. })) => TurnRequest::Post,
             Ask::Share(_) | Ask::Bank(_) => TurnRequest::Other,
         }
     }

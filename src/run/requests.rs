@@ -199,11 +199,11 @@ impl fmt::Debug for Requests {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bank::Request as BankRequest;
+    use crate::bank::{Request as BankRequest, WorkEnd};
     use crate::protocol::Ask;
 
     fn request(number: u64) -> Request {
-        let ask = Ask::Bank(BankRequest::Void);
+        let ask = Ask::Bank(BankRequest::End(WorkEnd::Void));
         Request { number, ask }
     }
 

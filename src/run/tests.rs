@@ -3,7 +3,9 @@
 mod in_order;
 
 use super::*;
-use crate::bank::{Amount, Balance, Kind, Line, Operation, Outcome, Request as BankRequest, View};
+use crate::bank::{
+    Amount, Balance, Kind, Line, Operation, Outcome, Request as BankRequest, View, WorkEnd,
+};
 use crate::link::Arrived;
 use crate::protocol::{Ask, Request, Said};
 use crate::store::Abandoned;
@@ -164,7 +166,10 @@ fn an_operation_goes_its_way() {
         bench.decided(Outcome::Held { view: view() }),
         ["reply 1: 1"]
     );
-    assert_eq!(bench.ask(BankRequest::Post { amount: None }), ["submit 1"]);
+    assert_eq!(
+        bench.ask(BankRequest::End(WorkEnd::Post { amount: None })),
+        ["submit 1"]
+    );
     assert_eq!(bench.decided(POSTED()), ["reply 1: 1"]);
     assert_eq!(bench.turn(), ["close 1"]);
     bench.handle(Input::Exited {
@@ -184,7 +189,7 @@ fn what_a_dead_worker_had_asked_counts() {
     let mut bench = given(1);
     bench.ask(BankRequest::Begin(deposit()));
     bench.decided(Outcome::Held { view: view() });
-    bench.ask(BankRequest::Post { amount: None });
+    bench.ask(BankRequest::End(WorkEnd::Post { amount: None }));
     assert_eq!(bench.dies(), [""; 0], "its post is being decided");
     bench.decided(POSTED());
     assert_eq!(bench.told[2], "completed");
@@ -236,7 +241,7 @@ fn no_deadline_passes_while_the_ledger_decides() {
 #[test]
 fn a_worker_that_asks_what_it_may_not_is_not_heard_again() {
     let mut bench = given(1);
-    assert_eq!(bench.ask(BankRequest::Void), ["kill 1"]);
+    assert_eq!(bench.ask(BankRequest::End(WorkEnd::Void)), ["kill 1"]);
     assert_eq!(bench.ask(BankRequest::Begin(deposit())), [""; 0]);
     assert_eq!(bench.dies(), ["abandon, in doubt: false"]);
 }

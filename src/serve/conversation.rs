@@ -3,7 +3,7 @@
 use super::client::Client;
 use super::query::ClientQuery;
 use super::{HEARING_PATIENCE, Server};
-use crate::bank::{Asked, Request};
+use crate::bank::{Asked, Request, WorkEnd};
 use crate::poll::PollKey;
 use crate::protocol::{Fault, ProtocolError, Query, Response, ToServer, VERSION};
 use crate::store::{ClientAnswers, ClientRequests, LedgerRequest, MAX_PAGE, NEW_RUN};
@@ -229,7 +229,7 @@ fn impossible_for_any(Asked { caller, request }: &Asked) -> Option<&'static str>
     if matches!(request, Request::Hold { operation, .. } if operation.id.is_none()) {
         return Some("it holds money under no id, which no client could ever claim");
     }
-    if let Request::Hold { lasts, .. } | Request::Keep { lasts } = request
+    if let Request::Hold { lasts, .. } | Request::End(WorkEnd::Keep { lasts }) = request
         && lasts.is_some_and(|lasts| lasts.as_micros() == 0)
     {
         return Some("it holds money for no time");
@@ -240,16 +240,7 @@ fn impossible_for_any(Asked { caller, request }: &Asked) -> Option<&'static str>
     if caller.line.is_some() {
         return Some("it asks for a line of no run");
     }
-    let needs_run = matches!(
-        request,
-        Request::Begin(_)
-            | Request::Post { .. }
-            | Request::Void
-            | Request::Unspent
-            | Request::Decline
-            | Request::Doubt
-            | Request::Keep { .. }
-    );
+    let needs_run = matches!(request, Request::Begin(_) | Request::End(_));
     (needs_run || caller.has_side_effects)
         .then_some("it begins or ends work that belongs to no run")
 }

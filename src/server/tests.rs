@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::*;
-use crate::bank::{Amount, Balance, Kind, Outcome};
+use crate::bank::{Amount, Balance, Kind, Outcome, WorkEnd};
 use crate::store::{
     BegunLine, ChainEnd, DoneLine, Entries, EntryQuery, LeaseShare, Ledger, LedgerAnswer,
     LedgerRequest, MAX_BATCH, OpenHold, RunName, RunTotals, SkippedLine, Verified,
@@ -241,7 +241,7 @@ fn what_is_given_back_counts_before_it_is_told() {
     assert_eq!(bench.began.recv(), Ok(vec![1]));
     let abandoned = Incoming::abandoned(caller(1), false);
     bench.store.submit(vec![abandoned]);
-    bench.submit([2], &BankRequest::Post { amount: None });
+    bench.submit([2], &BankRequest::End(WorkEnd::Post { amount: None }));
     bench.may.send(true).expect("a ledger");
     bench.collect(1);
     assert_eq!(bench.began.recv(), Ok(vec![1, 2]));

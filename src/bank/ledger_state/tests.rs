@@ -6,7 +6,9 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::*;
-use crate::bank::{Action, Amount, Id, Kind, Outcome, Rejection, Request, RequestContext, Unkept};
+use crate::bank::{
+    Action, Amount, Id, Kind, Outcome, Rejection, Request, RequestContext, Unkept, WorkEnd,
+};
 
 use model::{Model, Sums};
 
@@ -64,10 +66,10 @@ fn step() -> impl Strategy<Value = Step> {
     let spent = proptest::option::of(amount());
     let spent = spent.prop_map(|minor| minor.and_then(Amount::new));
     let end = prop_oneof![
-        4 => spent.prop_map(|amount| Request::Post { amount }),
-        1 => Just(Request::Void),
-        1 => Just(Request::Unspent),
-        1 => Just(Request::Decline),
+        4 => spent.prop_map(|amount| Request::End(WorkEnd::Post { amount })),
+        1 => Just(Request::End(WorkEnd::Void)),
+        1 => Just(Request::End(WorkEnd::Unspent)),
+        1 => Just(Request::End(WorkEnd::Decline)),
     ];
     let open = (select(vec!["a", "b", "c"]), proptest::option::of(0i64..30));
     prop_oneof![
@@ -163,7 +165,10 @@ impl Course {
             let had = before.get(name).map_or(0, |(posted, held)| posted - held);
             // Only what was spent beyond what was set aside takes an account below its limit.
             let falls_below = posted - held < -limit && posted - held < had;
-            let tells = matches!(step, Step::End(_, Request::Post { amount: Some(_) }));
+            let tells = matches!(
+                step,
+                Step::End(_, Request::End(WorkEnd::Post { amount: Some(_) }))
+            );
             prop_assert!(!falls_below || tells, "{} is overdrawn", name);
         }
         let Some(Answer {
@@ -233,7 +238,7 @@ impl Course {
                 let number = index.index(self.last_number as usize + 2) as u64;
                 let answer = decide(ledger_state, number, request.clone());
                 let expected = match request {
-                    Request::Post { amount } => model.post(number, *amount),
+                    Request::End(WorkEnd::Post { amount }) => model.post(number, *amount),
                     how => model.give_back(number, how),
                 };
                 (answer, expected, true)
@@ -254,7 +259,7 @@ proptest! {
         }
         // Whatever is still under way can be given back, and then nothing is held.
         for number in 0..=course.last_number {
-            decide(&mut course.ledger_state, number, Request::Void);
+            decide(&mut course.ledger_state, number, Request::End(WorkEnd::Void));
         }
         prop_assert!(sums(&course.ledger_state).values().all(|(_, held)| *held == 0));
     }
@@ -283,7 +288,12 @@ fn a_post_that_has_no_room_any_more_gives_back_what_was_held() {
         })
     ));
     decide(&mut ledger_state, 2, Request::Execute(loan));
-    let answer = decide(&mut ledger_state, 1, Request::Post { amount: None }).expect("under way");
+    let answer = decide(
+        &mut ledger_state,
+        1,
+        Request::End(WorkEnd::Post { amount: None }),
+    )
+    .expect("under way");
     let Outcome::Refused { rejection, .. } = answer.outcome else {
         panic!("{answer:?}");
     };
@@ -305,10 +315,15 @@ fn a_voided_id_can_be_tried_again() {
             matches!(held.outcome, Outcome::Held { .. }) && !held.duplicate,
             "{held:?}"
         );
-        let voided = decide(&mut ledger_state, number, Request::Void).expect("under way");
+        let voided =
+            decide(&mut ledger_state, number, Request::End(WorkEnd::Void)).expect("under way");
         assert!(matches!(voided.outcome, Outcome::Voided { .. }));
         assert_eq!(
-            decide(&mut ledger_state, number, Request::Post { amount: None }),
+            decide(
+                &mut ledger_state,
+                number,
+                Request::End(WorkEnd::Post { amount: None })
+            ),
             None
         );
     }
@@ -363,5 +378,8 @@ fn every_change_has_a_number_and_what_changes_nothing_has_that_of_the_last() {
         "one that is kept"
     );
     assert_eq!(decided(Request::Begin(transfer)), (4, None));
-    assert_eq!(decided(Request::Post { amount: None }), (5, Some(30)));
+    assert_eq!(
+        decided(Request::End(WorkEnd::Post { amount: None })),
+        (5, Some(30))
+    );
 }

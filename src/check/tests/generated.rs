@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::*;
 use crate::bank::{
     Amount, Answer, Asked, Balance, Id, Kind, LedgerState, Name, Operation, Outcome, Request,
-    RequestContext, Unkept,
+    RequestContext, Unkept, WorkEnd,
 };
 
 /// Numbers by lot.
@@ -171,18 +171,18 @@ impl Made {
         self.now += 1;
         let may_tell = operation.id.is_some();
         let request = match self.lot.below(8) {
-            0..3 => Request::Post { amount: None },
-            3 if may_tell => Request::Post {
+            0..3 => Request::End(WorkEnd::Post { amount: None }),
+            3 if may_tell => Request::End(WorkEnd::Post {
                 amount: operation
                     .amount()
                     .and_then(|all| Amount::new(1 + all.minor() / 2)),
-            },
-            4 if may_tell => Request::Unspent,
-            5 => Request::Decline,
-            6 if may_tell => Request::Doubt,
-            _ => Request::Void,
+            }),
+            4 if may_tell => Request::End(WorkEnd::Unspent),
+            5 => Request::End(WorkEnd::Decline),
+            6 if may_tell => Request::End(WorkEnd::Doubt),
+            _ => Request::End(WorkEnd::Void),
         };
-        let (is_void, request) = (request == Request::Void, request);
+        let (is_void, request) = (request == Request::End(WorkEnd::Void), request);
         if let Some(answer) = self.ask(number, request) {
             if is_void {
                 let decided = Some(answer.decided);

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::bank::{
     Action, Amount, Answer, Asked, Balance, Id, Line, Moment, Operation, Outcome, Rejection,
-    Request, RequestContext, View,
+    Request, RequestContext, View, WorkEnd,
 };
 use crate::protocol::{Frame, Inbox, MAX_FRAME, Outbox};
 use crate::store::{LineDigests, LineEnd, MAX_PAGE, MAX_REASON, OpenedRun};
@@ -108,14 +108,14 @@ fn requests_arrive_with_their_callers_in_frames_of_their_own() {
     let requests = [
         Request::Execute(operation(Some("a"))),
         Request::Begin(operation(None)),
-        Request::Post {
+        Request::End(WorkEnd::Post {
             amount: Amount::new(3),
-        },
-        Request::Void,
-        Request::Unspent,
-        Request::Decline,
-        Request::Doubt,
-        Request::Keep { lasts: None },
+        }),
+        Request::End(WorkEnd::Void),
+        Request::End(WorkEnd::Unspent),
+        Request::End(WorkEnd::Decline),
+        Request::End(WorkEnd::Doubt),
+        Request::End(WorkEnd::Keep { lasts: None }),
         Request::Hold {
             operation: operation(Some("b")),
             lasts: Some(Duration::MAX),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::chance::Chance;
 use super::scenario::{Evil, Sharing};
 use crate::bank::{
-    Action, Cell, Outcome, Request as BankRequest, ShareReply, ShareRequest, touched,
+    Action, Cell, Outcome, Request as BankRequest, ShareReply, ShareRequest, WorkEnd, touched,
 };
 use crate::exit::Exit;
 use crate::link::Arrived;
@@ -196,7 +196,10 @@ impl SimWorker {
     fn timer_is_over(&mut self, now: Duration, sent: &mut Sent, chance: &mut Chance) {
         match std::mem::replace(&mut self.at, At::Idle) {
             At::Starting => sent.arrived.push(Arrived::Ready),
-            At::Working => self.ask(Ask::Bank(BankRequest::Post { amount: None }), sent),
+            At::Working => self.ask(
+                Ask::Bank(BankRequest::End(WorkEnd::Post { amount: None })),
+                sent,
+            ),
             At::Sharing(cells) => self.write(&cells, sent),
             At::Running => self.command_ended(now, sent, chance),
             At::Pausing => self.run_command(now, sent, chance),
@@ -291,7 +294,7 @@ impl SimWorker {
                 }),
                 sent,
             );
-            return self.ask(Ask::Bank(BankRequest::Void), sent);
+            return self.ask(Ask::Bank(BankRequest::End(WorkEnd::Void)), sent);
         }
         self.attempt += 1;
         self.report(
@@ -318,20 +321,20 @@ impl SimWorker {
             _ if self.ends_command => {
                 (ended.exit, ended.termination) =
                     (Some(Exit::Signal(15)), Some(Termination::Asked));
-                BankRequest::Void
+                BankRequest::End(WorkEnd::Void)
             }
-            0 => BankRequest::Unspent,
+            0 => BankRequest::End(WorkEnd::Unspent),
             1 => {
                 ended.exit = failed(75);
-                BankRequest::Decline
+                BankRequest::End(WorkEnd::Decline)
             }
             2 => {
                 ended.trouble = Some("what it spent cannot be read".to_string());
-                BankRequest::Doubt
+                BankRequest::End(WorkEnd::Doubt)
             }
             3 => {
                 ended.exit = failed(1);
-                BankRequest::Void
+                BankRequest::End(WorkEnd::Void)
             }
             4 if self.attempt < 3 => {
                 let pause = chance.millis(500);
@@ -341,8 +344,8 @@ impl SimWorker {
                 self.timer = Some(now + pause);
                 return;
             }
-            5 => BankRequest::Post { amount: part },
-            _ => BankRequest::Post { amount: None },
+            5 => BankRequest::End(WorkEnd::Post { amount: part }),
+            _ => BankRequest::End(WorkEnd::Post { amount: None }),
         };
         self.report(CommandEvent::Ended(ended), sent);
         self.ask(Ask::Bank(request), sent);
@@ -366,8 +369,8 @@ impl SimWorker {
         let (number, request) = match (chance.below(4), operation) {
             (0, Some(operation)) => (number, BankRequest::Execute(operation)),
             (1, Some(operation)) => (number, BankRequest::Begin(operation)),
-            (2, _) => (number + 1, BankRequest::Post { amount: None }),
-            _ => (number, BankRequest::Void),
+            (2, _) => (number + 1, BankRequest::End(WorkEnd::Post { amount: None })),
+            _ => (number, BankRequest::End(WorkEnd::Void)),
         };
         let ask = Ask::Bank(request);
         sent.requests.push(Request { number, ask });

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::bank::{Line, Operation, Request as BankRequest, ShareRequest};
+use crate::bank::{Line, Operation, Request as BankRequest, ShareRequest, WorkEnd};
 use crate::protocol::{Ask, Request};
 use crate::work::{CommandReport, Work};
 
@@ -135,19 +135,17 @@ impl Hand {
             // No worker deals in holds and accounts.
             Ask::Bank(
                 BankRequest::Hold { .. }
-                | BankRequest::Keep { .. }
+                | BankRequest::End(WorkEnd::Keep { .. })
                 | BankRequest::PostHold { .. }
                 | BankRequest::VoidHold { .. }
                 | BankRequest::Open { .. },
             ) => return None,
             // Only work that may fail is given back, and only such work tells what it spent.
-            Ask::Bank(
-                BankRequest::Void
-                | BankRequest::Unspent
-                | BankRequest::Decline
-                | BankRequest::Doubt
-                | BankRequest::Post { amount: Some(_) },
-            ) if !self.runs_command() => return None,
+            Ask::Bank(BankRequest::End(end))
+                if !self.runs_command() && *end != WorkEnd::Post { amount: None } =>
+            {
+                return None;
+            }
             // What was begun is not begun again.
             Ask::Bank(BankRequest::Begin(_)) | Ask::Share(ShareRequest::Claim(_))
                 if self.asked > 0 =>
@@ -224,7 +222,7 @@ mod tests {
     fn a_worker_asks_in_order_and_never_twice() {
         let execute = |number| (number, BankRequest::Execute(operation()));
         let begin = |number| (number, BankRequest::Begin(operation()));
-        let post = |number| (number, BankRequest::Post { amount: None });
+        let post = |number| (number, BankRequest::End(WorkEnd::Post { amount: None }));
         let none = |asks: &[_], expected: &[bool]| check(Work::None, asks, expected);
         none(&[execute(0), execute(1), execute(2)], &[true; 3]);
         none(&[begin(0), post(0)], &[true; 2]);
@@ -232,7 +230,10 @@ mod tests {
         none(&[begin(0), execute(1)], &[true, false]);
         none(&[execute(0), execute(1), post(0)], &[true, true, false]);
         none(&[execute(1)], &[false]);
-        none(&[begin(0), (0, BankRequest::Void)], &[true, false]);
+        none(
+            &[begin(0), (0, BankRequest::End(WorkEnd::Void))],
+            &[true, false],
+        );
     }
 
     #[test]
@@ -241,11 +242,11 @@ mod tests {
         let begin = || (0, BankRequest::Begin(operation()));
         let less = Amount::new(1);
         for end in [
-            BankRequest::Void,
-            BankRequest::Unspent,
-            BankRequest::Decline,
-            BankRequest::Doubt,
-            BankRequest::Post { amount: less },
+            BankRequest::End(WorkEnd::Void),
+            BankRequest::End(WorkEnd::Unspent),
+            BankRequest::End(WorkEnd::Decline),
+            BankRequest::End(WorkEnd::Doubt),
+            BankRequest::End(WorkEnd::Post { amount: less }),
         ] {
             check(command, &[begin(), (0, end.clone())], &[true, true]);
             check(command, &[(0, end.clone())], &[false]);

@@ -51,12 +51,7 @@ impl UnitOfWork<'_> {
                     }
                     want_accounts(&mut wanted, state, operation);
                 }
-                Request::Post { .. }
-                | Request::Void
-                | Request::Unspent
-                | Request::Decline
-                | Request::Doubt
-                | Request::Keep { .. } => {
+                Request::End(_) => {
                     let hold = state.begun(caller.run, caller.number);
                     let unknown = hold.filter(|hold| state.held(*hold).is_none());
                     wanted.holds.extend(unknown);

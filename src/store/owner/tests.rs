@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::*;
-use crate::bank::{Asked, Name, Request, RequestContext};
+use crate::bank::{Asked, Name, Request, RequestContext, WorkEnd};
 use crate::store::{
     BegunLine, ChainEnd, DoneLine, Entries, EntryQuery, OpenHold, RunName, RunTotals, SkippedLine,
     Verified,
@@ -139,7 +139,7 @@ fn of(client: u32, numbers: impl IntoIterator<Item = u64>) -> ClientRequests {
             number,
             ..RequestContext::default()
         };
-        let request = Request::Void;
+        let request = Request::End(WorkEnd::Void);
         LedgerRequest::Decide(Asked { caller, request })
     };
     ClientRequests {

@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 
 use super::super::{LedgerAnswer, LedgerError, LedgerRequest, NEW_RUN, RunName};
-use crate::bank::{Answer, Asked, Kind, Operation, Request, RequestContext};
+use crate::bank::{Answer, Asked, Kind, Operation, Request, RequestContext, WorkEnd};
 
 /// A run that a client has opened.
 struct OpenRun {
@@ -111,14 +111,14 @@ impl UnderWay {
             | Request::PostHold { .. }
             | Request::VoidHold { .. }
             | Request::Open { .. } => true,
-            Request::Post { .. } | Request::Void | Request::Decline => {
+            Request::End(WorkEnd::Post { .. } | WorkEnd::Void | WorkEnd::Decline) => {
                 let begun = self.begun.get(&(caller.run, caller.number));
                 begun.is_some_and(|begun| match begun.by_id(request) {
                     Some(Request::Execute(operation)) => is_known(&operation, caller),
                     by_id => by_id.is_some(),
                 })
             }
-            Request::Unspent | Request::Doubt | Request::Keep { .. } => false,
+            Request::End(WorkEnd::Unspent | WorkEnd::Doubt | WorkEnd::Keep { .. }) => false,
         }
     }
 
@@ -159,12 +159,7 @@ impl UnderWay {
                 };
                 self.begun.insert(key, begun);
             }
-            Request::Post { .. }
-            | Request::Void
-            | Request::Unspent
-            | Request::Decline
-            | Request::Doubt
-            | Request::Keep { .. } => {
+            Request::End(_) => {
                 self.begun.remove(&key);
             }
             _ => {}
@@ -195,13 +190,17 @@ impl Begun {
     fn by_id(&self, request: &Request) -> Option<Request> {
         let id = || self.operation.id.clone();
         Some(match request {
-            Request::Post { amount } if self.is_doubtful => Request::PostHold {
+            Request::End(WorkEnd::Post { amount }) if self.is_doubtful => Request::PostHold {
                 id: id()?,
                 amount: *amount,
             },
             // It was given back, and is done anew.
-            Request::Post { amount: None } => Request::Execute(self.operation.clone()),
-            Request::Void | Request::Decline if self.is_doubtful => Request::VoidHold { id: id()? },
+            Request::End(WorkEnd::Post { amount: None }) => {
+                Request::Execute(self.operation.clone())
+            }
+            Request::End(WorkEnd::Void | WorkEnd::Decline) if self.is_doubtful => {
+                Request::VoidHold { id: id()? }
+            }
             _ => return None,
         })
     }

@@ -15,7 +15,7 @@ use proptest::sample::select;
 use super::*;
 use crate::bank::{
     Amount, Answer, Asked, Balance, Id, Kind, LedgerState, Line, Name, Operation, Outcome,
-    Rejection, Request, RequestContext, Unkept, View,
+    Rejection, Request, RequestContext, Unkept, View, WorkEnd,
 };
 use crate::store::engine::Engine;
 use crate::store::{EntryQuery, Ledger, SkippedLine};
@@ -266,14 +266,14 @@ fn step() -> impl Strategy<Value = (Request, u64, [bool; 3], bool)> {
     let request = prop_oneof![
         4 => drawn.clone().prop_map(Request::Execute),
         2 => drawn.prop_map(Request::Begin),
-        1 => less().prop_map(|amount| Request::Post { amount }),
+        1 => less().prop_map(|amount| Request::End(WorkEnd::Post { amount })),
         1 => select(vec![
-            Request::Void,
-            Request::Unspent,
-            Request::Decline,
-            Request::Doubt,
-            Request::Keep { lasts: None },
-            Request::Keep { lasts: Some(Duration::ZERO) },
+            Request::End(WorkEnd::Void),
+            Request::End(WorkEnd::Unspent),
+            Request::End(WorkEnd::Decline),
+            Request::End(WorkEnd::Doubt),
+            Request::End(WorkEnd::Keep { lasts: None }),
+            Request::End(WorkEnd::Keep { lasts: Some(Duration::ZERO) }),
         ]),
         2 => two_steps,
         2 => (id(), less()).prop_map(|(id, amount)| Request::PostHold { id, amount }),

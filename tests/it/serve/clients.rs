@@ -77,15 +77,17 @@ fn what_hostile_clients_send_harms_only_them() {
 
 #[test]
 fn a_client_of_another_version_is_told_both() {
+    const OTHER: u32 = VERSION + 1;
+    let theirs = format!("version {OTHER} ");
     let served = Served::start();
     let mut other = served.connection();
-    other.write_all(&greeting(7)).unwrap();
+    other.write_all(&greeting(OTHER)).unwrap();
     let mut heard = Vec::new();
     let _ = other.read_to_end(&mut heard);
     assert_eq!(heard, greeting(VERSION));
     let (_, run) = served.end();
     assert!(
-        run.stderr.contains("version 7 ") && run.stderr.contains(&format!("version {VERSION}:")),
+        run.stderr.contains(&theirs) && run.stderr.contains(&format!("version {VERSION}:")),
         "{run:?}"
     );
 
@@ -95,7 +97,7 @@ fn a_client_of_another_version_is_told_both() {
     let listener = UnixListener::bind(&socket).unwrap();
     let answering = std::thread::spawn(move || {
         let (mut client, _) = listener.accept().unwrap();
-        client.write_all(&greeting(7)).unwrap();
+        client.write_all(&greeting(OTHER)).unwrap();
         let mut heard = Vec::new();
         let _ = client.read_to_end(&mut heard);
     });
@@ -105,7 +107,7 @@ fn a_client_of_another_version_is_told_both() {
         .unwrap()
         .to_string();
     assert!(
-        error.contains("version 7 ") && error.contains(&format!("version {VERSION}:")),
+        error.contains(&theirs) && error.contains(&format!("version {VERSION}:")),
         "{error}"
     );
     answering.join().unwrap();

@@ -1,7 +1,9 @@
 //! What a caller asks, and which decision that is.
 
+use core::time::Duration;
+
 use super::{Decision, End};
-use crate::bank::journal::{Journal, Request};
+use crate::bank::journal::{Journal, Request, WorkEnd};
 use crate::bank::{Answer, VoidReason};
 
 impl<J: Journal> Decision<'_, J> {
@@ -10,16 +12,8 @@ impl<J: Journal> Decision<'_, J> {
         Some(match request {
             Request::Execute(operation) => self.execute(operation),
             Request::Begin(operation) => self.begin(operation, false)?,
-            Request::Post { amount } => self.end_begun(End::Post(*amount))?,
-            Request::Void => self.end_begun(End::GiveBack(VoidReason::Voided))?,
-            Request::Unspent => self.end_begun(End::GiveBack(VoidReason::Unspent))?,
-            Request::Decline => self.end_begun(End::Decline)?,
-            Request::Doubt => self.doubt_begun()?,
-            Request::Hold { lasts, .. } | Request::Keep { lasts }
-                if lasts.is_some_and(|lasts| lasts.as_micros() == 0) =>
-            {
-                return None;
-            }
+            Request::End(end) => self.end_work(end)?,
+            Request::Hold { lasts, .. } if is_nothing(*lasts) => return None,
             Request::Hold { operation, lasts } => {
                 if self.caller.has_side_effects {
                     return self.begin(operation, true);
@@ -27,10 +21,26 @@ impl<J: Journal> Decision<'_, J> {
                 let owner = self.anyone(*lasts);
                 self.hold(operation, owner, true)
             }
-            Request::Keep { lasts } => self.keep(*lasts)?,
             Request::PostHold { id, amount } => self.post_hold(id, *amount),
             Request::VoidHold { id } => self.void_hold(id),
             Request::Open { account, overdraft } => self.open(account, *overdraft),
         })
     }
+
+    fn end_work(&mut self, end: &WorkEnd) -> Option<Answer> {
+        match end {
+            WorkEnd::Post { amount } => self.end_begun(End::Post(*amount)),
+            WorkEnd::Void => self.end_begun(End::GiveBack(VoidReason::Voided)),
+            WorkEnd::Unspent => self.end_begun(End::GiveBack(VoidReason::Unspent)),
+            WorkEnd::Decline => self.end_begun(End::Decline),
+            WorkEnd::Doubt => self.doubt_begun(),
+            WorkEnd::Keep { lasts } if is_nothing(*lasts) => None,
+            WorkEnd::Keep { lasts } => self.keep(*lasts),
+        }
+    }
+}
+
+/// Whether this is no time at all by the ledger's clock.
+fn is_nothing(lasts: Option<Duration>) -> bool {
+    lasts.is_some_and(|lasts| lasts.as_micros() == 0)
 }

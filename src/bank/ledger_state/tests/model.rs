@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::Terms;
 use crate::bank::{
     Amount, Answer, Balance, Id, LOANS, Movement, Name, Operation, Outcome, Rejection, Request,
-    View, WORLD,
+    View, WORLD, WorkEnd,
 };
 
 /// Posted and held sums of every open account.
@@ -188,7 +188,7 @@ impl Model {
 
     pub(super) fn give_back(&mut self, number: u64, how: &Request) -> Option<Answer> {
         let (operation, tells) = self.under_way.get(&number)?.clone();
-        if *how == Request::Unspent && !tells {
+        if *how == Request::End(WorkEnd::Unspent) && !tells {
             return None;
         }
         self.under_way.remove(&number);
@@ -196,7 +196,7 @@ impl Model {
         if let Some(id) = &operation.id {
             self.ids.remove(id);
         }
-        if *how == Request::Decline {
+        if *how == Request::End(WorkEnd::Decline) {
             return Some(self.refuse(&operation, Rejection::Declined));
         }
         let nothing = View {
@@ -204,7 +204,7 @@ impl Model {
             available: Balance::default(),
         };
         let view = self.view(&operation.account).unwrap_or(nothing);
-        if *how == Request::Unspent {
+        if *how == Request::End(WorkEnd::Unspent) {
             let outcome = Outcome::Unspent { view };
             self.remember(&operation, Some(outcome));
             return Some(outcome.into());

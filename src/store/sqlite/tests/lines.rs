@@ -74,7 +74,7 @@ fn what_one_process_did_of_a_line_no_other_does_again() {
     assert!(matches!(anew, Outcome::Posted { .. }), "{anew:?}");
     refused(line(&mut other, 3, withdraw(2), true), Rejection::LineDone);
     // What was given back may be tried again.
-    let voided = line(&mut other, 4, Request::Void, false);
+    let voided = line(&mut other, 4, Request::End(WorkEnd::Void), false);
     assert!(matches!(voided, Outcome::Voided { .. }), "{voided:?}");
     let again = line(&mut one, 4, withdraw(5), false);
     assert!(matches!(again, Outcome::Posted { .. }), "{again:?}");

@@ -85,10 +85,10 @@ fn available(path: &Path) -> i64 {
 #[test]
 fn a_run_lives_from_what_it_sets_aside_to_what_becomes_of_that() {
     let ends = [
-        (Request::Post { amount: None }, 20),
-        (Request::Void, 30),
-        (Request::Unspent, 30),
-        (Request::Doubt, 20),
+        (Request::End(WorkEnd::Post { amount: None }), 20),
+        (Request::End(WorkEnd::Void), 30),
+        (Request::End(WorkEnd::Unspent), 30),
+        (Request::End(WorkEnd::Doubt), 20),
         // Whatever it asks last, no hold stays its own: this one is in doubt.
         (
             Request::Open {
@@ -143,7 +143,7 @@ fn a_run_whose_process_is_gone_is_abandoned() {
         let run = begun(begin(&mut dying, has_side_effects, 10));
         drop(dying);
         assert_eq!((available(&path), live(&ledger)), (left, Vec::new()));
-        let answers = end(&mut ledger, run, Request::Void).expect("an answer");
+        let answers = end(&mut ledger, run, Request::End(WorkEnd::Void)).expect("an answer");
         assert!(
             matches!(
                 answers[..],
@@ -217,7 +217,7 @@ fn no_run_is_leased_that_did_not_begin() {
     assert_eq!(live(&ledger), [run]);
     // A run that cannot be ended is left, and the next process ends it.
     forbid(&ledger, "INSERT ON main.records");
-    end(&mut ledger, run, Request::Void).expect_err("no");
+    end(&mut ledger, run, Request::End(WorkEnd::Void)).expect_err("no");
     allow(&ledger);
     assert!(ledger.share_of_run(run).is_none());
     assert_eq!((available(&path), live(&ledger)), (20, Vec::new()));

@@ -39,13 +39,13 @@ fn what_was_rolled_back_can_be_asked_again() {
     execute(&mut ledger, Kind::Deposit, None, 100);
     assert_eq!(ledger.begin_run(None).expect("a run").number, 1);
     let begin = |id| Request::Begin(operation(Kind::Withdraw, Some(id), "a", 30));
-    let post = Request::Post { amount: None };
+    let post = Request::End(WorkEnd::Post { amount: None });
     let held = ask_twice(&mut ledger, "INSERT ON main.holds", 1, begin("x"));
     assert!(matches!(held, Outcome::Held { .. }), "{held:?}");
     let posted = ask_twice(&mut ledger, "INSERT ON main.entries", 1, post);
     assert_eq!(posted, super::posted(2, 30, 70));
     ask(&mut ledger, 2, begin("y")).expect("decided");
-    let void = Request::Void;
+    let void = Request::End(WorkEnd::Void);
     let voided = ask_twice(&mut ledger, "DELETE ON main.holds", 2, void);
     assert_eq!(voided, Outcome::Voided { view: view(70, 70) });
     let violation = ledger.verify(None).expect("checked").violation;

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::bank::{
     Amount, Answer, Asked, Balance, Id, Kind, Line, Name, Operation, Outcome, Request,
-    RequestContext,
+    RequestContext, WorkEnd,
 };
 use crate::store::Ledger;
 use crate::store::sqlite::tests::FileLedger;
@@ -165,13 +165,13 @@ impl Full {
         let begin = Request::Begin;
         for (number, request) in [
             (1, begin(withdraw(7))),
-            (1, Request::Post { amount: None }),
+            (1, Request::End(WorkEnd::Post { amount: None })),
             (2, begin(withdraw(8))),
-            (2, Request::Void),
+            (2, Request::End(WorkEnd::Void)),
             (3, Request::Execute(withdraw(9))),
             (4, Request::Execute(withdraw(1_000_000))),
             (5, begin(view)),
-            (5, Request::Post { amount: None }),
+            (5, Request::End(WorkEnd::Post { amount: None })),
             (6, begin(operation(Kind::Deposit, None, "new", None, 3))),
         ] {
             let line = Some(Line {
@@ -195,23 +195,23 @@ impl Full {
             id: Id::new(id).expect("an id"),
             amount: Amount::new(5),
         };
-        let part = Request::Post {
+        let part = Request::End(WorkEnd::Post {
             amount: Amount::new(6),
-        };
+        });
         for (run, number, request) in [
             (self.run, 21, withdraw("retried")),
-            (self.run, 21, Request::Doubt),
+            (self.run, 21, Request::End(WorkEnd::Doubt)),
             (other, 31, withdraw("retried")),
             (other, 31, part),
             (self.run, 22, withdraw("by hand")),
-            (self.run, 22, Request::Doubt),
+            (self.run, 22, Request::End(WorkEnd::Doubt)),
             (0, 0, post("by hand")),
             (self.run, 23, withdraw("unspent")),
-            (self.run, 23, Request::Unspent),
+            (self.run, 23, Request::End(WorkEnd::Unspent)),
             (self.run, 24, withdraw("declined")),
-            (self.run, 24, Request::Decline),
+            (self.run, 24, Request::End(WorkEnd::Decline)),
             (self.run, 25, withdraw("has_side_effects")),
-            (self.run, 25, Request::Doubt),
+            (self.run, 25, Request::End(WorkEnd::Doubt)),
         ] {
             let line = Some(Line {
                 number,
