@@ -23,7 +23,8 @@ pub use fault::{Cause, Fault, Reason};
 pub use fields::{Micros, Total, decimal, is_zero, rfc3339};
 pub use operation::OperationEvent;
 pub use run::{
-    CellEvent, InvalidLine, LeaseEvent, Race, RequestEvent, RequestName, RunStarted, WorkerEvent,
+    CellEvent, HolderKilled, InvalidLine, LeaseEvent, Race, RequestEvent, RequestName, RunStarted,
+    WorkerEvent,
 };
 pub use summary::{AccountSummary, Summary};
 
@@ -176,6 +177,8 @@ events! {
     Invalid(InvalidLine) = "invalid",
     /// One way to synchronise was tried in `sync`.
     Raced(Box<Race>) = "raced",
+    /// A worker was killed on purpose while it held a lock, and this is what became of the others.
+    HolderKilled(Box<HolderKilled>) = "holder_killed",
     /// A worker's process was started.
     Spawned(WorkerEvent) = "spawned",
     /// A worker's link is up.

@@ -86,6 +86,10 @@ pub struct Standing {
     pub overdraft: Option<Balance>,
     /// Of the updates written to it, how many its money does not include.
     pub lost_updates: u64,
+    /// Additions that check no funds took it below its limit. It is not told to clients: no ledger that
+    /// lasts has such.
+    #[serde(skip)]
+    pub overdrawn: bool,
 }
 
 impl Standing {
@@ -96,6 +100,7 @@ impl Standing {
             view: account.view(),
             overdraft: (!name.is_the_banks()).then(|| account.overdraft()),
             lost_updates: 0,
+            overdrawn: false,
         }
     }
 }

@@ -66,6 +66,11 @@ impl Account {
         Balance::new(self.floor.saturating_neg())
     }
 
+    /// Whether it is below its limit.
+    pub fn is_overdrawn(&self) -> bool {
+        self.posted.saturating_sub(self.held) < self.floor
+    }
+
     /// The account as an answer tells it.
     pub fn view(&self) -> View {
         View {

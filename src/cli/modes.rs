@@ -13,12 +13,14 @@ use super::workload::WorkloadArgs;
 use super::{CliResult, Failure, OutputArgs, spared};
 use crate::bank::Balance;
 use crate::driver::{self, Commands, Driver, Forecast, RunPlan};
+use crate::event::Event;
 use crate::limits::{self, Limits};
 use crate::link::Transport;
-use crate::report::{Detail, Outputs, Reporter, Spared};
-use crate::run::AsArrived;
+use crate::report::{Broken, Detail, Outputs, Reporter, Spared, stderr_line};
+use crate::run::{AsArrived, Ending};
+use crate::status::Status;
 use crate::store::{Memory, Place};
-use crate::wake::Alarm;
+use crate::wake::{Alarm, TICK};
 use crate::work::Pace;
 use crate::worker::{Conduct, Sync};
 
@@ -38,7 +40,7 @@ pub(super) struct ModeArgs {
     /// Simulated work as a multiple of the classic durations (withdraw 3 s, deposit 2 s, transfer 4 s,
     /// loan 1 s) [default: 1, and 0 for operations from a file or a pipe]
     #[arg(long, value_name = "FACTOR", value_parser = pace, allow_negative_numbers = true)]
-    time_scale: Option<Pace>,
+    pub(super) time_scale: Option<Pace>,
     /// End an operation whose work takes longer, such as `90`, `90s` or `500ms` [default: its simulated
     /// duration and 60 s; never where it is a command]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
@@ -293,6 +295,42 @@ pub(super) fn start(mut plan: RunPlan, opening: Option<Opening>, args: ModeArgs)
     let run = || Driver::new(plan, ledger, order, feed, reporter, alarm, waker)?.run();
     let ending = args.workload.telling_unread_stdin(run);
     ending.map_err(|error| Failure::died(anyhow::Error::new(error).context(context)))
+}
+
+/// Runs in memory and prints nothing; how it ended, and what happened.
+pub(super) fn collect(plan: RunPlan, args: &ModeArgs) -> Result<(Ending, Vec<Event>), Failure> {
+    make_room_for(args.jobs, false).map_err(Failure::usage)?;
+    let (alarm, waker) = Alarm::new().map_err(Failure::died)?;
+    let feed = args.workload.feed(false, None, waker.clone());
+    let feed = feed.map_err(Failure::usage)?;
+    let (reporter, events) = Reporter::collecting(waker.clone());
+    let order = Box::new(AsArrived);
+    let run = || Driver::new(plan, None, order, feed, reporter, alarm, waker)?.run();
+    let ending = run().map_err(Failure::died)?;
+    Ok((ending, events.try_iter().flatten().collect()))
+}
+
+/// Prints these events; with what status that went.
+pub(super) fn print(args: &ModeArgs, events: Vec<Event>) -> Result<Status, Failure> {
+    let (mut alarm, waker) = Alarm::new().map_err(Failure::died)?;
+    let outputs = args
+        .output
+        .clone()
+        .outputs(spared(&args.workload.source(), None));
+    let outputs = outputs.map_err(Failure::usage)?;
+    let mut reporter = Reporter::start(outputs, waker).map_err(Failure::usage)?;
+    reporter.tell(events);
+    reporter.close();
+    while !reporter.done() {
+        alarm.wait(TICK).map_err(Failure::died)?;
+    }
+    Ok(match reporter.broken() {
+        Some(Broken::Failed(why)) => {
+            stderr_line(why);
+            Status::EndedEarly
+        }
+        _ => Status::Posted,
+    })
 }
 
 /// Says what would be done, and touches nothing.

@@ -1,28 +1,58 @@
 //! `shared-memory`: the workers read and write the same memory.
 
-use anyhow::{anyhow, bail};
+mod kill_holder;
+
+use std::time::Duration;
+
+use anyhow::bail;
 use clap::{Args, ValueEnum};
 
+use super::explore::{OpenedAccount, opened};
 use super::ledger::MemoryArgs;
 use super::modes::{ModeArgs, start};
 use super::{CliResult, Failure};
-use crate::bank::{Balance, MAX_BALANCE};
+use crate::bank::{Balance, MAX_BALANCE, SharePoint};
+use crate::driver::RunPlan;
 use crate::link::Transport;
 use crate::shared_memory::{MemorySharing, Primitive};
+use crate::work::Pace;
 use crate::worker::Conduct;
 
+/// How long the others wait for the lock of a worker that was killed, unless told.
+const KILLED_LIMIT: Duration = Duration::from_secs(2);
+
+const EXAMPLES: &str = "\
+Examples:
+  bank-par shared-memory                           the five operations, with a mutex in the memory
+  bank-par shared-memory --sync none                              with nothing: updates are lost
+  bank-par shared-memory --sync atomic --op withdraw=700 --op withdraw=700     more than there is
+  bank-par shared-memory --kill-holder              which locks survive the death of their holder
+  bank-par shared-memory --kill-holder=half-written --sync robust       the next holder repairs
+
+Exit status: as for every mode; 3 where updates were lost or an account is below its limit, 6 where a
+wait for a lock was in vain, 7 where a worker died. The table of `--kill-holder` without `--sync`: 0 every
+lock did what it promises, 3 one did not.";
+
 #[derive(Args)]
+#[command(before_help = EXAMPLES)]
 pub(super) struct SharedMemoryArgs {
     #[command(flatten)]
     mode: ModeArgs,
     #[command(flatten)]
     ledger: MemoryArgs,
-    /// How the workers keep out of each other's way
-    #[arg(long, value_enum, default_value_t = PrimitiveFlag::Mutex, value_name = "HOW")]
-    sync: PrimitiveFlag,
+    /// How the workers keep out of each other's way [default: mutex]
+    #[arg(long, value_enum, value_name = "HOW")]
+    sync: Option<PrimitiveFlag>,
     /// Take the locks of `mutex-per-account` in the order of the accounts' names
     #[arg(long)]
     lock_order: bool,
+    /// One more account that is open before, and what it holds; may be repeated
+    #[arg(long = "open", value_name = "NAME=AMOUNT")]
+    opened: Vec<OpenedAccount>,
+    /// Kill one worker while it holds the lock, and see what becomes of the others; without `--sync`, with
+    /// one lock after another, as a table
+    #[arg(long, value_enum, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "write")]
+    kill_holder: Option<KillPoint>,
     #[command(flatten)]
     not_here: NotInMemory,
 }
@@ -75,23 +105,70 @@ impl PrimitiveFlag {
     }
 }
 
+/// When the holder of a lock is killed.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum KillPoint {
+    /// Between its read and its write
+    Write,
+    /// Between its two writes
+    HalfWritten,
+}
+
+impl KillPoint {
+    fn word(self) -> &'static str {
+        match self {
+            KillPoint::Write => "write",
+            KillPoint::HalfWritten => "half_written",
+        }
+    }
+
+    fn point(self) -> SharePoint {
+        match self {
+            KillPoint::Write => SharePoint::Write,
+            KillPoint::HalfWritten => SharePoint::HalfWritten,
+        }
+    }
+}
+
 /// `bank-par shared-memory`
 pub(super) fn shared_memory(args: SharedMemoryArgs) -> CliResult {
     let why = "its balances are in memory that its workers share, and end with the run";
     args.ledger.check("shared-memory", why)?;
     args.check().map_err(Failure::usage)?;
-    let sharing = MemorySharing {
-        primitive: args.sync.primitive(),
-        lock_order: args.lock_order,
-        limit: args.mode.timeout,
-        takes_turns: false,
-    };
-    let (transport, conduct) = (Transport::Socket, Conduct::ShareMemory(sharing));
-    let plan = args.mode.plan("shared-memory", transport, conduct);
-    start(plan, None, args.mode)
+    match (args.kill_holder, args.sync) {
+        (Some(when), None) => kill_holder::compare(&args, when),
+        (_, sync) => {
+            let plan = args.plan(sync.unwrap_or(PrimitiveFlag::Mutex).primitive());
+            start(plan.map_err(Failure::usage)?, None, args.mode)
+        }
+    }
 }
 
 impl SharedMemoryArgs {
+    fn plan(&self, primitive: Primitive) -> anyhow::Result<RunPlan> {
+        let is_killed = self.kill_holder.is_some();
+        let limit = self.mode.timeout.or(is_killed.then_some(KILLED_LIMIT));
+        let sharing = MemorySharing {
+            primitive,
+            lock_order: self.lock_order,
+            limit,
+            takes_turns: is_killed,
+        };
+        let conduct = Conduct::ShareMemory(sharing);
+        let plan = self.mode.plan("shared-memory", Transport::Socket, conduct);
+        Ok(RunPlan {
+            opened: opened(&plan.account, &self.opened)?,
+            timeout: limit,
+            // What becomes of the lock is seen at once, and not behind seconds of work.
+            pace: match self.mode.time_scale {
+                None if is_killed => Pace::NONE,
+                _ => plan.pace,
+            },
+            kill_before: self.kill_holder.map(KillPoint::point),
+            ..plan
+        })
+    }
+
     fn check(&self) -> anyhow::Result<()> {
         let elsewhere = "`parallel`, `queue` and `pipe` can";
         if self.not_here.run.is_some() {
@@ -102,17 +179,23 @@ impl SharedMemoryArgs {
         if !self.not_here.words.is_empty() {
             bail!("`shared-memory` only simulates work, and runs no command; {elsewhere}");
         }
-        if self.lock_order && self.sync != PrimitiveFlag::MutexPerAccount {
+        if self.lock_order && self.sync != Some(PrimitiveFlag::MutexPerAccount) {
             bail!("`--lock-order` is about the locks of `--sync mutex-per-account`");
         }
-        let balance = self.mode.balance();
-        let fits = balance.minor() <= MAX_BALANCE;
-        fits.then_some(()).ok_or_else(|| {
-            let most = Balance::new(MAX_BALANCE);
-            anyhow!(
-                "`--balance {balance}` does not fit into the word of memory that an account is here, which \
-                 holds {most} at most"
-            )
-        })
+        let opened = self
+            .opened
+            .iter()
+            .map(|OpenedAccount(_, balance)| balance.minor());
+        let all = opened.fold(i128::from(self.mode.balance().minor()), |all, minor| {
+            all + i128::from(minor)
+        });
+        if all > i128::from(MAX_BALANCE) {
+            bail!(
+                "an account is one word of memory here, which holds {} at most, and `@world` would hold more \
+                 after `--balance` and `--open`",
+                Balance::new(MAX_BALANCE)
+            );
+        }
+        Ok(())
     }
 }

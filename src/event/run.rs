@@ -200,6 +200,29 @@ pub struct Race {
     pub ns_per_operation: u64,
 }
 
+/// What became of a run of which one worker was killed while it held a lock.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HolderKilled {
+    /// The mode's name.
+    pub mode: Cow<'static, str>,
+    /// What the workers held.
+    pub sync: Cow<'static, str>,
+    /// Before which access the worker was killed: `write` or `half_written`.
+    pub before: Cow<'static, str>,
+    /// How many operations were completed.
+    pub completed: u64,
+    /// How many were given up when their wait for the lock had lasted too long.
+    pub gave_up: u64,
+    /// Whether the operation of the killed worker counts.
+    pub counts: bool,
+    /// The accounts whose balance is not what the completed operations add up to.
+    pub wrong_accounts: u64,
+    /// Whether the lock stayed locked.
+    pub stays_locked: bool,
+    /// From start to end.
+    pub elapsed_us: Micros,
+}
+
 macro_rules! steps {
     ($($step:ty),*) => {$(
         impl EventFields for $step {
@@ -230,3 +253,4 @@ impl EventFields for InvalidLine {
 
 impl EventFields for Box<RunStarted> {}
 impl EventFields for Box<Race> {}
+impl EventFields for Box<HolderKilled> {}

@@ -57,6 +57,9 @@ pub struct Summary {
     /// The updates of shared cells that were lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost_updates: Option<u64>,
+    /// The accounts that are below their limit, as money went out without a check; each is a violation.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub overdrawn_accounts: u64,
     /// Why the run ended before its work did, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_early: Option<String>,
@@ -78,6 +81,9 @@ pub struct AccountSummary {
     /// Of the updates of its shared cell, how many were lost.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub lost_updates: u64,
+    /// It is below its limit, as money went out without a check.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub overdrawn: bool,
 }
 
 impl EventFields for Box<Summary> {}

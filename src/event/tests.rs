@@ -128,7 +128,7 @@ prop_compose! {
                 balance,
                 available,
                 expected,
-                lost_updates,
+                lost_updates, overdrawn: false,
             },
         );
         Summary {
@@ -151,6 +151,7 @@ prop_compose! {
             sum: sum.map(Total),
             wrong_accounts: sum.map(|_| counts[0]),
             lost_updates: sum.map(|_| counts[1]),
+            overdrawn_accounts: 0,
             ended_early: text,
         }
     }

@@ -151,6 +151,7 @@ pub(super) fn account(
         available: Balance::new(posted),
         expected: Some(Balance::new(expected)),
         lost_updates,
+        overdrawn: false,
     }
 }
 
@@ -179,6 +180,7 @@ pub(super) fn summary() -> Summary {
         sum: Some(Total::default()),
         wrong_accounts: Some(0),
         lost_updates: Some(0),
+        overdrawn_accounts: 0,
         ended_early: None,
     }
 }

@@ -1,6 +1,7 @@
 //! Events as lines for people.
 
 mod beginning;
+mod holder_killed;
 mod summary;
 
 use std::borrow::Cow;
@@ -8,6 +9,7 @@ use std::fmt::{self, Display};
 use std::io::{self, Write};
 
 use beginning::run_started;
+use holder_killed::KilledHolders;
 
 use super::Detail;
 use crate::bank::{Balance, Decimal, Kind, Name, Operation, Rejection, WORLD};
@@ -18,6 +20,7 @@ use crate::event::{Event, InvalidLine, Micros, OperationEvent, Race, Reason, dec
 pub(super) struct Text {
     /// The header of the table of remedies is printed.
     raced: bool,
+    holders: KilledHolders,
 }
 
 impl Text {
@@ -68,6 +71,7 @@ impl Text {
                 writeln!(out, "Line {line} is invalid: {}", one_line(reason))
             }
             Event::Raced(race) => self.raced(race, out),
+            Event::HolderKilled(killed) => self.holders.killed(killed, out),
             Event::Summary(summary) => summary::ended(summary, out),
             _ => Ok(()),
         }

@@ -197,7 +197,7 @@ impl Run {
     }
 
     /// A worker ended badly, and no operation suffered from it.
-    pub(super) fn warn_of(&mut self, fault: &Fault) {
+    fn warn_of(&mut self, fault: &Fault) {
         self.tally.met(fault.cause.status());
         let warning = format!("{}, with nothing left to do", fault.detail);
         self.out.event(Event::Warned(warning));

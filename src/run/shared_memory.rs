@@ -3,7 +3,7 @@
 use super::settle::PendingVoid;
 use super::{Effect, Run};
 use crate::bank::{Answer, SharePoint, ShareRequest};
-use crate::event::{Cause, Fault};
+use crate::event::{Cause, Event, Fault};
 use crate::protocol::{Ask, Request};
 
 impl Run {
@@ -70,7 +70,10 @@ impl Run {
         let Some(pending) = self.pending_voids.remove(&number) else {
             return;
         };
-        self.warn_of(&pending.fault);
+        self.tally.met(pending.fault.cause.status());
+        let died = &pending.fault.detail;
+        let warning = format!("{died}; its operation counts, since all of it is in the memory");
+        self.out.event(Event::Warned(warning));
         let elapsed = self.out.now.saturating_sub(pending.given_at);
         self.tally.decided(&pending.operation, &answer);
         self.out

@@ -137,6 +137,7 @@ impl Tally {
             available: view.available,
             expected: None,
             lost_updates: 0,
+            overdrawn: false,
         };
         Summary {
             balances: standings.into_iter().map(account).collect(),
@@ -175,6 +176,7 @@ impl Tally {
             sum: None,
             wrong_accounts: None,
             lost_updates: None,
+            overdrawn_accounts: 0,
             ended_early: None,
         }
     }
@@ -186,13 +188,14 @@ impl Tally {
             .map(|standing| i128::from(standing.view.posted.minor()))
             .sum();
         let lost_updates = standings.iter().map(|standing| standing.lost_updates).sum();
-        let mut wrong_accounts = 0;
+        let (mut wrong_accounts, mut overdrawn_accounts) = (0, 0);
         let mut balances = Vec::new();
         let accounts_omitted = standings.len().saturating_sub(MAX_LISTED) as u64;
         for Standing {
             name,
             view,
             lost_updates,
+            overdrawn,
             ..
         } in standings
         {
@@ -202,6 +205,7 @@ impl Tally {
             let held = i128::from(view.posted.minor()) - i128::from(view.available.minor());
             let wrong = expected != i128::from(view.posted.minor()) || held != aside;
             wrong_accounts += u64::from(wrong);
+            overdrawn_accounts += u64::from(overdrawn);
             if balances.len() < MAX_LISTED {
                 let expected = Balance::new(i64::try_from(expected).unwrap_or(i64::MAX));
                 balances.push(AccountSummary {
@@ -210,10 +214,11 @@ impl Tally {
                     available: view.available,
                     expected: Some(expected),
                     lost_updates,
+                    overdrawn,
                 });
             }
         }
-        if sum != 0 || wrong_accounts > 0 || lost_updates > 0 {
+        if sum != 0 || wrong_accounts > 0 || lost_updates > 0 || overdrawn_accounts > 0 {
             self.met(Status::Violation);
         }
         Summary {
@@ -222,6 +227,7 @@ impl Tally {
             sum: Some(Total(sum)),
             wrong_accounts: Some(wrong_accounts),
             lost_updates: Some(lost_updates),
+            overdrawn_accounts,
             ..self.summary(mode)
         }
     }

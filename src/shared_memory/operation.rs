@@ -29,8 +29,8 @@ pub(crate) trait Surroundings {
 
     /// Waits for the turn to take what comes next.
     fn turn(&mut self, point: SharePoint) -> Result<(), Self::Error>;
-    /// Does the operation's work.
-    fn work(&mut self) -> Result<(), Self::Error>;
+    /// Does so many halves of the operation's work.
+    fn work(&mut self, halves: u32) -> Result<(), Self::Error>;
     /// Takes note that a lock is waited for; told again and again.
     fn waits(&mut self) -> Result<(), Self::Error>;
 }
@@ -47,7 +47,8 @@ pub(crate) struct MappedOperation<'a, W, S> {
     names: Vec<Name>,
     cells: Vec<CellWords<'a>>,
     held: Vec<Held<'a>>,
-    worked: bool,
+    /// How many halves of its work are done.
+    worked: u32,
     rejection: Option<Rejection>,
     /// What was seen of its own account.
     view: Option<View>,
@@ -83,7 +84,7 @@ impl<'a, W: SharedWords, S: Surroundings> MappedOperation<'a, W, S> {
             names,
             cells,
             held: Vec::new(),
-            worked: false,
+            worked: 0,
             rejection: None,
             view: None,
             seen_seq: UNORDERED,
@@ -133,18 +134,23 @@ impl<'a, W: SharedWords, S: Surroundings> MappedOperation<'a, W, S> {
             NextStep::Write | NextStep::CompareAndSet | NextStep::Ask(_) => SharePoint::Write,
             NextStep::Release(_) => SharePoint::Release,
         };
-        // The work stands between the read and the write, and a turn is for the access alone.
-        if point == SharePoint::Write {
-            self.work()?;
+        // The work stands between the read and the write, where another process may come; with two locks
+        // half of it stands between these. A turn is for the access alone.
+        match next {
+            NextStep::Acquire(1) => self.work(1)?,
+            NextStep::Write | NextStep::CompareAndSet => self.work(2)?,
+            _ => {}
         }
         self.surroundings.turn(point)
     }
 
-    /// Does the work once: a retry only decides again.
-    fn work(&mut self) -> Result<(), S::Error> {
-        match std::mem::replace(&mut self.worked, true) {
-            true => Ok(()),
-            false => self.surroundings.work(),
+    /// Does the work up to so many of its two halves, once: a retry only decides again.
+    fn work(&mut self, halves: u32) -> Result<(), S::Error> {
+        let left = halves.saturating_sub(self.worked);
+        self.worked += left;
+        match left {
+            0 => Ok(()),
+            left => self.surroundings.work(left),
         }
     }
 
@@ -161,7 +167,7 @@ impl<'a, W: SharedWords, S: Surroundings> MappedOperation<'a, W, S> {
             self.turn(NextStep::Release(0))?;
             self.release(0)?;
         }
-        self.work()
+        self.work(2)
     }
 
     /// Adds to both cells, whatever they hold: what goes out is not held against what is there.
@@ -179,7 +185,7 @@ impl<'a, W: SharedWords, S: Surroundings> MappedOperation<'a, W, S> {
             self.rejection = refused;
             return Ok(());
         }
-        self.work()?;
+        self.work(2)?;
         self.surroundings.turn(SharePoint::Write)?;
         let mut intent = self.intent([seen[0], seen[1]], amount);
         self.seat.note(&intent);
@@ -435,3 +441,6 @@ impl<E> From<WaitError> for Waited<E> {
         Waited::InVain(error)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -158,6 +158,7 @@ impl Recording {
             | Event::Opened(_)
             | Event::Invalid(_)
             | Event::Raced(_)
+            | Event::HolderKilled(_)
             | Event::Warned(_) => {}
         }
     }

@@ -179,10 +179,8 @@ impl MappedCells {
             Primitive::Robust | Primitive::FileLock
         );
         let held = self.table.is_held_by(number, self.seats.used);
-        (held && !frees_itself).then(|| {
-            let word = self.sharing.primitive.word();
-            format!("it held the {word}, which no other process can take any more")
-        })
+        let left = "it held the lock, which no other process can take any more";
+        (held && !frees_itself).then(|| left.to_string())
     }
 }
 
@@ -237,6 +235,7 @@ impl SharedData for MappedCells {
             let made = self.updates.get(&place).copied().unwrap_or_default();
             cell.open.then(|| Standing {
                 lost_updates: lost(made, cell.updates),
+                overdrawn: cell.account.is_overdrawn(),
                 ..Standing::of(&name, &cell.account)
             })
         };

@@ -75,6 +75,7 @@ impl Worker {
             assignment,
             sharing,
             heard_at: Instant::now(),
+            worked: Duration::ZERO,
         };
         let mapped =
             MappedOperation::new(&memory.table, memory.seat, sharing, operation, surroundings);
@@ -106,6 +107,7 @@ struct AtWork<'a> {
     sharing: MemorySharing,
     /// When the parent last heard of this worker.
     heard_at: Instant,
+    worked: Duration,
 }
 
 impl Surroundings for AtWork<'_> {
@@ -124,18 +126,21 @@ impl Surroundings for AtWork<'_> {
         }
     }
 
-    fn work(&mut self) -> Result<(), Ended> {
-        let work = self.assignment.work.duration();
-        match self.sharing.limit.filter(|limit| *limit < work) {
-            None => {
-                thread::sleep(work);
-                Ok(())
-            }
-            Some(limit) => {
-                thread::sleep(limit);
+    fn work(&mut self, halves: u32) -> Result<(), Ended> {
+        let work = self.assignment.work.duration() / 2 * halves;
+        let left = self
+            .sharing
+            .limit
+            .map(|limit| limit.saturating_sub(self.worked));
+        let pause = left.unwrap_or(work).min(work);
+        thread::sleep(pause);
+        self.worked += pause;
+        match self.sharing.limit {
+            Some(limit) if pause < work => {
                 let why = format!("did not finish its operation within {limit:?}");
                 Err(Ended::GaveUp(why))
             }
+            _ => Ok(()),
         }
     }
 

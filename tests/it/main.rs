@@ -55,6 +55,8 @@ mod promised;
 mod races;
 mod replay;
 mod serve;
+#[cfg(target_os = "linux")]
+mod shared_memory;
 mod show;
 #[cfg(target_os = "linux")]
 mod surroundings;

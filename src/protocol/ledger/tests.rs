@@ -202,6 +202,7 @@ fn every_finding_arrives_as_it_was_told() {
             view: view(),
             overdraft: None,
             lost_updates: 0,
+            overdrawn: false,
         })),
         Response::Hold(OpenHold {
             number: 1,

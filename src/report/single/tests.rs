@@ -227,6 +227,7 @@ fn accounts_and_holds_are_listed() {
         view: ops_view(),
         overdraft: Some(Balance::new(1_000)),
         lost_updates: 0,
+        overdrawn: false,
     };
     let hold = |id, to, expires, run| OpenHold {
         number: 3,

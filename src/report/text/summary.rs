@@ -89,7 +89,7 @@ fn accounts(summary: &Summary, out: &mut Vec<u8>) -> io::Result<()> {
 
 fn is_right(account: &AccountSummary) -> bool {
     let expected = account.expected.unwrap_or(account.balance);
-    account.balance == expected && account.lost_updates == 0
+    account.balance == expected && account.lost_updates == 0 && !account.overdrawn
 }
 
 /// An account's balance against what it must be.
@@ -103,6 +103,9 @@ impl Display for Verdict<'_> {
         let Verdict { account, expected } = *self;
         let lost = Count(account.lost_updates, "update", "updates");
         match (account.balance == expected, account.lost_updates) {
+            (true, 0) if account.overdrawn => {
+                f.write_str("as it must be, and below its limit: no funds were checked")
+            }
             (true, 0) => f.write_str("as it must be"),
             (true, _) => write!(f, "right by luck: {lost} lost"),
             (false, 0) => write!(f, "must be {}", Dollars::of(expected)),

@@ -1,0 +1,100 @@
+//! The same run once with each lock, each time with one worker killed that holds it.
+
+use super::{KillPoint, SharedMemoryArgs};
+use crate::cli::modes::{collect, print};
+use crate::cli::{CliResult, Failure};
+use crate::driver::RunPlan;
+use crate::event::{Cause, Event, HolderKilled, Reason, Summary};
+use crate::run::Ending;
+use crate::shared_memory::Primitive;
+use crate::status::Status;
+use crate::worker::{Conduct, Sync};
+
+/// The locks, and whether one stays locked when its holder dies.
+const LOCKS: [(Primitive, bool); 5] = [
+    (Primitive::Spin, true),
+    (Primitive::Mutex, true),
+    (Primitive::Semaphore, true),
+    (Primitive::Robust, false),
+    (Primitive::FileLock, false),
+];
+
+/// Runs the workload once with each lock, and at last with the lease that a server process gives.
+pub(super) fn compare(args: &SharedMemoryArgs, when: KillPoint) -> CliResult {
+    let mut runs = Vec::new();
+    for (primitive, stays) in LOCKS {
+        let plan = args.plan(primitive).map_err(Failure::usage)?;
+        runs.push((primitive.word(), plan, stays));
+    }
+    // A server process writes both cells at once.
+    if when == KillPoint::Write {
+        let plan = args.plan(Primitive::Mutex).map_err(Failure::usage)?;
+        let plan = RunPlan {
+            mode: "server-share",
+            conduct: Conduct::ShareData(Sync::Lock),
+            ..plan
+        };
+        runs.push(("lock", plan, false));
+    }
+    let mut ended = Ending {
+        status: Status::Posted,
+        signal: None,
+        passed_on: None,
+    };
+    let mut rows = Vec::new();
+    for (sync, plan, stays) in runs {
+        let mode = plan.mode;
+        let (ending, events) = collect(plan, &args.mode)?;
+        ended.signal = ending.signal;
+        let Some(row) = row(mode, sync, when, &events) else {
+            ended.status = ended.status.worse(ending.status);
+            break;
+        };
+        // Only the robust lock promises that what its dead holder had half-written is repaired.
+        let is_right = row.wrong_accounts == 0;
+        let promises_money = when == KillPoint::Write || sync == Primitive::Robust.word();
+        let promises = row.stays_locked == stays && (is_right || !promises_money);
+        if !promises {
+            ended.status = ended.status.worse(Status::Violation);
+        }
+        rows.push(Event::HolderKilled(Box::new(row)));
+        if ending.signal.is_some() {
+            break;
+        }
+    }
+    let status = print(&args.mode, rows)?;
+    ended.status = ended.status.worse(status);
+    Ok(ended)
+}
+
+/// What one run shows, if it came to its end.
+fn row(
+    mode: &'static str,
+    sync: &'static str,
+    when: KillPoint,
+    events: &[Event],
+) -> Option<HolderKilled> {
+    let of = |cause: Cause| {
+        let failed = events.iter().filter(move |event| match event {
+            Event::Failed(operation) => operation.reason == Some(Reason::Faulty(cause)),
+            _ => false,
+        });
+        failed.count() as u64
+    };
+    let summary: &Summary = events.iter().find_map(|event| match event {
+        Event::Summary(summary) => Some(&**summary),
+        _ => None,
+    })?;
+    let gave_up = of(Cause::Deadline);
+    Some(HolderKilled {
+        mode: mode.into(),
+        sync: sync.into(),
+        before: when.word().into(),
+        completed: summary.completed,
+        gave_up,
+        counts: of(Cause::Died) == 0,
+        wrong_accounts: summary.wrong_accounts.unwrap_or_default(),
+        stays_locked: gave_up > 0,
+        elapsed_us: summary.elapsed_us,
+    })
+}
