@@ -10,6 +10,7 @@ mod modes;
 mod moment;
 mod named;
 mod one;
+mod pictures;
 mod replay;
 mod runs;
 mod serve;
@@ -26,7 +27,7 @@ use clap::builder::{OsStringValueParser, PossibleValue, TypedValueParser};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::report::{self, Destination, Detail, Format, Outputs, Spared, check_streams};
+use crate::report::{self, Destination, Detail, Format, Outputs, Pictures, Spared, check_streams};
 use crate::status::Status;
 use crate::store::Place;
 use crate::supervisor::{end_as_first_process, end_by, outlive_full_files};
@@ -194,6 +195,7 @@ impl OutputArgs {
             events,
             detail: Detail::Results,
             text_shows_steps: false,
+            pictures: Pictures::default(),
             spared,
         })
     }

@@ -7,6 +7,7 @@ mod checked;
 mod columns;
 mod destination;
 mod document;
+mod drawing;
 mod explored;
 mod history;
 mod html;
@@ -39,12 +40,14 @@ use std::thread;
 
 use crate::event::Event;
 use crate::wake::Waker;
+use drawing::Drawer;
 use printer::{Printer, Progress, Rendering};
 use sink::Sink;
 
 pub use checked::{HistoryReport, checked};
 pub use destination::{Destination, DestinationError, Spared, check_streams};
 pub use document::{Document, DocumentError, DocumentKind};
+pub use drawing::{Pictures, TimelineWish};
 pub use explored::{Exploration, Replay, StepScreen, explored, replayed};
 pub use history::{EntryFormat, History};
 pub use output::Output;
@@ -88,6 +91,8 @@ pub struct Outputs {
     pub detail: Detail,
     /// Text shows every step, also where that is not recorded.
     pub text_shows_steps: bool,
+    /// What is drawn when the run has ended.
+    pub pictures: Pictures,
     /// What must not be written to.
     pub spared: Spared,
 }
@@ -95,6 +100,14 @@ pub struct Outputs {
 impl Outputs {
     /// How much of it all outputs together show.
     pub fn most_detail(&self) -> Detail {
+        match self.pictures.are_certain() {
+            true => Detail::Steps,
+            false => self.shown_detail(),
+        }
+    }
+
+    /// How much stdout shows.
+    fn shown_detail(&self) -> Detail {
         match self.stdout {
             Format::Text if self.text_shows_steps => Detail::Steps,
             _ => self.detail,
@@ -150,16 +163,17 @@ impl Reporter {
             }
             Format::Text => {
                 let recording = Rendering::new(Format::Json, detail, Vec::from_iter(recording));
-                let shown = outputs.most_detail();
+                let shown = outputs.shown_detail();
                 vec![recording, Rendering::new(Format::Text, shown, vec![stdout])]
             }
         };
-        Self::over(renderings, waker).map_err(ReportError::Thread)
+        let drawer = Drawer::new(outputs.pictures, outputs.spared);
+        Self::over(renderings, drawer, waker).map_err(ReportError::Thread)
     }
 
-    fn over(renderings: Vec<Rendering>, waker: Waker) -> io::Result<Self> {
+    fn over(renderings: Vec<Rendering>, drawer: Drawer, waker: Waker) -> io::Result<Self> {
         let progress = Arc::new(Progress::new(waker));
-        let printer = Printer::new(renderings, Arc::clone(&progress));
+        let printer = Printer::new(renderings, drawer, Arc::clone(&progress));
         let (sender, receiver) = mpsc::channel();
         thread::Builder::new()
             .name("reporter".into())
@@ -262,7 +276,7 @@ mod tests {
         let (alarm, waker) = Alarm::new().expect("an alarm");
         let sinks = recording.into_iter().chain([stdout]).collect();
         let rendering = Rendering::new(Format::Json, Detail::Results, sinks);
-        let reporter = Reporter::over(vec![rendering], waker);
+        let reporter = Reporter::over(vec![rendering], Drawer::default(), waker);
         (reporter.expect("a reporter"), reader, alarm)
     }
 

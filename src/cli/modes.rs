@@ -9,6 +9,7 @@ use super::command::{CommandArgs, InDoubtAction};
 use super::ledger::{LedgerArgs, MemoryArgs};
 use super::moment::duration;
 use super::named::{ContinuedRun, NamedArgs};
+use super::pictures::PictureArgs;
 use super::workload::WorkloadArgs;
 use super::{CliResult, Failure, OutputArgs, spared};
 use crate::bank::Balance;
@@ -52,6 +53,8 @@ pub(super) struct ModeArgs {
     /// few and not read from a file]
     #[arg(long, value_enum, value_name = "DETAIL")]
     detail: Option<DetailFlag>,
+    #[command(flatten)]
+    pictures: PictureArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -220,6 +223,7 @@ impl ModeArgs {
         Ok(Outputs {
             detail,
             text_shows_steps,
+            pictures: self.pictures.pictures(outputs.stdout, &outputs.spared)?,
             ..outputs
         })
     }

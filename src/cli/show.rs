@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::one::ended;
+use super::pictures::{DocumentArgs, check, document};
 use super::{CliResult, Failure};
 use crate::report::{Document, DocumentKind, Output, Spared, TimelineStyle, drawn, stderr_line};
 use crate::show::{Picture, Recording};
@@ -32,12 +33,8 @@ pub(super) struct ShowArgs {
     /// Draw the timeline on stdout, also where another picture is asked for
     #[arg(long)]
     timeline: bool,
-    /// Write a trace for Perfetto (ui.perfetto.dev), of at most 64 MB
-    #[arg(long, value_name = "FILE")]
-    trace: Option<PathBuf>,
-    /// Write a page for a browser, which loads nothing from elsewhere
-    #[arg(long, value_name = "FILE.html")]
-    report: Option<PathBuf>,
+    #[command(flatten)]
+    documents: DocumentArgs,
     /// Write the operations as comma-separated values
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
@@ -53,9 +50,7 @@ pub(super) struct ShowArgs {
 pub(super) fn show(args: ShowArgs) -> CliResult {
     let spared = args.spared();
     let documents = args.documents();
-    for document in &documents {
-        document.check(&spared).map_err(Failure::usage)?;
-    }
+    check(&documents, &spared).map_err(Failure::usage)?;
     let output = Output::open(&spared).map_err(Failure::usage)?;
     let picture = args.picture().map_err(Failure::usage)?;
     for document in &documents {
@@ -79,17 +74,8 @@ impl ShowArgs {
     }
 
     fn documents(&self) -> Vec<Document> {
-        let asked = [
-            (DocumentKind::Trace, &self.trace),
-            (DocumentKind::Report, &self.report),
-            (DocumentKind::Table, &self.csv),
-        ];
-        let named = asked
-            .into_iter()
-            .filter_map(|(kind, path)| Some((kind, path.as_ref()?)));
-        named
-            .map(|(kind, path)| Document::new(kind, path))
-            .collect()
+        let table = self.csv.as_deref().map(document(DocumentKind::Table));
+        self.documents.all().into_iter().chain(table).collect()
     }
 
     fn style(&self) -> TimelineStyle {
@@ -97,6 +83,7 @@ impl ShowArgs {
         TimelineStyle {
             width: self.width.map_or(terminal.width, usize::from),
             ascii: self.ascii || terminal.ascii,
+            ..terminal
         }
     }
 

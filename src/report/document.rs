@@ -99,8 +99,23 @@ impl Document {
                     path,
                     what: self.kind.word(),
                 },
-                why => why.into(),
-            })
+                why => DocumentError::from(why),
+            })?;
+        // It is put together beside the file, so what cannot be made there would be missed at the end.
+        let target = self.target();
+        tempfile::tempfile_in(folder_of(&target))
+            .map(drop)
+            .map_err(|cause| self.failed(cause))
+    }
+
+    /// The file itself, where a link to it was named.
+    fn target(&self) -> PathBuf {
+        fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone())
+    }
+
+    fn failed(&self, cause: io::Error) -> DocumentError {
+        let path = self.path.display().to_string();
+        DocumentError::Io { path, cause }
     }
 
     /// Whether an existing file is a document of this kind, or empty.
@@ -124,25 +139,17 @@ impl Document {
         spared: &Spared,
     ) -> Result<Option<String>, DocumentError> {
         self.check(spared)?;
-        self.replace(picture).map_err(|cause| DocumentError::Io {
-            path: self.path.display().to_string(),
-            cause,
-        })
+        self.replace(picture).map_err(|cause| self.failed(cause))
     }
 
     fn replace(&self, picture: &Picture) -> io::Result<Option<String>> {
-        // A link stays one.
-        let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
+        let path = self.target();
         let mut new = tempfile::Builder::new();
         new.prefix(".bank-par-");
         let mode = fs::metadata(&path).map_or(0o666, |found| found.permissions().mode());
         let new = new
             .permissions(Permissions::from_mode(mode & 0o777))
-            .tempfile_in(folder)?;
+            .tempfile_in(folder_of(&path))?;
         let mut out = BufWriter::new(new);
         let note = self.put(picture, &mut out)?;
         let new = out.into_inner().map_err(io::IntoInnerError::into_error)?;
@@ -167,5 +174,12 @@ impl Document {
                 Ok((drawn < all).then(note))
             }
         }
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
     }
 }

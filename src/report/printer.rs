@@ -5,6 +5,7 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
+use super::drawing::Drawer;
 use super::sink::Sink;
 use super::text::Text;
 use super::{BACKLOG_LIMIT, Broken, Detail, Format, stderr_line};
@@ -117,6 +118,13 @@ impl Rendering {
         }
     }
 
+    /// Adds lines for people, if it is for them.
+    fn add(&mut self, lines: &str) {
+        if let Formatter::Text(_) = self.formatter {
+            self.block.extend(lines.as_bytes());
+        }
+    }
+
     /// Writes what was made to every sink, and says what broke just now.
     fn write(&mut self) -> Vec<Broken> {
         let Rendering { block, sinks, .. } = self;
@@ -130,14 +138,16 @@ impl Rendering {
 /// Formats and writes events until the last one.
 pub(super) struct Printer {
     renderings: Vec<Rendering>,
+    drawer: Drawer,
     unwritten: usize,
     progress: Arc<Progress>,
 }
 
 impl Printer {
-    pub(super) fn new(renderings: Vec<Rendering>, progress: Arc<Progress>) -> Self {
+    pub(super) fn new(renderings: Vec<Rendering>, drawer: Drawer, progress: Arc<Progress>) -> Self {
         Printer {
             renderings,
+            drawer,
             unwritten: 0,
             progress,
         }
@@ -150,6 +160,19 @@ impl Printer {
                 self.take(&events);
             }
             self.write();
+        }
+        self.draw();
+    }
+
+    /// Draws the run, of which all events were told.
+    fn draw(&mut self) {
+        let (timeline, failed) = self.drawer.finish();
+        for rendering in &mut self.renderings {
+            rendering.add(&timeline);
+        }
+        self.write();
+        for why in failed {
+            self.progress.broke(Broken::Failed(why));
         }
     }
 
@@ -164,6 +187,7 @@ impl Printer {
             for rendering in &mut self.renderings {
                 rendering.take(event);
             }
+            self.drawer.take(event);
             if self.renderings.iter().any(|one| one.block.len() >= BLOCK) {
                 self.write();
             }

@@ -7,6 +7,7 @@ mod lane;
 mod story;
 
 use std::fmt::{self, Write as _};
+use std::io::{self, IsTerminal};
 
 use super::columns::{cut, terminal_width};
 use super::shown::word;
@@ -27,6 +28,8 @@ pub struct TimelineStyle {
     pub width: usize,
     /// With the letters of ASCII alone.
     pub ascii: bool,
+    /// A person looks on.
+    pub is_for_terminal: bool,
 }
 
 impl TimelineStyle {
@@ -40,6 +43,7 @@ impl TimelineStyle {
         TimelineStyle {
             width: terminal_width(),
             ascii: !takes_more,
+            is_for_terminal: io::stdout().is_terminal(),
         }
     }
 }
@@ -78,7 +82,7 @@ impl<'a> Drawing<'a> {
         };
         let columns = width - label - 1 - if end > 0 { end + 1 } else { 0 };
         let drawn = picture.operations.iter().take(MAX_DRAWN);
-        let last = match picture.operations.len() > MAX_DRAWN {
+        let last = match left_out(picture) > 0 {
             true => drawn.map(|operation| operation.ended).max().unwrap_or(0),
             false => picture.end,
         };
@@ -113,7 +117,7 @@ impl<'a> Drawing<'a> {
             self.wrapped(out, "", &used)?;
         }
         self.story(out)?;
-        let left_out = self.picture.operations.len().saturating_sub(MAX_DRAWN);
+        let left_out = left_out(self.picture);
         if left_out > 0 {
             writeln!(out)?;
             let note = format!(
@@ -178,18 +182,19 @@ impl<'a> Drawing<'a> {
         operation < MAX_DRAWN
     }
 
-    /// The number by which an operation is known: its worker's, where it has one.
-    fn known_as(&self, operation: &PicturedOperation) -> String {
-        let worker = self.picture.lanes[operation.lane].worker;
-        let number = match worker {
-            0 => operation.number,
-            worker => worker.into(),
-        };
+    /// The number of an operation, with its run's where there are several.
+    fn number(&self, operation: &PicturedOperation) -> String {
         match self.picture.runs.len() {
-            0 | 1 => number.to_string(),
-            _ => format!("{}/{number}", operation.run + 1),
+            0 | 1 => operation.number.to_string(),
+            _ => format!("{}/{}", operation.run + 1, operation.number),
         }
     }
+}
+
+/// How many operations have no room.
+fn left_out(picture: &Picture) -> u64 {
+    let kept = picture.operations.len().saturating_sub(MAX_DRAWN);
+    kept as u64 + picture.left_out
 }
 
 /// What a run was, in a line.

@@ -40,6 +40,7 @@ pub(super) fn trace(picture: &Picture, most: usize, out: &mut impl Write) -> io:
     };
     events.out.write_all(TRACE_START.as_bytes())?;
     events.add(&tracks.parents(picture))?;
+    events.add(&decisions.names(picture, &tracks))?;
     let counters = counters(picture);
     let mut counted = counters.iter().peekable();
     let mut begins = vec![true; picture.lanes.len()];
@@ -72,7 +73,7 @@ pub(super) fn trace(picture: &Picture, most: usize, out: &mut impl Write) -> io:
 /// What the end of a trace takes.
 const END_ROOM: usize = 512;
 
-/// LimitedEvents while they are written, up to a limit.
+/// Events while they are written, up to a limit.
 struct LimitedEvents<'a, W> {
     out: &'a mut W,
     written: usize,

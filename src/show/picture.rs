@@ -8,7 +8,7 @@ use crate::event::{Reason, RequestName};
 pub struct Picture {
     /// The runs, in the order of their start.
     pub runs: Vec<PicturedRun>,
-    /// A lane for each process that did an operation, run after run, in the order of their numbers.
+    /// A lane for each process, run after run, in the order of their first operations.
     pub lanes: Vec<Lane>,
     /// The operations, in the order in which they began.
     pub operations: Vec<PicturedOperation>,
@@ -20,6 +20,8 @@ pub struct Picture {
     pub requests: Vec<RequestTimes>,
     /// When the last of it ends.
     pub end: u64,
+    /// How many operations more there were, beyond those that are kept.
+    pub left_out: u64,
     /// What a reader of the picture must know: what is left out, and why.
     pub notes: Vec<String>,
 }

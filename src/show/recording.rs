@@ -27,19 +27,20 @@ pub enum RecordingError {
     /// Its first line is no event.
     #[error("`{0}` is no recording of events: name a file that `--events` wrote")]
     NoRecording(String),
-    /// A program wrote it whose lines mean other things.
+    /// Its first line is none that this program reads.
     #[error("`{source_name}`: {why}")]
-    Version {
+    FirstLine {
         /// The file.
         source_name: String,
-        /// Which line.
+        /// What is wrong with it.
         why: String,
     },
 }
 
 /// The events of some runs. Times are still counted from the begin of each run.
-#[derive(Default)]
 pub struct Recording {
+    /// How many operations are kept.
+    most: usize,
     runs: Vec<RecordedRun>,
     lanes: Vec<Lane>,
     operations: Vec<PicturedOperation>,
@@ -50,8 +51,15 @@ pub struct Recording {
     source: String,
     line: u64,
     unreadable: u64,
-    beyond_limit: u64,
+    /// How many operations ended that are not kept.
+    left_out: u64,
     has_steps: bool,
+}
+
+impl Default for Recording {
+    fn default() -> Self {
+        Recording::of_at_most(MAX_OPERATIONS)
+    }
 }
 
 /// One run while it is read.
@@ -86,6 +94,30 @@ struct RecordedChange {
 }
 
 impl Recording {
+    /// A recording of which so many operations are kept, and the others counted.
+    pub fn of_at_most(operations: usize) -> Self {
+        Recording {
+            most: operations.min(MAX_OPERATIONS),
+            runs: Vec::new(),
+            lanes: Vec::new(),
+            operations: Vec::new(),
+            accounts: AccountPositions::default(),
+            courses: Vec::new(),
+            accesses: Vec::new(),
+            requests: Vec::new(),
+            source: String::new(),
+            line: 0,
+            unreadable: 0,
+            left_out: 0,
+            has_steps: false,
+        }
+    }
+
+    /// How many operations it has seen.
+    pub fn seen(&self) -> u64 {
+        self.operations.len() as u64 + self.left_out
+    }
+
     /// What follows is read from this file.
     pub fn begin_source(&mut self, name: &str) {
         self.source = name.to_string();
@@ -108,23 +140,25 @@ impl Recording {
         }
         let text = std::str::from_utf8(line).unwrap_or_default();
         match Event::read(self.line, text) {
-            Ok(Some(event)) => self.take(event),
+            Ok(Some(event)) => self.take(&event),
             Ok(None) => {}
             Err(_) if self.line > 1 => self.unreadable += 1,
-            Err(why @ EventError::Version { .. }) => {
+            Err(EventError::Line { .. }) => {
+                return Err(RecordingError::NoRecording(self.source.clone()));
+            }
+            Err(why @ (EventError::Version { .. } | EventError::Field { .. })) => {
                 let source_name = self.source.clone();
                 let why = why.to_string();
-                return Err(RecordingError::Version { source_name, why });
+                return Err(RecordingError::FirstLine { source_name, why });
             }
-            Err(_) => return Err(RecordingError::NoRecording(self.source.clone())),
         }
         Ok(())
     }
 
     /// Takes the next event.
-    pub fn take(&mut self, event: Event) {
+    pub fn take(&mut self, event: &Event) {
         match event {
-            Event::RunStarted(started) => self.run_started(*started),
+            Event::RunStarted(started) => self.run_started(started),
             Event::Started(operation) => self.started(operation),
             Event::Held(operation) => self.held(operation),
             Event::Completed(operation) => self.ended(operation, OperationEnd::Completed),
@@ -132,24 +166,26 @@ impl Recording {
             Event::Failed(operation) => self.ended(operation, OperationEnd::Failed),
             Event::InDoubt(operation) => self.ended(operation, OperationEnd::InDoubt),
             Event::Spawned(worker) => {
-                let (lane, at) = self.worker_event(&worker);
-                self.lanes[lane].spawned = Some(at);
+                if let Some((lane, at)) = self.worker_event(worker) {
+                    self.lanes[lane].spawned = Some(at);
+                }
             }
             Event::Connected(worker) => {
-                let (lane, at) = self.worker_event(&worker);
-                self.lanes[lane].connected = Some(at);
+                if let Some((lane, at)) = self.worker_event(worker) {
+                    self.lanes[lane].connected = Some(at);
+                }
             }
-            Event::Exited(worker) => self.exited(&worker),
-            Event::Request(request) => self.request(&request),
-            Event::Read(cell) => self.access(&cell, CellStep::Read),
-            Event::Conflict(cell) => self.access(&cell, CellStep::Conflict),
+            Event::Exited(worker) => self.exited(worker),
+            Event::Request(request) => self.request(request),
+            Event::Read(cell) => self.access(cell, CellStep::Read),
+            Event::Conflict(cell) => self.access(cell, CellStep::Conflict),
             Event::Wrote(cell) => {
                 let (overwrote, lost_to) = (0, None);
-                self.access(&cell, CellStep::Write { overwrote, lost_to });
+                self.access(cell, CellStep::Write { overwrote, lost_to });
             }
-            Event::LeaseWait(lease) => self.lease(&lease, false),
-            Event::LeaseGranted(lease) => self.lease(&lease, true),
-            Event::Summary(summary) => self.summary(*summary),
+            Event::LeaseWait(lease) => self.lease(lease, false),
+            Event::LeaseGranted(lease) => self.lease(lease, true),
+            Event::Summary(summary) => self.summary(summary),
             Event::Planned(_)
             | Event::Skipped(_)
             | Event::Retried(_)
@@ -172,6 +208,14 @@ impl Recording {
         self.runs.len() - 1
     }
 
+    /// The run that a step belongs to: what is told of a process after its run's summary is that run's.
+    fn run_of_step(&mut self) -> usize {
+        match self.runs.len() {
+            0 => self.run(),
+            runs => runs - 1,
+        }
+    }
+
     fn begin_run(&mut self, run: RecordedRun) {
         let picture = PicturedRun {
             source: self.source.clone(),
@@ -180,7 +224,7 @@ impl Recording {
         self.runs.push(RecordedRun { picture, ..run });
     }
 
-    fn run_started(&mut self, started: RunStarted) {
+    fn run_started(&mut self, started: &RunStarted) {
         let account = started.balance.map(|balance| {
             let name = started.account.as_str().to_string();
             (name, balance)
@@ -191,10 +235,10 @@ impl Recording {
                 calendar: Some(started.started_at.micros()),
             },
             picture: PicturedRun {
-                mode: started.mode.into_owned(),
-                sync: started.sync.map(|sync| sync.into_owned()),
-                ledger: started.ledger.map(|text| shortened(&text)),
-                name: started.run.map(|text| shortened(&text)),
+                mode: started.mode.to_string(),
+                sync: started.sync.as_ref().map(|sync| sync.to_string()),
+                ledger: started.ledger.as_deref().map(shortened),
+                name: started.run.as_deref().map(shortened),
                 pid: started.pid,
                 started_at: Some(rfc3339(started.started_at)),
                 ..PicturedRun::default()
@@ -252,14 +296,14 @@ impl Recording {
         lane
     }
 
-    fn summary(&mut self, summary: Summary) {
+    fn summary(&mut self, summary: &Summary) {
         let run = self.run();
         self.heard(run, summary.elapsed_us.0);
         let recorded = &mut self.runs[run];
         recorded.has_ended = true;
         let picture = &mut recorded.picture;
         if picture.mode.is_empty() {
-            picture.mode = summary.mode.into_owned();
+            picture.mode = summary.mode.to_string();
         }
         let balances = summary.balances.iter().map(|account| RunBalance {
             account: account.account.as_str().to_string(),
@@ -273,7 +317,7 @@ impl Recording {
             sequential: summary.sequential_us.0,
             processes: summary.processes,
             lost_updates: summary.lost_updates,
-            ended_early: summary.ended_early.map(|text| shortened(&text)),
+            ended_early: summary.ended_early.as_deref().map(shortened),
             balances: balances.collect(),
         });
     }

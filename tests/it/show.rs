@@ -1,6 +1,8 @@
 //! `show`: recordings as pictures.
 
 #[cfg(target_os = "linux")]
+mod live;
+#[cfg(target_os = "linux")]
 mod page;
 
 use std::fs;

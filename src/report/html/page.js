@@ -195,7 +195,7 @@
     const run = data.runs.length > 1 ? `${lane.run + 1}/` : "";
     if (own.length === 1) {
       const operation = operations[own[0]];
-      return `${run}${lane.worker || operation.number} ${operation.op} ${dollars(operation.amount)}`.trim();
+      return `${run}${operation.number} ${operation.op} ${dollars(operation.amount)}`.trim();
     }
     return lane.worker ? `${run}worker ${lane.worker}` : `${run}no process`;
   }
@@ -377,7 +377,7 @@
     $("shared-text").textContent = `${count(accesses.length, "read or write", "reads and writes")} of shared balances; ${count(lost, "update was lost", "updates were lost")}.` +
       (data.accesses_omitted ? ` ${data.accesses_omitted.toLocaleString("en")} later ones are left out.` : "");
     const words = { read: "reads", conflict: "does not write: it has changed; reads", write: "writes" };
-    cells($("accesses"), [["Time", "number"], ["Operation", "nowrap"], ["Does", "nowrap"], ["Account", "nowrap"], ["Balance", "number"], ["Version", "number"], ["", "nowrap"]],
+    cells($("accesses"), [["Time", "number"], ["Operation", "nowrap"], ["Does", "nowrap"], ["Account", "nowrap"], ["Balance", "number"], ["Version", "number"], ["Lost", "nowrap"]],
       accesses.map((access) => {
         const who = operations[access.operation];
         const over = access.lost_to === null ? "" : element("span", { class: "lost" }, `LOST: ${operations[access.lost_to].number} ${operations[access.lost_to].op} writes over it unseen`);

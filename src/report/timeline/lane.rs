@@ -97,10 +97,7 @@ impl Drawing<'_> {
             };
         };
         let operation = &self.picture.operations[place];
-        let number = match lane.worker {
-            0 => operation.number,
-            worker => worker.into(),
-        };
+        let number = operation.number;
         let short = format!("{number:>2} {}", operation.kind);
         let long = match operation.amount {
             Some(amount) => format!("{number:>2} {:<8} {}", operation.kind, dollars(amount)),

@@ -35,7 +35,7 @@ impl Drawing<'_> {
             }
             lines += 1;
             let operation = &self.picture.operations[first.operation];
-            let number = self.known_as(operation);
+            let number = self.number(operation);
             let time = Span(first.at).to_string();
             let beginning = format!("{time:>10}  {number:>2} {:<8} ", operation.kind);
             let phrase = self.phrase(together);
@@ -73,7 +73,7 @@ impl Drawing<'_> {
             let names: Vec<&str> = names.map(String::as_str).collect();
             let (number, kind) = {
                 let writer = &self.picture.operations[over];
-                (self.known_as(writer), writer.kind)
+                (self.number(writer), writer.kind)
             };
             let _ = write!(
                 phrase,

@@ -1,8 +1,16 @@
 use super::*;
 use crate::show::samples::{FIRST, LESSON, SECOND, many, picture};
 
+fn style(width: usize, ascii: bool) -> TimelineStyle {
+    TimelineStyle {
+        width,
+        ascii,
+        is_for_terminal: false,
+    }
+}
+
 fn drawn(recordings: &[&str], width: usize, ascii: bool) -> String {
-    timeline(&picture(recordings), TimelineStyle { width, ascii })
+    timeline(&picture(recordings), style(width, ascii))
 }
 
 #[test]
@@ -73,13 +81,7 @@ fn it_fits_any_width_and_needs_no_more_than_ascii() {
 
 #[test]
 fn of_many_operations_the_first_are_drawn() {
-    let text = timeline(
-        &many(100),
-        TimelineStyle {
-            width: 80,
-            ascii: true,
-        },
-    );
+    let text = timeline(&many(100), style(80, true));
     assert!(
         text.contains("note: the first 40 operations are drawn, and 60 are not"),
         "{text}"

@@ -62,6 +62,19 @@ impl Decisions {
         }
     }
 
+    /// The names of the tracks beyond each parent's first.
+    pub(super) fn names(&self, picture: &Picture, tracks: &Tracks) -> Vec<TraceEvent> {
+        let used: HashSet<(u64, u64)> = self.batches.iter().map(|batch| batch.track).collect();
+        let rows = (0..picture.runs.len()).flat_map(|run| (1..MAX_ROWS).map(move |row| (run, row)));
+        let further = rows.map(|(run, row)| (tracks.of_parent(run, row), row));
+        further
+            .filter(|(track, _)| used.contains(track))
+            .map(|(track, row)| {
+                TraceEvent::called("thread_name", track, &format!("decisions {}", row + 1))
+            })
+            .collect()
+    }
+
     /// The span in which a request was decided, if it is not written yet.
     pub(super) fn span(&mut self, request: usize, name: &str) -> Option<TraceEvent> {
         let number = self.of_request[request];

@@ -1,6 +1,6 @@
 //! A recording that was read to its end becomes a picture.
 
-use super::{RecordedChange, RecordedRun, Recording};
+use super::{MAX_OPERATIONS, RecordedChange, RecordedRun, Recording};
 use crate::event::RequestName;
 use crate::show::cell_history::mark_lost;
 use crate::show::clock::{RunExtent, lay_out};
@@ -33,6 +33,7 @@ impl Recording {
             accesses: self.accesses,
             requests: self.requests,
             end: 0,
+            left_out: self.left_out,
         };
         picture
             .accesses
@@ -40,6 +41,7 @@ impl Recording {
         mark_lost(&mut picture.accesses);
         picture.requests.sort_by_key(|request| request.sent);
         picture.sort_operations();
+        picture.sort_lanes();
         picture.sort_accounts();
         picture
             .accesses
@@ -208,10 +210,10 @@ impl Recording {
                 "{lines} {are} no whole event, as a run that was killed leaves it, and not drawn"
             ));
         }
-        if self.beyond_limit > 0 {
-            let (drawn, beyond) = (self.operations.len(), self.beyond_limit);
+        if self.left_out > 0 && self.most == MAX_OPERATIONS {
+            let later = self.left_out;
             notes.push(format!(
-                "the first {drawn} operations are drawn; {beyond} events of later ones are left out"
+                "a picture has at most {MAX_OPERATIONS} operations: {later} later ones are left out"
             ));
         }
         if !self.has_steps && !self.operations.is_empty() {
@@ -289,6 +291,24 @@ impl Picture {
             .flat_map(|account| &mut account.changes)
         {
             change.operation = change.operation.map(|place| places[place]);
+        }
+    }
+
+    /// Brings the lanes of each run into the order of their first operations' numbers.
+    fn sort_lanes(&mut self) {
+        let mut order: Vec<usize> = (0..self.lanes.len()).collect();
+        order.sort_by_key(|place| {
+            let lane = &self.lanes[*place];
+            let numbers = lane
+                .operations
+                .iter()
+                .map(|place| self.operations[*place].number);
+            (lane.run, numbers.min().unwrap_or(u64::MAX), lane.worker)
+        });
+        let places = inverse(&order);
+        self.lanes = permuted(std::mem::take(&mut self.lanes), &order);
+        for PicturedOperation { lane, .. } in &mut self.operations {
+            *lane = places[*lane];
         }
     }
 

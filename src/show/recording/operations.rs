@@ -1,6 +1,6 @@
 //! What a recording says of operations.
 
-use super::{MAX_OPERATIONS, RecordedChange, Recording, shortened};
+use super::{RecordedChange, Recording, shortened};
 use crate::bank::{Balance, Kind};
 use crate::event::OperationEvent;
 use crate::show::{OperationEnd, PicturedOperation};
@@ -19,11 +19,10 @@ impl Recording {
         if let Some(known) = known {
             return Some(*known);
         }
-        if self.operations.len() >= MAX_OPERATIONS {
-            self.beyond_limit += 1;
-            return None;
+        match self.operations.len() < self.most {
+            true => self.new_operation(run, event),
+            false => None,
         }
-        self.new_operation(run, event)
     }
 
     fn new_operation(&mut self, run: usize, event: &OperationEvent) -> Option<usize> {
@@ -72,21 +71,22 @@ impl Recording {
         Some(place)
     }
 
-    pub(super) fn started(&mut self, event: OperationEvent) {
-        self.operation(&event);
+    pub(super) fn started(&mut self, event: &OperationEvent) {
+        self.operation(event);
     }
 
-    pub(super) fn held(&mut self, event: OperationEvent) {
-        let Some(place) = self.operation(&event) else {
+    pub(super) fn held(&mut self, event: &OperationEvent) {
+        let Some(place) = self.operation(event) else {
             return;
         };
         let at = event.at_us.unwrap_or_default().0;
         self.operations[place].worked = Some((at, at));
-        self.changed(place, &event, true);
+        self.changed(place, event, true);
     }
 
-    pub(super) fn ended(&mut self, event: OperationEvent, end: OperationEnd) {
-        let Some(place) = self.operation(&event) else {
+    pub(super) fn ended(&mut self, event: &OperationEvent, end: OperationEnd) {
+        let Some(place) = self.operation(event) else {
+            self.left_out += 1;
             return;
         };
         let at = event.at_us.unwrap_or_default().0;
@@ -106,7 +106,7 @@ impl Recording {
             operation.worked = Some((from, at));
         }
         if end == OperationEnd::Completed && !event.duplicate {
-            self.changed(place, &event, false);
+            self.changed(place, event, false);
         }
         if end == OperationEnd::Failed {
             self.given_back(place, at);

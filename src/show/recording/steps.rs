@@ -5,15 +5,22 @@ use crate::event::{CellEvent, LeaseEvent, RequestEvent, WorkerEvent};
 use crate::show::{CellAccess, CellStep, LaneEnd, RequestTimes};
 
 impl Recording {
-    pub(super) fn worker_event(&mut self, worker: &WorkerEvent) -> (usize, u64) {
-        let (run, at) = (self.run(), worker.at_us.0);
+    /// The lane of a process; nothing if none of its operations is kept.
+    pub(super) fn worker_event(&mut self, worker: &WorkerEvent) -> Option<(usize, u64)> {
+        let (run, at) = (self.run_of_step(), worker.at_us.0);
         self.has_steps = true;
         self.heard(run, at);
-        (self.lane(run, worker.worker, worker.pid), at)
+        let is_full = self.operations.len() >= self.most;
+        if is_full && !self.runs[run].lanes.contains_key(&worker.worker) {
+            return None;
+        }
+        Some((self.lane(run, worker.worker, worker.pid), at))
     }
 
     pub(super) fn exited(&mut self, worker: &WorkerEvent) {
-        let (lane, at) = self.worker_event(worker);
+        let Some((lane, at)) = self.worker_event(worker) else {
+            return;
+        };
         let lane = &mut self.lanes[lane];
         lane.exited = Some(at);
         lane.end = match (worker.exit, worker.signal) {
@@ -25,7 +32,7 @@ impl Recording {
 
     /// The operation of this number, of the run that is being read.
     fn numbered(&mut self, number: u64) -> Option<usize> {
-        let run = self.run();
+        let run = self.run_of_step();
         self.has_steps = true;
         self.runs[run].numbered.get(&number).copied()
     }

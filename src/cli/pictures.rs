@@ -1,0 +1,90 @@
+//! The flags that say what is drawn.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use clap::{Args, ValueEnum};
+
+use crate::report::{
+    Document, DocumentKind, Format, Pictures, Spared, TimelineStyle, TimelineWish,
+};
+
+/// The most operations of which a terminal shows the timeline where nothing else is asked for.
+const MOST_UNASKED: u64 = 12;
+
+#[derive(Args, Clone)]
+pub(super) struct PictureArgs {
+    /// Draw the run on stdout when it has ended, with a lane for each process: always, never or, on a
+    /// terminal, where the operations are a handful
+    #[arg(long, value_enum, default_value_t = TimelineWhen::Auto, value_name = "WHEN")]
+    timeline: TimelineWhen,
+    #[command(flatten)]
+    documents: DocumentArgs,
+}
+
+#[derive(Args, Clone)]
+pub(super) struct DocumentArgs {
+    /// Write a trace for Perfetto (ui.perfetto.dev), of at most 64 MB
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Write a page for a browser, which loads nothing from elsewhere
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum TimelineWhen {
+    /// Whatever stdout is
+    Always,
+    /// On a terminal, for up to twelve operations
+    Auto,
+    /// Not at all
+    Never,
+}
+
+impl PictureArgs {
+    /// What is drawn when the run has ended, none of it over what is spared.
+    pub(super) fn pictures(&self, stdout: Format, spared: &Spared) -> anyhow::Result<Pictures> {
+        let documents = self.documents.all();
+        check(&documents, spared)?;
+        Ok(Pictures {
+            timeline: self.timeline(stdout)?,
+            documents,
+        })
+    }
+
+    fn timeline(&self, stdout: Format) -> anyhow::Result<Option<TimelineWish>> {
+        let style = TimelineStyle::of_terminal();
+        let wish = |only_up_to| Some(TimelineWish { style, only_up_to });
+        Ok(match (self.timeline, stdout) {
+            (TimelineWhen::Always, Format::Json) => bail!(
+                "stdout takes the events or the timeline: leave `--timeline` out, and draw the recorded events later with `bank-par show`"
+            ),
+            (TimelineWhen::Always, Format::Text) => wish(None),
+            (TimelineWhen::Auto, Format::Text) if style.is_for_terminal => wish(Some(MOST_UNASKED)),
+            (TimelineWhen::Auto | TimelineWhen::Never, _) => None,
+        })
+    }
+}
+
+impl DocumentArgs {
+    /// What is to be written.
+    pub(super) fn all(&self) -> Vec<Document> {
+        let trace = self.trace.as_deref().map(document(DocumentKind::Trace));
+        let report = self.report.as_deref().map(document(DocumentKind::Report));
+        trace.into_iter().chain(report).collect()
+    }
+}
+
+/// A document of this kind, in some file.
+pub(super) fn document(kind: DocumentKind) -> impl Fn(&Path) -> Document {
+    move |path| Document::new(kind, path)
+}
+
+/// Refuses documents that may not be written, and changes nothing.
+pub(super) fn check(documents: &[Document], spared: &Spared) -> anyhow::Result<()> {
+    for document in documents {
+        document.check(spared)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! Pictures of a run when it ends.
+
+use std::fs;
+
+use rexpect::session::spawn_command;
+
+use super::{Documents, refused};
+use crate::cli::{feed, program, run};
+
+const QUICK: [&str; 3] = ["parallel", "--time-scale", "0.01"];
+
+fn quick(flags: &[&str]) -> Vec<String> {
+    let words = QUICK.iter().chain(flags);
+    words.map(|word| (*word).to_string()).collect()
+}
+
+#[track_caller]
+fn said(flags: &[&str]) -> String {
+    let words = quick(flags);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    run(&words).expect(0).stdout
+}
+
+#[test]
+fn a_timeline_follows_the_summary_where_it_is_asked_for() {
+    let (without, with) = (said(&[]), said(&["--timeline", "always"]));
+    assert!(!without.contains("posted"), "{without}");
+    let (summary, drawn) = with.split_once("\n\nparallel, process ").expect(&with);
+    assert!(summary.contains("5 operations: 5 completed"), "{summary}");
+    for lane in ["1 withdraw $100.00", "5 balance"] {
+        assert!(drawn.contains(lane), "{drawn}");
+    }
+    assert!(drawn.contains("; p posted; v viewed"), "{drawn}");
+    assert!(!said(&["--timeline", "never"]).contains("p posted"));
+}
+
+#[test]
+fn documents_are_written_when_the_run_ends() {
+    let documents = Documents::new();
+    let (trace, page) = (documents.name("t.json"), documents.name("r.html"));
+    let text = said(&["--trace", &trace, "--report", &page]);
+    assert!(
+        !text.contains("p posted"),
+        "a timeline that is not asked for: {text}"
+    );
+    let read: serde_json::Value = serde_json::from_str(&documents.read("t.json")).unwrap();
+    let works = read["traceEvents"].as_array().unwrap().iter();
+    assert_eq!(works.filter(|event| event["name"] == "work").count(), 4);
+    assert!(documents.read("r.html").ends_with("</html>\n"));
+}
+
+#[test]
+fn what_cannot_be_drawn_is_told_before_anything_is_done() {
+    let documents = Documents::new();
+    fs::write(documents.path("notes"), "mine").unwrap();
+    let ops = "{\"op\":\"deposit\",\"amount\":1}\n";
+    let (ledger, notes) = (documents.name("bank.db"), documents.name("notes"));
+    let nowhere = documents.name("no/such/folder.html");
+    for (flags, why) in [
+        (["--report", notes.as_str()], "was left as it is"),
+        (["--trace", &ledger], "is the ledger `"),
+        (["--report", &nowhere], "cannot write `"),
+    ] {
+        let words = [&["parallel", "-", "--ledger", &ledger][..], &flags].concat();
+        refused(feed(&words, ops), why);
+        assert!(!documents.path("bank.db").exists(), "{flags:?}");
+    }
+    let both = ["parallel", "--timeline", "always", "--output", "json"];
+    refused(run(&both), "stdout takes the events or the timeline");
+    assert_eq!(documents.read("notes"), "mine");
+}
+
+/// What a terminal of this width shows.
+fn on_terminal(width: u16) -> String {
+    let mut bash = std::process::Command::new("bash");
+    bash.args(["--norc", "--noprofile", "-i"])
+        .env("PS1", "ready> ")
+        .env("LC_ALL", "C.UTF-8");
+    let mut shell = spawn_command(bash, Some(60_000)).unwrap();
+    shell.process_mut().set_kill_timeout(Some(1));
+    shell.exp_string("ready> ").unwrap();
+    shell
+        .send_line(&format!("stty -echo cols {width}"))
+        .unwrap();
+    shell.exp_string("ready> ").unwrap();
+    let program = program(&[]).get_program().to_str().unwrap().to_string();
+    shell
+        .send_line(&format!("{program} {}", QUICK.join(" ")))
+        .unwrap();
+    let shown = shell.exp_string("ready> ").unwrap();
+    // Each byte is seen as a letter.
+    let bytes = shown
+        .chars()
+        .map(|byte| u8::try_from(u32::from(byte)).unwrap())
+        .collect();
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn a_terminal_shows_a_handful_in_its_width() {
+    for width in [40, 80, 200] {
+        let shown = on_terminal(width);
+        let (_, drawn) = shown.split_once("\nparallel, process ").expect(&shown);
+        assert!(drawn.contains("━p"), "{drawn}");
+        for line in drawn.lines() {
+            assert!(
+                line.chars().count() <= usize::from(width),
+                "{width}: `{line}`"
+            );
+        }
+    }
+}
+
+#[test]
+fn many_operations_are_drawn_only_where_they_are_asked_for() {
+    let ops = "{\"op\":\"deposit\",\"amount\":1}\n".repeat(60);
+    let shown = feed(&["parallel", "-", "--timeline", "always"], ops)
+        .expect(0)
+        .stdout;
+    assert!(
+        shown.contains("note: the first 40 operations are drawn, and 20 are not"),
+        "{shown}"
+    );
+}
