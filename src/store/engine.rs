@@ -255,3 +255,6 @@ impl<B: Backend> Ledger for Engine<B> {
         self.backend.backup(path)
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,159 @@
+//! What every ledger that lasts does, over each backend.
+
+mod scenarios;
+mod sets;
+mod tables;
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::bank::{
+    Amount, Answer, Asked, Balance, Id, Kind, Name, Operation, Outcome, Request, RequestContext,
+    View,
+};
+use crate::store::sqlite::Sqlite;
+use crate::store::{Access, Ledger};
+use tables::Shared;
+
+/// The scenarios, and the backends that each of them is tried over.
+macro_rules! scenarios {
+    ($($scenario:ident),* $(,)?) => {
+        mod sqlite { $(#[test] fn $scenario() { super::scenarios::$scenario(&super::InFile::new()) })* }
+        mod in_memory { $(#[test] fn $scenario() { super::scenarios::$scenario(&super::InTables::new()) })* }
+    };
+}
+
+scenarios![
+    what_was_decided_is_there_after_opening_anew,
+    two_that_write_in_turn_see_each_other,
+    a_hold_ends_once_whoever_comes_first,
+    a_hold_whose_time_is_over_is_given_back_before_anything_else,
+    what_a_dead_run_had_begun_is_given_back,
+    it_decides_as_the_ledger_state_does,
+    what_one_process_did_of_a_line_no_other_does_again,
+    a_line_that_was_given_up_is_never_decided,
+];
+
+/// Where a scenario's ledger is, which several processes may open.
+trait LedgerPlace {
+    fn open(&self) -> Box<dyn Ledger>;
+
+    /// Begins anew, with a ledger in which nothing was done.
+    fn clear(&self);
+}
+
+/// A ledger in a file.
+struct InFile {
+    folder: Mutex<TempDir>,
+}
+
+impl InFile {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        InFile {
+            folder: Mutex::new(folder),
+        }
+    }
+}
+
+impl LedgerPlace for InFile {
+    fn open(&self) -> Box<dyn Ledger> {
+        let path: PathBuf = self.folder.lock().expect("a folder").path().join("bank.db");
+        let backend = Sqlite::open(&path, Access::Create);
+        Box::new(Engine::new(backend.expect("a ledger")))
+    }
+
+    fn clear(&self) {
+        let folder = tempfile::tempdir().expect("a folder");
+        *self.folder.lock().expect("a folder") = folder;
+    }
+}
+
+/// A ledger in memory.
+struct InTables {
+    rows: Mutex<Shared>,
+}
+
+impl InTables {
+    fn new() -> Self {
+        InTables {
+            rows: Mutex::new(Shared::new()),
+        }
+    }
+}
+
+impl LedgerPlace for InTables {
+    fn open(&self) -> Box<dyn Ledger> {
+        Box::new(Engine::new(self.rows.lock().expect("rows").open()))
+    }
+
+    fn clear(&self) {
+        *self.rows.lock().expect("rows") = Shared::new();
+    }
+}
+
+pub(in crate::store) fn operation(
+    kind: Kind,
+    id: Option<&str>,
+    account: &str,
+    minor: i64,
+) -> Operation {
+    let id = id.map(|id| Id::new(id).expect("an id"));
+    let account = Name::user(account).expect("a name");
+    let amount = Amount::new(minor).filter(|_| kind != Kind::Balance);
+    Operation::new(kind, id, account, None, amount).expect("an operation")
+}
+
+pub(in crate::store) fn asked(number: u64, request: Request) -> Asked {
+    let caller = RequestContext {
+        run: 1,
+        number,
+        ..RequestContext::default()
+    };
+    Asked { caller, request }
+}
+
+pub(in crate::store) fn ask(
+    ledger: &mut dyn Ledger,
+    number: u64,
+    request: Request,
+) -> Option<Answer> {
+    let answers = ledger.transact(&[asked(number, request)]);
+    answers.expect("an answer").pop().expect("one answer")
+}
+
+pub(in crate::store) fn execute(
+    ledger: &mut dyn Ledger,
+    kind: Kind,
+    id: Option<&str>,
+    minor: i64,
+) -> Answer {
+    let request = Request::Execute(operation(kind, id, "a", minor));
+    ask(ledger, 0, request).expect("decided")
+}
+
+pub(in crate::store) fn view(posted: i64, available: i64) -> View {
+    View {
+        posted: Balance::new(posted),
+        available: Balance::new(available),
+    }
+}
+
+pub(in crate::store) fn posted(seq: u64, amount: i64, posted: i64) -> Outcome {
+    Outcome::Posted {
+        seq,
+        amount: Amount::new(amount).expect("positive"),
+        view: view(posted, posted),
+    }
+}
+
+pub(in crate::store) fn hold(id: &str, lasts: Option<Duration>) -> Request {
+    Request::Hold {
+        operation: operation(Kind::Withdraw, Some(id), "a", 30),
+        lasts,
+    }
+}
