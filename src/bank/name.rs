@@ -58,6 +58,11 @@ impl Name {
         self.0.starts_with('@')
     }
 
+    /// The name's text, which is cheap to clone.
+    pub fn text(&self) -> &SmolStr {
+        &self.0
+    }
+
     /// The name's text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -114,6 +119,11 @@ impl Id {
             return Err(IdError);
         }
         Ok(Id(SmolStr::new(text)))
+    }
+
+    /// The id's text, which is cheap to clone.
+    pub fn text(&self) -> &SmolStr {
+        &self.0
     }
 
     /// The id's text.

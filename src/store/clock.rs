@@ -1,6 +1,7 @@
 //! The clocks by which a ledger decides whether a hold's time is over.
 
-use std::fs;
+use std::fs::File;
+use std::io::{self, Read};
 #[cfg(test)]
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -64,8 +65,8 @@ fn wall_clock() -> Moment {
 impl Boot {
     /// Nothing where the system does not tell its boot: then there is only the wall clock.
     fn current() -> Option<Self> {
-        let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-        let offset = match fs::read_to_string("/proc/self/timens_offsets") {
+        let text = read_short("/proc/sys/kernel/random/boot_id").ok()?;
+        let offset = match read_short("/proc/self/timens_offsets") {
             Ok(text) => namespace_offset(&text)?,
             Err(_) => 0,
         };
@@ -91,6 +92,13 @@ impl Boot {
     fn time(&self) -> Option<BootTime> {
         None
     }
+}
+
+/// Reads a file of the kernel's that is told at once.
+fn read_short(path: &str) -> io::Result<String> {
+    let mut text = [0; 256];
+    let length = File::open(path)?.read(&mut text)?;
+    Ok(String::from_utf8_lossy(&text[..length]).into_owned())
 }
 
 /// The first half of a boot's id, which is a random UUID.

@@ -41,7 +41,7 @@ use super::{
     LedgerError, LedgerRequest, OpenHold, RunName, RunTotals, SkippedLine, Standing, Verified,
 };
 use crate::bank::{Name, Now};
-use backend::{Backend, Changes, Mode, Tx};
+use backend::{Backend, Mode, Tx};
 use cache::{Cache, Trust};
 use due::Due;
 use rows::Hash;
@@ -67,7 +67,6 @@ struct UnitOfWork<'a> {
     cache: &'a mut Cache,
     runs: &'a mut Runs,
     now: Now,
-    changes: Changes,
     /// The chain's hash before it.
     hash: Hash,
 }
@@ -153,6 +152,7 @@ impl<'a> UnitOfWork<'a> {
         runs: &'a mut Runs,
         time: ClockTime,
     ) -> Self {
+        cache.changes.clear();
         // The moments that are written down never go back.
         let label = time.wall.max(cache.keys.head.at);
         UnitOfWork {
@@ -166,20 +166,19 @@ impl<'a> UnitOfWork<'a> {
                 wall: time.wall,
                 boot_time: time.boot_time,
             },
-            changes: Changes::default(),
         }
     }
 
     /// Writes what was decided. Each commit rewrites the head, with the chain's hash before it: so a log
     /// that does not follow from the ledger is known as one of another history.
     fn apply(&mut self) -> Result<(), LedgerError> {
-        if self.changes.is_empty() {
+        if self.cache.changes.is_empty() {
             return Ok(());
         }
         let head = &mut self.cache.keys.head;
         head.prev = Some(self.hash);
-        self.changes.head = *head;
-        self.tx.apply(&self.changes)
+        self.cache.changes.head = *head;
+        self.tx.apply(&self.cache.changes)
     }
 
     fn damaged(&self, what: impl Into<String>) -> LedgerError {

@@ -201,6 +201,15 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
+    /// Forgets all of it, and keeps the room that it took.
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+        self.records.clear();
+        self.accounts.clear();
+        self.holds.clear();
+        self.runs.clear();
+    }
+
     /// Whether nothing changes.
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()

@@ -15,6 +15,8 @@ pub(crate) struct Cache {
     pub(crate) state: LedgerState,
     pub(crate) keys: CacheKeys,
     pub(crate) trust: Trust,
+    /// What the transaction changes.
+    pub(crate) changes: Changes,
 }
 
 /// How far what is remembered can be believed.
@@ -104,6 +106,7 @@ impl Cache {
             state: LedgerState::new(Balance::default()),
             keys: CacheKeys::default(),
             trust: Trust::None,
+            changes: Changes::default(),
         }
     }
 
@@ -130,12 +133,9 @@ impl Cache {
     }
 
     /// The state, and the recorder of what it decides.
-    pub(crate) fn recorder<'a>(
-        &'a mut self,
-        changes: &'a mut Changes,
-        now: Now,
-    ) -> (&'a mut LedgerState, Recorder<'a>) {
-        (&mut self.state, Recorder::new(&mut self.keys, changes, now))
+    pub(crate) fn recorder<'a>(&'a mut self, now: Now) -> (&'a mut LedgerState, Recorder<'a>) {
+        let recorder = Recorder::new(&mut self.keys, &mut self.changes, now);
+        (&mut self.state, recorder)
     }
 }
 

@@ -104,11 +104,11 @@ impl<'a> Recorder<'a> {
                     seq,
                     at: self.now.label,
                     op: op(operation.kind()),
-                    debit: SmolStr::new(movement.debit.as_str()),
-                    credit: SmolStr::new(movement.credit.as_str()),
+                    debit: movement.debit.text().clone(),
+                    credit: movement.credit.text().clone(),
                     amount: amount.minor(),
                     view: parts(view),
-                    id: operation.id.as_ref().map(|id| SmolStr::new(id.as_str())),
+                    id: operation.id.as_ref().map(|id| id.text().clone()),
                     run: run_of(caller).filter(|_| caller.line.is_some()),
                     line: caller.line,
                     hold,
@@ -222,7 +222,7 @@ impl<'a> Recorder<'a> {
             } => self.add(RecordRow {
                 record: number,
                 kind: OPENED,
-                account: SmolStr::new(account.as_str()),
+                account: account.text().clone(),
                 overdraft: Some(overdraft.minor()),
                 view: Some(parts(view)),
                 ..self.now()

@@ -48,7 +48,7 @@ impl UnitOfWork<'_> {
         let (number, run) = (line, run.number);
         let line = Line { number, digest };
         let reason = &reason[..reason.floor_char_boundary(MAX_REASON)];
-        let (state, mut recorder) = self.cache.recorder(&mut self.changes, self.now);
+        let (state, mut recorder) = self.cache.recorder(self.now);
         state.skip(RunLine { run, line }, reason, &mut recorder);
         recorder.finish(state);
         Ok(SkippedLine::Skipped)

@@ -74,7 +74,7 @@ impl UnitOfWork<'_> {
 
     /// The run of this number, if there is one.
     pub(super) fn run(&mut self, number: u32) -> Result<Option<RunRow>, LedgerError> {
-        let mut changed = self.changes.runs.iter();
+        let mut changed = self.cache.changes.runs.iter();
         match changed.find(|run| run.number == number) {
             Some(run) => Ok(Some(run.clone())),
             None => self.one_run(RunFilter::Number(number)),
@@ -83,10 +83,10 @@ impl UnitOfWork<'_> {
 
     /// Writes the row of a run, which may have been written before.
     pub(super) fn put_run(&mut self, row: RunRow) {
-        let mut changed = self.changes.runs.iter_mut();
+        let mut changed = self.cache.changes.runs.iter_mut();
         match changed.find(|run| run.number == row.number) {
             Some(run) => *run = row,
-            None => self.changes.runs.push(row),
+            None => self.cache.changes.runs.push(row),
         }
     }
 
@@ -101,7 +101,7 @@ impl UnitOfWork<'_> {
 
     fn new_run(&mut self, name: Option<&RunName>) -> Result<RunRow, LedgerError> {
         let last = self.one_run(RunFilter::Last)?;
-        let new = self.changes.runs.iter().map(|run| run.number);
+        let new = self.cache.changes.runs.iter().map(|run| run.number);
         let last = last.map(|last| last.number).into_iter().chain(new).max();
         // The last number means the newest run of a batch.
         let next = last.unwrap_or(0).checked_add(1);

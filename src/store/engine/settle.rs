@@ -82,7 +82,7 @@ impl UnitOfWork<'_> {
             limit: MAX_EXPIRED,
         });
         let left = self.bring(&wanted)?;
-        let (state, mut recorder) = self.cache.recorder(&mut self.changes, self.now);
+        let (state, mut recorder) = self.cache.recorder(self.now);
         for hold in &left.due {
             state.release(*hold, VoidReason::Expired, &mut recorder);
         }
@@ -93,7 +93,7 @@ impl UnitOfWork<'_> {
         if left.due.len() < MAX_EXPIRED {
             answered = Some(self.answer(batch)?);
         }
-        let (state, recorder) = self.cache.recorder(&mut self.changes, self.now);
+        let (state, recorder) = self.cache.recorder(self.now);
         recorder.finish(state);
         Ok(answered)
     }
@@ -141,7 +141,7 @@ impl UnitOfWork<'_> {
         new_run: Option<u32>,
         answers: &mut Vec<LedgerAnswer>,
     ) {
-        let (state, mut recorder) = self.cache.recorder(&mut self.changes, self.now);
+        let (state, mut recorder) = self.cache.recorder(self.now);
         answers.extend(requests.iter().map(|request| {
             let LedgerRequest::Decide(asked) = request else {
                 return LedgerAnswer::Decided(None);
@@ -176,7 +176,7 @@ impl UnitOfWork<'_> {
 
     /// Gives back what a run of this process has begun and not ended.
     pub(super) fn abandon_begun_by(&mut self, run: u32) {
-        let (state, mut recorder) = self.cache.recorder(&mut self.changes, self.now);
+        let (state, mut recorder) = self.cache.recorder(self.now);
         for hold in state.begun_by(run) {
             state.abandon(hold, &mut recorder);
         }

@@ -30,6 +30,7 @@ impl<'a> Transaction<'a> {
         ledger.check_usable()?;
         match mode {
             Mode::Read => {
+                ledger.check_place()?;
                 ledger.reopen_changed()?;
                 ledger.execute("read", "BEGIN")?;
             }

@@ -22,7 +22,7 @@ impl AccountRow {
         let (posted, held, floor) = account.parts();
         AccountRow {
             key,
-            name: SmolStr::new(name.as_str()),
+            name: name.text().clone(),
             posted,
             held,
             floor,

@@ -48,10 +48,10 @@ impl RecordRow {
     pub(crate) fn about(operation: &Operation) -> Self {
         RecordRow {
             op: Some(op(operation.kind())),
-            account: SmolStr::new(operation.account.as_str()),
-            other: operation.to().map(|to| SmolStr::new(to.as_str())),
+            account: operation.account.text().clone(),
+            other: operation.to().map(|to| to.text().clone()),
             amount: operation.amount().map(Amount::minor),
-            id: operation.id.as_ref().map(|id| SmolStr::new(id.as_str())),
+            id: operation.id.as_ref().map(|id| id.text().clone()),
             ..RecordRow::default()
         }
     }
