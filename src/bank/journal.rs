@@ -239,13 +239,13 @@ pub enum Record<'a> {
         view: View,
     },
     /// Another ends a hold from now on.
-    Passed {
+    OwnerChanged {
         /// The record's number.
         number: u64,
         /// The hold's.
         hold: u64,
         /// Why.
-        passing: OwnerChange,
+        change: OwnerChange,
         /// The hold, with who ends it now.
         held: &'a Hold,
         /// The operation's account.
@@ -303,7 +303,7 @@ pub enum OwnerChange {
     /// A run works again on what was in doubt.
     TakenOver,
     /// Its work is done, and any caller may end it.
-    Exited,
+    Kept,
 }
 
 /// Who ends a hold.
@@ -321,7 +321,7 @@ pub enum Owner {
     /// What the work did is not known: a person ends it, or a run that does the work again.
     Doubt,
     /// Any caller ends it, or the clock.
-    Anyone {
+    AnyRequest {
         /// When it is given back by itself.
         expires: Option<Expiry>,
     },

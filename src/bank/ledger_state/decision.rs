@@ -160,7 +160,7 @@ impl<'a, J: Journal> Decision<'a, J> {
         let state = match owner {
             Owner::Run { .. } => State::UnderWay,
             Owner::Doubt => State::InDoubt { hold: number },
-            Owner::Anyone { .. } => State::Held { hold: number, view },
+            Owner::AnyRequest { .. } => State::Held { hold: number, view },
         };
         self.state.claims.put(operation, state);
         Outcome::Held { view }

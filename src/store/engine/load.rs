@@ -177,7 +177,7 @@ impl UnitOfWork<'_> {
             state = match row.hold.owner {
                 Owner::Run { .. } => State::UnderWay,
                 Owner::Doubt => State::InDoubt { hold: number },
-                Owner::Anyone { .. } => State::Held { hold: number, view },
+                Owner::AnyRequest { .. } => State::Held { hold: number, view },
             };
             // It may be posted, voided or taken over.
             if state != State::UnderWay && self.cache.state.held(number).is_none() {

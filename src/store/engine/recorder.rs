@@ -154,20 +154,20 @@ impl<'a> Recorder<'a> {
                 });
                 self.end_hold(Some(hold));
             }
-            Record::Passed {
+            Record::OwnerChanged {
                 number,
                 hold,
-                passing,
+                change,
                 held,
                 view,
             } => {
                 let own = OwnerColumns::of(held.owner);
                 self.add(RecordRow {
                     record: number,
-                    kind: match passing {
+                    kind: match change {
                         OwnerChange::Doubted => DOUBTED,
                         OwnerChange::TakenOver => TAKEN_OVER,
-                        OwnerChange::Exited => KEPT,
+                        OwnerChange::Kept => KEPT,
                     },
                     view: Some(parts(view)),
                     hold: Some(hold),

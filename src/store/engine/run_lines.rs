@@ -149,7 +149,7 @@ impl UnitOfWork<'_> {
             if let Some(run) = run {
                 match hold.hold.owner {
                     Owner::Doubt => run.in_doubt += 1,
-                    Owner::Run { .. } | Owner::Anyone { .. } => run.begun += 1,
+                    Owner::Run { .. } | Owner::AnyRequest { .. } => run.begun += 1,
                 }
             }
         })?;

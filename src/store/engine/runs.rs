@@ -1,4 +1,4 @@
-//! Runs: who works on what, and how others know that they are gone.
+//! Runs: which process works on what, and how others know that it is gone.
 //!
 //! Each live run has a lease, which ends with its process, however it ends. Its workers with commands
 //! share the lease, so that a run counts as gone only when its commands are.

@@ -30,7 +30,7 @@ macro_rules! scenarios {
 scenarios![
     what_was_decided_is_there_after_opening_anew,
     two_that_write_in_turn_see_each_other,
-    a_hold_ends_once_whoever_comes_first,
+    a_hold_ends_once_and_the_first_request_counts,
     a_hold_whose_time_is_over_is_given_back_before_anything_else,
     what_a_dead_run_had_begun_is_given_back,
     it_decides_as_the_ledger_state_does,

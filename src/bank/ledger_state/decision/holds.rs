@@ -19,7 +19,7 @@ impl<J: Journal> Decision<'_, J> {
     }
 
     pub(super) fn take_over(&mut self, hold: u64, owner: Owner) -> Answer {
-        match self.pass(hold, owner, OwnerChange::TakenOver) {
+        match self.change_owner(hold, owner, OwnerChange::TakenOver) {
             // It was begun before.
             Some(view) => Answer::repeated(Outcome::Held { view }),
             None => refused(Rejection::UnknownHold),
@@ -27,25 +27,25 @@ impl<J: Journal> Decision<'_, J> {
     }
 
     /// Has another end a hold from now on.
-    fn pass(&mut self, hold: u64, owner: Owner, passing: OwnerChange) -> Option<View> {
+    fn change_owner(&mut self, hold: u64, owner: Owner, change: OwnerChange) -> Option<View> {
         let taken = self.take(hold)?;
         let held = Hold { owner, ..taken };
         let number = self.next_record();
         let view = self.state.view_or_nothing(&held.operation.account);
         self.journal.record(
             self.caller,
-            &Record::Passed {
+            &Record::OwnerChanged {
                 number,
                 hold,
-                passing,
+                change,
                 held: &held,
                 view,
             },
         );
-        let state = match passing {
+        let state = match change {
             OwnerChange::Doubted => State::InDoubt { hold },
             OwnerChange::TakenOver => State::UnderWay,
-            OwnerChange::Exited => State::Held { hold, view },
+            OwnerChange::Kept => State::Held { hold, view },
         };
         self.state.claims.put(&held.operation, state);
         self.state.bring_hold(hold, held);
@@ -53,9 +53,9 @@ impl<J: Journal> Decision<'_, J> {
     }
 
     /// An owner for any caller, or the clock after so long.
-    pub(in crate::bank::ledger_state) fn anyone(&self, lasts: Option<Duration>) -> Owner {
+    pub(in crate::bank::ledger_state) fn any_request(&self, lasts: Option<Duration>) -> Owner {
         let expires = lasts.map(|lasts| self.state.now.after(lasts));
-        Owner::Anyone { expires }
+        Owner::AnyRequest { expires }
     }
 
     /// Any caller may now end what this one has begun.
@@ -66,7 +66,7 @@ impl<J: Journal> Decision<'_, J> {
         let hold = self.state.begun(self.caller.run, self.caller.number)?;
         // Without an id it could never be claimed.
         self.state.holds.get(&hold)?.operation.id.as_ref()?;
-        let view = self.pass(hold, self.anyone(lasts), OwnerChange::Exited)?;
+        let view = self.change_owner(hold, self.any_request(lasts), OwnerChange::Kept)?;
         Some(Outcome::Held { view }.into())
     }
 
@@ -88,7 +88,7 @@ impl<J: Journal> Decision<'_, J> {
 
     /// The end of the work that this is held for was not seen.
     pub(in crate::bank::ledger_state) fn doubt(&mut self, hold: u64) -> Option<Outcome> {
-        let view = self.pass(hold, Owner::Doubt, OwnerChange::Doubted)?;
+        let view = self.change_owner(hold, Owner::Doubt, OwnerChange::Doubted)?;
         Some(Outcome::Doubted { view })
     }
 

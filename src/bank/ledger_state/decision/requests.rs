@@ -18,7 +18,7 @@ impl<J: Journal> Decision<'_, J> {
                 if self.caller.has_side_effects {
                     return self.begin(operation, true);
                 }
-                let owner = self.anyone(*lasts);
+                let owner = self.any_request(*lasts);
                 self.hold(operation, owner, true)
             }
             Request::PostHold { id, amount } => self.post_hold(id, *amount),

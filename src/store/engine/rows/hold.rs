@@ -33,7 +33,7 @@ impl OwnerColumns {
                 doubt: Some(1),
                 ..none
             },
-            Owner::Anyone { expires } => OwnerColumns {
+            Owner::AnyRequest { expires } => OwnerColumns {
                 expires: expires.map(|expires| expires.at.micros()),
                 boot_time: expires.and_then(|expires| expires.boot_time),
                 ..none
@@ -50,7 +50,7 @@ impl OwnerColumns {
                 has_side_effects: self.doubt.is_some(),
             },
             _ if self.doubt.is_some() => Owner::Doubt,
-            _ => Owner::Anyone {
+            _ => Owner::AnyRequest {
                 expires: self.expires.map(|micros| Expiry {
                     at: Moment::new(micros),
                     boot_time: self.boot_time,
@@ -108,7 +108,7 @@ impl HoldRow {
         let (run, expires) = match self.hold.owner {
             Owner::Run { run, .. } => (Some(run), None),
             Owner::Doubt => (None, None),
-            Owner::Anyone { expires } => (None, expires.map(|expires| expires.at)),
+            Owner::AnyRequest { expires } => (None, expires.map(|expires| expires.at)),
         };
         let run = line.map(|line| line.run).or(run);
         let in_doubt = self.hold.owner == Owner::Doubt;

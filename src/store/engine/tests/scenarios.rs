@@ -77,7 +77,7 @@ pub(super) fn two_that_write_in_turn_see_each_other(place: &dyn LedgerPlace) {
     }
 }
 
-pub(super) fn a_hold_ends_once_whoever_comes_first(place: &dyn LedgerPlace) {
+pub(super) fn a_hold_ends_once_and_the_first_request_counts(place: &dyn LedgerPlace) {
     let (mut one, mut other) = (place.open(), place.open());
     execute(one.as_mut(), Kind::Deposit, None, 100);
     let id = || Id::new("h").expect("an id");

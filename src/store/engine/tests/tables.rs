@@ -173,7 +173,9 @@ impl Tx for Copied<'_> {
             _ => false,
         };
         let is_over = |row: &&Stored<HoldRow>| match (row.row.hold.owner, &wanted.due) {
-            (crate::bank::Owner::Anyone { expires: Some(end) }, Some(due)) => due.now.is_past(&end),
+            (crate::bank::Owner::AnyRequest { expires: Some(end) }, Some(due)) => {
+                due.now.is_past(&end)
+            }
             _ => false,
         };
         let most = wanted.due.map_or(0, |due| due.limit);

@@ -25,7 +25,7 @@ pub(super) fn is_ended_by(hold: &Hold, by: &Ender) -> RowCheck {
     };
     let run = match hold.owner {
         Owner::Run { run, .. } => Some(run),
-        Owner::Doubt | Owner::Anyone { .. } => None,
+        Owner::Doubt | Owner::AnyRequest { .. } => None,
     };
     Err(format!(
         "says {}, must be {}, as it was begun",
@@ -42,7 +42,7 @@ pub(super) fn is_of_run(hold: &Hold, by: u32) -> bool {
     match (hold.line, hold.owner) {
         (Some(line), _) => line.run == by,
         (None, Owner::Run { run, .. }) => run == by,
-        (None, Owner::Doubt | Owner::Anyone { .. }) => true,
+        (None, Owner::Doubt | Owner::AnyRequest { .. }) => true,
     }
 }
 
@@ -50,7 +50,7 @@ pub(super) fn is_of_run(hold: &Hold, by: u32) -> bool {
 /// of that time's own clock.
 pub(super) fn has_expired(hold: &Hold, row: &RecordRow) -> RowCheck {
     let expiry = match hold.owner {
-        Owner::Anyone { expires } => expires,
+        Owner::AnyRequest { expires } => expires,
         Owner::Run { .. } | Owner::Doubt => None,
     };
     let expiry = expiry.ok_or("gives back a hold that does not expire")?;

@@ -158,7 +158,7 @@ impl Recount {
                 if boot_time.is_some() && expires.is_none() {
                     return Err("expires by one clock and not by the other".into());
                 }
-                Owner::Anyone { expires }
+                Owner::AnyRequest { expires }
             }
             (KEPT, _) => return Err("keeps a hold that no run works on".into()),
             (DOUBTED, _) => return Err("doubts a hold whose work has no consequences".into()),

@@ -202,8 +202,8 @@ fn held(hold: &Hold) -> String {
     let ends = match hold.owner {
         Owner::Run { run, number, .. } => format!("by the run {run} as its number {number}"),
         Owner::Doubt => "in doubt".to_string(),
-        Owner::Anyone { expires: None } => "for ever".to_string(),
-        Owner::Anyone {
+        Owner::AnyRequest { expires: None } => "for ever".to_string(),
+        Owner::AnyRequest {
             expires: Some(expires),
         } => {
             let boot = expires

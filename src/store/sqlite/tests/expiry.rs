@@ -217,7 +217,7 @@ fn step() -> impl Strategy<Value = Step> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
-    fn holds_last_as_long_as_a_clock_that_nobody_sets_says(
+    fn holds_last_as_long_as_a_clock_that_is_never_set_says(
         steps in prop::collection::vec(step(), 1..40),
     ) {
         let folder = tempfile::tempdir().expect("a folder");
