@@ -12,7 +12,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::bank::{Asked, Id, Kind, Line, Name, Outcome, Request, RequestContext};
+use crate::bank::{Asked, Id, Kind, Line, Name, Outcome, Request, RequestContext, WorkEnd};
 use crate::store::engine::Engine;
 use crate::store::engine::tests::{ask, asked, execute, hold, operation, posted, view};
 use crate::store::{EntryQuery, Ledger};

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::bank::{LedgerState, Line, Rejection, Unkept};
+use crate::bank::{LedgerState, Line, Rejection, Unkept, WorkEnd};
 use crate::store::SkippedLine;
 
 /// Asks about a line of the first run.
@@ -218,14 +218,14 @@ fn step() -> impl Strategy<Value = (Request, u64, [bool; 3], bool)> {
     let request = prop_oneof![
         4 => drawn.clone().prop_map(Request::Execute),
         2 => drawn.prop_map(Request::Begin),
-        1 => less().prop_map(|amount| Request::Post { amount }),
+        1 => less().prop_map(|amount| Request::End(WorkEnd::Post { amount })),
         1 => select(vec![
-            Request::Void,
-            Request::Unspent,
-            Request::Decline,
-            Request::Doubt,
-            Request::Keep { lasts: None },
-            Request::Keep { lasts: Some(Duration::ZERO) },
+            Request::End(WorkEnd::Void),
+            Request::End(WorkEnd::Unspent),
+            Request::End(WorkEnd::Decline),
+            Request::End(WorkEnd::Doubt),
+            Request::End(WorkEnd::Keep { lasts: None }),
+            Request::End(WorkEnd::Keep { lasts: Some(Duration::ZERO) }),
         ]),
         2 => two_steps,
         2 => (id(), less()).prop_map(|(id, amount)| Request::PostHold { id, amount }),
@@ -310,7 +310,7 @@ pub(super) fn what_one_process_did_of_a_line_no_other_does_again(place: &dyn Led
         Rejection::LineDone,
     );
     // What was given back may be tried again.
-    let voided = line(other.as_mut(), 4, Request::Void, false);
+    let voided = line(other.as_mut(), 4, Request::End(WorkEnd::Void), false);
     assert!(matches!(voided, Outcome::Voided { .. }), "{voided:?}");
     let again = line(one.as_mut(), 4, withdraw(5), false);
     assert!(matches!(again, Outcome::Posted { .. }), "{again:?}");

@@ -2,6 +2,7 @@
 
 use super::tables::Calls;
 use super::*;
+use crate::bank::WorkEnd;
 
 fn batch(count: u64, request: impl Fn(u64) -> Request) -> Vec<Asked> {
     (0..count)
@@ -44,7 +45,7 @@ fn a_batch_is_loaded_and_written_as_a_whole() {
         Request::Begin(operation(Kind::Withdraw, Some(&id), "a7", 1))
     };
     assert_eq!(calls(&mut ledger, &batch(40, begin)), known);
-    let post = |_| Request::Post { amount: None };
+    let post = |_| Request::End(WorkEnd::Post { amount: None });
     assert_eq!(calls(&mut ledger, &batch(40, post)), known);
     // Ids that lead to accounts which are not remembered either take a second one.
     let mut other = Engine::new(ledger.backend.shared().open());
