@@ -118,7 +118,7 @@ impl SyncChoice {
 
 /// One `--open`.
 #[derive(Clone)]
-pub(super) struct OpenedAccount(pub(super) Name, pub(super) Balance);
+struct OpenedAccount(Name, Balance);
 
 impl FromStr for OpenedAccount {
     type Err = anyhow::Error;
@@ -191,26 +191,16 @@ pub(super) fn explore(args: ExploreArgs) -> CliResult {
 
 /// The account of operations that name none, and those that are open beside it.
 fn starts(args: &ExploreArgs) -> anyhow::Result<Vec<(Name, Balance)>> {
-    let (account, balance) = (args.workload.account.clone(), args.workload.balance());
-    let opened = opened(&account, &args.opened)?;
-    Ok([(account, balance)].into_iter().chain(opened).collect())
-}
-
-/// The accounts that `--open` names, beside the account of operations that name none.
-pub(super) fn opened(
-    account: &Name,
-    all: &[OpenedAccount],
-) -> anyhow::Result<Vec<(Name, Balance)>> {
-    let mut opened: Vec<(Name, Balance)> = Vec::new();
-    for OpenedAccount(name, balance) in all {
-        if name == account || opened.iter().any(|(known, _)| known == name) {
+    let mut starts = vec![(args.workload.account.clone(), args.workload.balance())];
+    for OpenedAccount(name, balance) in &args.opened {
+        if starts.iter().any(|(known, _)| known == name) {
             bail!(
                 "`--open {name}={balance}` opens `{name}` a second time; `--balance` is what `--account` holds"
             );
         }
-        opened.push((name.clone(), *balance));
+        starts.push((name.clone(), *balance));
     }
-    Ok(opened)
+    Ok(starts)
 }
 
 /// All operations that move money, and how many views there are.

@@ -7,7 +7,6 @@ use std::time::Duration;
 use anyhow::bail;
 use clap::{Args, ValueEnum};
 
-use super::explore::{OpenedAccount, opened};
 use super::ledger::MemoryArgs;
 use super::modes::{ModeArgs, start};
 use super::{CliResult, Failure};
@@ -26,6 +25,8 @@ Examples:
   bank-par shared-memory                           the five operations, with a mutex in the memory
   bank-par shared-memory --sync none                              with nothing: updates are lost
   bank-par shared-memory --sync atomic --op withdraw=700 --op withdraw=700     more than there is
+  bank-par shared-memory --sync mutex-per-account --op withdraw --op deposit --timeout 5s
+                               each waits for the lock of the other; with --lock-order neither does
   bank-par shared-memory --kill-holder              which locks survive the death of their holder
   bank-par shared-memory --kill-holder=half-written --sync robust       the next holder repairs
 
@@ -46,9 +47,6 @@ pub(super) struct SharedMemoryArgs {
     /// Take the locks of `mutex-per-account` in the order of the accounts' names
     #[arg(long)]
     lock_order: bool,
-    /// One more account that is open before, and what it holds; may be repeated
-    #[arg(long = "open", value_name = "NAME=AMOUNT")]
-    opened: Vec<OpenedAccount>,
     /// Kill one worker while it holds the lock, and see what becomes of the others; without `--sync`, with
     /// one lock after another, as a table
     #[arg(long, value_enum, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "write")]
@@ -139,13 +137,13 @@ pub(super) fn shared_memory(args: SharedMemoryArgs) -> CliResult {
         (Some(when), None) => kill_holder::compare(&args, when),
         (_, sync) => {
             let plan = args.plan(sync.unwrap_or(PrimitiveFlag::Mutex).primitive());
-            start(plan.map_err(Failure::usage)?, None, args.mode)
+            start(plan, None, args.mode)
         }
     }
 }
 
 impl SharedMemoryArgs {
-    fn plan(&self, primitive: Primitive) -> anyhow::Result<RunPlan> {
+    fn plan(&self, primitive: Primitive) -> RunPlan {
         let is_killed = self.kill_holder.is_some();
         let limit = self.mode.timeout.or(is_killed.then_some(KILLED_LIMIT));
         let sharing = MemorySharing {
@@ -156,8 +154,7 @@ impl SharedMemoryArgs {
         };
         let conduct = Conduct::ShareMemory(sharing);
         let plan = self.mode.plan("shared-memory", Transport::Socket, conduct);
-        Ok(RunPlan {
-            opened: opened(&plan.account, &self.opened)?,
+        RunPlan {
             timeout: limit,
             // What becomes of the lock is seen at once, and not behind seconds of work.
             pace: match self.mode.time_scale {
@@ -166,7 +163,7 @@ impl SharedMemoryArgs {
             },
             kill_before: self.kill_holder.map(KillPoint::point),
             ..plan
-        })
+        }
     }
 
     fn check(&self) -> anyhow::Result<()> {
@@ -182,17 +179,11 @@ impl SharedMemoryArgs {
         if self.lock_order && self.sync != Some(PrimitiveFlag::MutexPerAccount) {
             bail!("`--lock-order` is about the locks of `--sync mutex-per-account`");
         }
-        let opened = self
-            .opened
-            .iter()
-            .map(|OpenedAccount(_, balance)| balance.minor());
-        let all = opened.fold(i128::from(self.mode.balance().minor()), |all, minor| {
-            all + i128::from(minor)
-        });
-        if all > i128::from(MAX_BALANCE) {
+        let balance = self.mode.balance();
+        if balance.minor() > MAX_BALANCE {
             bail!(
-                "an account is one word of memory here, which holds {} at most, and `@world` would hold more \
-                 after `--balance` and `--open`",
+                "an account is one word of memory here, which holds {} at most, and `--balance {balance}` \
+                 does not fit",
                 Balance::new(MAX_BALANCE)
             );
         }

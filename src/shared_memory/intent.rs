@@ -260,8 +260,10 @@ impl<W: SharedWords> MemoryTable<W> {
         self.intent().store(0, Ordering::Release);
     }
 
-    /// What this operation has left behind, whose worker is gone.
-    pub(crate) fn trace(&self, operation: u64, seats: usize) -> Trace {
+    /// What this operation has left behind, whose worker is gone. Only where the lock that it held keeps the
+    /// others out (`is_locked`) a cell that holds what it was about to write was written by it: another
+    /// operation may write the same.
+    pub(crate) fn trace(&self, operation: u64, seats: usize, is_locked: bool) -> Trace {
         let mut seats = (0..seats).filter_map(|seat| self.seat(seat));
         let Some(seat) = seats.find(|seat| seat.operation() == operation) else {
             return Trace::Nothing;
@@ -271,12 +273,15 @@ impl<W: SharedWords> MemoryTable<W> {
         let debit = match progress {
             WriteProgress::Before => return Trace::Nothing,
             WriteProgress::Written => return Trace::Everything(intent),
-            WriteProgress::Intends => self.seen(&intent.debit),
             WriteProgress::HalfWritten => Seen::After,
+            WriteProgress::Intends => match self.seen(&intent.debit) {
+                Seen::After if !is_locked => Seen::Other,
+                seen => seen,
+            },
         };
         match (debit, self.seen(&intent.credit)) {
             (Seen::Before, _) => Trace::Nothing,
-            (Seen::After, Seen::After) => Trace::Everything(intent),
+            (Seen::After, Seen::After) if is_locked => Trace::Everything(intent),
             (Seen::After, Seen::Before) => Trace::Half(intent),
             _ => Trace::Unknown(intent),
         }
@@ -329,13 +334,13 @@ mod tests {
                 .store(change.after);
         }
         seat.reach(point);
-        assert_eq!(table.trace(9, 3), *expected, "{point:?}");
-        assert_eq!(table.trace(8, 3), Trace::Nothing);
+        assert_eq!(table.trace(9, 3, true), *expected, "{point:?}");
+        assert_eq!(table.trace(8, 3, true), Trace::Nothing);
         // A repair that is begun again ends the same.
         for _ in 0..2 {
             table.intent().store(3, Ordering::Release);
             table.repair();
-            assert_eq!(table.trace(9, 3), *repaired, "{point:?}");
+            assert_eq!(table.trace(9, 3, true), *repaired, "{point:?}");
         }
         let main = table.find(&Name::default()).expect("main").load();
         let must = match repaired {
@@ -379,7 +384,23 @@ mod tests {
         seat.note(&intent());
         seat.reach(WriteProgress::Intends);
         table.cell(0).expect("main").add(-5);
-        assert_eq!(table.trace(9, 3), Trace::Unknown(intent()));
+        assert_eq!(table.trace(9, 3, true), Trace::Unknown(intent()));
+    }
+
+    #[test]
+    fn what_another_wrote_alike_is_not_taken_for_its_own() {
+        let table = table(1_000);
+        let seat = table.seat(0).expect("a seat");
+        seat.begin(9);
+        seat.note(&intent());
+        for (place, delta) in [(0, -300), (1, 300)] {
+            seat.reach(WriteProgress::Intends);
+            table.cell(place).expect("a cell").add(delta);
+            assert_eq!(table.trace(9, 3, false), Trace::Unknown(intent()));
+        }
+        seat.reach(WriteProgress::HalfWritten);
+        assert_eq!(table.trace(9, 3, false), Trace::Unknown(intent()));
+        assert_eq!(table.trace(9, 3, true), Trace::Everything(intent()));
     }
 
     #[test]

@@ -85,6 +85,11 @@ impl Primitive {
     pub fn is_held(self) -> bool {
         self.sharing().is_some_and(|sharing| sharing.locks() > 0)
     }
+
+    /// Whether it is a lock that stays locked when its holder dies.
+    pub fn stays_locked(self) -> bool {
+        self.is_held() && !matches!(self, Primitive::Robust | Primitive::FileLock)
+    }
 }
 
 /// How the workers of a run share its memory.

@@ -122,7 +122,8 @@ impl MappedCells {
     /// What the memory tells of an operation whose worker is gone. Under the robust lock what it had noted
     /// is completed first, by this process or by another that got the lock before.
     fn trace(&self, number: u64) -> Trace {
-        let trace = || self.table.trace(number, self.seats.used);
+        let is_locked = self.sharing.primitive.stays_locked();
+        let trace = || self.table.trace(number, self.seats.used, is_locked);
         if self.sharing.primitive != Primitive::Robust {
             return trace();
         }
@@ -174,13 +175,9 @@ impl MappedCells {
 
     /// What is said of the lock that a worker held when it died.
     fn lock_left(&self, number: u64) -> Option<String> {
-        let frees_itself = matches!(
-            self.sharing.primitive,
-            Primitive::Robust | Primitive::FileLock
-        );
         let held = self.table.is_held_by(number, self.seats.used);
         let left = "it held the lock, which no other process can take any more";
-        (held && !frees_itself).then(|| left.to_string())
+        (held && self.sharing.primitive.stays_locked()).then(|| left.to_string())
     }
 }
 

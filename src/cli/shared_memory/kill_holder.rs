@@ -1,8 +1,8 @@
 //! The same run once with each lock, each time with one worker killed that holds it.
 
 use super::{KillPoint, SharedMemoryArgs};
+use crate::cli::CliResult;
 use crate::cli::modes::{collect, print};
-use crate::cli::{CliResult, Failure};
 use crate::driver::RunPlan;
 use crate::event::{Cause, Event, HolderKilled, Reason, Summary};
 use crate::run::Ending;
@@ -10,25 +10,25 @@ use crate::shared_memory::Primitive;
 use crate::status::Status;
 use crate::worker::{Conduct, Sync};
 
-/// The locks, and whether one stays locked when its holder dies.
-const LOCKS: [(Primitive, bool); 5] = [
-    (Primitive::Spin, true),
-    (Primitive::Mutex, true),
-    (Primitive::Semaphore, true),
-    (Primitive::Robust, false),
-    (Primitive::FileLock, false),
+/// The locks.
+const LOCKS: [Primitive; 5] = [
+    Primitive::Spin,
+    Primitive::Mutex,
+    Primitive::Semaphore,
+    Primitive::Robust,
+    Primitive::FileLock,
 ];
 
 /// Runs the workload once with each lock, and at last with the lease that a server process gives.
 pub(super) fn compare(args: &SharedMemoryArgs, when: KillPoint) -> CliResult {
     let mut runs = Vec::new();
-    for (primitive, stays) in LOCKS {
-        let plan = args.plan(primitive).map_err(Failure::usage)?;
-        runs.push((primitive.word(), plan, stays));
+    for primitive in LOCKS {
+        let plan = args.plan(primitive);
+        runs.push((primitive.word(), plan, primitive.stays_locked()));
     }
     // A server process writes both cells at once.
     if when == KillPoint::Write {
-        let plan = args.plan(Primitive::Mutex).map_err(Failure::usage)?;
+        let plan = args.plan(Primitive::Mutex);
         let plan = RunPlan {
             mode: "server-share",
             conduct: Conduct::ShareData(Sync::Lock),
