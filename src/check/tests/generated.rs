@@ -1,5 +1,7 @@
 //! Right histories, made by the bank's own rules from a seed: none is ever accused.
 
+mod judged;
+
 use serde_json::{Map, Value, json};
 
 use super::*;
@@ -285,120 +287,5 @@ impl Made {
             put("elapsed_us", json!(at - call));
         }
         self.lines.push((at, Value::Object(line)));
-    }
-}
-
-/// Every manner of a made history.
-fn manners() -> impl Iterator<Item = Manner> {
-    (0..16).map(|bits| Manner {
-        lasts: bits & 1 != 0,
-        works: bits & 2 != 0,
-        ids: bits & 4 != 0,
-        overlaps: bits & 8 != 0,
-    })
-}
-
-#[test]
-fn a_thousand_right_histories_are_not_accused() {
-    for manner in manners() {
-        for seed in 0..63 {
-            let lines = made(seed, 40, manner);
-            let checked = checked(&lines);
-            let text = || {
-                lines
-                    .iter()
-                    .map(|line| format!("{line}\n"))
-                    .collect::<String>()
-            };
-            assert!(
-                contradiction(&checked).is_none(),
-                "seed {seed}, {manner:?}: {checked:#?}\n{}",
-                text()
-            );
-            assert_eq!(
-                checked.judgement(),
-                Judgement::Right,
-                "seed {seed}, {manner:?}: {checked:#?}\n{}",
-                text()
-            );
-        }
-    }
-}
-
-/// What is left of a line for those who keep no order.
-fn without_order(mut line: Value) -> Value {
-    let fields = line.as_object_mut().expect("an object");
-    fields.remove("decided");
-    fields.remove("seq");
-    line
-}
-
-#[test]
-fn right_histories_without_an_order_are_not_accused() {
-    for manner in manners() {
-        for seed in 0..20 {
-            let lines: Vec<Value> = made(seed, 30, manner)
-                .into_iter()
-                .map(without_order)
-                .collect();
-            let checked = checked(&lines);
-            assert!(
-                contradiction(&checked).is_none(),
-                "seed {seed}, {manner:?}: {checked:#?}"
-            );
-        }
-    }
-}
-
-#[test]
-fn a_part_of_a_right_history_is_not_accused() {
-    for manner in manners() {
-        for seed in 0..40 {
-            let mut lot = Lot::new(seed + 77);
-            let mut lines = made(seed, 40, manner);
-            lines.retain(|line| line["type"] == "run_started" || lot.below(5) > 0);
-            let checked = checked(&lines);
-            // A run in memory claims to be whole only with its summary.
-            assert!(
-                contradiction(&checked).is_none(),
-                "seed {seed}, {manner:?}: {checked:#?}\n{}",
-                lines
-                    .iter()
-                    .map(|line| format!("{line}\n"))
-                    .collect::<String>()
-            );
-        }
-    }
-}
-
-#[test]
-fn several_files_of_one_ledger_are_put_together() {
-    for seed in 0..40 {
-        let manner = Manner {
-            lasts: true,
-            works: true,
-            ids: true,
-            overlaps: true,
-        };
-        let lines = made(seed, 60, manner);
-        let mut files = vec![vec![lines[0].clone()]; 3];
-        let mut lot = Lot::new(seed);
-        let mut owner = [0; 100];
-        for line in &lines[1..] {
-            let number = line["operation"].as_u64().expect("a number") as usize;
-            if owner[number] == 0 {
-                owner[number] = 1 + lot.below(3) as usize;
-            }
-            files[owner[number] - 1].push(line.clone());
-        }
-        let files: Vec<&[Value]> = files.iter().map(Vec::as_slice).collect();
-        let checked = check(&histories(&files));
-        assert_eq!(
-            checked.judgement(),
-            Judgement::Right,
-            "seed {seed}: {checked:#?}"
-        );
-        let alone = check(&histories(&files[..1]));
-        assert!(contradiction(&alone).is_none(), "seed {seed}: {alone:#?}");
     }
 }

@@ -5,11 +5,15 @@
 //! counts from the call. So whatever the order between threads really was, the program gets no more
 //! credit than it earned.
 
+mod strace;
+
 use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
+
+use strace::{number, opened_path, strings, text};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -371,40 +375,4 @@ impl Reading<'_> {
         }
         (!name.contains('/') && !name.ends_with(" (deleted)")).then(|| name.to_string())
     }
-}
-
-/// The path in `3<\x2f\x74...>`.
-fn opened_path(descriptor: &str) -> Option<String> {
-    let path = descriptor.split_once('<')?.1.split_once('>')?.0;
-    let deleted = if descriptor.ends_with("(deleted)") {
-        " (deleted)"
-    } else {
-        ""
-    };
-    Some(text(unescaped(path)) + deleted)
-}
-
-/// The bytes of every quoted string.
-fn strings(call: &str) -> Vec<Vec<u8>> {
-    call.split('"').skip(1).step_by(2).map(unescaped).collect()
-}
-
-/// The bytes of `\x2f\x74`.
-fn unescaped(text: &str) -> Vec<u8> {
-    let digit = |digit: u8| (digit as char).to_digit(16).unwrap() as u8;
-    let bytes = text.as_bytes().chunks_exact(4);
-    assert!(bytes.remainder().is_empty(), "not escaped: {text}");
-    bytes
-        .map(|byte| digit(byte[2]) << 4 | digit(byte[3]))
-        .collect()
-}
-
-fn text(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap()
-}
-
-/// The number at the beginning.
-fn number(text: &str) -> u64 {
-    let digits = text.split(|c: char| !c.is_ascii_digit()).next().unwrap();
-    digits.parse().unwrap_or_else(|e| panic!("{e}: {text}"))
 }

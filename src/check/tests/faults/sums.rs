@@ -1,0 +1,43 @@
+//! Faults in histories without a claimed order.
+
+use super::*;
+
+fn whole() -> Vec<Value> {
+    let mut lines = right();
+    lines.push(summary());
+    lines
+}
+
+#[test]
+fn faults_in_sums_are_caught() {
+    let table: &[(&str, &str, Plant)] = &[
+        ("an answer is lost", "count", |l| drop(l.remove(2))),
+        ("a refusal is lost", "count", |l| drop(l.remove(5))),
+        ("the end is another", "sum", |l| {
+            l[16]["balances"][2]["balance"] = json!("550.00");
+            l[16]["balances"][1]["balance"] = json!("-660.00");
+        }),
+        ("the end does not add up to nothing", "sum_of_all", |l| {
+            l[16]["balances"][1]["balance"] = json!("-660.00");
+        }),
+        ("an account is left out", "sum_of_all", |l| {
+            l[16]["balances"].as_array_mut().expect("a list").remove(3);
+        }),
+        ("updates were lost by its own word", "lost_updates", |l| {
+            l[16]["lost_updates"] = json!(1)
+        }),
+        ("it counts another", "count", |l| {
+            l[16]["completed"] = json!(9)
+        }),
+        ("it counts another failure", "count", |l| {
+            l[16]["failed"] = json!(0)
+        }),
+        ("it counts another duplicate", "count", |l| {
+            l[16]["duplicates"] = json!(0)
+        }),
+        ("it starts with another balance", "sum", |l| {
+            l[0]["balance"] = json!("1001.00")
+        }),
+    ];
+    plant(table, whole);
+}

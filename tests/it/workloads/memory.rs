@@ -1,0 +1,51 @@
+//! How much memory an input takes.
+
+use super::*;
+
+/// The most memory that a run of so many of these lines takes, in KiB.
+#[cfg(target_os = "linux")]
+fn peak_memory(mode: &str, line: &str, expected: &str, lines: usize) -> u64 {
+    let flags = ["--ops-per-worker", "0", "--jobs", "2", "--output", "json"];
+    let mut running = Running::start(program(&[&[mode, "-"], &flags[..]].concat()));
+    let mut stdin = running.stdin.take().unwrap();
+    let block = line.repeat(1_000);
+    let writing = thread::spawn(move || {
+        (0..lines / 1_000).for_each(|_| stdin.write_all(block.as_bytes()).unwrap());
+        stdin
+    });
+    assert!(running.hear().contains("\"run_started\""));
+    for _ in 0..lines {
+        assert!(running.hear().contains(expected));
+    }
+    // It has done all of it and is not told yet that there is no more.
+    let peak = running.peak_memory();
+    drop(writing.join().unwrap());
+    running.finish();
+    peak
+}
+
+#[cfg(target_os = "linux")]
+fn check_memory(mode: &str, line: &str, expected: &str) {
+    let [few, many] = [20_000, 200_000].map(|lines| peak_memory(mode, line, expected, lines));
+    assert!(many < 64 * 1024, "{mode}: {many} KiB");
+    assert!(many < few + 16 * 1024, "{mode}: {few} KiB, then {many} KiB");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ten_times_the_lines_take_no_more_memory() {
+    let line = "{\"op\":\"deposit\",\"amount\":\"12.34\",\"account\":\"ops\"}\n";
+    for mode in ["parallel", "queue", "pipe"] {
+        check_memory(mode, line, "\"completed\"");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ten_times_the_invalid_lines_take_no_more_memory() {
+    check_memory(
+        "pipe",
+        "{\"op\":\"nothing that a bank does\"}\n",
+        "\"invalid\"",
+    );
+}
