@@ -19,7 +19,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::poll::{PollKey, PollSet};
-use crate::protocol::{Outbox, ProtocolError, Report, Request, ToWorker};
+use crate::protocol::{Outbox, ProtocolError, Report, ToWorker, WorkerRequest};
 use crate::wake::Waker;
 
 /// How the requests of a run travel.
@@ -115,7 +115,7 @@ pub enum Arrived {
     /// It is there and takes operations.
     Ready,
     /// A block of requests.
-    Requests(Vec<Request>),
+    Requests(Vec<WorkerRequest>),
     /// A block of news.
     Reports(Vec<Report>),
     /// Its link has ended; all that it sent was delivered.

@@ -11,12 +11,12 @@ mod ledger;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bank::{Answer, Operation, Request as BankRequest, ShareReply, ShareRequest};
+use crate::bank::{Answer, Operation, Request, ShareReply, ShareRequest};
 use crate::work::{CommandEvent, Work};
 
 use frame::HEADER;
 pub use frame::{Frame, Inbox, MAX_FRAME, Outbox};
-pub use ledger::{Fault, Query, Response, ToClient, ToServer, VERSION};
+pub use ledger::{LedgerFault, Query, Response, ToClient, ToServer, VERSION};
 
 /// One operation for a worker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,7 +31,7 @@ pub struct Assignment {
 
 /// What a worker asks about one operation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Request {
+pub struct WorkerRequest {
     /// The operation's number within the run.
     pub number: u64,
     /// What is asked.
@@ -42,7 +42,7 @@ pub struct Request {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ask {
     /// The bank decides.
-    Bank(BankRequest),
+    Bank(Request),
     /// The worker decides on data that it shares.
     Share(ShareRequest),
 }
@@ -80,7 +80,7 @@ pub enum ToParent {
     /// The worker is there.
     Hello,
     /// A block of requests.
-    Requests(Vec<Request>),
+    Requests(Vec<WorkerRequest>),
     /// A block of news.
     Reports(Vec<Report>),
     /// Put on a shared queue by the parent itself: whatever the worker sent stands before it.

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::poll::{PollKey, PollSet};
-use crate::protocol::{Fault, Response};
+use crate::protocol::{LedgerFault, Response};
 use crate::run::Ending;
 use crate::store::{Access, ClientRequests, LedgerError, OwnedFor, OwnerEvent, OwnerThread, Place};
 use crate::supervisor::{Signals, end_by, reap, stop_self};
@@ -272,7 +272,8 @@ impl Server {
                 answers.into_iter().for_each(|of| self.answer(of));
             }
             OwnerEvent::Answered(ClientQuery { client, .. }, found) => {
-                let failed = |error: Arc<LedgerError>| vec![Response::Failed(Fault::from(&*error))];
+                let failed =
+                    |error: Arc<LedgerError>| vec![Response::Failed(LedgerFault::from(&*error))];
                 self.tell(client, &found.unwrap_or_else(failed));
             }
             OwnerEvent::Waits(_) | OwnerEvent::Ended(_) => {}
@@ -314,7 +315,10 @@ impl Server {
             );
             self.log
                 .say(self.now, "a client was sent away: there are too many");
-            if client.tell(&Response::Failed(Fault::Other(why))).is_ok() {
+            if client
+                .tell(&Response::Failed(LedgerFault::Other(why)))
+                .is_ok()
+            {
                 client.flush(self.now);
             }
             return;

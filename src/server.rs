@@ -7,9 +7,7 @@ mod in_memory;
 use std::io;
 use std::sync::Arc;
 
-use crate::bank::{
-    Answer, Balance, Name, Operation, Request as BankRequest, RequestContext, WorkEnd,
-};
+use crate::bank::{Answer, Balance, Name, Operation, Request, RequestContext, WorkEnd};
 use crate::protocol::{Ask, Said};
 use crate::shared_memory::MemoryPlace;
 use crate::store::{Abandoned, AtStake, LedgerError, Memory, SharedData, Standing};
@@ -37,8 +35,8 @@ impl Incoming {
     /// [`Outgoing::Abandoned`] follows, once that counts.
     pub fn abandoned(caller: RequestContext, in_doubt: bool) -> Self {
         let request = match in_doubt {
-            true => BankRequest::End(WorkEnd::Doubt),
-            false => BankRequest::End(WorkEnd::Void),
+            true => Request::End(WorkEnd::Doubt),
+            false => Request::End(WorkEnd::Void),
         };
         Incoming {
             caller,

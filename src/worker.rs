@@ -17,11 +17,13 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::bank::{Answer, Outcome, Request as BankRequest, WorkEnd};
+use crate::bank::{Answer, Outcome, Request, WorkEnd};
 use crate::command::Executor;
 use crate::link::{LinkError, Received, WorkerEnd};
 use crate::parent::die_with;
-use crate::protocol::{Ask, Assignment, Outbox, ProtocolError, Reply, Request, Said, ToWorker};
+use crate::protocol::{
+    Ask, Assignment, Outbox, ProtocolError, Reply, Said, ToWorker, WorkerRequest,
+};
 use crate::wake::{RunningClock, TICK};
 use crate::work::Work;
 use shared_memory::WorkerMemory;
@@ -133,7 +135,7 @@ impl Worker {
 
     /// An operation without work: one request, and no wait before the next operation's.
     fn execute(&mut self, assignment: &Assignment) -> Result<(), WorkerError> {
-        let ask = Ask::Bank(BankRequest::Execute(assignment.operation.clone()));
+        let ask = Ask::Bank(Request::Execute(assignment.operation.clone()));
         self.put(assignment.number, ask)
     }
 
@@ -141,7 +143,7 @@ impl Worker {
     fn simulate(&mut self, assignment: &Assignment, work: Duration) -> Result<(), WorkerError> {
         if self.begin(assignment)?.is_some() {
             std::thread::sleep(work);
-            let post = BankRequest::End(WorkEnd::Post { amount: None });
+            let post = Request::End(WorkEnd::Post { amount: None });
             self.ask(assignment.number, Ask::Bank(post))?;
         }
         Ok(())
@@ -149,7 +151,7 @@ impl Worker {
 
     /// Has the money set aside; nothing if that is not to be.
     fn begin(&mut self, assignment: &Assignment) -> Result<Option<Answer>, WorkerError> {
-        let begin = BankRequest::Begin(assignment.operation.clone());
+        let begin = Request::Begin(assignment.operation.clone());
         Ok(match self.ask(assignment.number, Ask::Bank(begin))? {
             Said::Decided(answer) => {
                 Some(answer).filter(|answer| matches!(answer.outcome, Outcome::Held { .. }))
@@ -176,7 +178,7 @@ impl Worker {
     fn put(&mut self, number: u64, ask: Ask) -> Result<(), WorkerError> {
         self.asked = what_asks(&ask);
         self.due += 1;
-        let put = self.outbox.request(&Request { number, ask });
+        let put = self.outbox.request(&WorkerRequest { number, ask });
         put.map_err(|error| self.broken(error.into()))
     }
 
@@ -261,11 +263,11 @@ impl Worker {
 
 fn what_asks(ask: &Ask) -> &'static str {
     match ask {
-        Ask::Bank(BankRequest::Execute(_)) => "operation",
-        Ask::Bank(BankRequest::Begin(_)) => "begin",
-        Ask::Bank(BankRequest::End(WorkEnd::Post { .. })) => "post",
-        Ask::Bank(BankRequest::End(WorkEnd::Void | WorkEnd::Unspent | WorkEnd::Decline)) => "void",
-        Ask::Bank(BankRequest::End(WorkEnd::Doubt)) => "doubt",
+        Ask::Bank(Request::Execute(_)) => "operation",
+        Ask::Bank(Request::Begin(_)) => "begin",
+        Ask::Bank(Request::End(WorkEnd::Post { .. })) => "post",
+        Ask::Bank(Request::End(WorkEnd::Void | WorkEnd::Unspent | WorkEnd::Decline)) => "void",
+        Ask::Bank(Request::End(WorkEnd::Doubt)) => "doubt",
         Ask::Bank(_) => "request",
         Ask::Share(_) => "request for shared data",
     }
@@ -317,10 +319,7 @@ mod tests {
             limit: Duration::from_millis(2),
             asked: "request",
         };
-        let said = worker.ask(
-            1,
-            Ask::Bank(BankRequest::End(WorkEnd::Post { amount: None })),
-        );
+        let said = worker.ask(1, Ask::Bank(Request::End(WorkEnd::Post { amount: None })));
         said.expect_err("no answer").to_string()
     }
 

@@ -6,7 +6,7 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Assignment, ProtocolError, Reply, Report, Request, ToParent, ToWorker};
+use super::{Assignment, ProtocolError, Reply, Report, ToParent, ToWorker, WorkerRequest};
 
 /// The most bytes of a frame after its length. A longer one is refused before anything is allocated.
 pub const MAX_FRAME: usize = 65_536;
@@ -62,7 +62,7 @@ impl Outbox {
     }
 
     /// Adds a request.
-    pub fn request(&mut self, request: &Request) -> Result<(), ProtocolError> {
+    pub fn request(&mut self, request: &WorkerRequest) -> Result<(), ProtocolError> {
         self.element(REQUESTS, request)
     }
 

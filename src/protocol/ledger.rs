@@ -93,12 +93,12 @@ pub enum Response {
     /// Behind all rows of an answer, or all there is to say.
     Done,
     /// The ledger does not answer.
-    Failed(Fault),
+    Failed(LedgerFault),
 }
 
 /// Why a served ledger does not answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Fault {
+pub enum LedgerFault {
     /// What was asked was not done, and why; the ledger can be used all the same. Requests that follow
     /// it are not done either, until something else is asked, so that none overtakes another.
     NotDone(#[serde(serialize_with = "text::write_cut::<MAX_TEXT, _>")] String),
@@ -106,11 +106,11 @@ pub enum Fault {
     Other(#[serde(serialize_with = "text::write_cut::<MAX_TEXT, _>")] String),
 }
 
-impl From<&LedgerError> for Fault {
+impl From<&LedgerError> for LedgerFault {
     fn from(error: &LedgerError) -> Self {
         match error {
-            other if other.may_pass() => Fault::NotDone(other.to_string()),
-            other => Fault::Other(other.to_string()),
+            other if other.may_pass() => LedgerFault::NotDone(other.to_string()),
+            other => LedgerFault::Other(other.to_string()),
         }
     }
 }

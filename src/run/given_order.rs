@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::dispatch::operation_of;
 use super::requests::{Pending, RequestOrder};
-use crate::bank::{Request as BankRequest, ShareRequest, WorkEnd};
+use crate::bank::{Request, ShareRequest, WorkEnd};
 use crate::protocol::{Ask, Said};
 use crate::server::Outgoing;
 
@@ -40,9 +40,9 @@ impl TurnRequest {
             Ask::Share(ShareRequest::Write(_)) => TurnRequest::Write,
             Ask::Share(ShareRequest::CompareAndSet(_)) => TurnRequest::CompareAndSet,
             Ask::Share(ShareRequest::Settle(_)) => TurnRequest::Settle,
-            Ask::Bank(BankRequest::Execute(_)) => TurnRequest::Execute,
-            Ask::Bank(BankRequest::Begin(_)) => TurnRequest::Begin,
-            Ask::Bank(BankRequest::End(WorkEnd::Post { .. })) => TurnRequest::Post,
+            Ask::Bank(Request::Execute(_)) => TurnRequest::Execute,
+            Ask::Bank(Request::Begin(_)) => TurnRequest::Begin,
+            Ask::Bank(Request::End(WorkEnd::Post { .. })) => TurnRequest::Post,
             Ask::Share(_) | Ask::Bank(_) => TurnRequest::Other,
         }
     }
@@ -205,7 +205,7 @@ impl RequestOrder for GivenOrder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::Request;
+    use crate::protocol::WorkerRequest;
 
     struct Allows(Vec<usize>);
 
@@ -229,7 +229,7 @@ mod tests {
     fn pending(asked: &[(u32, ShareRequest)]) -> VecDeque<Pending> {
         let one = |(operation, ask): &(u32, ShareRequest)| Pending {
             worker: *operation,
-            request: Request {
+            request: WorkerRequest {
                 number: u64::from(*operation) << 32 | u64::from(*operation),
                 ask: Ask::Share(ask.clone()),
             },

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::workers::WorkerState;
-use crate::protocol::Request;
+use crate::protocol::WorkerRequest;
 use crate::server::Outgoing;
 
 /// How long an order waits for the next request before it is left.
@@ -17,7 +17,7 @@ pub struct Pending {
     /// The worker that asks.
     pub worker: u32,
     /// What it asks.
-    pub request: Request,
+    pub request: WorkerRequest,
 }
 
 /// Chooses which of the pending requests is decided next.
@@ -83,7 +83,7 @@ impl Requests {
         }
     }
 
-    pub(super) fn arrived(&mut self, worker: u32, requests: Vec<Request>) {
+    pub(super) fn arrived(&mut self, worker: u32, requests: Vec<WorkerRequest>) {
         let pending = |request| Pending { worker, request };
         self.pending.extend(requests.into_iter().map(pending));
     }
@@ -199,12 +199,12 @@ impl fmt::Debug for Requests {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bank::{Request as BankRequest, WorkEnd};
+    use crate::bank::{Request, WorkEnd};
     use crate::protocol::Ask;
 
-    fn request(number: u64) -> Request {
-        let ask = Ask::Bank(BankRequest::End(WorkEnd::Void));
-        Request { number, ask }
+    fn request(number: u64) -> WorkerRequest {
+        let ask = Ask::Bank(Request::End(WorkEnd::Void));
+        WorkerRequest { number, ask }
     }
 
     /// Chooses this place, whatever is pending.

@@ -4,11 +4,11 @@ use super::settle::PendingVoid;
 use super::{Effect, Run};
 use crate::bank::{Answer, SharePoint, ShareRequest};
 use crate::event::{Cause, Event, Fault};
-use crate::protocol::{Ask, Request};
+use crate::protocol::{Ask, WorkerRequest};
 
 impl Run {
     /// Takes note of a request that has no answer; true if this is one.
-    pub(super) fn has_no_answer(&mut self, worker: u32, request: &Request) -> bool {
+    pub(super) fn has_no_answer(&mut self, worker: u32, request: &WorkerRequest) -> bool {
         match &request.ask {
             Ask::Share(ShareRequest::StillWaits) => {
                 if let Some(state) = self.workers.get_mut(worker) {

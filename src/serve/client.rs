@@ -256,7 +256,7 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::Fault;
+    use crate::protocol::LedgerFault;
     use std::io::{Read, Write};
     use std::os::unix::net::UnixStream;
 
@@ -309,7 +309,7 @@ mod tests {
         take(&mut client, SECOND);
         client.greeted = true;
         let text = "x".repeat(8_000);
-        let finding = Response::Failed(Fault::Other(text));
+        let finding = Response::Failed(LedgerFault::Other(text));
         while client.is_told() || client.outbox.backlog() < MAX_BACKLOG {
             client.tell(&finding).expect("room");
             client.flush(SECOND);

@@ -5,7 +5,7 @@ use super::query::ClientQuery;
 use super::{HEARING_PATIENCE, Server};
 use crate::bank::{Asked, Request, WorkEnd};
 use crate::poll::PollKey;
-use crate::protocol::{Fault, ProtocolError, Query, Response, ToServer, VERSION};
+use crate::protocol::{LedgerFault, ProtocolError, Query, Response, ToServer, VERSION};
 use crate::store::{ClientAnswers, ClientRequests, LedgerRequest, MAX_PAGE, NEW_RUN};
 
 /// The most runs that one client may have open.
@@ -31,7 +31,7 @@ impl Server {
                     client.runs.clear();
                     self.log.say(self.now, &error.to_string());
                 }
-                client.tell(&Response::Failed(Fault::from(&*error)))
+                client.tell(&Response::Failed(LedgerFault::from(&*error)))
             }
         };
         let next = client.later.take_if(|_| client.undecided == 0);

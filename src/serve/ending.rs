@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::client::Client;
 use super::log::ServerLog;
 use super::{ServeError, Server};
-use crate::protocol::{Fault, Response};
+use crate::protocol::{LedgerFault, Response};
 use crate::run::Ending;
 use crate::status::Status;
 use crate::store::LedgerError;
@@ -32,7 +32,8 @@ impl Server {
     /// Tells those who wait for a check of everything that it does not come.
     pub(super) fn tell_unchecked(&mut self) {
         for key in std::mem::take(&mut self.checking) {
-            let fault = Fault::Other("the server ends before everything is checked".to_string());
+            let fault =
+                LedgerFault::Other("the server ends before everything is checked".to_string());
             self.tell(key, &[Response::Failed(fault)]);
         }
     }

@@ -131,7 +131,7 @@ impl Bench {
         }
     }
 
-    fn submit(&mut self, numbers: impl IntoIterator<Item = u64>, request: &BankRequest) {
+    fn submit(&mut self, numbers: impl IntoIterator<Item = u64>, request: &Request) {
         let incoming = |number| Incoming {
             caller: caller(number),
             operation: None,
@@ -180,8 +180,8 @@ fn withdrawal() -> Operation {
     Operation::new(Kind::Withdraw, None, Name::default(), None, amount).expect("an operation")
 }
 
-fn execute() -> BankRequest {
-    BankRequest::Execute(withdrawal())
+fn execute() -> Request {
+    Request::Execute(withdrawal())
 }
 
 /// The operations that these answer, all of which were posted in this order.
@@ -237,11 +237,11 @@ fn a_batch_has_an_end_so_that_others_get_their_turn() {
 #[test]
 fn what_is_given_back_counts_before_it_is_told() {
     let mut bench = Bench::new();
-    bench.submit([1], &BankRequest::Begin(withdrawal()));
+    bench.submit([1], &Request::Begin(withdrawal()));
     assert_eq!(bench.began.recv(), Ok(vec![1]));
     let abandoned = Incoming::abandoned(caller(1), false);
     bench.store.submit(vec![abandoned]);
-    bench.submit([2], &BankRequest::End(WorkEnd::Post { amount: None }));
+    bench.submit([2], &Request::End(WorkEnd::Post { amount: None }));
     bench.may.send(true).expect("a ledger");
     bench.collect(1);
     assert_eq!(bench.began.recv(), Ok(vec![1, 2]));

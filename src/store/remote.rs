@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{LedgerAnswer, LedgerError, LedgerRequest, MAX_PAGE, RunName, Verified};
-use crate::protocol::{Fault, Query, Response};
+use crate::protocol::{LedgerFault, Query, Response};
 use again::UnderWay;
 use connection::{Connection, Trouble};
 
@@ -79,8 +79,10 @@ impl Remote {
             Response::Answer(LedgerAnswer::RunIsLive(run)) => Err(self.not_done(format!(
                 "the run `{run}` is still going on on the connection that was lost"
             ))),
-            Response::Failed(Fault::NotDone(why)) => Err(self.not_done(why)),
-            Response::Failed(Fault::Other(why)) => Err(self.broken(format!("answers: {why}"))),
+            Response::Failed(LedgerFault::NotDone(why)) => Err(self.not_done(why)),
+            Response::Failed(LedgerFault::Other(why)) => {
+                Err(self.broken(format!("answers: {why}")))
+            }
             _ => Err(self.misplaced()),
         }
     }
@@ -154,11 +156,11 @@ impl Remote {
         }
     }
 
-    fn fault(&mut self, fault: Fault) -> LedgerError {
+    fn fault(&mut self, fault: LedgerFault) -> LedgerError {
         match fault {
             // This was said before anything was done.
-            Fault::NotDone(why) => self.not_done(why),
-            Fault::Other(why) => {
+            LedgerFault::NotDone(why) => self.not_done(why),
+            LedgerFault::Other(why) => {
                 self.failed = true;
                 self.broken(format!("answers: {why}"))
             }
@@ -188,7 +190,7 @@ impl Remote {
                         None => return Halt::Failed(self.fail_misplaced()),
                     }
                 }
-                Response::Failed(Fault::NotDone(why)) => {
+                Response::Failed(LedgerFault::NotDone(why)) => {
                     return match self.resume() {
                         Ok(()) => Halt::NotDone(why),
                         Err(trouble) => Halt::Lost(trouble),
@@ -212,7 +214,7 @@ impl Remote {
         line.ask(&Query::LookUp(Vec::new()))?;
         loop {
             match line.finding(PATIENCE)? {
-                Response::Failed(Fault::NotDone(_)) => {}
+                Response::Failed(LedgerFault::NotDone(_)) => {}
                 Response::Done => return Ok(()),
                 _ => return Err(Trouble::Senseless(MISPLACED.to_string())),
             }

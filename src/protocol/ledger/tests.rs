@@ -286,8 +286,8 @@ fn every_finding_arrives_as_it_was_told() {
         })),
         Response::Verified(verified),
         Response::Done,
-        Response::Failed(Fault::NotDone("a text".to_string())),
-        Response::Failed(Fault::Other("a text".to_string())),
+        Response::Failed(LedgerFault::NotDone("a text".to_string())),
+        Response::Failed(LedgerFault::Other("a text".to_string())),
     ];
     let mut outbox = Outbox::new(0);
     for finding in &findings {
@@ -301,13 +301,13 @@ fn every_finding_arrives_as_it_was_told() {
 fn a_long_text_is_cut_between_its_characters() {
     let mut outbox = Outbox::new(0);
     let text = "ä".repeat(MAX_TEXT);
-    let told = Response::Failed(Fault::Other(format!("a{text}")));
+    let told = Response::Failed(LedgerFault::Other(format!("a{text}")));
     outbox.finding(&told).expect("room");
     let found = frames(&mut outbox, |frame| frame.to_client());
     let [ToClient::Findings(findings)] = found.as_slice() else {
         panic!("{found:?}");
     };
-    let [Response::Failed(Fault::Other(text))] = findings.as_slice() else {
+    let [Response::Failed(LedgerFault::Other(text))] = findings.as_slice() else {
         panic!("{findings:?}");
     };
     assert_eq!(text.len(), MAX_TEXT - 1);

@@ -5,12 +5,10 @@ use std::time::Duration;
 
 use super::chance::Chance;
 use super::scenario::{Evil, Sharing};
-use crate::bank::{
-    Action, Cell, Outcome, Request as BankRequest, ShareReply, ShareRequest, WorkEnd, touched,
-};
+use crate::bank::{Action, Cell, Outcome, Request, ShareReply, ShareRequest, WorkEnd, touched};
 use crate::exit::Exit;
 use crate::link::Arrived;
-use crate::protocol::{Ask, Assignment, Reply, Report, Request, Said};
+use crate::protocol::{Ask, Assignment, Reply, Report, Said, WorkerRequest};
 use crate::status::Status;
 use crate::work::{AttemptEnd, CommandEvent, Termination, Work};
 
@@ -197,7 +195,7 @@ impl SimWorker {
         match std::mem::replace(&mut self.at, At::Idle) {
             At::Starting => sent.arrived.push(Arrived::Ready),
             At::Working => self.ask(
-                Ask::Bank(BankRequest::End(WorkEnd::Post { amount: None })),
+                Ask::Bank(Request::End(WorkEnd::Post { amount: None })),
                 sent,
             ),
             At::Sharing(cells) => self.write(&cells, sent),
@@ -221,15 +219,15 @@ impl SimWorker {
                 _ if self.shares.is_some() => return self.read(&assignment, sent),
                 Work::None => {
                     self.due += 1;
-                    let ask = Ask::Bank(BankRequest::Execute(operation));
-                    sent.requests.push(Request { number, ask });
+                    let ask = Ask::Bank(Request::Execute(operation));
+                    sent.requests.push(WorkerRequest { number, ask });
                 }
                 Work::Command { .. } if self.no_more_commands || self.ends_command => {
                     self.exit = Some(Exit::Status(0));
                     return;
                 }
                 Work::Simulated(_) | Work::Command { .. } => {
-                    return self.ask(Ask::Bank(BankRequest::Begin(operation)), sent);
+                    return self.ask(Ask::Bank(Request::Begin(operation)), sent);
                 }
             }
         }
@@ -248,7 +246,7 @@ impl SimWorker {
             let number = current.number;
             self.due += 1;
             self.at = At::Asking;
-            sent.requests.push(Request { number, ask });
+            sent.requests.push(WorkerRequest { number, ask });
         }
     }
 
@@ -294,7 +292,7 @@ impl SimWorker {
                 }),
                 sent,
             );
-            return self.ask(Ask::Bank(BankRequest::End(WorkEnd::Void)), sent);
+            return self.ask(Ask::Bank(Request::End(WorkEnd::Void)), sent);
         }
         self.attempt += 1;
         self.report(
@@ -321,20 +319,20 @@ impl SimWorker {
             _ if self.ends_command => {
                 (ended.exit, ended.termination) =
                     (Some(Exit::Signal(15)), Some(Termination::Asked));
-                BankRequest::End(WorkEnd::Void)
+                Request::End(WorkEnd::Void)
             }
-            0 => BankRequest::End(WorkEnd::Unspent),
+            0 => Request::End(WorkEnd::Unspent),
             1 => {
                 ended.exit = failed(75);
-                BankRequest::End(WorkEnd::Decline)
+                Request::End(WorkEnd::Decline)
             }
             2 => {
                 ended.trouble = Some("what it spent cannot be read".to_string());
-                BankRequest::End(WorkEnd::Doubt)
+                Request::End(WorkEnd::Doubt)
             }
             3 => {
                 ended.exit = failed(1);
-                BankRequest::End(WorkEnd::Void)
+                Request::End(WorkEnd::Void)
             }
             4 if self.attempt < 3 => {
                 let pause = chance.millis(500);
@@ -344,8 +342,8 @@ impl SimWorker {
                 self.timer = Some(now + pause);
                 return;
             }
-            5 => BankRequest::End(WorkEnd::Post { amount: part }),
-            _ => BankRequest::End(WorkEnd::Post { amount: None }),
+            5 => Request::End(WorkEnd::Post { amount: part }),
+            _ => Request::End(WorkEnd::Post { amount: None }),
         };
         self.report(CommandEvent::Ended(ended), sent);
         self.ask(Ask::Bank(request), sent);
@@ -367,13 +365,13 @@ impl SimWorker {
             .as_ref()
             .map(|current| current.operation.clone());
         let (number, request) = match (chance.below(4), operation) {
-            (0, Some(operation)) => (number, BankRequest::Execute(operation)),
-            (1, Some(operation)) => (number, BankRequest::Begin(operation)),
-            (2, _) => (number + 1, BankRequest::End(WorkEnd::Post { amount: None })),
-            _ => (number, BankRequest::End(WorkEnd::Void)),
+            (0, Some(operation)) => (number, Request::Execute(operation)),
+            (1, Some(operation)) => (number, Request::Begin(operation)),
+            (2, _) => (number + 1, Request::End(WorkEnd::Post { amount: None })),
+            _ => (number, Request::End(WorkEnd::Void)),
         };
         let ask = Ask::Bank(request);
-        sent.requests.push(Request { number, ask });
+        sent.requests.push(WorkerRequest { number, ask });
     }
 }
 
@@ -381,7 +379,7 @@ impl SimWorker {
 #[derive(Default)]
 struct Sent {
     arrived: Vec<Arrived>,
-    requests: Vec<Request>,
+    requests: Vec<WorkerRequest>,
 }
 
 impl Sent {

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::bank::{Line, Operation, Request as BankRequest, ShareRequest, WorkEnd};
-use crate::protocol::{Ask, Request};
+use crate::bank::{Line, Operation, Request, ShareRequest, WorkEnd};
+use crate::protocol::{Ask, WorkerRequest};
 use crate::work::{CommandReport, Work};
 
 /// One operation in a worker's hands.
@@ -130,31 +130,29 @@ impl Hand {
     }
 
     /// The operation that a request is about, if it is one that its worker may ask now.
-    pub(in crate::run) fn asks(&mut self, request: &Request) -> Option<&Assigned> {
+    pub(in crate::run) fn asks(&mut self, request: &WorkerRequest) -> Option<&Assigned> {
         let (index, operation) = match &request.ask {
             // No worker deals in holds and accounts.
             Ask::Bank(
-                BankRequest::Hold { .. }
-                | BankRequest::End(WorkEnd::Keep { .. })
-                | BankRequest::PostHold { .. }
-                | BankRequest::VoidHold { .. }
-                | BankRequest::Open { .. },
+                Request::Hold { .. }
+                | Request::End(WorkEnd::Keep { .. })
+                | Request::PostHold { .. }
+                | Request::VoidHold { .. }
+                | Request::Open { .. },
             ) => return None,
             // Only work that may fail is given back, and only such work tells what it spent.
-            Ask::Bank(BankRequest::End(end))
+            Ask::Bank(Request::End(end))
                 if !self.runs_command() && *end != WorkEnd::Post { amount: None } =>
             {
                 return None;
             }
             // What was begun is not begun again.
-            Ask::Bank(BankRequest::Begin(_)) | Ask::Share(ShareRequest::Claim(_))
-                if self.asked > 0 =>
-            {
+            Ask::Bank(Request::Begin(_)) | Ask::Share(ShareRequest::Claim(_)) if self.asked > 0 => {
                 return None;
             }
             // The next one waits until the first is decided.
-            Ask::Bank(BankRequest::Execute(_)) if self.begun => return None,
-            Ask::Bank(BankRequest::Execute(operation)) => {
+            Ask::Bank(Request::Execute(_)) if self.begun => return None,
+            Ask::Bank(Request::Execute(operation)) => {
                 self.asked += 1;
                 (self.asked - 1, Some(operation))
             }
@@ -168,8 +166,7 @@ impl Hand {
                 (place, None)
             }
             Ask::Bank(_) | Ask::Share(_) if self.asked > 1 => return None,
-            Ask::Bank(BankRequest::Begin(operation))
-            | Ask::Share(ShareRequest::Claim(operation)) => {
+            Ask::Bank(Request::Begin(operation)) | Ask::Share(ShareRequest::Claim(operation)) => {
                 self.asked = 1;
                 self.begun = true;
                 (0, Some(operation))
@@ -196,7 +193,7 @@ mod tests {
     }
 
     /// Whether a worker with three operations may ask these one after another.
-    fn check(work: Work, asks: &[(u64, BankRequest)], expected: &[bool]) {
+    fn check(work: Work, asks: &[(u64, Request)], expected: &[bool]) {
         let mut hand = Hand::default();
         for number in 0..3 {
             hand.push(Assigned {
@@ -210,9 +207,9 @@ mod tests {
                 given_at: Duration::ZERO,
             });
         }
-        let may = |(number, request): &(u64, BankRequest)| {
+        let may = |(number, request): &(u64, Request)| {
             let (number, ask) = (*number, Ask::Bank(request.clone()));
-            hand.asks(&Request { number, ask }).is_some()
+            hand.asks(&WorkerRequest { number, ask }).is_some()
         };
         let may: Vec<bool> = asks.iter().map(may).collect();
         assert_eq!(may, expected, "{asks:?}");
@@ -220,9 +217,9 @@ mod tests {
 
     #[test]
     fn a_worker_asks_in_order_and_never_twice() {
-        let execute = |number| (number, BankRequest::Execute(operation()));
-        let begin = |number| (number, BankRequest::Begin(operation()));
-        let post = |number| (number, BankRequest::End(WorkEnd::Post { amount: None }));
+        let execute = |number| (number, Request::Execute(operation()));
+        let begin = |number| (number, Request::Begin(operation()));
+        let post = |number| (number, Request::End(WorkEnd::Post { amount: None }));
         let none = |asks: &[_], expected: &[bool]| check(Work::None, asks, expected);
         none(&[execute(0), execute(1), execute(2)], &[true; 3]);
         none(&[begin(0), post(0)], &[true; 2]);
@@ -231,7 +228,7 @@ mod tests {
         none(&[execute(0), execute(1), post(0)], &[true, true, false]);
         none(&[execute(1)], &[false]);
         none(
-            &[begin(0), (0, BankRequest::End(WorkEnd::Void))],
+            &[begin(0), (0, Request::End(WorkEnd::Void))],
             &[true, false],
         );
     }
@@ -239,14 +236,14 @@ mod tests {
     #[test]
     fn only_a_command_that_was_begun_may_fail_or_spend_less() {
         let command = Work::Command { line: None };
-        let begin = || (0, BankRequest::Begin(operation()));
+        let begin = || (0, Request::Begin(operation()));
         let less = Amount::new(1);
         for end in [
-            BankRequest::End(WorkEnd::Void),
-            BankRequest::End(WorkEnd::Unspent),
-            BankRequest::End(WorkEnd::Decline),
-            BankRequest::End(WorkEnd::Doubt),
-            BankRequest::End(WorkEnd::Post { amount: less }),
+            Request::End(WorkEnd::Void),
+            Request::End(WorkEnd::Unspent),
+            Request::End(WorkEnd::Decline),
+            Request::End(WorkEnd::Doubt),
+            Request::End(WorkEnd::Post { amount: less }),
         ] {
             check(command, &[begin(), (0, end.clone())], &[true, true]);
             check(command, &[(0, end.clone())], &[false]);

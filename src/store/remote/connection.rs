@@ -13,7 +13,9 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
 
 use crate::poll::{PollKey, PollSet};
-use crate::protocol::{Fault, Inbox, Outbox, ProtocolError, Query, Response, ToClient, VERSION};
+use crate::protocol::{
+    Inbox, LedgerFault, Outbox, ProtocolError, Query, Response, ToClient, VERSION,
+};
 use crate::store::LedgerRequest;
 use crate::wake::{RunningClock, TICK};
 
@@ -83,7 +85,7 @@ impl Connection {
         greeted.map_err(Trouble::words)?;
         match line.findings.pop_front() {
             None => Ok(line),
-            Some(Response::Failed(Fault::Other(text))) => Err(format!("answers: {text}")),
+            Some(Response::Failed(LedgerFault::Other(text))) => Err(format!("answers: {text}")),
             Some(_) => Err("answered before it was asked".to_string()),
         }
     }

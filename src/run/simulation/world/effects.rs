@@ -3,7 +3,7 @@
 use std::mem::{Discriminant, discriminant};
 
 use super::*;
-use crate::bank::{Answer, Outcome, Request as BankRequest, ShareReply, ShareRequest};
+use crate::bank::{Answer, Outcome, Request, ShareReply, ShareRequest};
 use crate::protocol::{Ask, Said};
 use crate::server::{Incoming, Outgoing};
 
@@ -16,7 +16,7 @@ pub(super) fn kind(ask: &Ask) -> Kind {
 }
 
 pub(super) type Kind = (
-    Option<Discriminant<BankRequest>>,
+    Option<Discriminant<Request>>,
     Option<Discriminant<ShareRequest>>,
 );
 
