@@ -53,6 +53,8 @@ pub use history::{EntryFormat, History};
 pub use output::Output;
 pub use receipt::Receipt;
 pub use runs::{given_up, runs, skipped};
+#[cfg(test)]
+pub(crate) use shown::draw_all;
 pub use shown::drawn;
 pub use single::{Answers, Subject, refusal};
 pub use timeline::TimelineStyle;

@@ -20,3 +20,19 @@ pub(super) fn word(value: &impl Serialize) -> String {
     let text = serde_json::to_string(value).unwrap_or_default();
     text.trim_matches('"').to_string()
 }
+
+/// Draws a picture in every way there is, and keeps nothing of it.
+#[cfg(test)]
+pub(crate) fn draw_all(picture: &Picture) {
+    for width in [40, 80, 200] {
+        let style = TimelineStyle {
+            width,
+            ascii: width == 40,
+            is_for_terminal: false,
+        };
+        timeline(picture, style);
+    }
+    super::html::write(picture, &mut std::io::sink()).expect("a page");
+    super::table::write(picture, &mut std::io::sink()).expect("a table");
+    super::trace::trace(picture, usize::MAX, &mut std::io::sink()).expect("a trace");
+}

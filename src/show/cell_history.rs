@@ -5,7 +5,7 @@
 //! balance any more. So the updates that count are those on which the last write builds, one before the
 //! other.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::picture::{CellAccess, CellStep};
 
@@ -29,8 +29,7 @@ struct BuiltOn {
 
 fn mark_cell(accesses: &mut [CellAccess], places: &[usize]) {
     let mut seen: HashMap<usize, u64> = HashMap::new();
-    let mut writes: HashMap<u64, BuiltOn> = HashMap::new();
-    let mut last = 0;
+    let mut writes: BTreeMap<u64, BuiltOn> = BTreeMap::new();
     for &place in places {
         let access = &accesses[place];
         let version = access.version;
@@ -39,15 +38,14 @@ fn mark_cell(accesses: &mut [CellAccess], places: &[usize]) {
             CellStep::Write { .. } if version > 0 => {
                 let base = seen.get(&access.operation).copied().unwrap_or(version - 1);
                 writes.insert(version, BuiltOn { place, base });
-                last = last.max(version);
             }
             CellStep::Write { .. } => {}
         }
     }
-    let mut counts = Vec::new();
-    let mut version = last;
+    let mut counts = HashSet::new();
+    let mut version = writes.keys().next_back().copied().unwrap_or(0);
     while let Some(write) = writes.get(&version) {
-        counts.push(version);
+        counts.insert(version);
         if write.base >= version {
             break;
         }
@@ -55,9 +53,9 @@ fn mark_cell(accesses: &mut [CellAccess], places: &[usize]) {
     }
     // The first later write that builds on something older overwrote it.
     let first_over = |lost: u64| {
-        let over = (lost + 1..=last).filter_map(|version| writes.get(&version));
-        let mut over = over.filter(|write| write.base < lost);
-        over.next().map(|write| accesses[write.place].operation)
+        let mut later = writes.range(lost..).skip(1).map(|(_, write)| write);
+        let over = later.find(|write| write.base < lost);
+        over.map(|write| accesses[write.place].operation)
     };
     let lost: Vec<(usize, Option<usize>)> = writes
         .iter()

@@ -4,6 +4,9 @@
 /// microseconds.
 const SAME_START: i64 = 60_000_000;
 
+/// The latest begin of a run that is drawn, in microseconds: some three hundred years.
+const LATEST_START: u64 = 10_000_000_000_000_000;
+
 /// When a run began, as far as its recording tells.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct RunClock {
@@ -49,7 +52,7 @@ pub(super) fn lay_out(runs: &[RunExtent]) -> (Vec<u64>, Vec<String>) {
             }
             false => start,
         };
-        drawn[run] = u64::try_from(start).unwrap_or(0);
+        drawn[run] = u64::try_from(start).unwrap_or(0).min(LATEST_START);
         end = end.max(start + i128::from(runs[run].length));
     }
     if cut > 0 {
@@ -60,7 +63,11 @@ pub(super) fn lay_out(runs: &[RunExtent]) -> (Vec<u64>, Vec<String>) {
 
 /// When each run begins, counted from the first of them.
 fn starts(runs: &[RunExtent]) -> Vec<i128> {
-    let machine_start = |clock: RunClock| Some(clock.calendar? - i64::try_from(clock.clock?).ok()?);
+    let machine_start = |clock: RunClock| {
+        clock
+            .calendar?
+            .checked_sub(i64::try_from(clock.clock?).ok()?)
+    };
     let first = runs.iter().find_map(|run| machine_start(run.clock));
     let on_clock = |clock: RunClock| {
         let (by_clock, own, first) = (clock.clock?, machine_start(clock)?, first?);

@@ -13,7 +13,7 @@ use super::picture::{
 };
 use super::positions::{AccountPositions, Scope};
 use crate::bank::Balance;
-use crate::event::{Event, EventError, RunStarted, Summary, rfc3339};
+use crate::event::{Event, EventError, Micros, RunStarted, Summary, rfc3339};
 
 /// The most operations of which a picture is made; what a recording has beyond is counted.
 const MAX_OPERATIONS: usize = 2_000_000;
@@ -298,7 +298,7 @@ impl Recording {
 
     fn summary(&mut self, summary: &Summary) {
         let run = self.run();
-        self.heard(run, summary.elapsed_us.0);
+        self.heard(run, moment(summary.elapsed_us));
         let recorded = &mut self.runs[run];
         recorded.has_ended = true;
         let picture = &mut recorded.picture;
@@ -313,14 +313,21 @@ impl Recording {
         });
         picture.totals = Some(PicturedTotals {
             status: summary.status.code(),
-            elapsed: summary.elapsed_us.0,
-            sequential: summary.sequential_us.0,
+            elapsed: moment(summary.elapsed_us),
+            sequential: moment(summary.sequential_us),
             processes: summary.processes,
             lost_updates: summary.lost_updates,
             ended_early: summary.ended_early.as_deref().map(shortened),
             balances: balances.collect(),
         });
     }
+}
+
+/// A moment since a run's begin, or a length of time, that is drawn: none is longer than a year, whatever a
+/// file says.
+fn moment(micros: impl Into<Option<Micros>>) -> u64 {
+    const YEAR: u64 = 366 * 24 * 3_600 * 1_000_000;
+    micros.into().unwrap_or_default().0.min(YEAR)
 }
 
 /// A text that others wrote, no longer than a picture has room for.

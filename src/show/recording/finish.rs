@@ -162,8 +162,15 @@ impl Recording {
         }
     }
 
-    /// An operation that was given to a process that had yet to start begins with that.
+    /// An operation that was given to a process that had yet to start begins with that; and what lasted
+    /// ended after it began, whatever a file says.
     fn started_late(&mut self) {
+        for operation in &mut self.operations {
+            operation.ended = operation.ended.max(operation.begun);
+            for span in [&mut operation.waited, &mut operation.worked] {
+                *span = span.map(|(from, until)| (from, until.max(from)));
+            }
+        }
         for lane in &self.lanes {
             for place in &lane.operations {
                 let operation = &mut self.operations[*place];

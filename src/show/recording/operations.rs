@@ -1,6 +1,6 @@
 //! What a recording says of operations.
 
-use super::{RecordedChange, Recording, shortened};
+use super::{RecordedChange, Recording, moment, shortened};
 use crate::bank::{Balance, Kind};
 use crate::event::OperationEvent;
 use crate::show::{OperationEnd, PicturedOperation};
@@ -9,7 +9,7 @@ impl Recording {
     /// The operation that an event is about; it is new if the recording has not named it before.
     fn operation(&mut self, event: &OperationEvent) -> Option<usize> {
         let run = self.run();
-        let at = event.at_us.unwrap_or_default().0;
+        let at = moment(event.at_us);
         self.heard(run, at);
         let recorded = &self.runs[run];
         let known = match event.operation {
@@ -31,11 +31,11 @@ impl Recording {
         let to = event.to.as_ref();
         let to = to.map(|name| self.account(run, name.as_str()));
         let lane = self.lane(run, event.worker, event.pid);
-        let at = event.at_us.unwrap_or_default().0;
+        let at = moment(event.at_us);
         let place = self.operations.len();
         let recorded = &mut self.runs[run];
         let number = match event.operation {
-            0 => recorded.last_number + 1,
+            0 => recorded.last_number.saturating_add(1),
             number => number,
         };
         recorded.last_number = recorded.last_number.max(number);
@@ -55,7 +55,7 @@ impl Recording {
             amount: event.amount.map(Balance::minor),
             id: event.id.as_ref().map(|id| shortened(id.as_str()).into()),
             line: event.line,
-            begun: at.saturating_sub(event.elapsed_us.unwrap_or_default().0),
+            begun: at.saturating_sub(moment(event.elapsed_us)),
             process_ready: None,
             waited: None,
             worked: None,
@@ -79,7 +79,7 @@ impl Recording {
         let Some(place) = self.operation(event) else {
             return;
         };
-        let at = event.at_us.unwrap_or_default().0;
+        let at = moment(event.at_us);
         self.operations[place].worked = Some((at, at));
         self.changed(place, event, true);
     }
@@ -89,7 +89,7 @@ impl Recording {
             self.left_out += 1;
             return;
         };
-        let at = event.at_us.unwrap_or_default().0;
+        let at = moment(event.at_us);
         let run = self.run();
         self.runs[run].open.remove(&event.worker);
         let operation = &mut self.operations[place];
@@ -119,7 +119,7 @@ impl Recording {
         let (run, own, other) = (operation.run, operation.account, operation.to);
         let change = |posted: Balance, available: Option<Balance>| RecordedChange {
             run,
-            at: event.at_us.unwrap_or_default().0,
+            at: moment(event.at_us),
             decided: event.decided,
             posted: Some(posted.minor()),
             available: available.map(Balance::minor),

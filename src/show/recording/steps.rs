@@ -1,13 +1,13 @@
 //! What a recording says of processes, requests and shared cells, where it has steps.
 
-use super::Recording;
+use super::{Recording, moment};
 use crate::event::{CellEvent, LeaseEvent, RequestEvent, WorkerEvent};
 use crate::show::{CellAccess, CellStep, LaneEnd, RequestTimes};
 
 impl Recording {
     /// The lane of a process; nothing if none of its operations is kept.
     pub(super) fn worker_event(&mut self, worker: &WorkerEvent) -> Option<(usize, u64)> {
-        let (run, at) = (self.run_of_step(), worker.at_us.0);
+        let (run, at) = (self.run_of_step(), moment(worker.at_us));
         self.has_steps = true;
         self.heard(run, at);
         let is_full = self.operations.len() >= self.most;
@@ -41,11 +41,11 @@ impl Recording {
         let Some(place) = self.numbered(event.operation) else {
             return;
         };
-        let sent = event.sent_us.unwrap_or(event.received_us).0;
-        let returned = event.returned_us.unwrap_or(event.answered_us).0;
-        let received = event.received_us.0.max(sent);
-        let decided = event.decided_us.0.max(received);
-        let answered = event.answered_us.0.max(decided);
+        let sent = moment(event.sent_us.unwrap_or(event.received_us));
+        let returned = moment(event.returned_us.unwrap_or(event.answered_us));
+        let received = moment(event.received_us).max(sent);
+        let decided = moment(event.decided_us).max(received);
+        let answered = moment(event.answered_us).max(decided);
         self.requests.push(RequestTimes {
             operation: place,
             request: event.request,
@@ -65,7 +65,7 @@ impl Recording {
         };
         let run = self.operations[place].run;
         let account = self.account(run, event.account.as_str());
-        let at = event.at_us.0;
+        let at = moment(event.at_us);
         self.heard(run, at);
         self.accesses.push(CellAccess {
             at,
@@ -81,13 +81,13 @@ impl Recording {
         let Some(place) = self.numbered(event.operation) else {
             return;
         };
-        let at = event.at_us.0;
+        let at = moment(event.at_us);
         let operation = &mut self.operations[place];
         operation.waited = match (granted, operation.waited) {
             (false, _) => Some((at, at)),
             (true, Some((from, _))) => Some((from, at)),
             (true, None) => {
-                let waited = event.waited_us.unwrap_or_default().0;
+                let waited = moment(event.waited_us);
                 Some((at.saturating_sub(waited), at))
             }
         };

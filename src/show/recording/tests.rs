@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::show::samples::{FIRST, LESSON, SECOND, picture};
 use crate::show::{Picture, Stroke};
@@ -192,4 +194,31 @@ fn text_of_others_is_kept_short() {
         shortened(&"ä".repeat(401)),
         format!("{}...", "ä".repeat(400))
     );
+}
+
+proptest! {
+    /// Whatever numbers stand in a recording, it is drawn.
+    #[test]
+    fn no_number_is_too_much(
+        places in proptest::collection::vec((any::<prop::sample::Index>(), any::<u64>(), 0..64u32), 1..20),
+        source in 0..3usize,
+    ) {
+        let mut text = [LESSON, FIRST, SECOND][source].to_string();
+        for (place, number, shift) in places {
+            let numbers: Vec<usize> = text.match_indices("_us\": ").map(|(at, start)| at + start.len())
+                .chain(["version\": ", "operation\": ", "worker\": ", "pid\": ", "decided\": ", "seq\": "]
+                    .into_iter()
+                    .flat_map(|start| text.match_indices(start).map(|(at, start)| at + start.len()).collect::<Vec<_>>()))
+                .collect();
+            let start = *place.get(&numbers);
+            let length = text[start..].bytes().take_while(u8::is_ascii_digit).count();
+            text.replace_range(start..start + length, &(number >> shift).to_string());
+        }
+        let mut recording = Recording::default();
+        for line in text.lines() {
+            // A number that its field cannot have is no whole event.
+            let _ = recording.line(line.as_bytes());
+        }
+        crate::report::draw_all(&recording.picture());
+    }
 }
