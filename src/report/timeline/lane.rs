@@ -13,6 +13,9 @@ const STROKES: [(Drawn, char, char, &str); 4] = [
     (Drawn::Working, '=', '━', "works"),
 ];
 
+/// The mark of a process's end.
+const PROCESS_ENDS: char = '|';
+
 /// What a mark means.
 const MARKS: [(char, &str); 12] = [
     ('h', "money is set aside"),
@@ -26,7 +29,7 @@ const MARKS: [(char, &str); 12] = [
     ('!', "failed"),
     ('?', "in doubt"),
     ('~', "no end is known"),
-    ('|', "process ends"),
+    (PROCESS_ENDS, "process ends"),
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,13 +55,16 @@ impl LaneCells {
         }
     }
 
-    /// Puts a mark where it belongs, or beside another one.
+    /// Puts a mark where it belongs, or beside another one. The end of a process gives way to what it did.
     fn mark(&mut self, column: usize, mark: char) {
         let last = self.cells.len() - 1;
         let near = [column, column + 1, column + 2];
         let free = near
             .into_iter()
             .find(|near| *near <= last && !self.marked[*near]);
+        if free.is_none() && mark == PROCESS_ENDS {
+            return;
+        }
         let column = free.unwrap_or(column);
         self.cells[column] = mark;
         self.marked[column] = true;
@@ -166,7 +172,7 @@ impl Drawing<'_> {
             self.marks(&mut row, place, operation);
         }
         if let Some(exited) = lane.exited {
-            row.mark(self.axis.column(exited), '|');
+            row.mark(self.axis.column(exited), PROCESS_ENDS);
         }
         row
     }

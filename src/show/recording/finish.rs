@@ -35,17 +35,19 @@ impl Recording {
             end: 0,
             left_out: self.left_out,
         };
-        picture
-            .accesses
-            .sort_by_key(|access| (access.at, access.version));
+        // What was told of one moment keeps its order.
+        picture.accesses.sort_by_key(|access| access.at);
         mark_lost(&mut picture.accesses);
         picture.requests.sort_by_key(|request| request.sent);
         picture.sort_operations();
         picture.sort_lanes();
         picture.sort_accounts();
-        picture
-            .accesses
-            .sort_by_key(|access| (access.at, access.operation, access.account));
+        let at_once = |one: &CellAccess, next: &CellAccess| {
+            (one.at, one.operation) == (next.at, next.operation)
+        };
+        for sides in picture.accesses.chunk_by_mut(at_once) {
+            sides.sort_by_key(|access| access.account);
+        }
         picture.end = picture.runs.iter().map(|run| run.until).max().unwrap_or(0);
         picture
     }

@@ -42,10 +42,11 @@ impl Recording {
             return;
         };
         let sent = moment(event.sent_us.unwrap_or(event.received_us));
-        let returned = moment(event.returned_us.unwrap_or(event.answered_us));
         let received = moment(event.received_us).max(sent);
         let decided = moment(event.decided_us).max(received);
-        let answered = moment(event.answered_us).max(decided);
+        let returned = moment(event.returned_us.unwrap_or(event.answered_us)).max(decided);
+        // The parent notes that an answer left only when it has done so, and the worker may be faster.
+        let answered = moment(event.answered_us).clamp(decided, returned);
         self.requests.push(RequestTimes {
             operation: place,
             request: event.request,
@@ -53,7 +54,7 @@ impl Recording {
             received,
             decided,
             answered,
-            returned: returned.max(answered),
+            returned,
         });
         let run = self.operations[place].run;
         self.heard(run, returned);
