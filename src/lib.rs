@@ -5,8 +5,8 @@
 //! process starts itself again as workers. A worker does one operation and asks the parent, over its
 //! link, to begin, post or void it; the parent decides by the bank's rules and answers. Between them may
 //! stand work: a duration, or a command that the worker keeps. The modes
-//! differ only in how the messages travel. The one exception is the lesson: in `server-share` the
-//! workers share the data and decide for themselves, and in `sync` threads do.
+//! differ only in how the messages travel. The one exception is the lesson: in `server-share` and
+//! `shared-memory` the workers share the data and decide for themselves, and in `sync` threads do.
 //!
 //! # The map
 //!
@@ -31,6 +31,7 @@
 //! | [`command`] | a command as an operation's work: set aside, run, post or give back; ended with its supervisor, whichever process dies first |
 //! | [`work`] | what an operation does while it is being processed; what is known of a command |
 //! | [`workload`] | where operations come from |
+//! | [`shared_memory`] | real memory that processes share: the mapping (the only unsafe code), and the primitives on it |
 //! | [`sharing`] | the ways to share a balance as steps, defined once: pure |
 //! | [`explore`] | every order of those steps, counted; the shortest that loses money: pure |
 //! | [`replay`] | one order of those steps, taken by real threads |
