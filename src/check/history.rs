@@ -31,7 +31,7 @@ pub enum Happened {
     Opened,
 }
 
-/// One answer, as somebody observed it.
+/// One answer, as it was observed.
 #[derive(Clone, Copy, Debug)]
 pub struct Observed {
     /// Which file, from 0.

@@ -99,7 +99,7 @@ fn a_killed_worker_leaves_its_operation_in_doubt() {
 }
 
 #[test]
-fn an_end_that_nobody_saw_is_in_doubt_whoever_dies() {
+fn an_end_that_was_not_seen_is_in_doubt() {
     for (mode, parent_dies) in [
         ("parallel", true),
         ("parallel", false),
