@@ -318,7 +318,8 @@
     const known = data.shown === data.total ? "" : ` Of ${data.total.toLocaleString("en")} operations, those of the table below are drawn.`;
     $("lanes-text").textContent = `${count(lanes.length, "lane", "lanes")}, one for each process, with ${count(data.shown, "operation", "operations")}.${known}`;
     const legend = $("legend");
-    for (const kind of STROKES) {
+    const used = new Set(operations.flatMap((operation) => strokesOf(operation).map(([kind]) => kind)));
+    for (const kind of STROKES.filter((stroke) => used.has(stroke))) {
       const sample = shape("svg", { viewBox: "0 0 32 16", "aria-hidden": "true" }, bar(kind, 2, 8, 28));
       const holder = element("li", {}, sample, MEANINGS[kind]);
       sample.querySelector("rect").setAttribute("class", kind);
@@ -455,7 +456,7 @@
       options: {
         scales: { x: { time: false } },
         series: [{}, { stroke: color("posted"), width: 2, paths: stepped(), points: { show: false } }, { stroke: color("available"), width: 2, dash: [4, 4], scale: "n", paths: stepped(), points: { show: false } }],
-        axes: [seconds, { size: 60 }, { side: 1, scale: "n", size: 60, grid: { show: false } }],
+        axes: [seconds, { size: 80 }, { side: 1, scale: "n", size: 60, grid: { show: false } }],
       },
       columns: [at, all, under_way],
     }));
@@ -474,7 +475,7 @@
       options: {
         scales: { x: { time: false, range: [-0.6, bounds.length - 0.4] } },
         series: [{}, { stroke: color("posted"), fill: color("posted"), width: 1, paths: uPlot.paths.bars({ size: [0.8, 60] }), points: { show: false } }],
-        axes: [{ values: (_, marks) => marks.map((mark) => (Number.isInteger(mark) && bounds[mark] !== undefined ? `≤ ${brief(bounds[mark])}` : "")), space: 76 }, { size: 60 }],
+        axes: [{ values: (_, marks) => marks.map((mark) => (Number.isInteger(mark) && bounds[mark] !== undefined ? `≤ ${brief(bounds[mark])}` : "")), space: 76 }, { size: 80 }],
       },
       columns: [bounds.map((_, place) => place), sums],
     }));

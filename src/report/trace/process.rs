@@ -158,11 +158,13 @@ impl Tracks {
             events.extend(decisions.span(*number, &name));
             let flow = (*number as u64 + 1) * 2;
             let (parent, received) = decisions.point(*number, request.received * NANOS);
-            let (_, answered) = decisions.point(*number, request.answered * NANOS);
+            // The reply is there before the worker goes on with it.
+            let arrived = span.1 - 1;
+            let (_, answered) = decisions.point(*number, (request.answered * NANOS).min(arrived));
             events.push(TraceEvent::flow("s", track, span.0, flow));
             events.push(TraceEvent::flow("f", parent, received, flow));
             events.push(TraceEvent::flow("s", parent, answered, flow + 1));
-            events.push(TraceEvent::flow("f", track, span.1 - 1, flow + 1));
+            events.push(TraceEvent::flow("f", track, arrived, flow + 1));
         }
         for (stroke, from, until) in operation.strokes() {
             let is_asking = matches!(stroke, Stroke::Begin | Stroke::Settle | Stroke::Execute);

@@ -191,6 +191,16 @@ fn every_request_and_every_reply_has_one_flow() {
 }
 
 #[test]
+fn no_reply_arrives_before_it_was_sent() {
+    let mut picture = picture(&[FIRST]);
+    for request in &mut picture.requests {
+        request.answered = request.returned;
+    }
+    let events = events(&picture);
+    assert_eq!(flows(&events, &slices(&events)).len(), 10);
+}
+
+#[test]
 fn counters_are_the_balances() {
     let picture = picture(&[FIRST]);
     let events = events(&picture);
