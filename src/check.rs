@@ -195,7 +195,10 @@ pub fn check(history: &ObservedHistory) -> CheckedHistory {
         false => tier,
     });
     CheckedHistory {
-        answers: history.count() as u64,
+        answers: ledgers
+            .values()
+            .map(|answers| history.answers(answers))
+            .sum(),
         ledgers: ledgers.len() as u64,
         unanswered: history.unanswered,
         cut_lines: history.cut_lines,

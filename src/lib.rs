@@ -34,6 +34,7 @@
 //! | [`shared_memory`] | real memory that processes share: the mapping (the only unsafe code), and the primitives on it |
 //! | [`sharing`] | the ways to share a balance as steps, defined once: pure |
 //! | [`explore`] | every order of those steps, counted; the shortest that loses money: pure |
+//! | [`check`] | whether recorded histories can be true: sums, the claimed order, balances without one; the smallest contradiction: pure |
 //! | [`replay`] | one order of those steps, taken by real threads |
 //! | [`race`] | the threads of `sync`, with each remedy |
 //! | [`show`] | a recording as a picture: lanes, strokes, balances, lost updates: pure |
@@ -58,7 +59,8 @@
 //!
 //! # Who may know whom
 //!
-//! `bank` and `sharing` know no other module; `explore` knows those two. `protocol` knows `bank`, `work`,
+//! `bank` and `sharing` know no other module; `explore` knows those two; `check`
+//! knows `bank` and the events. `protocol` knows `bank`, `work`,
 //! and what a ledger of `store` is asked and answers; `link` knows `protocol`. `command` knows how processes are kept, and asks a ledger for itself
 //! only where it is the work of one operation; in a run its worker asks. `store` knows `bank`; the client of a served ledger in it also knows how
 //! messages travel. `run` knows what is asked, answered, handed out and told, but no clock, file, process or

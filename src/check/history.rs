@@ -48,6 +48,8 @@ pub struct Observed {
     pub duplicate: bool,
     /// It had work, so that money may have been set aside before.
     pub has_work: bool,
+    /// It tells of a command that was run.
+    pub ran: bool,
     /// A failure of which it is not known whether the operation counts.
     pub may_count: bool,
     /// The run that it belongs to; 0 is none.
@@ -221,9 +223,10 @@ impl ObservedHistory {
         &self.observed[number as usize]
     }
 
-    /// How many answers were observed.
-    pub fn count(&self) -> usize {
-        self.observed.len()
+    /// How many of these are answers, and not what was known before.
+    pub(super) fn answers(&self, numbers: &[u32]) -> u64 {
+        let is_answer = |number: &&u32| self.at(**number).happened != Happened::Began;
+        numbers.iter().filter(is_answer).count() as u64
     }
 
     /// An account's name.

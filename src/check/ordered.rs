@@ -1,7 +1,7 @@
 //! The second tier: the order that a history claims, tried by the bank's rules.
 
 use super::contradiction::Contradiction;
-use super::history::ObservedHistory;
+use super::history::{Happened, ObservedHistory};
 use super::order::{ClaimedBy, ClaimedOrder};
 use super::rules::RuleReplay;
 use super::shrink::shrink;
@@ -10,7 +10,7 @@ use super::{LeftOpen, TierReport};
 /// Judges the answers about one ledger; nothing if they claim no order.
 pub(super) fn judge(history: &ObservedHistory, answers: &[u32]) -> Option<(ClaimedBy, TierReport)> {
     let mut order = ClaimedOrder::of(history, answers)?;
-    let mut report = TierReport::new(order.answers.len() as u64);
+    let mut report = TierReport::new(history.answers(&order.answers));
     report.contradiction = order.count(history);
     if report.contradiction.is_none() {
         report.contradiction = order.time_reversed(history);
@@ -18,8 +18,12 @@ pub(super) fn judge(history: &ObservedHistory, answers: &[u32]) -> Option<(Claim
     if report.contradiction.is_none() {
         report.contradiction = replay(history, &order, &mut report);
     }
-    let missing = order.gaps.iter().map(|gap| gap.missing).sum();
-    report.leave(missing, LeftOpen::MissingChanges);
+    let count = |entries: bool| {
+        let gaps = order.gaps.iter().filter(|gap| gap.entries == entries);
+        gaps.map(|gap| gap.missing).sum::<u64>()
+    };
+    let others = count(false).saturating_sub(untold(history, answers));
+    report.leave(count(true) + others, LeftOpen::MissingChanges);
     report.leave(order.unplaced, LeftOpen::WithoutPlace);
     Some((order.by, report))
 }
@@ -48,4 +52,16 @@ fn replay(
     report.leave(left_open.refusals, LeftOpen::Refusals);
     report.leave(left_open.limits, LeftOpen::Limits);
     None
+}
+
+/// How many other records belong to answers that do not tell their numbers: what a command's operation set
+/// aside where only its end is told, and what was given back or is in doubt since a worker died.
+fn untold(history: &ObservedHistory, answers: &[u32]) -> u64 {
+    let of = |number: &u32| {
+        let one = history.at(*number);
+        let is_end = matches!(one.happened, Happened::Failed | Happened::InDoubt);
+        let end = u64::from(is_end && one.decided == 0 && one.has_work);
+        u64::from(one.run == 0 && one.ran) + end
+    };
+    answers.iter().map(of).sum()
 }

@@ -35,7 +35,7 @@ impl<'a> SumChecks<'a> {
 
     /// Judges the answers about one ledger.
     pub(super) fn judge(&mut self, answers: &[u32]) -> TierReport {
-        let mut report = TierReport::new(answers.len() as u64);
+        let mut report = TierReport::new(self.history.answers(answers));
         let found = self.each_alone(answers);
         let found = found.or_else(|| self.ids(answers));
         let found = found.or_else(|| self.ends(answers));
@@ -213,12 +213,6 @@ impl<'a> SumChecks<'a> {
         if let Some(found) = self.counts(end, of_run()) {
             return Some(found);
         }
-        if let Some(sum) = sum_of_all(end).filter(|sum| *sum != 0) {
-            return Some(Contradiction::new(
-                Disagreement::SumOfAll { sum },
-                Vec::new(),
-            ));
-        }
         for number in of_run() {
             self.add(history.at(*number), 1);
         }
@@ -226,7 +220,13 @@ impl<'a> SumChecks<'a> {
         for number in of_run() {
             self.add(history.at(*number), 0);
         }
-        let (account, expected, told) = wrong?;
+        let Some((account, expected, told)) = wrong else {
+            let sum = sum_of_all(end).filter(|sum| *sum != 0)?;
+            return Some(Contradiction::new(
+                Disagreement::SumOfAll { sum },
+                Vec::new(),
+            ));
+        };
         let touches = |number: &&u32| {
             let one = history.at(**number);
             let sides = one.sides().filter(|_| one.is_entry());

@@ -2,9 +2,12 @@
 
 mod faults;
 mod generated;
+mod smallest;
 
 use serde_json::{Value, json};
 
+use super::order::ClaimedOrder;
+use super::rules::RuleReplay;
 use super::*;
 
 /// The history of these lines, all of one file.

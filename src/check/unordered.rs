@@ -34,7 +34,7 @@ pub(super) fn judge(history: &ObservedHistory, answers: &[u32]) -> TierReport {
     if !answers.iter().any(is_told) {
         return TierReport::not_told();
     }
-    let mut report = TierReport::new(answers.len() as u64);
+    let mut report = TierReport::new(history.answers(answers));
     let mut judging = Judging {
         history,
         accounts: BTreeMap::new(),

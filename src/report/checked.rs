@@ -78,12 +78,22 @@ fn write_text(report: &HistoryReport, out: &mut String) -> fmt::Result {
             writeln!(out, "{}", Paragraph::new("Left open: ", left_open(*open)))?;
         }
     }
-    if let Some(contradiction) = checked
+    let in_order = match checked.claimed_by {
+        Some(ClaimedBy::Seq) => "In the order of `seq`",
+        _ => "In the order of `decided`",
+    };
+    let finders = ["By sums and ids", in_order, "By the balances"];
+    for (name, tier) in finders.into_iter().zip(&checked.tiers) {
+        if let Some(contradiction) = &tier.contradiction {
+            show(report, name, contradiction, out)?;
+        }
+    }
+    if checked
         .tiers
         .iter()
-        .find_map(|tier| tier.contradiction.as_ref())
+        .any(|tier| tier.contradiction.is_some())
     {
-        show(report, contradiction, out)?;
+        writeln!(out)?;
     }
     writeln!(out, "{}: {}", verdict(checked.judgement()), extent(report))
 }
@@ -178,7 +188,12 @@ fn left_open(open: LeftOpen) -> String {
 }
 
 /// The answers that contradict each other, and how.
-fn show(report: &HistoryReport, contradiction: &Contradiction, out: &mut String) -> fmt::Result {
+fn show(
+    report: &HistoryReport,
+    tier: &str,
+    contradiction: &Contradiction,
+    out: &mut String,
+) -> fmt::Result {
     let shown = contradiction.answers.len() as u64;
     let summary = contradiction
         .summary
@@ -186,15 +201,13 @@ fn show(report: &HistoryReport, contradiction: &Contradiction, out: &mut String)
     let all = shown + contradiction.omitted;
     writeln!(out)?;
     let title = match (all, summary.is_some()) {
-        (0, _) => "This contradicts itself:".to_string(),
-        (1, false) => "This answer cannot be true:".to_string(),
-        (_, false) => format!("These {all} answers contradict each other:"),
-        (_, true) => format!(
-            "{} and the summary contradict each other:",
-            words::count(all, "answer", "answers")
-        ),
+        (0, _) => "the summary is contradicted:".to_string(),
+        (1, false) => "this answer cannot be true:".to_string(),
+        (1, true) => "this answer and the summary contradict each other:".to_string(),
+        (_, false) => format!("these {all} answers contradict each other:"),
+        (_, true) => format!("these {all} answers and the summary contradict each other:"),
     };
-    writeln!(out, "{title}")?;
+    writeln!(out, "{tier}, {title}")?;
     for answer in &contradiction.answers {
         let one = report.history.at(*answer);
         let place = report.place(one.file, one.line);
@@ -216,12 +229,9 @@ fn show(report: &HistoryReport, contradiction: &Contradiction, out: &mut String)
     let why = words::why(report.history, contradiction);
     writeln!(out, "{}", Paragraph::new("", why))?;
     if !contradiction.is_smallest {
-        writeln!(
-            out,
-            "Fewer answers may do; the search for them was too long."
-        )?;
+        writeln!(out, "Not all of them may be needed for that.")?;
     }
-    writeln!(out)
+    Ok(())
 }
 
 impl HistoryReport<'_> {

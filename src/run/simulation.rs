@@ -4,6 +4,7 @@
 mod chance;
 mod ledger;
 mod promises;
+mod recorded;
 mod scenario;
 mod worker;
 mod world;

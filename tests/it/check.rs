@@ -223,7 +223,7 @@ fn the_smallest_contradiction_is_shown_with_its_places() {
     }
     let shown = shown(&lines).stdout;
     let expected = "
-These 2 answers contradict each other:
+In the order of `decided`, these 2 answers contradict each other:
   stdin:49
     deposit $1.00 to main: completed, decided 50, entry 49; main holds $148.00
   stdin:50
@@ -275,7 +275,7 @@ fn what_a_killed_writer_left_is_passed_over() {
     assert_eq!(run.code(), 0, "{run:?}");
     assert!(
         run.stdout
-            .ends_with("ok: 2 answers about 1 ledger in 1 file; 1 line cut off\n"),
+            .ends_with("ok: 1 answer about 1 ledger in 1 file; 1 line cut off\n"),
         "{run:?}"
     );
 }

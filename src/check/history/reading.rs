@@ -263,6 +263,7 @@ impl ObservedHistory {
             reason: None,
             duplicate: false,
             has_work: false,
+            ran: false,
             may_count: false,
             run: self.state.run,
             pid: 0,
@@ -307,6 +308,7 @@ impl ObservedHistory {
         };
         let money = |balance: Option<Balance>| balance.map_or(UNTOLD, Balance::minor);
         let amount = told.amount.map_or(0, Balance::minor);
+        let ran = told.exit.is_some() || told.signal.is_some() || told.attempts.is_some();
         let elapsed = told.elapsed_us.and_then(|us| u32::try_from(us.0).ok());
         Ok(Observed {
             kind,
@@ -315,6 +317,8 @@ impl ObservedHistory {
                 _ => None,
             },
             duplicate: told.duplicate,
+            has_work: ran,
+            ran,
             may_count: told.reason == Some(Reason::Faulty(Cause::Ledger)),
             pid: told.pid,
             operation: number_in_run(place.1, told)?,

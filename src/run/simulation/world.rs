@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::chance::Chance;
 use super::ledger::SimLedger;
 use super::promises::{Broken, Promises, hold, limit};
+use super::recorded::Recorded;
 use super::scenario::SeededRun;
 use super::worker::{SimWorker, ToWorker};
 use crate::exit::Exit;
@@ -63,6 +64,7 @@ pub(super) struct World {
     /// The run's own process was ended.
     killed: bool,
     promises: Promises,
+    recorded: Recorded,
     /// What happened, if that is wanted.
     pub(super) trace: Option<Vec<String>>,
 }
@@ -88,6 +90,7 @@ impl World {
             conclusion: None,
             killed: false,
             promises: Promises::of(&scenario),
+            recorded: Recorded::of(&scenario),
             trace: traced.then(Vec::new),
             chance,
             scenario,
@@ -108,9 +111,10 @@ impl World {
     pub(super) fn live(&mut self) -> Result<(), Broken> {
         for _ in 0..MOST_STEPS {
             if self.killed {
-                return Ok(());
+                return self.recorded.judge();
             }
             if let Some(conclusion) = self.conclusion.take() {
+                self.recorded.judge()?;
                 let (scenario, ledger) = (&self.scenario, &self.ledger);
                 return self
                     .promises

@@ -17,10 +17,10 @@ fn faults_in_sums_are_caught() {
             l[16]["balances"][2]["balance"] = json!("550.00");
             l[16]["balances"][1]["balance"] = json!("-660.00");
         }),
-        ("the end does not add up to nothing", "sum_of_all", |l| {
+        ("the end does not add up to nothing", "sum", |l| {
             l[16]["balances"][1]["balance"] = json!("-660.00");
         }),
-        ("an account is left out", "sum_of_all", |l| {
+        ("an account is left out", "sum", |l| {
             l[16]["balances"].as_array_mut().expect("a list").remove(3);
         }),
         ("updates were lost by its own word", "lost_updates", |l| {

@@ -95,6 +95,7 @@ impl World {
             Effect::Tell(events) => {
                 for event in &events {
                     self.promises.told(event, &self.ledger)?;
+                    self.recorded.told(event, self.now);
                 }
             }
             Effect::Say(_) => {}
