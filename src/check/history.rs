@@ -250,6 +250,14 @@ impl ObservedHistory {
         Some((end.file, end.line))
     }
 
+    /// Whether the one was answered before the other was asked for; nothing where their times do not tell.
+    pub(super) fn is_before(&self, one: &Observed, other: &Observed) -> Option<bool> {
+        let clock = |one: &Observed| self.runs[one.run as usize].clock;
+        let is_told = one.return_us != u64::MAX && other.call_us() > 0;
+        let is_told = is_told && one.run != 0 && other.run != 0 && clock(one) == clock(other);
+        is_told.then(|| one.return_us() < other.call_us())
+    }
+
     /// The ledger of an answer.
     pub(super) fn ledger_of(&self, one: &Observed) -> u32 {
         self.runs[one.run as usize].ledger

@@ -98,24 +98,46 @@ impl ClaimedOrder {
 
     /// The first answer that was there before another was asked for, and stands behind it.
     pub(super) fn time_reversed(&self, history: &ObservedHistory) -> Option<Contradiction> {
-        let mut latest: HashMap<u32, (u64, u32)> = HashMap::new();
+        let mut latest: HashMap<u32, Latest> = HashMap::new();
         for number in &self.answers {
             let one = history.at(*number);
             if one.run == 0 || one.happened == Happened::Began {
                 continue;
             }
             let clock = history.runs[one.run as usize].clock;
-            let (call, before) = latest.entry(clock).or_insert((0, *number));
-            if one.return_us() < *call {
-                let why = Disagreement::TimeReversed;
-                return Some(Contradiction::pair(why, *before, *number));
+            let latest = latest.entry(clock).or_insert(Latest {
+                before: (0, *number),
+                ..Latest::default()
+            });
+            let is_change = self.by == ClaimedBy::Seq || changes(history, one).0 > 0;
+            if is_change || one.decided != latest.seen {
+                latest.before = latest.before.max(latest.beside);
+                latest.seen = one.decided;
             }
-            if one.call_us() > *call {
-                (*call, *before) = (one.call_us(), *number);
+            let (call, teller) = latest.before;
+            if one.return_us() < call {
+                let why = Disagreement::TimeReversed;
+                return Some(Contradiction::pair(why, teller, *number));
+            }
+            let own = (one.call_us(), *number);
+            match is_change {
+                true => latest.before = latest.before.max(own),
+                false => latest.beside = latest.beside.max(own),
             }
         }
         None
     }
+}
+
+/// The latest questions of the answers so far that are told by one clock.
+#[derive(Clone, Copy, Debug, Default)]
+struct Latest {
+    /// Of those that come before: when, and which answer.
+    before: (u64, u32),
+    /// Of those that saw the same change and changed nothing: among them the order is free.
+    beside: (u64, u32),
+    /// The number of that change.
+    seen: u64,
 }
 
 /// Where an answer stands: what was there at the start, then the changes by their numbers, and behind each
@@ -130,9 +152,16 @@ fn place(by: ClaimedBy, history: &ObservedHistory, one: &Observed) -> Option<(u6
         ClaimedBy::Seq if is_completed => (one.seq, one.is_entry()),
         ClaimedBy::Seq => (0, false),
     };
-    let later = match is_change {
-        true => (0, 0),
-        false => (1, one.call_us()),
+    // What is answered by an id comes behind what it was answered by.
+    let by_id = one.duplicate
+        || matches!(
+            one.reason,
+            Some(Rejection::IdConflict | Rejection::InProgress)
+        );
+    let later = match (is_change, by_id) {
+        (true, _) => (0, 0),
+        (false, false) => (1, one.call_us()),
+        (false, true) => (2, one.call_us()),
     };
     (number != 0).then_some((number, later.0, later.1))
 }

@@ -147,13 +147,25 @@ impl Repeats<'_> {
                 false => Ok(true),
             };
         }
-        match self.expected(one) {
-            Some(Outcome::Refused {
-                rejection: expected,
-                ..
-            }) if expected == rejection => Ok(true),
-            _ => wrong,
+        let expected = match self.expected(one) {
+            Some(Outcome::Refused { rejection, .. }) => Some(rejection),
+            _ => None,
+        };
+        match (expected == Some(rejection), rejection) {
+            (true, _) => Ok(true),
+            // Where workers share the data, it stays under way for some time after what it saw.
+            (false, Rejection::InProgress) => match self.ended_before(one) {
+                Some(true) => wrong,
+                told => Ok(told.is_some()),
+            },
+            (false, _) => wrong,
         }
+    }
+
+    /// Whether the operation that has the id was answered before this one was asked for.
+    fn ended_before(&self, one: &Observed) -> Option<bool> {
+        let known = self.uses.get(one.id as usize)?;
+        self.history.is_before(self.history.at(known.teller), one)
     }
 
     fn note(&mut self, id: u32, under: IdState, teller: u32) {
