@@ -73,8 +73,8 @@ impl Driver {
         alarm: Alarm,
         waker: Waker,
     ) -> io::Result<Self> {
-        let settings = plan.settings(ledger.as_ref())?;
         let clock = RunningClock::start();
+        let settings = plan.settings(ledger.as_ref(), clock.started_at())?;
         let started = plan.run_started(ledger.as_ref(), clock.started_at());
         let command = plan.worker_command(ledger.as_ref())?;
         Ok(Driver {
@@ -115,9 +115,12 @@ impl Driver {
 
     /// One turn: what the run wants is done, what happens next is waited for and told to it.
     fn turn(&mut self) -> Option<Conclusion> {
+        // A link that is closed is flushed at once.
+        self.sending();
         let outputs_are_full = self.reporter.backlog() >= BACKLOG_LIMIT;
         self.handle(Input::Turn { outputs_are_full });
         self.act();
+        self.sending();
         self.links.flush();
         self.tell();
         if let Some(conclusion) = self.conclusion.take() {
@@ -132,8 +135,18 @@ impl Driver {
         None
     }
 
+    /// Tells the run, before the answers leave that are to be sent.
+    fn sending(&mut self) {
+        if self.plan.tells_steps() {
+            self.handle(Input::Sending);
+        }
+    }
+
     /// Tells the run what happened.
     fn handle(&mut self, input: Input) {
+        if self.plan.tells_steps() {
+            self.now = self.clock.now();
+        }
         let effects = self.run.handle(input, self.now);
         self.effects.extend(effects);
     }
@@ -234,6 +247,7 @@ impl Driver {
             parent: std::process::id(),
             conduct: self.plan.conduct,
             memory: self.store.seat(worker)?,
+            tells_times: self.plan.tells_steps(),
             command_spec: self
                 .command
                 .as_ref()

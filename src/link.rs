@@ -19,7 +19,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::poll::{PollKey, PollSet};
-use crate::protocol::{Outbox, ProtocolError, Report, ToWorker, WorkerRequest};
+use crate::protocol::{Outbox, ProtocolError, Report, Timing, ToWorker, WorkerRequest};
 use crate::wake::Waker;
 
 /// How the requests of a run travel.
@@ -118,6 +118,8 @@ pub enum Arrived {
     Requests(Vec<WorkerRequest>),
     /// A block of news.
     Reports(Vec<Report>),
+    /// A block of times.
+    Timings(Vec<Timing>),
     /// Its link has ended; all that it sent was delivered.
     Closed,
     /// It sent what no worker sends, or its link failed; nothing more is read from it.

@@ -56,6 +56,18 @@ pub struct Report {
     pub news: CommandEvent,
 }
 
+/// When a worker sent a request and had its answer, by the clock that all processes of the machine share.
+/// Told only where every step is; it has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timing {
+    /// The operation's number within the run.
+    pub number: u64,
+    /// Just before it was sent, in microseconds.
+    pub sent_us: u64,
+    /// Just after the answer was there.
+    pub returned_us: u64,
+}
+
 /// What the parent answers about one operation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
@@ -83,6 +95,8 @@ pub enum ToParent {
     Requests(Vec<WorkerRequest>),
     /// A block of news.
     Reports(Vec<Report>),
+    /// A block of times.
+    Timings(Vec<Timing>),
     /// Put on a shared queue by the parent itself: whatever the worker sent stands before it.
     Gone,
 }

@@ -18,6 +18,7 @@ mod shared_memory;
 mod shutdown;
 #[cfg(test)]
 mod simulation;
+mod steps;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -48,6 +49,7 @@ pub use resume::Named;
 pub use settings::{CommandSettings, Settings, WorkLimits};
 use settle::PendingVoids;
 use shutdown::Shutdown;
+use steps::Steps;
 use tally::Tally;
 use workers::Workers;
 
@@ -125,6 +127,8 @@ pub enum Input {
         /// What comes after them.
         rest: Rest,
     },
+    /// What was decided so far is sent now; told only where every step is.
+    Sending,
     /// A signal that ends programs came.
     Signal(i32),
     /// An output takes nothing more, and why.
@@ -193,6 +197,8 @@ pub enum Effect {
 #[derive(Debug, Default)]
 struct Out {
     now: Duration,
+    /// How long the clock has stood still.
+    stood: Duration,
     effects: Vec<Effect>,
     events: Vec<Event>,
     conclusion: Option<Conclusion>,
@@ -205,7 +211,7 @@ impl Out {
 
     fn event(&mut self, mut event: Event) {
         if let Some(at) = event.at_mut() {
-            *at = self.now.into();
+            *at = (self.now + self.stood).into();
         }
         self.events.push(event);
     }
@@ -236,6 +242,7 @@ pub struct Run {
     waits_extended_at: Duration,
     /// One worker is to be killed before it takes this access.
     kill_before: Option<SharePoint>,
+    steps: Steps,
     out: Out,
 }
 
@@ -258,6 +265,7 @@ impl Run {
             phase: Phase::default(),
             tally,
             waits_extended_at: Duration::ZERO,
+            steps: Steps::default(),
             out: Out::default(),
         }
     }
@@ -269,18 +277,23 @@ impl Run {
             Input::Turn { outputs_are_full } => self.turn(outputs_are_full),
             Input::Spawned { worker, pid } => {
                 self.spawned(worker, pid);
+                self.tell_process(worker, Event::Spawned);
                 self.start_worker();
             }
             Input::SpawnFailed { worker, why } => self.spawn_failed(worker, &why),
             Input::Arrived(arrivals) => self.arrived(arrivals),
             Input::SendFailed { worker, why } => self.blame(worker, &why),
-            Input::Exited { worker, exit } => self.workers.exited(worker, exit, now),
+            Input::Exited { worker, exit } => {
+                self.workers.exited(worker, exit, now);
+                self.tell_process(worker, Event::Exited);
+            }
             Input::Decided { outgoing, settled } => {
                 self.requests.settle(settled);
                 self.decided(outgoing);
             }
             Input::LedgerFailed { why, certainty } => self.fail_all(&why, certainty),
             Input::Took { items, rest } => self.took(items, rest),
+            Input::Sending => self.steps_sent(),
             Input::Signal(signal) => self.signal(signal),
             Input::OutputBroken(why) => self.shutdown.stop(&why),
             Input::Aborted(why) => self.abort(&why),

@@ -9,6 +9,7 @@ mod command;
 mod error;
 mod share;
 mod shared_memory;
+mod times;
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -27,6 +28,8 @@ use crate::protocol::{
 use crate::wake::{RunningClock, TICK};
 use crate::work::Work;
 use shared_memory::WorkerMemory;
+
+use times::SentTimes;
 
 pub use args::{Conduct, Sync, WorkerArgs};
 pub use error::WorkerError;
@@ -75,6 +78,8 @@ struct Worker {
     limit: Duration,
     /// What was asked last, for the message when no answer comes.
     asked: &'static str,
+    /// When it sent the requests whose answers are due, where it tells that.
+    times: Option<SentTimes>,
 }
 
 impl Worker {
@@ -88,6 +93,7 @@ impl Worker {
         })?;
         let memory = args.memory.map(WorkerMemory::inherited).transpose();
         let memory = memory.map_err(|source| WorkerError::Memory { worker, source })?;
+        let times = args.tells_times.then(SentTimes::default);
         Ok(Worker {
             args,
             link,
@@ -99,6 +105,7 @@ impl Worker {
             due: 0,
             limit: REPLY_LIMIT,
             asked: "request",
+            times,
         })
     }
 
@@ -107,7 +114,7 @@ impl Worker {
             while let Some(assignment) = self.assignments.pop_front() {
                 self.process(&assignment)?;
                 if self.leaving {
-                    return Ok(());
+                    return self.flush();
                 }
             }
             self.flush()?;
@@ -178,6 +185,9 @@ impl Worker {
     fn put(&mut self, number: u64, ask: Ask) -> Result<(), WorkerError> {
         self.asked = what_asks(&ask);
         self.due += 1;
+        if let Some(times) = &mut self.times {
+            times.sent(number);
+        }
         let put = self.outbox.request(&WorkerRequest { number, ask });
         put.map_err(|error| self.broken(error.into()))
     }
@@ -218,7 +228,7 @@ impl Worker {
     fn receive(&mut self) -> Result<Option<ToWorker>, WorkerError> {
         if self.due == 0 {
             return match self.link.receive(None) {
-                Ok(Received::Message(message)) => Ok(Some(message)),
+                Ok(Received::Message(message)) => self.came(message).map(Some),
                 Ok(Received::Closed | Received::Nothing) => Ok(None),
                 Err(error) => Err(self.broken(error)),
             };
@@ -226,7 +236,7 @@ impl Worker {
         let mut clock = RunningClock::start();
         while clock.now() < self.limit {
             match self.link.receive(Some(TICK)) {
-                Ok(Received::Message(message)) => return Ok(Some(message)),
+                Ok(Received::Message(message)) => return self.came(message).map(Some),
                 Ok(Received::Closed) => return Err(self.parent_gone()),
                 Ok(Received::Nothing) => {}
                 Err(error) => return Err(self.broken(error)),
@@ -238,6 +248,15 @@ impl Worker {
             limit: self.limit,
             asked: self.asked,
         })
+    }
+
+    /// A message that came, after the times of the requests that it answers were noted.
+    fn came(&mut self, message: ToWorker) -> Result<ToWorker, WorkerError> {
+        if let (Some(times), ToWorker::Replies(replies)) = (&mut self.times, &message) {
+            let put = times.returned(replies, &mut self.outbox);
+            put.map_err(|error| self.broken(error.into()))?;
+        }
+        Ok(message)
     }
 
     fn broken(&self, source: LinkError) -> WorkerError {
@@ -299,6 +318,7 @@ mod tests {
 
     fn ask_silence(ends: bool) -> String {
         let args = WorkerArgs {
+            tells_times: false,
             transport: Transport::Pipe,
             address: "-".to_string(),
             worker: 3,
@@ -318,6 +338,7 @@ mod tests {
             due: 0,
             limit: Duration::from_millis(2),
             asked: "request",
+            times: None,
         };
         let said = worker.ask(1, Ask::Bank(Request::End(WorkEnd::Post { amount: None })));
         said.expect_err("no answer").to_string()

@@ -84,7 +84,11 @@ pub(super) struct WorkerCommand {
 
 impl RunPlan {
     /// What the run goes by.
-    pub(super) fn settings(&self, ledger: Option<&RunLedger>) -> io::Result<Settings> {
+    pub(super) fn settings(
+        &self,
+        ledger: Option<&RunLedger>,
+        clock: Duration,
+    ) -> io::Result<Settings> {
         let name = self.named.as_ref().map(|named| named.name.as_str());
         let command = self.commands.as_ref().map(|commands| {
             Ok::<_, io::Error>(CommandSettings {
@@ -114,9 +118,16 @@ impl RunPlan {
             named: self.named.clone(),
             caller,
             ledger: ledger.map(|ledger| ledger.name.clone()),
+            steps: self.tells_steps(),
+            clock_us: clock.into(),
             kill_before: self.kill_before,
             starts: self.starts(),
         })
+    }
+
+    /// Whether every step is told.
+    pub(super) fn tells_steps(&self) -> bool {
+        self.detail == Detail::Steps
     }
 
     /// What is told of the run before anything else.
@@ -125,8 +136,8 @@ impl RunPlan {
             mode: self.mode.into(),
             mechanism: match self.conduct {
                 Conduct::AskTheBank => self.transport.mechanism(),
-                Conduct::ShareData(_) => "sharing data over local sockets",
-                Conduct::ShareMemory(_) => "sharing one mapping of memory",
+                Conduct::ShareData(_) => "sharing data over sockets",
+                Conduct::ShareMemory(_) => "sharing one mapping",
             }
             .into(),
             sync: self.conduct.sync().map(Cow::from),

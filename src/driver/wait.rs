@@ -36,6 +36,7 @@ impl Driver {
             self.alarm.reset();
         }
         self.now = self.clock.now();
+        self.run.stood_still(self.clock.stood());
         Ok(ready)
     }
 

@@ -124,8 +124,10 @@ pub enum RequestName {
     Write,
     /// Write cells that are still as they were read.
     CompareAndSet,
-    /// End an operation that writes nothing.
+    /// End an operation that writes nothing, or tell how it was decided.
     Settle,
+    /// May it take its next access to shared memory?
+    Turn,
 }
 
 /// What a process or thread read of one shared balance, or wrote.

@@ -186,11 +186,12 @@ impl QueueLinks {
         let what = match frame.to_parent() {
             Ok(ToParent::Requests(requests)) => Arrived::Requests(requests),
             Ok(ToParent::Reports(reports)) => Arrived::Reports(reports),
+            Ok(ToParent::Timings(timings)) => Arrived::Timings(timings),
             Ok(ToParent::Gone) => Arrived::Closed,
             Ok(ToParent::Hello) => Arrived::Broken(ProtocolError::Kind(1).to_string()),
             Err(error) => Arrived::Broken(error.to_string()),
         };
-        let ended = !matches!(what, Arrived::Requests(_) | Arrived::Reports(_));
+        let ended = matches!(what, Arrived::Closed | Arrived::Broken(_));
         let known = if ended {
             self.ends.remove(&worker).is_some()
         } else {

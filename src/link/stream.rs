@@ -269,6 +269,9 @@ fn deliver(worker: u32, end: &mut StreamEnd, arrivals: &mut Vec<Arrival>) -> boo
             Ok(Some((sender, ToParent::Reports(reports)))) if sender == worker => {
                 Arrived::Reports(reports)
             }
+            Ok(Some((sender, ToParent::Timings(timings)))) if sender == worker => {
+                Arrived::Timings(timings)
+            }
             Ok(Some(_)) => Arrived::Broken("a message is not in its place".to_string()),
             Err(error) => Arrived::Broken(error.to_string()),
         };

@@ -6,7 +6,7 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Assignment, ProtocolError, Reply, Report, ToParent, ToWorker, WorkerRequest};
+use super::{Assignment, ProtocolError, Reply, Report, Timing, ToParent, ToWorker, WorkerRequest};
 
 /// The most bytes of a frame after its length. A longer one is refused before anything is allocated.
 pub const MAX_FRAME: usize = 65_536;
@@ -28,6 +28,7 @@ const GONE: u8 = 3;
 const ASSIGNMENTS: u8 = 4;
 const REPLIES: u8 = 5;
 const REPORTS: u8 = 6;
+const TIMINGS: u8 = 7;
 
 /// Frames on their way out, back to back.
 pub struct Outbox {
@@ -69,6 +70,11 @@ impl Outbox {
     /// Adds news of an operation's command.
     pub fn report(&mut self, report: &Report) -> Result<(), ProtocolError> {
         self.element(REPORTS, report)
+    }
+
+    /// Adds the times of a request.
+    pub fn timing(&mut self, timing: &Timing) -> Result<(), ProtocolError> {
+        self.element(TIMINGS, timing)
     }
 
     /// Adds an operation for the worker.
@@ -231,6 +237,7 @@ impl<'a> Frame<'a> {
             GONE if self.body.is_empty() => Ok(ToParent::Gone),
             REQUESTS => self.elements().map(ToParent::Requests),
             REPORTS => self.elements().map(ToParent::Reports),
+            TIMINGS => self.elements().map(ToParent::Timings),
             kind => Err(ProtocolError::Kind(kind)),
         }
     }

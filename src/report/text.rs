@@ -2,6 +2,7 @@
 
 mod beginning;
 mod holder_killed;
+mod steps;
 mod summary;
 
 use std::borrow::Cow;
@@ -10,6 +11,7 @@ use std::io::{self, Write};
 
 use beginning::run_started;
 use holder_killed::KilledHolders;
+use steps::StepText;
 
 use super::Detail;
 use crate::bank::{Balance, Decimal, Kind, Name, Operation, Rejection, WORLD};
@@ -21,6 +23,7 @@ pub(super) struct Text {
     /// The header of the table of remedies is printed.
     raced: bool,
     holders: KilledHolders,
+    steps: StepText,
 }
 
 impl Text {
@@ -33,7 +36,10 @@ impl Text {
         out: &mut Vec<u8>,
     ) -> io::Result<()> {
         match event {
-            Event::RunStarted(run) => run_started(run, detail, out),
+            Event::RunStarted(run) => {
+                self.steps.run_started(run);
+                run_started(run, detail, out)
+            }
             Event::Started(operation) => started(operation, out),
             Event::Planned(operation) => planned(operation, out),
             Event::Completed(operation) => {
@@ -73,7 +79,7 @@ impl Text {
             Event::Raced(race) => self.raced(race, out),
             Event::HolderKilled(killed) => self.holders.killed(killed, out),
             Event::Summary(summary) => summary::ended(summary, out),
-            _ => Ok(()),
+            step => self.steps.write(step, out),
         }
     }
 

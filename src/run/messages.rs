@@ -2,10 +2,11 @@
 
 use super::dispatch::worker_of;
 use super::requests::Pending;
+use super::steps::AskedStep;
 use super::workers::Assigned;
 use super::{Effect, Run};
 use crate::bank::{Answer, Outcome, ShareReply};
-use crate::event::{Cause, Fault, OperationEvent};
+use crate::event::{Cause, Event, Fault, OperationEvent};
 use crate::link::{Arrival, Arrived};
 use crate::protocol::{Ask, Reply, Said};
 use crate::server::{Incoming, Outgoing};
@@ -25,11 +26,13 @@ impl Run {
                 }
                 // What it reports comes before what it asks about that.
                 Arrived::Reports(reports) => self.reported(worker, reports),
+                Arrived::Timings(timings) => self.steps_returned(worker, timings),
                 Arrived::Ready => {
                     if let Some(state) = self.workers.get_mut(worker) {
                         state.ready = true;
                         state.made_progress(self.out.now);
                     }
+                    self.tell_process(worker, Event::Connected);
                 }
                 Arrived::Closed => ended.push((worker, None)),
                 Arrived::Broken(why) => ended.push((worker, Some(why))),
@@ -87,11 +90,16 @@ impl Run {
         if self.has_no_answer(worker, &request) {
             return None;
         }
+        let received = self.told_now();
         let state = self.workers.get_mut(worker)?;
         let Some(assigned) = state.hand.asks(&request) else {
             self.blame(worker, "asked about what it was not given");
             return None;
         };
+        let step = self
+            .settings
+            .steps
+            .then(|| AskedStep::of(&request, assigned.ordinal));
         let shares = matches!(request.ask, Ask::Share(_));
         let incoming = Incoming {
             caller: self
@@ -102,6 +110,9 @@ impl Run {
             abandoned: false,
         };
         state.settles_at = self.requests.submit();
+        state
+            .asked_steps
+            .extend(step.map(|step| step.received(received)));
         Some(incoming)
     }
 
@@ -128,6 +139,7 @@ impl Run {
             match outgoing {
                 Outgoing::Reply(number, said) => {
                     let reply = Reply { number, said };
+                    self.step_answered(worker, &reply);
                     self.note_reply(worker, &reply);
                     replies.push(reply);
                 }
@@ -135,6 +147,7 @@ impl Run {
                     if let Some(state) = self.workers.get_mut(worker) {
                         state.waits_for_lease = true;
                     }
+                    self.step_waits(worker, number);
                 }
                 Outgoing::Impossible(_, why) => {
                     self.blame(worker, &format!("asked for the impossible: {why}"));

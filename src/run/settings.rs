@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::resume::Named;
 use crate::bank::{Balance, Kind, Line, Name, Operation, RequestContext, SharePoint};
+use crate::event::Micros;
 use crate::work::{Pace, Work};
 
 /// How many operations without work a worker may have in its hands: while it does one half, the next
@@ -34,6 +35,10 @@ pub struct Settings {
     pub caller: RequestContext,
     /// The ledger's name, if it lasts.
     pub ledger: Option<String>,
+    /// Every step is told.
+    pub steps: bool,
+    /// The host's clock when the run began, from which what workers tell counts.
+    pub clock_us: Micros,
     /// One worker is to be killed before it takes this access to shared data.
     pub kill_before: Option<SharePoint>,
     /// In memory, the accounts that are open from the start, and what they start with.

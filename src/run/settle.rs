@@ -64,6 +64,7 @@ impl Run {
 
     /// The operation that a worker was at has failed; those it had not begun go to others.
     fn settle(&mut self, mut state: WorkerState) {
+        self.steps_left(&mut state);
         let failed = self.requests.ledger_failed();
         if self.requests.have_given_order() && !state.ended_well() {
             let fault = state.why_it_ended();

@@ -49,6 +49,8 @@ impl Bench {
             caller: RequestContext::default(),
             ledger: Some("test.db".to_string()),
             kill_before: None,
+            steps: false,
+            clock_us: Default::default(),
             starts: Vec::new(),
         };
         let run = Run::new(settings, order);

@@ -2,7 +2,7 @@
 
 mod assigned;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use crate::bank::{Line, Operation};
 use crate::event::{Cause, Fault, OperationEvent};
 use crate::exit::Exit;
 
+use super::steps::AskedStep;
 pub(super) use assigned::{Assigned, Hand};
 
 /// The workers that are there and not settled yet, by their numbers.
@@ -48,6 +49,8 @@ pub(super) struct WorkerState {
     pub(super) link_ended: bool,
     pub(super) exit: Option<Exit>,
     pub(super) fault: Option<Fault>,
+    /// What it asked and has not told the return of, where every step is told.
+    pub(super) asked_steps: VecDeque<AskedStep>,
     /// When it last made progress.
     pub(super) progress_at: Duration,
 }
@@ -164,6 +167,7 @@ impl WorkerState {
             link_ended: false,
             exit: None,
             fault: None,
+            asked_steps: VecDeque::new(),
             progress_at: now,
         }
     }

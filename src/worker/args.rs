@@ -79,6 +79,8 @@ pub struct WorkerArgs {
     pub conduct: Conduct,
     /// The memory that it shares, if it does.
     pub memory: Option<MemoryPlace>,
+    /// It tells when it sent each request and had its answer.
+    pub tells_times: bool,
     /// The command that it runs for operations that have one as their work.
     pub command_spec: Option<CommandSpec>,
 }
@@ -134,6 +136,7 @@ mod tests {
         for command_spec in [None, Some(command_spec)] {
             for conduct in [Conduct::AskTheBank, Conduct::ShareData(Sync::Cas)] {
                 let args = WorkerArgs {
+                    tells_times: true,
                     transport: Transport::Queue,
                     address: "/tmp/x y".to_string(),
                     worker: 7,

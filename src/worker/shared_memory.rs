@@ -96,6 +96,9 @@ impl Worker {
     fn tell_parent(&mut self, number: u64, what: ShareRequest) -> Result<(), WorkerError> {
         self.put(number, Ask::Share(what))?;
         self.due = self.due.saturating_sub(1);
+        if let Some(times) = &mut self.times {
+            times.forget_last();
+        }
         self.flush()
     }
 }

@@ -290,8 +290,8 @@ fn a_run_says_first_what_it_is_and_what_its_times_count_from() {
         ("parallel", "asking over local sockets"),
         ("queue", "asking through one queue"),
         ("pipe", "asking through a pair of pipes each"),
-        ("server-share", "sharing data over local sockets"),
-        ("shared-memory", "sharing one mapping of memory"),
+        ("server-share", "sharing data over sockets"),
+        ("shared-memory", "sharing one mapping"),
         ("sync", "racing for one balance in memory"),
     ] {
         let flags = ["--op", "deposit=5", "--output", "json"];

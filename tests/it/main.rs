@@ -59,6 +59,7 @@ mod serve;
 mod shared_memory;
 mod show;
 #[cfg(target_os = "linux")]
+mod steps;
 mod surroundings;
 #[cfg(target_os = "linux")]
 mod terminal;

@@ -39,15 +39,16 @@ pub(super) fn run_started(run: &RunStarted, detail: Detail, out: &mut Vec<u8>) -
             let sync = run.sync.as_deref().unwrap_or_default();
             writeln!(
                 out,
-                "{parent} keeps the data, the processes decide on what they read (sync {sync})"
+                "{parent} keeps the data, the processes decide (sync {sync})"
+            )?;
+            writeln!(
+                out,
+                "v0, v1 and so on count how often a balance was written"
             )
         }
         ("shared-memory", _) => {
             let sync = run.sync.as_deref().unwrap_or_default();
-            writeln!(
-                out,
-                "{parent} made the memory, the processes read and write it (sync {sync})"
-            )
+            writeln!(out, "{parent} made the memory (sync {sync})")
         }
         (_, Some(ledger)) => {
             let ledger = one_line(ledger);

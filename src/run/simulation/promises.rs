@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::ledger::SimLedger;
 use super::scenario::SeededRun;
 use crate::bank::{Balance, Id, Kind, Operation, Rejection};
-use crate::event::{Cause, Event, InvalidLine, OperationEvent, Reason, Summary, Total};
+use crate::event::{Cause, Event, InvalidLine, Micros, OperationEvent, Reason, Summary, Total};
 use crate::protocol::{Assignment, Report};
 use crate::run::Conclusion;
 use crate::status::Status;
@@ -58,6 +58,8 @@ pub(super) struct Promises {
     pub(super) stopped: bool,
     pub(super) aborted: bool,
     summary: Option<Summary>,
+    /// How often each worker was told to have ended, where that is told.
+    processes: HashMap<u32, u32>,
 }
 
 impl Promises {
@@ -193,6 +195,31 @@ impl Promises {
             Event::Warned(words) if self.all_is_well => {
                 return Err(format!("it warns where nothing went wrong: {words}"));
             }
+            Event::Spawned(process) => {
+                let before = self.processes.insert(process.worker, 0);
+                hold!(
+                    before.is_none(),
+                    "worker {} was started twice",
+                    process.worker
+                );
+            }
+            Event::Exited(process) => {
+                let exits = self.processes.get_mut(&process.worker);
+                let exits = exits.ok_or_else(|| format!("{process:?} was never started"))?;
+                *exits += 1;
+                hold!(*exits == 1, "worker {} ended twice", process.worker);
+            }
+            Event::Request(request) => {
+                let times = [
+                    request.sent_us,
+                    Some(request.received_us),
+                    Some(request.decided_us),
+                    Some(request.answered_us),
+                    request.returned_us,
+                ];
+                let told: Vec<Micros> = times.into_iter().flatten().collect();
+                hold!(told.is_sorted(), "the times of {request:?} are in no order");
+            }
             Event::Summary(summary) => self.summary = Some((**summary).clone()),
             _ => hold!(
                 self.summary.is_none(),
@@ -262,6 +289,18 @@ impl Promises {
         let Some(summary) = &self.summary else {
             return Err("there is no summary".to_string());
         };
+        let all_ended = self.processes.values().all(|exits| *exits == 1);
+        hold!(
+            all_ended || self.aborted,
+            "of the workers that were started not all ended: {:?}",
+            self.processes
+        );
+        let is_told = scenario.settings.steps;
+        hold!(
+            !is_told || self.processes.len() as u64 == started,
+            "{} of {started} workers were told",
+            self.processes.len()
+        );
         let count = |is: fn(&End) -> bool| self.ends.values().filter(|end| is(end)).count() as u64;
         let counts = summary;
         let told = [

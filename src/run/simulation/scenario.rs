@@ -7,10 +7,14 @@ use super::chance::Chance;
 use crate::bank::{
     Amount, Balance, Id, Kind, Line, Name, Operation, Outcome, RequestContext, View,
 };
+use crate::event::Micros;
 use crate::run::LineIds;
 use crate::run::{CommandSettings, Named, Settings, WorkLimits};
 use crate::work::Pace;
 use crate::workload::Item;
+
+/// What the host's clock shows when a run begins.
+pub(super) const HOST_CLOCK: Micros = Micros(7_000_000);
 
 /// How much of the bad that can happen does, in thousandths of the steps or cases.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -130,6 +134,8 @@ impl SeededRun {
             },
             ledger: lasts.then(|| "simulated.db".to_string()),
             kill_before: None,
+            steps: chance.happens(500),
+            clock_us: HOST_CLOCK,
             starts: vec![(account.clone(), balance)],
         };
         let count = chance.below(14);

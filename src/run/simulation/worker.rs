@@ -4,11 +4,13 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::chance::Chance;
+use super::scenario::HOST_CLOCK;
 use super::scenario::{Evil, Sharing};
 use crate::bank::{Action, Cell, Outcome, Request, ShareReply, ShareRequest, WorkEnd, touched};
+use crate::event::Micros;
 use crate::exit::Exit;
 use crate::link::Arrived;
-use crate::protocol::{Ask, Assignment, Reply, Report, Said, WorkerRequest};
+use crate::protocol::{Ask, Assignment, Reply, Report, Said, Timing, WorkerRequest};
 use crate::status::Status;
 use crate::work::{AttemptEnd, CommandEvent, Termination, Work};
 
@@ -53,6 +55,9 @@ pub(super) struct SimWorker {
     link_closed: bool,
     shares: Option<Sharing>,
     worked: bool,
+    now: Duration,
+    /// The requests whose answers are due and when each was sent, where it tells that.
+    times: Option<VecDeque<(u64, Duration)>>,
     /// It starts no further command.
     pub(super) no_more_commands: bool,
     /// It ends its command.
@@ -63,6 +68,7 @@ pub(super) struct SimWorker {
 impl SimWorker {
     pub(super) fn new(
         shares: Option<Sharing>,
+        tells_times: bool,
         now: Duration,
         evil: Evil,
         chance: &mut Chance,
@@ -79,6 +85,8 @@ impl SimWorker {
             link_closed: false,
             shares,
             worked: false,
+            now,
+            times: tells_times.then(VecDeque::new),
             no_more_commands: false,
             ends_command: false,
             exit: None,
@@ -107,6 +115,7 @@ impl SimWorker {
     /// Does what it can do now, and tells what it sent.
     pub(super) fn step(&mut self, now: Duration, evil: Evil, chance: &mut Chance) -> Vec<Arrived> {
         let mut sent = Sent::default();
+        self.now = now;
         if chance.happens(evil.hang) {
             self.at = At::Hanging;
             self.timer = None;
@@ -145,6 +154,9 @@ impl SimWorker {
             }
             ToWorker::Replies(replies) => {
                 for Reply { number, said } in replies {
+                    if said != Said::Shared(ShareReply::Waiting) {
+                        self.returned(number, sent);
+                    }
                     let current = self.current.as_ref().map(|current| current.number);
                     self.due = self.due.saturating_sub(1);
                     if self.at == At::Asking && current == Some(number) {
@@ -219,6 +231,7 @@ impl SimWorker {
                 _ if self.shares.is_some() => return self.read(&assignment, sent),
                 Work::None => {
                     self.due += 1;
+                    self.sends(number);
                     let ask = Ask::Bank(Request::Execute(operation));
                     sent.requests.push(WorkerRequest { number, ask });
                 }
@@ -246,7 +259,36 @@ impl SimWorker {
             let number = current.number;
             self.due += 1;
             self.at = At::Asking;
+            self.sends(number);
             sent.requests.push(WorkerRequest { number, ask });
+        }
+    }
+
+    fn sends(&mut self, number: u64) {
+        let now = self.now;
+        if let Some(times) = &mut self.times {
+            times.push_back((number, now));
+        }
+    }
+
+    /// Tells when it sent the first request about this operation and had its answer.
+    fn returned(&mut self, number: u64, sent: &mut Sent) {
+        let times = self.times.iter_mut();
+        let first = times.flat_map(|times| {
+            let place = times.iter().position(|(of, _)| *of == number)?;
+            times.remove(place)
+        });
+        let micros = |time: Duration| HOST_CLOCK.0 + Micros::from(time).0;
+        let returned_us = micros(self.now);
+        let timings: Vec<Timing> = first
+            .map(|(number, sent)| Timing {
+                number,
+                sent_us: micros(sent),
+                returned_us,
+            })
+            .collect();
+        if !timings.is_empty() {
+            sent.arrived.push(Arrived::Timings(timings));
         }
     }
 

@@ -336,6 +336,7 @@ impl World {
                         .iter()
                         .for_each(|report| self.promises.reported(report));
                 }
+                Arrived::Timings(_) => {}
                 Arrived::Closed | Arrived::Broken(_) => process.link_end_told = true,
             }
             if !matches!(what, Arrived::Requests(_)) {

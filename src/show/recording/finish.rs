@@ -145,7 +145,8 @@ impl Recording {
                 RequestName::Claim
                 | RequestName::Read
                 | RequestName::Lock
-                | RequestName::Settle => {}
+                | RequestName::Settle
+                | RequestName::Turn => {}
             }
         }
         decided

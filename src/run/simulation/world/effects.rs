@@ -134,8 +134,9 @@ impl World {
         }
         self.started += 1;
         let (evil, shares) = (self.scenario.evil, self.scenario.shares);
+        let tells_times = self.scenario.settings.steps;
         let process = Process {
-            worker: SimWorker::new(shares, self.now, evil, &mut self.chance),
+            worker: SimWorker::new(shares, tells_times, self.now, evil, &mut self.chance),
             to_parent: VecDeque::new(),
             ended: false,
             exit_told: false,

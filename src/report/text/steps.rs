@@ -1,0 +1,219 @@
+//! The steps on the way, in lines for people: what each process asked, read, computed and wrote.
+
+use std::collections::HashMap;
+use std::fmt::{self, Display};
+use std::io::{self, Write};
+
+use super::{Dollars, Seconds};
+use crate::bank::{Balance, Name};
+use crate::event::{
+    CellEvent, Event, LeaseEvent, Micros, RequestEvent, RequestName, RunStarted, WorkerEvent,
+};
+
+/// What later lines depend on.
+#[derive(Default)]
+pub(super) struct StepText {
+    /// How requests travel.
+    travel: Travel,
+    /// What each operation read last of each shared balance, and its version.
+    seen: HashMap<(u64, Name), (Balance, Option<u64>)>,
+}
+
+/// How requests travel, in words.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Travel {
+    #[default]
+    Socket,
+    Queue,
+    Pipe,
+    /// What they read and write says more.
+    Data,
+}
+
+impl StepText {
+    pub(super) fn run_started(&mut self, run: &RunStarted) {
+        self.travel = match run.mode.as_ref() {
+            "queue" => Travel::Queue,
+            "pipe" => Travel::Pipe,
+            "server-share" | "shared-memory" => Travel::Data,
+            _ => Travel::Socket,
+        };
+    }
+
+    /// Adds the line of a step, if this is one that has a line.
+    pub(super) fn write(&mut self, event: &Event, out: &mut Vec<u8>) -> io::Result<()> {
+        match event {
+            Event::Spawned(process) => writeln!(out, "  {} started", Process::at(process)),
+            Event::Exited(process) => exited(process, out),
+            Event::Request(request) => self.request(request, out),
+            Event::Read(cell) => self.read(cell, out),
+            Event::Wrote(cell) => self.wrote(cell, out),
+            Event::Conflict(cell) => self.conflict(cell, out),
+            Event::LeaseWait(lease) => {
+                let LeaseEvent { worker, pid, .. } = *lease;
+                let (process, accounts) = (Process { worker, pid }, Accounts(&lease.accounts));
+                writeln!(out, "  {process} waits until {accounts} is free")
+            }
+            Event::LeaseGranted(lease) => {
+                let LeaseEvent { worker, pid, .. } = *lease;
+                let (process, accounts) = (Process { worker, pid }, Accounts(&lease.accounts));
+                let waited = Seconds(lease.waited_us.unwrap_or_default());
+                writeln!(out, "  {process} has {accounts} alone, after {waited} s")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn request(&self, request: &RequestEvent, out: &mut Vec<u8>) -> io::Result<()> {
+        let RequestEvent { worker, pid, .. } = *request;
+        let what = match request.request {
+            RequestName::Execute => "its operation",
+            RequestName::Begin => "`begin`",
+            RequestName::Post => "`post`",
+            RequestName::Void | RequestName::Unspent | RequestName::Decline => "`void`",
+            _ => "a request",
+        };
+        let process = Process { worker, pid };
+        match self.travel {
+            Travel::Socket => write!(out, "  {process} sent {what} over its socket")?,
+            Travel::Queue => write!(out, "  {process} put {what} on the queue")?,
+            Travel::Pipe => write!(out, "  {process} wrote {what} into its pipe")?,
+            Travel::Data => return Ok(()),
+        }
+        match (request.sent_us, request.returned_us) {
+            (Some(Micros(sent)), Some(Micros(returned))) => {
+                let took = returned.saturating_sub(sent);
+                let (millis, micros) = (took / 1_000, took % 1_000);
+                writeln!(out, ", answered in {millis}.{micros:03} ms")
+            }
+            _ => writeln!(out, ", and ended before the answer"),
+        }
+    }
+
+    fn read(&mut self, cell: &CellEvent, out: &mut Vec<u8>) -> io::Result<()> {
+        self.see(cell);
+        match cell.account.is_the_banks() {
+            true => Ok(()),
+            false => writeln!(out, "  {} read {}", Process::of(cell), BalanceOfCell(cell)),
+        }
+    }
+
+    fn conflict(&mut self, cell: &CellEvent, out: &mut Vec<u8>) -> io::Result<()> {
+        let before = self.see(cell);
+        if cell.account.is_the_banks() || before.is_some_and(|(_, seen)| seen == cell.version) {
+            return Ok(());
+        }
+        let process = Process::of(cell);
+        writeln!(
+            out,
+            "  {process} must decide again: now {}",
+            BalanceOfCell(cell)
+        )
+    }
+
+    fn wrote(&mut self, cell: &CellEvent, out: &mut Vec<u8>) -> io::Result<()> {
+        let before = self.see(cell);
+        if cell.account.is_the_banks() {
+            return Ok(());
+        }
+        let process = Process::of(cell);
+        let Some((seen, version)) = before else {
+            return writeln!(out, "  {process} wrote {}", BalanceOfCell(cell));
+        };
+        let change = i128::from(cell.balance.minor()) - i128::from(seen.minor());
+        let sign = if change < 0 { '-' } else { '+' };
+        let (seen, change) = (Dollars::of(seen), Dollars(change.abs()));
+        writeln!(
+            out,
+            "  {process} computed {seen} {sign} {change} and wrote {}",
+            BalanceOfCell(cell)
+        )?;
+        let next = version.map(|version| version + 1);
+        match (next, cell.version) {
+            (Some(next), Some(written)) if written > next => {
+                let lost = if written == next + 1 {
+                    format!("v{next}, which it had not read, is lost")
+                } else {
+                    let last = written - 1;
+                    format!("v{next} to v{last}, which it had not read, are lost")
+                };
+                writeln!(out, "    {lost}")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Remembers what an operation knows of a shared balance, and tells what it knew before.
+    fn see(&mut self, cell: &CellEvent) -> Option<(Balance, Option<u64>)> {
+        let key = (cell.operation, cell.account.clone());
+        self.seen.insert(key, (cell.balance, cell.version))
+    }
+}
+
+/// A process that ended as it should has no line.
+fn exited(process: &WorkerEvent, out: &mut Vec<u8>) -> io::Result<()> {
+    let who = Process::at(process);
+    match (process.exit, process.signal) {
+        (_, Some(signal)) => writeln!(out, "  {who} was ended by signal {signal}"),
+        (Some(status @ 1..), None) => writeln!(out, "  {who} ended with status {status}"),
+        _ => Ok(()),
+    }
+}
+
+/// A process of a run.
+struct Process {
+    worker: u32,
+    pid: u32,
+}
+
+impl Process {
+    fn at(event: &WorkerEvent) -> Self {
+        let WorkerEvent { worker, pid, .. } = *event;
+        Process { worker, pid }
+    }
+
+    fn of(cell: &CellEvent) -> Self {
+        let CellEvent { worker, pid, .. } = *cell;
+        Process { worker, pid }
+    }
+}
+
+impl Display for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {} (pid {})", self.worker, self.pid)
+    }
+}
+
+/// What a shared balance holds: `main: $900.00 v4`.
+struct BalanceOfCell<'a>(&'a CellEvent);
+
+impl Display for BalanceOfCell<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let CellEvent {
+            account,
+            balance,
+            version,
+            ..
+        } = self.0;
+        write!(f, "{account} {}", Dollars::of(*balance))?;
+        match version {
+            Some(version) => write!(f, " v{version}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The accounts that a lease is for, the bank's own left out where there are others.
+struct Accounts<'a>(&'a [Name]);
+
+impl Display for Accounts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let users: Vec<&str> = self
+            .0
+            .iter()
+            .filter(|name| !name.is_the_banks() || self.0.len() == 1)
+            .map(Name::as_str)
+            .collect();
+        f.write_str(&users.join(" and "))
+    }
+}
