@@ -35,7 +35,7 @@ pub struct LedgerState {
     holds: HashMap<u64, Hold>,
     /// The hold of each operation that a run has begun, by the run's own number for it.
     begun: HashMap<(u32, u64), u64>,
-    claims: IdempotencyKeys,
+    ids: IdempotencyKeys,
     lines: LineStates,
     last: Last,
     now: Now,
@@ -63,7 +63,7 @@ impl LedgerState {
             accounts: vec![Account::the_banks(); 2],
             holds: HashMap::new(),
             begun: HashMap::new(),
-            claims: IdempotencyKeys::default(),
+            ids: IdempotencyKeys::default(),
             lines: LineStates::default(),
             last: Last::default(),
             now: Now::default(),
@@ -239,8 +239,8 @@ impl LedgerState {
     }
 
     /// The ids that are here.
-    pub fn claims(&mut self) -> &mut IdempotencyKeys {
-        &mut self.claims
+    pub fn ids(&mut self) -> &mut IdempotencyKeys {
+        &mut self.ids
     }
 
     /// What became of the lines of runs.

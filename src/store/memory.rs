@@ -1,4 +1,7 @@
 //! A ledger that lives as long as its run.
+//!
+//! It is the ledger state that the engine has too, and no backend under it: the state is all there is, so
+//! nothing is looked for before a decision, and no row is made of what is decided.
 
 use super::Standing;
 use crate::bank::{

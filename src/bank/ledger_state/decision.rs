@@ -162,7 +162,7 @@ impl<'a, J: Journal> Decision<'a, J> {
             Owner::Doubt => State::InDoubt { hold: number },
             Owner::AnyRequest { .. } => State::Held { hold: number, view },
         };
-        self.state.claims.put(operation, state);
+        self.state.ids.put(operation, state);
         Outcome::Held { view }
     }
 
@@ -199,8 +199,8 @@ impl<'a, J: Journal> Decision<'a, J> {
     }
 
     fn known(&self, operation: &Operation, two_steps: bool) -> Option<Answer> {
-        let claims = &self.state.claims;
-        claims.known(operation, two_steps, self.caller.retry)
+        let ids = &self.state.ids;
+        ids.known(operation, two_steps, self.caller.retry)
     }
 
     /// Takes a hold off the ledger state; what it set aside is still to be moved or given back.
@@ -264,10 +264,10 @@ impl<'a, J: Journal> Decision<'a, J> {
             let outcome = Outcome::Unspent { view };
             let amount = None;
             let state = State::Settled { outcome, amount };
-            self.state.claims.put(operation, state);
+            self.state.ids.put(operation, state);
             return outcome;
         }
-        self.state.claims.put(operation, State::Released(release));
+        self.state.ids.put(operation, State::Released(release));
         Outcome::Voided { view }
     }
 
@@ -287,7 +287,7 @@ impl<'a, J: Journal> Decision<'a, J> {
             self.note_line(Some(LineState::Refused));
         }
         let outcome = Outcome::Refused { rejection, view };
-        self.state.claims.settle(operation, outcome);
+        self.state.ids.settle(operation, outcome);
         outcome
     }
 
@@ -312,7 +312,7 @@ impl<'a, J: Journal> Decision<'a, J> {
             self.note_line(Some(LineState::Done));
         }
         let outcome = Outcome::Viewed { seq, view };
-        self.state.claims.settle(operation, outcome);
+        self.state.ids.settle(operation, outcome);
         Ok(outcome)
     }
 
@@ -394,7 +394,7 @@ impl<'a, J: Journal> Decision<'a, J> {
         let outcome = Outcome::Posted { seq, amount, view };
         let amount = Some(amount);
         let state = State::Settled { outcome, amount };
-        self.state.claims.put(operation, state);
+        self.state.ids.put(operation, state);
         outcome
     }
 

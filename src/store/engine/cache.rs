@@ -128,7 +128,7 @@ impl Cache {
 
     /// Whether so much is remembered that it is better read anew.
     fn is_full(&mut self) -> bool {
-        let remembered = self.state.places().max(self.state.claims().count());
+        let remembered = self.state.places().max(self.state.ids().count());
         remembered > MAX_REMEMBERED
     }
 

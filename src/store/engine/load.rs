@@ -47,7 +47,7 @@ impl UnitOfWork<'_> {
                 | Request::Begin(operation)
                 | Request::Hold { operation, .. } => {
                     if let Some(id) = &operation.id {
-                        want_id(&mut wanted, state.claims(), id);
+                        want_id(&mut wanted, state.ids(), id);
                     }
                     want_accounts(&mut wanted, state, operation);
                 }
@@ -57,7 +57,7 @@ impl UnitOfWork<'_> {
                     wanted.holds.extend(unknown);
                 }
                 Request::PostHold { id, .. } | Request::VoidHold { id } => {
-                    want_id(&mut wanted, state.claims(), id);
+                    want_id(&mut wanted, state.ids(), id);
                 }
                 Request::Open { account, .. } => want_account(&mut wanted, state, account),
             }
@@ -185,7 +185,7 @@ impl UnitOfWork<'_> {
             }
         }
         want_accounts(further, &self.cache.state, &operation);
-        self.cache.state.claims().put(&operation, state);
+        self.cache.state.ids().put(&operation, state);
         Ok(())
     }
 

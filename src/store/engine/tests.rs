@@ -29,6 +29,7 @@ macro_rules! scenarios {
 
 scenarios![
     what_was_decided_is_there_after_opening_anew,
+    an_id_of_any_characters_is_known_again,
     two_that_write_in_turn_see_each_other,
     a_hold_ends_once_and_the_first_request_counts,
     a_hold_whose_time_is_over_is_given_back_before_anything_else,

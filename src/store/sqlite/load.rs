@@ -24,7 +24,7 @@ pub(super) fn load(connection: &Connection, wanted: &WantedRows) -> rusqlite::Re
     Ok(LoadedRows {
         accounts: accounts(connection, &wanted.accounts)?,
         ids: ids(connection, &wanted.ids)?,
-        holds: each(connection, &holds(), &wanted.holds, columns::hold)?,
+        holds: each(connection, &holds_by_number(), &wanted.holds, columns::hold)?,
         holds_of: each(connection, &holds_of, &wanted.holds_of, columns::hold)?,
         due: match &wanted.due {
             Some(due) => over(connection, due)?,
@@ -53,68 +53,92 @@ fn each<T>(
     Ok(found)
 }
 
-fn accounts(
+/// Reads the rows that these texts find, each beside the place of its text.
+fn found_by<T>(
     connection: &Connection,
-    names: &[Name],
-) -> rusqlite::Result<Vec<(Name, Read<AccountRow>)>> {
-    let sql = format!(
-        "SELECT {}, w.key FROM json_each(?) w CROSS JOIN accounts ON accounts.name = w.value",
-        columns::ACCOUNT
-    );
+    sql: &str,
+    texts: &[&str],
+    read: fn(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Vec<(usize, T)>> {
     let mut found = Vec::new();
-    for part in names.chunks(SET) {
-        let texts: Vec<&str> = part.iter().map(Name::as_str).collect();
-        found.extend(each(connection, &sql, &texts, |row| {
-            let name = part[place(row, 7)?].clone();
-            Ok((name, columns::account(row)?))
+    for (part, texts) in texts.chunks(SET).enumerate() {
+        found.extend(each(connection, sql, texts, |row| {
+            // The last column is the text's place in its part.
+            let place: i64 = row.get(row.as_ref().column_count() - 1)?;
+            let place = usize::try_from(place).unwrap_or_default();
+            Ok((part * SET + place, read(row)?))
         })?);
     }
     Ok(found)
 }
 
-/// The place of a row's member in its set.
-fn place(row: &Row<'_>, column: usize) -> rusqlite::Result<usize> {
-    row.get::<_, i64>(column)
-        .map(|place| usize::try_from(place).unwrap_or_default())
+fn accounts(
+    connection: &Connection,
+    names: &[Name],
+) -> rusqlite::Result<Vec<(Name, Read<AccountRow>)>> {
+    let texts: Vec<&str> = names.iter().map(Name::as_str).collect();
+    let found = found_by(connection, &accounts_by_name(), &texts, columns::account)?;
+    let named = |(place, row): (usize, _)| (names[place].clone(), row);
+    Ok(found.into_iter().map(named).collect())
 }
 
 /// What tells what became of these ids.
 fn ids(connection: &Connection, ids: &[Id]) -> rusqlite::Result<Vec<IdRows>> {
-    let entries = format!(
+    let texts: Vec<&str> = ids.iter().map(Id::as_str).collect();
+    let mut known: BTreeMap<usize, IdRows> = BTreeMap::new();
+    let none = |place: usize| IdRows {
+        id: ids[place].clone(),
+        entry: None,
+        record: None,
+        hold: None,
+    };
+    for (place, entry) in found_by(connection, &entries_by_id(), &texts, columns::entry)? {
+        let rows = known.entry(place).or_insert_with(|| none(place));
+        rows.entry = Some(entry);
+    }
+    for (place, record) in found_by(connection, &records_by_id(), &texts, columns::record)? {
+        let rows = known.entry(place).or_insert_with(|| none(place));
+        rows.record = Some(record);
+    }
+    let mut found: Vec<IdRows> = known.into_values().collect();
+    add_holds(connection, &mut found)?;
+    Ok(found)
+}
+
+fn accounts_by_name() -> String {
+    format!(
+        "SELECT {}, w.key FROM json_each(?) w CROSS JOIN accounts ON accounts.name = w.value",
+        columns::ACCOUNT
+    )
+}
+
+fn entries_by_id() -> String {
+    format!(
         "SELECT {}, w.key FROM json_each(?) w CROSS JOIN entries e ON e.seq = (SELECT max(seq) FROM entries INDEXED BY entry_ids WHERE id = w.value) {}",
         columns::ENTRY,
         columns::ENTRY_NAMES
-    );
-    let records = format!(
+    )
+}
+
+fn records_by_id() -> String {
+    format!(
         "SELECT {}, w.key FROM json_each(?) w CROSS JOIN records r ON r.record = (SELECT max(record) FROM records INDEXED BY record_ids WHERE id = w.value)",
         columns::RECORD
-    );
-    let mut found = Vec::new();
-    for part in ids.chunks(SET) {
-        let texts: Vec<&str> = part.iter().map(Id::as_str).collect();
-        let mut known: BTreeMap<usize, IdRows> = BTreeMap::new();
-        let rows_of = |place: usize| IdRows {
-            id: part[place].clone(),
-            entry: None,
-            record: None,
-            hold: None,
-        };
-        for row in each(connection, &entries, &texts, |row| {
-            Ok((place(row, 15)?, columns::entry(row)?))
-        })? {
-            let rows = known.entry(row.0).or_insert_with(|| rows_of(row.0));
-            rows.entry = Some(row.1);
-        }
-        for row in each(connection, &records, &texts, |row| {
-            Ok((place(row, 24)?, columns::record(row)?))
-        })? {
-            let rows = known.entry(row.0).or_insert_with(|| rows_of(row.0));
-            rows.record = Some(row.1);
-        }
-        found.extend(known.into_values());
-    }
-    add_holds(connection, &mut found)?;
-    Ok(found)
+    )
+}
+
+fn records_by_number() -> String {
+    format!(
+        "SELECT {} FROM records r WHERE r.record IN (SELECT value FROM json_each(?))",
+        columns::RECORD
+    )
+}
+
+fn holds_by_number() -> String {
+    format!(
+        "SELECT {} FROM holds WHERE hold IN (SELECT value FROM json_each(?))",
+        columns::HOLD
+    )
 }
 
 /// Adds what is found by the numbers of holds: where an entry ended one, the record that began it, and
@@ -128,15 +152,16 @@ fn add_holds(connection: &Connection, found: &mut [IdRows]) -> rusqlite::Result<
         (None, Some(Ok(record))) => hold_of(&record.row),
         _ => None,
     };
-    let records = format!(
-        "SELECT {} FROM records r WHERE r.record IN (SELECT value FROM json_each(?))",
-        columns::RECORD
-    );
     let numbers: Vec<u64> = found.iter().filter_map(ended).collect();
-    let records = each(connection, &records, &numbers, columns::record)?;
+    let records = each(connection, &records_by_number(), &numbers, columns::record)?;
     let mut records = by_number(records);
     let numbers: Vec<u64> = found.iter().filter_map(open).collect();
-    let mut holds = by_number(each(connection, &holds(), &numbers, columns::hold)?);
+    let mut holds = by_number(each(
+        connection,
+        &holds_by_number(),
+        &numbers,
+        columns::hold,
+    )?);
     for rows in found {
         if rows.entry.is_some() {
             rows.record = ended(rows).and_then(|number| records.remove(&number));
@@ -160,13 +185,6 @@ fn by_number<T: KeptRow>(rows: Vec<Read<T>>) -> HashMap<u64, Read<T>> {
     rows.into_iter().map(numbered).collect()
 }
 
-fn holds() -> String {
-    format!(
-        "SELECT {} FROM holds WHERE hold IN (SELECT value FROM json_each(?))",
-        columns::HOLD
-    )
-}
-
 /// The holds whose time is over, those of this boot first.
 fn over(connection: &Connection, due: &DueBy) -> rusqlite::Result<Vec<Read<HoldRow>>> {
     let (now, limit) = (due.now, i64::try_from(due.limit).unwrap_or(i64::MAX));
@@ -187,4 +205,32 @@ fn over(connection: &Connection, due: &DueBy) -> rusqlite::Result<Vec<Read<HoldR
         "expires <= ?1 AND (?2 IS NULL OR boot IS NOT ?2) ORDER BY expires, hold LIMIT ?3";
     over.extend(find(condition, &[&now.wall.micros(), &boot, &rest])?);
     Ok(over)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::schema;
+
+    #[test]
+    fn sets_are_found_by_indexes() {
+        let connection = Connection::open_in_memory().expect("a database");
+        schema::create_tables(&connection).expect("tables");
+        for sql in [
+            accounts_by_name(),
+            entries_by_id(),
+            records_by_id(),
+            records_by_number(),
+            holds_by_number(),
+        ] {
+            let plan = format!("EXPLAIN QUERY PLAN {sql}");
+            let mut query = connection.prepare(&plan).expect("a plan");
+            let steps = query.query_map(["[]"], |row| row.get::<_, String>(3));
+            let steps: rusqlite::Result<Vec<String>> = steps.expect("a plan").collect();
+            let steps = steps.expect("a plan");
+            let is_slow = |step: &&String| step.starts_with("SCAN") && !step.contains("VIRTUAL");
+            assert_eq!(steps.iter().find(is_slow), None, "{sql}");
+            assert!(steps.iter().any(|step| step.starts_with("SEARCH")));
+        }
+    }
 }

@@ -11,9 +11,9 @@ use crate::bank::{Amount, Answer, Id, Operation, Outcome, Rejection, State, View
 impl<J: Journal> Decision<'_, J> {
     /// The hold of this very operation, if it is in doubt.
     pub(super) fn in_doubt(&self, operation: &Operation) -> Option<u64> {
-        let claim = self.state.claims.get(operation.id.as_ref()?)?;
-        match claim.state {
-            State::InDoubt { hold } if claim.operation == *operation => Some(hold),
+        let known = self.state.ids.get(operation.id.as_ref()?)?;
+        match known.state {
+            State::InDoubt { hold } if known.operation == *operation => Some(hold),
             _ => None,
         }
     }
@@ -47,7 +47,7 @@ impl<J: Journal> Decision<'_, J> {
             OwnerChange::TakenOver => State::UnderWay,
             OwnerChange::Kept => State::Held { hold, view },
         };
-        self.state.claims.put(&held.operation, state);
+        self.state.ids.put(&held.operation, state);
         self.state.bring_hold(hold, held);
         Some(view)
     }
@@ -160,14 +160,14 @@ impl<J: Journal> Decision<'_, J> {
         amount: Option<Amount>,
     ) -> Result<(u64, Option<Amount>), Answer> {
         let unknown = || refused(Rejection::UnknownHold);
-        let claim = self.state.claims.get(id).ok_or_else(unknown)?;
+        let known = self.state.ids.get(id).ok_or_else(unknown)?;
         let no = |rejection| Outcome::Refused {
             rejection,
-            view: self.state.view(&claim.operation.account),
+            view: self.state.view(&known.operation.account),
         };
-        Err(match claim.state {
+        Err(match known.state {
             State::Held { hold, .. } | State::InDoubt { hold } => {
-                return Ok((hold, claim.operation.amount()));
+                return Ok((hold, known.operation.amount()));
             }
             State::UnderWay => refused(Rejection::InProgress),
             State::Released(VoidReason::Expired) => no(Rejection::Expired).into(),
@@ -175,7 +175,7 @@ impl<J: Journal> Decision<'_, J> {
             State::Settled {
                 outcome: outcome @ Outcome::Posted { .. },
                 amount: posted,
-            } if amount.or(claim.operation.amount()) == posted => Answer::repeated(outcome),
+            } if amount.or(known.operation.amount()) == posted => Answer::repeated(outcome),
             State::Settled {
                 outcome: Outcome::Posted { .. },
                 ..

@@ -61,6 +61,35 @@ pub(super) fn what_was_decided_is_there_after_opening_anew(place: &dyn LedgerPla
     assert_eq!(seen, [Some(view(500, 500)), None]);
 }
 
+pub(super) fn an_id_of_any_characters_is_known_again(place: &dyn LedgerPlace) {
+    let ids = [
+        "\"quoted\"",
+        "a\\b",
+        "[1,2]",
+        "null",
+        "7",
+        "ä€😀",
+        "%_'",
+        " ",
+    ];
+    for duplicate in [false, true] {
+        let mut ledger = place.open();
+        let batch: Vec<Asked> = ids
+            .iter()
+            .map(|id| {
+                asked(
+                    0,
+                    Request::Execute(operation(Kind::Deposit, Some(id), "a", 5)),
+                )
+            })
+            .collect();
+        let answers = ledger.transact(&batch).expect("answers");
+        let known = |answer: &Option<Answer>| answer.expect("decided").duplicate == duplicate;
+        assert!(answers.iter().all(known), "{answers:?}");
+        assert_eq!(ledger.verify(None).expect("checked").violation, None);
+    }
+}
+
 pub(super) fn two_that_write_in_turn_see_each_other(place: &dyn LedgerPlace) {
     let (mut one, mut other) = (place.open(), place.open());
     for round in 0..10 {
