@@ -212,65 +212,6 @@ impl<'a, J: Journal> Decision<'a, J> {
         Some(taken)
     }
 
-    /// Moves `amount` of what was held and gives back the rest, or moves more. Where there is no room for
-    /// it any more, all of it is given back and the operation is refused.
-    fn post(&mut self, hold: u64, operation: &Operation, amount: Option<Amount>) -> Outcome {
-        let (Some(movement), Some(amount)) = (operation.movement(), amount) else {
-            let seen = self.look(operation, Some(hold));
-            return seen.unwrap_or_else(|rejection| self.refuse(operation, rejection));
-        };
-        let posted = self
-            .find(&movement, false)
-            .and_then(|found| found.decided(|sides| sides.post(movement.amount, amount)));
-        match posted {
-            Ok(found) => {
-                let movement = Movement { amount, ..movement };
-                self.enter(operation, &movement, found, Some(hold))
-            }
-            Err(rejection) => {
-                self.give_back(hold, operation, VoidReason::Voided);
-                self.refuse(operation, rejection)
-            }
-        }
-    }
-
-    pub(super) fn give_back(
-        &mut self,
-        hold: u64,
-        operation: &Operation,
-        release: VoidReason,
-    ) -> Outcome {
-        if let Some(movement) = operation.movement()
-            && let Ok(mut found) = self.find(&movement, false)
-        {
-            found.sides = found.sides.void(movement.amount);
-            self.keep_debit(&found);
-        }
-        let number = self.next_record();
-        let view = self.state.view_or_nothing(&operation.account);
-        self.journal.record(
-            self.caller,
-            &Record::Released {
-                number,
-                hold,
-                operation,
-                release,
-                view,
-            },
-        );
-        let is_unspent = release == VoidReason::Unspent;
-        self.note_line(is_unspent.then_some(LineState::Done));
-        if is_unspent {
-            let outcome = Outcome::Unspent { view };
-            let amount = None;
-            let state = State::Settled { outcome, amount };
-            self.state.ids.put(operation, state);
-            return outcome;
-        }
-        self.state.ids.put(operation, State::Released(release));
-        Outcome::Voided { view }
-    }
-
     fn refuse(&mut self, operation: &Operation, rejection: Rejection) -> Outcome {
         let view = self.state.view(&operation.account);
         if self.is_remembered(operation) {
