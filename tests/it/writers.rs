@@ -150,6 +150,7 @@ fn busy_run(ledger: &Ledger, input: &Written, number: u64) -> Running {
     let path = input.path();
     let words = format!("parallel {path} --run busy-{number} --ops-per-worker 0 --jobs 2");
     let mut running = Running::start(ledger.command(&(words + " --output json")));
+    assert!(running.hear().contains("run_started"));
     assert!(running.hear().contains("completed"));
     running
 }
