@@ -18,6 +18,11 @@ impl Axis {
         self.columns
     }
 
+    /// The last moment that is drawn.
+    pub(super) fn end(&self) -> u64 {
+        self.end
+    }
+
     /// Where a moment is drawn.
     pub(super) fn column(&self, at: u64) -> usize {
         let last = self.columns as u128 - 1;

@@ -39,7 +39,13 @@ impl Drawing<'_> {
         let Some(course) = accounts.iter().find(|account| !account.changes.is_empty()) else {
             return Ok(());
         };
-        let values = || course.changes.iter().map(|change| change.posted);
+        let drawn = || {
+            course
+                .changes
+                .iter()
+                .filter(|change| change.at <= self.axis.end())
+        };
+        let values = || drawn().map(|change| change.posted);
         let (least, most) = (values().min().unwrap_or(0), values().max().unwrap_or(0));
         let rows = if least == most { 1 } else { ROWS };
         let place = |value: i64| {

@@ -99,7 +99,7 @@ impl Drawing<'_> {
         let Some(place) = only else {
             return match lane.worker {
                 0 => "no process".to_string(),
-                worker => format!("{worker} worker, {} operations", lane.operations.len()),
+                worker => format!("worker {worker} ({})", lane.operations.len()),
             };
         };
         let operation = &self.picture.operations[place];
