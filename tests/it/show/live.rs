@@ -30,8 +30,33 @@ fn a_timeline_follows_the_summary_where_it_is_asked_for() {
     for lane in ["1 withdraw $100.00", "5 balance"] {
         assert!(drawn.contains(lane), "{drawn}");
     }
-    assert!(drawn.contains("; p posted; v viewed"), "{drawn}");
+    assert!(
+        drawn.contains("; p posted; v viewed; | process ends"),
+        "{drawn}"
+    );
     assert!(!said(&["--timeline", "never"]).contains("p posted"));
+}
+
+#[test]
+fn the_lesson_shows_whose_update_was_lost() {
+    let words = [
+        "server-share",
+        "--sync",
+        "none",
+        "--time-scale",
+        "0.05",
+        "--timeline",
+        "always",
+    ];
+    let shown = run(&words).expect(3).stdout;
+    for line in [
+        "3 updates of main were lost",
+        "2 updates of @world were lost",
+        "reads main $1000.00, @world -$1000.00",
+    ] {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
+    assert!(shown.contains("LOST on main"), "{shown}");
 }
 
 #[test]
@@ -44,8 +69,14 @@ fn documents_are_written_when_the_run_ends() {
         "a timeline that is not asked for: {text}"
     );
     let read: serde_json::Value = serde_json::from_str(&documents.read("t.json")).unwrap();
-    let works = read["traceEvents"].as_array().unwrap().iter();
-    assert_eq!(works.filter(|event| event["name"] == "work").count(), 4);
+    let events = read["traceEvents"].as_array().unwrap();
+    let count = |field: &str, value: &str| {
+        let events = events.iter();
+        events.filter(|event| event[field] == value).count()
+    };
+    assert_eq!(count("name", "work"), 4);
+    // Four operations are begun and posted, and one is looked at: nine requests and nine replies.
+    assert_eq!([count("ph", "s"), count("ph", "f")], [18, 18]);
     assert!(documents.read("r.html").ends_with("</html>\n"));
 }
 
