@@ -34,8 +34,7 @@
 //! | [`shared_memory`] | real memory that processes share: the mapping (the only unsafe code), and the primitives on it |
 //! | [`sharing`] | the ways to share a balance as steps, defined once: pure |
 //! | [`explore`] | every order of those steps, counted; the shortest that loses money: pure |
-//! | [`check`] | whether recorded histories can be true: sums, the claimed order, balances without one; the smallest contradiction: pure |
-//! | [`replay`] | one order of those steps, taken by real threads |
+//! | [`replay`] | one order of those steps, taken for real: by threads, by workers whose requests the run decides in that order, or by workers that share memory |
 //! | [`race`] | the threads of `sync`, with each remedy |
 //! | [`show`] | a recording as a picture: lanes, strokes, balances, lost updates: pure |
 //! | [`event`], [`report`] | what happened, and the only place that prints it |
@@ -55,7 +54,7 @@
 //! `driver` waits and acts, and `run` decides: each thing that happened is an `Input`, each thing to do an
 //! `Effect`. So whole runs, with deaths and failures at any point, are tried in microseconds from a seed
 //! (`BANK_PAR_SEEDS=100000 cargo test simulation` for many); which pending request is decided next is one
-//! function that the run is given.
+//! trait with three users: as they arrived, as a seed says, as an order says.
 //!
 //! # Who may know whom
 //!
@@ -64,7 +63,7 @@
 //! and what a ledger of `store` is asked and answers; `link` knows `protocol`. `command` knows how processes are kept, and asks a ledger for itself
 //! only where it is the work of one operation; in a run its worker asks. `store` knows `bank`; the client of a served ledger in it also knows how
 //! messages travel. `run` knows what is asked, answered, handed out and told, but no clock, file, process or
-//! socket; `show` knows `bank` and `event`; `driver` and `serve` know everything below `cli`, and no module knows `cli`. Only
+//! socket; `show` knows `bank` and `event`; `driver` and `serve` know everything below `cli`, `replay` uses the driver, and no module knows `cli`. Only
 //! `store` changes a balance, only `report` prints, and only `protocol` knows the encoding of what
 //! travels. A test reads the source and holds these rules.
 

@@ -33,6 +33,8 @@ pub enum StepTakers {
     Threads,
     /// A worker process for each operation, which asks this one.
     Processes,
+    /// A worker process for each operation, which reaches memory that all of them share.
+    SharedMemory,
 }
 
 /// One step as it was really taken.
@@ -148,6 +150,11 @@ pub enum ReplayError {
         /// Which operation, from 1.
         operation: usize,
     },
+    /// Shared memory has no such way to share.
+    #[error(
+        "`--shared-memory` takes the orders of `none`, `lock` and the mutexes per account, since {0}: leave it out"
+    )]
+    NotInMemory(&'static str),
     /// The processes cannot be run.
     #[error("worker processes cannot be run: {0}")]
     Processes(#[from] io::Error),
@@ -174,6 +181,7 @@ impl ReplayError {
             ReplayError::NoThread { .. } | ReplayError::Processes(_) => Status::Died,
             ReplayError::NoStep { .. } => Status::Deadline,
             ReplayError::Impossible { .. } => Status::Violation,
+            ReplayError::NotInMemory(_) => Status::Usage,
             ReplayError::EndedEarly { status, .. } => *status,
             ReplayError::Signal(_) | ReplayError::Left(_) => Status::EndedEarly,
         }
@@ -199,16 +207,24 @@ pub fn replay(
         last: None,
         differently: None,
     };
+    if by == StepTakers::SharedMemory {
+        processes::check_shared_memory(scenario)?;
+    }
     let _kept = match by {
         StepTakers::Threads => None,
-        StepTakers::Processes => processes::transport(scenario).keep_shared()?,
+        StepTakers::Processes | StepTakers::SharedMemory => {
+            processes::transport(scenario).keep_shared()?
+        }
     };
     for _ in 0..times {
         let (alarm, waker) = Alarm::new()?;
         let pace = pace(waker.clone())?;
         let end = match by {
             StepTakers::Threads => threads::once(scenario, played, pace)?,
-            StepTakers::Processes => processes::once(scenario, played, pace, (alarm, waker))?,
+            StepTakers::Processes | StepTakers::SharedMemory => {
+                let plan = processes::plan(scenario, by);
+                processes::once((scenario, played), plan, pace, (alarm, waker))?
+            }
         };
         match end.is(played) {
             true => {

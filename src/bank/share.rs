@@ -39,6 +39,9 @@ pub enum ShareRequest {
     Decided(Answer),
     /// May it take this access now? The worker waits for the answer.
     Turn(SharePoint),
+    /// What its last access to the cells has read or written, the account that gives first. Told where
+    /// it takes turns; this has no answer.
+    Saw([i64; 2]),
     /// It waits for a lock that it reaches itself. This has no answer.
     StillWaits,
     /// It gave the operation up, and why; nothing was written. This has no answer.

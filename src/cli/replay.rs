@@ -34,6 +34,10 @@ pub(super) struct ReplayArgs {
     /// Let threads of one process take the steps, one thread for each operation
     #[arg(long)]
     threads: bool,
+    /// Let worker processes take the steps in memory that they share, in orders of `none`, `lock` and the
+    /// mutexes per account
+    #[arg(long, conflicts_with_all = ["threads", "processes"])]
+    shared_memory: bool,
     /// Wait for a key for each step, and show each; needs a terminal
     #[arg(long, conflicts_with_all = ["times", "output"])]
     step: bool,
@@ -55,9 +59,10 @@ pub(super) fn replay(args: ReplayArgs) -> CliResult {
     })?;
     let sheet = Output::open(&Spared::default()).map_err(Failure::usage)?;
     // Processes are the default; the flag says so in a script.
-    let by = match args.threads {
-        true => StepTakers::Threads,
-        false => StepTakers::Processes,
+    let by = match (args.threads, args.shared_memory) {
+        (true, _) => StepTakers::Threads,
+        (_, true) => StepTakers::SharedMemory,
+        (false, false) => StepTakers::Processes,
     };
     if args.step && !sheet.is_on_terminal() {
         return Err(Failure::usage(KeysError::NoTerminal("standard output")));

@@ -6,15 +6,16 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::seen::OrderSeen;
-use super::turns::{WorkerTurn, turns};
-use super::{OrderEnd, ReplayError, StepPace};
+use super::turns::{WorkerTurn, accesses, turns};
+use super::{OrderEnd, ReplayError, StepPace, StepTakers};
 use crate::driver::{Driver, RunPlan};
 use crate::event::{AccountSummary, Event, Summary};
-use crate::explore::{OwnerLink, Played, Scenario};
+use crate::explore::{Manner, OwnerLink, Played, Scenario};
 use crate::link::Transport;
 use crate::report::Detail;
 use crate::report::Reporter;
 use crate::run::{GivenOrder, RequestTurn, TurnTaken, TurnWatch};
+use crate::shared_memory::{MemorySharing, Primitive};
 use crate::sharing::Sharing;
 use crate::wake::{Alarm, Waker};
 use crate::work::Pace;
@@ -26,18 +27,20 @@ const DEADLOCK_LIMIT: Duration = Duration::from_millis(250);
 
 /// Takes the order once, with a worker process for each operation.
 pub(super) fn once(
-    scenario: &Scenario,
-    played: &Played,
+    (scenario, played): (&Scenario, &Played),
+    plan: RunPlan,
     pace: StepPace,
     (alarm, waker): (Alarm, Waker),
 ) -> Result<OrderEnd, ReplayError> {
-    let turns = turns(played);
+    let turns = match plan.conduct {
+        Conduct::ShareMemory(_) => accesses(played),
+        _ => turns(played),
+    };
     let requests: Vec<RequestTurn> = turns.iter().map(RequestTurn::from).collect();
     let watch = Rc::new(RefCell::new(OrderWatch::new(scenario, played, turns, pace)));
     let order = GivenOrder::new(requests, Box::new(Rc::clone(&watch)));
     let (reporter, events) = Reporter::collecting(waker.clone());
     let feed = Feed::list(scenario.operations().to_vec());
-    let plan = plan(scenario);
     let order = Box::new(order);
     let ending = Driver::new(plan, None, order, feed, reporter, alarm, waker)?.run()?;
     let summary = events.try_iter().flatten().find_map(summary);
@@ -95,10 +98,35 @@ pub(super) fn transport(scenario: &Scenario) -> Transport {
     }
 }
 
+/// Refuses orders that are none of shared memory.
+pub(super) fn check_shared_memory(scenario: &Scenario) -> Result<(), ReplayError> {
+    let why = match scenario.manner().sharing {
+        Sharing::Owner | Sharing::OwnerWithWork => "no owner decides there",
+        Sharing::CompareAndSet => "a compare-and-set there is of one account after the other",
+        Sharing::Unguarded | Sharing::Lock | Sharing::LockPerAccount => return Ok(()),
+    };
+    Err(ReplayError::NotInMemory(why))
+}
+
+/// How workers share memory in this manner.
+fn memory_sharing(manner: Manner) -> MemorySharing {
+    MemorySharing {
+        primitive: match manner.sharing {
+            Sharing::Lock => Primitive::Mutex,
+            Sharing::LockPerAccount => Primitive::MutexPerAccount,
+            _ => Primitive::None,
+        },
+        lock_order: manner.lock_order,
+        limit: Some(DEADLOCK_LIMIT),
+        takes_turns: true,
+    }
+}
+
 /// The run of the mode that shares in this manner.
-fn plan(scenario: &Scenario) -> RunPlan {
+pub(super) fn plan(scenario: &Scenario, by: StepTakers) -> RunPlan {
     let manner = scenario.manner();
     let conduct = match manner.sharing {
+        _ if by == StepTakers::SharedMemory => Conduct::ShareMemory(memory_sharing(manner)),
         Sharing::Unguarded => Conduct::ShareData(Sync::None),
         Sharing::CompareAndSet => Conduct::ShareData(Sync::Cas),
         Sharing::Lock => Conduct::ShareData(Sync::Lock),

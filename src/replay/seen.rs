@@ -75,7 +75,10 @@ impl OrderSeen {
         let Some(answer) = &taken.answer else {
             return self.waiting.push(process);
         };
-        let told = self.told(&turn, &taken.asked, answer);
+        let mut told = self.told(&turn, &taken.asked, answer);
+        if let Some(saw) = taken.saw {
+            told.sides = saw.map(Some);
+        }
         if told.accepted.is_some() {
             self.operations[process] = told.accepted;
         }
@@ -148,8 +151,8 @@ impl OrderSeen {
             view.map(|view| view.posted.minor())
         };
         let met = match request {
-            // It ends what was refused before.
-            TurnRequest::Settle => Met::Fine,
+            // It ends what was decided before.
+            TurnRequest::Settle | TurnRequest::Decided => Met::Fine,
             _ => met,
         };
         StepTold {

@@ -4,6 +4,7 @@
 //! back: a message less each, which no other process can tell from one more, since none reads, writes or
 //! takes the lock in between.
 
+use crate::bank::SharePoint;
 use crate::explore::{Met, Played};
 use crate::run::{RequestTurn, TurnRequest};
 use crate::sharing::{NextStep, Part};
@@ -66,6 +67,44 @@ pub(super) fn turns(played: &Played) -> Vec<WorkerTurn> {
     });
     turns.extend(waiting);
     turns
+}
+
+/// The accesses to shared memory that take the steps of this order, and those that then wait for ever.
+pub(super) fn accesses(played: &Played) -> Vec<WorkerTurn> {
+    let mut turns = Vec::new();
+    for (place, taken) in played.steps.iter().enumerate() {
+        let process = taken.process;
+        turns.push(WorkerTurn {
+            process,
+            request: TurnRequest::Access(point(taken.step)),
+            steps: vec![place],
+        });
+        let mut later = played.steps[place + 1..].iter();
+        let has_ended = played.verdict.operations[process].is_some();
+        if has_ended && !later.any(|later| later.process == process) {
+            turns.push(WorkerTurn {
+                process,
+                request: TurnRequest::Decided,
+                steps: Vec::new(),
+            });
+        }
+    }
+    let waiting = played.waiting.iter().map(|(process, _)| WorkerTurn {
+        process: *process,
+        request: TurnRequest::Access(SharePoint::Acquire),
+        steps: Vec::new(),
+    });
+    turns.extend(waiting);
+    turns
+}
+
+fn point(step: NextStep) -> SharePoint {
+    match step {
+        NextStep::Acquire(_) => SharePoint::Acquire,
+        NextStep::Read => SharePoint::Read,
+        NextStep::Write | NextStep::CompareAndSet | NextStep::Ask(_) => SharePoint::Write,
+        NextStep::Release(_) => SharePoint::Release,
+    }
 }
 
 /// What a worker asks to take a step; nothing where that ends a lease.

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::dispatch::operation_of;
 use super::requests::{Pending, RequestOrder};
-use crate::bank::{Request, ShareRequest, WorkEnd};
+use crate::bank::{Request, SharePoint, ShareReply, ShareRequest, WorkEnd};
 use crate::protocol::{Ask, Said};
 use crate::server::Outgoing;
 
@@ -28,6 +28,10 @@ pub enum TurnRequest {
     Begin,
     /// To move what was set aside.
     Post,
+    /// To take this access to memory that it reaches itself.
+    Access(SharePoint),
+    /// To end an operation that it has decided on such memory.
+    Decided,
     /// What no order has a turn for.
     Other,
 }
@@ -40,6 +44,8 @@ impl TurnRequest {
             Ask::Share(ShareRequest::Write(_)) => TurnRequest::Write,
             Ask::Share(ShareRequest::CompareAndSet(_)) => TurnRequest::CompareAndSet,
             Ask::Share(ShareRequest::Settle(_)) => TurnRequest::Settle,
+            Ask::Share(ShareRequest::Turn(point)) => TurnRequest::Access(*point),
+            Ask::Share(ShareRequest::Decided(_)) => TurnRequest::Decided,
             Ask::Bank(Request::Execute(_)) => TurnRequest::Execute,
             Ask::Bank(Request::Begin(_)) => TurnRequest::Begin,
             Ask::Bank(Request::End(WorkEnd::Post { .. })) => TurnRequest::Post,
@@ -59,6 +65,12 @@ impl fmt::Display for TurnRequest {
             TurnRequest::Execute => "execute",
             TurnRequest::Begin => "begin",
             TurnRequest::Post => "post",
+            TurnRequest::Access(SharePoint::Acquire) => "acquire a lock",
+            TurnRequest::Access(SharePoint::Read) => "read memory",
+            TurnRequest::Access(SharePoint::Write) => "write memory",
+            TurnRequest::Access(SharePoint::HalfWritten) => "go on writing memory",
+            TurnRequest::Access(SharePoint::Release) => "release a lock",
+            TurnRequest::Decided => "end",
             TurnRequest::Other => "something else",
         })
     }
@@ -89,8 +101,19 @@ pub struct TurnTaken {
     pub pid: u32,
     /// What it asked.
     pub asked: Ask,
-    /// What it was answered; nothing where it waits for a lease.
+    /// What it was answered; nothing where it waits for a lock.
     pub answer: Option<Said>,
+    /// What it told that it saw of memory that it reached itself.
+    pub saw: Option<[i64; 2]>,
+}
+
+/// A turn at memory that a worker reaches itself: it has been taken when the worker asks for more.
+struct MemoryAccess {
+    turn: usize,
+    operation: u32,
+    pid: u32,
+    point: SharePoint,
+    saw: Option<[i64; 2]>,
 }
 
 /// Follows an order as it is taken.
@@ -115,6 +138,8 @@ pub struct GivenOrder {
     has_arrived: bool,
     /// What was asked in the turns that were taken and not answered.
     unanswered: Vec<(usize, RequestTurn, Ask)>,
+    /// The access that a worker is at.
+    access: Option<MemoryAccess>,
     watch: Box<dyn TurnWatch>,
 }
 
@@ -126,7 +151,55 @@ impl GivenOrder {
             next: 0,
             has_arrived: false,
             unanswered: Vec::new(),
+            access: None,
             watch,
+        }
+    }
+
+    /// The place of a request that belongs to an access and has no turn of its own, if there is one.
+    fn part_of_access(&mut self, pending: &VecDeque<Pending>) -> Option<usize> {
+        let (mut waits, mut found) = (false, None);
+        for (place, Pending { request, .. }) in pending.iter().enumerate() {
+            let operation = operation_of(request.number);
+            let access = self.access.as_mut().filter(|at| at.operation == operation);
+            let is_part = match (&request.ask, access) {
+                (Ask::Share(ShareRequest::Saw(saw)), access) => {
+                    if let Some(access) = access {
+                        access.saw = Some(*saw);
+                    }
+                    true
+                }
+                (Ask::Share(ShareRequest::StillWaits), access) => {
+                    waits = access.is_some();
+                    true
+                }
+                (Ask::Share(ShareRequest::GaveUp(_)), _) => true,
+                (Ask::Share(ShareRequest::Turn(SharePoint::HalfWritten)), access) => {
+                    access.is_some()
+                }
+                _ => false,
+            };
+            if is_part {
+                found = Some(place);
+                break;
+            }
+        }
+        if waits {
+            self.end_access(false);
+        }
+        found
+    }
+
+    /// The access that a worker was at has been taken, or waits for a lock.
+    fn end_access(&mut self, is_taken: bool) {
+        if let Some(access) = self.access.take() {
+            self.watch.taken(TurnTaken {
+                turn: access.turn,
+                pid: access.pid,
+                asked: Ask::Share(ShareRequest::Turn(access.point)),
+                answer: is_taken.then_some(Said::Shared(ShareReply::Turn)),
+                saw: access.saw,
+            });
         }
     }
 
@@ -138,6 +211,17 @@ impl GivenOrder {
 
 impl RequestOrder for GivenOrder {
     fn choose(&mut self, pending: &VecDeque<Pending>) -> Result<Option<usize>, String> {
+        if let Some(place) = self.part_of_access(pending) {
+            return Ok(Some(place));
+        }
+        if let Some(access) = &self.access {
+            let operation = access.operation;
+            let mut requests = pending.iter().map(|pending| &pending.request);
+            if !requests.any(|request| operation_of(request.number) == operation) {
+                return Ok(None);
+            }
+            self.end_access(true);
+        }
         let asked = |pending: &Pending| RequestTurn {
             operation: operation_of(pending.request.number),
             request: TurnRequest::of(&pending.request.ask),
@@ -164,8 +248,21 @@ impl RequestOrder for GivenOrder {
         if !self.watch.may_take(self.next)? {
             return Ok(None);
         }
-        let ask = found.request.ask.clone();
-        self.unanswered.push((self.next, turn, ask));
+        match turn.request {
+            TurnRequest::Access(point) => {
+                self.access = Some(MemoryAccess {
+                    turn: self.next,
+                    operation: turn.operation,
+                    pid: 0,
+                    point,
+                    saw: None,
+                });
+            }
+            _ => {
+                let ask = found.request.ask.clone();
+                self.unanswered.push((self.next, turn, ask));
+            }
+        }
         self.has_arrived = false;
         self.next += 1;
         Ok(Some(place))
@@ -178,6 +275,10 @@ impl RequestOrder for GivenOrder {
             Outgoing::Impossible(..) | Outgoing::Abandoned(..) => return,
         };
         let operation = operation_of(number);
+        if let Some(access) = self.access.as_mut().filter(|at| at.operation == operation) {
+            access.pid = pid;
+            return;
+        }
         let mut unanswered = self.unanswered.iter();
         // A lease that another operation left has no turn of its own.
         let Some(place) = unanswered.position(|(_, turn, _)| turn.operation == operation) else {
@@ -189,10 +290,17 @@ impl RequestOrder for GivenOrder {
             pid,
             asked,
             answer,
+            saw: None,
         });
     }
 
     fn awaited(&self) -> Option<String> {
+        if let Some(MemoryAccess { operation, .. }) = &self.access {
+            let turn = self.next;
+            return Some(format!(
+                "operation {operation} must come back from turn {turn}"
+            ));
+        }
         let turn = self.turns.get(self.next).filter(|_| !self.has_arrived)?;
         Some(self.describe(*turn))
     }

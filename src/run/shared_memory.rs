@@ -16,6 +16,8 @@ impl Run {
                 }
                 true
             }
+            // It is for the order of the requests.
+            Ask::Share(ShareRequest::Saw(_)) => true,
             Ask::Share(ShareRequest::GaveUp(why)) => {
                 self.gave_up(worker, request.number, why);
                 true

@@ -82,6 +82,11 @@ impl Intent {
         [self.debit.place, self.credit.place]
     }
 
+    /// What the two cells hold when it is done, the one that gives first.
+    pub(crate) fn balances(&self) -> [i64; 2] {
+        [self.debit, self.credit].map(|change| change.after.balance())
+    }
+
     /// The answer to an operation that has written all of it.
     pub(crate) fn answer(&self) -> Answer {
         let view = |change: &CellChange| {

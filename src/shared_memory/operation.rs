@@ -29,6 +29,8 @@ pub(crate) trait Surroundings {
 
     /// Waits for the turn to take what comes next.
     fn turn(&mut self, point: SharePoint) -> Result<(), Self::Error>;
+    /// Takes note of what two cells held that were read, or hold that were written.
+    fn saw(&mut self, balances: [i64; 2]) -> Result<(), Self::Error>;
     /// Does so many halves of the operation's work.
     fn work(&mut self, halves: u32) -> Result<(), Self::Error>;
     /// Takes note that a lock is waited for; told again and again.
@@ -350,6 +352,8 @@ impl<W: SharedWords, S: Surroundings> SharedMemory for MappedOperation<'_, W, S>
 
     fn read(&mut self) -> Result<Option<Intent>, S::Error> {
         let seen = self.load();
+        self.surroundings
+            .saw([seen[0].balance(), seen[1].balance()])?;
         Ok(self.decide(&seen))
     }
 
@@ -374,7 +378,7 @@ impl<W: SharedWords, S: Surroundings> SharedMemory for MappedOperation<'_, W, S>
             self.table.intent().store(0, Ordering::Release);
         }
         self.written = Some(intent);
-        Ok(())
+        self.surroundings.saw(intent.balances())
     }
 
     /// No instruction sets two words at once: the account that gives is set first, over what was read;

@@ -129,6 +129,15 @@ impl Surroundings for AtWork<'_> {
         }
     }
 
+    fn saw(&mut self, balances: [i64; 2]) -> Result<(), Ended> {
+        if self.sharing.takes_turns {
+            let number = self.assignment.number;
+            self.worker
+                .tell_parent(number, ShareRequest::Saw(balances))?;
+        }
+        Ok(())
+    }
+
     fn work(&mut self, halves: u32) -> Result<(), Ended> {
         let work = self.assignment.work.duration() / 2 * halves;
         let left = self

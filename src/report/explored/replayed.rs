@@ -73,12 +73,14 @@ fn text(replay: &Replay) -> String {
     text += &ended(scenario, played);
     let by = match replayed.by {
         StepTakers::Threads => "by a thread for each operation",
-        StepTakers::Processes if played.verdict.deadlock => {
-            "by a process for each operation, all ended at their deadline"
-        }
         StepTakers::Processes => "by a process for each operation",
+        StepTakers::SharedMemory => "by a process for each operation, in shared memory",
     };
-    text += &format!("reproduced {reproduced} of {times}, {by}\n");
+    let end = match played.verdict.deadlock && replayed.by != StepTakers::Threads {
+        true => ";\nthe processes were ended by their deadline",
+        false => "",
+    };
+    text += &format!("reproduced {reproduced} of {times}, {by}{end}\n");
     if let Some(differently) = &replayed.differently {
         let places = scenario.places().iter().zip(&differently.balances);
         let balances = places.map(|(place, minor)| format!("{} {}", place.name, dollars(*minor)));
@@ -208,6 +210,7 @@ impl<'a> ReplayedLine<'a> {
             by: match replayed.by {
                 StepTakers::Threads => "threads",
                 StepTakers::Processes => "processes",
+                StepTakers::SharedMemory => "shared_memory",
             },
             times: replayed.times,
             reproduced: replayed.reproduced,

@@ -13,6 +13,10 @@ struct Turns<F>(F);
 impl<F: FnMut(SharePoint) -> Result<(), GaveUp>> Surroundings for Turns<F> {
     type Error = GaveUp;
 
+    fn saw(&mut self, _: [i64; 2]) -> Result<(), GaveUp> {
+        Ok(())
+    }
+
     fn turn(&mut self, point: SharePoint) -> Result<(), GaveUp> {
         (self.0)(point)
     }
