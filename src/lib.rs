@@ -34,6 +34,7 @@
 //! | [`shared_memory`] | real memory that processes share: the mapping (the only unsafe code), and the primitives on it |
 //! | [`sharing`] | the ways to share a balance as steps, defined once: pure |
 //! | [`explore`] | every order of those steps, counted; the shortest that loses money: pure |
+//! | [`check`] | whether recorded histories can be true: sums, the claimed order, balances without one; the smallest contradiction: pure |
 //! | [`replay`] | one order of those steps, taken for real: by threads, by workers whose requests the run decides in that order, or by workers that share memory |
 //! | [`race`] | the threads of `sync`, with each remedy |
 //! | [`show`] | a recording as a picture: lanes, strokes, balances, lost updates: pure |
