@@ -49,7 +49,7 @@ pub use resume::Named;
 pub use settings::{CommandSettings, Settings, WorkLimits};
 use settle::PendingVoids;
 use shutdown::Shutdown;
-use steps::Steps;
+use steps::StepEvents;
 use tally::Tally;
 use workers::Workers;
 
@@ -242,7 +242,7 @@ pub struct Run {
     waits_extended_at: Duration,
     /// One worker is to be killed before it takes this access.
     kill_before: Option<SharePoint>,
-    steps: Steps,
+    steps: StepEvents,
     out: Out,
 }
 
@@ -265,7 +265,7 @@ impl Run {
             phase: Phase::default(),
             tally,
             waits_extended_at: Duration::ZERO,
-            steps: Steps::default(),
+            steps: StepEvents::default(),
             out: Out::default(),
         }
     }

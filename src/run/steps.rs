@@ -15,7 +15,7 @@ use crate::protocol::{Ask, Reply, Said, Timing, WorkerRequest};
 
 /// What is remembered of steps.
 #[derive(Debug, Default)]
-pub(super) struct Steps {
+pub(super) struct StepEvents {
     /// How often each shared balance was written, which is its version.
     versions: HashMap<Name, u64>,
     /// How long the run's clock has stood still, which what is told counts too.
@@ -303,7 +303,7 @@ fn tell_cells(of: StepOf, cells: &[Cell], event: fn(CellEvent) -> Event, out: &m
     }
 }
 
-impl Steps {
+impl StepEvents {
     fn tell_written(&mut self, of: StepOf, step: &AskedStep, answer: &Answer, out: &mut Out) {
         if !matches!(answer.outcome, Outcome::Posted { .. }) {
             return;
