@@ -169,68 +169,56 @@ impl OperationEvent {
     }
 
     /// Its account, where there is one.
-    pub fn seeing(self, view: Option<View>) -> Self {
-        OperationEvent {
-            balance: view.map(|view| view.posted),
-            available: view.map(|view| view.available),
-            ..self
-        }
+    pub fn seeing(mut self, view: Option<View>) -> Self {
+        self.balance = view.map(|view| view.posted);
+        self.available = view.map(|view| view.available);
+        self
     }
 
     /// What went wrong.
-    pub fn faulted(self, fault: Fault) -> Self {
-        OperationEvent {
-            reason: Some(Reason::Faulty(fault.cause)),
-            detail: Some(fault.detail.into()),
-            ..self
-        }
+    pub fn faulted(mut self, fault: Fault) -> Self {
+        self.reason = Some(Reason::Faulty(fault.cause));
+        self.detail = Some(fault.detail.into());
+        self
     }
 
     /// Why the bank said no.
-    pub fn rejected(self, rejection: Rejection) -> Self {
-        OperationEvent {
-            reason: Some(Reason::Rejected(rejection)),
-            ..self
-        }
+    pub fn rejected(mut self, rejection: Rejection) -> Self {
+        self.reason = Some(Reason::Rejected(rejection));
+        self
     }
 
     /// How long it took from the moment a worker was given it.
-    pub fn after(self, elapsed: Duration) -> Self {
-        OperationEvent {
-            elapsed_us: Some(elapsed.into()),
-            ..self
-        }
+    pub fn after(mut self, elapsed: Duration) -> Self {
+        self.elapsed_us = Some(elapsed.into());
+        self
     }
 
     /// What was decided about it, and what type of event that is.
-    pub fn answered(self, answer: &Answer) -> Event {
-        let decided = OperationEvent {
-            duplicate: answer.duplicate,
-            to_balance: match self.op {
-                Some(Kind::Transfer) => answer.other_side.map(|view| view.posted),
-                _ => None,
-            },
-            decided: answer.decided,
-            ..self
-        };
-        decided.ended(&answer.outcome)
+    pub fn answered(mut self, answer: &Answer) -> Event {
+        self.duplicate = answer.duplicate;
+        self.decided = answer.decided;
+        if self.op == Some(Kind::Transfer) {
+            self.to_balance = answer.other_side.map(|view| view.posted);
+        }
+        self.ended(&answer.outcome)
     }
 
     /// What became of it, and what type of event that is.
-    pub fn ended(self, outcome: &Outcome) -> Event {
+    pub fn ended(mut self, outcome: &Outcome) -> Event {
         match *outcome {
             Outcome::Posted { seq, amount, view } => {
-                Event::Completed(self.moving(Some(amount)).seeing(Some(view)).numbered(seq))
+                self.seq = ordered(seq);
+                Event::Completed(self.moving(Some(amount)).seeing(Some(view)))
             }
             Outcome::Viewed { seq, view } => {
-                Event::Completed(self.seeing(Some(view)).numbered(seq))
+                self.seq = ordered(seq);
+                Event::Completed(self.seeing(Some(view)))
             }
             Outcome::Unspent { view } => Event::Completed(self.moving(None).seeing(Some(view))),
             Outcome::Refused { rejection, view } => {
-                let said = self.stderr.as_deref().and_then(last_line);
-                let detail = said.map(Box::from);
-                let refused = OperationEvent { detail, ..self };
-                Event::Refused(refused.seeing(view).rejected(rejection))
+                self.detail = self.stderr.as_deref().and_then(last_line).map(Box::from);
+                Event::Refused(self.seeing(view).rejected(rejection))
             }
             Outcome::Held { view } => Event::Held(self.seeing(Some(view))),
             Outcome::Voided { view } => Event::Voided(self.seeing(Some(view))),
@@ -240,21 +228,11 @@ impl OperationEvent {
     }
 
     /// What was really moved of what was set aside.
-    fn moving(self, amount: Option<Amount>) -> Self {
+    fn moving(mut self, amount: Option<Amount>) -> Self {
         let moved = amount.map_or(Balance::default(), Balance::from);
-        OperationEvent {
-            amount: Some(moved),
-            set_aside: self.amount.filter(|asked| *asked != moved),
-            ..self
-        }
-    }
-
-    fn numbered(self, seq: u64) -> Self {
-        OperationEvent {
-            // Where processes share memory without a lock, no number could tell an order.
-            seq: Some(seq).filter(|seq| *seq != UNORDERED),
-            ..self
-        }
+        self.set_aside = self.amount.filter(|asked| *asked != moved);
+        self.amount = Some(moved);
+        self
     }
 
     /// How many bytes its command wrote, as far as they are kept.
@@ -262,6 +240,11 @@ impl OperationEvent {
         let length = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
         length(&self.stdout) + length(&self.stderr)
     }
+}
+
+/// Where processes share memory without a lock, no number could tell an order.
+fn ordered(seq: u64) -> Option<u64> {
+    Some(seq).filter(|seq| *seq != UNORDERED)
 }
 
 impl EventFields for OperationEvent {
