@@ -23,8 +23,8 @@ use super::{Engine, rows::BadRow};
 use crate::store::{ChainEnd, LedgerError, Verified};
 use walk::Walk;
 
-/// The rows of one page.
-const PAGE: usize = 20_000;
+/// The rows of one page: few enough that the next page takes the same room.
+const PAGE: usize = 2_000;
 
 /// What a check comes to.
 type Checked<T = ()> = Result<T, Stop>;
