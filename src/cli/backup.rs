@@ -8,7 +8,7 @@ use super::ledger::LedgerArgs;
 use super::one::ended;
 use super::{CliResult, Failure};
 use crate::report::{self, Format, Output, Spared};
-use crate::store::Access;
+use crate::store::{Access, LedgerError};
 
 #[derive(Args)]
 pub(super) struct BackupArgs {
@@ -29,6 +29,9 @@ pub(super) fn backup(args: BackupArgs) -> CliResult {
     // A server may have another working directory.
     let dest = path::absolute(&args.dest).map_err(Failure::usage)?;
     let mut ledger = place.open(Access::Read).map_err(Failure::ledger)?;
-    let verified = ledger.backup(&dest).map_err(Failure::ledger)?;
+    let verified = ledger.backup(&dest).map_err(|error| match error {
+        LedgerError::NoPlace { .. } => Failure::usage(error),
+        error => Failure::ledger(error),
+    })?;
     ended(report::verified(sheet, args.output, &verified))
 }

@@ -116,10 +116,10 @@ fn execute(kind: Kind, to: Option<Name>, args: MoveArgs) -> CliResult {
     let caller = args.operation.caller();
     let operation = args.operation.operation(kind, to, args.amount)?;
     args.work.check(&args.single).map_err(Failure::usage)?;
-    // Money cannot go out of a ledger that does not exist.
+    // Money cannot go out of a ledger that does not exist, and a new one has no account that is open.
     let access = match kind {
-        Kind::Deposit | Kind::Loan => Access::Create,
-        Kind::Withdraw | Kind::Transfer | Kind::Balance => Access::Existing,
+        Kind::Deposit | Kind::Loan if !caller.strict => Access::Create,
+        _ => Access::Existing,
     };
     if args.work.is_given() {
         let operation = args.work.named(operation)?;

@@ -67,17 +67,17 @@ struct RunLedgerArgs {
 }
 
 impl RunLedgerArgs {
-    fn open(self) -> Result<(Output, Format, Box<dyn Ledger>), Failure> {
+    fn open(self, access: Access) -> Result<(Output, Format, Box<dyn Ledger>), Failure> {
         let place = self.ledger.place()?;
         let sheet = Output::open(&Spared::default().ledger(&place)).map_err(Failure::usage)?;
-        let ledger = place.open(Access::Existing).map_err(Failure::ledger)?;
+        let ledger = place.open(access).map_err(Failure::ledger)?;
         Ok((sheet, self.output, ledger))
     }
 }
 
 /// `bank-par runs`
 pub(super) fn runs(args: RunsArgs) -> CliResult {
-    let (sheet, format, mut ledger) = args.at.open()?;
+    let (sheet, format, mut ledger) = args.at.open(Access::Read)?;
     let runs = all_runs(&mut *ledger)?;
     let Some(name) = args.run else {
         return ended(tell_runs(sheet, format, &runs));
@@ -113,7 +113,7 @@ fn unknown(run: &RunName) -> Failure {
 
 /// `bank-par skip`
 pub(super) fn skip(args: SkipArgs) -> CliResult {
-    let (sheet, format, mut ledger) = args.at.open()?;
+    let (sheet, format, mut ledger) = args.at.open(Access::Existing)?;
     let (run, line) = (args.run, args.line);
     let skipped = ledger
         .skip(&run, line, &args.reason)

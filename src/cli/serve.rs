@@ -51,6 +51,12 @@ pub(super) fn serve(args: ServeArgs) -> CliResult {
     };
     let spared = Spared::default().ledger(&Place::File(file.clone()));
     check_streams(&spared).map_err(Failure::usage)?;
+    if let Some(what) = spared.what_would_be(&args.socket) {
+        return Err(Failure::usage(anyhow!(
+            "the socket `{}` would be {what}: use another path",
+            args.socket.display()
+        )));
+    }
     if args.background {
         return leave_running(&file, &args.socket, args.max_clients);
     }

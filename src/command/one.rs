@@ -57,6 +57,8 @@ pub struct OneShotRun {
     pub timed_out: bool,
     /// What the command says it has spent, where that is finer than what is posted.
     pub finer: Option<String>,
+    /// What the command says about its amount where all stays held, which a person may want to book.
+    pub unbooked: Option<String>,
     /// Why the operation is in doubt, if it is.
     pub doubt: Option<String>,
 }
@@ -149,6 +151,32 @@ impl OneShotPlan {
             (Some(LedgerAnswer::RunBegun(run)), Some(_)) => Ok((answer, Some(run.number))),
             _ => known(None).map(|answer| (answer, None)),
         }
+    }
+
+    /// What is said where a command tells its amount and all that was set aside stays held.
+    fn unbooked(&self, settlement: Settlement) -> Option<String> {
+        let id = self.operation.id.as_ref();
+        let id = id.map_or_else(String::new, Id::as_argument);
+        let (spent, way_out) = match settlement {
+            Settlement::Post {
+                amount: Some(amount),
+                ..
+            } => (
+                format!("the command has spent {amount}"),
+                format!("book that with `bank-par post --amount {amount} {id}`"),
+            ),
+            Settlement::Unspent => (
+                "the command has spent nothing".to_string(),
+                format!("give it back with `bank-par void {id}`"),
+            ),
+            Settlement::Doubt(why) => (why, format!("end it with `bank-par post {id}` or `void`")),
+            Settlement::Post { amount: None, .. } | Settlement::Declined | Settlement::Failed => {
+                return None;
+            }
+        };
+        Some(format!(
+            "{spent}, and all that was set aside stays held: {way_out}"
+        ))
     }
 
     /// Who asks.
@@ -261,7 +289,7 @@ impl OneShot<'_> {
         follows: Option<Settlement>,
         watcher: &mut GuardWaiter,
     ) -> Result<OneShotRun, LedgerError> {
-        let (mut finer, mut doubt) = (None, None);
+        let (mut finer, mut unbooked, mut doubt) = (None, None, None);
         let signal = watcher.signal();
         let request = match follows {
             Some(Settlement::Failed | Settlement::Declined) => Request::End(WorkEnd::Void),
@@ -269,7 +297,10 @@ impl OneShot<'_> {
                 doubt = Some("the command's end was not seen".to_string());
                 Request::End(WorkEnd::Doubt)
             }
-            Some(_) if let Some(lasts) = self.plan.hold => Request::End(WorkEnd::Keep { lasts }),
+            Some(settlement) if let Some(lasts) = self.plan.hold => {
+                unbooked = self.plan.unbooked(settlement);
+                Request::End(WorkEnd::Keep { lasts })
+            }
             Some(Settlement::Unspent) => Request::End(WorkEnd::Unspent),
             Some(Settlement::Post {
                 amount,
@@ -292,6 +323,7 @@ impl OneShot<'_> {
             signal: signal.filter(|signal| seen.interrupted || *signal == died_of),
             timed_out: seen.termination == Some(Termination::TimeOver),
             finer,
+            unbooked,
             doubt,
         })
     }

@@ -185,7 +185,7 @@ fn the_bank_says_no_in_one_line() {
     ledger.refuses(
         "withdraw 5 --account ops",
         1,
-        "refused: unknown account: `ops`; `bank-par open ops` opens it",
+        "refused: unknown account: `ops`: check the name, or open it with `bank-par open ops` and the same `--ledger`",
     );
     ledger.refuses(
         "transfer 5 --to main",
@@ -197,15 +197,19 @@ fn the_bank_says_no_in_one_line() {
     ledger.refuses(
         "deposit 5 --strict --account ops",
         1,
-        "refused: unknown account: `ops`; `bank-par open ops` opens it",
+        "refused: unknown account: `ops`: check the name, or open it with `bank-par open ops` and the same `--ledger`",
     );
     ledger.refuses(
         "transfer 1 --strict --to ops",
         1,
-        "refused: unknown account: `ops`; `bank-par open ops` opens it",
+        "refused: unknown account: `ops`: check the name, or open it with `bank-par open ops` and the same `--ledger`",
     );
     ledger.say("open ops");
     ledger.say("deposit 5 --strict --account ops");
+    // A new ledger would have no account that is open.
+    let none = Ledger::new();
+    assert_eq!(none.run("deposit 5 --strict").code(), 8);
+    assert!(!Path::new(&none.path()).exists());
 }
 
 #[test]
@@ -214,7 +218,7 @@ fn an_unknown_account_hides_no_other() {
     ledger.say("deposit 3");
     let run = ledger.run("balance main nobody main");
     let main = "main\t3.00\t0.00\t3.00\t0.00\n";
-    let said = "bank-par: refused: unknown account: `nobody`; `bank-par open nobody` opens it\n";
+    let said = "bank-par: refused: unknown account: `nobody`: check the name, or open it with `bank-par open nobody` and the same `--ledger`\n";
     assert_eq!(
         (run.code(), run.stdout, run.stderr.as_str()),
         (1, main.repeat(2), said)

@@ -199,6 +199,9 @@ impl Settled<'_> {
                 "the command spent {finer}, which was rounded up: `{id}`"
             ));
         }
+        if let Some(unbooked) = &ran.unbooked {
+            stderr_line(unbooked);
+        }
         let overspent = self.tell_overspent(outcome);
         self.decided(&ran.answer, Some(ran));
         if let Outcome::Refused { .. } = ran.answer.outcome {

@@ -95,7 +95,7 @@ impl Spared {
 
     /// What a file of this path would be of these if it were made; the files beside any database are
     /// spared too.
-    pub(super) fn what_would_be(&self, path: &Path) -> Option<String> {
+    pub fn what_would_be(&self, path: &Path) -> Option<String> {
         let place = Address::of(path)?;
         let is_it = |spared: &PathBuf| Address::of(spared).as_ref() == Some(&place);
         if let Some((what, _)) = self.files.iter().find(|(_, spared)| is_it(spared)) {

@@ -149,7 +149,7 @@ fn a_refusal_names_what_it_is_about() {
     own(
         UnknownAccount,
         None,
-        "refused: unknown account: `ops`; `bank-par open ops` opens it",
+        "refused: unknown account: `ops`: check the name, or open it with `bank-par open ops` and the same `--ledger`",
     );
     own(
         IdConflict,
@@ -164,7 +164,7 @@ fn a_refusal_names_what_it_is_about() {
     check_refusal(
         Subject::Operation(&transfer),
         refused(UnknownAccount, Some(ops_view())),
-        "refused: unknown account: `rent`; `bank-par open rent` opens it",
+        "refused: unknown account: `rent`: check the name, or open it with `bank-par open rent` and the same `--ledger`",
     );
     check_refusal(
         Subject::Operation(&transfer),

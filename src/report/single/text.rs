@@ -92,7 +92,10 @@ impl Display for Refusal<'_> {
             }
             (Rejection::UnknownAccount, _) => {
                 if let Some(account) = unknown(*subject, view) {
-                    write!(f, ": `{account}`; `bank-par open {account}` opens it")?;
+                    write!(
+                        f,
+                        ": `{account}`: check the name, or open it with `bank-par open {account}` and the same `--ledger`"
+                    )?;
                 }
             }
             (Rejection::SameAccount, Subject::Operation(operation)) => {

@@ -132,6 +132,7 @@ fn a_full_disk_takes_nothing_back_and_nothing_half() {
             dd if=/dev/zero bs=4096 count=2 >>"$PLACE/spare" 2>/dev/null
         done
         echo "status $status" >&2
+        "$BANK_PAR" runs --ledger "$PLACE/bank.db" >&2 || echo "runs ended with $?" >&2
         rm "$PLACE/spare"
         "$BANK_PAR" deposit 1 --id again --ledger "$PLACE/bank.db" --output json
         "$BANK_PAR" verify --ledger "$PLACE/bank.db" >&2

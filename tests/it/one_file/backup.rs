@@ -59,7 +59,7 @@ fn a_backup_overwrites_nothing_and_leaves_nothing_where_it_fails() {
         ("missing/bank.db", "No such file or directory"),
     ] {
         let run = ledger.run(&format!("backup {}", path(dest)));
-        assert_eq!(run.code(), 8, "{run:?}");
+        assert_eq!(run.code(), 2, "{run:?}");
         assert!(run.stderr.contains(why), "{run:?}");
     }
     assert_eq!(names(&ledger), before);

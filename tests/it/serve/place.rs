@@ -62,6 +62,9 @@ fn a_socket_lies_where_only_its_user_can_reach_it() {
     File::create(folder.path().join("file")).unwrap();
     refused(&folder.path().join("file"), "not a socket");
     assert!(folder.path().join("file").exists());
+    let beside = folder.path().join("file-journal");
+    refused(&beside, "would be a file beside");
+    assert!(!beside.exists());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{MODES, Office, ends, only};
-use crate::cli::{account, run};
+use crate::cli::{Running, account, run};
 
 #[test]
 fn what_was_really_spent_is_posted_and_the_rest_given_back() {
@@ -156,4 +156,36 @@ fn one_attempt_does_not_see_what_another_has_written() {
     );
     assert_eq!(ends(&run), ([1, 0, 0, 0], 0), "{run:?}");
     assert_eq!(office.money(), ["16.00", "0.00", "16.00"]);
+}
+
+#[test]
+fn what_a_hold_has_really_spent_is_told_and_all_stays_held() {
+    let office = Office::with("20");
+    for (id, script, said) in [
+        (
+            "a",
+            "echo 1.25 > $BANK_PAR_ACTUAL",
+            Some(
+                "the command has spent 1.25, and all that was set aside stays held: book that with `bank-par post --amount 1.25 a`",
+            ),
+        ),
+        (
+            "b",
+            "echo 0 > $BANK_PAR_ACTUAL",
+            Some(
+                "the command has spent nothing, and all that was set aside stays held: give it back with `bank-par void b`",
+            ),
+        ),
+        ("c", "true", None),
+    ] {
+        let mut hold = office.ledger.command(&format!("hold 4 --id {id}"));
+        hold.args(["--", "sh", "-c", script]);
+        let run = Running::start(hold).finish();
+        let expected = said.map_or_else(String::new, |said| format!("bank-par: {said}\n"));
+        assert_eq!((run.code(), &run.stderr), (0, &expected), "{run:?}");
+    }
+    assert_eq!(office.money(), ["20.00", "12.00", "8.00"]);
+    office.ledger.say("post --amount 1.25 a");
+    office.ledger.say("void b");
+    assert_eq!(office.money(), ["18.75", "4.00", "14.75"]);
 }
