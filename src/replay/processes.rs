@@ -23,7 +23,7 @@ use crate::worker::{Conduct, Sync};
 use crate::workload::Feed;
 
 /// How long processes that wait for each other are left to it.
-const DEADLOCK_LIMIT: Duration = Duration::from_millis(250);
+const DEADLOCK_LIMIT: Duration = Duration::from_millis(500);
 
 /// Takes the order once, with a worker process for each operation.
 pub(super) fn once(

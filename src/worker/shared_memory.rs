@@ -157,7 +157,7 @@ impl Surroundings for AtWork<'_> {
     }
 
     fn waits(&mut self) -> Result<(), Ended> {
-        let often = self.sharing.limit.map_or(SIGN_OF_LIFE, |limit| limit / 4);
+        let often = self.sharing.limit.map_or(SIGN_OF_LIFE, |limit| limit / 16);
         if self.heard_at.elapsed() >= often.min(SIGN_OF_LIFE) {
             self.heard_at = Instant::now();
             let number = self.assignment.number;
