@@ -200,7 +200,7 @@ pub fn check(history: &ObservedHistory) -> CheckedHistory {
             .map(|answers| history.answers(answers))
             .sum(),
         ledgers: ledgers.len() as u64,
-        unanswered: history.unanswered,
+        unanswered: history.runs.iter().map(|run| run.unanswered).sum(),
         cut_lines: history.cut_lines,
         claimed_by,
         tiers: tiers.map(TierReport::judged),

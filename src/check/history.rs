@@ -170,6 +170,8 @@ pub(super) struct ObservedRun {
     pub in_memory: bool,
     /// Another run wrote to the same file before this one had ended.
     pub overlaps: bool,
+    /// Operations of which there is a beginning and no end.
+    pub unanswered: u64,
     /// What it told at its end.
     pub end: Option<ObservedEnd>,
 }
@@ -203,8 +205,6 @@ pub struct ObservedHistory {
     pub(super) observed: Vec<Observed>,
     /// The lines that were cut off when their writer was killed.
     pub(super) cut_lines: u64,
-    /// Operations of which there is a beginning and no end.
-    pub(super) unanswered: u64,
     /// Money was set aside.
     pub(super) has_holds: bool,
     /// Several runs with ledgers of their own wrote to one file at once, and no line tells them apart.

@@ -55,7 +55,7 @@ fn replay(
 }
 
 /// How many other records belong to answers that do not tell their numbers: what a command's operation set
-/// aside where only its end is told, and what was given back or is in doubt since a worker died.
+/// aside where only its end is told, and what was given back or is in doubt since a worker died, or its parent.
 fn untold(history: &ObservedHistory, answers: &[u32]) -> u64 {
     let of = |number: &u32| {
         let one = history.at(*number);
@@ -63,5 +63,10 @@ fn untold(history: &ObservedHistory, answers: &[u32]) -> u64 {
         let end = u64::from(is_end && one.decided == 0 && one.has_work);
         u64::from(one.run == 0 && one.ran) + end
     };
-    answers.iter().map(of).sum()
+    let ledger = answers
+        .first()
+        .map(|number| history.ledger_of(history.at(*number)));
+    let runs = history.runs.iter().filter(|run| Some(run.ledger) == ledger);
+    let unanswered: u64 = runs.map(|run| run.unanswered).sum();
+    answers.iter().map(of).sum::<u64>() + unanswered
 }

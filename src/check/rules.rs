@@ -182,7 +182,14 @@ impl<'a> RuleReplay<'a> {
     }
 
     fn held(&mut self, one: &Observed) -> Result<(), Disagreement> {
+        let is_open = one.id != NO_TEXT && self.under_ids.contains_key(&one.id);
         let aside = match (one.sides(), Amount::new(one.amount)) {
+            // A run takes over what is in doubt; or it was given back where no line tells, and is begun anew.
+            (Some((debit, _)), Some(amount)) if is_open => {
+                self.account(debit).forget_held();
+                self.see(one)?;
+                Some((debit, amount.minor()))
+            }
             (Some((debit, _)), Some(amount)) => {
                 self.apply(one, MoneyMove::Begin(amount))?;
                 Some((debit, amount.minor()))

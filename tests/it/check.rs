@@ -291,3 +291,36 @@ fn nothing_told_is_undecided() {
         assert!(run.stdout.contains("undecided: "), "{run:?}");
     }
 }
+
+#[test]
+fn a_run_that_was_killed_and_continued_is_no_contradiction() {
+    let (ledger, recordings) = (Ledger::new(), Recordings::new());
+    let script = format!(
+        "cd {}; bank-par deposit 100 --events before > /dev/null
+         seq 12 | sed 's/.*/{{\"op\":\"withdraw\",\"amount\":5,\"id\":\"k&\"}}/' > ops
+         mkfifo started go
+         bank-par parallel ops --jobs 2 --run n --events run -- sh -c '
+            [ $BANK_PAR_ID = k5 ] && echo >> started && read _ < go; true' > /dev/null &
+         read _ < started; kill -9 $!; wait $! 2> /dev/null
+         bank-par parallel ops --run n --events run --in-doubt retry -- true > /dev/null
+         bank-par withdraw 1 --events after -- true
+         bank-par void k1 --output json > voided
+         for shell in 1 2 3 4 5 6 7 8; do
+            (bank-par withdraw 1 --events after$shell -- true; bank-par deposit 2 --events after$shell > /dev/null) &
+         done; wait",
+        recordings.0.path().display()
+    );
+    let run = ledger.script(&script);
+    let mut names = vec!["before".to_string(), "run".to_string(), "after".to_string()];
+    names.push("voided".to_string());
+    names.extend((1..=8).map(|shell| format!("after{shell}")));
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let text = fs::read_to_string(recordings.path("run")).unwrap();
+    assert_eq!(
+        text.matches("\"run_started\"").count(),
+        2,
+        "{run:?}\n{text}"
+    );
+    let checked = recordings.check(&names, 0);
+    assert!(checked["unanswered"].as_u64() > Some(0), "{checked}");
+}

@@ -51,8 +51,8 @@ pub(super) struct ReadingState {
     open: u32,
     /// What the times of its lines count from; nothing where they cannot be compared.
     base_us: Option<u64>,
-    /// When operations with work were started.
-    under_way: HashMap<(u16, u32, u32), Option<u64>>,
+    /// When operations with work were started, and of which run they are.
+    under_way: HashMap<(u16, u32, u32), (Option<u64>, u32)>,
     /// By how much the clocks that were seen are behind the wall clock.
     clocks: Vec<i64>,
 }
@@ -71,7 +71,6 @@ impl Default for ObservedHistory {
             runs: vec![ObservedRun::default()],
             observed: Vec::new(),
             cut_lines: 0,
-            unanswered: 0,
             has_holds: false,
             is_mixed: false,
             state: ReadingState::default(),
@@ -139,7 +138,9 @@ impl ObservedHistory {
 
     /// The end of all files.
     pub fn finish(&mut self) {
-        self.unanswered = self.state.under_way.len() as u64;
+        for (_, run) in self.state.under_way.values() {
+            self.runs[*run as usize].unanswered += 1;
+        }
         self.state = ReadingState::default();
         // Lines outside of any run are about the one ledger that has a name, if there is one.
         if self.ledgers.count() == 2 {
@@ -161,7 +162,7 @@ impl ObservedHistory {
     fn started(&mut self, (file, line): LinePlace, told: &OperationEvent) -> Result<(), LineFault> {
         let operation = number_in_run(line, told)?;
         if operation != 0 {
-            let at = self.moment(told.at_us);
+            let at = (self.moment(told.at_us), self.state.run);
             self.state.under_way.insert((file, told.pid, operation), at);
         }
         Ok(())
@@ -175,7 +176,7 @@ impl ObservedHistory {
         let Some(key) = observed.key() else {
             return;
         };
-        let Some(started) = self.state.under_way.get(&key) else {
+        let Some((started, _)) = self.state.under_way.get(&key) else {
             return;
         };
         observed.has_work = true;
@@ -208,6 +209,7 @@ impl ObservedHistory {
             is_named: start.run.is_some(),
             in_memory,
             overlaps,
+            unanswered: 0,
             end: None,
         });
         self.state.run = run;

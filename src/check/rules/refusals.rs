@@ -24,6 +24,14 @@ impl RuleReplay<'_> {
                 self.left_open.refusals += u64::from(!is_sure);
                 Ok(())
             }
+            Rejection::AlreadyPosted
+            | Rejection::AlreadyVoided
+            | Rejection::Expired
+            | Rejection::UnknownHold => {
+                let is_sure = self.repeats.has_ended(one.id, rejection);
+                self.left_open.refusals += u64::from(!is_sure);
+                Ok(())
+            }
             _ if one.has_work && self.is_begun(one) => {
                 let aside = self.take_aside(one).unwrap_or_default();
                 self.left_open.refusals += 1;

@@ -76,7 +76,8 @@ impl Repeats<'_> {
         if one.id == NO_TEXT {
             return Ok(());
         }
-        match self.expected(one) {
+        let takes_over = one.happened == Happened::Held && self.known(one.id) == IdState::InDoubt;
+        match self.expected(one).filter(|_| !takes_over) {
             // A request may ask to decide a refusal anew.
             Some(Outcome::Refused { rejection, .. })
                 if !matches!(self.known(one.id), IdState::Refused(_)) =>
@@ -159,6 +160,17 @@ impl Repeats<'_> {
                 told => Ok(told.is_some()),
             },
             (false, _) => wrong,
+        }
+    }
+
+    /// Whether it is certain that the second of two steps is refused so.
+    pub(super) fn has_ended(&self, id: u32, rejection: Rejection) -> bool {
+        match self.known(id) {
+            IdState::Settled => rejection == Rejection::AlreadyPosted,
+            IdState::Released => rejection == Rejection::AlreadyVoided,
+            IdState::Unknown if self.is_new(id) => rejection == Rejection::UnknownHold,
+            IdState::Unknown => true,
+            IdState::UnderWay | IdState::InDoubt | IdState::Refused(_) => false,
         }
     }
 
