@@ -34,7 +34,7 @@ pub use name::{Id, IdError, LOANS, MAX_ID, MAX_NAME, Name, NameError, WORLD};
 pub use operation::{Action, Kind, Movement, Operation, OperationError};
 pub use packed::{MAX_BALANCE, MAX_UPDATES, Packed};
 pub use rejection::Rejection;
-pub use share::{Cell, SharePoint, ShareReply, ShareRequest, touched};
+pub use share::{Cell, MemoryAccess, SharePoint, ShareReply, ShareRequest, touched};
 
 /// What an account holds, as an answer tells it, in minor units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

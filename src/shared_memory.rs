@@ -13,6 +13,7 @@ mod lock;
 mod mapping;
 mod operation;
 mod primitive;
+mod surroundings;
 mod table;
 mod waiting;
 
@@ -23,8 +24,9 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use intent::{Intent, Trace};
 pub(crate) use mapping::{Inherited, Mapping};
-pub(crate) use operation::{GaveUp, MappedOperation, Surroundings};
+pub(crate) use operation::MappedOperation;
 pub use primitive::{MemorySharing, Primitive};
+pub(crate) use surroundings::{GaveUp, Surroundings};
 pub(crate) use table::{Capacity, MAX_SEATS, MemoryTable};
 
 /// Where a worker finds the memory of its run, and which seat it has in it.

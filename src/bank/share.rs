@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Account, Answer, Name, Operation, Outcome, Rejection, Sides};
+use super::{Account, Answer, Balance, Name, Operation, Outcome, Rejection, Sides};
 
 /// One account as workers share it: its money, and what tells one state of it from the next.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,8 +44,32 @@ pub enum ShareRequest {
     Saw([i64; 2]),
     /// It waits for a lock that it reaches itself. This has no answer.
     StillWaits,
+    /// It read or wrote a balance in memory that it reaches itself. This has no answer.
+    Accessed {
+        /// What it did.
+        access: MemoryAccess,
+        /// The account.
+        account: Name,
+        /// What it read or wrote.
+        balance: Balance,
+        /// How many updates that includes.
+        version: u64,
+        /// When, by the clock that all processes of the machine share.
+        at_us: u64,
+    },
     /// It gave the operation up, and why; nothing was written. This has no answer.
     GaveUp(String),
+}
+
+/// How a worker reached a balance in shared memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MemoryAccess {
+    /// It read it.
+    Read,
+    /// It wrote it, or added to it.
+    Wrote,
+    /// It found another one than it had read, and wrote nothing.
+    Conflict,
 }
 
 /// The accesses to shared memory before which a worker can be made to ask for its turn.

@@ -2,8 +2,8 @@
 
 use super::settle::PendingVoid;
 use super::{Effect, Run};
-use crate::bank::{Answer, SharePoint, ShareRequest};
-use crate::event::{Cause, Event, Fault};
+use crate::bank::{Answer, MemoryAccess, SharePoint, ShareRequest};
+use crate::event::{Cause, CellEvent, Event, Fault, Micros};
 use crate::protocol::{Ask, WorkerRequest};
 
 impl Run {
@@ -18,6 +18,26 @@ impl Run {
             }
             // It is for the order of the requests.
             Ask::Share(ShareRequest::Saw(_)) => true,
+            Ask::Share(ShareRequest::Accessed {
+                access,
+                account,
+                balance,
+                version,
+                at_us,
+            }) => {
+                let since = at_us.saturating_sub(self.settings.clock_us.0);
+                let cell = CellEvent {
+                    operation: 0,
+                    worker,
+                    pid: 0,
+                    account: account.clone(),
+                    balance: *balance,
+                    version: Some(*version),
+                    at_us: Micros(since),
+                };
+                self.accessed(request.number, *access, cell);
+                true
+            }
             Ask::Share(ShareRequest::GaveUp(why)) => {
                 self.gave_up(worker, request.number, why);
                 true
@@ -25,6 +45,25 @@ impl Run {
             Ask::Share(request) => self.kills_holder(worker, request),
             Ask::Bank(_) => false,
         }
+    }
+
+    /// A worker has read or written a balance in memory.
+    fn accessed(&mut self, number: u64, access: MemoryAccess, cell: CellEvent) {
+        let state = self.workers.get(cell.worker);
+        let found = state.and_then(|state| Some((state.pid, state.hand.ordinal_of(number)?)));
+        let Some((pid, operation)) = found.filter(|_| self.settings.steps) else {
+            return self.blame(cell.worker, "told of memory that it does not share");
+        };
+        let cell = CellEvent {
+            operation,
+            pid,
+            ..cell
+        };
+        self.out.events.push(match access {
+            MemoryAccess::Read => Event::Read(cell),
+            MemoryAccess::Wrote => Event::Wrote(cell),
+            MemoryAccess::Conflict => Event::Conflict(cell),
+        });
     }
 
     /// A worker has given an operation up. Nothing of it was written, and its id is free again.

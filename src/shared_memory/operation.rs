@@ -8,34 +8,16 @@ use super::intent::{CellChange, Intent, WriteProgress, order_of};
 use super::lock::{self, ProcessLock, WaitError};
 use super::mapping::Inherited;
 use super::primitive::{MemorySharing, Primitive};
+use super::surroundings::{GaveUp, Surroundings};
 use super::table::{MemoryTable, Seat, SharedWords};
 use crate::bank::{
-    Action, Amount, Answer, Cell, MAX_BALANCE, Name, Operation, Outcome, Packed, Rejection,
-    SharePoint, UNORDERED, View, touched,
+    Action, Amount, Answer, Cell, MAX_BALANCE, MemoryAccess, Name, Operation, Outcome, Packed,
+    Rejection, SharePoint, UNORDERED, View, touched,
 };
 use crate::sharing::{Compared, NextStep, Part, SharedMemory, Steps};
 
 /// How long a worker waits for a lock that stays where it is, unless told.
 const WAIT_LIMIT: Duration = Duration::from_secs(30);
-
-/// An operation was given up; why, as what its worker did: "waited 2s for ...". It holds no lock any more.
-#[derive(Debug)]
-pub(crate) struct GaveUp(pub(crate) String);
-
-/// What surrounds an operation: a worker, or a test.
-pub(crate) trait Surroundings {
-    /// Why the operation cannot go on.
-    type Error: From<GaveUp>;
-
-    /// Waits for the turn to take what comes next.
-    fn turn(&mut self, point: SharePoint) -> Result<(), Self::Error>;
-    /// Takes note of what two cells held that were read, or hold that were written.
-    fn saw(&mut self, balances: [i64; 2]) -> Result<(), Self::Error>;
-    /// Does so many halves of the operation's work.
-    fn work(&mut self, halves: u32) -> Result<(), Self::Error>;
-    /// Takes note that a lock is waited for; told again and again.
-    fn waits(&mut self) -> Result<(), Self::Error>;
-}
 
 /// One operation of the worker in one seat.
 pub(crate) struct MappedOperation<'a, W, S> {
@@ -164,7 +146,7 @@ impl<'a, W: SharedWords, S: Surroundings> MappedOperation<'a, W, S> {
             self.acquire(0)?;
         }
         self.turn(NextStep::Read)?;
-        self.load();
+        self.load(MemoryAccess::Read)?;
         if is_held {
             self.turn(NextStep::Release(0))?;
             self.release(0)?;
@@ -174,7 +156,7 @@ impl<'a, W: SharedWords, S: Surroundings> MappedOperation<'a, W, S> {
 
     /// Adds to both cells, whatever they hold: what goes out is not held against what is there.
     fn add(&mut self) -> Result<(), S::Error> {
-        let seen = self.load();
+        let seen = self.load(MemoryAccess::Read)?;
         let ([debit, credit], Some(amount)) = (self.pair(), self.operation.amount()) else {
             return Ok(());
         };
@@ -204,6 +186,7 @@ impl<'a, W: SharedWords, S: Surroundings> MappedOperation<'a, W, S> {
         }
         self.seat.note(&intent);
         self.seat.reach(WriteProgress::Written);
+        self.wrote(1, intent.credit.after)?;
         self.written = Some(intent);
         Ok(())
     }
@@ -214,7 +197,7 @@ impl<'a, W: SharedWords, S: Surroundings> MappedOperation<'a, W, S> {
     }
 
     /// One access to each cell; notes what the operation's own account holds.
-    fn load(&mut self) -> Vec<Packed> {
+    fn load(&mut self, access: MemoryAccess) -> Result<Vec<Packed>, S::Error> {
         let seen: Vec<Packed> = self.cells.iter().map(CellWords::load).collect();
         if self.sharing.primitive.is_held() {
             self.seen_seq = self.table.seq().load(Ordering::Relaxed);
@@ -224,7 +207,18 @@ impl<'a, W: SharedWords, S: Surroundings> MappedOperation<'a, W, S> {
         let own = own.find_map(|((name, cell), money)| cell.cell(name, *money));
         let own = own.filter(|cell| cell.open);
         self.view = own.map(|cell| cell.account.view());
-        seen
+        for (name, money) in self.names.iter().zip(&seen) {
+            self.surroundings.accessed(access, name, *money)?;
+        }
+        Ok(seen)
+    }
+
+    /// Takes note of a write, to the account that gives or to the one that receives.
+    fn wrote(&mut self, side: usize, money: Packed) -> Result<(), S::Error> {
+        let name = self.names.get(side);
+        name.map_or(Ok(()), |name| {
+            self.surroundings.accessed(MemoryAccess::Wrote, name, money)
+        })
     }
 
     /// Decides by the bank's rules on what was read.
@@ -262,6 +256,7 @@ impl<'a, W: SharedWords, S: Surroundings> MappedOperation<'a, W, S> {
     fn half_written(&mut self, intent: &Intent) -> Result<(), S::Error> {
         self.seat.note(intent);
         self.seat.reach(WriteProgress::HalfWritten);
+        self.wrote(0, intent.debit.after)?;
         self.surroundings.turn(SharePoint::HalfWritten)?;
         self.pair()[1].open();
         Ok(())
@@ -351,7 +346,7 @@ impl<W: SharedWords, S: Surroundings> SharedMemory for MappedOperation<'_, W, S>
     }
 
     fn read(&mut self) -> Result<Option<Intent>, S::Error> {
-        let seen = self.load();
+        let seen = self.load(MemoryAccess::Read)?;
         self.surroundings
             .saw([seen[0].balance(), seen[1].balance()])?;
         Ok(self.decide(&seen))
@@ -374,6 +369,7 @@ impl<W: SharedWords, S: Surroundings> SharedMemory for MappedOperation<'_, W, S>
         self.half_written(&intent)?;
         credit.store(intent.credit.after);
         self.seat.reach(WriteProgress::Written);
+        self.wrote(1, intent.credit.after)?;
         if is_repaired {
             self.table.intent().store(0, Ordering::Release);
         }
@@ -391,7 +387,7 @@ impl<W: SharedWords, S: Surroundings> SharedMemory for MappedOperation<'_, W, S>
         let CellChange { before, after, .. } = intent.debit;
         if debit.compare_and_set(before, after).is_err() {
             self.seat.reach(WriteProgress::Before);
-            let seen = self.load();
+            let seen = self.load(MemoryAccess::Conflict)?;
             return Ok(Compared::Changed(self.decide(&seen)));
         }
         self.half_written(&intent)?;
@@ -408,6 +404,7 @@ impl<W: SharedWords, S: Surroundings> SharedMemory for MappedOperation<'_, W, S>
             self.seat.note(&intent);
         }
         self.seat.reach(WriteProgress::Written);
+        self.wrote(1, intent.credit.after)?;
         self.written = Some(intent);
         Ok(Compared::Set)
     }

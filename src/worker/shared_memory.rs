@@ -5,11 +5,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Worker, WorkerError};
-use crate::bank::{SharePoint, ShareReply, ShareRequest};
+use crate::bank::{Balance, MemoryAccess, Name, Packed, SharePoint, ShareReply, ShareRequest};
 use crate::protocol::{Ask, Assignment, Said};
 use crate::shared_memory::{
     GaveUp, MappedOperation, Mapping, MemoryPlace, MemorySharing, MemoryTable, Surroundings,
 };
+use crate::wake::host_clock;
 
 /// The longest that the parent hears nothing of a worker that waits for a lock.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
@@ -154,6 +155,21 @@ impl Surroundings for AtWork<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    fn accessed(&mut self, access: MemoryAccess, name: &Name, money: Packed) -> Result<(), Ended> {
+        if !self.worker.args.tells_times {
+            return Ok(());
+        }
+        let accessed = ShareRequest::Accessed {
+            access,
+            account: name.clone(),
+            balance: Balance::new(money.balance()),
+            version: money.updates(),
+            at_us: u64::try_from(host_clock().as_micros()).unwrap_or(u64::MAX),
+        };
+        self.worker.tell_parent(self.assignment.number, accessed)?;
+        Ok(())
     }
 
     fn waits(&mut self) -> Result<(), Ended> {

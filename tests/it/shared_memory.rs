@@ -237,6 +237,43 @@ fn workers_share_one_file_in_memory_and_are_gone_with_their_parent() {
 }
 
 #[test]
+fn each_read_and_write_is_told_where_steps_are_asked_for() {
+    for sync in ["none", "atomic", "cas", "robust"] {
+        let flags = [
+            "--sync",
+            sync,
+            "--op",
+            "deposit",
+            "--time-scale",
+            "0",
+            "--detail",
+            "steps",
+        ];
+        let all = json_run("shared-memory", &flags).expect(0);
+        let told = |kind| -> Vec<(String, String, u64)> {
+            let word = |event: &Value, field: &str| event[field].as_str().unwrap().to_string();
+            let told = |event: &Value| {
+                assert_eq!(
+                    (&event["operation"], &event["worker"]),
+                    (&json!(1), &json!(1))
+                );
+                let version = event["version"].as_u64().unwrap();
+                (word(event, "account"), word(event, "balance"), version)
+            };
+            all.of(kind).iter().map(told).collect()
+        };
+        let cell = |name: &str, balance: &str, version| (name.into(), balance.into(), version);
+        let read = [cell("@world", "-1000.00", 0), cell("main", "1000.00", 0)];
+        let wrote = [cell("@world", "-1100.00", 1), cell("main", "1100.00", 1)];
+        assert_eq!(
+            (told("read"), told("wrote")),
+            (read.to_vec(), wrote.to_vec()),
+            "{sync}"
+        );
+    }
+}
+
+#[test]
 fn an_empty_workload_ends_at_once() {
     let summary = feed(&["shared-memory", "-", "--output", "json"], "")
         .expect(0)

@@ -85,6 +85,12 @@ impl Hand {
         self.operations.remove(place)
     }
 
+    /// The number within the run of the operation that has this number.
+    pub(in crate::run) fn ordinal_of(&self, number: u64) -> Option<u64> {
+        let found = self.operations.get(self.place_of(number)?);
+        found.map(|assigned| assigned.ordinal)
+    }
+
     fn place_of(&self, number: u64) -> Option<usize> {
         let mut all = self.operations.iter();
         all.position(|assigned| assigned.number == number)

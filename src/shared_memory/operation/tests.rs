@@ -25,6 +25,10 @@ impl<F: FnMut(SharePoint) -> Result<(), GaveUp>> Surroundings for Turns<F> {
         Ok(())
     }
 
+    fn accessed(&mut self, _: MemoryAccess, _: &Name, _: Packed) -> Result<(), GaveUp> {
+        Ok(())
+    }
+
     fn waits(&mut self) -> Result<(), GaveUp> {
         Ok(())
     }
