@@ -24,10 +24,10 @@ pub use account::{Account, Sides};
 pub use amount::{Amount, AmountError, Balance, Decimal, Rounded};
 pub use idempotency_keys::{IdempotencyKeys, KnownId, State, VoidReason};
 pub use journal::{
-    Asked, BootTime, Expiry, Journal, Line, Moment, Now, Owner, OwnerChange, Record, Request,
-    RequestContext, RunLine, Unkept, WorkEnd,
+    Asked, BootTime, Expiry, Journal, Line, Moment, Now, NullJournal, Owner, OwnerChange, Record,
+    Request, RequestContext, RunLine, WorkEnd,
 };
-pub use ledger_state::{Hold, Last, LedgerState};
+pub use ledger_state::{Hold, LastNumbers, LedgerState};
 pub use lines::{LineState, LineStates};
 pub use money_text::{NoMoney, signed_minor};
 pub use name::{Id, IdError, LOANS, MAX_ID, MAX_NAME, Name, NameError, WORLD};

@@ -1,4 +1,4 @@
-//! The referee of histories: whether what was observed can all be true.
+//! Checks histories: whether what was observed can all be true.
 //!
 //! A history is what clients were answered. It is right if its operations can be put into one order, one
 //! after another, in which the bank's rules give every one of these answers, and in which no operation comes

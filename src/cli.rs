@@ -27,10 +27,12 @@ use clap::builder::{OsStringValueParser, PossibleValue, TypedValueParser};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::report::{self, Destination, Detail, Format, Outputs, Pictures, Spared, check_streams};
+use crate::report::{
+    self, Destination, Detail, Format, Outputs, Pictures, ProtectedFiles, check_streams,
+};
 use crate::status::Status;
 use crate::store::Place;
-use crate::supervisor::{end_as_first_process, end_by, outlive_full_files};
+use crate::supervisor::{end_as_first_process, end_by, ignore_sigxfsz};
 use crate::workload::WorkloadSource;
 
 /// What every command returns: an ending, or an error with the status that it stands for.
@@ -176,8 +178,8 @@ impl ValueEnum for Format {
 }
 
 impl OutputArgs {
-    /// The outputs, none of which may be written to what is spared.
-    fn outputs(self, spared: Spared) -> anyhow::Result<Outputs> {
+    /// The outputs, none of which may be written to what is protected.
+    fn outputs(self, protected: ProtectedFiles) -> anyhow::Result<Outputs> {
         let (stdout, events) = match (self.events, self.output) {
             (Some(Destination::Stdout), Some(Format::Text)) => bail!(
                 "stdout takes the text or the events: leave `--output text` out, or name a file for the events"
@@ -186,9 +188,9 @@ impl OutputArgs {
             (events, Some(Format::Json)) => (Format::Json, events),
             (events, _) => (Format::Text, events),
         };
-        check_streams(&spared)?;
+        check_streams(&protected)?;
         if let Some(events) = &events {
-            events.check(&spared)?;
+            events.check(&protected)?;
         }
         Ok(Outputs {
             stdout,
@@ -196,21 +198,21 @@ impl OutputArgs {
             detail: Detail::Results,
             text_shows_steps: false,
             pictures: Pictures::default(),
-            spared,
+            protected,
         })
     }
 }
 
 /// What no output of a run may be written to.
-fn spared(source: &WorkloadSource, place: Option<&Place>) -> Spared {
-    let spared = match source {
-        WorkloadSource::File(path) => Spared::default().input(path),
-        WorkloadSource::Stdin => Spared::default().stdin(),
-        WorkloadSource::Operations(_) => Spared::default(),
+fn protected(source: &WorkloadSource, place: Option<&Place>) -> ProtectedFiles {
+    let protected = match source {
+        WorkloadSource::File(path) => ProtectedFiles::default().input(path),
+        WorkloadSource::Stdin => ProtectedFiles::default().stdin(),
+        WorkloadSource::Operations(_) => ProtectedFiles::default(),
     };
     match place {
-        Some(place) => spared.ledger(place),
-        None => spared,
+        Some(place) => protected.ledger(place),
+        None => protected,
     }
 }
 
@@ -232,7 +234,7 @@ fn arguments() -> Cli {
 
 /// Runs what the command line asks for.
 pub fn main() -> ExitCode {
-    outlive_full_files();
+    ignore_sigxfsz();
     end_as_first_process();
     let outcome = match arguments().command {
         Command::Parallel(args) => modes::parallel(args),

@@ -205,7 +205,7 @@ impl Driver {
                 .store
                 .submit(vec![Incoming::abandoned(caller, in_doubt)]),
             Effect::GiveUp => self.store.give_up(),
-            Effect::HurryLedger => self.store.hurry(),
+            Effect::StopLedgerRetries => self.store.stop_retrying(),
             Effect::ExtendWaits(workers) => {
                 for worker in workers {
                     if let Some(outbox) = self.links.outbox(worker) {
@@ -279,7 +279,7 @@ impl Driver {
         if !outgoing.is_empty() || settled != before {
             self.handle(Input::Decided { outgoing, settled });
         }
-        self.store.words().into_iter().for_each(stderr_line);
+        self.store.messages().into_iter().for_each(stderr_line);
         if let Some(error) = self.store.failure() {
             let (why, certainty) = (error.to_string(), error.certainty());
             self.handle(Input::LedgerFailed { why, certainty });

@@ -238,7 +238,7 @@ fn wrong_field<'a, T: Deserialize<'a>>(line: u64, text: &'a str) -> EventError {
 }
 
 impl Event {
-    /// Reads the event of a line, which is this one of its file, from 1; nothing stands for a type that
+    /// Reads the event of a line, which is this one of its file, from 1; `None`: a type that
     /// only a later program knows.
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 
-/// The limits as they were when the program began; nothing is no limit.
+/// The limits as they were when the program began; `None`: no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     files: Option<u64>,
@@ -77,7 +77,7 @@ pub fn make_room_for_processes(needed: u64) -> Result<(), LimitError> {
     }
 }
 
-/// Raises the soft limit to the hard one, and tells what it is then; nothing is no limit.
+/// Raises the soft limit to the hard one, and tells what it is then; `None`: no limit.
 fn raised(resource: Resource) -> Option<u64> {
     let Rlimit { current, maximum } = getrlimit(resource);
     let raised = Rlimit {

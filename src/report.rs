@@ -45,7 +45,7 @@ use printer::{Printer, Progress, Rendering};
 use sink::Sink;
 
 pub use checked::{HistoryReport, checked};
-pub use destination::{Destination, DestinationError, Spared, check_streams};
+pub use destination::{Destination, DestinationError, ProtectedFiles, check_streams};
 pub use document::{Document, DocumentError, DocumentKind};
 pub use drawing::{Pictures, TimelineWish};
 pub use explored::{Exploration, Replay, StepScreen, explored, replayed};
@@ -96,7 +96,7 @@ pub struct Outputs {
     /// What is drawn when the run has ended.
     pub pictures: Pictures,
     /// What must not be written to.
-    pub spared: Spared,
+    pub protected: ProtectedFiles,
 }
 
 impl Outputs {
@@ -152,9 +152,11 @@ impl Reporter {
     /// The waker is used when the backlog has fallen below half of [`BACKLOG_LIMIT`], when an output
     /// breaks, and when everything is written.
     pub fn start(outputs: Outputs, waker: Waker) -> Result<Self, ReportError> {
-        let Outputs { events, spared, .. } = &outputs;
-        check_streams(spared)?;
-        let opened = events.as_ref().map(|events| events.open(spared));
+        let Outputs {
+            events, protected, ..
+        } = &outputs;
+        check_streams(protected)?;
+        let opened = events.as_ref().map(|events| events.open(protected));
         let recording = opened.transpose()?.flatten().map(Sink::recording);
         let (stdout, detail) = (stdout()?, outputs.detail);
         let renderings = match outputs.stdout {
@@ -169,7 +171,7 @@ impl Reporter {
                 vec![recording, Rendering::new(Format::Text, shown, vec![stdout])]
             }
         };
-        let drawer = Drawer::new(outputs.pictures, outputs.spared);
+        let drawer = Drawer::new(outputs.pictures, outputs.protected);
         Self::over(renderings, drawer, waker).map_err(ReportError::Thread)
     }
 

@@ -47,7 +47,7 @@ use requests::Requests;
 pub use requests::{AsArrived, Pending, RequestOrder};
 pub use resume::Named;
 pub use settings::{CommandSettings, Settings, WorkLimits};
-use settle::PendingVoids;
+use settle::LostOperations;
 use shutdown::Shutdown;
 use steps::StepEvents;
 use tally::Tally;
@@ -177,7 +177,7 @@ pub enum Effect {
     /// Wait for no answer of the ledger any more.
     GiveUp,
     /// Wait no longer for a ledger that cannot do at once what it is asked.
-    HurryLedger,
+    StopLedgerRetries,
     /// Tell all workers that wait for a lease, and these that wait for the ledger, to go on waiting.
     /// `Decided` follows.
     ExtendWaits(Vec<u32>),
@@ -235,7 +235,7 @@ pub struct Run {
     dispatch: Dispatch,
     ids: Ids,
     requests: Requests,
-    pending_voids: PendingVoids,
+    lost_operations: LostOperations,
     shutdown: Shutdown,
     phase: Phase,
     tally: Tally,
@@ -260,7 +260,7 @@ impl Run {
             workers: Workers::default(),
             dispatch: Dispatch::default(),
             requests: Requests::new(order),
-            pending_voids: PendingVoids::default(),
+            lost_operations: LostOperations::default(),
             shutdown: Shutdown::default(),
             phase: Phase::default(),
             tally,

@@ -21,7 +21,7 @@ pub use in_memory::InMemory;
 pub struct Incoming {
     /// Who asks, about which operation.
     pub caller: RequestContext,
-    /// The operation itself, where workers share the data: the bank knows what it is asked.
+    /// The operation itself, needed only where workers share data: bank requests contain it.
     pub operation: Option<Operation>,
     /// What its worker asks.
     pub ask: Ask,
@@ -178,17 +178,17 @@ impl RunStore {
     }
 
     /// What is to be said about the ledger, if it is waited for.
-    pub fn words(&mut self) -> Vec<String> {
+    pub fn messages(&mut self) -> Vec<String> {
         match &mut self.decider {
             Decider::InMemory(_) => Vec::new(),
-            Decider::Durable(durable) => durable.words(),
+            Decider::Durable(durable) => durable.messages(),
         }
     }
 
     /// A ledger that cannot do at once what it is asked is waited for no longer.
-    pub fn hurry(&self) {
+    pub fn stop_retrying(&self) {
         if let Decider::Durable(durable) = &self.decider {
-            durable.hurry();
+            durable.stop_retrying();
         }
     }
 

@@ -1,9 +1,10 @@
 //! The ways to share a balance, as steps: what an operation does to what is shared, one access after
 //! another.
 //!
-//! This is the one definition. The workers of `server-share` take these steps by messages, the threads
-//! of `sync` take them on a word in memory, and `explore` takes them in every order. What can come
-//! between two steps of one operation is the whole question; within one step there is no between.
+//! The workers of `server-share` take these steps by messages, those of `shared-memory` and the threads of
+//! `sync` take them on a word in memory, and `explore` takes them in every order. Atomic additions, of
+//! `sync` and of `shared-memory`, are not among them: one instruction is their whole step. Other operations
+//! can come between two steps of one operation; each step is atomic.
 
 /// How operations keep out of each other's way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -82,7 +82,7 @@ pub struct Standing {
     pub name: Name,
     /// The money.
     pub view: View,
-    /// How far below zero it may go; nothing stands for the bank's own, which have no limit.
+    /// How far below zero it may go; `None`: the bank's own, which have no limit.
     pub overdraft: Option<Balance>,
     /// Of the updates written to it, how many its money does not include.
     pub lost_updates: u64,

@@ -17,7 +17,7 @@ use orphans::children;
 pub use orphans::{adopt_orphans, end_children, signal_descendants};
 pub use signals::{
     END_AT_ONCE, END_COMMAND, Heard, START_NO_MORE, Signals, begin_process, end_as_first_process,
-    end_by, outlive_full_files, stop_self,
+    end_by, ignore_sigxfsz, stop_self,
 };
 
 use crate::child::spawn;

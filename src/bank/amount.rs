@@ -60,7 +60,7 @@ impl fmt::Display for Amount {
 /// An amount that was read, rounded up to whole minor units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rounded {
-    /// How much; nothing is zero.
+    /// How much; `None`: zero.
     pub amount: Option<Amount>,
     /// It was in whole minor units.
     pub is_exact: bool,

@@ -21,14 +21,14 @@ pub enum Request {
     Hold {
         /// What to set aside; it has an id.
         operation: Operation,
-        /// When it is given back by itself; nothing is never.
+        /// When it is given back by itself; `None`: never.
         lasts: Option<Duration>,
     },
     /// The second of two steps: move what is held under this id, or a part of it.
     PostHold {
         /// The hold's id.
         id: Id,
-        /// How much of it; nothing is all of it. The rest is given back.
+        /// How much of it; `None`: all of it. The rest is given back.
         amount: Option<Amount>,
     },
     /// The second of two steps: give back what is held under this id.
@@ -52,7 +52,7 @@ pub enum Request {
 pub enum WorkEnd {
     /// Move it, or a part of it.
     Post {
-        /// How much of it; nothing is all of it. The rest is given back.
+        /// How much of it; `None`: all of it. The rest is given back.
         amount: Option<Amount>,
     },
     /// Give it back. The operation may be tried again.
@@ -66,7 +66,7 @@ pub enum WorkEnd {
     Doubt,
     /// The work is done, and what was set aside with `Hold` stays held until a later request ends it.
     Keep {
-        /// When it is given back by itself, from now; nothing is never.
+        /// When it is given back by itself, from now; `None`: never.
         lasts: Option<Duration>,
     },
 }
@@ -295,7 +295,7 @@ pub enum Record<'a> {
     },
 }
 
-/// Why another ends a hold than before.
+/// Why the owner of a hold changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OwnerChange {
     /// The end of its work was not seen.
@@ -336,10 +336,10 @@ pub trait Journal {
     fn changed(&mut self, slot: usize);
 }
 
-/// The journal of those who keep nothing.
-pub struct Unkept;
+/// A journal that discards records.
+pub struct NullJournal;
 
-impl Journal for Unkept {
+impl Journal for NullJournal {
     fn record(&mut self, _: &RequestContext, _: &Record<'_>) {}
     fn changed(&mut self, _: usize) {}
 }

@@ -37,14 +37,14 @@ pub struct LedgerState {
     begun: HashMap<(u32, u64), u64>,
     ids: IdempotencyKeys,
     lines: LineStates,
-    last: Last,
+    last: LastNumbers,
     now: Now,
     overdraft: Balance,
 }
 
 /// The last numbers that were given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Last {
+pub struct LastNumbers {
     /// To an entry.
     pub seq: u64,
     /// To another record.
@@ -65,7 +65,7 @@ impl LedgerState {
             begun: HashMap::new(),
             ids: IdempotencyKeys::default(),
             lines: LineStates::default(),
-            last: Last::default(),
+            last: LastNumbers::default(),
             now: Now::default(),
             overdraft,
         }
@@ -170,13 +170,13 @@ impl LedgerState {
 /// What a store that keeps its state elsewhere brings in and takes out.
 impl LedgerState {
     /// Sets the clocks, and goes on from these numbers.
-    pub fn resume(&mut self, last: Last, now: Now) {
+    pub fn resume(&mut self, last: LastNumbers, now: Now) {
         self.last = last;
         self.now = now;
     }
 
     /// The last numbers that were given.
-    pub fn last(&self) -> Last {
+    pub fn last(&self) -> LastNumbers {
         self.last
     }
 

@@ -77,7 +77,7 @@ impl LineStates {
         Some(LineState::Begun { hold })
     }
 
-    /// Notes what became of a line; nothing is as if it had never been begun. What is done stays done.
+    /// Notes what became of a line; `None`: as if it had never been begun. What is done stays done.
     pub fn note(&mut self, run: u32, line: u64, state: Option<LineState>) {
         let Some(lines) = self.runs.get_mut(&run) else {
             return;

@@ -53,7 +53,7 @@ pub(super) struct RuleReplay<'a> {
     /// And under ids.
     under_ids: HashMap<u32, Aside>,
     repeats: Repeats<'a>,
-    /// The accounts of which something may be known; nothing stands for all.
+    /// The accounts of which something may be known; `None`: all.
     pub(super) watched: Option<Vec<u32>>,
     /// Money was set aside somewhere in the history.
     has_holds: bool,

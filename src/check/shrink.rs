@@ -81,7 +81,7 @@ struct Shrinking<'a> {
     history: &'a ObservedHistory,
     order: &'a ClaimedOrder,
     related: Vec<u32>,
-    /// Of which accounts something is known; nothing stands for all.
+    /// Of which accounts something is known; `None`: all.
     accounts: Option<Vec<u32>>,
     steps: usize,
 }
@@ -138,7 +138,7 @@ impl Shrinking<'_> {
     }
 
     /// Leaves out what can be left out: larger parts first, then each answer by itself, until none can.
-    /// Tells whether it came to that end.
+    /// Returns whether it came to that end.
     fn leave_out(&mut self, kept: &mut Vec<u32>) -> bool {
         let mut length = kept.len().div_ceil(2);
         loop {

@@ -7,7 +7,7 @@ use clap::Args;
 use super::ledger::LedgerArgs;
 use super::one::ended;
 use super::{CliResult, Failure};
-use crate::report::{self, Format, Output, Spared};
+use crate::report::{self, Format, Output, ProtectedFiles};
 use crate::store::{Access, LedgerError};
 
 #[derive(Args)]
@@ -25,7 +25,7 @@ pub(super) struct BackupArgs {
 /// `bank-par backup`
 pub(super) fn backup(args: BackupArgs) -> CliResult {
     let place = args.ledger.place()?;
-    let sheet = Output::open(&Spared::default().ledger(&place)).map_err(Failure::usage)?;
+    let output = Output::open(&ProtectedFiles::default().ledger(&place)).map_err(Failure::usage)?;
     // A server may have another working directory.
     let dest = path::absolute(&args.dest).map_err(Failure::usage)?;
     let mut ledger = place.open(Access::Read).map_err(Failure::ledger)?;
@@ -33,5 +33,5 @@ pub(super) fn backup(args: BackupArgs) -> CliResult {
         LedgerError::NoPlace { .. } => Failure::usage(error),
         error => Failure::ledger(error),
     })?;
-    ended(report::verified(sheet, args.output, &verified))
+    ended(report::verified(output, args.output, &verified))
 }

@@ -10,7 +10,7 @@ use clap::Args;
 use super::one::ended;
 use super::{CliResult, Failure};
 use crate::check::{ObservedHistory, check as check_history};
-use crate::report::{self, Format, HistoryReport, Output, Spared};
+use crate::report::{self, Format, HistoryReport, Output, ProtectedFiles};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,14 +39,15 @@ pub(super) struct CheckArgs {
 
 /// `bank-par check`
 pub(super) fn check(args: CheckArgs) -> CliResult {
-    let spared = args
-        .files
-        .iter()
-        .fold(Spared::default(), |spared, file| match is_stdin(file) {
-            true => spared.stdin(),
-            false => spared.input(file),
-        });
-    let output = Output::open(&spared).map_err(Failure::usage)?;
+    let protected =
+        args.files.iter().fold(
+            ProtectedFiles::default(),
+            |protected, file| match is_stdin(file) {
+                true => protected.stdin(),
+                false => protected.input(file),
+            },
+        );
+    let output = Output::open(&protected).map_err(Failure::usage)?;
     let mut history = ObservedHistory::default();
     for (number, file) in args.files.iter().enumerate() {
         read(&mut history, number, file).map_err(Failure::usage)?;

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::ledger::MemoryArgs;
 use super::workload::WorkloadArgs;
-use super::{CliResult, Failure, one::ended, spared};
+use super::{CliResult, Failure, one::ended, protected};
 use crate::bank::{Action, Balance, Name, Operation};
 use crate::explore::{
     Bounds, MAX_OPERATIONS, Manner, OwnerLink, Scenario, explore as explore_orders,
@@ -171,7 +171,7 @@ pub(super) fn explore(args: ExploreArgs) -> CliResult {
     let overdraft = args.workload.overdraft();
     let scenario = Scenario::new(manner, starts, overdraft, operations);
     let scenario = scenario.map_err(Failure::usage)?;
-    let sheet = Output::open(&spared(&args.workload.source(), None)).map_err(Failure::usage)?;
+    let output = Output::open(&protected(&args.workload.source(), None)).map_err(Failure::usage)?;
     let bounds = Bounds {
         states: args.max_states as usize,
         seed: args.seed,
@@ -186,7 +186,7 @@ pub(super) fn explore(args: ExploreArgs) -> CliResult {
         wanted,
         found: &found,
     };
-    ended(report::explored(sheet, args.output, &exploration))
+    ended(report::explored(output, args.output, &exploration))
 }
 
 /// The account of operations that name none, and those that are open beside it.

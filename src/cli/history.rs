@@ -14,7 +14,7 @@ use super::one::ended;
 use super::workload::other_side;
 use super::{CliResult, Failure};
 use crate::bank::{Moment, Name};
-use crate::report::{EntryFormat, History, Output, Spared};
+use crate::report::{EntryFormat, History, Output, ProtectedFiles};
 use crate::store::{Access, EntryQuery, Ledger, LedgerError, MAX_PAGE};
 use follow::Followed;
 
@@ -90,13 +90,13 @@ pub(super) fn history(args: HistoryArgs) -> CliResult {
         let error = anyhow!("`--since` is later than `--until`, so no entry can lie between them");
         return Err(Failure::usage(error));
     }
-    let sheet = Output::open(&Spared::default().ledger(&place)).map_err(Failure::usage)?;
+    let output = Output::open(&ProtectedFiles::default().ledger(&place)).map_err(Failure::usage)?;
     if let Some(count) = args.tail {
         let mut ledger = place.open(Access::Read).map_err(Failure::ledger)?;
         query.after = before_the_last(&mut *ledger, &query, count).map_err(Failure::ledger)?;
     }
     let mut ledger = Followed::open(place)?;
-    let mut history = History::begin(sheet, format);
+    let mut history = History::begin(output, format);
     let left = args.limit.unwrap_or(u64::MAX);
     tell(&mut ledger, query, left, args.follow, &mut history)?;
     ended(history.finish())
@@ -160,7 +160,7 @@ fn last_of_all(ledger: &mut dyn Ledger, after: u64) -> Result<u64, LedgerError> 
     Ok(most)
 }
 
-/// Tells page after page until there is no more, or the output is closed. The ledger is asked for one
+/// Prints page after page until there is no more, or the output is closed. The ledger is asked for one
 /// page at a time and left alone while that is written.
 fn tell(
     ledger: &mut Followed,
@@ -173,17 +173,17 @@ fn tell(
         query.limit = usize::try_from(left).map_or(MAX_PAGE, |left| left.min(MAX_PAGE));
         let page = match ledger.entries(&query, follow)? {
             Some(page) => page,
-            None if history.sheet().wait(LOOK_AGAIN) => continue,
+            None if history.output().wait(LOOK_AGAIN) => continue,
             None => return Ok(()),
         };
         page.entries.iter().for_each(|entry| history.entry(entry));
         left = left.saturating_sub(page.entries.len() as u64);
         query.after = query.after.max(page.looked_at);
-        let sheet = history.sheet();
-        if left == 0 || !sheet.write() || page.is_last && !follow {
+        let output = history.output();
+        if left == 0 || !output.write() || page.is_last && !follow {
             return Ok(());
         }
-        if page.is_last && !sheet.wait(LOOK_AGAIN) {
+        if page.is_last && !output.wait(LOOK_AGAIN) {
             return Ok(());
         }
     }

@@ -11,13 +11,13 @@ use super::moment::duration;
 use super::named::{ContinuedRun, NamedArgs};
 use super::pictures::PictureArgs;
 use super::workload::WorkloadArgs;
-use super::{CliResult, Failure, OutputArgs, spared};
+use super::{CliResult, Failure, OutputArgs, protected};
 use crate::bank::Balance;
 use crate::driver::{self, Commands, Driver, Forecast, RunPlan};
 use crate::event::Event;
 use crate::limits::{self, Limits};
 use crate::link::Transport;
-use crate::report::{Broken, Detail, Outputs, Reporter, Spared, stderr_line};
+use crate::report::{Broken, Detail, Outputs, ProtectedFiles, Reporter, stderr_line};
 use crate::run::{AsArrived, Ending};
 use crate::status::Status;
 use crate::store::{Memory, Place};
@@ -209,7 +209,7 @@ impl BankArgs {
 }
 
 impl ModeArgs {
-    fn outputs(&self, spared: Spared, has_command: bool) -> anyhow::Result<Outputs> {
+    fn outputs(&self, protected: ProtectedFiles, has_command: bool) -> anyhow::Result<Outputs> {
         let is_followed = self
             .workload
             .known()
@@ -219,11 +219,11 @@ impl ModeArgs {
             Some(DetailFlag::Results) => (Detail::Results, false),
             None => (Detail::Results, is_followed && !has_command),
         };
-        let outputs = self.output.clone().outputs(spared)?;
+        let outputs = self.output.clone().outputs(protected)?;
         Ok(Outputs {
             detail,
             text_shows_steps,
-            pictures: self.pictures.pictures(outputs.stdout, &outputs.spared)?,
+            pictures: self.pictures.pictures(outputs.stdout, &outputs.protected)?,
             ..outputs
         })
     }
@@ -273,8 +273,8 @@ pub(super) fn start(mut plan: RunPlan, opening: Option<Opening>, args: ModeArgs)
     // A ledger is not created for an input that is not there.
     let source = args.workload.source();
     source.check().map_err(Failure::usage)?;
-    let spared = spared(&source, opening.as_ref().map(|opening| &opening.place));
-    let outputs = args.outputs(spared, plan.commands.is_some());
+    let protected = protected(&source, opening.as_ref().map(|opening| &opening.place));
+    let outputs = args.outputs(protected, plan.commands.is_some());
     let outputs = outputs.map_err(Failure::usage)?;
     plan.detail = outputs.most_detail();
     let open = |Opening {
@@ -320,7 +320,7 @@ pub(super) fn print(args: &ModeArgs, events: Vec<Event>) -> Result<Status, Failu
     let outputs = args
         .output
         .clone()
-        .outputs(spared(&args.workload.source(), None));
+        .outputs(protected(&args.workload.source(), None));
     let outputs = outputs.map_err(Failure::usage)?;
     let mut reporter = Reporter::start(outputs, waker).map_err(Failure::usage)?;
     reporter.tell(events);
@@ -343,8 +343,8 @@ fn dry_run(plan: RunPlan, args: &BankArgs) -> CliResult {
     let (workload, place) = (&args.mode.workload, args.ledger.lasting());
     let source = workload.source();
     source.check().map_err(Failure::usage)?;
-    let spared = spared(&source, place.as_ref());
-    let outputs = args.mode.output.clone().outputs(spared);
+    let protected = protected(&source, place.as_ref());
+    let outputs = args.mode.output.clone().outputs(protected);
     let outputs = outputs.map_err(Failure::usage)?;
     let lasts = place.is_some();
     let forecast = match place {

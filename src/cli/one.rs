@@ -20,7 +20,7 @@ use crate::bank::{
     Request, RequestContext,
 };
 use crate::event::OperationEvent;
-use crate::report::{Answers, Format, Output, Receipt, Spared, Subject};
+use crate::report::{Answers, Format, Output, ProtectedFiles, Receipt, Subject};
 use crate::run::Ending;
 use crate::status::Status;
 use crate::store::{Access, EntryQuery, Ledger};
@@ -174,10 +174,10 @@ impl OperationArgs {
 
 impl SingleArgs {
     /// What no output may be written to.
-    fn spared(&self) -> Spared {
+    fn protected(&self) -> ProtectedFiles {
         match &self.ledger.ledger {
-            Some(LedgerFlag::Lasting(place)) => Spared::default().ledger(place),
-            Some(LedgerFlag::Memory) | None => Spared::default(),
+            Some(LedgerFlag::Lasting(place)) => ProtectedFiles::default().ledger(place),
+            Some(LedgerFlag::Memory) | None => ProtectedFiles::default(),
         }
     }
 }
@@ -186,21 +186,21 @@ impl SingleArgs {
 struct Single {
     ledger: Box<dyn Ledger>,
     answers: Answers,
-    spared: Spared,
+    protected: ProtectedFiles,
 }
 
 impl Single {
     fn open(args: SingleArgs, access: Access) -> Result<Self, Failure> {
-        let spared = args.spared();
+        let protected = args.protected();
         let place = args.ledger.place()?;
         // A stdout that cannot be had is noticed before anything is done.
-        let sheet = Output::open(&spared).map_err(Failure::usage)?;
+        let output = Output::open(&protected).map_err(Failure::usage)?;
         let ledger = place.open(access).map_err(Failure::ledger)?;
-        let answers = Answers::new(sheet, args.output);
+        let answers = Answers::new(output, args.output);
         Ok(Single {
             ledger,
             answers,
-            spared,
+            protected,
         })
     }
 

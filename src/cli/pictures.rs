@@ -6,7 +6,7 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 
 use crate::report::{
-    Document, DocumentKind, Format, Pictures, Spared, TimelineStyle, TimelineWish,
+    Document, DocumentKind, Format, Pictures, ProtectedFiles, TimelineStyle, TimelineWish,
 };
 
 /// The most operations of which a terminal shows the timeline where nothing else is asked for.
@@ -43,10 +43,14 @@ enum TimelineWhen {
 }
 
 impl PictureArgs {
-    /// What is drawn when the run has ended, none of it over what is spared.
-    pub(super) fn pictures(&self, stdout: Format, spared: &Spared) -> anyhow::Result<Pictures> {
+    /// What is drawn when the run has ended, none of it over what is protected.
+    pub(super) fn pictures(
+        &self,
+        stdout: Format,
+        protected: &ProtectedFiles,
+    ) -> anyhow::Result<Pictures> {
         let documents = self.documents.all();
-        check(&documents, spared)?;
+        check(&documents, protected)?;
         Ok(Pictures {
             timeline: self.timeline(stdout)?,
             documents,
@@ -82,9 +86,9 @@ pub(super) fn document(kind: DocumentKind) -> impl Fn(&Path) -> Document {
 }
 
 /// Refuses documents that may not be written, and changes nothing.
-pub(super) fn check(documents: &[Document], spared: &Spared) -> anyhow::Result<()> {
+pub(super) fn check(documents: &[Document], protected: &ProtectedFiles) -> anyhow::Result<()> {
     for document in documents {
-        document.check(spared)?;
+        document.check(protected)?;
     }
     Ok(())
 }

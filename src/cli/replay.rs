@@ -8,7 +8,7 @@ use crate::explore::{Played, Scenario, play, read_token};
 use crate::replay::{
     KeysError, ReplayError, Replayed, StepPace, StepTakers, TerminalKeys, replay as take,
 };
-use crate::report::{self, Format, Output, Replay, Spared, StepScreen};
+use crate::report::{self, Format, Output, ProtectedFiles, Replay, StepScreen};
 use crate::run::Ending;
 use crate::status::Status;
 
@@ -57,14 +57,14 @@ pub(super) fn replay(args: ReplayArgs) -> CliResult {
             "step `{position}` of the order cannot be taken"
         ))
     })?;
-    let sheet = Output::open(&Spared::default()).map_err(Failure::usage)?;
+    let output = Output::open(&ProtectedFiles::default()).map_err(Failure::usage)?;
     // Processes are the default; the flag says so in a script.
     let by = match (args.threads, args.shared_memory) {
         (true, _) => StepTakers::Threads,
         (_, true) => StepTakers::SharedMemory,
         (false, false) => StepTakers::Processes,
     };
-    if args.step && !sheet.is_on_terminal() {
+    if args.step && !output.is_on_terminal() {
         return Err(Failure::usage(KeysError::NoTerminal("standard output")));
     }
     let replayed = match args.step {
@@ -92,7 +92,7 @@ pub(super) fn replay(args: ReplayArgs) -> CliResult {
         replayed: &replayed,
         was_shown: args.step,
     };
-    ended(report::replayed(sheet, args.output, &replay))
+    ended(report::replayed(output, args.output, &replay))
 }
 
 /// Takes the order once, with a key for each step.

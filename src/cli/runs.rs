@@ -8,7 +8,9 @@ use super::named::all_runs;
 use super::one::ended;
 use super::{CliResult, Failure};
 use crate::bank;
-use crate::report::{Format, Output, Spared, given_up, runs as tell_runs, skipped as tell_skipped};
+use crate::report::{
+    Format, Output, ProtectedFiles, given_up, runs as tell_runs, skipped as tell_skipped,
+};
 use crate::status::Status;
 use crate::store::{Access, Ledger, LineEnd, MAX_REASON, RunName, SkippedLine};
 
@@ -69,24 +71,25 @@ struct RunLedgerArgs {
 impl RunLedgerArgs {
     fn open(self, access: Access) -> Result<(Output, Format, Box<dyn Ledger>), Failure> {
         let place = self.ledger.place()?;
-        let sheet = Output::open(&Spared::default().ledger(&place)).map_err(Failure::usage)?;
+        let output =
+            Output::open(&ProtectedFiles::default().ledger(&place)).map_err(Failure::usage)?;
         let ledger = place.open(access).map_err(Failure::ledger)?;
-        Ok((sheet, self.output, ledger))
+        Ok((output, self.output, ledger))
     }
 }
 
 /// `bank-par runs`
 pub(super) fn runs(args: RunsArgs) -> CliResult {
-    let (sheet, format, mut ledger) = args.at.open(Access::Read)?;
+    let (output, format, mut ledger) = args.at.open(Access::Read)?;
     let runs = all_runs(&mut *ledger)?;
     let Some(name) = args.run else {
-        return ended(tell_runs(sheet, format, &runs));
+        return ended(tell_runs(output, format, &runs));
     };
     let Some(run) = runs.iter().find(|run| run.name == name) else {
         return Err(unknown(&name));
     };
     let lines = skipped_lines(&mut *ledger, run.number)?;
-    ended(tell_skipped(sheet, format, &name, &lines))
+    ended(tell_skipped(output, format, &name, &lines))
 }
 
 /// The lines of a run that were given up, and why.
@@ -113,7 +116,7 @@ fn unknown(run: &RunName) -> Failure {
 
 /// `bank-par skip`
 pub(super) fn skip(args: SkipArgs) -> CliResult {
-    let (sheet, format, mut ledger) = args.at.open(Access::Existing)?;
+    let (output, format, mut ledger) = args.at.open(Access::Existing)?;
     let (run, line) = (args.run, args.line);
     let skipped = ledger
         .skip(&run, line, &args.reason)
@@ -123,8 +126,8 @@ pub(super) fn skip(args: SkipArgs) -> CliResult {
         error: anyhow!("line {line} of the run `{run}` cannot be given up: {why}"),
     };
     match skipped {
-        SkippedLine::Skipped => ended(given_up(sheet, format, &run, line, false)),
-        SkippedLine::Already => ended(given_up(sheet, format, &run, line, true)),
+        SkippedLine::Skipped => ended(given_up(output, format, &run, line, false)),
+        SkippedLine::Already => ended(given_up(output, format, &run, line, true)),
         SkippedLine::Done(bank::Outcome::Posted { seq, .. }) => Err(refused(
             Status::Refused,
             &format!(

@@ -12,7 +12,7 @@ use super::one::ended;
 use super::{CliResult, Failure};
 use crate::child::this_program;
 use crate::limits;
-use crate::report::{Output, Spared, check_streams, stderr_line};
+use crate::report::{Output, ProtectedFiles, check_streams, stderr_line};
 use crate::serve::{
     ServeError, ServePlan, leave_session, let_go_of_stdout, log_beside, send_words_to,
     serve as serve_ledger,
@@ -49,9 +49,9 @@ pub(super) fn serve(args: ServeArgs) -> CliResult {
             "a server serves a ledger in a file: name it with `--ledger FILE`"
         )));
     };
-    let spared = Spared::default().ledger(&Place::File(file.clone()));
-    check_streams(&spared).map_err(Failure::usage)?;
-    if let Some(what) = spared.what_would_be(&args.socket) {
+    let protected = ProtectedFiles::default().ledger(&Place::File(file.clone()));
+    check_streams(&protected).map_err(Failure::usage)?;
+    if let Some(what) = protected.what_would_be(&args.socket) {
         return Err(Failure::usage(anyhow!(
             "the socket `{}` would be {what}: use another path",
             args.socket.display()
@@ -112,10 +112,10 @@ fn ready(socket: &Path, log: Option<&Path>) -> String {
 
 /// Tells the process that waits for it, if one does.
 fn announce(line: &str) {
-    match Output::open(&Spared::default()) {
-        Ok(mut sheet) => {
-            sheet.line(line);
-            sheet.finish();
+    match Output::open(&ProtectedFiles::default()) {
+        Ok(mut output) => {
+            output.line(line);
+            output.finish();
         }
         Err(error) => stderr_line(error),
     }

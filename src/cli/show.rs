@@ -10,7 +10,9 @@ use clap::Args;
 use super::one::ended;
 use super::pictures::{DocumentArgs, check, document};
 use super::{CliResult, Failure};
-use crate::report::{Document, DocumentKind, Output, Spared, TimelineStyle, drawn, stderr_line};
+use crate::report::{
+    Document, DocumentKind, Output, ProtectedFiles, TimelineStyle, drawn, stderr_line,
+};
 use crate::show::{Picture, Recording};
 
 const EXAMPLES: &str = "\
@@ -48,13 +50,15 @@ pub(super) struct ShowArgs {
 
 /// `bank-par show`
 pub(super) fn show(args: ShowArgs) -> CliResult {
-    let spared = args.spared();
+    let protected = args.protected();
     let documents = args.documents();
-    check(&documents, &spared).map_err(Failure::usage)?;
-    let output = Output::open(&spared).map_err(Failure::usage)?;
+    check(&documents, &protected).map_err(Failure::usage)?;
+    let output = Output::open(&protected).map_err(Failure::usage)?;
     let picture = args.picture().map_err(Failure::usage)?;
     for document in &documents {
-        let note = document.write(&picture, &spared).map_err(Failure::usage)?;
+        let note = document
+            .write(&picture, &protected)
+            .map_err(Failure::usage)?;
         if let Some(note) = note {
             stderr_line(format_args!("warning: {note}"));
         }
@@ -65,12 +69,15 @@ pub(super) fn show(args: ShowArgs) -> CliResult {
 
 impl ShowArgs {
     /// The recordings, over which nothing is written.
-    fn spared(&self) -> Spared {
+    fn protected(&self) -> ProtectedFiles {
         let files = self.files.iter();
-        files.fold(Spared::default(), |spared, path| match is_stdin(path) {
-            true => spared.stdin(),
-            false => spared.input(path),
-        })
+        files.fold(
+            ProtectedFiles::default(),
+            |protected, path| match is_stdin(path) {
+                true => protected.stdin(),
+                false => protected.input(path),
+            },
+        )
     }
 
     fn documents(&self) -> Vec<Document> {

@@ -12,7 +12,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 
 use super::ledger::MemoryArgs;
 use super::workload::WorkloadArgs;
-use super::{CliResult, Failure, OutputArgs, spared};
+use super::{CliResult, Failure, OutputArgs, protected};
 use crate::event::{Event, InvalidLine, RunStarted};
 use crate::poll::wait_readable;
 use crate::race::{MAX_UPDATES, RacePlan, SyncMethod, race};
@@ -53,7 +53,7 @@ pub(super) fn sync(args: SyncArgs) -> CliResult {
         .map_err(Failure::usage)?;
     let outputs = args
         .output
-        .outputs(spared(&args.workload.source(), None))
+        .outputs(protected(&args.workload.source(), None))
         .map_err(Failure::usage)?;
     let mut reporter = Reporter::start(outputs, waker).map_err(Failure::usage)?;
     let plan = RacePlan {

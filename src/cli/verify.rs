@@ -5,7 +5,7 @@ use clap::Args;
 use super::ledger::LedgerArgs;
 use super::one::ended;
 use super::{CliResult, Failure};
-use crate::report::{self, Format, Output, Spared};
+use crate::report::{self, Format, Output, ProtectedFiles};
 use crate::store::{Access, ChainEnd};
 
 #[derive(Args)]
@@ -24,10 +24,10 @@ pub(super) struct VerifyArgs {
 /// `bank-par verify`
 pub(super) fn verify(args: VerifyArgs) -> CliResult {
     let place = args.ledger.place()?;
-    let sheet = Output::open(&Spared::default().ledger(&place)).map_err(Failure::usage)?;
+    let output = Output::open(&ProtectedFiles::default().ledger(&place)).map_err(Failure::usage)?;
     let mut ledger = place.open(Access::Read).map_err(Failure::ledger)?;
     let verified = ledger
         .verify(args.expect.as_ref())
         .map_err(Failure::ledger)?;
-    ended(report::verified(sheet, args.output, &verified))
+    ended(report::verified(output, args.output, &verified))
 }

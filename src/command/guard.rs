@@ -33,7 +33,7 @@ pub(super) struct GuardPlan<'a> {
     pub(super) words: &'a [OsString],
     /// The lease of a run that lives as long as the guard does.
     pub(super) lease: Option<&'a LeaseShare>,
-    /// When it ends the command; nothing is never.
+    /// When it ends the command; `None`: never.
     pub(super) timeout: Option<Duration>,
     /// Where it tells what it sees.
     pub(super) report: &'a GuardReport,

@@ -25,7 +25,7 @@ pub struct OneShotPlan {
     /// The operation; it has an id.
     pub operation: Operation,
     /// Set aside in the first of two steps, which stays held when the command succeeds, for so long;
-    /// nothing is one step.
+    /// `None`: one step.
     pub hold: Option<Option<Duration>>,
     /// On which terms the bank is asked.
     pub caller: RequestContext,
@@ -117,10 +117,10 @@ pub fn run(plan: &OneShotPlan, ledger: &mut dyn Ledger) -> Result<OneShotEnd, On
 }
 
 /// What the ledger answers while the run is its own.
-fn known(answer: Option<LedgerAnswer>) -> Result<Answer, LedgerError> {
+fn known(ledger: &dyn Ledger, answer: Option<LedgerAnswer>) -> Result<Answer, LedgerError> {
     let answer = answer.and_then(LedgerAnswer::decided);
     answer.ok_or_else(|| LedgerError::Database {
-        ledger: "in use".to_string(),
+        ledger: ledger.name(),
         doing: "end what was begun in",
         cause: "its run was ended meanwhile, as its server was started anew".to_string(),
     })
@@ -145,11 +145,11 @@ impl OneShotPlan {
         ];
         let mut answers = ledger.submit(&batch)?.into_iter();
         let begun = answers.next();
-        let answer = known(answers.next())?;
+        let answer = known(ledger, answers.next())?;
         match (begun, answers.next()) {
             (_, Some(LedgerAnswer::RunEnded(_))) => Ok((answer, None)),
             (Some(LedgerAnswer::RunBegun(run)), Some(_)) => Ok((answer, Some(run.number))),
-            _ => known(None).map(|answer| (answer, None)),
+            _ => known(ledger, None).map(|answer| (answer, None)),
         }
     }
 
@@ -343,7 +343,10 @@ impl OneShot<'_> {
                 if_idle,
             },
         ];
-        let ask = || known(self.ledger.submit(&batch)?.into_iter().next());
+        let ask = || {
+            let answers = self.ledger.submit(&batch)?;
+            known(self.ledger, answers.into_iter().next())
+        };
         let done = until_done(AtStake::Work, ask, |pause, words| {
             if let Some(words) = words {
                 stderr_line(words);

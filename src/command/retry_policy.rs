@@ -10,7 +10,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How long an attempt of a command may take, and when the next one follows a failure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetryPolicy {
-    /// When an attempt is ended; nothing is never.
+    /// When an attempt is ended; `None`: never.
     pub timeout: Option<Duration>,
     /// How many more attempts there are when one fails.
     pub retries: u32,

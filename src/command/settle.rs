@@ -9,7 +9,7 @@ use super::actual::Spent;
 /// What becomes of the money.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Settlement {
-    /// So much is posted, which may be more than was set aside; nothing stands for all that was.
+    /// So much is posted, which may be more than was set aside; `None`: all that was.
     Post {
         amount: Option<Amount>,
         /// What the command says it has spent, where that is finer than the amount.

@@ -42,7 +42,7 @@ pub(crate) struct CommandSupervisor {
     session: Session,
     signals: Signals,
     /// The children that were there before.
-    spared: HashSet<Pid>,
+    protected: HashSet<Pid>,
     /// No further command is to be started.
     no_more: bool,
 }
@@ -90,7 +90,7 @@ impl CommandSupervisor {
     /// A supervisor for this parent. From here on this process hears signals and inherits orphans.
     pub(crate) fn new(parent: u32, session: Session) -> io::Result<Self> {
         Ok(CommandSupervisor {
-            spared: adopt_orphans(),
+            protected: adopt_orphans(),
             parent,
             session,
             signals: Signals::listen_to_parent()?,
@@ -160,7 +160,7 @@ impl CommandSupervisor {
 
     /// Ends what a command left behind.
     fn end_rest(&self, command: Pid) {
-        let all_gone = end_children(Some(command), &self.spared, |_, _| {});
+        let all_gone = end_children(Some(command), &self.protected, |_, _| {});
         // What is left below a guard is its parent's to end and to tell of.
         if !all_gone && self.session == Session::Own {
             stderr_line(LEFT_BEHIND);

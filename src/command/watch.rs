@@ -28,7 +28,7 @@ use crate::work::Termination;
 pub(super) struct GuardWaiter {
     signals: Signals,
     /// The children that were there before.
-    spared: HashSet<Pid>,
+    protected: HashSet<Pid>,
     /// The last signal that this process got.
     signal: Option<i32>,
     /// How many of those a person typed.
@@ -49,7 +49,7 @@ pub(super) struct GuardExit {
 impl GuardWaiter {
     pub(super) fn new() -> io::Result<Self> {
         Ok(GuardWaiter {
-            spared: adopt_orphans(),
+            protected: adopt_orphans(),
             signals: Signals::listen()?,
             signal: None,
             typed: 0,
@@ -82,7 +82,7 @@ impl GuardWaiter {
             let mut ended = reap();
             let exit = ended.iter().find(|(pid, _)| *pid == guard.process);
             if let Some((_, exit)) = exit.copied() {
-                let all_gone = end_children(Some(guard.process), &self.spared, |pid, exit| {
+                let all_gone = end_children(Some(guard.process), &self.protected, |pid, exit| {
                     ended.push((pid, exit));
                 });
                 if !all_gone {

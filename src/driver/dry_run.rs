@@ -14,7 +14,7 @@ use crate::workload::{Feed, Item, Next};
 /// The most events that are told at once.
 const BLOCK: usize = 1_024;
 
-/// Tells what would be set aside, run and posted for each operation, and what would be refused, if all
+/// Prints what would be set aside, run and posted for each operation, and what would be refused, if all
 /// were run in this order. Nothing is touched.
 pub fn dry_run(
     commands: Option<&Commands>,

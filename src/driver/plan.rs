@@ -30,7 +30,7 @@ pub struct RunPlan {
     pub conduct: Conduct,
     /// The most workers at a time.
     pub jobs: usize,
-    /// How many operations a worker takes before it is replaced; nothing is no limit.
+    /// How many operations a worker takes before it is replaced; `None`: no limit.
     pub ops_per_worker: Option<u64>,
     /// In memory, the account that is open from the start.
     pub account: Name,
@@ -42,10 +42,10 @@ pub struct RunPlan {
     pub overdraft: Balance,
     /// Money coming in opens no account.
     pub strict: bool,
-    /// When an operation's work is ended; nothing is its own duration and a minute, and never where it
+    /// When an operation's work is ended; `None`: its own duration and a minute, and never where it
     /// is a command.
     pub timeout: Option<Duration>,
-    /// When an operation that waits for a lease is ended; nothing is never.
+    /// When an operation that waits for a lease is ended; `None`: never.
     pub lease_limit: Option<Duration>,
     /// How long simulated work takes.
     pub pace: Pace,

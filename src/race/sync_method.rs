@@ -50,30 +50,6 @@ impl SyncMethod {
             SyncMethod::Semaphore => "semaphore",
         }
     }
-
-    /// What it does, in one line.
-    pub fn description(self) -> &'static str {
-        match self {
-            SyncMethod::None => {
-                "read, decide, write, whatever others did in between: loses updates"
-            }
-            SyncMethod::Mutex => {
-                "one thread at a time holds the lock; the others sleep until it is free"
-            }
-            SyncMethod::RwLock => "views share the lock; a movement holds it alone",
-            SyncMethod::Atomic => {
-                "one indivisible addition; a debit that went too low is added back"
-            }
-            SyncMethod::Cas => {
-                "write only if no other thread wrote since the read, else decide again"
-            }
-            SyncMethod::Spin => "one thread at a time holds the lock; the others keep trying",
-            SyncMethod::Channel => "one thread owns the balance; the others send it messages",
-            SyncMethod::Semaphore => {
-                "one permit; the thread that has it reads and writes, the others wait for it"
-            }
-        }
-    }
 }
 
 impl FromStr for SyncMethod {
@@ -110,7 +86,6 @@ mod tests {
         for remedy in SyncMethod::ALL {
             assert_eq!(remedy.word().parse(), Ok(remedy));
             assert!(message.contains(&format!("`{remedy}`")), "{remedy}");
-            assert!(!remedy.description().contains('\n'));
         }
         assert_eq!("Mutex".parse::<SyncMethod>(), Err(UnknownRemedy));
     }

@@ -34,7 +34,7 @@ impl HistoryReport<'_> {
     }
 }
 
-/// Tells what a check of a history found, and what status follows from it.
+/// Prints what a check of a history found; returns the status that follows from it.
 pub fn checked(mut output: Output, format: Format, report: &HistoryReport) -> Status {
     match format {
         Format::Text => {

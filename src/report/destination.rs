@@ -5,8 +5,8 @@
 //! that never comes is not waited for.
 
 mod descriptor;
+mod protected;
 mod recording;
-mod spared;
 
 use std::ffi::OsStr;
 use std::fs::{self, File, FileType, Metadata, OpenOptions};
@@ -20,8 +20,8 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
 
-use spared::Inode;
-pub use spared::Spared;
+use protected::Inode;
+pub use protected::ProtectedFiles;
 
 /// How long a FIFO is given for its reader to come.
 const READER_COMES: Duration = Duration::from_secs(2);
@@ -49,7 +49,7 @@ pub struct Descriptor {
 pub enum DestinationError {
     /// It is something that this command needs.
     #[error("`{output}` is {what}, which no output may overwrite: name another file")]
-    Spared {
+    ProtectedFiles {
         /// What was named.
         output: String,
         /// What it is.
@@ -125,11 +125,11 @@ impl Destination {
     /// # Errors
     ///
     /// What [`DestinationError`] says.
-    pub fn check(&self, spared: &Spared) -> Result<(), DestinationError> {
+    pub fn check(&self, protected: &ProtectedFiles) -> Result<(), DestinationError> {
         match self {
             Destination::Stdout => Ok(()),
-            Destination::Descriptor(descriptor) => descriptor.open(spared).map(drop),
-            Destination::File(path) => look_at(path, spared, &recording::is_one)
+            Destination::Descriptor(descriptor) => descriptor.open(protected).map(drop),
+            Destination::File(path) => look_at(path, protected, &recording::is_one)
                 .map(drop)
                 .map_err(|why| why.about(path)),
         }
@@ -139,29 +139,29 @@ impl Destination {
     /// it is the program's own.
     pub(super) fn check_whole(
         &self,
-        spared: &Spared,
+        protected: &ProtectedFiles,
         is_own: impl Fn(&Path) -> io::Result<bool>,
     ) -> Result<(), DestinationError> {
         match self {
-            Destination::File(path) => match look_at(path, spared, &is_own) {
+            Destination::File(path) => match look_at(path, protected, &is_own) {
                 Ok(Some(found)) if !found.file_type().is_file() => Err(PathRefusal::Kind("device")),
                 looked => looked.map(drop),
             }
             .map_err(|why| why.about(path)),
-            _ => self.check(spared),
+            _ => self.check(protected),
         }
     }
 
-    /// Opens it to append to it; nothing stands for stdout, which is open.
+    /// Opens it to append to it; `None`: stdout, which is open.
     pub(super) fn open(
         &self,
-        spared: &Spared,
+        protected: &ProtectedFiles,
     ) -> Result<Option<OpenedDestination>, DestinationError> {
         match self {
             Destination::Stdout => Ok(None),
-            Destination::Descriptor(descriptor) => descriptor.open(spared).map(Some),
+            Destination::Descriptor(descriptor) => descriptor.open(protected).map(Some),
             Destination::File(path) => {
-                let file = open(path, spared).map_err(|why| why.about(path))?;
+                let file = open(path, protected).map_err(|why| why.about(path))?;
                 Ok(Some(OpenedDestination {
                     name: path.display().to_string(),
                     file,
@@ -173,7 +173,7 @@ impl Destination {
 }
 
 impl Descriptor {
-    fn open(&self, spared: &Spared) -> Result<OpenedDestination, DestinationError> {
+    fn open(&self, protected: &ProtectedFiles) -> Result<OpenedDestination, DestinationError> {
         let name = self.name.clone();
         let given = self.file.as_ref().and_then(|file| file.try_clone().ok());
         let Some(file) = given.filter(descriptor::is_writable).map(File::from) else {
@@ -183,8 +183,8 @@ impl Descriptor {
             output: name.clone(),
             cause,
         })?;
-        if let Some(what) = spared.what_is(&found) {
-            return Err(DestinationError::Spared { output: name, what });
+        if let Some(what) = protected.what_is(&found) {
+            return Err(DestinationError::ProtectedFiles { output: name, what });
         }
         Ok(OpenedDestination {
             name,
@@ -198,16 +198,16 @@ impl Descriptor {
 ///
 /// # Errors
 ///
-/// [`DestinationError::Spared`].
-pub fn check_streams(spared: &Spared) -> Result<(), DestinationError> {
+/// [`DestinationError::ProtectedFiles`].
+pub fn check_streams(protected: &ProtectedFiles) -> Result<(), DestinationError> {
     let mut refused = Ok(());
     for (stream, found) in streams() {
-        if let Some(what) = spared.what_is(&found) {
+        if let Some(what) = protected.what_is(&found) {
             if stream == "stderr" {
                 super::be_silent();
             }
             let output = stream.to_string();
-            refused = refused.and(Err(DestinationError::Spared { output, what }));
+            refused = refused.and(Err(DestinationError::ProtectedFiles { output, what }));
         }
     }
     refused
@@ -225,7 +225,7 @@ fn streams() -> impl Iterator<Item = (&'static str, Metadata)> {
 
 /// Why a path is refused.
 enum PathRefusal {
-    Spared(String),
+    ProtectedFiles(String),
     Stream(&'static str),
     Foreign,
     Dangling,
@@ -238,7 +238,7 @@ impl PathRefusal {
     fn about(self, path: &Path) -> DestinationError {
         let output = path.display().to_string();
         match self {
-            PathRefusal::Spared(what) => DestinationError::Spared { output, what },
+            PathRefusal::ProtectedFiles(what) => DestinationError::ProtectedFiles { output, what },
             PathRefusal::Stream(stream) => DestinationError::Stream { output, stream },
             PathRefusal::Foreign => DestinationError::Foreign(output),
             PathRefusal::Dangling => DestinationError::Dangling(output),
@@ -249,26 +249,26 @@ impl PathRefusal {
     }
 }
 
-/// Tells whether an existing file is of the kind that is to be written.
+/// Whether an existing file is of the kind that is to be written.
 type IsOwn<'a> = &'a dyn Fn(&Path) -> io::Result<bool>;
 
-/// What a path names that may be written to; nothing stands for a file that is not there yet.
+/// What a path names that may be written to; `None`: a file that does not exist yet.
 fn look_at(
     path: &Path,
-    spared: &Spared,
+    protected: &ProtectedFiles,
     is_own: IsOwn<'_>,
 ) -> Result<Option<Metadata>, PathRefusal> {
     match fs::metadata(path) {
         Ok(found) => {
-            check_existing(path, &found, spared, is_own)?;
+            check_existing(path, &found, protected, is_own)?;
             Ok(Some(found))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             if fs::symlink_metadata(path).is_ok() {
                 return Err(PathRefusal::Dangling);
             }
-            match spared.what_would_be(path) {
-                Some(what) => Err(PathRefusal::Spared(what)),
+            match protected.what_would_be(path) {
+                Some(what) => Err(PathRefusal::ProtectedFiles(what)),
                 None => Ok(None),
             }
         }
@@ -281,11 +281,11 @@ fn look_at(
 fn check_existing(
     path: &Path,
     found: &Metadata,
-    spared: &Spared,
+    protected: &ProtectedFiles,
     is_own: IsOwn<'_>,
 ) -> Result<(), PathRefusal> {
-    if let Some(what) = spared.what_is(found) {
-        return Err(PathRefusal::Spared(what));
+    if let Some(what) = protected.what_is(found) {
+        return Err(PathRefusal::ProtectedFiles(what));
     }
     let kind = found.file_type();
     if let Some(kind) = unfit(kind) {
@@ -317,13 +317,13 @@ fn unfit(kind: FileType) -> Option<&'static str> {
     }
 }
 
-fn open(path: &Path, spared: &Spared) -> Result<File, PathRefusal> {
-    let Some(found) = look_at(path, spared, &recording::is_one)? else {
+fn open(path: &Path, protected: &ProtectedFiles) -> Result<File, PathRefusal> {
+    let Some(found) = look_at(path, protected, &recording::is_one)? else {
         let made = of_file().create_new(true).open(path);
         return match made {
             // Another run was faster to make it.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                look_at(path, spared, &recording::is_one)?;
+                look_at(path, protected, &recording::is_one)?;
                 of_file().open(path).map_err(PathRefusal::Io)
             }
             made => made.map_err(PathRefusal::Io),

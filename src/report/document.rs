@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use super::destination::{Destination, DestinationError, Spared};
+use super::destination::{Destination, DestinationError, ProtectedFiles};
 use super::trace::{MAX_TRACE, TRACE_START, trace};
 use super::{html, table};
 use crate::show::Picture;
@@ -90,10 +90,10 @@ impl Document {
     /// # Errors
     ///
     /// What [`DocumentError`] says.
-    pub fn check(&self, spared: &Spared) -> Result<(), DocumentError> {
+    pub fn check(&self, protected: &ProtectedFiles) -> Result<(), DocumentError> {
         let destination = Destination::File(self.path.clone());
         destination
-            .check_whole(spared, |path| self.is_own(path))
+            .check_whole(protected, |path| self.is_own(path))
             .map_err(|why| match why {
                 DestinationError::Foreign(path) => DocumentError::Foreign {
                     path,
@@ -136,9 +136,9 @@ impl Document {
     pub fn write(
         &self,
         picture: &Picture,
-        spared: &Spared,
+        protected: &ProtectedFiles,
     ) -> Result<Option<String>, DocumentError> {
-        self.check(spared)?;
+        self.check(protected)?;
         self.replace(picture).map_err(|cause| self.failed(cause))
     }
 

@@ -2,7 +2,7 @@
 
 use super::document::Document;
 use super::timeline::{MAX_DRAWN, TimelineStyle, timeline};
-use super::{Spared, stderr_line};
+use super::{ProtectedFiles, stderr_line};
 use crate::event::Event;
 use crate::show::Recording;
 
@@ -36,12 +36,12 @@ impl Pictures {
 #[derive(Default)]
 pub(super) struct Drawer {
     wanted: Pictures,
-    spared: Spared,
+    protected: ProtectedFiles,
     recording: Option<Recording>,
 }
 
 impl Drawer {
-    pub(super) fn new(wanted: Pictures, spared: Spared) -> Self {
+    pub(super) fn new(wanted: Pictures, protected: ProtectedFiles) -> Self {
         let recording = match (&wanted.timeline, wanted.documents.is_empty()) {
             (_, false) => Some(Recording::default()),
             (Some(_), true) => Some(Recording::of_at_most(MAX_DRAWN)),
@@ -49,7 +49,7 @@ impl Drawer {
         };
         Drawer {
             wanted,
-            spared,
+            protected,
             recording,
         }
     }
@@ -87,7 +87,7 @@ impl Drawer {
             text = format!("\n{}", timeline(&picture, wish.style));
         }
         for document in &self.wanted.documents {
-            match document.write(&picture, &self.spared) {
+            match document.write(&picture, &self.protected) {
                 Ok(Some(note)) => stderr_line(format_args!("warning: {note}")),
                 Ok(None) => {}
                 Err(why) => failed.push(why.to_string()),

@@ -309,7 +309,7 @@ fn a_summary_of_a_bad_run() {
 1 process started
 Elapsed: 4.004 s (one after another: 10.004 s)
 Balance of main: $700.00 (must be $1000.00: 3 updates lost)
-Balance of ops: $0.00 (right by luck: 1 update lost)
+Balance of ops: $0.00 (the right total, although 1 update was lost)
 Balance of @world: -$1000.00 (as it must be)
 Wrong: 1 account
 Sum over all accounts: -$300.00 (must be $0.00)

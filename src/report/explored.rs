@@ -51,18 +51,18 @@ impl Exploration<'_> {
     }
 }
 
-/// Tells what was found, and what status follows from it.
-pub fn explored(mut sheet: Output, format: Format, exploration: &Exploration) -> Status {
+/// Prints what was found; returns the status that follows from it.
+pub fn explored(mut output: Output, format: Format, exploration: &Exploration) -> Status {
     match format {
         Format::Text => {
             let mut text = String::new();
             // Memory takes everything.
             let _ = write_text(exploration, &mut text);
-            sheet.block.extend(text.into_bytes());
+            output.block.extend(text.into_bytes());
         }
-        Format::Json => json::write(exploration, &mut sheet.block),
+        Format::Json => json::write(exploration, &mut output.block),
     }
-    exploration.status().worse(sheet.finish())
+    exploration.status().worse(output.finish())
 }
 
 fn write_text(exploration: &Exploration, out: &mut String) -> fmt::Result {

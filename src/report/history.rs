@@ -48,36 +48,36 @@ pub enum EntryFormat {
 
 /// The entries of a ledger, one after another.
 pub struct History {
-    sheet: Output,
+    output: Output,
     format: EntryFormat,
     csv: Writer,
 }
 
 impl History {
     /// Begins a list of entries.
-    pub fn begin(sheet: Output, format: EntryFormat) -> Self {
+    pub fn begin(output: Output, format: EntryFormat) -> Self {
         let mut history = History {
-            sheet,
+            output,
             format,
             csv: Writer::new(),
         };
-        let aligned = history.sheet.on_terminal;
+        let aligned = history.output.on_terminal;
         match format {
-            EntryFormat::Text => columns::titles(&mut history.sheet.block, &COLUMNS, aligned),
+            EntryFormat::Text => columns::titles(&mut history.output.block, &COLUMNS, aligned),
             EntryFormat::Json => {}
             EntryFormat::Csv => history.record(&CSV_FIELDS),
         }
         history
     }
 
-    /// Tells an entry.
+    /// Prints an entry.
     pub fn entry(&mut self, entry: &Entry) {
         match self.format {
             EntryFormat::Text => self.row(entry),
             EntryFormat::Csv => self.fields(entry),
             // Memory takes every byte, so nothing fails.
             EntryFormat::Json => drop(add_line(
-                &mut self.sheet.block,
+                &mut self.output.block,
                 "entry",
                 &EntryLine::new(entry),
             )),
@@ -85,13 +85,13 @@ impl History {
     }
 
     /// What was told goes to stdout through this.
-    pub fn sheet(&mut self) -> &mut Output {
-        &mut self.sheet
+    pub fn output(&mut self) -> &mut Output {
+        &mut self.output
     }
 
     /// Writes the rest, and says what was lost.
     pub fn finish(self) -> Status {
-        self.sheet.finish()
+        self.output.finish()
     }
 
     fn row(&mut self, entry: &Entry) {
@@ -106,8 +106,8 @@ impl History {
             &entry.view.posted.to_string(),
             or_nothing(entry.id().map(Id::as_str)),
         ];
-        let aligned = self.sheet.on_terminal;
-        columns::row(&mut self.sheet.block, &COLUMNS, aligned, &cells);
+        let aligned = self.output.on_terminal;
+        columns::row(&mut self.output.block, &COLUMNS, aligned, &cells);
     }
 
     fn fields(&mut self, entry: &Entry) {
@@ -129,7 +129,7 @@ impl History {
     }
 
     fn record(&mut self, fields: &[&str]) {
-        let out = &mut self.sheet.block;
+        let out = &mut self.output.block;
         let mut at = out.len();
         // At most every byte of a field is doubled and two quotes and a delimiter stand around it.
         let most: usize = fields.iter().map(|field| 2 * field.len() + 3).sum();
@@ -226,7 +226,7 @@ mod tests {
     fn check(format: EntryFormat, on_terminal: bool, entries: &[Entry], expected: &str) {
         let mut history = History::begin(Output::for_test(on_terminal), format);
         entries.iter().for_each(|entry| history.entry(entry));
-        let seen = String::from_utf8(history.sheet.block).expect("text");
+        let seen = String::from_utf8(history.output.block).expect("text");
         assert_eq!(seen, expected);
     }
 

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write as _};
 use std::time::Duration;
 
 use super::sink::Sink;
-use super::{Broken, ReportError, Spared, check_streams, stderr_line, stdout};
+use super::{Broken, ProtectedFiles, ReportError, check_streams, stderr_line, stdout};
 use crate::status::Status;
 
 /// Lines that were put together, until they are written in one block.
@@ -18,14 +18,14 @@ pub struct Output {
 }
 
 impl Output {
-    /// An empty sheet for stdout, which is none of what is spared.
-    pub fn open(spared: &Spared) -> Result<Self, ReportError> {
-        check_streams(spared)?;
+    /// Buffer for stdout; fails if stdout is a protected file.
+    pub fn open(protected: &ProtectedFiles) -> Result<Self, ReportError> {
+        check_streams(protected)?;
         let on_terminal = io::stdout().is_terminal();
         Ok(Self::over(stdout()?, on_terminal))
     }
 
-    /// A sheet that is looked at before it is written.
+    /// A buffer that a test looks at before it is written.
     #[cfg(test)]
     pub(super) fn for_test(on_terminal: bool) -> Self {
         let null = std::fs::File::options().write(true).open("/dev/null");
@@ -85,28 +85,28 @@ mod tests {
     use std::fs::File;
     use std::os::fd::OwnedFd;
 
-    fn sheet(stdout: File) -> Output {
-        let mut sheet = Output::over(Sink::stdout(stdout), false);
-        sheet.block.extend(b"line\n");
-        sheet
+    fn output(stdout: File) -> Output {
+        let mut output = Output::over(Sink::stdout(stdout), false);
+        output.block.extend(b"line\n");
+        output
     }
 
     #[test]
     fn a_reader_that_goes_away_is_noticed_and_is_no_fault() {
         let (reader, writer) = io::pipe().expect("a pipe");
-        let mut sheet = sheet(File::from(OwnedFd::from(writer)));
-        assert!(sheet.wait(Duration::ZERO) && sheet.write());
+        let mut output = output(File::from(OwnedFd::from(writer)));
+        assert!(output.wait(Duration::ZERO) && output.write());
         drop(reader);
-        assert!(!sheet.wait(Duration::from_secs(60)));
-        sheet.block.extend(b"lost\n");
-        assert!(!sheet.write());
-        assert!(!sheet.wait(Duration::ZERO));
-        assert_eq!(sheet.finish(), Status::Posted);
+        assert!(!output.wait(Duration::from_secs(60)));
+        output.block.extend(b"lost\n");
+        assert!(!output.write());
+        assert!(!output.wait(Duration::ZERO));
+        assert_eq!(output.finish(), Status::Posted);
     }
 
     #[test]
     fn a_disk_that_is_full_counts() {
         let full = File::options().write(true).open("/dev/full").expect("full");
-        assert_eq!(sheet(full).finish(), Status::EndedEarly);
+        assert_eq!(output(full).finish(), Status::EndedEarly);
     }
 }

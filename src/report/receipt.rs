@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::destination::{Destination, Spared};
+use super::destination::{Destination, ProtectedFiles};
 use super::sink::Sink;
 use super::{Broken, ReportError, stderr_line};
 use crate::event::Event;
@@ -21,8 +21,11 @@ impl Receipt {
     /// # Errors
     ///
     /// What must not be written to, or cannot be.
-    pub fn open(events: Option<&Destination>, spared: &Spared) -> Result<Self, ReportError> {
-        let opened = events.map(|events| events.open(spared)).transpose()?;
+    pub fn open(
+        events: Option<&Destination>,
+        protected: &ProtectedFiles,
+    ) -> Result<Self, ReportError> {
+        let opened = events.map(|events| events.open(protected)).transpose()?;
         Ok(Receipt {
             output: opened.flatten().map(Sink::recording),
             begun: Instant::now(),

@@ -20,20 +20,20 @@ const COLUMNS: [Column; 8] = [
     fixed("live", 4),
 ];
 
-/// Tells which runs there are, and how many lines of each came to what.
-pub fn runs(mut sheet: Output, format: Format, runs: &[RunTotals]) -> Status {
-    let aligned = sheet.on_terminal;
+/// Prints which runs there are, and how many lines of each came to what.
+pub fn runs(mut output: Output, format: Format, runs: &[RunTotals]) -> Status {
+    let aligned = output.on_terminal;
     if format == Format::Text {
-        columns::titles(&mut sheet.block, &COLUMNS, aligned);
+        columns::titles(&mut output.block, &COLUMNS, aligned);
     }
     for run in runs {
         match format {
-            Format::Text => row(run, aligned, &mut sheet.block),
+            Format::Text => row(run, aligned, &mut output.block),
             // Memory takes every byte, so nothing fails.
-            Format::Json => drop(add_line(&mut sheet.block, "run", &RunTotalsLine::new(run))),
+            Format::Json => drop(add_line(&mut output.block, "run", &RunTotalsLine::new(run))),
         }
     }
-    sheet.finish()
+    output.finish()
 }
 
 fn row(run: &RunTotals, aligned: bool, out: &mut Vec<u8>) {
@@ -62,39 +62,39 @@ fn cells(run: &RunTotals) -> [String; 8] {
 
 const SKIPPED_COLUMNS: [Column; 2] = [numbers("line", 10), words("reason", 66)];
 
-/// Tells which lines of a run were given up, and why.
+/// Prints which lines of a run were given up, and why.
 pub fn skipped(
-    mut sheet: Output,
+    mut output: Output,
     format: Format,
     run: &RunName,
     lines: &[(u64, String)],
 ) -> Status {
-    let aligned = sheet.on_terminal;
+    let aligned = output.on_terminal;
     if format == Format::Text {
-        columns::titles(&mut sheet.block, &SKIPPED_COLUMNS, aligned);
+        columns::titles(&mut output.block, &SKIPPED_COLUMNS, aligned);
     }
     for (line, reason) in lines {
         let reason = Some(reason.as_str()).filter(|reason| !reason.is_empty());
         match format {
             Format::Text => {
                 let cells = [&line.to_string(), or_nothing(reason)];
-                columns::row(&mut sheet.block, &SKIPPED_COLUMNS, aligned, &cells);
+                columns::row(&mut output.block, &SKIPPED_COLUMNS, aligned, &cells);
             }
             Format::Json => {
                 let skipped = SkippedRow {
                     reason,
                     ..SkippedRow::new(run, *line)
                 };
-                drop(add_line(&mut sheet.block, "skipped", &skipped));
+                drop(add_line(&mut output.block, "skipped", &skipped));
             }
         }
     }
-    sheet.finish()
+    output.finish()
 }
 
-/// Tells that a line was given up, now or before.
+/// Prints that a line was given up, now or before.
 pub fn given_up(
-    mut sheet: Output,
+    mut output: Output,
     format: Format,
     run: &RunName,
     line: u64,
@@ -104,17 +104,17 @@ pub fn given_up(
         Format::Text => {
             let mark = if again { " duplicate" } else { "" };
             let text = format!("skipped {run} line {line}{mark}\n");
-            sheet.block.extend(text.into_bytes());
+            output.block.extend(text.into_bytes());
         }
         Format::Json => {
             let skipped = SkippedRow {
                 duplicate: again,
                 ..SkippedRow::new(run, line)
             };
-            drop(add_line(&mut sheet.block, "skipped", &skipped));
+            drop(add_line(&mut output.block, "skipped", &skipped));
         }
     }
-    sheet.finish()
+    output.finish()
 }
 
 /// `run`.

@@ -63,7 +63,7 @@ pub fn refusal<'a>(
 
 /// The answers of one command.
 pub struct Answers {
-    sheet: Output,
+    output: Output,
     format: Format,
     /// How far below zero the account may go whose money was not enough, where that is known.
     pub overdraft: Option<Balance>,
@@ -71,38 +71,38 @@ pub struct Answers {
 
 impl Answers {
     /// Answers in this format.
-    pub fn new(sheet: Output, format: Format) -> Self {
+    pub fn new(output: Output, format: Format) -> Self {
         Answers {
-            sheet,
+            output,
             format,
             overdraft: None,
         }
     }
 
-    /// Tells one answer, and what status follows from it. A refusal is a message on stderr, unless a program reads.
+    /// Prints one answer; returns the status that follows from it. A refusal is a message on stderr, unless a program reads.
     pub fn answer(&mut self, subject: Subject<'_>, answer: &Answer) -> Status {
         match (self.format, answer.outcome) {
             (Format::Json, _) => {
                 let event = json::event(subject, answer, self.overdraft);
                 // Memory takes every byte, so nothing fails.
-                drop(event.write(&mut self.sheet.block));
+                drop(event.write(&mut self.output.block));
             }
             (Format::Text, Outcome::Refused { .. }) => {
                 // On a terminal both streams are one, and what was told before stands above.
-                self.sheet.write();
+                self.output.write();
                 stderr_line(text::Refusal(subject, answer, self.overdraft));
             }
-            (Format::Text, _) => text::answer(subject, answer, &mut self.sheet.block),
+            (Format::Text, _) => text::answer(subject, answer, &mut self.output.block),
         }
         status(answer)
     }
 
-    /// Tells a hold's id, which is all that a script needs for the second step.
+    /// Prints a hold's id, which is all that a script needs for the second step.
     pub fn held(&mut self, operation: &Operation, answer: &Answer) -> Status {
         match (self.format, answer.outcome, &operation.id) {
             (Format::Text, Outcome::Held { .. }, Some(id)) => {
-                self.sheet.block.extend(id.as_str().as_bytes());
-                self.sheet.block.push(b'\n');
+                self.output.block.extend(id.as_str().as_bytes());
+                self.output.block.push(b'\n');
                 status(answer)
             }
             _ => self.answer(Subject::Operation(operation), answer),
@@ -114,12 +114,12 @@ impl Answers {
         self.titles(&ACCOUNTS);
     }
 
-    /// Tells how an account stands.
+    /// Prints how an account stands.
     pub fn account(&mut self, standing: &Standing) {
         let View { posted, available } = standing.view;
         let held = i128::from(posted.minor()) - i128::from(available.minor());
         match self.format {
-            Format::Json => json::account(standing, held, &mut self.sheet.block),
+            Format::Json => json::account(standing, held, &mut self.output.block),
             Format::Text => {
                 let (posted, available) = (posted.to_string(), available.to_string());
                 let held = decimal(held);
@@ -142,10 +142,10 @@ impl Answers {
         self.titles(&HOLDS);
     }
 
-    /// Tells what is set aside, and for which run, if that has a name.
+    /// Prints what is set aside, and for which run, if that has a name.
     pub fn hold(&mut self, hold: &OpenHold, run: Option<&RunName>) {
         match self.format {
-            Format::Json => json::hold(hold, run, &mut self.sheet.block),
+            Format::Json => json::hold(hold, run, &mut self.output.block),
             Format::Text => {
                 let cells = text::hold(hold, run);
                 self.row(&HOLDS, &cells.each_ref().map(String::as_str));
@@ -155,22 +155,22 @@ impl Answers {
 
     /// Writes what was told. Tells whether stdout takes more.
     pub fn write(&mut self) -> bool {
-        self.sheet.write()
+        self.output.write()
     }
 
     /// Writes the rest, and says what was lost.
     pub fn finish(self) -> Status {
-        self.sheet.finish()
+        self.output.finish()
     }
 
     fn titles(&mut self, columns: &[Column]) {
-        let aligned = self.sheet.on_terminal && self.format == Format::Text;
-        columns::titles(&mut self.sheet.block, columns, aligned);
+        let aligned = self.output.on_terminal && self.format == Format::Text;
+        columns::titles(&mut self.output.block, columns, aligned);
     }
 
     fn row(&mut self, columns: &[Column], cells: &[&str]) {
-        let aligned = self.sheet.on_terminal;
-        columns::row(&mut self.sheet.block, columns, aligned, cells);
+        let aligned = self.output.on_terminal;
+        columns::row(&mut self.output.block, columns, aligned, cells);
     }
 }
 

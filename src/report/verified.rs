@@ -10,19 +10,19 @@ use crate::event::add_line;
 use crate::status::Status;
 use crate::store::Verified;
 
-/// Tells how a check of everything ended, and what status follows from it.
+/// Prints how a check of everything ended; returns the status that follows from it.
 ///
 /// A ledger with a violation has no end that anyone should keep, so none is told.
-pub fn verified(mut sheet: Output, format: Format, verified: &Verified) -> Status {
+pub fn verified(mut output: Output, format: Format, verified: &Verified) -> Status {
     match format {
-        Format::Text => text(verified, &mut sheet.block),
-        Format::Json => json(verified, &mut sheet.block),
+        Format::Text => text(verified, &mut output.block),
+        Format::Json => json(verified, &mut output.block),
     }
     let status = match verified.violation {
         None => Status::Posted,
         Some(_) => Status::Violation,
     };
-    status.worse(sheet.finish())
+    status.worse(output.finish())
 }
 
 fn text(verified: &Verified, out: &mut Vec<u8>) {

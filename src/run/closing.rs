@@ -58,7 +58,7 @@ impl Run {
 
     fn is_over(&self) -> bool {
         let nothing_is_under_way = self.workers.is_empty()
-            && self.pending_voids.is_empty()
+            && self.lost_operations.is_empty()
             && self.requests.is_idle()
             && self.nothing_more();
         nothing_is_under_way || self.shutdown.is_aborted()

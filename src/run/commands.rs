@@ -75,7 +75,7 @@ impl Run {
         Fault { cause, detail }
     }
 
-    /// Tells that more was spent than was set aside: also where that was long ago.
+    /// Warns that more was spent than was set aside: also where that was long ago.
     pub(super) fn tell_overspent(&mut self, excess: Amount, event: OperationEvent) {
         self.tally.met(Status::Refused);
         let id = event.id.as_ref().map_or("", Id::as_str);

@@ -205,7 +205,7 @@ impl Dispatch {
 }
 
 /// The place of an operation of this number in the input, from 1.
-pub(super) fn operation_of(number: u64) -> u32 {
+pub(super) fn handout_of(number: u64) -> u32 {
     number as u32
 }
 

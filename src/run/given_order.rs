@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use super::dispatch::operation_of;
+use super::dispatch::handout_of;
 use super::requests::{Pending, RequestOrder};
 use crate::bank::{Request, SharePoint, ShareReply, ShareRequest, WorkEnd};
 use crate::protocol::{Ask, Said};
@@ -108,7 +108,7 @@ pub struct TurnTaken {
 }
 
 /// A turn at memory that a worker reaches itself: it has been taken when the worker asks for more.
-struct MemoryAccess {
+struct PendingAccess {
     turn: usize,
     operation: u32,
     pid: u32,
@@ -139,7 +139,7 @@ pub struct GivenOrder {
     /// What was asked in the turns that were taken and not answered.
     unanswered: Vec<(usize, RequestTurn, Ask)>,
     /// The access that a worker is at.
-    access: Option<MemoryAccess>,
+    access: Option<PendingAccess>,
     watch: Box<dyn TurnWatch>,
 }
 
@@ -160,7 +160,7 @@ impl GivenOrder {
     fn part_of_access(&mut self, pending: &VecDeque<Pending>) -> Option<usize> {
         let (mut waits, mut found) = (false, None);
         for (place, Pending { request, .. }) in pending.iter().enumerate() {
-            let operation = operation_of(request.number);
+            let operation = handout_of(request.number);
             let access = self.access.as_mut().filter(|at| at.operation == operation);
             let is_part = match (&request.ask, access) {
                 (Ask::Share(ShareRequest::Saw(saw)), access) => {
@@ -217,13 +217,13 @@ impl RequestOrder for GivenOrder {
         if let Some(access) = &self.access {
             let operation = access.operation;
             let mut requests = pending.iter().map(|pending| &pending.request);
-            if !requests.any(|request| operation_of(request.number) == operation) {
+            if !requests.any(|request| handout_of(request.number) == operation) {
                 return Ok(None);
             }
             self.end_access(true);
         }
         let asked = |pending: &Pending| RequestTurn {
-            operation: operation_of(pending.request.number),
+            operation: handout_of(pending.request.number),
             request: TurnRequest::of(&pending.request.ask),
         };
         let Some(turn) = self.turns.get(self.next).copied() else {
@@ -250,7 +250,7 @@ impl RequestOrder for GivenOrder {
         }
         match turn.request {
             TurnRequest::Access(point) => {
-                self.access = Some(MemoryAccess {
+                self.access = Some(PendingAccess {
                     turn: self.next,
                     operation: turn.operation,
                     pid: 0,
@@ -274,7 +274,7 @@ impl RequestOrder for GivenOrder {
             Outgoing::Waits(number) => (*number, None),
             Outgoing::Impossible(..) | Outgoing::Abandoned(..) => return,
         };
-        let operation = operation_of(number);
+        let operation = handout_of(number);
         if let Some(access) = self.access.as_mut().filter(|at| at.operation == operation) {
             access.pid = pid;
             return;
@@ -295,7 +295,7 @@ impl RequestOrder for GivenOrder {
     }
 
     fn awaited(&self) -> Option<String> {
-        if let Some(MemoryAccess { operation, .. }) = &self.access {
+        if let Some(PendingAccess { operation, .. }) = &self.access {
             let turn = self.next;
             return Some(format!(
                 "operation {operation} must come back from turn {turn}"

@@ -87,7 +87,7 @@ impl Run {
         if state.fault.is_some() {
             return None;
         }
-        if self.has_no_answer(worker, &request) {
+        if self.handle_one_way(worker, &request) {
             return None;
         }
         let received = self.told_now();
@@ -109,7 +109,7 @@ impl Run {
             ask: request.ask,
             abandoned: false,
         };
-        state.settles_at = self.requests.submit();
+        state.last_submitted = self.requests.submit();
         state
             .asked_steps
             .extend(step.map(|step| step.received(received)));
@@ -150,10 +150,13 @@ impl Run {
                     self.step_waits(worker, number);
                 }
                 Outgoing::Impossible(_, why) => {
-                    self.blame(worker, &format!("asked for the impossible: {why}"));
+                    self.blame(
+                        worker,
+                        &format!("sent a request that is not valid now: {why}"),
+                    );
                 }
                 Outgoing::Abandoned(number, end) => match end {
-                    Abandoned::NotDone => self.voided(number),
+                    Abandoned::NotDone => self.lost_operation_ended(number),
                     Abandoned::Unfinished(note) => self.was_unfinished(number, &note),
                     Abandoned::Finished(answer) => self.was_finished(number, answer),
                 },

@@ -171,7 +171,7 @@ impl Requests {
 
     /// Whether all that a worker has asked is settled.
     pub(super) fn settled_for(&self, state: &WorkerState) -> bool {
-        state.unsubmitted == 0 && self.has_settled(state.settles_at)
+        state.unsubmitted == 0 && self.has_settled(state.last_submitted)
     }
 
     /// Whether nothing waits for the ledger.

@@ -21,7 +21,7 @@ pub struct Settings {
     pub mode: &'static str,
     /// The most workers at a time.
     pub jobs: usize,
-    /// How many operations a worker takes before it is replaced; nothing is no limit.
+    /// How many operations a worker takes before it is replaced; `None`: no limit.
     pub ops_per_worker: Option<u64>,
     /// How long simulated work takes.
     pub pace: Pace,
@@ -48,11 +48,11 @@ pub struct Settings {
 /// How long a worker may take for an operation's work, and for its lease.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WorkLimits {
-    /// If that is simulated; nothing is its own duration and a minute.
+    /// If that is simulated; `None`: its own duration and a minute.
     pub simulated: Option<Duration>,
-    /// For one attempt and its pause, if that is a command; nothing is for ever.
+    /// For one attempt and its pause, if that is a command; `None`: for ever.
     pub command: Option<Duration>,
-    /// To get a lease; nothing is for as long as others hold it, who have limits of their own.
+    /// To get a lease; `None`: for as long as others hold it, who have limits of their own.
     pub lease: Option<Duration>,
 }
 

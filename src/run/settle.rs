@@ -15,11 +15,11 @@ use crate::work::CommandReport;
 
 /// The operations of workers that are gone, by their numbers, until the ledger has given back what they
 /// had set aside.
-pub(super) type PendingVoids = BTreeMap<u64, PendingVoid>;
+pub(super) type LostOperations = BTreeMap<u64, LostOperation>;
 
 /// An operation whose worker is gone.
 #[derive(Debug)]
-pub(super) struct PendingVoid {
+pub(super) struct LostOperation {
     pub(super) operation: Operation,
     pub(super) event: OperationEvent,
     pub(super) fault: Fault,
@@ -30,11 +30,11 @@ pub(super) struct PendingVoid {
     pub(super) given_at: Duration,
 }
 
-impl PendingVoid {
+impl LostOperation {
     pub(super) fn of(state: &WorkerState, assigned: Assigned, fault: Fault) -> Self {
         let (in_doubt, given_at) = (assigned.is_doubtful(), assigned.given_at);
         let is_held = assigned.is_held;
-        PendingVoid {
+        LostOperation {
             event: state.event_of(&assigned),
             operation: assigned.operation,
             fault,
@@ -44,9 +44,8 @@ impl PendingVoid {
         }
     }
 
-    /// The ledger failed. What is set aside there for a command, and whose end was not in flight or was
-    /// certainly not written, is in doubt there from now on, however the command ended.
-    fn untold(mut self, in_flight: Option<Certainty>) -> Self {
+    /// The ledger failed: marks a held operation in doubt unless its last request may have been committed.
+    fn doubt_if_unwritten(mut self, in_flight: Option<Certainty>) -> Self {
         self.in_doubt |= self.is_held && in_flight != Some(Certainty::Unknown);
         self
     }
@@ -85,8 +84,8 @@ impl Run {
         match first {
             Some(first) => {
                 let number = first.number;
-                let pending = PendingVoid::of(&state, first, state.why_it_ended());
-                self.void(number, pending);
+                let pending = LostOperation::of(&state, first, state.why_it_ended());
+                self.end_lost_operation(number, pending);
             }
             None if ledger_ended_it || state.ended_well() => {}
             None if !state.ready => self.fail_next(&state),
@@ -97,7 +96,7 @@ impl Run {
 
     /// Has the ledger give back what an operation had set aside, or leave it in doubt. The operation has
     /// failed as soon as that counts.
-    pub(super) fn void(&mut self, number: u64, pending: PendingVoid) {
+    pub(super) fn end_lost_operation(&mut self, number: u64, pending: LostOperation) {
         let caller = RequestContext {
             number,
             ..self.settings.caller
@@ -105,18 +104,18 @@ impl Run {
         let in_doubt = pending.in_doubt;
         self.requests.submit();
         self.out.push(Effect::Abandon { caller, in_doubt });
-        self.pending_voids.insert(number, pending);
+        self.lost_operations.insert(number, pending);
     }
 
     /// What becomes of the money that an operation had set aside is durable.
-    pub(super) fn voided(&mut self, number: u64) {
-        if let Some(pending) = self.pending_voids.remove(&number) {
+    pub(super) fn lost_operation_ended(&mut self, number: u64) {
+        if let Some(pending) = self.lost_operations.remove(&number) {
             self.has_failed(pending);
         }
     }
 
-    fn has_failed(&mut self, pending: PendingVoid) {
-        let PendingVoid {
+    fn has_failed(&mut self, pending: LostOperation) {
+        let LostOperation {
             operation,
             event,
             fault,
@@ -145,15 +144,14 @@ impl Run {
         }
     }
 
-    /// The ledger failed. All that is being decided has failed, and the workers that were at it end. Where
-    /// nothing of it was done, the ledger does not know of any end either: commands that were started are
-    /// in doubt.
+    /// The ledger failed. All that is being decided has failed, and the workers that were at it end. If the
+    /// batch was not written, ends of commands were not recorded either: those operations are in doubt.
     pub(super) fn fail_all(&mut self, error: &str, certainty: Certainty) {
         self.tally.met(Status::Ledger);
         self.shutdown.stop("the ledger failed");
         self.out.push(Effect::Say(format!("error: {error}")));
-        for pending in std::mem::take(&mut self.pending_voids).into_values() {
-            self.has_failed(pending.untold(Some(certainty)));
+        for pending in std::mem::take(&mut self.lost_operations).into_values() {
+            self.has_failed(pending.doubt_if_unwritten(Some(certainty)));
         }
         let mut failed = Vec::new();
         for state in self.workers.all_mut() {
@@ -164,7 +162,8 @@ impl Run {
             }
             for assigned in state.hand.take_asked() {
                 let fault = ledger_fault(in_flight, assigned.ran.as_deref());
-                failed.push(PendingVoid::of(state, assigned, fault).untold(in_flight));
+                failed
+                    .push(LostOperation::of(state, assigned, fault).doubt_if_unwritten(in_flight));
             }
             state.fault.get_or_insert(ledger_fault(in_flight, None));
             self.out.push(Effect::Kill(state.worker));
@@ -200,7 +199,7 @@ impl Run {
     /// A worker ended badly, and no operation suffered from it.
     fn warn_of(&mut self, fault: &Fault) {
         self.tally.met(fault.cause.status());
-        let warning = format!("{}, with nothing left to do", fault.detail);
+        let warning = format!("{}; no operation was affected", fault.detail);
         self.out.event(Event::Warned(warning));
     }
 

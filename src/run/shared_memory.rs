@@ -1,14 +1,14 @@
 //! What workers tell of memory that they share without the server, and the killing of one that holds a lock.
 
-use super::settle::PendingVoid;
+use super::settle::LostOperation;
 use super::{Effect, Run};
 use crate::bank::{Answer, MemoryAccess, SharePoint, ShareRequest};
 use crate::event::{Cause, CellEvent, Event, Fault, Micros};
 use crate::protocol::{Ask, WorkerRequest};
 
 impl Run {
-    /// Takes note of a request that has no answer; true if this is one.
-    pub(super) fn has_no_answer(&mut self, worker: u32, request: &WorkerRequest) -> bool {
+    /// Handles a request that has no answer; true if this is one.
+    pub(super) fn handle_one_way(&mut self, worker: u32, request: &WorkerRequest) -> bool {
         match &request.ask {
             Ask::Share(ShareRequest::StillWaits) => {
                 if let Some(state) = self.workers.get_mut(worker) {
@@ -77,8 +77,8 @@ impl Run {
         };
         let detail = format!("{state} {why}");
         let cause = Cause::Deadline;
-        let pending = PendingVoid::of(state, assigned, Fault { cause, detail });
-        self.void(number, pending);
+        let pending = LostOperation::of(state, assigned, Fault { cause, detail });
+        self.end_lost_operation(number, pending);
     }
 
     /// Kills a worker that is about to take the access before which one is to be killed; true if it does.
@@ -108,7 +108,7 @@ impl Run {
 
     /// The worker of this operation had done all of it before it died.
     pub(super) fn was_finished(&mut self, number: u64, answer: Answer) {
-        let Some(pending) = self.pending_voids.remove(&number) else {
+        let Some(pending) = self.lost_operations.remove(&number) else {
             return;
         };
         self.tally.met(pending.fault.cause.status());
@@ -123,9 +123,9 @@ impl Run {
 
     /// The operation of a worker that is gone was not done, or not all of it.
     pub(super) fn was_unfinished(&mut self, number: u64, note: &str) {
-        if let Some(pending) = self.pending_voids.get_mut(&number) {
+        if let Some(pending) = self.lost_operations.get_mut(&number) {
             pending.fault.detail = format!("{}; {note}", pending.fault.detail);
         }
-        self.voided(number);
+        self.lost_operation_ended(number);
     }
 }

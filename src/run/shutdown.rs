@@ -57,7 +57,7 @@ impl Run {
         let step = self.shutdown.signal(signal);
         let has_command = self.settings.command.is_some();
         if step != Step::Finish {
-            self.out.push(Effect::HurryLedger);
+            self.out.push(Effect::StopLedgerRetries);
         }
         match step {
             Step::Finish => self.shutdown.stop("a signal asked for the end"),

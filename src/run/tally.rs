@@ -115,9 +115,6 @@ impl Tally {
         if *name == LOANS {
             return &mut self.loans;
         }
-        if !self.accounts.contains_key(name) {
-            self.accounts.insert(name.clone(), 0);
-        }
         self.accounts.entry(name.clone()).or_default()
     }
 

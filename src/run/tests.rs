@@ -252,8 +252,14 @@ fn nothing_is_handed_out_after_a_signal() {
     bench.handle(Input::Signal(2));
     bench.arrived(1, Arrived::Ready);
     assert_eq!(bench.turn(), ["close 1"]);
-    assert_eq!(bench.handle(Input::Signal(2)), ["HurryLedger", "KillAll"]);
-    assert_eq!(bench.handle(Input::Signal(2)), ["HurryLedger", "EndNow(2)"]);
+    assert_eq!(
+        bench.handle(Input::Signal(2)),
+        ["StopLedgerRetries", "KillAll"]
+    );
+    assert_eq!(
+        bench.handle(Input::Signal(2)),
+        ["StopLedgerRetries", "EndNow(2)"]
+    );
     assert_eq!(bench.run.ends_by(), Some(2));
 }
 

@@ -11,7 +11,7 @@ use crate::event::{Cause, Fault, OperationEvent};
 use crate::exit::Exit;
 
 use super::steps::AskedStep;
-pub(super) use assigned::{Assigned, Hand};
+pub(super) use assigned::{Assigned, AssignedQueue};
 
 /// The workers that are there and not settled yet, by their numbers.
 #[derive(Debug, Default)]
@@ -39,17 +39,17 @@ pub(super) struct WorkerState {
     /// How many operations it was given in all.
     pub(super) given: u64,
     /// Those in its hands.
-    pub(super) hand: Hand,
+    pub(super) hand: AssignedQueue,
     /// It waits for a lease that another worker holds.
     pub(super) waits_for_lease: bool,
     /// How many of its requests have arrived and were not submitted.
     pub(super) unsubmitted: usize,
-    /// How many requests of the run must have settled before none of its own is being decided.
-    pub(super) settles_at: u64,
+    /// The sequence number of its last request.
+    pub(super) last_submitted: u64,
     pub(super) link_ended: bool,
     pub(super) exit: Option<Exit>,
     pub(super) fault: Option<Fault>,
-    /// What it asked and has not told the return of, where every step is told.
+    /// Requests whose reply time is not reported yet, where every step is reported.
     pub(super) asked_steps: VecDeque<AskedStep>,
     /// When it last made progress.
     pub(super) progress_at: Duration,
@@ -160,10 +160,10 @@ impl WorkerState {
             ready: false,
             closing: false,
             given: 0,
-            hand: Hand::default(),
+            hand: AssignedQueue::default(),
             waits_for_lease: false,
             unsubmitted: 0,
-            settles_at: 0,
+            last_submitted: 0,
             link_ended: false,
             exit: None,
             fault: None,

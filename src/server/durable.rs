@@ -43,7 +43,7 @@ pub(super) struct Durable {
     standings: Option<Vec<Standing>>,
     failure: Option<Arc<LedgerError>>,
     /// What is to be said about the waiting for the ledger.
-    words: Vec<String>,
+    messages: Vec<String>,
 }
 
 /// Which answer is due to an operation.
@@ -92,7 +92,7 @@ impl Durable {
             stage: Stage::Open,
             standings: None,
             failure: None,
-            words: Vec::new(),
+            messages: Vec::new(),
         })
     }
 
@@ -172,14 +172,18 @@ impl Durable {
             && let Some(event) = self.owner.take()
         {
             match event {
-                OwnerEvent::Decided { answers, short } => {
+                OwnerEvent::Decided {
+                    answers,
+                    overdraft_limits,
+                } => {
                     let limit = |standing: Standing| Some((standing.name, standing.overdraft?));
-                    self.overdrafts.extend(short.into_iter().filter_map(limit));
+                    self.overdrafts
+                        .extend(overdraft_limits.into_iter().filter_map(limit));
                     answers.into_iter().for_each(|of| self.decided(of, out));
                 }
                 OwnerEvent::Answered(_, Ok(standings)) => self.standings = Some(standings),
                 OwnerEvent::Answered(_, Err(error)) => self.fail(error),
-                OwnerEvent::Waits(words) => self.words.push(words),
+                OwnerEvent::Waits(words) => self.messages.push(words),
                 OwnerEvent::Ended(error) => self.ended(error),
             }
         }
@@ -232,13 +236,13 @@ impl Durable {
     }
 
     /// What is to be said about the ledger, which is waited for.
-    pub(super) fn words(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.words)
+    pub(super) fn messages(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.messages)
     }
 
     /// What cannot be done at once is waited for no longer.
-    pub(super) fn hurry(&self) {
-        self.owner.hurry();
+    pub(super) fn stop_retrying(&self) {
+        self.owner.stop_retrying();
     }
 
     pub(super) fn give_up(&mut self) {

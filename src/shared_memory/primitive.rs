@@ -99,7 +99,7 @@ pub struct MemorySharing {
     pub primitive: Primitive,
     /// Locks of accounts are taken in the order of the accounts' names.
     pub lock_order: bool,
-    /// How long a worker waits for a lock that stays where it is, and works; nothing is half a minute,
+    /// How long a worker waits for a lock that stays where it is, and works; `None`: half a minute,
     /// and as long as it takes.
     pub limit: Option<Duration>,
     /// Before every access to the memory a worker asks the parent for its turn

@@ -214,7 +214,7 @@ impl<W: SharedWords> MemoryTable<W> {
         Ok(None)
     }
 
-    /// The cell of this account, which is added if there is none yet; nothing if there is no room. Only the
+    /// The cell of this account, which is added if there is none yet; `None`: no room is left. Only the
     /// parent adds accounts.
     pub(crate) fn add(&self, name: &Name, account: &Account) -> Option<CellWords<'_>> {
         let entry = match self.search(name) {

@@ -42,7 +42,7 @@ use super::{
 };
 use crate::bank::{Name, Now};
 use backend::{Backend, Mode, Tx};
-use cache::{Cache, Trust};
+use cache::{Cache, CacheState};
 use due::Due;
 use rows::Hash;
 use runs::Runs;
@@ -97,7 +97,7 @@ impl<B: Backend> Engine<B> {
             self.last_due = None;
         }
         if tx.is_changed() {
-            self.cache.doubt();
+            self.cache.mark_stale();
         }
         Ok((tx, &mut self.cache, &mut self.runs))
     }
@@ -115,7 +115,7 @@ impl<B: Backend> Engine<B> {
         let done = done.and_then(|done| writing.apply().map(|()| done));
         let done = done.and_then(|done| tx.commit().map(|()| done));
         if let Err(error) = &done {
-            self.cache.trust = Trust::None;
+            self.cache.validity = CacheState::Invalid;
             self.is_failed |= matches!(error, LedgerError::Unknown { .. });
         }
         done

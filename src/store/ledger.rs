@@ -62,8 +62,8 @@ pub trait Ledger: Send {
             .map(drop)
     }
 
-    /// The accounts of these names, all as of one moment, with expired holds given back; nothing
-    /// stands for one that was not opened.
+    /// The accounts of these names, all as of one moment, with expired holds given back; `None`:
+    /// an account that was not opened.
     fn look_up(&mut self, names: &[Name]) -> Result<Vec<Option<Standing>>, LedgerError>;
 
     /// At most [`MAX_PAGE`] accounts by name, those after this one; an empty page is the end.

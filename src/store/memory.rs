@@ -5,8 +5,8 @@
 
 use super::Standing;
 use crate::bank::{
-    Account, Action, Amount, Answer, Asked, Balance, LedgerState, Name, Operation, Request,
-    RequestContext, Unkept,
+    Account, Action, Amount, Answer, Asked, Balance, LedgerState, Name, NullJournal, Operation,
+    Request, RequestContext,
 };
 
 /// The ledger state of one run, in memory.
@@ -60,7 +60,7 @@ impl Memory {
 
     /// Decides one request. Nothing stands where it ends an operation that is not under way.
     pub fn decide(&mut self, asked: &Asked) -> Option<Answer> {
-        self.ledger_state.decide(asked, &mut Unkept)
+        self.ledger_state.decide(asked, &mut NullJournal)
     }
 
     /// How far below zero an account may go.

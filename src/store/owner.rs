@@ -76,7 +76,7 @@ pub enum OwnerEvent<Q: LedgerQuery> {
         /// In the order of the requests.
         answers: Vec<ClientAnswers>,
         /// Some of the accounts whose money was not enough.
-        short: Vec<Standing>,
+        overdraft_limits: Vec<Standing>,
     },
     /// A query was answered.
     Answered(Q, Result<Q::Output, Arc<LedgerError>>),
@@ -102,7 +102,7 @@ pub struct OwnerThread<Q: LedgerQuery> {
     /// How many requests and queries have no answer yet.
     due: usize,
     gate: StopGate,
-    hurry: Arc<AtomicBool>,
+    stop_retrying: Arc<AtomicBool>,
 }
 
 impl<Q: LedgerQuery> OwnerThread<Q> {
@@ -117,7 +117,7 @@ impl<Q: LedgerQuery> OwnerThread<Q> {
         let (jobs, given) = channel();
         let (tell, events) = channel();
         let gate = StopGate::default();
-        let hurry = Arc::new(AtomicBool::new(false));
+        let stop_retrying = Arc::new(AtomicBool::new(false));
         let owner = Thread::new(
             ledger,
             owned_for,
@@ -125,7 +125,7 @@ impl<Q: LedgerQuery> OwnerThread<Q> {
             tell,
             waker,
             gate.clone(),
-            Arc::clone(&hurry),
+            Arc::clone(&stop_retrying),
         );
         let thread = Builder::new()
             .name(name.to_string())
@@ -136,7 +136,7 @@ impl<Q: LedgerQuery> OwnerThread<Q> {
             thread,
             due: 0,
             gate,
-            hurry,
+            stop_retrying,
         })
     }
 
@@ -194,8 +194,8 @@ impl<Q: LedgerQuery> OwnerThread<Q> {
     }
 
     /// Waits no longer where the ledger cannot do at once what it is asked.
-    pub fn hurry(&self) {
-        self.hurry.store(true, Ordering::Relaxed);
+    pub fn stop_retrying(&self) {
+        self.stop_retrying.store(true, Ordering::Relaxed);
     }
 
     /// Acts while the ledger is left alone, so that no process finds it locked meanwhile.

@@ -70,7 +70,7 @@ impl Remote {
 
     /// Opens a run on this connection, and tells its number.
     fn open_on(&self, line: &mut Connection, run: Option<&RunName>) -> Result<u32, LedgerError> {
-        let lost = |trouble: Trouble| self.trouble(trouble, Known::NotDone);
+        let lost = |trouble: Trouble| self.trouble(trouble, RequestState::NotDone);
         line.request(&LedgerRequest::BeginRun(run.cloned()))
             .map_err(lost)?;
         match line.finding(PATIENCE).map_err(lost)? {
@@ -96,10 +96,10 @@ impl Remote {
         mut take: impl FnMut(Response) -> Taken,
     ) -> Result<(), LedgerError> {
         let asked = self.line()?.ask(question);
-        asked.map_err(|trouble| self.lose(trouble, Known::NotDone))?;
+        asked.map_err(|trouble| self.lose(trouble, RequestState::NotDone))?;
         loop {
             let finding = self.line()?.finding(patience);
-            match finding.map_err(|trouble| self.lose(trouble, Known::NotDone))? {
+            match finding.map_err(|trouble| self.lose(trouble, RequestState::NotDone))? {
                 Response::Failed(fault) => return Err(self.fault(fault)),
                 finding => match take(finding) {
                     Taken::More => {}
@@ -216,27 +216,28 @@ impl Remote {
             match line.finding(PATIENCE)? {
                 Response::Failed(LedgerFault::NotDone(_)) => {}
                 Response::Done => return Ok(()),
-                _ => return Err(Trouble::Senseless(MISPLACED.to_string())),
+                _ => return Err(Trouble::ProtocolViolation(MISPLACED.to_string())),
             }
         }
     }
 
     /// The connection is lost.
-    fn lose(&mut self, trouble: Trouble, known: Known) -> LedgerError {
+    fn lose(&mut self, trouble: Trouble, known: RequestState) -> LedgerError {
         self.line = None;
-        self.failed |= matches!(trouble, Trouble::Senseless(_)) || known == Known::Nothing;
+        self.failed |=
+            matches!(trouble, Trouble::ProtocolViolation(_)) || known == RequestState::Unknown;
         self.trouble(trouble, known)
     }
 
-    fn trouble(&self, trouble: Trouble, known: Known) -> LedgerError {
+    fn trouble(&self, trouble: Trouble, known: RequestState) -> LedgerError {
         let ledger = name(&self.socket);
         match (trouble, known) {
-            (Trouble::Lost(what), Known::NotDone) => LedgerError::NotServed { ledger, what },
-            (Trouble::Lost(what), Known::Repeatable) => LedgerError::Interrupted { ledger, what },
-            (Trouble::Lost(what), Known::Nothing) => self.broken(format!(
+            (Trouble::Lost(what), RequestState::NotDone) => LedgerError::NotServed { ledger, what },
+            (Trouble::Lost(what), RequestState::Repeatable) => LedgerError::Interrupted { ledger, what },
+            (Trouble::Lost(what), RequestState::Unknown) => self.broken(format!(
                 "{what}: it is not known whether what it was asked counts; look at it again, or repeat what has an id"
             )),
-            (Trouble::Senseless(what), _) => self.broken(what),
+            (Trouble::ProtocolViolation(what), _) => self.broken(what),
         }
     }
 
@@ -277,11 +278,11 @@ const MISPLACED: &str = "sent an answer to something that was not asked";
 
 /// What is known of what was asked on a connection that is lost.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Known {
+enum RequestState {
     NotDone,
-    /// Nothing, but it can be asked again.
+    /// Unknown, but it can be asked again.
     Repeatable,
-    Nothing,
+    Unknown,
 }
 
 /// How far the requests of a batch were answered.

@@ -48,7 +48,7 @@ pub fn until_done<T>(
         let words = is_due.then(|| {
             told_at = Some(Instant::now());
             format!(
-                "{error}; it is asked again for up to {} s (so far for {} s), and what ended meanwhile is kept",
+                "{error}; it is asked again for up to {} s (so far for {} s), and results of finished commands are kept and written then",
                 patience.as_secs(),
                 waited.as_secs()
             )

@@ -165,7 +165,7 @@ pub fn begin_process() {
 
 /// Lets a write beyond the limit of a file's size fail, as one to a full disk does, instead of ending
 /// this process by SIGXFSZ. Those that it starts have the signal's default again.
-pub fn outlive_full_files() {
+pub fn ignore_sigxfsz() {
     let heard = Arc::new(AtomicBool::new(false));
     // It cannot fail for a signal that may be caught.
     let _ = signal_hook::flag::register(SIGXFSZ, heard);

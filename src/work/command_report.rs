@@ -143,7 +143,7 @@ impl CommandReport {
         self.attempts > 0
     }
 
-    /// It was started, and its end was not seen, or was none after which all is as before.
+    /// It was started, and its end was not seen, or it succeeded: money may have been spent.
     pub fn is_doubtful(&self) -> bool {
         match &self.ended {
             None => self.attempts > 0,

@@ -93,7 +93,7 @@ impl Worker {
         self.flush()
     }
 
-    /// Tells what has no answer.
+    /// Sends a request that has no answer.
     fn tell_parent(&mut self, number: u64, what: ShareRequest) -> Result<(), WorkerError> {
         self.put(number, Ask::Share(what))?;
         self.due = self.due.saturating_sub(1);

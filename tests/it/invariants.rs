@@ -1,4 +1,4 @@
-//! The house's rules, read from the source. They are worded as absences: what a part must not mention.
+//! The architecture rules, read from the source. They are worded as absences: what a part must not mention.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -127,10 +127,10 @@ fn the_bank_and_the_steps_are_pure() {
     let impure = [
         "io", "fs", "net", "process", "thread", "time", "env", "sync",
     ];
-    let rooms = ["src/bank", "src/sharing", "src/explore"];
+    let modules = ["src/bank", "src/sharing", "src/explore"];
     let pure: Vec<Source> = sources("src")
         .into_iter()
-        .filter(|source| rooms.iter().any(|room| source.is_in(room)))
+        .filter(|source| modules.iter().any(|module| source.is_in(module)))
         .collect();
     assert!(pure.len() > 15);
     let mut words: Vec<String> = impure
@@ -143,7 +143,7 @@ fn the_bank_and_the_steps_are_pure() {
 }
 
 #[test]
-fn the_run_a_picture_and_the_referee_are_pure() {
+fn the_run_pictures_and_the_check_are_pure() {
     let words = [
         "io",
         "fs",
@@ -157,26 +157,26 @@ fn the_run_a_picture_and_the_referee_are_pure() {
     words.extend(["std::{", "Instant", "SystemTime", "rand"].map(String::from));
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let sources = sources("src");
-    for (room, least) in [("src/run", 10), ("src/show", 5), ("src/check", 10)] {
-        let of_room = || sources.iter().filter(|source| source.is_in(room));
-        assert!(of_room().count() > least);
-        assert_eq!(mentions(of_room(), &words), [""; 0]);
+    for (module, least) in [("src/run", 10), ("src/show", 5), ("src/check", 10)] {
+        let of_module = || sources.iter().filter(|source| source.is_in(module));
+        assert!(of_module().count() > least);
+        assert_eq!(mentions(of_module(), &words), [""; 0]);
     }
 }
 
 #[test]
-fn pure_rooms_know_only_each_other() {
-    let rooms = [
+fn pure_modules_know_only_each_other() {
+    let modules = [
         ("src/bank", &["crate::bank"][..]),
         ("src/sharing", &[]),
         ("src/explore", &["crate::bank", "crate::sharing"]),
         ("src/check", &["crate::bank", "crate::event"]),
     ];
-    for (room, known) in rooms {
-        for source in sources("src").iter().filter(|source| source.is_in(room)) {
+    for (module, known) in modules {
+        for source in sources("src").iter().filter(|source| source.is_in(module)) {
             for (number, line) in source.code() {
                 let known = known.iter();
-                let others = known.fold(line.to_string(), |line, room| line.replace(room, ""));
+                let others = known.fold(line.to_string(), |line, module| line.replace(module, ""));
                 assert!(
                     !others.contains("crate::"),
                     "{}:{number}: {line}",
@@ -230,7 +230,7 @@ fn no_module_knows_the_command_line() {
 
 #[test]
 fn only_a_store_and_a_race_change_a_balance() {
-    // The rules decide; a store keeps what they decided; the lesson shares the same rules' data. The referee
+    // The rules decide; a store keeps what they decided; the lesson shares the same rules' data. The check
     // asks what the rules answer to a repeat.
     check(
         &["LedgerState", "IdempotencyKeys"],
@@ -300,7 +300,7 @@ fn no_two_types_share_a_name() {
     let is_test = |source: &&Source| {
         ["/tests", "/simulation", "/samples."]
             .iter()
-            .any(|room| source.path.contains(room))
+            .any(|module| source.path.contains(module))
     };
     for source in sources.iter().filter(|source| !is_test(source)) {
         for name in types(source) {

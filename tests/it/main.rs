@@ -1,4 +1,4 @@
-//! The program from outside: every test runs the real one, and the house's rules are read from the
+//! The program from outside: every test runs the real one, and the architecture rules are read from the
 //! source.
 
 #![allow(

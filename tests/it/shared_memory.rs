@@ -87,7 +87,7 @@ fn without_a_primitive_updates_are_lost_and_counted() {
         (&summary["completed"], &summary["status"]),
         (&json!(8), &json!(3))
     );
-    // No number tells an order that there is not.
+    // No number stands for an unknown order.
     let completed = all.of("completed");
     let numbered = |event: &Value| event.get("seq").or(event.get("decided")).is_some();
     assert_eq!(completed.len(), 8);

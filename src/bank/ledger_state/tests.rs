@@ -7,7 +7,7 @@ use proptest::sample::{Index, select};
 
 use super::*;
 use crate::bank::{
-    Action, Amount, Id, Kind, Outcome, Rejection, Request, RequestContext, Unkept, WorkEnd,
+    Action, Amount, Id, Kind, NullJournal, Outcome, Rejection, Request, RequestContext, WorkEnd,
 };
 
 use model::{Model, Sums};
@@ -114,7 +114,7 @@ fn decide_on(
         has_side_effects,
         ..RequestContext::default()
     };
-    ledger_state.decide(&Asked { caller, request }, &mut Unkept)
+    ledger_state.decide(&Asked { caller, request }, &mut NullJournal)
 }
 
 /// Every account of the ledger state with its posted and held sums.

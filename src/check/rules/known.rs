@@ -9,7 +9,7 @@ pub(super) struct Epochs {
     changes: u32,
     /// Nothing was there at first, so that all accounts are known that no answer told of.
     is_from_the_start: bool,
-    /// How far below zero accounts may go that no request opened; nothing is not known.
+    /// How far below zero accounts may go that no request opened; `None`: unknown.
     pub(super) overdraft: Option<i64>,
 }
 

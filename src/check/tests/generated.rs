@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::bank::{
-    Amount, Answer, Asked, Balance, Id, Kind, LedgerState, Name, Operation, Outcome, Request,
-    RequestContext, Unkept, WorkEnd,
+    Amount, Answer, Asked, Balance, Id, Kind, LedgerState, Name, NullJournal, Operation, Outcome,
+    Request, RequestContext, WorkEnd,
 };
 
 /// Numbers by lot.
@@ -98,7 +98,7 @@ impl Made {
                 caller: context,
                 request,
             },
-            &mut Unkept,
+            &mut NullJournal,
         )
     }
 

@@ -24,7 +24,7 @@ fn contradicts(history: &ObservedHistory, all: &[u32], kept: &[u32]) -> bool {
     false
 }
 
-/// Tells another balance in one of the lines, if there is one with a balance.
+/// Writes another balance in one of the lines, if there is one with a balance.
 fn change_a_balance(lines: &mut [Value], lot: &mut Lot) -> bool {
     let place = lot.below(lines.len() as u64) as usize;
     let line = &mut lines[place];

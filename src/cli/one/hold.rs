@@ -58,7 +58,7 @@ pub(in crate::cli) struct VoidArgs {
     single: SingleArgs,
 }
 
-/// How long a hold lasts; nothing is for ever.
+/// How long a hold lasts; `None`: for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct HoldLength(Option<Duration>);
 

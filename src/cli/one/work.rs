@@ -100,13 +100,13 @@ impl WorkArgs {
             Some(Destination::Stdout) => {
                 bail!("stdout has the answer: use `--output json` to have it as JSON")
             }
-            Some(events) => Ok(events.check(&single.spared())?),
+            Some(events) => Ok(events.check(&single.protected())?),
         }
     }
 
     /// Where the operation's end is recorded.
     pub(super) fn receipt(&self, single: &Single) -> Result<Receipt, Failure> {
-        Receipt::open(self.events.as_ref(), &single.spared).map_err(Failure::usage)
+        Receipt::open(self.events.as_ref(), &single.protected).map_err(Failure::usage)
     }
 
     /// Runs the command for an operation.
@@ -227,7 +227,7 @@ impl Settled<'_> {
         }
     }
 
-    /// Tells that more was spent than was set aside, also where that was long ago.
+    /// Warns that more was spent than was set aside, also where that was long ago.
     fn tell_overspent(&mut self, outcome: &Outcome) -> Status {
         let operation = &self.plan.operation;
         if let Some(excess) = operation.excess(outcome) {
@@ -300,7 +300,7 @@ impl Settled<'_> {
     }
 }
 
-/// Tells that more was spent than was set aside, if it was, and what status follows.
+/// Warns that more was spent than was set aside, if it was; returns the status that follows.
 pub(super) fn tell_overspent(operation: &Operation, outcome: &Outcome) -> Status {
     let Some(excess) = operation.excess(outcome) else {
         return Status::Posted;

@@ -19,12 +19,12 @@ fn to(path: &Path) -> Destination {
 
 /// Refused before it is opened and when it is, with nothing changed.
 #[track_caller]
-fn refused(path: &Path, spared: &Spared, why: &str) {
+fn refused(path: &Path, protected: &ProtectedFiles, why: &str) {
     let before = fs::read(path).ok();
     let destination = to(path);
-    let checked = destination.check(spared).expect_err(why).to_string();
+    let checked = destination.check(protected).expect_err(why).to_string();
     assert!(checked.contains(why), "{checked}");
-    let opened = destination.open(spared).err().expect(why).to_string();
+    let opened = destination.open(protected).err().expect(why).to_string();
     assert_eq!(opened, checked);
     assert_eq!(fs::read(path).ok(), before);
 }
@@ -42,7 +42,7 @@ fn a_ledger_and_what_lies_beside_it_are_refused_under_every_name() {
     fs::hard_link(path("bank.db-wal"), path("second-log")).expect("a link");
     fs::create_dir(path("inner")).expect("room");
     for named in ["bank.db", "link", "second-name", "inner/../bank.db"] {
-        let spared = Spared::default().ledger(&Place::File(path(named)));
+        let protected = ProtectedFiles::default().ledger(&Place::File(path(named)));
         for name in [
             "bank.db",
             "link",
@@ -50,34 +50,38 @@ fn a_ledger_and_what_lies_beside_it_are_refused_under_every_name() {
             "second-name",
             "inner/../bank.db",
         ] {
-            refused(&path(name), &spared, "the ledger `");
+            refused(&path(name), &protected, "the ledger `");
         }
     }
     for named in ["bank.db", "link-to-link"] {
-        let spared = Spared::default().ledger(&Place::File(path(named)));
+        let protected = ProtectedFiles::default().ledger(&Place::File(path(named)));
         for name in [
             "bank.db-wal",
             "second-log",
             "bank.db-shm",
             "bank.db-journal",
         ] {
-            refused(&path(name), &spared, "a file beside the ledger `");
+            refused(&path(name), &protected, "a file beside the ledger `");
         }
     }
-    let spared = Spared::default().ledger(&Place::File(path("new.db")));
-    refused(&path("new.db"), &spared, "the ledger `");
-    refused(&path("inner/../new.db-wal"), &spared, "beside the ledger `");
+    let protected = ProtectedFiles::default().ledger(&Place::File(path("new.db")));
+    refused(&path("new.db"), &protected, "the ledger `");
+    refused(
+        &path("inner/../new.db-wal"),
+        &protected,
+        "beside the ledger `",
+    );
     symlink("target.db", path("to-come")).expect("a link");
-    let spared = Spared::default().ledger(&Place::File(path("to-come")));
-    refused(&path("target.db"), &spared, "the ledger `");
-    refused(&path("target.db-shm"), &spared, "beside the ledger `");
+    let protected = ProtectedFiles::default().ledger(&Place::File(path("to-come")));
+    refused(&path("target.db"), &protected, "the ledger `");
+    refused(&path("target.db-shm"), &protected, "beside the ledger `");
 }
 
 #[test]
 fn the_files_beside_any_database_are_refused() {
     let folder = folder();
     fs::write(folder.path().join("other.db"), "").expect("room");
-    let nothing = Spared::default();
+    let nothing = ProtectedFiles::default();
     for end in ["-wal", "-shm", "-journal"] {
         let path = folder.path().join(format!("other.db{end}"));
         refused(&path, &nothing, "a file beside `");
@@ -91,21 +95,29 @@ fn an_input_is_refused_and_what_is_no_recording_too() {
     let folder = folder();
     let input = folder.path().join("ops.jsonl");
     fs::write(&input, EVENT).expect("room");
-    refused(&input, &Spared::default().input(&input), "the input `");
+    refused(
+        &input,
+        &ProtectedFiles::default().input(&input),
+        "the input `",
+    );
     for content in [
         "{\"op\":\"withdraw\",\"amount\":\"1\"}\n",
         "SQLite format 3\0",
         "x",
     ] {
         fs::write(&input, content).expect("room");
-        refused(&input, &Spared::default(), "is no recording of events");
+        refused(
+            &input,
+            &ProtectedFiles::default(),
+            "is no recording of events",
+        );
     }
 }
 
 #[test]
 fn what_can_hold_no_recording_is_refused() {
     let folder = folder();
-    let nothing = Spared::default();
+    let nothing = ProtectedFiles::default();
     refused(folder.path(), &nothing, "is a directory");
     let socket = folder.path().join("socket");
     let _listener = UnixListener::bind(&socket).expect("a socket");
@@ -124,7 +136,9 @@ fn a_recording_is_appended_to() {
     let folder = folder();
     let path = folder.path().join("events.jsonl");
     for times in 1..=3 {
-        let opened = to(&path).open(&Spared::default()).expect("a recording");
+        let opened = to(&path)
+            .open(&ProtectedFiles::default())
+            .expect("a recording");
         let mut opened = opened.expect("a file");
         assert!(opened.is_shared);
         opened.file.write_all(EVENT.as_bytes()).expect("room");
@@ -141,7 +155,7 @@ fn a_fifo_has_a_reader_or_is_refused() {
     let path = folder.path().join("fifo");
     let made = Command::new("mkfifo").arg(&path).status();
     assert!(made.is_ok_and(|made| made.success()));
-    let nothing = Spared::default();
+    let nothing = ProtectedFiles::default();
     let error = to(&path).open(&nothing).err().expect("no reader");
     assert!(
         error.to_string().contains("start its reader first"),
@@ -167,7 +181,7 @@ fn a_descriptor_is_one_that_was_given_and_takes_what_is_written() {
     use std::os::fd::AsRawFd;
     let folder = folder();
     let path = folder.path().join("events.jsonl");
-    let nothing = Spared::default();
+    let nothing = ProtectedFiles::default();
     let named = |file: &File| Destination::from(OsStr::new(&format!("fd:{}", file.as_raw_fd())));
     let mut given = File::create(&path).expect("room");
     given.write_all(b"before\n").expect("room");
@@ -181,8 +195,8 @@ fn a_descriptor_is_one_that_was_given_and_takes_what_is_written() {
     given.write_all(b"after\n").expect("room");
     let text = fs::read_to_string(&path).expect("text");
     assert_eq!(text, format!("before\n{EVENT}after\n"));
-    let spared = Spared::default().ledger(&Place::File(path.clone()));
-    let error = named(&given).check(&spared).expect_err("a ledger");
+    let protected = ProtectedFiles::default().ledger(&Place::File(path.clone()));
+    let error = named(&given).check(&protected).expect_err("a ledger");
     assert!(error.to_string().contains("is the ledger `"), "{error}");
     let read_only = File::open(&path).expect("a file");
     for destination in [

@@ -17,7 +17,7 @@ pub(super) struct Lanes<'a> {
     played: &'a Played,
     /// The process of each operation, where it has one of its own.
     pids: &'a [u32],
-    /// How wide a lane with words in it is; nothing where there is no room for words.
+    /// How wide a lane with words in it is; `None`: no room for words.
     lane: Option<usize>,
 }
 

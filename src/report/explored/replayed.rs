@@ -24,13 +24,13 @@ pub struct Replay<'a> {
     pub was_shown: bool,
 }
 
-/// Tells how the order ended, and what status follows from it.
-pub fn replayed(mut sheet: Output, format: Format, replay: &Replay) -> Status {
+/// Prints how the order ended; returns the status that follows from it.
+pub fn replayed(mut output: Output, format: Format, replay: &Replay) -> Status {
     match format {
-        Format::Text => sheet.block.extend(text(replay).into_bytes()),
+        Format::Text => output.block.extend(text(replay).into_bytes()),
         // Memory takes every byte, so nothing fails.
         Format::Json => drop(add_line(
-            &mut sheet.block,
+            &mut output.block,
             "replayed",
             &ReplayedLine::new(replay),
         )),
@@ -42,7 +42,7 @@ pub fn replayed(mut sheet: Output, format: Format, replay: &Replay) -> Status {
         true => Status::Posted,
         false => Status::Violation,
     };
-    status.worse(sheet.finish())
+    status.worse(output.finish())
 }
 
 impl<'a> Replay<'a> {

@@ -35,7 +35,7 @@ fn answers(format: Format) -> Answers {
 }
 
 fn seen(answers: Answers) -> String {
-    String::from_utf8(answers.sheet.block).expect("text")
+    String::from_utf8(answers.output.block).expect("text")
 }
 
 #[track_caller]

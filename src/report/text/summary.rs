@@ -107,7 +107,14 @@ impl Display for Verdict<'_> {
                 f.write_str("as it must be, and below its limit: no funds were checked")
             }
             (true, 0) => f.write_str("as it must be"),
-            (true, _) => write!(f, "right by luck: {lost} lost"),
+            (true, _) => {
+                let were = if account.lost_updates == 1 {
+                    "was"
+                } else {
+                    "were"
+                };
+                write!(f, "the right total, although {lost} {were} lost")
+            }
             (false, 0) => write!(f, "must be {}", Dollars::of(expected)),
             (false, _) => write!(f, "must be {}: {lost} lost", Dollars::of(expected)),
         }

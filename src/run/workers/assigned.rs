@@ -39,7 +39,7 @@ impl Assigned {
 
 /// The operations in a worker's hands, in the order in which it does them.
 #[derive(Debug, Default)]
-pub(in crate::run) struct Hand {
+pub(in crate::run) struct AssignedQueue {
     operations: VecDeque<Assigned>,
     /// How many of them it has asked about.
     asked: usize,
@@ -47,7 +47,7 @@ pub(in crate::run) struct Hand {
     begun: bool,
 }
 
-impl Hand {
+impl AssignedQueue {
     pub(in crate::run) fn len(&self) -> usize {
         self.operations.len()
     }
@@ -200,7 +200,7 @@ mod tests {
 
     /// Whether a worker with three operations may ask these one after another.
     fn check(work: Work, asks: &[(u64, Request)], expected: &[bool]) {
-        let mut hand = Hand::default();
+        let mut hand = AssignedQueue::default();
         for number in 0..3 {
             hand.push(Assigned {
                 number,

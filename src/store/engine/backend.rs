@@ -1,4 +1,4 @@
-//! What a ledger needs of the place where its rows are kept: the narrow waist under the engine.
+//! What a ledger needs of the place where its rows are kept: the interface between engine and database.
 //!
 //! A backend keeps rows and finds them again. It decides nothing, and it knows the SQL, the locks and
 //! the errors of its database, which it tells as a [`LedgerError`]: what was not done, what is
@@ -14,7 +14,7 @@ use super::rows::{
     AccountRow, EntryRow, Head, HoldRow, LineRow, NewEntry, Read, ReadRun, RecordRow, RunRow,
     Stored,
 };
-use crate::bank::{Id, Last, Name, Now};
+use crate::bank::{Id, LastNumbers, Name, Now};
 use crate::store::{Lease, LedgerError, RunName, Verified};
 
 /// Where the rows of a ledger are kept.
@@ -84,7 +84,7 @@ pub(crate) trait Tx {
     /// Runs by number.
     fn runs(&mut self, filter: RunFilter<'_>) -> Result<Vec<ReadRun>, LedgerError>;
 
-    /// Tells what the entries or records after this number say of the lines of these runs, in their
+    /// Passes on what the entries or records after this number say of the lines of these runs, in their
     /// order; of records that end a hold, also those of other runs.
     fn lines(
         &mut self,
@@ -95,14 +95,14 @@ pub(crate) trait Tx {
     ) -> Result<(), LedgerError>;
 
     /// The numbers of the last entry and the last record that are there.
-    fn last_rows(&mut self) -> Result<Last, LedgerError>;
+    fn last_rows(&mut self) -> Result<LastNumbers, LedgerError>;
 
     /// What the look-up by id finds for each of these rows.
     fn look_up_ids(&mut self, rows: &[IdOfRow]) -> Result<Vec<FoundById>, LedgerError>;
 
     /// Checks what only the backend knows: that look-ups find every row, and that the storage is
     /// sound. Tells the first thing that is wrong.
-    fn check(&mut self, ids: Last) -> Result<Option<String>, LedgerError>;
+    fn check(&mut self, ids: LastNumbers) -> Result<Option<String>, LedgerError>;
 }
 
 /// How far a ledger has come.

@@ -14,20 +14,20 @@ const MAX_REMEMBERED: usize = 500_000;
 pub(crate) struct Cache {
     pub(crate) state: LedgerState,
     pub(crate) keys: CacheKeys,
-    pub(crate) trust: Trust,
+    pub(crate) validity: CacheState,
     /// What the transaction changes.
     pub(crate) changes: Changes,
 }
 
-/// How far what is remembered can be believed.
+/// Whether what is remembered is what the ledger says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Trust {
+pub(crate) enum CacheState {
     /// A transaction did not count, so the state may have gone ahead of the ledger.
-    None,
+    Invalid,
     /// Another process has written since the ledger stood at the head that is known.
-    Old,
+    Stale,
     /// It is what the ledger says.
-    Right,
+    Current,
 }
 
 /// What is known of the ledger beside the state.
@@ -105,15 +105,15 @@ impl Cache {
         Cache {
             state: LedgerState::new(Balance::default()),
             keys: CacheKeys::default(),
-            trust: Trust::None,
+            validity: CacheState::Invalid,
             changes: Changes::default(),
         }
     }
 
     /// Another process has written.
-    pub(crate) fn doubt(&mut self) {
-        if self.trust == Trust::Right {
-            self.trust = Trust::Old;
+    pub(crate) fn mark_stale(&mut self) {
+        if self.validity == CacheState::Current {
+            self.validity = CacheState::Stale;
         }
     }
 
@@ -142,30 +142,30 @@ impl Cache {
 impl UnitOfWork<'_> {
     /// Reads anew what may not be right any more, and sets the clocks.
     pub(super) fn catch_up(&mut self) -> Result<(), LedgerError> {
-        let trust = self.cache.trust;
-        if trust != Trust::Right || self.cache.is_full() {
+        let validity = self.cache.validity;
+        if validity != CacheState::Current || self.cache.is_full() {
             // After a transaction that did not count, the state may know of lines that were not done.
-            let known = (trust != Trust::None).then_some(self.cache.keys.head.last);
-            self.cache.trust = Trust::None;
+            let known = (validity != CacheState::Invalid).then_some(self.cache.keys.head.last);
+            self.cache.validity = CacheState::Invalid;
             self.cache.forget();
             let LedgerPosition { head, last_account } = self.tx.position()?;
             if !head.is_right() {
                 return Err(self.damaged("the head's checksum is wrong"));
             }
-            self.watch_on(known)?;
+            self.read_new_lines(known)?;
             self.cache.keys.head = head.row;
             self.cache.keys.last_key = last_account;
             let mut wanted = WantedRows {
                 accounts: vec![WORLD.clone(), LOANS.clone()],
                 ..WantedRows::default()
             };
-            if trust == Trust::None {
+            if validity == CacheState::Invalid {
                 // The state may know of more holds of this process's runs, or of fewer.
                 self.cache.state.forget_begun();
                 wanted.holds_of = self.runs.leases.keys().copied().collect();
             }
-            self.bring(&wanted)?;
-            self.cache.trust = Trust::Right;
+            self.load_missing(&wanted)?;
+            self.cache.validity = CacheState::Current;
             self.now.label = self.now.wall.max(head.row.at);
         }
         self.hash = self.cache.keys.head.hash;

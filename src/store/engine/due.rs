@@ -4,9 +4,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::backend::{Backend, DueBy, WantedRows};
-use super::cache::Trust;
+use super::cache::CacheState;
 use super::{Engine, UnitOfWork};
-use crate::bank::{Account, Name, Owner, Unkept, VoidReason};
+use crate::bank::{Account, Name, NullJournal, Owner, VoidReason};
 use crate::store::{LedgerError, OpenHold};
 
 /// What the next writer will do before anything else.
@@ -73,8 +73,8 @@ impl UnitOfWork<'_> {
         }
         self.catch_up()?;
         // From here on the state goes ahead of the ledger.
-        self.cache.trust = Trust::None;
-        let left = self.take_in(loaded)?;
+        self.cache.validity = CacheState::Invalid;
+        let left = self.add_to_cache(loaded)?;
         let (mut due, mut names) = (Due::default(), BTreeSet::new());
         let state = &mut self.cache.state;
         for number in left.due.iter().chain(&left.of_runs) {
@@ -93,10 +93,10 @@ impl UnitOfWork<'_> {
             };
         }
         for number in left.due {
-            state.release(number, VoidReason::Expired, &mut Unkept);
+            state.release(number, VoidReason::Expired, &mut NullJournal);
         }
         for number in left.of_runs {
-            state.abandon(number, &mut Unkept);
+            state.abandon(number, &mut NullJournal);
         }
         let account = |name: Name| {
             let account = *state.account(&name)?;

@@ -71,16 +71,16 @@ impl UnitOfWork<'_> {
     }
 
     /// Brings in what is wanted, and the accounts that it leads to.
-    pub(super) fn bring(&mut self, wanted: &WantedRows) -> Result<LeftOver, LedgerError> {
+    pub(super) fn load_missing(&mut self, wanted: &WantedRows) -> Result<LeftOver, LedgerError> {
         if wanted.is_empty() {
             return Ok(LeftOver::default());
         }
         let loaded = self.tx.load(wanted)?;
-        self.take_in(loaded)
+        self.add_to_cache(loaded)
     }
 
     /// Brings in what was loaded, and the accounts that it leads to.
-    pub(super) fn take_in(&mut self, loaded: LoadedRows) -> Result<LeftOver, LedgerError> {
+    pub(super) fn add_to_cache(&mut self, loaded: LoadedRows) -> Result<LeftOver, LedgerError> {
         let (mut left, mut further) = (LeftOver::default(), WantedRows::default());
         self.take_accounts(loaded.accounts)?;
         for rows in loaded.ids {

@@ -233,7 +233,7 @@ impl UnitOfWork<'_> {
         }
     }
 
-    /// A run that there is not has done nothing.
+    /// An unknown run has done nothing.
     fn begin_reading(&mut self, of: LinesOf) -> Result<Option<LineReading>, LedgerError> {
         let run = self.run(of.run)?;
         Ok(run.map(|run| LineReading {

@@ -44,7 +44,7 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// Goes on from the chain's hash and from this row.
+    /// Adds the row to the hash chain.
     fn chain<T>(&mut self, row: T, hash: &Hash) -> Stored<T> {
         let head = &mut self.keys.head;
         (head.hash, head.at) = (link(&head.hash, hash), self.now.label);

@@ -13,7 +13,9 @@ mod run;
 
 use sha2::{Digest, Sha256};
 
-use crate::bank::{Account, Balance, Id, Kind, LOANS, Last, Moment, Name, Operation, View, WORLD};
+use crate::bank::{
+    Account, Balance, Id, Kind, LOANS, LastNumbers, Moment, Name, Operation, View, WORLD,
+};
 
 pub(crate) use account::AccountRow;
 pub(crate) use entry::{EntryRow, NewEntry};
@@ -148,7 +150,7 @@ pub(crate) fn link(chain: &Hash, row: &Hash) -> Hash {
 /// How far a ledger has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Head {
-    pub(crate) last: Last,
+    pub(crate) last: LastNumbers,
     pub(crate) at: Moment,
     pub(crate) hash: Hash,
     /// The chain's hash before the last commit; nothing before the first.
@@ -161,7 +163,7 @@ impl KeptRow for Head {
     }
 
     fn checksum(&self, content: &mut Content) -> i64 {
-        let Last { seq, record } = self.last;
+        let LastNumbers { seq, record } = self.last;
         content
             .of(b'h')
             .number(seq.cast_signed())

@@ -7,7 +7,7 @@ use super::backend::{LinesOf, RecordFilter, RunFilter, Table, WantedRows};
 use super::rows::{
     EXPIRED, HELD, HoldRow, LineRow, REFUSED, RecordRow, RunRow, SKIPPED, UNSPENT, VIEWED, VOIDED,
 };
-use crate::bank::{Id, Last, Line, Outcome, Owner, RunLine};
+use crate::bank::{Id, LastNumbers, Line, Outcome, Owner, RunLine};
 use crate::store::{
     BegunLine, LedgerError, LineEnd, MAX_PAGE, MAX_REASON, RunName, RunTotals, SkippedLine,
 };
@@ -161,7 +161,7 @@ impl UnitOfWork<'_> {
 
     fn count_lines(
         &mut self,
-        began: Last,
+        began: LastNumbers,
         first: u32,
         last: u32,
         runs: &mut BTreeMap<u32, Counted>,

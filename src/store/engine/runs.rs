@@ -52,7 +52,10 @@ impl UnitOfWork<'_> {
         let digests = match run.rule {
             None | Some(RunRow::UP_TO_LINE) => LineDigests::UpToLine,
             Some(RunRow::OF_LINE) => LineDigests::OfLine,
-            Some(_) => return Err(self.damaged("a run has a rule that there is not")),
+            Some(rule) => {
+                let what = format!("run {number} has unknown digest rule {rule}");
+                return Err(self.damaged(what));
+            }
         };
         match is_new {
             true => self.cache.state.lines().watch(number),

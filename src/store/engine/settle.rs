@@ -32,7 +32,7 @@ impl<B: Backend> Engine<B> {
     ) -> Result<Vec<LedgerAnswer>, LedgerError> {
         let begins = |request: &LedgerRequest| matches!(request, LedgerRequest::BeginRun(_));
         if batch.iter().any(begins) {
-            // What a dead run had begun is given back first, its own earlier life's too.
+            // What a dead run had begun is given back first, also those of an earlier process of this same run.
             self.runs.looked_at = None;
         }
         loop {
@@ -61,7 +61,7 @@ impl<B: Backend> Engine<B> {
     }
 }
 
-/// The number of this run, if there is one, where the newest of the batch is this.
+/// Replaces [`NEW_RUN`] by the number of the run begun in this batch.
 fn resolved(run: u32, new_run: Option<u32>) -> Option<u32> {
     match run {
         NEW_RUN => new_run,
@@ -81,7 +81,7 @@ impl UnitOfWork<'_> {
             now: self.now,
             limit: MAX_EXPIRED,
         });
-        let left = self.bring(&wanted)?;
+        let left = self.load_missing(&wanted)?;
         let (state, mut recorder) = self.cache.recorder(self.now);
         for hold in &left.due {
             state.release(*hold, VoidReason::Expired, &mut recorder);

@@ -11,7 +11,7 @@ use super::backend::Table;
 use super::rows::{
     DOUBTED, HELD, KEPT, LineRow, REFUSED, RunRow, SKIPPED, TAKEN_OVER, UNSPENT, VIEWED,
 };
-use crate::bank::{Last, LineState, LineStates};
+use crate::bank::{LastNumbers, LineState, LineStates};
 use crate::store::LedgerError;
 
 impl UnitOfWork<'_> {
@@ -31,7 +31,7 @@ impl UnitOfWork<'_> {
 
     /// Reads what others have added since the ledger stood here. Where that is not known, all is read
     /// anew.
-    pub(super) fn watch_on(&mut self, since: Option<Last>) -> Result<(), LedgerError> {
+    pub(super) fn read_new_lines(&mut self, since: Option<LastNumbers>) -> Result<(), LedgerError> {
         let watched = self.cache.state.lines().watched();
         match since {
             _ if watched.is_empty() => Ok(()),
@@ -41,7 +41,11 @@ impl UnitOfWork<'_> {
     }
 
     /// Reads the rows after these.
-    fn read_lines(&mut self, after: Last, runs: RangeInclusive<u32>) -> Result<(), LedgerError> {
+    fn read_lines(
+        &mut self,
+        after: LastNumbers,
+        runs: RangeInclusive<u32>,
+    ) -> Result<(), LedgerError> {
         let lines = self.cache.state.lines();
         // The entries first, so that a line that was posted is never taken for begun.
         let mut posted = |row: LineRow| note(lines, &row, Some(LineState::Done));

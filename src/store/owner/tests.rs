@@ -244,7 +244,7 @@ fn a_run_is_asked_again_for_and_a_query_alike() {
     assert_eq!(rig.asked(), [vec![1], vec![1], vec![], vec![]]);
     // Once it is in a hurry, it is told at once.
     rig.script.lock().fails.push_back(Some(locked()));
-    rig.owner.hurry();
+    rig.owner.stop_retrying();
     rig.owner.decide(vec![of(0, [2])]);
     assert_eq!(rig.answers(), (vec![(0, 1, false)], false));
 }

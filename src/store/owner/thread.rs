@@ -20,7 +20,7 @@ pub(super) struct Thread<Q: LedgerQuery> {
     jobs: Receiver<Job<Q>>,
     /// Requests that were gathered and are not decided yet.
     gathered: VecDeque<ClientRequests>,
-    /// What came behind them and is none.
+    /// The next job that is not a request.
     next: Option<Job<Q>>,
     /// The clients of which something was not decided, and why.
     halted: HashMap<u32, Arc<LedgerError>>,
@@ -29,7 +29,7 @@ pub(super) struct Thread<Q: LedgerQuery> {
     waker: Waker,
     /// Closed while the process is stopped.
     gate: StopGate,
-    hurry: Arc<AtomicBool>,
+    stop_retrying: Arc<AtomicBool>,
 }
 
 /// A batch: all requests in their order, and how many of them are whose.
@@ -47,7 +47,7 @@ impl<Q: LedgerQuery> Thread<Q> {
         events: Sender<OwnerEvent<Q>>,
         waker: Waker,
         gate: StopGate,
-        hurry: Arc<AtomicBool>,
+        stop_retrying: Arc<AtomicBool>,
     ) -> Self {
         Thread {
             ledger,
@@ -60,7 +60,7 @@ impl<Q: LedgerQuery> Thread<Q> {
             events,
             waker,
             gate,
-            hurry,
+            stop_retrying,
         }
     }
 
@@ -140,7 +140,7 @@ impl<Q: LedgerQuery> Thread<Q> {
             match self.persist(|ledger| ledger.submit(&batch.requests)) {
                 Ok(answers) => {
                     let ledger = &mut *self.ledger;
-                    let short = match self.owned_for {
+                    let overdraft_limits = match self.owned_for {
                         OwnedFor::Run(_) => {
                             self.overdrafts
                                 .of_refused(&batch.requests, &answers, ledger)
@@ -148,7 +148,10 @@ impl<Q: LedgerQuery> Thread<Q> {
                         OwnedFor::Clients => Vec::new(),
                     };
                     let answers = batch.answered(answers);
-                    self.tell(OwnerEvent::Decided { answers, short });
+                    self.tell(OwnerEvent::Decided {
+                        answers,
+                        overdraft_limits,
+                    });
                 }
                 // None of it counts, and one client's damaged account is not the others' affair.
                 Err(error)
@@ -235,8 +238,11 @@ impl<Q: LedgerQuery> Thread<Q> {
         };
         let answers: Vec<ClientAnswers> = clients.into_iter().map(failed).collect();
         if !answers.is_empty() {
-            let short = Vec::new();
-            self.tell(OwnerEvent::Decided { answers, short });
+            let overdraft_limits = Vec::new();
+            self.tell(OwnerEvent::Decided {
+                answers,
+                overdraft_limits,
+            });
         }
     }
 
@@ -256,7 +262,7 @@ impl<Q: LedgerQuery> Thread<Q> {
             events,
             waker,
             gate,
-            hurry,
+            stop_retrying,
             ..
         } = self;
         let mut ask = || {
@@ -272,7 +278,7 @@ impl<Q: LedgerQuery> Thread<Q> {
                 waker.wake();
             }
             sleep(pause);
-            !hurry.load(Ordering::Relaxed)
+            !stop_retrying.load(Ordering::Relaxed)
         })
     }
 }

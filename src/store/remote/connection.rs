@@ -26,8 +26,8 @@ const GREETING_PATIENCE: Duration = Duration::from_secs(10);
 pub(super) enum Trouble {
     /// The server is gone or silent.
     Lost(String),
-    /// It sent what no server sends, or was to be sent what cannot be.
-    Senseless(String),
+    /// One side sent, or was to send, what the protocol does not allow.
+    ProtocolViolation(String),
 }
 
 /// One connection.
@@ -47,7 +47,7 @@ pub(super) struct Connection {
 impl Trouble {
     fn words(self) -> String {
         match self {
-            Trouble::Lost(what) | Trouble::Senseless(what) => what,
+            Trouble::Lost(what) | Trouble::ProtocolViolation(what) => what,
         }
     }
 }
@@ -266,5 +266,5 @@ fn failed(errno: Errno) -> String {
 }
 
 fn wrong(error: ProtocolError) -> Trouble {
-    Trouble::Senseless(format!("is not understood: {error}"))
+    Trouble::ProtocolViolation(format!("is not understood: {error}"))
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Halt, Known, PATIENCE, Remote, Taken, name};
+use super::{Halt, PATIENCE, Remote, RequestState, Taken, name};
 use crate::bank::Name;
 use crate::protocol::{Query, Response};
 use crate::store::{
@@ -30,14 +30,14 @@ impl Ledger for Remote {
             Halt::Lost(trouble) => {
                 let left = &batch[answers.len()..];
                 let known = match &self.line {
-                    Some(line) if !line.has_sent() => Known::NotDone,
+                    Some(line) if !line.has_sent() => RequestState::NotDone,
                     _ if left
                         .iter()
                         .all(|request| self.under_way.is_repeatable(request)) =>
                     {
-                        Known::Repeatable
+                        RequestState::Repeatable
                     }
-                    _ => Known::Nothing,
+                    _ => RequestState::Unknown,
                 };
                 self.lose(trouble, known)
             }

@@ -4,7 +4,7 @@
 use rusqlite::{Connection, OptionalExtension, Params};
 
 use super::columns;
-use crate::bank::Last;
+use crate::bank::LastNumbers;
 use crate::store::engine::backend::{FoundById, IdOfRow};
 use crate::store::engine::rows::{Read, RecordRow};
 
@@ -58,7 +58,7 @@ fn last_record(
 }
 
 /// Checks what lies around rows that are right in themselves, of which so many have an id.
-pub(super) fn check(connection: &Connection, ids: Last) -> Result<(), CheckStop> {
+pub(super) fn check(connection: &Connection, ids: LastNumbers) -> Result<(), CheckStop> {
     let check = IndexCheck { connection };
     check.first_numbers()?;
     check.count("entry_ids", "entries", "id IS NOT NULL", ids.seq)?;

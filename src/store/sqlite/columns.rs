@@ -4,7 +4,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Row, Statement, params};
 use smol_str::SmolStr;
 
-use crate::bank::{Amount, BootTime, Hold, Id, Last, Line, Moment};
+use crate::bank::{Amount, BootTime, Hold, Id, LastNumbers, Line, Moment};
 use crate::store::engine::rows::{
     AccountRow, BadRow, EntryRow, Head, HoldRow, LineColumns, NewEntry, OwnerColumns, Read,
     ReadRun, RecordRow, RunRow, Stored, op, operation,
@@ -287,7 +287,7 @@ pub(super) fn run(row: &Row<'_>) -> rusqlite::Result<ReadRun> {
 }
 
 pub(super) fn write_run(statement: &mut Statement<'_>, run: &RunRow) -> rusqlite::Result<usize> {
-    let Last { seq, record } = run.began;
+    let LastNumbers { seq, record } = run.began;
     let (seq, record) = (seq.cast_signed(), record.cast_signed());
     let name = run.name.as_deref();
     statement.execute(params![run.number, name, seq, record, run.live, run.rule])
@@ -327,9 +327,9 @@ pub(super) fn write_head(
 }
 
 /// The numbers of an entry and of a record, from two columns.
-pub(super) fn last(row: &Row<'_>, column: usize) -> rusqlite::Result<Last> {
+pub(super) fn last(row: &Row<'_>, column: usize) -> rusqlite::Result<LastNumbers> {
     let (seq, record): (i64, i64) = (row.get(column)?, row.get(column + 1)?);
-    Ok(Last {
+    Ok(LastNumbers {
         seq: seq.cast_unsigned(),
         record: record.cast_unsigned(),
     })

@@ -7,7 +7,7 @@ use rusqlite::{Params, Row, params_from_iter};
 
 use super::ledger_file::LedgerFile;
 use super::{Sqlite, apply, check, columns, faults, load, write_queue};
-use crate::bank::Last;
+use crate::bank::LastNumbers;
 use crate::store::engine::backend::{
     AccountsAfter, Changes, EntryFilter, FoundById, IdOfRow, LedgerPosition, LinesOf, LoadedRows,
     Mode, RecordFilter, RunFilter, Table, Tx, WantedRows,
@@ -270,12 +270,12 @@ impl Tx for Transaction<'_> {
         read().map_err(|error| self.unread(&error))
     }
 
-    fn last_rows(&mut self) -> Result<Last, LedgerError> {
+    fn last_rows(&mut self) -> Result<LastNumbers, LedgerError> {
         const SQL: &str = "SELECT ifnull((SELECT max(seq) FROM entries), 0), ifnull((SELECT max(record) FROM records), 0)";
         self.one(SQL, |row| {
             let (seq, record): (i64, i64) = (row.get(0)?, row.get(1)?);
             let (seq, record) = (seq.max(0).cast_unsigned(), record.max(0).cast_unsigned());
-            Ok(Last { seq, record })
+            Ok(LastNumbers { seq, record })
         })
     }
 
@@ -285,7 +285,7 @@ impl Tx for Transaction<'_> {
         found.map_err(|error| self.unread(&error))
     }
 
-    fn check(&mut self, ids: Last) -> Result<Option<String>, LedgerError> {
+    fn check(&mut self, ids: LastNumbers) -> Result<Option<String>, LedgerError> {
         match check::check(&self.ledger.connection, ids) {
             Ok(()) => Ok(None),
             Err(check::CheckStop::Wrong(why)) => Ok(Some(why)),

@@ -42,7 +42,7 @@ fn a_worker_killed_at_once_fails_at_most_its_own_operation() {
         assert_eq!(
             ended
                 .stderr
-                .contains("was killed by SIGKILL, with nothing left to do"),
+                .contains("was killed by SIGKILL; no operation was affected"),
             failed == 0
         );
     });
@@ -88,7 +88,7 @@ fn an_idle_worker_that_is_killed_is_replaced() {
         assert!(
             ended
                 .stderr
-                .contains("was killed by SIGKILL, with nothing left to do"),
+                .contains("was killed by SIGKILL; no operation was affected"),
             "{}",
             ended.stderr
         );
@@ -112,7 +112,7 @@ fn what_a_worker_sent_before_it_was_killed_counts() {
         assert!(
             ended
                 .stderr
-                .contains("was killed by SIGKILL, with nothing left to do"),
+                .contains("was killed by SIGKILL; no operation was affected"),
             "{}",
             ended.stderr
         );

@@ -26,7 +26,7 @@ impl<J: Journal> Decision<'_, J> {
         }
     }
 
-    /// Has another end a hold from now on.
+    /// Changes who may end the hold.
     fn change_owner(&mut self, hold: u64, owner: Owner, change: OwnerChange) -> Option<View> {
         let taken = self.take(hold)?;
         let held = Hold { owner, ..taken };
@@ -52,7 +52,7 @@ impl<J: Journal> Decision<'_, J> {
         Some(view)
     }
 
-    /// An owner for any caller, or the clock after so long.
+    /// Any request may end the hold; it expires after `lasts`.
     pub(in crate::bank::ledger_state) fn any_request(&self, lasts: Option<Duration>) -> Owner {
         let expires = lasts.map(|lasts| self.state.now.after(lasts));
         Owner::AnyRequest { expires }

@@ -83,7 +83,7 @@ impl World {
                 self.ledger.submit(abandoned, self.now, &mut self.chance);
             }
             Effect::GiveUp => hold!(self.ledger.failed, "it gave up on a good ledger"),
-            Effect::HurryLedger => {}
+            Effect::StopLedgerRetries => {}
             Effect::ExtendWaits(_) => {
                 let (outgoing, settled) = (self.ledger.extend_lease_waits(), 0);
                 self.tell(Input::Decided { outgoing, settled });

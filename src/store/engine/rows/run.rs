@@ -2,7 +2,7 @@
 
 use smol_str::SmolStr;
 
-use crate::bank::Last;
+use crate::bank::LastNumbers;
 
 /// A run as it is kept.
 #[derive(Clone, Debug)]
@@ -11,7 +11,7 @@ pub(crate) struct RunRow {
     /// Only a damaged row has one that names no run.
     pub(crate) name: Option<SmolStr>,
     /// Where the ledger stood when it began.
-    pub(crate) began: Last,
+    pub(crate) began: LastNumbers,
     /// 1 where it began and did not end; whether its process is there, its lease tells. Else 0.
     pub(crate) live: i64,
     /// What the digests of its lines are over: see [`RunRow::UP_TO_LINE`].

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::bank::{LedgerState, Line, Rejection, Unkept, WorkEnd};
+use crate::bank::{LedgerState, Line, NullJournal, Rejection, WorkEnd};
 use crate::store::SkippedLine;
 
 /// Asks about a line of the first run.
@@ -292,7 +292,7 @@ pub(super) fn it_decides_as_the_ledger_state_does(place: &dyn LedgerPlace) {
                 _ => false,
             };
             let ledger = if by_other && others { other.as_mut() } else { one.as_mut() };
-            let expected = ledger_state.decide(&asked, &mut Unkept);
+            let expected = ledger_state.decide(&asked, &mut NullJournal);
             let answers = ledger.transact(std::slice::from_ref(&asked)).expect("an answer");
             prop_assert_eq!(answers, vec![expected], "{:?}", asked);
         }

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::bank::{Last, Name};
+use crate::bank::{LastNumbers, Name};
 use crate::store::engine::backend::*;
 use crate::store::engine::rows::*;
 use crate::store::{Lease, LedgerError, Verified};
@@ -349,7 +349,7 @@ impl Tx for Copied<'_> {
         Ok(())
     }
 
-    fn last_rows(&mut self) -> Result<Last, LedgerError> {
+    fn last_rows(&mut self) -> Result<LastNumbers, LedgerError> {
         Ok(self.rows.head.row.last)
     }
 
@@ -371,7 +371,7 @@ impl Tx for Copied<'_> {
         Ok(rows.iter().map(find).collect())
     }
 
-    fn check(&mut self, _: Last) -> Result<Option<String>, LedgerError> {
+    fn check(&mut self, _: LastNumbers) -> Result<Option<String>, LedgerError> {
         Ok(None)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::walk::Walk;
 use super::{Checked, wrong};
-use crate::bank::{Last, Line, Operation};
+use crate::bank::{LastNumbers, Line, Operation};
 use crate::store::engine::backend::{FoundById, RunFilter, Tx};
 use crate::store::engine::rows::{
     DOUBTED, EXPIRED, EntryRow, HELD, KEPT, REFUSED, Read, RecordRow, TAKEN_OVER, UNSPENT, VIEWED,
@@ -59,7 +59,7 @@ impl Walk {
         tx: &mut dyn Tx,
         run: Option<u32>,
         line: Option<Line>,
-        is_before: impl Fn(Last) -> bool,
+        is_before: impl Fn(LastNumbers) -> bool,
     ) -> Checked {
         let Some(run) = run else {
             return match line {
@@ -77,7 +77,7 @@ impl Walk {
         }
     }
 
-    fn began(&mut self, tx: &mut dyn Tx, run: u32) -> Checked<Option<Last>> {
+    fn began(&mut self, tx: &mut dyn Tx, run: u32) -> Checked<Option<LastNumbers>> {
         if let Some(began) = self.runs.get(&run) {
             return Ok(Some(*began));
         }

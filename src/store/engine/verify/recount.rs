@@ -196,7 +196,7 @@ impl Recount {
         is_remembered(row)?;
         let place = row.rejection.and_then(|place| usize::try_from(place).ok());
         let rejection = place.and_then(|place| Rejection::ALL.get(place).copied());
-        let rejection = rejection.ok_or("is refused for a reason that there is not")?;
+        let rejection = rejection.ok_or("is refused for an unknown reason")?;
         let unopened = |movement: Movement<'_>| {
             let is_opened = |name: &Name| {
                 let account = self.accounts.get(name);

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::walk::Walk;
 use super::words::told;
 use super::{Checked, Stop, wrong};
-use crate::bank::{Balance, Hold, Last, Name, Owner, RunLine};
+use crate::bank::{Balance, Hold, LastNumbers, Name, Owner, RunLine};
 use crate::store::engine::backend::{AccountsAfter, RunFilter, Tx};
 use crate::store::engine::rows::{AccountRow, Head, HoldRow, RunRow, Stored, number_of};
 use crate::store::{MAX_PAGE, RunName};
@@ -61,7 +61,7 @@ impl Walk {
         Ok(())
     }
 
-    /// Tells the account's name, and what it has.
+    /// Returns the account's name, and what it has.
     fn check_account(&self, read: &Stored<AccountRow>, number: i64) -> Checked<(&Name, i64)> {
         let row = &read.row;
         let name = Name::other_side(&row.name).ok();
@@ -173,7 +173,7 @@ impl Walk {
             };
             return wrong(format!("says {}; must be {}", told(said), told(must)));
         }
-        if said.prev.is_none() && must.last != Last::default() {
+        if said.prev.is_none() && must.last != LastNumbers::default() {
             return wrong("says no hash before the last commit");
         }
         if said.hash != must.hash {

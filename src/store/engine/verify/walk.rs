@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::recount::Recount;
 use super::{Checked, wrong};
-use crate::bank::{Last, Moment};
+use crate::bank::{LastNumbers, Moment};
 use crate::store::engine::backend::{EntryFilter, FoundById, IdOfRow, RecordFilter, Tx};
 use crate::store::engine::rows::{
     Content, EntryRow, Hash, Read, RecordRow, checksum, link, number_of,
@@ -15,11 +15,11 @@ use crate::store::{ChainEnd, Verified};
 pub(super) struct Walk {
     pub(super) count: Recount,
     /// Where each run began, as far as rows speak of it.
-    pub(super) runs: HashMap<u32, Last>,
+    pub(super) runs: HashMap<u32, LastNumbers>,
     /// The lines of runs that were posted: 64 of them in each number.
     pub(super) lines: HashMap<(u32, u64), u64>,
     /// How many entries and records have an id.
-    pub(super) ids: Last,
+    pub(super) ids: LastNumbers,
     expect: Option<ChainEnd>,
     expect_met: bool,
     content: Content,
@@ -44,7 +44,7 @@ impl Walk {
             count: Recount::new(),
             runs: HashMap::new(),
             lines: HashMap::new(),
-            ids: Last::default(),
+            ids: LastNumbers::default(),
             expect,
             expect_met: false,
             content: Content::default(),
@@ -74,7 +74,7 @@ impl Walk {
 
     /// The rows so far.
     pub(super) fn walked(&self) -> u64 {
-        let Last { seq, record } = self.count.head.last;
+        let LastNumbers { seq, record } = self.count.head.last;
         seq.saturating_add(record)
     }
 
@@ -105,7 +105,7 @@ impl Walk {
 
     /// The next rows: an entry, then the records that came after it.
     fn next_page(&self, tx: &mut dyn Tx, most: usize) -> Checked<Page> {
-        let Last { mut seq, record } = self.count.head.last;
+        let LastNumbers { mut seq, record } = self.count.head.last;
         let entries = tx.entries(&EntryFilter {
             after: seq,
             limit: most,

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Row};
 
-use crate::bank::Last;
+use crate::bank::LastNumbers;
 use crate::store::engine::rows::{
     Content, Hash, Head, KeptRow, Read, Stored, checksum, link, number_of,
 };
@@ -67,7 +67,7 @@ fn reseal_chain(connection: &Connection) {
         connection
             .execute(&sql, (checksum(&hash), number.cast_signed()))
             .expect("sealed");
-        head.last = Last {
+        head.last = LastNumbers {
             seq: head.last.seq.max(seq),
             record: head.last.record.max(record),
         };

@@ -131,7 +131,7 @@ fn a_row_that_cannot_follow_is_named_however_well_it_is_forged() {
             ),
             (
                 "UPDATE records SET rejection = 99 WHERE record = 1",
-                "the record 1 is refused for a reason that there is not",
+                "the record 1 is refused for an unknown reason",
             ),
             (
                 "UPDATE records SET rejection = NULL WHERE record = 1",

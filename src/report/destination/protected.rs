@@ -17,7 +17,7 @@ const LINKS: usize = 40;
 
 /// The files that a command needs as they are: its inputs, its ledger and what lies beside that.
 #[derive(Clone, Debug, Default)]
-pub struct Spared {
+pub struct ProtectedFiles {
     files: Vec<(String, PathBuf)>,
     stdin: bool,
 }
@@ -38,23 +38,23 @@ impl Inode {
     }
 }
 
-impl Spared {
-    /// Spares a file that is read.
+impl ProtectedFiles {
+    /// Protects a file that is read.
     pub fn input(mut self, path: &Path) -> Self {
         let what = format!("the input `{}`", path.display());
         self.files.push((what, path.to_path_buf()));
         self
     }
 
-    /// Spares what standard input reads.
+    /// Protects what standard input reads.
     pub fn stdin(self) -> Self {
-        Spared {
+        ProtectedFiles {
             stdin: true,
             ..self
         }
     }
 
-    /// Spares a ledger and the files beside it.
+    /// Protects a ledger and the files beside it.
     pub fn ledger(mut self, place: &Place) -> Self {
         let (Place::File(path) | Place::Server(path)) = place;
         let what = format!("the ledger `{place}`");
@@ -94,11 +94,11 @@ impl Spared {
     }
 
     /// What a file of this path would be of these if it were made; the files beside any database are
-    /// spared too.
+    /// protected too.
     pub fn what_would_be(&self, path: &Path) -> Option<String> {
         let place = Address::of(path)?;
-        let is_it = |spared: &PathBuf| Address::of(spared).as_ref() == Some(&place);
-        if let Some((what, _)) = self.files.iter().find(|(_, spared)| is_it(spared)) {
+        let is_it = |protected: &PathBuf| Address::of(protected).as_ref() == Some(&place);
+        if let Some((what, _)) = self.files.iter().find(|(_, protected)| is_it(protected)) {
             return Some(what.clone());
         }
         let name = path.file_name()?.to_str()?;
