@@ -14,25 +14,42 @@ const VERSION: &str = "x1";
 const SIGNS: &[u8; MAX_OPERATIONS] =
     b"123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXY";
 
-/// The words for how operations share. `owner` is asked by a socket.
-const MANNERS: [(&str, Manner); 11] = {
+/// How operations can share: what a token can say.
+const MANNERS: [Manner; 11] = {
     const PER_ACCOUNT: Manner = Manner::of(Sharing::LockPerAccount);
     const OWNER: Manner = Manner::of(Sharing::Owner);
     const WITH_WORK: Manner = Manner::of(Sharing::OwnerWithWork);
     [
-        ("none", Manner::of(Sharing::Unguarded)),
-        ("cas", Manner::of(Sharing::CompareAndSet)),
-        ("lock", Manner::of(Sharing::Lock)),
-        ("mutex-per-account", PER_ACCOUNT),
-        ("mutex-in-order", PER_ACCOUNT.in_lock_order(true)),
-        ("owner", OWNER),
-        ("owner-with-work", WITH_WORK),
-        ("queue", OWNER.over(OwnerLink::Queue)),
-        ("queue-with-work", WITH_WORK.over(OwnerLink::Queue)),
-        ("pipe", OWNER.over(OwnerLink::Pipe)),
-        ("pipe-with-work", WITH_WORK.over(OwnerLink::Pipe)),
+        Manner::of(Sharing::Unguarded),
+        Manner::of(Sharing::CompareAndSet),
+        Manner::of(Sharing::Lock),
+        PER_ACCOUNT,
+        PER_ACCOUNT.in_lock_order(true),
+        OWNER,
+        WITH_WORK,
+        OWNER.over(OwnerLink::Queue),
+        WITH_WORK.over(OwnerLink::Queue),
+        OWNER.over(OwnerLink::Pipe),
+        WITH_WORK.over(OwnerLink::Pipe),
     ]
 };
+
+/// The word for how operations share. `owner` is asked by a socket.
+fn word(manner: Manner) -> &'static str {
+    match (manner.sharing, manner.owner_link) {
+        (Sharing::Unguarded, _) => "none",
+        (Sharing::CompareAndSet, _) => "cas",
+        (Sharing::Lock, _) => "lock",
+        (Sharing::LockPerAccount, _) if manner.lock_order => "mutex-in-order",
+        (Sharing::LockPerAccount, _) => "mutex-per-account",
+        (Sharing::Owner, OwnerLink::Socket) => "owner",
+        (Sharing::OwnerWithWork, OwnerLink::Socket) => "owner-with-work",
+        (Sharing::Owner, OwnerLink::Queue) => "queue",
+        (Sharing::OwnerWithWork, OwnerLink::Queue) => "queue-with-work",
+        (Sharing::Owner, OwnerLink::Pipe) => "pipe",
+        (Sharing::OwnerWithWork, OwnerLink::Pipe) => "pipe-with-work",
+    }
+}
 
 /// The letters for the operations that move money.
 const KINDS: [(char, Kind); 4] = [
@@ -78,9 +95,7 @@ pub enum TokenError {
 
 /// The token for an order of a scenario.
 pub fn token(scenario: &Scenario, order: &[usize]) -> String {
-    let manner = scenario.manner;
-    let known = MANNERS.iter().find(|(_, known)| *known == manner);
-    let manner = known.map_or("none", |(word, ..)| word);
+    let manner = word(scenario.manner);
     let start = |(name, start): &(Name, Balance)| format!("{name}={}", short(start.minor()));
     let mut starts: String = joined(scenario.starts.iter().map(start));
     if scenario.overdraft > Balance::default() {
@@ -128,8 +143,8 @@ pub fn read_token(text: &str) -> Result<(Scenario, StepOrder), TokenError> {
     let [VERSION, manner, starts, operations, order] = parts[..] else {
         return Err(TokenError::Foreign(text.chars().take(200).collect()));
     };
-    let known = MANNERS.iter().find(|(word, ..)| *word == manner);
-    let (_, manner) = *known.ok_or_else(|| malformed(manner, "a way to share"))?;
+    let known = MANNERS.into_iter().find(|known| word(*known) == manner);
+    let manner = known.ok_or_else(|| malformed(manner, "a way to share"))?;
     let (starts, overdraft) = starts.split_once('+').unwrap_or((starts, "0"));
     let overdraft = balance(overdraft)?;
     let starts: Result<Vec<_>, _> = starts.split(',').map(read_start).collect();
