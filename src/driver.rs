@@ -201,9 +201,9 @@ impl Driver {
                 end_by(signal);
             }
             Effect::Submit(batch) => self.store.submit(batch),
-            Effect::Abandon { caller, in_doubt } => self
-                .store
-                .submit(vec![Incoming::abandoned(caller, in_doubt)]),
+            Effect::Abandon { caller, end } => {
+                self.store.submit(vec![Incoming::abandoned(caller, end)])
+            }
             Effect::GiveUp => self.store.give_up(),
             Effect::StopLedgerRetries => self.store.stop_retrying(),
             Effect::ExtendWaits(workers) => {

@@ -26,7 +26,7 @@ mod workers;
 
 use std::time::Duration;
 
-use crate::bank::{Name, RequestContext, SharePoint};
+use crate::bank::{Name, RequestContext, SharePoint, WorkEnd};
 use crate::event::Event;
 use crate::exit::Exit;
 use crate::link::Arrival;
@@ -171,8 +171,8 @@ pub enum Effect {
     Abandon {
         /// Who asks, about which operation.
         caller: RequestContext,
-        /// What was set aside stays so: its work's end was not seen.
-        in_doubt: bool,
+        /// How it ends.
+        end: WorkEnd,
     },
     /// Wait for no answer of the ledger any more.
     GiveUp,

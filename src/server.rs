@@ -7,7 +7,7 @@ mod in_memory;
 use std::io;
 use std::sync::Arc;
 
-use crate::bank::{Answer, Balance, Name, Operation, Request, RequestContext, WorkEnd};
+use crate::bank::{Answer, Balance, Name, Operation, Outcome, Request, RequestContext, WorkEnd};
 use crate::protocol::{Ask, Said};
 use crate::shared_memory::MemoryPlace;
 use crate::store::{Abandoned, AtStake, LedgerError, Memory, SharedData, Standing};
@@ -33,15 +33,11 @@ impl Incoming {
     /// What ends an operation whose worker is gone and that was not decided: what was set aside is given
     /// back, or stays set aside where no process knows what the worker did; a lease goes to the next.
     /// [`Outgoing::Abandoned`] follows, once that counts.
-    pub fn abandoned(caller: RequestContext, in_doubt: bool) -> Self {
-        let request = match in_doubt {
-            true => Request::End(WorkEnd::Doubt),
-            false => Request::End(WorkEnd::Void),
-        };
+    pub fn abandoned(caller: RequestContext, end: WorkEnd) -> Self {
         Incoming {
             caller,
             operation: None,
-            ask: Ask::Bank(request),
+            ask: Ask::Bank(Request::End(end)),
             abandoned: true,
         }
     }
@@ -254,6 +250,9 @@ impl RunStore {
 /// What follows from an answer, or from there being none.
 fn outgoing(number: u64, abandoned: bool, answer: Option<Answer>) -> Outgoing {
     match answer {
+        Some(answer) if abandoned && matches!(answer.outcome, Outcome::Refused { .. }) => {
+            Outgoing::Abandoned(number, Abandoned::Declined(answer))
+        }
         _ if abandoned => Outgoing::Abandoned(number, Abandoned::NotDone),
         Some(answer) => Outgoing::Reply(number, Said::Decided(answer)),
         None => Outgoing::Impossible(number, "the end of an operation that was not begun"),

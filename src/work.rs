@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::bank::Kind;
 
 pub use command_report::{
-    AttemptEnd, CommandEvent, CommandReport, MAX_OUTPUT, Stream, Termination, last_line,
+    AttemptEnd, CommandEvent, CommandReport, CommandResult, MAX_OUTPUT, Stream, Termination,
+    last_line,
 };
 
 /// What an operation's work is.

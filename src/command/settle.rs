@@ -2,7 +2,7 @@
 
 use crate::bank::Amount;
 use crate::exit::Exit;
-use crate::work::Termination;
+use crate::work::{CommandResult, Termination};
 
 use super::actual::Spent;
 
@@ -34,11 +34,10 @@ pub(super) fn verdict(
     set_aside: Option<Amount>,
     spent: impl FnOnce() -> Spent,
 ) -> Settlement {
-    match exit {
-        _ if termination == Some(Termination::TimeOver) => Settlement::Failed,
-        Exit::Status(0) => succeeded(set_aside, spent()),
-        Exit::Status(status) if declined.map(i32::from) == Some(status) => Settlement::Declined,
-        Exit::Status(_) | Exit::Signal(_) => Settlement::Failed,
+    match CommandResult::of(Some(exit), termination, declined) {
+        CommandResult::Succeeded => succeeded(set_aside, spent()),
+        CommandResult::Declined => Settlement::Declined,
+        CommandResult::Failed => Settlement::Failed,
     }
 }
 

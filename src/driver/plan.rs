@@ -93,6 +93,7 @@ impl RunPlan {
         let command = self.commands.as_ref().map(|commands| {
             Ok::<_, io::Error>(CommandSettings {
                 timeout: self.timeout,
+                declined: commands.declined,
                 retry_in_doubt: commands.retry_in_doubt,
                 id_prefix: commands.id_prefix(name)?,
             })

@@ -158,7 +158,14 @@ impl Run {
                 Outgoing::Abandoned(number, end) => match end {
                     Abandoned::NotDone => self.lost_operation_ended(number),
                     Abandoned::Unfinished(note) => self.was_unfinished(number, &note),
-                    Abandoned::Finished(answer) => self.was_finished(number, answer),
+                    Abandoned::Finished(answer) => {
+                        let why = "its operation counts, since all of it is in the memory";
+                        self.was_finished(number, answer, why);
+                    }
+                    Abandoned::Declined(answer) => {
+                        let why = "its operation is refused, since its command had declined";
+                        self.was_finished(number, answer, why);
+                    }
                 },
             }
         }

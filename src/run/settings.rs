@@ -61,6 +61,8 @@ pub struct WorkLimits {
 pub struct CommandSettings {
     /// When the worker ends the command, for messages.
     pub timeout: Option<Duration>,
+    /// The status by which it says no.
+    pub declined: u8,
     /// What is in doubt is run again.
     pub retry_in_doubt: bool,
     /// What the id of an operation without one begins with.

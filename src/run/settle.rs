@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::deadlines::Deadline;
 use super::dispatch::NextOperation;
 use super::workers::{Assigned, WorkerState};
-use super::{Effect, Run};
-use crate::bank::{Operation, RequestContext};
+use super::{CommandSettings, Effect, Run};
+use crate::bank::{Operation, RequestContext, WorkEnd};
 use crate::event::{Cause, Event, Fault, OperationEvent};
 use crate::status::Status;
 use crate::store::Certainty;
@@ -23,22 +23,27 @@ pub(super) struct LostOperation {
     pub(super) operation: Operation,
     pub(super) event: OperationEvent,
     pub(super) fault: Fault,
-    /// Its command was started and its end was not seen: nothing is given back.
-    in_doubt: bool,
+    /// What becomes of what was set aside.
+    end: WorkEnd,
     /// Its money was set aside for a command.
     is_held: bool,
     pub(super) given_at: Duration,
 }
 
 impl LostOperation {
-    pub(super) fn of(state: &WorkerState, assigned: Assigned, fault: Fault) -> Self {
-        let (in_doubt, given_at) = (assigned.is_doubtful(), assigned.given_at);
+    pub(super) fn of(
+        state: &WorkerState,
+        assigned: Assigned,
+        fault: Fault,
+        command: Option<&CommandSettings>,
+    ) -> Self {
+        let (end, given_at) = (assigned.end_unheard(command), assigned.given_at);
         let is_held = assigned.is_held;
         LostOperation {
             event: state.event_of(&assigned),
             operation: assigned.operation,
             fault,
-            in_doubt,
+            end,
             is_held,
             given_at,
         }
@@ -46,7 +51,9 @@ impl LostOperation {
 
     /// The ledger failed: marks a held operation in doubt unless its last request may have been committed.
     fn doubt_if_unwritten(mut self, in_flight: Option<Certainty>) -> Self {
-        self.in_doubt |= self.is_held && in_flight != Some(Certainty::Unknown);
+        if self.is_held && in_flight != Some(Certainty::Unknown) {
+            self.end = WorkEnd::Doubt;
+        }
         self
     }
 }
@@ -84,7 +91,12 @@ impl Run {
         match first {
             Some(first) => {
                 let number = first.number;
-                let pending = LostOperation::of(&state, first, state.why_it_ended());
+                let pending = LostOperation::of(
+                    &state,
+                    first,
+                    state.why_it_ended(),
+                    self.settings.command.as_ref(),
+                );
                 self.end_lost_operation(number, pending);
             }
             None if ledger_ended_it || state.ended_well() => {}
@@ -101,9 +113,9 @@ impl Run {
             number,
             ..self.settings.caller
         };
-        let in_doubt = pending.in_doubt;
+        let end = pending.end.clone();
         self.requests.submit();
-        self.out.push(Effect::Abandon { caller, in_doubt });
+        self.out.push(Effect::Abandon { caller, end });
         self.lost_operations.insert(number, pending);
     }
 
@@ -119,10 +131,11 @@ impl Run {
             operation,
             event,
             fault,
-            in_doubt,
+            end,
             given_at,
             ..
         } = pending;
+        let in_doubt = end == WorkEnd::Doubt;
         let elapsed = self.out.now.saturating_sub(given_at);
         self.failed(&operation, event.after(elapsed), fault, in_doubt);
     }
@@ -153,6 +166,7 @@ impl Run {
         for pending in std::mem::take(&mut self.lost_operations).into_values() {
             self.has_failed(pending.doubt_if_unwritten(Some(certainty)));
         }
+        let command = self.settings.command.as_ref();
         let mut failed = Vec::new();
         for state in self.workers.all_mut() {
             let in_flight = (!self.requests.settled_for(state)).then_some(certainty);
@@ -162,8 +176,10 @@ impl Run {
             }
             for assigned in state.hand.take_asked() {
                 let fault = ledger_fault(in_flight, assigned.ran.as_deref());
-                failed
-                    .push(LostOperation::of(state, assigned, fault).doubt_if_unwritten(in_flight));
+                failed.push(
+                    LostOperation::of(state, assigned, fault, command)
+                        .doubt_if_unwritten(in_flight),
+                );
             }
             state.fault.get_or_insert(ledger_fault(in_flight, None));
             self.out.push(Effect::Kill(state.worker));
@@ -255,7 +271,7 @@ impl Run {
 /// What is said of an operation when the ledger fails: what is known of a request of it that was in
 /// flight, and of its command.
 fn ledger_fault(in_flight: Option<Certainty>, ran: Option<&CommandReport>) -> Fault {
-    let is_doubtful = ran.is_some_and(CommandReport::is_doubtful);
+    let is_doubtful = ran.is_some_and(|ran| ran.end_unheard(None) == WorkEnd::Doubt);
     let is_started = ran.is_some_and(CommandReport::was_started);
     let has_ended = ran.is_some_and(|ran| ran.ended.is_some());
     let detail = match in_flight {

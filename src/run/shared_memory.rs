@@ -77,7 +77,7 @@ impl Run {
         };
         let detail = format!("{state} {why}");
         let cause = Cause::Deadline;
-        let pending = LostOperation::of(state, assigned, Fault { cause, detail });
+        let pending = LostOperation::of(state, assigned, Fault { cause, detail }, None);
         self.end_lost_operation(number, pending);
     }
 
@@ -106,14 +106,14 @@ impl Run {
         true
     }
 
-    /// The worker of this operation had done all of it before it died.
-    pub(super) fn was_finished(&mut self, number: u64, answer: Answer) {
+    /// How the operation ends was certain before its worker died.
+    pub(super) fn was_finished(&mut self, number: u64, answer: Answer, why: &str) {
         let Some(pending) = self.lost_operations.remove(&number) else {
             return;
         };
         self.tally.met(pending.fault.cause.status());
         let died = &pending.fault.detail;
-        let warning = format!("{died}; its operation counts, since all of it is in the memory");
+        let warning = format!("{died}; {why}");
         self.out.event(Event::Warned(warning));
         let elapsed = self.out.now.saturating_sub(pending.given_at);
         self.tally.decided(&pending.operation, &answer);

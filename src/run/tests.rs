@@ -3,11 +3,13 @@
 mod in_order;
 
 use super::*;
-use crate::bank::{Amount, Balance, Kind, Line, Operation, Outcome, Request, View, WorkEnd};
+use crate::bank::{
+    Amount, Balance, Kind, Line, Operation, Outcome, Rejection, Request, View, WorkEnd,
+};
 use crate::link::Arrived;
-use crate::protocol::{Ask, Said, WorkerRequest};
+use crate::protocol::{Ask, Report, Said, WorkerRequest};
 use crate::store::Abandoned;
-use crate::work::Pace;
+use crate::work::{AttemptEnd, CommandEvent, Pace};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DIED: Exit = Exit::Signal(9);
@@ -83,7 +85,7 @@ impl Bench {
                 Effect::CloseLink(worker) => format!("close {worker}"),
                 Effect::Kill(worker) => format!("kill {worker}"),
                 Effect::Submit(batch) => format!("submit {}", batch.len()),
-                Effect::Abandon { in_doubt, .. } => format!("abandon, in doubt: {in_doubt}"),
+                Effect::Abandon { end, .. } => format!("abandon: {end:?}"),
                 Effect::Take(_) => "take".to_string(),
                 Effect::Tell(events) => {
                     self.told.extend(events.into_iter().map(told));
@@ -200,10 +202,60 @@ fn a_dead_workers_operation_has_failed_when_that_is_durable() {
     let mut bench = given(1);
     bench.ask(Request::Begin(deposit()));
     bench.decided(Outcome::Held { view: view() });
-    assert_eq!(bench.dies(), ["abandon, in doubt: false"]);
+    assert_eq!(bench.dies(), ["abandon: Void"]);
     assert_eq!(bench.told, ["started", "held"]);
     bench.answered(Outgoing::Abandoned(1 << 32 | 1, Abandoned::NotDone));
     assert_eq!(bench.told[2], "failed: Faulty(Died)");
+}
+
+/// A worker dies whose command ended with this status, and the end of its operation was not asked for.
+fn dies_after(status: i32) -> (Bench, Vec<String>) {
+    let mut bench = Bench::new(1, 1);
+    bench.run.settings.command = Some(CommandSettings {
+        timeout: None,
+        declined: 75,
+        retry_in_doubt: false,
+        id_prefix: String::new(),
+    });
+    bench.arrived(1, Arrived::Ready);
+    bench.turn();
+    bench.ask(Request::Begin(deposit()));
+    bench.decided(Outcome::Held { view: view() });
+    let ended = AttemptEnd {
+        exit: Some(Exit::Status(status)),
+        ..AttemptEnd::default()
+    };
+    let report = |news| Report {
+        number: 1 << 32 | 1,
+        news,
+    };
+    let reports = vec![
+        report(CommandEvent::Starting { attempt: 1 }),
+        report(CommandEvent::Ended(ended)),
+    ];
+    bench.arrived(1, Arrived::Reports(reports));
+    let words = bench.dies();
+    (bench, words)
+}
+
+#[test]
+fn the_end_of_its_command_counts_although_a_worker_died_after_it() {
+    let ends = [(0, "Doubt"), (1, "Void"), (75, "Decline")];
+    for (status, end) in ends {
+        assert_eq!(dies_after(status).1, [format!("abandon: {end}")]);
+    }
+    let (mut bench, _) = dies_after(75);
+    let refused = Outcome::Refused {
+        rejection: Rejection::Declined,
+        view: None,
+    };
+    let declined = Abandoned::Declined(refused.into());
+    bench.answered(Outgoing::Abandoned(1 << 32 | 1, declined));
+    let [_, _, warned, refused] = bench.told.as_slice() else {
+        panic!("{:?}", bench.told);
+    };
+    assert!(warned.ends_with("its command had declined"), "{warned}");
+    assert!(refused.starts_with("Refused"), "{refused}");
 }
 
 #[test]
@@ -243,7 +295,7 @@ fn a_worker_that_asks_what_it_may_not_is_not_heard_again() {
     let mut bench = given(1);
     assert_eq!(bench.ask(Request::End(WorkEnd::Void)), ["kill 1"]);
     assert_eq!(bench.ask(Request::Begin(deposit())), [""; 0]);
-    assert_eq!(bench.dies(), ["abandon, in doubt: false"]);
+    assert_eq!(bench.dies(), ["abandon: Void"]);
 }
 
 #[test]
@@ -286,9 +338,6 @@ fn the_last_worker_gone_there_may_be_room_for_another() {
     let (worker, why) = (2, "no room".to_string());
     bench.handle(Input::SpawnFailed { worker, why });
     assert_eq!(bench.turn(), [""; 0]);
-    assert_eq!(
-        bench.arrived(1, Arrived::Closed),
-        ["abandon, in doubt: false"]
-    );
+    assert_eq!(bench.arrived(1, Arrived::Closed), ["abandon: Void"]);
     assert_eq!(bench.turn(), ["spawn 3"]);
 }

@@ -239,7 +239,7 @@ fn what_is_given_back_counts_before_it_is_told() {
     let mut bench = Bench::new();
     bench.submit([1], &Request::Begin(withdrawal()));
     assert_eq!(bench.began.recv(), Ok(vec![1]));
-    let abandoned = Incoming::abandoned(caller(1), false);
+    let abandoned = Incoming::abandoned(caller(1), WorkEnd::Void);
     bench.store.submit(vec![abandoned]);
     bench.submit([2], &Request::End(WorkEnd::Post { amount: None }));
     bench.may.send(true).expect("a ledger");

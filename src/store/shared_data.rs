@@ -26,6 +26,8 @@ pub enum Abandoned {
     Unfinished(String),
     /// Its worker had done all of it.
     Finished(Answer),
+    /// Its work had said no, and it is refused.
+    Declined(Answer),
 }
 
 /// Data that workers share.

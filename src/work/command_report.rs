@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bank::text;
+use crate::bank::{WorkEnd, text};
 use crate::exit::Exit;
 
 /// The most bytes that are kept of what a command writes to stdout, and to stderr.
@@ -72,6 +72,32 @@ pub enum Termination {
     TimeOver,
     /// A person or a process asked for its end.
     Asked,
+}
+
+/// What the end of a command means for the operation whose work it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommandResult {
+    /// It succeeded: what it did counts.
+    Succeeded,
+    /// It said no.
+    Declined,
+    /// It failed: all is as before.
+    Failed,
+}
+
+impl CommandResult {
+    /// What it means that a command ended like this, or could not be started. `declined` is the status by
+    /// which a command says no, if there is one.
+    pub fn of(exit: Option<Exit>, termination: Option<Termination>, declined: Option<u8>) -> Self {
+        match exit {
+            _ if termination == Some(Termination::TimeOver) => CommandResult::Failed,
+            Some(Exit::Status(0)) => CommandResult::Succeeded,
+            Some(Exit::Status(status)) if declined.map(i32::from) == Some(status) => {
+                CommandResult::Declined
+            }
+            Some(Exit::Status(_) | Exit::Signal(_)) | None => CommandResult::Failed,
+        }
+    }
 }
 
 /// All that is known of an operation's command.
@@ -143,14 +169,20 @@ impl CommandReport {
         self.attempts > 0
     }
 
-    /// It was started, and its end was not seen, or it succeeded: money may have been spent.
-    pub fn is_doubtful(&self) -> bool {
-        match &self.ended {
-            None => self.attempts > 0,
-            Some(ended) => {
-                ended.termination != Some(Termination::TimeOver)
-                    && ended.exit == Some(Exit::Status(0))
-            }
+    /// How an operation ends of which nothing more is heard. It is in doubt where its command was started
+    /// and its end was not seen, or what it did was to be posted. `declined` is the status by which a
+    /// command says no, if there is one.
+    pub fn end_unheard(&self, declined: Option<u8>) -> WorkEnd {
+        let Some(ended) = &self.ended else {
+            return match self.was_started() {
+                true => WorkEnd::Doubt,
+                false => WorkEnd::Void,
+            };
+        };
+        match CommandResult::of(ended.exit, ended.termination, declined) {
+            CommandResult::Succeeded => WorkEnd::Doubt,
+            CommandResult::Declined => WorkEnd::Decline,
+            CommandResult::Failed => WorkEnd::Void,
         }
     }
 
@@ -185,21 +217,28 @@ mod tests {
     #[test]
     fn only_an_end_that_was_seen_and_failed_leaves_no_doubt() {
         let mut ran = CommandReport::default();
-        assert!(!ran.is_doubtful(), "not started");
+        let end = |ran: &CommandReport| ran.end_unheard(Some(75));
+        assert_eq!(end(&ran), WorkEnd::Void, "not started");
         ran.record(CommandEvent::Starting { attempt: 1 });
-        assert!(ran.is_doubtful(), "running");
+        assert_eq!(end(&ran), WorkEnd::Doubt, "running");
         ran.record(ended(Some(Exit::Status(1)), None));
-        assert!(!ran.is_doubtful(), "failed");
+        assert_eq!(end(&ran), WorkEnd::Void, "failed");
         ran.record(CommandEvent::Starting { attempt: 2 });
-        assert!(ran.is_doubtful(), "running again");
+        assert_eq!(end(&ran), WorkEnd::Doubt, "running again");
         ran.record(ended(Some(Exit::Status(0)), None));
-        assert!(ran.is_doubtful(), "succeeded, and is to be posted");
+        assert_eq!(end(&ran), WorkEnd::Doubt, "succeeded, and is to be posted");
         ran.record(ended(Some(Exit::Status(0)), Some(Termination::Asked)));
-        assert!(ran.is_doubtful(), "succeeded although it was asked to end");
+        assert_eq!(end(&ran), WorkEnd::Doubt, "succeeded, though asked to end");
         ran.record(ended(None, None));
-        assert!(!ran.is_doubtful(), "could not be started");
-        ran.record(ended(Some(Exit::Status(0)), Some(Termination::TimeOver)));
-        assert!(!ran.is_doubtful(), "ended before its time");
+        assert_eq!(end(&ran), WorkEnd::Void, "could not be started");
+        for status in [0, 75] {
+            let exit = Some(Exit::Status(status));
+            ran.record(ended(exit, Some(Termination::TimeOver)));
+            assert_eq!(end(&ran), WorkEnd::Void, "ended when its time was over");
+        }
+        ran.record(ended(Some(Exit::Status(75)), None));
+        assert_eq!(end(&ran), WorkEnd::Decline, "said no");
+        assert_eq!(ran.end_unheard(None), WorkEnd::Void, "cannot say no");
         assert_eq!(ran.attempts, 2);
     }
 

@@ -117,6 +117,7 @@ impl SeededRun {
             },
             command: command.then(|| CommandSettings {
                 timeout: None,
+                declined: 75,
                 retry_in_doubt: chance.happens(500),
                 id_prefix: "run".to_string(),
             }),

@@ -37,7 +37,7 @@ fn a_worker_that_asks_for_something_else_ends_the_run() {
     let mut bench = given_in_order(TurnRequest::Post);
     let begin = Request::Begin(deposit());
     assert_eq!(bench.ask(begin), ["KillAll"]);
-    assert_eq!(bench.dies(), ["abandon, in doubt: false"]);
+    assert_eq!(bench.dies(), ["abandon: Void"]);
     bench.answered(Outgoing::Abandoned(1 << 32 | 1, Abandoned::NotDone));
     assert_eq!(bench.told, ["started", "failed: Faulty(Protocol)"]);
 }
@@ -56,7 +56,7 @@ fn a_worker_that_does_not_ask_ends_the_run() {
 #[test]
 fn a_worker_that_dies_ends_the_run() {
     let mut bench = given_in_order(TurnRequest::Execute);
-    assert_eq!(bench.dies(), ["KillAll", "abandon, in doubt: false"]);
+    assert_eq!(bench.dies(), ["KillAll", "abandon: Void"]);
     bench.answered(Outgoing::Abandoned(1 << 32 | 1, Abandoned::NotDone));
     assert_eq!(bench.told, ["started", "failed: Faulty(Died)"]);
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::bank::{Line, Operation, Request, ShareRequest, WorkEnd};
 use crate::protocol::{Ask, WorkerRequest};
+use crate::run::CommandSettings;
 use crate::work::{CommandReport, Work};
 
 /// One operation in a worker's hands.
@@ -25,9 +26,11 @@ pub(in crate::run) struct Assigned {
 }
 
 impl Assigned {
-    /// Its command was started, and its end was not seen.
-    pub(in crate::run) fn is_doubtful(&self) -> bool {
-        self.ran.as_ref().is_some_and(|ran| ran.is_doubtful())
+    /// How it ends if its worker is gone.
+    pub(in crate::run) fn end_unheard(&self, command: Option<&CommandSettings>) -> WorkEnd {
+        let declined = command.map(|command| command.declined);
+        let ran = self.ran.as_ref();
+        ran.map_or(WorkEnd::Void, |ran| ran.end_unheard(declined))
     }
 
     /// The work that was done for it.

@@ -77,9 +77,9 @@ impl World {
                 }
                 self.ledger.submit(batch, self.now, &mut self.chance);
             }
-            Effect::Abandon { caller, in_doubt } => {
+            Effect::Abandon { caller, end } => {
                 self.may_abandon(caller.number)?;
-                let abandoned = vec![Incoming::abandoned(caller, in_doubt)];
+                let abandoned = vec![Incoming::abandoned(caller, end)];
                 self.ledger.submit(abandoned, self.now, &mut self.chance);
             }
             Effect::GiveUp => hold!(self.ledger.failed, "it gave up on a good ledger"),
