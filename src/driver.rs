@@ -246,7 +246,7 @@ impl Driver {
             worker,
             parent: std::process::id(),
             conduct: self.plan.conduct,
-            memory: self.store.seat(worker)?,
+            memory: self.store.worker_slot(worker)?,
             tells_times: self.plan.tells_steps(),
             command_spec: self
                 .command

@@ -150,9 +150,9 @@ impl RunStore {
     /// # Errors
     ///
     /// The memory has no room for a further worker.
-    pub fn seat(&mut self, worker: u32) -> io::Result<Option<MemoryPlace>> {
+    pub fn worker_slot(&mut self, worker: u32) -> io::Result<Option<MemoryPlace>> {
         match &mut self.decider {
-            Decider::InMemory(memory) => memory.seat(worker).map_err(io::Error::other),
+            Decider::InMemory(memory) => memory.worker_slot(worker).map_err(io::Error::other),
             Decider::Durable(_) => Ok(None),
         }
     }

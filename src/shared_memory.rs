@@ -27,15 +27,15 @@ pub(crate) use mapping::{Inherited, Mapping};
 pub(crate) use operation::MappedOperation;
 pub use primitive::{MemorySharing, Primitive};
 pub(crate) use surroundings::{GaveUp, Surroundings};
-pub(crate) use table::{Capacity, MAX_SEATS, MemoryTable};
+pub(crate) use table::{Capacity, MAX_WORKER_SLOTS, MemoryTable};
 
-/// Where a worker finds the memory of its run, and which seat it has in it.
+/// Where a worker finds the memory of its run, and which slot it has in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryPlace {
     /// The descriptor that it inherited.
     pub descriptor: i32,
-    /// Its seat, from 0.
-    pub seat: usize,
+    /// Its slot, from 0.
+    pub worker_slot: usize,
 }
 
 impl MemoryTable<Mapping> {

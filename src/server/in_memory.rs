@@ -45,10 +45,10 @@ impl InMemory {
     /// # Errors
     ///
     /// The memory has no room for a further worker, and why.
-    pub fn seat(&mut self, worker: u32) -> Result<Option<MemoryPlace>, String> {
+    pub fn worker_slot(&mut self, worker: u32) -> Result<Option<MemoryPlace>, String> {
         match self {
             InMemory::Bank(_) => Ok(None),
-            InMemory::Shared(data) => data.seat(worker),
+            InMemory::Shared(data) => data.worker_slot(worker),
         }
     }
 

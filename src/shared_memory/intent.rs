@@ -1,4 +1,4 @@
-//! What a worker notes in its seat: which operation it is at, what it is about to write, how far it has
+//! What a worker notes in its slot: which operation it is at, what it is about to write, how far it has
 //! come, and which lock it waits for.
 //!
 //! The parent reads there what a worker did that died. Under the robust lock, its next holder does.
@@ -6,7 +6,7 @@
 use std::sync::atomic::Ordering;
 
 use super::cell::CellWords;
-use super::table::{MemoryTable, Seat, SharedWords};
+use super::table::{MemoryTable, SharedWords, WorkerSlot};
 use crate::bank::{Amount, Answer, Balance, Outcome, Packed, UNORDERED, View};
 
 /// How far a worker has come with what it writes.
@@ -119,7 +119,7 @@ impl Intent {
     }
 }
 
-/// The words of a seat.
+/// The words of a slot.
 const OPERATION: usize = 0;
 const PROGRESS: usize = 1;
 const SEQ: usize = 2;
@@ -129,7 +129,7 @@ const IS_CREDIT: usize = 9;
 const WAITS: usize = 10;
 const PID: usize = 11;
 
-impl Seat<'_> {
+impl WorkerSlot<'_> {
     fn get(&self, word: usize) -> u64 {
         self.0[word].load(Ordering::Acquire)
     }
@@ -139,7 +139,7 @@ impl Seat<'_> {
         self.0[word].store(value, Ordering::Release);
     }
 
-    /// A worker takes the seat.
+    /// A worker takes the slot.
     pub(crate) fn take(&self, pid: u32) {
         self.begin(0);
         self.set(WAITS, 0);
@@ -177,7 +177,7 @@ impl Seat<'_> {
         }
     }
 
-    /// Notes what is being written; how far that has come is for [`Seat::reach`] to say.
+    /// Notes what is being written; how far that has come is for [`Slot::reach`] to say.
     pub(crate) fn note(&self, intent: &Intent) {
         self.set(SEQ, intent.seq);
         for (first, change) in [(DEBIT, intent.debit), (CREDIT, intent.credit)] {
@@ -246,21 +246,21 @@ impl<W: SharedWords> MemoryTable<W> {
     /// Completes what the dead holder of the robust lock had noted and not finished. Only the lock's new
     /// holder may; should it die too, the next one does the same again, to the same end.
     pub(crate) fn repair(&self) {
-        let seat = self.intent().load(Ordering::Acquire);
-        let seat = usize::try_from(seat)
+        let worker_slot = self.intent().load(Ordering::Acquire);
+        let worker_slot = usize::try_from(worker_slot)
             .ok()
-            .and_then(|seat| seat.checked_sub(1));
-        if let Some(seat) = seat.and_then(|seat| self.seat(seat))
-            && (WriteProgress::Intends..WriteProgress::Written).contains(&seat.progress())
+            .and_then(|worker_slot| worker_slot.checked_sub(1));
+        if let Some(worker_slot) = worker_slot.and_then(|worker_slot| self.worker_slot(worker_slot))
+            && (WriteProgress::Intends..WriteProgress::Written).contains(&worker_slot.progress())
         {
-            let intent = seat.intent();
+            let intent = worker_slot.intent();
             for change in [intent.debit, intent.credit] {
                 if let Some(cell) = self.cell(change.place) {
                     cell.open();
                     cell.store(change.after);
                 }
             }
-            seat.reach(WriteProgress::Written);
+            worker_slot.reach(WriteProgress::Written);
         }
         self.intent().store(0, Ordering::Release);
     }
@@ -268,13 +268,16 @@ impl<W: SharedWords> MemoryTable<W> {
     /// What this operation has left behind, whose worker is gone. Only where the lock that it held keeps the
     /// others out (`is_locked`) a cell that holds what it was about to write was written by it: another
     /// operation may write the same.
-    pub(crate) fn trace(&self, operation: u64, seats: usize, is_locked: bool) -> Trace {
-        let mut seats = (0..seats).filter_map(|seat| self.seat(seat));
-        let Some(seat) = seats.find(|seat| seat.operation() == operation) else {
+    pub(crate) fn trace(&self, operation: u64, worker_slots: usize, is_locked: bool) -> Trace {
+        let mut worker_slots =
+            (0..worker_slots).filter_map(|worker_slot| self.worker_slot(worker_slot));
+        let Some(worker_slot) =
+            worker_slots.find(|worker_slot| worker_slot.operation() == operation)
+        else {
             return Trace::Nothing;
         };
-        let intent = seat.intent();
-        let progress = seat.progress();
+        let intent = worker_slot.intent();
+        let progress = worker_slot.progress();
         let debit = match progress {
             WriteProgress::Before => return Trace::Nothing,
             WriteProgress::Written => return Trace::Everything(intent),

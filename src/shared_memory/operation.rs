@@ -1,29 +1,24 @@
 //! One operation on shared memory: the steps of its way of sharing, taken by real accesses.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use super::cell::CellWords;
 use super::intent::{CellChange, Intent, WriteProgress, order_of};
-use super::lock::{self, ProcessLock, WaitError};
-use super::mapping::Inherited;
+use super::lock::ProcessLock;
 use super::primitive::{MemorySharing, Primitive};
-use super::surroundings::{GaveUp, Surroundings};
-use super::table::{MemoryTable, Seat, SharedWords};
+use super::surroundings::Surroundings;
+use super::table::{MemoryTable, SharedWords, WorkerSlot};
 use crate::bank::{
     Action, Amount, Answer, Cell, MAX_BALANCE, MemoryAccess, Name, Operation, Outcome, Packed,
     Rejection, SharePoint, UNORDERED, View, touched,
 };
-use crate::sharing::{Compared, NextStep, Part, SharedMemory, Steps};
+use crate::sharing::{NextStep, SharedMemory, Steps};
 
-/// How long a worker waits for a lock that stays where it is, unless told.
-const WAIT_LIMIT: Duration = Duration::from_secs(30);
-
-/// One operation of the worker in one seat.
+/// One operation of the worker in one slot.
 pub(crate) struct MappedOperation<'a, W, S> {
     table: &'a MemoryTable<W>,
-    seat: Seat<'a>,
-    seat_number: usize,
+    worker_slot: WorkerSlot<'a>,
+    slot_number: usize,
     sharing: MemorySharing,
     operation: &'a Operation,
     surroundings: S,
@@ -48,10 +43,10 @@ struct Held<'a> {
 }
 
 impl<'a, W: SharedWords, S: Surroundings> MappedOperation<'a, W, S> {
-    /// An operation before its first step, of the worker in this seat; nothing for a seat that there is not.
+    /// An operation before its first step, of the worker in this slot; nothing for a slot that there is not.
     pub(crate) fn new(
         table: &'a MemoryTable<W>,
-        seat_number: usize,
+        slot_number: usize,
         sharing: MemorySharing,
         operation: &'a Operation,
         surroundings: S,
@@ -60,8 +55,8 @@ impl<'a, W: SharedWords, S: Surroundings> MappedOperation<'a, W, S> {
         let cells = names.iter().filter_map(|name| table.find(name)).collect();
         Some(MappedOperation {
             table,
-            seat: table.seat(seat_number)?,
-            seat_number,
+            worker_slot: table.worker_slot(slot_number)?,
+            slot_number,
             sharing,
             operation,
             surroundings,
@@ -172,20 +167,20 @@ impl<'a, W: SharedWords, S: Surroundings> MappedOperation<'a, W, S> {
         self.work(2)?;
         self.surroundings.turn(SharePoint::Write)?;
         let mut intent = self.intent([seen[0], seen[1]], amount);
-        self.seat.note(&intent);
-        self.seat.reach(WriteProgress::Intends);
+        self.worker_slot.note(&intent);
+        self.worker_slot.reach(WriteProgress::Intends);
         intent.debit = CellChange::made(debit, -amount.minor());
         self.half_written(&intent)?;
         intent.credit = CellChange::made(credit, amount.minor());
         if !fits(intent.debit.after) || !fits(intent.credit.after) {
             debit.take_back(-amount.minor());
             credit.take_back(amount.minor());
-            self.seat.reach(WriteProgress::Before);
+            self.worker_slot.reach(WriteProgress::Before);
             self.rejection = Some(Rejection::BalanceOverflow);
             return Ok(());
         }
-        self.seat.note(&intent);
-        self.seat.reach(WriteProgress::Written);
+        self.worker_slot.note(&intent);
+        self.worker_slot.reach(WriteProgress::Written);
         self.wrote(1, intent.credit.after)?;
         self.written = Some(intent);
         Ok(())
@@ -254,8 +249,8 @@ impl<'a, W: SharedWords, S: Surroundings> MappedOperation<'a, W, S> {
 
     /// The account that gives is written, and the other one is not: the place for a process to die.
     fn half_written(&mut self, intent: &Intent) -> Result<(), S::Error> {
-        self.seat.note(intent);
-        self.seat.reach(WriteProgress::HalfWritten);
+        self.worker_slot.note(intent);
+        self.worker_slot.reach(WriteProgress::HalfWritten);
         self.wrote(0, intent.debit.after)?;
         self.surroundings.turn(SharePoint::HalfWritten)?;
         self.pair()[1].open();
@@ -298,150 +293,6 @@ fn fits(money: Packed) -> bool {
     money.balance().abs() <= MAX_BALANCE
 }
 
-impl<W: SharedWords, S: Surroundings> SharedMemory for MappedOperation<'_, W, S> {
-    type Draft = Intent;
-    type Error = S::Error;
-
-    fn acquire(&mut self, number: usize) -> Result<(), S::Error> {
-        let place = self.lock_places().get(number).copied().flatten();
-        let gave_up = |why: String| S::Error::from(GaveUp(why));
-        let lock = self.table.process_lock(self.sharing.primitive, place);
-        let (Some(lock), Some(words)) = (lock, self.table.lock(place)) else {
-            return Err(gave_up("found no such lock in the memory".to_string()));
-        };
-        let limit = self.sharing.limit.unwrap_or(WAIT_LIMIT);
-        let (seat, surroundings) = (self.seat, &mut self.surroundings);
-        let inherited = lock::acquire(&*lock, words.taken(), limit, || {
-            seat.wait_for(Some(place));
-            surroundings.waits().map_err(Waited::Ended)
-        });
-        let inherited = match inherited {
-            Ok(inherited) => inherited,
-            Err(waited) => {
-                let error = match waited {
-                    Waited::Ended(error) => error,
-                    Waited::InVain(WaitError::TimeOver) => gave_up(format!(
-                        "waited {limit:?} for {}",
-                        self.table.lock_and_holder(place)
-                    )),
-                    Waited::InVain(WaitError::Io(error)) => gave_up(format!(
-                        "cannot wait for {}: {error}",
-                        self.table.lock_name(place)
-                    )),
-                };
-                self.seat.wait_for(None);
-                return Err(error);
-            }
-        };
-        self.seat.wait_for(None);
-        words.note_holder(self.seat_number);
-        self.held.push(Held { lock, place });
-        if inherited == Inherited::FromTheDead {
-            self.table.repair();
-            let held = self.held.last();
-            let repaired = held.map_or(Ok(()), |held| held.lock.mark_consistent());
-            repaired.map_err(|error| gave_up(format!("cannot repair the memory: {error}")))?;
-        }
-        Ok(())
-    }
-
-    fn read(&mut self) -> Result<Option<Intent>, S::Error> {
-        let seen = self.load(MemoryAccess::Read)?;
-        self.surroundings
-            .saw([seen[0].balance(), seen[1].balance()])?;
-        Ok(self.decide(&seen))
-    }
-
-    fn write(&mut self, draft: &Intent) -> Result<(), S::Error> {
-        let mut intent = *draft;
-        if self.sharing.primitive.is_held() {
-            intent.seq = self.table.seq().fetch_add(1, Ordering::Relaxed) + 1;
-        }
-        let is_repaired = self.sharing.primitive == Primitive::Robust;
-        self.seat.note(&intent);
-        if is_repaired {
-            let seat = self.seat_number as u64 + 1;
-            self.table.intent().store(seat, Ordering::Release);
-        }
-        self.seat.reach(WriteProgress::Intends);
-        let [debit, credit] = self.pair();
-        debit.store(intent.debit.after);
-        self.half_written(&intent)?;
-        credit.store(intent.credit.after);
-        self.seat.reach(WriteProgress::Written);
-        self.wrote(1, intent.credit.after)?;
-        if is_repaired {
-            self.table.intent().store(0, Ordering::Release);
-        }
-        self.written = Some(intent);
-        self.surroundings.saw(intent.balances())
-    }
-
-    /// No instruction sets two words at once: the account that gives is set first, over what was read;
-    /// then what it gave is added to the other, over whatever stands there.
-    fn compare_and_set(&mut self, draft: &Intent) -> Result<Compared<Intent>, S::Error> {
-        let mut intent = *draft;
-        let [debit, credit] = self.pair();
-        self.seat.note(&intent);
-        self.seat.reach(WriteProgress::Intends);
-        let CellChange { before, after, .. } = intent.debit;
-        if debit.compare_and_set(before, after).is_err() {
-            self.seat.reach(WriteProgress::Before);
-            let seen = self.load(MemoryAccess::Conflict)?;
-            return Ok(Compared::Changed(self.decide(&seen)));
-        }
-        self.half_written(&intent)?;
-        let moved = after.balance() - before.balance();
-        while let Err(now) = credit.compare_and_set(intent.credit.before, intent.credit.after) {
-            intent.credit.before = now;
-            intent.credit.after = now.after(-moved);
-            if !fits(intent.credit.after) {
-                debit.take_back(moved);
-                self.seat.reach(WriteProgress::Before);
-                self.rejection = Some(Rejection::BalanceOverflow);
-                return Ok(Compared::Changed(None));
-            }
-            self.seat.note(&intent);
-        }
-        self.seat.reach(WriteProgress::Written);
-        self.wrote(1, intent.credit.after)?;
-        self.written = Some(intent);
-        Ok(Compared::Set)
-    }
-
-    fn release(&mut self, _last: usize) -> Result<(), S::Error> {
-        let Some(Held { lock, place }) = self.held.pop() else {
-            return Ok(());
-        };
-        if let Some(words) = self.table.lock(place) {
-            words.forget_holder();
-        }
-        let error = |error| {
-            GaveUp(format!(
-                "cannot release {}: {error}",
-                self.table.lock_name(place)
-            ))
-        };
-        Ok(lock.release().map_err(error)?)
-    }
-
-    /// No owner stands behind shared memory.
-    fn ask(&mut self, _part: Part) -> Result<bool, S::Error> {
-        Ok(false)
-    }
-}
-
-/// Why a wait ended without the lock.
-enum Waited<E> {
-    Ended(E),
-    InVain(WaitError),
-}
-
-impl<E> From<WaitError> for Waited<E> {
-    fn from(error: WaitError) -> Self {
-        Waited::InVain(error)
-    }
-}
-
+mod accesses;
 #[cfg(test)]
 mod tests;

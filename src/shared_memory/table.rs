@@ -1,4 +1,4 @@
-//! What lies where in the shared words: the accounts' cells with an index over their names, a seat for
+//! What lies where in the shared words: the accounts' cells with an index over their names, a slot for
 //! each worker, the locks.
 //!
 //! Only the parent adds accounts, before it hands out an operation that names them; workers look them up.
@@ -14,10 +14,10 @@ use crate::bank::{Account, Name};
 
 /// The most accounts that one mapping holds, the bank's own among them.
 pub(crate) const MAX_ACCOUNTS: usize = 65_536;
-/// The most workers that have a seat at one time: more than a run may have.
-pub(crate) const MAX_SEATS: usize = 8_192;
+/// The most workers that have a slot at one time: more than a run may have.
+pub(crate) const MAX_WORKER_SLOTS: usize = 8_192;
 
-/// The words of a cell, of a seat, and before them all: two cache lines each, so that no two of them
+/// The words of a cell, of a slot, and before them all: two cache lines each, so that no two of them
 /// share one.
 const BLOCK: usize = 16;
 /// The half-words of a lock: one cache line.
@@ -57,26 +57,26 @@ impl SharedWords for Mapping {
     }
 }
 
-/// How many accounts and seats there are.
+/// How many accounts and slots there are.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Capacity {
     /// Accounts; a power of two.
     pub(crate) accounts: usize,
-    /// Seats of workers.
-    pub(crate) seats: usize,
+    /// Slots of workers.
+    pub(crate) worker_slots: usize,
 }
 
 impl Capacity {
     /// What a run has.
     pub(crate) const FULL: Capacity = Capacity {
         accounts: MAX_ACCOUNTS,
-        seats: MAX_SEATS,
+        worker_slots: MAX_WORKER_SLOTS,
     };
 
     /// How much memory that takes. Pages that are never touched take none.
     pub(crate) fn extent(self) -> Extent {
         Extent {
-            words: BLOCK * (1 + self.seats + self.accounts),
+            words: BLOCK * (1 + self.worker_slots + self.accounts),
             futexes: LOCK * (1 + self.accounts) + self.index_length(),
         }
     }
@@ -113,7 +113,7 @@ impl<W: SharedWords> MemoryTable<W> {
         &self.words.words()[SEQ]
     }
 
-    /// The seat, counted from 1, whose intent is being written under the robust lock; 0 for none.
+    /// The slot, counted from 1, whose intent is being written under the robust lock; 0 for none.
     pub(crate) fn intent(&self) -> &AtomicU64 {
         &self.words.words()[INTENT]
     }
@@ -123,16 +123,19 @@ impl<W: SharedWords> MemoryTable<W> {
         self.words.words().get(first..first + BLOCK)
     }
 
-    /// A worker's seat; nothing for a number that none has.
-    pub(crate) fn seat(&self, seat: usize) -> Option<Seat<'_>> {
-        let exists = seat < self.capacity.seats;
-        exists.then(|| self.block(1 + seat)).flatten().map(Seat)
+    /// A worker's slot; nothing for a number that none has.
+    pub(crate) fn worker_slot(&self, worker_slot: usize) -> Option<WorkerSlot<'_>> {
+        let exists = worker_slot < self.capacity.worker_slots;
+        exists
+            .then(|| self.block(1 + worker_slot))
+            .flatten()
+            .map(WorkerSlot)
     }
 
     /// A cell by its place; nothing for a place where none is.
     pub(crate) fn cell(&self, place: usize) -> Option<CellWords<'_>> {
         let exists = place < self.count();
-        let words = exists.then(|| self.block(1 + self.capacity.seats + place));
+        let words = exists.then(|| self.block(1 + self.capacity.worker_slots + place));
         words.flatten().map(|words| CellWords::new(place, words))
     }
 
@@ -171,12 +174,14 @@ impl<W: SharedWords> MemoryTable<W> {
     }
 
     /// Whether the worker that was at this operation last holds a lock.
-    pub(crate) fn is_held_by(&self, operation: u64, seats: usize) -> bool {
-        let mut all = (0..seats).filter_map(|seat| Some((seat, self.seat(seat)?)));
-        let seat = all.find(|(_, words)| words.operation() == operation);
+    pub(crate) fn is_held_by(&self, operation: u64, worker_slots: usize) -> bool {
+        let mut all = (0..worker_slots)
+            .filter_map(|worker_slot| Some((worker_slot, self.worker_slot(worker_slot)?)));
+        let worker_slot = all.find(|(_, words)| words.operation() == operation);
         let places = std::iter::once(None).chain((0..self.count()).map(Some));
         let mut locks = places.filter_map(|place| self.lock(place));
-        seat.is_some_and(|(seat, _)| locks.any(|lock| lock.holder() == Some(seat)))
+        worker_slot
+            .is_some_and(|(worker_slot, _)| locks.any(|lock| lock.holder() == Some(worker_slot)))
     }
 
     /// Before any worker exists: a semaphore has one permit.
@@ -225,7 +230,7 @@ impl<W: SharedWords> MemoryTable<W> {
         if place == self.capacity.accounts {
             return None;
         }
-        let words = self.block(1 + self.capacity.seats + place)?;
+        let words = self.block(1 + self.capacity.worker_slots + place)?;
         let cell = CellWords::new(place, words);
         cell.name_it(name, account);
         // A worker that sees the place sees the name.
@@ -238,7 +243,7 @@ impl<W: SharedWords> MemoryTable<W> {
 
 /// The words of one worker, which it alone writes while it lives.
 #[derive(Clone, Copy)]
-pub(crate) struct Seat<'a>(pub(super) &'a [AtomicU64]);
+pub(crate) struct WorkerSlot<'a>(pub(super) &'a [AtomicU64]);
 
 /// The half-words of one lock.
 #[derive(Clone, Copy)]
@@ -250,15 +255,15 @@ impl<'a> LockWords<'a> {
         &self.0[0]
     }
 
-    /// The seat of its holder, if one has said that it holds it.
+    /// The slot of its holder, if one has said that it holds it.
     pub(crate) fn holder(&self) -> Option<usize> {
-        let seat = self.0[1].load(Ordering::Acquire);
-        usize::try_from(seat).ok()?.checked_sub(1)
+        let worker_slot = self.0[1].load(Ordering::Acquire);
+        usize::try_from(worker_slot).ok()?.checked_sub(1)
     }
 
-    /// The worker in this seat holds it now.
-    pub(crate) fn note_holder(&self, seat: usize) {
-        self.0[1].store(seat as u32 + 1, Ordering::Release);
+    /// The worker in this slot holds it now.
+    pub(crate) fn note_holder(&self, worker_slot: usize) {
+        self.0[1].store(worker_slot as u32 + 1, Ordering::Release);
         self.taken().fetch_add(1, Ordering::Relaxed);
     }
 
@@ -298,7 +303,7 @@ pub(super) mod tests {
     pub(in crate::shared_memory) fn table(balance: i64) -> MemoryTable<Ordinary> {
         let capacity = Capacity {
             accounts: 4,
-            seats: 3,
+            worker_slots: 3,
         };
         let Extent { words, futexes } = capacity.extent();
         let words = Ordinary {
@@ -342,7 +347,7 @@ pub(super) mod tests {
         assert_eq!(cell.account, account);
         let world = table.find(&WORLD).expect("it is there");
         assert_eq!((world.load().balance(), world.is_open()), (-1_000, true));
-        assert!(table.cell(4).is_none() && table.seat(3).is_none());
+        assert!(table.cell(4).is_none() && table.worker_slot(3).is_none());
         assert!(table.lock(Some(4)).is_none() && table.lock(Some(3)).is_some());
     }
 }

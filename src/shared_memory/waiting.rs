@@ -17,7 +17,7 @@ impl<W: SharedWords> MemoryTable<W> {
     pub(crate) fn lock_and_holder(&self, place: Option<usize>) -> String {
         let lock = self.lock_name(place);
         let holder = self.lock(place).and_then(|words| words.holder());
-        let Some(holder) = holder.and_then(|seat| self.seat(seat)) else {
+        let Some(holder) = holder.and_then(|worker_slot| self.worker_slot(worker_slot)) else {
             return lock;
         };
         let pid = holder.pid();

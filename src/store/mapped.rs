@@ -13,8 +13,8 @@ use crate::bank::{
     ShareRequest, WORLD, touched,
 };
 use crate::shared_memory::{
-    Inherited, Intent, MAX_SEATS, Mapping, MemoryPlace, MemorySharing, MemoryTable, Primitive,
-    Trace,
+    Inherited, Intent, MAX_WORKER_SLOTS, Mapping, MemoryPlace, MemorySharing, MemoryTable,
+    Primitive, Trace,
 };
 
 /// How long a repair by another process is waited for: it takes microseconds.
@@ -29,15 +29,15 @@ pub struct MappedCells {
     claims: ClaimedIds,
     /// How many updates of each cell the operations that were done have made.
     updates: HashMap<usize, u64>,
-    seats: Seats,
+    worker_slots: WorkerSlots,
     overdraft: Balance,
 }
 
-/// Which worker has which seat.
+/// Which worker has which slot.
 #[derive(Default)]
-struct Seats {
+struct WorkerSlots {
     taken: HashMap<u32, usize>,
-    /// Those given back by workers that ended as they should. Where one died, its seat is kept as it is:
+    /// Those given back by workers that ended as they should. Where one died, its slot is kept as it is:
     /// a lock may still name it as its holder.
     free: Vec<usize>,
     /// How many were given out in all.
@@ -57,7 +57,7 @@ impl MappedCells {
             sharing,
             claims: ClaimedIds::default(),
             updates: HashMap::new(),
-            seats: Seats::default(),
+            worker_slots: WorkerSlots::default(),
             overdraft,
         };
         cells.table.prepare(sharing.primitive);
@@ -123,7 +123,7 @@ impl MappedCells {
     /// is completed first, by this process or by another that got the lock before.
     fn trace(&self, number: u64) -> Trace {
         let is_locked = self.sharing.primitive.stays_locked();
-        let trace = || self.table.trace(number, self.seats.used, is_locked);
+        let trace = || self.table.trace(number, self.worker_slots.used, is_locked);
         if self.sharing.primitive != Primitive::Robust {
             return trace();
         }
@@ -175,7 +175,7 @@ impl MappedCells {
 
     /// What is said of the lock that a worker held when it died.
     fn lock_left(&self, number: u64) -> Option<String> {
-        let held = self.table.is_held_by(number, self.seats.used);
+        let held = self.table.is_held_by(number, self.worker_slots.used);
         let left = "it held the lock, which no other process can take any more";
         (held && self.sharing.primitive.stays_locked()).then(|| left.to_string())
     }
@@ -246,24 +246,29 @@ impl SharedData for MappedCells {
         }
     }
 
-    fn seat(&mut self, worker: u32) -> Result<Option<MemoryPlace>, String> {
-        let free = self.seats.free.pop();
-        let seat = free.unwrap_or(self.seats.used);
-        if seat >= MAX_SEATS {
+    fn worker_slot(&mut self, worker: u32) -> Result<Option<MemoryPlace>, String> {
+        let free = self.worker_slots.free.pop();
+        let worker_slot = free.unwrap_or(self.worker_slots.used);
+        if worker_slot >= MAX_WORKER_SLOTS {
             return Err(format!(
-                "the shared memory has {MAX_SEATS} seats for workers, and too many were taken by workers \
+                "the shared memory has {MAX_WORKER_SLOTS} worker_slots for workers, and too many were taken by workers \
                  that died"
             ));
         }
-        self.seats.used = self.seats.used.max(seat + 1);
-        self.seats.taken.insert(worker, seat);
+        self.worker_slots.used = self.worker_slots.used.max(worker_slot + 1);
+        self.worker_slots.taken.insert(worker, worker_slot);
         let descriptor = self.table.descriptor();
-        Ok(Some(MemoryPlace { descriptor, seat }))
+        Ok(Some(MemoryPlace {
+            descriptor,
+            worker_slot,
+        }))
     }
 
     fn worker_gone(&mut self, worker: u32, ended_well: bool) {
-        let seat = self.seats.taken.remove(&worker);
-        self.seats.free.extend(seat.filter(|_| ended_well));
+        let worker_slot = self.worker_slots.taken.remove(&worker);
+        self.worker_slots
+            .free
+            .extend(worker_slot.filter(|_| ended_well));
     }
 }
 

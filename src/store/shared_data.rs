@@ -62,7 +62,7 @@ pub trait SharedData {
     /// # Errors
     ///
     /// There is no room for a further worker, and why.
-    fn seat(&mut self, _worker: u32) -> Result<Option<MemoryPlace>, String> {
+    fn worker_slot(&mut self, _worker: u32) -> Result<Option<MemoryPlace>, String> {
         Ok(None)
     }
 

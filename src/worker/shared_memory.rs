@@ -15,21 +15,24 @@ use crate::wake::host_clock;
 /// The longest that the parent hears nothing of a worker that waits for a lock.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 
-/// The memory that a worker shares, and its seat in it.
+/// The memory that a worker shares, and its slot in it.
 pub(super) struct WorkerMemory {
     table: MemoryTable<Mapping>,
-    seat: usize,
+    worker_slot: usize,
 }
 
 impl WorkerMemory {
-    /// Takes the seat in the memory that this process inherited.
+    /// Takes the slot in the memory that this process inherited.
     pub(super) fn inherited(place: MemoryPlace) -> std::io::Result<Self> {
-        let MemoryPlace { descriptor, seat } = place;
+        let MemoryPlace {
+            descriptor,
+            worker_slot,
+        } = place;
         let table = MemoryTable::inherited(descriptor)?;
-        if let Some(words) = table.seat(seat) {
+        if let Some(words) = table.worker_slot(worker_slot) {
             words.take(std::process::id());
         }
-        Ok(WorkerMemory { table, seat })
+        Ok(WorkerMemory { table, worker_slot })
     }
 }
 
@@ -68,8 +71,8 @@ impl Worker {
                 return Ok(());
             }
         }
-        if let Some(seat) = memory.table.seat(memory.seat) {
-            seat.begin(number);
+        if let Some(worker_slot) = memory.table.worker_slot(memory.worker_slot) {
+            worker_slot.begin(number);
         }
         let surroundings = AtWork {
             worker: self,
@@ -78,8 +81,13 @@ impl Worker {
             heard_at: Instant::now(),
             worked: Duration::ZERO,
         };
-        let mapped =
-            MappedOperation::new(&memory.table, memory.seat, sharing, operation, surroundings);
+        let mapped = MappedOperation::new(
+            &memory.table,
+            memory.worker_slot,
+            sharing,
+            operation,
+            surroundings,
+        );
         let decided = match mapped.ok_or(WorkerError::NotAWorker)?.run() {
             Ok(answer) => Ask::Share(ShareRequest::Decided(answer)),
             Err(Ended::GaveUp(why)) => return self.tell_parent(number, ShareRequest::GaveUp(why)),
@@ -88,7 +96,7 @@ impl Worker {
         if has_id || sharing.takes_turns {
             return self.ask(number, decided).map(drop);
         }
-        // It must be on its way before the next one is begun, which takes its place in the seat.
+        // It must be on its way before the next one is begun, which takes its place in the slot.
         self.put(number, decided)?;
         self.flush()
     }

@@ -19,13 +19,13 @@ fn intent() -> Intent {
 /// What is left where a worker dies at this point, before and after a repair.
 fn check(point: WriteProgress, writes: usize, expected: &Trace, repaired: &Trace) {
     let table = table(1_000);
-    let seat = table.seat(2).expect("a seat");
-    seat.take(42);
-    seat.begin(9);
+    let worker_slot = table.worker_slot(2).expect("a slot");
+    worker_slot.take(42);
+    worker_slot.begin(9);
     let intent = intent();
     if point > WriteProgress::Before {
         table.intent().store(3, Ordering::Release);
-        seat.note(&intent);
+        worker_slot.note(&intent);
     }
     for change in [intent.debit, intent.credit].iter().take(writes) {
         table
@@ -33,7 +33,7 @@ fn check(point: WriteProgress, writes: usize, expected: &Trace, repaired: &Trace
             .expect("a cell")
             .store(change.after);
     }
-    seat.reach(point);
+    worker_slot.reach(point);
     assert_eq!(table.trace(9, 3, true), *expected, "{point:?}");
     assert_eq!(table.trace(8, 3, true), Trace::Nothing);
     // A repair that is begun again ends the same.
@@ -48,7 +48,10 @@ fn check(point: WriteProgress, writes: usize, expected: &Trace, repaired: &Trace
         _ => 700,
     };
     assert_eq!(
-        (main.balance(), table.seat(2).map(|seat| seat.pid())),
+        (
+            main.balance(),
+            table.worker_slot(2).map(|worker_slot| worker_slot.pid())
+        ),
         (must, Some(42))
     );
 }
@@ -79,10 +82,10 @@ fn the_memory_tells_what_a_dead_worker_did_and_a_repair_completes_it() {
 #[test]
 fn where_others_wrote_since_it_is_unknown() {
     let table = table(1_000);
-    let seat = table.seat(0).expect("a seat");
-    seat.begin(9);
-    seat.note(&intent());
-    seat.reach(WriteProgress::Intends);
+    let worker_slot = table.worker_slot(0).expect("a slot");
+    worker_slot.begin(9);
+    worker_slot.note(&intent());
+    worker_slot.reach(WriteProgress::Intends);
     table.cell(0).expect("main").add(-5);
     assert_eq!(table.trace(9, 3, true), Trace::Unknown(intent()));
 }
@@ -90,15 +93,15 @@ fn where_others_wrote_since_it_is_unknown() {
 #[test]
 fn what_another_wrote_alike_is_not_taken_for_its_own() {
     let table = table(1_000);
-    let seat = table.seat(0).expect("a seat");
-    seat.begin(9);
-    seat.note(&intent());
+    let worker_slot = table.worker_slot(0).expect("a slot");
+    worker_slot.begin(9);
+    worker_slot.note(&intent());
     for (place, delta) in [(0, -300), (1, 300)] {
-        seat.reach(WriteProgress::Intends);
+        worker_slot.reach(WriteProgress::Intends);
         table.cell(place).expect("a cell").add(delta);
         assert_eq!(table.trace(9, 3, false), Trace::Unknown(intent()));
     }
-    seat.reach(WriteProgress::HalfWritten);
+    worker_slot.reach(WriteProgress::HalfWritten);
     assert_eq!(table.trace(9, 3, false), Trace::Unknown(intent()));
     assert_eq!(table.trace(9, 3, true), Trace::Everything(intent()));
 }
@@ -106,9 +109,9 @@ fn what_another_wrote_alike_is_not_taken_for_its_own() {
 #[test]
 fn a_wait_is_for_one_lock_or_for_all() {
     let table = table(0);
-    let seat = table.seat(0).expect("a seat");
+    let worker_slot = table.worker_slot(0).expect("a slot");
     for lock in [None, Some(None), Some(Some(0)), Some(Some(7))] {
-        seat.wait_for(lock);
-        assert_eq!(seat.waits_for(), lock);
+        worker_slot.wait_for(lock);
+        assert_eq!(worker_slot.waits_for(), lock);
     }
 }

@@ -2,9 +2,11 @@
 
 use std::sync::Barrier;
 use std::thread;
+use std::time::Duration;
 
 use super::*;
 use crate::bank::{Balance, Kind};
+use crate::shared_memory::surroundings::GaveUp;
 use crate::shared_memory::table::tests::{Ordinary, table};
 
 /// Acts before every access.
@@ -42,24 +44,24 @@ fn operation(kind: Kind, minor: i64) -> Operation {
 const SOON: Duration = Duration::from_millis(20);
 const LATER: Duration = Duration::from_secs(60);
 
-/// The operation of one seat, with what comes before every access.
+/// The operation of one slot, with what comes before every access.
 fn run(
     table: &MemoryTable<Ordinary>,
-    (seat, primitive, limit): (usize, Primitive, Duration),
+    (worker_slot, primitive, limit): (usize, Primitive, Duration),
     operation: &Operation,
     turn: impl FnMut(SharePoint) -> Result<(), GaveUp>,
 ) -> Result<Outcome, GaveUp> {
-    let words = table.seat(seat).expect("a seat");
+    let words = table.worker_slot(worker_slot).expect("a slot");
     words.take(std::process::id());
-    words.begin(seat as u64 + 1);
+    words.begin(worker_slot as u64 + 1);
     let sharing = MemorySharing {
         primitive,
         lock_order: false,
         limit: Some(limit),
         takes_turns: true,
     };
-    let mapped = MappedOperation::new(table, seat, sharing, operation, Turns(turn));
-    mapped.expect("a seat").run().map(|answer| answer.outcome)
+    let mapped = MappedOperation::new(table, worker_slot, sharing, operation, Turns(turn));
+    mapped.expect("a slot").run().map(|answer| answer.outcome)
 }
 
 fn prepared(primitive: Primitive) -> MemoryTable<Ordinary> {
@@ -84,7 +86,7 @@ fn race(primitive: Primitive, first: i64, second: i64) -> (MemoryTable<Ordinary>
         let threads = [first, second]
             .into_iter()
             .enumerate()
-            .map(|(seat, minor)| {
+            .map(|(worker_slot, minor)| {
                 scope.spawn(move || {
                     let mut met = is_held;
                     let withdraw = operation(Kind::Withdraw, minor);
@@ -94,7 +96,7 @@ fn race(primitive: Primitive, first: i64, second: i64) -> (MemoryTable<Ordinary>
                         }
                         Ok(())
                     };
-                    run(table, (seat, primitive, LATER), &withdraw, turn).expect("in time")
+                    run(table, (worker_slot, primitive, LATER), &withdraw, turn).expect("in time")
                 })
             });
         let threads: Vec<_> = threads.collect();
