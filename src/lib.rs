@@ -32,7 +32,7 @@
 //! | [`work`] | what an operation does while it is being processed; what is known of a command |
 //! | [`workload`] | where operations come from |
 //! | [`shared_memory`] | real memory that processes share: the mapping (the only unsafe code), and the primitives on it |
-//! | [`sharing`] | the ways to share a balance as steps, defined once: pure |
+//! | [`sharing`] | the ways to share a balance as steps: pure |
 //! | [`explore`] | every order of those steps, counted; the shortest that loses money: pure |
 //! | [`check`] | whether recorded histories can be true: sums, the claimed order, balances without one; the smallest contradiction: pure |
 //! | [`replay`] | one order of those steps, taken for real: by threads, by workers whose requests the run decides in that order, or by workers that share memory |
@@ -59,14 +59,14 @@
 //!
 //! # Who may know whom
 //!
-//! `bank` and `sharing` know no other module; `explore` knows those two; `check`
-//! knows `bank` and the events. `protocol` knows `bank`, `work`,
-//! and what a ledger of `store` is asked and answers; `link` knows `protocol`. `command` knows how processes are kept, and asks a ledger for itself
-//! only where it is the work of one operation; in a run its worker asks. `store` knows `bank`; the client of a served ledger in it also knows how
-//! messages travel. `run` knows what is asked, answered, handed out and told, but no clock, file, process or
-//! socket; `show` knows `bank` and `event`; `driver` and `serve` know everything below `cli`, `replay` uses the driver, and no module knows `cli`. Only
-//! `store` changes a balance, only `report` prints, and only `protocol` knows the encoding of what
-//! travels. A test reads the source and holds these rules.
+//! `bank` and `sharing` know no other module; `explore` knows those two, `check` and `show` know `bank` and
+//! `event`. `protocol` knows what is asked of a bank and of a ledger of `store`; `link` knows `protocol`.
+//! `command` knows how processes are kept, and asks a ledger for itself only where it is the work of one
+//! operation; in a run its worker asks. `store` knows `bank`; the client of a served ledger in it also knows
+//! how messages travel. `run` knows what is asked, answered, handed out and told, but no clock, file, process
+//! or socket. `driver` makes a run real, `replay` uses it, and no module knows `cli`. Only `store` changes a
+//! balance, only `report` prints, and only `protocol` knows the encoding of what travels. The tests in
+//! `tests/it/invariants.rs` read the source: they list for each module which others it may mention.
 
 pub mod bank;
 pub mod check;

@@ -1,0 +1,110 @@
+//! Which modules may mention which others.
+
+use super::{Source, is_test, sources, without_comment};
+
+/// Checks that the code, which is the file from its beginning, mentions no other modules than these.
+#[track_caller]
+fn knows_only(source: &Source, code: &str, known: &[&str]) {
+    for (number, line) in (1..).zip(code.lines().map(without_comment)) {
+        for (at, start) in line.match_indices("crate::") {
+            let rest = &line[at + start.len()..];
+            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_');
+            let module = &rest[..end.unwrap_or(rest.len())];
+            let is_own = source.is_in(&format!("src/{module}"));
+            assert!(
+                is_own || known.contains(&module),
+                "{}:{number}: {line}",
+                source.path
+            );
+        }
+    }
+}
+
+#[test]
+fn pure_modules_know_only_each_other() {
+    let modules = [
+        ("src/bank", &[][..]),
+        ("src/sharing", &[]),
+        ("src/explore", &["bank", "sharing"]),
+        ("src/check", &["bank", "event"]),
+    ];
+    for (module, known) in modules {
+        for source in sources("src").iter().filter(|source| source.is_in(module)) {
+            knows_only(source, &source.text, known);
+        }
+    }
+}
+
+/// What each module may mention in the program itself; its tests may mention others. `cli` may mention all.
+const KNOWN: [(&str, &str); 30] = [
+    ("bank", ""),
+    ("sharing", ""),
+    ("explore", "bank sharing"),
+    ("check", "bank event"),
+    ("child", ""),
+    (
+        "command",
+        "bank child exit limits link parent poll report status store supervisor wake work",
+    ),
+    (
+        "driver",
+        "bank child command event exit ids limits link poll protocol report run server status store supervisor wake work worker workload",
+    ),
+    ("event", "bank exit status work"),
+    ("exit", ""),
+    ("ids", "bank"),
+    ("limits", ""),
+    ("link", "poll protocol wake"),
+    ("parent", ""),
+    ("poll", ""),
+    ("protocol", "bank store work"),
+    ("race", "bank event sharing"),
+    (
+        "replay",
+        "bank driver event explore link protocol report run shared_memory sharing status wake work worker workload",
+    ),
+    (
+        "report",
+        "bank check event explore replay sharing show status store wake",
+    ),
+    (
+        "run",
+        "bank event exit link protocol server status store supervisor wake work worker workload",
+    ),
+    (
+        "serve",
+        "bank poll protocol report run status store supervisor wake",
+    ),
+    ("server", "bank protocol shared_memory store wake"),
+    ("shared_memory", "bank parent sharing"),
+    ("show", "bank event"),
+    ("status", ""),
+    ("store", "bank poll protocol shared_memory wake"),
+    ("supervisor", "child exit parent"),
+    ("wake", "bank poll"),
+    ("work", "bank exit"),
+    (
+        "worker",
+        "bank child command link parent protocol shared_memory sharing status wake work",
+    ),
+    ("workload", "bank store wake"),
+];
+
+#[test]
+fn a_module_knows_only_these() {
+    let sources = sources("src");
+    for source in sources.iter().filter(|source| !is_test(source)) {
+        let code = source.text.split("\nmod tests {").next().unwrap();
+        let is_listed = KNOWN
+            .iter()
+            .find(|(module, _)| source.is_in(&format!("src/{module}")));
+        match is_listed {
+            Some((_, known)) => knows_only(source, code, &known.split(' ').collect::<Vec<_>>()),
+            None => assert!(
+                source.is_in("src/cli") || source.path == "src/lib.rs" || source.is_in("src/bin"),
+                "`{}` has no rule",
+                source.path
+            ),
+        }
+    }
+}
