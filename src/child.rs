@@ -23,7 +23,7 @@ pub fn pass(command: &mut Command, entry: &str, args: &impl Serialize) -> io::Re
     Ok(())
 }
 
-/// What [`pass`] passed to this process, from its arguments behind the first; nothing if they are no such
+/// What [`pass`] passed to this process, from its arguments behind the first; `None` if they are no such
 /// structure.
 pub fn received<T: DeserializeOwned>(arguments: &mut impl Iterator<Item = OsString>) -> Option<T> {
     serde_json::from_str(arguments.next()?.to_str()?).ok()

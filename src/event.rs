@@ -265,7 +265,7 @@ impl Event {
         self.fields().is_some_and(EventFields::is_step)
     }
 
-    /// When it was known, since the run began; nothing where that is not told.
+    /// When it was known, since the run began; `None` where that is not told.
     pub fn at_mut(&mut self) -> Option<&mut Micros> {
         self.fields_mut()?.at_mut()
     }

@@ -19,7 +19,7 @@ pub enum Exit {
 const SIGNALLED: i32 = 128;
 
 impl Exit {
-    /// What the system told of a process; nothing if it has not ended.
+    /// What the system told of a process; `None` if it has not ended.
     pub fn of(status: WaitStatus) -> Option<Self> {
         let exited = status.exit_status().map(Exit::Status);
         exited.or_else(|| status.terminating_signal().map(Exit::Signal))

@@ -121,7 +121,7 @@ pub fn explore(scenario: &Scenario, bounds: Bounds, wanted: Option<i64>) -> Expl
     }
 }
 
-/// What to look for an example of, and how many steps it has at most; nothing if there is none.
+/// What to look for an example of, and how many steps it has at most; `None` if there is none.
 fn aim(tally: &OrderTally, wanted: Option<i64>) -> Option<(Wanted, usize)> {
     if let Some(minor) = wanted {
         let found = tally.accounts.first()?.finals.get(&minor)?;

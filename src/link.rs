@@ -86,7 +86,7 @@ pub trait Links {
     /// Reads what is ready and decodes all complete messages.
     fn receive(&mut self, ready: &[PollKey], arrivals: &mut Vec<Arrival>);
 
-    /// Where messages for this worker are put; nothing if its link is closed.
+    /// Where messages for this worker are put; `None` if its link is closed.
     fn outbox(&mut self, worker: u32) -> Option<&mut Outbox>;
 
     /// Sends what waits in the outboxes, as far as the kernel takes it.

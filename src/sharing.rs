@@ -88,7 +88,7 @@ pub trait SharedMemory {
 
     /// Takes the lock of this number.
     fn acquire(&mut self, lock: usize) -> Result<(), Self::Error>;
-    /// Reads, and decides by the bank's rules; nothing if the bank refuses.
+    /// Reads, and decides by the bank's rules; `None` if the bank refuses.
     fn read(&mut self) -> Result<Option<Self::Draft>, Self::Error>;
     /// Writes what was decided.
     fn write(&mut self, draft: &Self::Draft) -> Result<(), Self::Error>;

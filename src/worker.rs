@@ -156,7 +156,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Has the money set aside; nothing if that is not to be.
+    /// Has the money set aside; `None` if that is not to be.
     fn begin(&mut self, assignment: &Assignment) -> Result<Option<Answer>, WorkerError> {
         let begin = Request::Begin(assignment.operation.clone());
         Ok(match self.ask(assignment.number, Ask::Bank(begin))? {

@@ -59,7 +59,7 @@ pub enum VoidReason {
 }
 
 impl IdempotencyKeys {
-    /// What is already decided about this operation through its id; nothing if it is new or has none.
+    /// What is already decided about this operation through its id; `None` if it is new or has none.
     ///
     /// A repeat of the first of two steps (`two_steps`) is answered with the hold while that is open, and
     /// refused once it was posted: nothing is held then.

@@ -41,7 +41,7 @@ pub enum Request {
         /// Which one.
         #[serde(deserialize_with = "Name::read_users")]
         account: Name,
-        /// How far below zero it may go; nothing leaves that as it is, which is 0 at first.
+        /// How far below zero it may go; `None` leaves that as it is, which is 0 at first.
         #[serde(deserialize_with = "Balance::read_limit")]
         overdraft: Option<Balance>,
     },

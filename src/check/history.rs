@@ -250,7 +250,7 @@ impl ObservedHistory {
         Some((end.file, end.line))
     }
 
-    /// Whether the one was answered before the other was asked for; nothing where their times do not tell.
+    /// Whether the one was answered before the other was asked for; `None` where their times do not tell.
     pub(super) fn is_before(&self, one: &Observed, other: &Observed) -> Option<bool> {
         let clock = |one: &Observed| self.runs[one.run as usize].clock;
         let is_told = one.return_us != u64::MAX && other.call_us() > 0;

@@ -7,7 +7,7 @@ use super::rules::RuleReplay;
 use super::shrink::shrink;
 use super::{LeftOpen, TierReport};
 
-/// Judges the answers about one ledger; nothing if they claim no order.
+/// Judges the answers about one ledger; `None` if they claim no order.
 pub(super) fn judge(history: &ObservedHistory, answers: &[u32]) -> Option<(ClaimedBy, TierReport)> {
     let mut order = ClaimedOrder::of(history, answers)?;
     let mut report = TierReport::new(history.answers(&order.answers));

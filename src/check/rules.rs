@@ -18,7 +18,7 @@ use crate::bank::{Amount, Kind, Rejection};
 use known::{Epochs, KnownAccount};
 use repeats::Repeats;
 
-/// What is set aside for an operation; nothing where that is not known.
+/// What is set aside for an operation; `None` where that is not known.
 type Aside = Option<(u32, i64)>;
 
 /// What an answer does with the money.

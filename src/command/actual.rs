@@ -113,7 +113,7 @@ impl Actual {
         }
     }
 
-    /// What the command wrote; nothing if it wrote nothing.
+    /// What the command wrote; `None` if it wrote nothing.
     fn read(&self) -> io::Result<Option<String>> {
         match read(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => match self.is_untouched() {

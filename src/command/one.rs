@@ -49,7 +49,7 @@ pub enum OneShotEnd {
 pub struct OneShotRun {
     /// What became of the money.
     pub answer: Answer,
-    /// How the command ended; nothing if that was not seen.
+    /// How the command ended; `None` if that was not seen.
     pub exit: Option<Exit>,
     /// A signal to this process that ended the command, or the pause before another attempt.
     pub signal: Option<i32>,

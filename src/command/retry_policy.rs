@@ -20,7 +20,7 @@ pub struct RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// How long the pause is after so many attempts that failed; nothing if there are no more.
+    /// How long the pause is after so many attempts that failed; `None` if there are no more.
     pub(super) fn pause_after(&self, failed: u32) -> Option<Duration> {
         let doublings = failed.checked_sub(1).filter(|_| failed <= self.retries)?;
         let pause = self.backoff.saturating_mul(2u32.saturating_pow(doublings));

@@ -39,7 +39,7 @@ pub(super) struct GuardWaiter {
 
 /// What was seen of a command.
 pub(super) struct GuardExit {
-    /// How it ended; nothing if its guard ended before it, so that no process saw it.
+    /// How it ended; `None` if its guard ended before it, so that no process saw it.
     pub(super) exit: Option<Exit>,
     pub(super) termination: Option<Termination>,
     /// A signal to this process ended the pause after it.

@@ -79,7 +79,7 @@ pub struct RequestEvent {
     pub pid: u32,
     /// What it asked.
     pub request: RequestName,
-    /// Just before the worker sent it; nothing where the worker did not live to tell.
+    /// Just before the worker sent it; `None` where the worker did not live to tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_us: Option<Micros>,
     /// When the parent had it.
@@ -88,7 +88,7 @@ pub struct RequestEvent {
     pub decided_us: Micros,
     /// When the answer left the parent.
     pub answered_us: Micros,
-    /// Just after the worker had the answer; nothing where the worker did not live to tell.
+    /// Just after the worker had the answer; `None` where the worker did not live to tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub returned_us: Option<Micros>,
     /// The number of the last change that the answer made or saw, where something was decided.

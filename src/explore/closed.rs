@@ -17,7 +17,7 @@ use crate::sharing::Sharing;
 /// The most pairs of a size and a sum that are told apart.
 const MAX_SUMS: usize = 1_000_000;
 
-/// Counts all orders account by account; nothing where the closed form does not apply, or there are
+/// Counts all orders account by account; `None` where the closed form does not apply, or there are
 /// too many distinct sums.
 pub(super) fn closed_form(scenario: &Scenario) -> Option<OrderTally> {
     if scenario.manner.sharing != Sharing::Unguarded || !scenario.refuses_nothing() {

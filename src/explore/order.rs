@@ -107,7 +107,7 @@ impl Wanted {
     }
 }
 
-/// The least interrupted of the orders of at most this many steps; nothing if looking for it takes
+/// The least interrupted of the orders of at most this many steps; `None` if looking for it takes
 /// too long.
 pub(super) fn shortest(scenario: &Scenario, wanted: Wanted, most: usize) -> Option<StepOrder> {
     // Every step but the last can be followed by an interruption.

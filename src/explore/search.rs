@@ -10,7 +10,7 @@ use super::scenario::Scenario;
 use super::shared_state::SharedState;
 use super::tally::OrderTally;
 
-/// Counts all orders, and how many states were looked at; nothing if those are more than `limit`.
+/// Counts all orders, and how many states were looked at; `None` if those are more than `limit`.
 pub(super) fn search(scenario: &Scenario, limit: usize) -> Option<(OrderTally, usize)> {
     let mut tally = OrderTally::new(scenario.places.len());
     let start = SharedState::start(scenario);

@@ -45,7 +45,7 @@ impl Wire {
         }
     }
 
-    /// Where to write; nothing once the direction is closed.
+    /// Where to write; `None` once the direction is closed.
     fn writer(&self) -> Option<BorrowedFd<'_>> {
         match self {
             Wire::Socket { socket, open } => open.then_some(socket.as_fd()),

@@ -40,7 +40,7 @@ impl<'a> StepGate<'a> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until it is this operation's turn; nothing if the order ends before. The thread that allows
+    /// Waits until it is this operation's turn; `None` if the order ends before. The thread that allows
     /// the steps ends this wait.
     pub(super) fn enter(&'a self, process: usize) -> Option<StepTurn<'a>> {
         let not_yet = |progress: &mut GateProgress| {

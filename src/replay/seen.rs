@@ -43,7 +43,7 @@ impl OrderSeen {
         }
     }
 
-    /// The first step that is taken by this turn; nothing where it takes none.
+    /// The first step that is taken by this turn; `None` where it takes none.
     pub(super) fn first_step(&self, turn: usize) -> Option<usize> {
         self.turns.get(turn)?.steps.first().copied()
     }

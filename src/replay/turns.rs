@@ -107,7 +107,7 @@ fn point(step: NextStep) -> SharePoint {
     }
 }
 
-/// What a worker asks to take a step; nothing where that ends a lease.
+/// What a worker asks to take a step; `None` where that ends a lease.
 fn request(step: NextStep) -> Option<TurnRequest> {
     match step {
         NextStep::Acquire(_) => Some(TurnRequest::Acquire),

@@ -62,7 +62,7 @@ struct Drawing<'a> {
     style: TimelineStyle,
     /// What stands before a lane.
     label: usize,
-    /// What stands behind it; nothing where there is no room.
+    /// What stands behind it; 0 where there is no room.
     end: usize,
     axis: Axis,
 }

@@ -20,7 +20,7 @@ pub(super) struct Deadline {
 }
 
 impl Deadline {
-    /// The deadline of what a worker is at; nothing while it may take as long as it likes. Requests that
+    /// The deadline of what a worker is at; `None` while it may take as long as it likes. Requests that
     /// are being decided are not its own to answer for: they must be settled.
     pub(super) fn of(state: &WorkerState, limits: WorkLimits) -> Option<Deadline> {
         let (limit, did_not) = match state.hand.front() {

@@ -101,7 +101,7 @@ pub struct TurnTaken {
     pub pid: u32,
     /// What it asked.
     pub asked: Ask,
-    /// What it was answered; nothing where it waits for a lock.
+    /// What it was answered; `None` where it waits for a lock.
     pub answer: Option<Said>,
     /// What it told that it saw of memory that it reached itself.
     pub saw: Option<[i64; 2]>,

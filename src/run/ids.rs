@@ -117,7 +117,7 @@ impl LineIds {
         }
     }
 
-    /// Which of the ids of a line this is, from 1; nothing if it is none of them.
+    /// Which of the ids of a line this is, from 1; `None` if it is none of them.
     fn number_of(&self, id: &Id, line: u64) -> Option<u32> {
         let first = format!("{}:{line}", self.run);
         match id.as_str().strip_prefix(&first)? {

@@ -38,7 +38,7 @@ pub(super) struct WorkerState {
     pub(super) closing: bool,
     /// How many operations it was given in all.
     pub(super) given: u64,
-    /// Those in its hands.
+    /// Those of them that are not decided.
     pub(super) hand: AssignedQueue,
     /// It waits for a lease that another worker holds.
     pub(super) waits_for_lease: bool,

@@ -170,7 +170,7 @@ impl Mapping {
         }
     }
 
-    /// Takes the robust mutex; nothing if it is not free in this time. Who took it from the dead must
+    /// Takes the robust mutex; `None` if it is not free in this time. Who took it from the dead must
     /// repair what it guards, and then say so ([`Mapping::mark_consistent`]).
     ///
     /// The C library measures by the wall clock. Callers wait in short slices by a clock of their own, so

@@ -43,7 +43,7 @@ struct Held<'a> {
 }
 
 impl<'a, W: SharedWords, S: Surroundings> MappedOperation<'a, W, S> {
-    /// An operation before its first step, of the worker in this slot; nothing for a slot that there is not.
+    /// An operation before its first step, of the worker in this slot; `None` for an unknown slot.
     pub(crate) fn new(
         table: &'a MemoryTable<W>,
         slot_number: usize,

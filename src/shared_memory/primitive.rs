@@ -65,7 +65,7 @@ impl Primitive {
         all.find(|primitive| primitive.word() == word)
     }
 
-    /// Which steps an operation takes; nothing for the one that adds and does not read first.
+    /// Which steps an operation takes; `None` for the one that adds and does not read first.
     pub fn sharing(self) -> Option<Sharing> {
         match self {
             Primitive::Atomic => None,

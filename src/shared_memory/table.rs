@@ -123,7 +123,7 @@ impl<W: SharedWords> MemoryTable<W> {
         self.words.words().get(first..first + BLOCK)
     }
 
-    /// A worker's slot; nothing for a number that none has.
+    /// A worker's slot; `None` for a number that none has.
     pub(crate) fn worker_slot(&self, worker_slot: usize) -> Option<WorkerSlot<'_>> {
         let exists = worker_slot < self.capacity.worker_slots;
         exists
@@ -132,7 +132,7 @@ impl<W: SharedWords> MemoryTable<W> {
             .map(WorkerSlot)
     }
 
-    /// A cell by its place; nothing for a place where none is.
+    /// A cell by its place; `None` for a place where none is.
     pub(crate) fn cell(&self, place: usize) -> Option<CellWords<'_>> {
         let exists = place < self.count();
         let words = exists.then(|| self.block(1 + self.capacity.worker_slots + place));
@@ -156,7 +156,7 @@ impl<W: SharedWords> MemoryTable<W> {
     }
 
     /// The lock by which this primitive keeps others from everything, or from the cell at this place;
-    /// nothing if it has none.
+    /// `None` if it has none.
     pub(crate) fn process_lock(
         &self,
         primitive: Primitive,

@@ -62,7 +62,7 @@ pub struct PicturedTotals {
     pub sequential: u64,
     /// Processes started.
     pub processes: u64,
-    /// The updates of shared cells that were lost; nothing where others may write too.
+    /// The updates of shared cells that were lost; `None` where others may write too.
     pub lost_updates: Option<u64>,
     /// Why it ended before its work did, if it did.
     pub ended_early: Option<String>,
@@ -299,7 +299,7 @@ pub struct BalanceChange {
     pub posted: i64,
     /// What of it is not set aside.
     pub available: i64,
-    /// Which operation changed it, as a place in [`Picture::operations`]; nothing for what it began with.
+    /// Which operation changed it, as a place in [`Picture::operations`]; `None` for what it began with.
     pub operation: Option<usize>,
 }
 

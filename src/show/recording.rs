@@ -82,9 +82,9 @@ struct RecordedChange {
     run: usize,
     at: u64,
     decided: u64,
-    /// What is posted; nothing where that stays.
+    /// What is posted; `None` where that stays.
     posted: Option<i64>,
-    /// What of it is not set aside; nothing where that follows from what stays set aside.
+    /// What of it is not set aside; `None` where that follows from what stays set aside.
     available: Option<i64>,
     /// How much is no longer set aside.
     given_back: i64,

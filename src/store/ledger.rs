@@ -75,7 +75,7 @@ pub trait Ledger: Send {
     /// A page of entries.
     fn entries(&mut self, query: &EntryQuery) -> Result<Entries, LedgerError>;
 
-    /// What the run's own processes take their share of its lease by; nothing where they need none, since
+    /// What the run's own processes take their share of its lease by; `None` where they need none, since
     /// the run lives and ends with the connection to a server.
     fn share_of_run(&self, run: u32) -> Option<LeaseShare>;
 

@@ -44,7 +44,7 @@ pub enum CommandEvent {
 /// How an attempt ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptEnd {
-    /// How the command ended; nothing if it could not be started.
+    /// How the command ended; `None` if it could not be started.
     pub exit: Option<Exit>,
     /// Why it was ended before it ended by itself.
     pub termination: Option<Termination>,

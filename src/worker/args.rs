@@ -97,7 +97,7 @@ impl WorkerArgs {
         Ok(())
     }
 
-    /// What the arguments after [`ENTRY`] tell; nothing if they are none of ours.
+    /// What the arguments after [`ENTRY`] tell; `None` if they are none of ours.
     pub(super) fn received(mut arguments: impl Iterator<Item = OsString>) -> Option<Self> {
         let mut args: WorkerArgs = received(&mut arguments)?;
         if let Some(spec) = &mut args.command_spec {

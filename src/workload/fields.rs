@@ -43,7 +43,7 @@ impl Field {
     }
 }
 
-/// What a line says in each field; nothing where it leaves one out.
+/// What a line says in each field; `None` where it leaves one out.
 #[derive(Debug, Default)]
 pub(super) struct Fields<'a>([Option<Cow<'a, str>>; Field::ALL.len()]);
 

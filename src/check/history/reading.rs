@@ -49,7 +49,7 @@ pub(super) struct ReadingState {
     run: u32,
     /// How many runs have begun in this file and not ended.
     open: u32,
-    /// What the times of its lines count from; nothing where they cannot be compared.
+    /// What the times of its lines count from; `None` where they cannot be compared.
     base_us: Option<u64>,
     /// When operations with work were started, and of which run they are.
     under_way: HashMap<(u16, u32, u32), (Option<u64>, u32)>,

@@ -32,7 +32,7 @@ impl Followed {
         })
     }
 
-    /// The next page; nothing while the ledger is gone, and may be looked for again.
+    /// The next page; `None` while the ledger is gone, and may be looked for again.
     pub(super) fn entries(
         &mut self,
         query: &EntryQuery,
@@ -49,7 +49,7 @@ impl Followed {
         }
     }
 
-    /// The next page; nothing where another ledger is in the place, be it a new file or other content of
+    /// The next page; `None` where another ledger is in the place, be it a new file or other content of
     /// the same one.
     fn next_page(&mut self, query: &EntryQuery) -> Result<Option<Entries>, LedgerError> {
         let mut ledger = match self.ledger.take() {

@@ -66,7 +66,7 @@ impl Home {
         &self.path
     }
 
-    /// The folder of this name; nothing stands where the name is taken by something else.
+    /// The folder of this name; `None` if something else has the name.
     fn under(place: &Path, name: &str) -> io::Result<Option<Self>> {
         let path = place.join(name);
         for _ in 0..LOOKS {

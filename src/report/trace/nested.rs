@@ -16,7 +16,7 @@ impl SpanRow {
         }
     }
 
-    /// The part of a span that is free, at least a nanosecond; nothing where the row is full.
+    /// The part of a span that is free, at least a nanosecond; `None` where the row is full.
     pub(super) fn take(&mut self, (from, until): (u64, u64)) -> Option<(u64, u64)> {
         let from = from.max(self.free);
         let until = until.max(from + 1).min(self.end);

@@ -16,7 +16,7 @@ const NO_PROCESS: u64 = 1 << 32;
 pub(super) struct Tracks {
     /// The parent of each run.
     parents: Vec<u64>,
-    /// The track of each lane; nothing for what needed no process.
+    /// The track of each lane; `None` for what needed no process.
     lanes: Vec<Option<(u64, u64)>>,
     /// From the start of each lane's process to its end.
     lives: Vec<(u64, u64)>,

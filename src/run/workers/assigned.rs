@@ -40,7 +40,7 @@ impl Assigned {
     }
 }
 
-/// The operations in a worker's hands, in the order in which it does them.
+/// The operations that were assigned to a worker and are not decided, in the order in which it does them.
 #[derive(Debug, Default)]
 pub(in crate::run) struct AssignedQueue {
     operations: VecDeque<Assigned>,

@@ -5,7 +5,7 @@ use crate::event::{CellEvent, LeaseEvent, RequestEvent, WorkerEvent};
 use crate::show::{CellAccess, CellStep, LaneEnd, RequestTimes};
 
 impl Recording {
-    /// The lane of a process; nothing if none of its operations is kept.
+    /// The lane of a process; `None` if none of its operations is kept.
     pub(super) fn worker_event(&mut self, worker: &WorkerEvent) -> Option<(usize, u64)> {
         let (run, at) = (self.run_of_step(), moment(worker.at_us));
         self.has_steps = true;

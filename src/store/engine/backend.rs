@@ -58,7 +58,7 @@ pub(crate) trait Tx {
     /// after any other error it does not.
     fn commit(self: Box<Self>) -> Result<(), LedgerError>;
 
-    /// Leases a run to this process, so that no other works on it; nothing if another process has it.
+    /// Leases a run to this process, so that no other works on it; `None` if another process has it.
     /// It happens within the transaction that begins the run, so that none asks between the two.
     fn lease_run(&mut self, run: u32) -> Result<Option<Lease>, LedgerError>;
 
@@ -192,7 +192,7 @@ pub(crate) struct Changes {
     pub(crate) records: Vec<Stored<RecordRow>>,
     /// Accounts as they are now.
     pub(crate) accounts: Vec<AccountChange>,
-    /// Holds by number, as they are now; nothing where one has ended.
+    /// Holds by number, as they are now; `None` where one has ended.
     pub(crate) holds: BTreeMap<u64, Option<Stored<HoldRow>>>,
     /// Runs as they are now.
     pub(crate) runs: Vec<RunRow>,

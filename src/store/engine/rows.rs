@@ -153,7 +153,7 @@ pub(crate) struct Head {
     pub(crate) last: LastNumbers,
     pub(crate) at: Moment,
     pub(crate) hash: Hash,
-    /// The chain's hash before the last commit; nothing before the first.
+    /// The chain's hash before the last commit; `None` before the first.
     pub(crate) prev: Option<Hash>,
 }
 

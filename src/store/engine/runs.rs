@@ -34,7 +34,7 @@ impl Runs {
 }
 
 impl UnitOfWork<'_> {
-    /// Begins a run, or goes on with the one of this name; nothing if that is going on elsewhere.
+    /// Begins a run, or goes on with the one of this name; `None` if that is going on elsewhere.
     pub(super) fn begin_run(
         &mut self,
         name: Option<&RunName>,

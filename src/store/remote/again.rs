@@ -122,7 +122,7 @@ impl UnderWay {
         }
     }
 
-    /// The answer to a request, which begins or ends something here too; nothing where it is none to that
+    /// The answer to a request, which begins or ends something here too; `None` where it is none to that
     /// request.
     pub(super) fn told(
         &mut self,

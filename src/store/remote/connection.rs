@@ -45,7 +45,7 @@ pub(super) struct Connection {
 }
 
 impl Trouble {
-    fn words(self) -> String {
+    fn into_message(self) -> String {
         match self {
             Trouble::Lost(what) | Trouble::ProtocolViolation(what) => what,
         }
@@ -82,7 +82,7 @@ impl Connection {
         };
         line.outbox.greeting();
         let greeted = line.exchange(GREETING_PATIENCE, |line| line.greeted);
-        greeted.map_err(Trouble::words)?;
+        greeted.map_err(Trouble::into_message)?;
         match line.findings.pop_front() {
             None => Ok(line),
             Some(Response::Failed(LedgerFault::Other(text))) => Err(format!("answers: {text}")),
@@ -177,7 +177,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Waits for a moment and reads what is there, true at the end; nothing if nothing came.
+    /// Waits for a moment and reads what is there, true at the end; `None` if nothing came.
     fn read(&mut self) -> Result<Option<bool>, String> {
         let mut flags = RecvFlags::empty();
         if !self.outbox.is_empty() {

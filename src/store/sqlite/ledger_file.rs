@@ -91,7 +91,7 @@ impl LedgerFile {
     }
 
     /// Locks a run for this process and those that take a share of it, until what is returned is
-    /// dropped; nothing if it is locked. To be called in a write transaction, so that no other process
+    /// dropped; `None` if it is locked. To be called in a write transaction, so that no other process
     /// asks between the two steps.
     pub(super) fn lock_run(this: &Arc<Self>, run: u32) -> io::Result<Option<LockedRun>> {
         let mut runs = lock(&this.runs);

@@ -41,7 +41,7 @@ pub(super) fn is_used(file: &LedgerFile) -> io::Result<bool> {
     Ok(holder(file.file(), USERS.0, USERS.1)?.is_some())
 }
 
-/// Looks for a log that was left, before SQLite does; nothing if there is none, or if other processes
+/// Looks for a log that was left, before SQLite does; `None` if there is none, or if other processes
 /// use it.
 pub(super) fn begin(
     ledger: &Path,

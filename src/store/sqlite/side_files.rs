@@ -38,7 +38,7 @@ pub(super) fn beside(ledger: &Path, ending: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// What lies at this path, which is nothing where nothing does. Links are not followed.
+/// What lies at this path, `None` if nothing does. Links are not followed.
 pub(super) fn about(path: &Path) -> io::Result<Option<Metadata>> {
     match fs::symlink_metadata(path) {
         Ok(about) => Ok(Some(about)),

@@ -30,7 +30,7 @@ impl AccountRow {
         }
     }
 
-    /// The account; nothing if that is none.
+    /// The account; `None` if that is none.
     pub(crate) fn account(&self) -> Option<Account> {
         let account = Account::from_parts((self.posted, self.held, self.floor))?;
         match self.opened {

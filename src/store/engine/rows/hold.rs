@@ -41,7 +41,7 @@ impl OwnerColumns {
         }
     }
 
-    /// The owner; nothing if that is none.
+    /// The owner; `None` if that is none.
     pub(crate) fn owner(self) -> Option<Owner> {
         let owner = match (self.run, self.number) {
             (Some(run), Some(number)) => Owner::Run {

@@ -17,7 +17,7 @@ const HASH: usize = 4;
 const PREVIOUS: usize = 6;
 
 impl Chain {
-    /// The head on a page; nothing if no such row is there, and it alone.
+    /// The head on a page; `None` if no such row is there, and it alone.
     pub(super) fn of_page(page: &[u8]) -> Option<Self> {
         let short = |at: usize| {
             let bytes = page.get(at..at + 2)?;
