@@ -316,7 +316,7 @@ impl Server {
             self.log
                 .say(self.now, "a client was sent away: there are too many");
             if client
-                .tell(&Response::Failed(LedgerFault::Other(why)))
+                .tell(&Response::Failed(LedgerFault::refusal(why)))
                 .is_ok()
             {
                 client.flush(self.now);

@@ -11,12 +11,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::bank::{Name, text};
 use crate::store::{
-    BegunLine, ChainEnd, DoneLine, Entry, EntryQuery, LedgerAnswer, LedgerError, LedgerRequest,
-    MAX_REASON, MAX_TEXT, OpenHold, RunName, RunTotals, SkippedLine, Standing, Verified,
+    BegunLine, Certainty, ChainEnd, DoneLine, Entry, EntryQuery, LedgerAnswer, LedgerError,
+    LedgerRequest, MAX_REASON, MAX_TEXT, OpenHold, RunName, RunTotals, SkippedLine, Standing,
+    Verified,
 };
 
 /// The version of what clients and servers say to each other.
-pub const VERSION: u32 = 7;
+pub const VERSION: u32 = 8;
 
 /// What a client asks the server of a ledger, beside the requests of a batch: the other methods of
 /// [`crate::store::Ledger`].
@@ -96,21 +97,36 @@ pub enum Response {
     Failed(LedgerFault),
 }
 
-/// Why a served ledger does not answer.
+/// Why a served ledger does not answer. Requests that follow one that was not done are not done either,
+/// until something else is asked, so that none overtakes another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum LedgerFault {
-    /// What was asked was not done, and why; the ledger can be used all the same. Requests that follow
-    /// it are not done either, until something else is asked, so that none overtakes another.
-    NotDone(#[serde(serialize_with = "text::write_cut::<MAX_TEXT, _>")] String),
-    /// Anything else, in words.
-    Other(#[serde(serialize_with = "text::write_cut::<MAX_TEXT, _>")] String),
+pub struct LedgerFault {
+    /// What became of what was asked.
+    pub certainty: Certainty,
+    /// It may be done when it is asked again.
+    pub may_pass: bool,
+    /// Why, in words.
+    #[serde(serialize_with = "text::write_cut::<MAX_TEXT, _>")]
+    pub why: String,
+}
+
+impl LedgerFault {
+    /// None of it was done, and the same is not done either when it is asked again.
+    pub fn refusal(why: String) -> Self {
+        LedgerFault {
+            certainty: Certainty::NotDone,
+            may_pass: false,
+            why,
+        }
+    }
 }
 
 impl From<&LedgerError> for LedgerFault {
     fn from(error: &LedgerError) -> Self {
-        match error {
-            other if other.may_pass() => LedgerFault::NotDone(other.to_string()),
-            other => LedgerFault::Other(other.to_string()),
+        LedgerFault {
+            certainty: error.certainty(),
+            may_pass: error.may_pass(),
+            why: error.to_string(),
         }
     }
 }

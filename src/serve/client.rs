@@ -309,7 +309,7 @@ mod tests {
         take(&mut client, SECOND);
         client.greeted = true;
         let text = "x".repeat(8_000);
-        let finding = Response::Failed(LedgerFault::Other(text));
+        let finding = Response::Failed(LedgerFault::refusal(text));
         while client.is_told() || client.outbox.backlog() < MAX_BACKLOG {
             client.tell(&finding).expect("room");
             client.flush(SECOND);

@@ -33,7 +33,7 @@ impl Server {
     pub(super) fn tell_unchecked(&mut self) {
         for key in std::mem::take(&mut self.checking) {
             let fault =
-                LedgerFault::Other("the server ends before everything is checked".to_string());
+                LedgerFault::refusal("the server ends before everything is checked".to_string());
             self.tell(key, &[Response::Failed(fault)]);
         }
     }

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::LedgerError;
 
 /// What comes into doubt if a ledger is not told of it.
@@ -15,7 +17,7 @@ pub enum AtStake {
 }
 
 /// What became of what was asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Certainty {
     /// None of it was done.
     NotDone,
@@ -42,8 +44,8 @@ impl LedgerError {
             | LedgerError::Unwritable { .. }
             | LedgerError::Replaced { .. }
             | LedgerError::RunIsLive { .. }
-            | LedgerError::NotDone { .. }
             | LedgerError::NotServed { .. } => Certainty::NotDone,
+            LedgerError::Answered { certainty, .. } => *certainty,
             LedgerError::Damaged { .. } => Certainty::Damaged,
             LedgerError::Unknown { .. }
             | LedgerError::Failed { .. }
@@ -65,10 +67,13 @@ impl LedgerError {
             (
                 LedgerError::Locked { .. }
                 | LedgerError::Unwritable { .. }
-                | LedgerError::NotDone { .. },
+                | LedgerError::Answered { may_pass: true, .. },
                 AtStake::Work,
             ) => 600,
-            (LedgerError::Locked { .. } | LedgerError::NotDone { .. }, AtStake::Nothing) => 60,
+            (
+                LedgerError::Locked { .. } | LedgerError::Answered { may_pass: true, .. },
+                AtStake::Nothing,
+            ) => 60,
             (LedgerError::Unwritable { .. }, AtStake::Nothing) => 3,
             // A server that is gone.
             (LedgerError::NotServed { .. } | LedgerError::Interrupted { .. }, _) => 30,

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::RunName;
+use super::{Certainty, RunName};
 
 /// Why a ledger does not answer.
 #[derive(Debug, thiserror::Error)]
@@ -165,11 +165,15 @@ pub enum LedgerError {
         /// Which ledger.
         ledger: String,
     },
-    /// The server process in front of it did not do what was asked, and said so.
+    /// The server process in front of it says that it cannot answer.
     #[error("the server of the ledger `{ledger}` answers: {why}")]
-    NotDone {
+    Answered {
         /// Which ledger.
         ledger: String,
+        /// What became of what was asked.
+        certainty: Certainty,
+        /// It may be done when it is asked again.
+        may_pass: bool,
         /// What it said.
         why: String,
     },

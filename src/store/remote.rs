@@ -7,7 +7,7 @@ mod requests;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{LedgerAnswer, LedgerError, LedgerRequest, MAX_PAGE, RunName, Verified};
+use super::{Certainty, LedgerAnswer, LedgerError, LedgerRequest, MAX_PAGE, RunName, Verified};
 use crate::protocol::{LedgerFault, Query, Response};
 use again::UnderWay;
 use connection::{Connection, Trouble};
@@ -76,13 +76,13 @@ impl Remote {
         match line.finding(PATIENCE).map_err(lost)? {
             Response::Answer(LedgerAnswer::RunBegun(run)) => Ok(run.number),
             // The server has not noticed yet that the connection before was lost.
-            Response::Answer(LedgerAnswer::RunIsLive(run)) => Err(self.not_done(format!(
-                "the run `{run}` is still going on on the connection that was lost"
-            ))),
-            Response::Failed(LedgerFault::NotDone(why)) => Err(self.not_done(why)),
-            Response::Failed(LedgerFault::Other(why)) => {
-                Err(self.broken(format!("answers: {why}")))
-            }
+            Response::Answer(LedgerAnswer::RunIsLive(run)) => Err(self.answered(LedgerFault {
+                may_pass: true,
+                ..LedgerFault::refusal(format!(
+                    "the run `{run}` is still going on on the connection that was lost"
+                ))
+            })),
+            Response::Failed(fault) => Err(self.answered(fault)),
             _ => Err(self.misplaced()),
         }
     }
@@ -157,14 +157,9 @@ impl Remote {
     }
 
     fn fault(&mut self, fault: LedgerFault) -> LedgerError {
-        match fault {
-            // This was said before anything was done.
-            LedgerFault::NotDone(why) => self.not_done(why),
-            LedgerFault::Other(why) => {
-                self.failed = true;
-                self.broken(format!("answers: {why}"))
-            }
-        }
+        let error = self.answered(fault);
+        self.failed |= error.is_final();
+        error
     }
 
     /// Sends requests and reads their answers, as far as they come.
@@ -190,13 +185,17 @@ impl Remote {
                         None => return Halt::Failed(self.fail_misplaced()),
                     }
                 }
-                Response::Failed(LedgerFault::NotDone(why)) => {
-                    return match self.resume() {
-                        Ok(()) => Halt::NotDone(why),
-                        Err(trouble) => Halt::Lost(trouble),
-                    };
+                Response::Failed(fault) => {
+                    let error = self.fault(fault);
+                    if error.is_final() {
+                        return Halt::Failed(error);
+                    }
+                    // What was said of them holds although the connection is lost.
+                    if let Err(trouble) = self.resume() {
+                        self.lose(trouble, RequestState::NotDone);
+                    }
+                    return Halt::NotDone(error);
                 }
-                Response::Failed(fault) => return Halt::Failed(self.fault(fault)),
                 _ => return Halt::Failed(self.fail_misplaced()),
             }
         }
@@ -214,7 +213,7 @@ impl Remote {
         line.ask(&Query::LookUp(Vec::new()))?;
         loop {
             match line.finding(PATIENCE)? {
-                Response::Failed(LedgerFault::NotDone(_)) => {}
+                Response::Failed(fault) if fault.certainty != Certainty::Unknown => {}
                 Response::Done => return Ok(()),
                 _ => return Err(Trouble::ProtocolViolation(MISPLACED.to_string())),
             }
@@ -241,9 +240,18 @@ impl Remote {
         }
     }
 
-    fn not_done(&self, why: String) -> LedgerError {
-        let ledger = name(&self.socket);
-        LedgerError::NotDone { ledger, why }
+    fn answered(&self, fault: LedgerFault) -> LedgerError {
+        let LedgerFault {
+            certainty,
+            may_pass,
+            why,
+        } = fault;
+        LedgerError::Answered {
+            ledger: name(&self.socket),
+            certainty,
+            may_pass,
+            why,
+        }
     }
 
     /// Asks for what ends with a check of everything, and waits for at most an hour.
@@ -289,7 +297,7 @@ enum RequestState {
 enum Halt {
     Done,
     /// Those without an answer were not done.
-    NotDone(String),
+    NotDone(LedgerError),
     Lost(Trouble),
     Failed(LedgerError),
 }

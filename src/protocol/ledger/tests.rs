@@ -286,8 +286,12 @@ fn every_finding_arrives_as_it_was_told() {
         })),
         Response::Verified(verified),
         Response::Done,
-        Response::Failed(LedgerFault::NotDone("a text".to_string())),
-        Response::Failed(LedgerFault::Other("a text".to_string())),
+        Response::Failed(LedgerFault::refusal("a text".to_string())),
+        Response::Failed(LedgerFault {
+            certainty: Certainty::Unknown,
+            may_pass: true,
+            why: "a text".to_string(),
+        }),
     ];
     let mut outbox = Outbox::new(0);
     for finding in &findings {
@@ -301,13 +305,13 @@ fn every_finding_arrives_as_it_was_told() {
 fn a_long_text_is_cut_between_its_characters() {
     let mut outbox = Outbox::new(0);
     let text = "ä".repeat(MAX_TEXT);
-    let told = Response::Failed(LedgerFault::Other(format!("a{text}")));
+    let told = Response::Failed(LedgerFault::refusal(format!("a{text}")));
     outbox.finding(&told).expect("room");
     let found = frames(&mut outbox, |frame| frame.to_client());
     let [ToClient::Findings(findings)] = found.as_slice() else {
         panic!("{found:?}");
     };
-    let [Response::Failed(LedgerFault::Other(text))] = findings.as_slice() else {
+    let [Response::Failed(LedgerFault { why: text, .. })] = findings.as_slice() else {
         panic!("{findings:?}");
     };
     assert_eq!(text.len(), MAX_TEXT - 1);

@@ -85,7 +85,7 @@ impl Connection {
         greeted.map_err(Trouble::into_message)?;
         match line.findings.pop_front() {
             None => Ok(line),
-            Some(Response::Failed(LedgerFault::Other(text))) => Err(format!("answers: {text}")),
+            Some(Response::Failed(LedgerFault { why, .. })) => Err(format!("answers: {why}")),
             Some(_) => Err("answered before it was asked".to_string()),
         }
     }

@@ -22,7 +22,7 @@ impl Ledger for Remote {
         let halt = self.exchange(batch, &mut answers);
         let error = match halt {
             Halt::Done => return Ok(answers),
-            Halt::NotDone(why) => self.not_done(why),
+            Halt::NotDone(error) => error,
             Halt::Failed(error) => {
                 self.failed |= error.is_final();
                 return Err(error);

@@ -4,7 +4,8 @@ use bank_par::protocol::VERSION;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
 
-use bank_par::store::{Access, LedgerError, Place};
+use bank_par::store::{Access, Certainty, LedgerError, Place};
+use rusqlite::Connection;
 
 use super::{Served, execute};
 use crate::ledger::Ledger;
@@ -161,4 +162,24 @@ fn one_client_too_many_is_told_so() {
     assert!(run.stderr.contains("--max-clients"), "{run:?}");
     drop(first);
     served.client();
+}
+
+#[test]
+fn a_client_learns_that_nothing_was_done_in_a_damaged_account() {
+    let ledger = Ledger::created();
+    ledger.say("deposit 1 --account ops");
+    ledger.say("deposit 1 --account rent");
+    let file = Connection::open(ledger.path()).unwrap();
+    file.execute_batch("UPDATE accounts SET checksum = 1 WHERE name = 'ops'")
+        .unwrap();
+    file.close().unwrap();
+    let served = Served::over(ledger, &[]);
+    let mut client = served.client();
+    for _ in 0..2 {
+        let error = client.transact(&[execute(None, "ops", 1)]).unwrap_err();
+        assert_eq!(error.certainty(), Certainty::Damaged, "{error}");
+        assert!(!error.may_pass() && !error.is_final(), "{error}");
+    }
+    // So the same client goes on with what is not damaged.
+    client.transact(&[execute(None, "rent", 1)]).unwrap();
 }
