@@ -11,7 +11,7 @@ mod ledger;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bank::{Answer, Operation, Request, ShareReply, ShareRequest};
+use crate::bank::{Answer, Operation, ShareReply, ShareRequest, WorkEnd};
 use crate::work::{CommandEvent, Work};
 
 use frame::HEADER;
@@ -38,11 +38,16 @@ pub struct WorkerRequest {
     pub ask: Ask,
 }
 
-/// The two ways to ask: the bank for a decision, or the server process for shared data.
+/// The ways to ask: the bank for a decision, or the server process for shared data. What the operation
+/// asks for does not travel back: the parent knows what it assigned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ask {
-    /// The bank decides.
-    Bank(Request),
+    /// The bank decides on the whole operation.
+    Execute,
+    /// The bank sets the operation's money aside.
+    Begin,
+    /// The operation's work ends so.
+    End(WorkEnd),
     /// The worker decides on data that it shares.
     Share(ShareRequest),
 }

@@ -7,8 +7,10 @@ mod in_memory;
 use std::io;
 use std::sync::Arc;
 
-use crate::bank::{Answer, Balance, Name, Operation, Outcome, Request, RequestContext, WorkEnd};
-use crate::protocol::{Ask, Said};
+use crate::bank::{
+    Answer, Balance, Name, Operation, Outcome, Request, RequestContext, ShareRequest, WorkEnd,
+};
+use crate::protocol::Said;
 use crate::shared_memory::MemoryPlace;
 use crate::store::{Abandoned, AtStake, LedgerError, Memory, SharedData, Standing};
 use crate::wake::Waker;
@@ -21,10 +23,8 @@ pub use in_memory::InMemory;
 pub struct Incoming {
     /// Who asks, about which operation.
     pub caller: RequestContext,
-    /// The operation itself, needed only where workers share data: bank requests contain it.
-    pub operation: Option<Operation>,
-    /// What its worker asks.
-    pub ask: Ask,
+    /// What is asked.
+    pub request: RunRequest,
     /// Its worker is gone, and this is asked in its stead: no worker waits for the answer.
     pub abandoned: bool,
 }
@@ -36,11 +36,19 @@ impl Incoming {
     pub fn abandoned(caller: RequestContext, end: WorkEnd) -> Self {
         Incoming {
             caller,
-            operation: None,
-            ask: Ask::Bank(Request::End(end)),
+            request: RunRequest::Bank(Request::End(end)),
             abandoned: true,
         }
     }
+}
+
+/// What a run asks about one of its operations.
+#[derive(Clone, Debug)]
+pub enum RunRequest {
+    /// The bank decides.
+    Bank(Request),
+    /// The operation's worker decides on data that it shares.
+    Share(Operation, ShareRequest),
 }
 
 /// What follows from one request.

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::bank::{Answer, Outcome, Request, WorkEnd};
+use crate::bank::{Answer, Outcome, WorkEnd};
 use crate::command::Executor;
 use crate::link::{LinkError, Received, WorkerEnd};
 use crate::parent::die_with;
@@ -142,24 +142,22 @@ impl Worker {
 
     /// An operation without work: one request, and no wait before the next operation's.
     fn execute(&mut self, assignment: &Assignment) -> Result<(), WorkerError> {
-        let ask = Ask::Bank(Request::Execute(assignment.operation.clone()));
-        self.put(assignment.number, ask)
+        self.put(assignment.number, Ask::Execute)
     }
 
     /// An operation with work: the money is set aside, the work is done, the movement is posted.
     fn simulate(&mut self, assignment: &Assignment, work: Duration) -> Result<(), WorkerError> {
         if self.begin(assignment)?.is_some() {
             std::thread::sleep(work);
-            let post = Request::End(WorkEnd::Post { amount: None });
-            self.ask(assignment.number, Ask::Bank(post))?;
+            let post = WorkEnd::Post { amount: None };
+            self.ask(assignment.number, Ask::End(post))?;
         }
         Ok(())
     }
 
     /// Has the money set aside; `None` if that is not to be.
     fn begin(&mut self, assignment: &Assignment) -> Result<Option<Answer>, WorkerError> {
-        let begin = Request::Begin(assignment.operation.clone());
-        Ok(match self.ask(assignment.number, Ask::Bank(begin))? {
+        Ok(match self.ask(assignment.number, Ask::Begin)? {
             Said::Decided(answer) => {
                 Some(answer).filter(|answer| matches!(answer.outcome, Outcome::Held { .. }))
             }
@@ -282,12 +280,12 @@ impl Worker {
 
 fn what_asks(ask: &Ask) -> &'static str {
     match ask {
-        Ask::Bank(Request::Execute(_)) => "operation",
-        Ask::Bank(Request::Begin(_)) => "begin",
-        Ask::Bank(Request::End(WorkEnd::Post { .. })) => "post",
-        Ask::Bank(Request::End(WorkEnd::Void | WorkEnd::Unspent | WorkEnd::Decline)) => "void",
-        Ask::Bank(Request::End(WorkEnd::Doubt)) => "doubt",
-        Ask::Bank(_) => "request",
+        Ask::Execute => "operation",
+        Ask::Begin => "begin",
+        Ask::End(WorkEnd::Post { .. }) => "post",
+        Ask::End(WorkEnd::Void | WorkEnd::Unspent | WorkEnd::Decline) => "void",
+        Ask::End(WorkEnd::Doubt) => "doubt",
+        Ask::End(WorkEnd::Keep { .. }) => "request",
         Ask::Share(_) => "request for shared data",
     }
 }
@@ -340,7 +338,7 @@ mod tests {
             asked: "request",
             times: None,
         };
-        let said = worker.ask(1, Ask::Bank(Request::End(WorkEnd::Post { amount: None })));
+        let said = worker.ask(1, Ask::End(WorkEnd::Post { amount: None }));
         said.expect_err("no answer").to_string()
     }
 

@@ -16,7 +16,7 @@ use super::exec::{self, Session};
 use super::retry_policy::RetryPolicy;
 use super::settle::{Settlement, verdict};
 use super::supervise::{CommandSupervisor, Exited};
-use crate::bank::{Operation, Request, WorkEnd};
+use crate::bank::{Operation, WorkEnd};
 use crate::limits::Limits;
 use crate::store::{HeldShare, LeaseShare};
 use crate::work::{AttemptEnd, CommandEvent, Stream, Termination};
@@ -65,7 +65,7 @@ pub enum NextAction {
     /// Another one, after this pause.
     Again(Duration),
     /// This is asked of the bank.
-    Ask(Request),
+    End(WorkEnd),
 }
 
 /// Runs the command of a run for one operation after another.
@@ -126,7 +126,7 @@ impl Executor {
                 })),
                 ..AttemptEnd::default()
             }))?;
-            return Ok(NextAction::Ask(Request::End(WorkEnd::Void)));
+            return Ok(NextAction::End(WorkEnd::Void));
         }
         let number = attempt.attempt;
         tell(CommandEvent::Starting { attempt: number })?;
@@ -185,13 +185,13 @@ impl Executor {
         let follows = match verdict {
             Settlement::Post { amount, finer } => {
                 ended.finer = finer;
-                NextAction::Ask(Request::End(WorkEnd::Post { amount }))
+                NextAction::End(WorkEnd::Post { amount })
             }
-            Settlement::Unspent => NextAction::Ask(Request::End(WorkEnd::Unspent)),
-            Settlement::Declined => NextAction::Ask(Request::End(WorkEnd::Decline)),
+            Settlement::Unspent => NextAction::End(WorkEnd::Unspent),
+            Settlement::Declined => NextAction::End(WorkEnd::Decline),
             Settlement::Doubt(why) => {
                 ended.trouble = Some(why);
-                NextAction::Ask(Request::End(WorkEnd::Doubt))
+                NextAction::End(WorkEnd::Doubt)
             }
             Settlement::Failed => {
                 let may =
@@ -200,7 +200,7 @@ impl Executor {
                 ended.again = pause.filter(|_| may);
                 match ended.again {
                     Some(pause) => NextAction::Again(pause),
-                    None => NextAction::Ask(Request::End(WorkEnd::Void)),
+                    None => NextAction::End(WorkEnd::Void),
                 }
             }
         };

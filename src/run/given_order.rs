@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::dispatch::handout_of;
 use super::requests::{Pending, RequestOrder};
-use crate::bank::{Request, SharePoint, ShareReply, ShareRequest, WorkEnd};
+use crate::bank::{SharePoint, ShareReply, ShareRequest, WorkEnd};
 use crate::protocol::{Ask, Said};
 use crate::server::Outgoing;
 
@@ -46,10 +46,10 @@ impl TurnRequest {
             Ask::Share(ShareRequest::Settle(_)) => TurnRequest::Settle,
             Ask::Share(ShareRequest::Turn(point)) => TurnRequest::Access(*point),
             Ask::Share(ShareRequest::Decided(_)) => TurnRequest::Decided,
-            Ask::Bank(Request::Execute(_)) => TurnRequest::Execute,
-            Ask::Bank(Request::Begin(_)) => TurnRequest::Begin,
-            Ask::Bank(Request::End(WorkEnd::Post { .. })) => TurnRequest::Post,
-            Ask::Share(_) | Ask::Bank(_) => TurnRequest::Other,
+            Ask::Execute => TurnRequest::Execute,
+            Ask::Begin => TurnRequest::Begin,
+            Ask::End(WorkEnd::Post { .. }) => TurnRequest::Post,
+            Ask::Share(_) | Ask::End(_) => TurnRequest::Other,
         }
     }
 }

@@ -5,11 +5,11 @@ use super::requests::Pending;
 use super::steps::AskedStep;
 use super::workers::Assigned;
 use super::{Effect, Run};
-use crate::bank::{Answer, Outcome, ShareReply};
+use crate::bank::{Answer, Outcome, Request, ShareReply};
 use crate::event::{Cause, Event, Fault, OperationEvent};
 use crate::link::{Arrival, Arrived};
 use crate::protocol::{Ask, Reply, Said};
-use crate::server::{Incoming, Outgoing};
+use crate::server::{Incoming, Outgoing, RunRequest};
 use crate::store::Abandoned;
 
 impl Run {
@@ -100,13 +100,16 @@ impl Run {
             .settings
             .steps
             .then(|| AskedStep::of(&request, assigned.ordinal));
-        let shares = matches!(request.ask, Ask::Share(_));
         let incoming = Incoming {
             caller: self
                 .settings
                 .caller_for(request.number, assigned.work, assigned.line),
-            operation: shares.then(|| assigned.operation.clone()),
-            ask: request.ask,
+            request: match request.ask {
+                Ask::Execute => RunRequest::Bank(Request::Execute(assigned.operation.clone())),
+                Ask::Begin => RunRequest::Bank(Request::Begin(assigned.operation.clone())),
+                Ask::End(end) => RunRequest::Bank(Request::End(end)),
+                Ask::Share(request) => RunRequest::Share(assigned.operation.clone(), request),
+            },
             abandoned: false,
         };
         state.last_submitted = self.requests.submit();

@@ -199,11 +199,11 @@ impl fmt::Debug for Requests {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bank::{Request, WorkEnd};
+    use crate::bank::WorkEnd;
     use crate::protocol::Ask;
 
     fn request(number: u64) -> WorkerRequest {
-        let ask = Ask::Bank(Request::End(WorkEnd::Void));
+        let ask = Ask::End(WorkEnd::Void);
         WorkerRequest { number, ask }
     }
 

@@ -43,7 +43,7 @@ impl Run {
                 true
             }
             Ask::Share(request) => self.kills_holder(worker, request),
-            Ask::Bank(_) => false,
+            Ask::Execute | Ask::Begin | Ask::End(_) => false,
         }
     }
 

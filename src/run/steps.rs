@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use super::workers::WorkerState;
 use super::{Out, Run};
-use crate::bank::{
-    Answer, Balance, Cell, Name, Outcome, Request, ShareReply, ShareRequest, WorkEnd,
-};
+use crate::bank::{Answer, Balance, Cell, Name, Outcome, ShareReply, ShareRequest, WorkEnd};
 use crate::event::{CellEvent, Event, LeaseEvent, Micros, RequestEvent, RequestName, WorkerEvent};
 use crate::exit::Exit;
 use crate::protocol::{Ask, Reply, Said, Timing, WorkerRequest};
@@ -91,15 +89,13 @@ fn balance_of(cell: &Cell) -> (Name, Balance) {
 
 fn name_of(ask: &Ask) -> RequestName {
     match ask {
-        Ask::Bank(Request::Begin(_) | Request::Hold { .. }) => RequestName::Begin,
-        Ask::Bank(Request::PostHold { .. } | Request::End(WorkEnd::Post { .. })) => {
-            RequestName::Post
-        }
-        Ask::Bank(Request::VoidHold { .. } | Request::End(WorkEnd::Void)) => RequestName::Void,
-        Ask::Bank(Request::End(WorkEnd::Unspent)) => RequestName::Unspent,
-        Ask::Bank(Request::End(WorkEnd::Decline)) => RequestName::Decline,
-        Ask::Bank(Request::End(WorkEnd::Doubt)) => RequestName::Doubt,
-        Ask::Bank(_) => RequestName::Execute,
+        Ask::Execute => RequestName::Execute,
+        Ask::Begin => RequestName::Begin,
+        Ask::End(WorkEnd::Post { .. } | WorkEnd::Keep { .. }) => RequestName::Post,
+        Ask::End(WorkEnd::Void) => RequestName::Void,
+        Ask::End(WorkEnd::Unspent) => RequestName::Unspent,
+        Ask::End(WorkEnd::Decline) => RequestName::Decline,
+        Ask::End(WorkEnd::Doubt) => RequestName::Doubt,
         Ask::Share(ShareRequest::Claim(_)) => RequestName::Claim,
         Ask::Share(ShareRequest::Read(_)) => RequestName::Read,
         Ask::Share(ShareRequest::Lock(_)) => RequestName::Lock,

@@ -3,9 +3,7 @@
 mod in_order;
 
 use super::*;
-use crate::bank::{
-    Amount, Balance, Kind, Line, Operation, Outcome, Rejection, Request, View, WorkEnd,
-};
+use crate::bank::{Amount, Balance, Kind, Line, Operation, Outcome, Rejection, View, WorkEnd};
 use crate::link::Arrived;
 use crate::protocol::{Ask, Report, Said, WorkerRequest};
 use crate::store::Abandoned;
@@ -108,8 +106,8 @@ impl Bench {
     }
 
     /// The first worker asks about its first operation.
-    fn ask(&mut self, request: Request) -> Vec<String> {
-        let (number, ask) = (1 << 32 | 1, Ask::Bank(request));
+    fn ask(&mut self, ask: Ask) -> Vec<String> {
+        let number = 1 << 32 | 1;
         self.arrived(1, Arrived::Requests(vec![WorkerRequest { number, ask }]))
     }
 
@@ -163,13 +161,13 @@ const POSTED: fn() -> Outcome = || Outcome::Posted {
 #[test]
 fn an_operation_goes_its_way() {
     let mut bench = given(1);
-    assert_eq!(bench.ask(Request::Begin(deposit())), ["submit 1"]);
+    assert_eq!(bench.ask(Ask::Begin), ["submit 1"]);
     assert_eq!(
         bench.decided(Outcome::Held { view: view() }),
         ["reply 1: 1"]
     );
     assert_eq!(
-        bench.ask(Request::End(WorkEnd::Post { amount: None })),
+        bench.ask(Ask::End(WorkEnd::Post { amount: None })),
         ["submit 1"]
     );
     assert_eq!(bench.decided(POSTED()), ["reply 1: 1"]);
@@ -189,9 +187,9 @@ fn an_operation_goes_its_way() {
 #[test]
 fn what_a_dead_worker_had_asked_counts() {
     let mut bench = given(1);
-    bench.ask(Request::Begin(deposit()));
+    bench.ask(Ask::Begin);
     bench.decided(Outcome::Held { view: view() });
-    bench.ask(Request::End(WorkEnd::Post { amount: None }));
+    bench.ask(Ask::End(WorkEnd::Post { amount: None }));
     assert_eq!(bench.dies(), [""; 0], "its post is being decided");
     bench.decided(POSTED());
     assert_eq!(bench.told[2], "completed");
@@ -200,7 +198,7 @@ fn what_a_dead_worker_had_asked_counts() {
 #[test]
 fn a_dead_workers_operation_has_failed_when_that_is_durable() {
     let mut bench = given(1);
-    bench.ask(Request::Begin(deposit()));
+    bench.ask(Ask::Begin);
     bench.decided(Outcome::Held { view: view() });
     assert_eq!(bench.dies(), ["abandon: Void"]);
     assert_eq!(bench.told, ["started", "held"]);
@@ -219,7 +217,7 @@ fn dies_after(status: i32) -> (Bench, Vec<String>) {
     });
     bench.arrived(1, Arrived::Ready);
     bench.turn();
-    bench.ask(Request::Begin(deposit()));
+    bench.ask(Ask::Begin);
     bench.decided(Outcome::Held { view: view() });
     let ended = AttemptEnd {
         exit: Some(Exit::Status(status)),
@@ -285,7 +283,7 @@ fn a_worker_is_killed_at_its_deadline_and_not_before() {
 #[test]
 fn no_deadline_passes_while_the_ledger_decides() {
     let mut bench = given(1);
-    bench.ask(Request::Begin(deposit()));
+    bench.ask(Ask::Begin);
     bench.now = 10 * MINUTE;
     assert_eq!(bench.turn(), ["ExtendWaits([1])"]);
 }
@@ -293,8 +291,8 @@ fn no_deadline_passes_while_the_ledger_decides() {
 #[test]
 fn a_worker_that_asks_what_it_may_not_is_not_heard_again() {
     let mut bench = given(1);
-    assert_eq!(bench.ask(Request::End(WorkEnd::Void)), ["kill 1"]);
-    assert_eq!(bench.ask(Request::Begin(deposit())), [""; 0]);
+    assert_eq!(bench.ask(Ask::End(WorkEnd::Void)), ["kill 1"]);
+    assert_eq!(bench.ask(Ask::Begin), [""; 0]);
     assert_eq!(bench.dies(), ["abandon: Void"]);
 }
 
@@ -318,7 +316,7 @@ fn nothing_is_handed_out_after_a_signal() {
 #[test]
 fn a_failed_ledger_fails_what_is_being_decided() {
     let mut bench = given(2);
-    bench.ask(Request::Begin(deposit()));
+    bench.ask(Ask::Begin);
     let (why, certainty) = ("no space".to_string(), Certainty::Unknown);
     let ends = bench.handle(Input::LedgerFailed { why, certainty });
     assert_eq!(ends, [r#"Say("error: no space")"#, "kill 1", "GiveUp"]);

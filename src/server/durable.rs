@@ -5,9 +5,8 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 
-use super::{Incoming, Outgoing, outgoing};
+use super::{Incoming, Outgoing, RunRequest, outgoing};
 use crate::bank::{Asked, Balance, Name};
-use crate::protocol::Ask;
 use crate::store::{
     AtStake, ClientAnswers, ClientRequests, Ledger, LedgerAnswer, LedgerError, LedgerQuery,
     LedgerRequest, MAX_BATCH, OwnedFor, OwnerEvent, OwnerThread, Standing,
@@ -113,13 +112,13 @@ impl Durable {
         for (place, incoming) in (first..).zip(batch) {
             let Incoming {
                 caller,
-                ask,
+                request,
                 abandoned,
                 ..
             } = incoming;
             let number = caller.number;
-            match ask {
-                Ask::Bank(request) => {
+            match request {
+                RunRequest::Bank(request) => {
                     self.asked.push_back(DueAnswer {
                         number,
                         place,
@@ -127,7 +126,7 @@ impl Durable {
                     });
                     requests.push(LedgerRequest::Decide(Asked { caller, request }));
                 }
-                Ask::Share(_) => impossible.push(super::not_shared(number)),
+                RunRequest::Share(..) => impossible.push(super::not_shared(number)),
             }
         }
         let mut units = Vec::new();

@@ -1,9 +1,9 @@
 //! Decided at once, where the request is asked: by the bank on its own state, or by the workers on data
 //! that they share.
 
-use super::{Incoming, Outgoing, not_shared, outgoing};
+use super::{Incoming, Outgoing, RunRequest, not_shared, outgoing};
 use crate::bank::{Asked, Balance, Name, Operation, ShareReply};
-use crate::protocol::{Ask, Said};
+use crate::protocol::Said;
 use crate::shared_memory::MemoryPlace;
 use crate::store::{CellReply, Memory, SharedData, Standing};
 
@@ -82,11 +82,10 @@ impl InMemory {
 fn decide_by_bank(memory: &mut Memory, incoming: Incoming) -> Outgoing {
     let Incoming {
         caller,
-        ask,
+        request,
         abandoned,
-        ..
     } = incoming;
-    let Ask::Bank(request) = ask else {
+    let RunRequest::Bank(request) = request else {
         return not_shared(caller.number);
     };
     let answer = memory.decide(&Asked { caller, request });
@@ -113,7 +112,7 @@ fn decide_by_workers(data: &mut dyn SharedData, incoming: &Incoming, out: &mut V
 
 fn ask_shared(data: &mut dyn SharedData, incoming: &Incoming) -> Outgoing {
     let number = incoming.caller.number;
-    let (Ask::Share(request), Some(operation)) = (&incoming.ask, &incoming.operation) else {
+    let RunRequest::Share(operation, request) = &incoming.request else {
         return Outgoing::Impossible(number, "a decision of the bank where data is shared");
     };
     match data.ask(number, operation, request) {

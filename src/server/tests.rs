@@ -134,8 +134,7 @@ impl Bench {
     fn submit(&mut self, numbers: impl IntoIterator<Item = u64>, request: &Request) {
         let incoming = |number| Incoming {
             caller: caller(number),
-            operation: None,
-            ask: Ask::Bank(request.clone()),
+            request: RunRequest::Bank(request.clone()),
             abandoned: false,
         };
         self.store

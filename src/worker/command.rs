@@ -52,7 +52,7 @@ impl Worker {
                     executor.pause(pause);
                     failed += 1;
                 }
-                NextAction::Ask(request) => return self.ask(number, Ask::Bank(request)).map(drop),
+                NextAction::End(end) => return self.ask(number, Ask::End(end)).map(drop),
             }
         }
     }

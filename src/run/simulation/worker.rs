@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::chance::Chance;
 use super::scenario::HOST_CLOCK;
 use super::scenario::{Evil, Sharing};
-use crate::bank::{Action, Cell, Outcome, Request, ShareReply, ShareRequest, WorkEnd, touched};
+use crate::bank::{Action, Cell, Outcome, ShareReply, ShareRequest, WorkEnd, touched};
 use crate::event::Micros;
 use crate::exit::Exit;
 use crate::link::Arrived;
@@ -206,10 +206,7 @@ impl SimWorker {
     fn timer_is_over(&mut self, now: Duration, sent: &mut Sent, chance: &mut Chance) {
         match std::mem::replace(&mut self.at, At::Idle) {
             At::Starting => sent.arrived.push(Arrived::Ready),
-            At::Working => self.ask(
-                Ask::Bank(Request::End(WorkEnd::Post { amount: None })),
-                sent,
-            ),
+            At::Working => self.ask(Ask::End(WorkEnd::Post { amount: None }), sent),
             At::Sharing(cells) => self.write(&cells, sent),
             At::Running => self.command_ended(now, sent, chance),
             At::Pausing => self.run_command(now, sent, chance),
@@ -232,7 +229,7 @@ impl SimWorker {
                 Work::None => {
                     self.due += 1;
                     self.sends(number);
-                    let ask = Ask::Bank(Request::Execute(operation));
+                    let ask = Ask::Execute;
                     sent.requests.push(WorkerRequest { number, ask });
                 }
                 Work::Command { .. } if self.no_more_commands || self.ends_command => {
@@ -240,7 +237,7 @@ impl SimWorker {
                     return;
                 }
                 Work::Simulated(_) | Work::Command { .. } => {
-                    return self.ask(Ask::Bank(Request::Begin(operation)), sent);
+                    return self.ask(Ask::Begin, sent);
                 }
             }
         }
@@ -325,17 +322,12 @@ impl SimWorker {
     /// Asks what no worker may ask now.
     fn ask_nonsense(&mut self, sent: &mut Sent, chance: &mut Chance) {
         let number = self.current.as_ref().map_or(0, |current| current.number);
-        let operation = self
-            .current
-            .as_ref()
-            .map(|current| current.operation.clone());
-        let (number, request) = match (chance.below(4), operation) {
-            (0, Some(operation)) => (number, Request::Execute(operation)),
-            (1, Some(operation)) => (number, Request::Begin(operation)),
-            (2, _) => (number + 1, Request::End(WorkEnd::Post { amount: None })),
-            _ => (number, Request::End(WorkEnd::Void)),
+        let (number, ask) = match (chance.below(4), &self.current) {
+            (0, Some(_)) => (number, Ask::Execute),
+            (1, Some(_)) => (number, Ask::Begin),
+            (2, _) => (number + 1, Ask::End(WorkEnd::Post { amount: None })),
+            _ => (number, Ask::End(WorkEnd::Void)),
         };
-        let ask = Ask::Bank(request);
         sent.requests.push(WorkerRequest { number, ask });
     }
 }

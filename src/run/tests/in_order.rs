@@ -26,7 +26,7 @@ fn given_in_order(request: TurnRequest) -> Bench {
 #[test]
 fn a_request_is_decided_in_its_turn() {
     let mut bench = given_in_order(TurnRequest::Execute);
-    let execute = Request::Execute(deposit());
+    let execute = Ask::Execute;
     assert_eq!(bench.ask(execute), ["submit 1"]);
     bench.decided(POSTED());
     assert_eq!(bench.told, ["started", "completed"]);
@@ -35,7 +35,7 @@ fn a_request_is_decided_in_its_turn() {
 #[test]
 fn a_worker_that_asks_for_something_else_ends_the_run() {
     let mut bench = given_in_order(TurnRequest::Post);
-    let begin = Request::Begin(deposit());
+    let begin = Ask::Begin;
     assert_eq!(bench.ask(begin), ["KillAll"]);
     assert_eq!(bench.dies(), ["abandon: Void"]);
     bench.answered(Outgoing::Abandoned(1 << 32 | 1, Abandoned::NotDone));

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::bank::{Line, Operation, Request, ShareRequest, WorkEnd};
+use crate::bank::{Line, Operation, ShareRequest, WorkEnd};
 use crate::protocol::{Ask, WorkerRequest};
 use crate::run::CommandSettings;
 use crate::work::{CommandReport, Work};
@@ -140,30 +140,20 @@ impl AssignedQueue {
 
     /// The operation that a request is about, if it is one that its worker may ask now.
     pub(in crate::run) fn asks(&mut self, request: &WorkerRequest) -> Option<&Assigned> {
-        let (index, operation) = match &request.ask {
-            // No worker deals in holds and accounts.
-            Ask::Bank(
-                Request::Hold { .. }
-                | Request::End(WorkEnd::Keep { .. })
-                | Request::PostHold { .. }
-                | Request::VoidHold { .. }
-                | Request::Open { .. },
-            ) => return None,
+        let index = match &request.ask {
+            // No worker keeps what it has begun.
+            Ask::End(WorkEnd::Keep { .. }) => return None,
             // Only work that may fail is given back, and only such work tells what it spent.
-            Ask::Bank(Request::End(end))
-                if !self.runs_command() && *end != WorkEnd::Post { amount: None } =>
-            {
+            Ask::End(end) if !self.runs_command() && *end != WorkEnd::Post { amount: None } => {
                 return None;
             }
             // What was begun is not begun again.
-            Ask::Bank(Request::Begin(_)) | Ask::Share(ShareRequest::Claim(_)) if self.asked > 0 => {
-                return None;
-            }
+            Ask::Begin | Ask::Share(ShareRequest::Claim(_)) if self.asked > 0 => return None,
             // The next one waits until the first is decided.
-            Ask::Bank(Request::Execute(_)) if self.begun => return None,
-            Ask::Bank(Request::Execute(operation)) => {
+            Ask::Execute if self.begun => return None,
+            Ask::Execute => {
                 self.asked += 1;
-                (self.asked - 1, Some(operation))
+                self.asked - 1
             }
             // What a worker decided on memory that it shares it tells in its order, without a wait.
             Ask::Share(ShareRequest::Decided(_)) => {
@@ -172,23 +162,27 @@ impl AssignedQueue {
                     return None;
                 }
                 self.asked = self.asked.max(place + 1);
-                (place, None)
+                place
             }
-            Ask::Bank(_) | Ask::Share(_) if self.asked > 1 => return None,
-            Ask::Bank(Request::Begin(operation)) | Ask::Share(ShareRequest::Claim(operation)) => {
+            Ask::Begin | Ask::End(_) | Ask::Share(_) if self.asked > 1 => return None,
+            Ask::Begin => {
                 self.asked = 1;
                 self.begun = true;
-                (0, Some(operation))
+                0
             }
-            Ask::Bank(_) | Ask::Share(_) => {
+            Ask::Share(ShareRequest::Claim(operation)) => {
                 self.asked = 1;
-                (0, None)
+                self.begun = true;
+                self.front().filter(|first| first.operation == *operation)?;
+                0
+            }
+            Ask::End(_) | Ask::Share(_) => {
+                self.asked = 1;
+                0
             }
         };
         let assigned = self.operations.get(index);
-        assigned
-            .filter(|assigned| assigned.number == request.number)
-            .filter(|assigned| operation.is_none_or(|operation| *operation == assigned.operation))
+        assigned.filter(|assigned| assigned.number == request.number)
     }
 }
 
@@ -202,7 +196,7 @@ mod tests {
     }
 
     /// Whether a worker with three operations may ask these one after another.
-    fn check(work: Work, asks: &[(u64, Request)], expected: &[bool]) {
+    fn check(work: Work, asks: &[(u64, Ask)], expected: &[bool]) {
         let mut hand = AssignedQueue::default();
         for number in 0..3 {
             hand.push(Assigned {
@@ -216,8 +210,8 @@ mod tests {
                 given_at: Duration::ZERO,
             });
         }
-        let may = |(number, request): &(u64, Request)| {
-            let (number, ask) = (*number, Ask::Bank(request.clone()));
+        let may = |(number, ask): &(u64, Ask)| {
+            let (number, ask) = (*number, ask.clone());
             hand.asks(&WorkerRequest { number, ask }).is_some()
         };
         let may: Vec<bool> = asks.iter().map(may).collect();
@@ -226,9 +220,9 @@ mod tests {
 
     #[test]
     fn a_worker_asks_in_order_and_never_twice() {
-        let execute = |number| (number, Request::Execute(operation()));
-        let begin = |number| (number, Request::Begin(operation()));
-        let post = |number| (number, Request::End(WorkEnd::Post { amount: None }));
+        let execute = |number| (number, Ask::Execute);
+        let begin = |number| (number, Ask::Begin);
+        let post = |number| (number, Ask::End(WorkEnd::Post { amount: None }));
         let none = |asks: &[_], expected: &[bool]| check(Work::None, asks, expected);
         none(&[execute(0), execute(1), execute(2)], &[true; 3]);
         none(&[begin(0), post(0)], &[true; 2]);
@@ -236,23 +230,20 @@ mod tests {
         none(&[begin(0), execute(1)], &[true, false]);
         none(&[execute(0), execute(1), post(0)], &[true, true, false]);
         none(&[execute(1)], &[false]);
-        none(
-            &[begin(0), (0, Request::End(WorkEnd::Void))],
-            &[true, false],
-        );
+        none(&[begin(0), (0, Ask::End(WorkEnd::Void))], &[true, false]);
     }
 
     #[test]
     fn only_a_command_that_was_begun_may_fail_or_spend_less() {
         let command = Work::Command { line: None };
-        let begin = || (0, Request::Begin(operation()));
+        let begin = || (0, Ask::Begin);
         let less = Amount::new(1);
         for end in [
-            Request::End(WorkEnd::Void),
-            Request::End(WorkEnd::Unspent),
-            Request::End(WorkEnd::Decline),
-            Request::End(WorkEnd::Doubt),
-            Request::End(WorkEnd::Post { amount: less }),
+            Ask::End(WorkEnd::Void),
+            Ask::End(WorkEnd::Unspent),
+            Ask::End(WorkEnd::Decline),
+            Ask::End(WorkEnd::Doubt),
+            Ask::End(WorkEnd::Post { amount: less }),
         ] {
             check(command, &[begin(), (0, end.clone())], &[true, true]);
             check(command, &[(0, end.clone())], &[false]);

@@ -15,7 +15,7 @@ impl SimWorker {
                 }),
                 sent,
             );
-            return self.ask(Ask::Bank(Request::End(WorkEnd::Void)), sent);
+            return self.ask(Ask::End(WorkEnd::Void), sent);
         }
         self.attempt += 1;
         self.report(
@@ -38,24 +38,24 @@ impl SimWorker {
             .as_ref()
             .and_then(|current| current.operation.amount());
         let failed = |status| Some(Exit::Status(status));
-        let request = match chance.below(8) {
+        let end = match chance.below(8) {
             _ if self.ends_command => {
                 (ended.exit, ended.termination) =
                     (Some(Exit::Signal(15)), Some(Termination::Asked));
-                Request::End(WorkEnd::Void)
+                WorkEnd::Void
             }
-            0 => Request::End(WorkEnd::Unspent),
+            0 => WorkEnd::Unspent,
             1 => {
                 ended.exit = failed(75);
-                Request::End(WorkEnd::Decline)
+                WorkEnd::Decline
             }
             2 => {
                 ended.trouble = Some("what it spent cannot be read".to_string());
-                Request::End(WorkEnd::Doubt)
+                WorkEnd::Doubt
             }
             3 => {
                 ended.exit = failed(1);
-                Request::End(WorkEnd::Void)
+                WorkEnd::Void
             }
             4 if self.attempt < 3 => {
                 let pause = chance.millis(500);
@@ -65,11 +65,11 @@ impl SimWorker {
                 self.timer = Some(now + pause);
                 return;
             }
-            5 => Request::End(WorkEnd::Post { amount: part }),
-            _ => Request::End(WorkEnd::Post { amount: None }),
+            5 => WorkEnd::Post { amount: part },
+            _ => WorkEnd::Post { amount: None },
         };
         self.report(CommandEvent::Ended(ended), sent);
-        self.ask(Ask::Bank(request), sent);
+        self.ask(Ask::End(end), sent);
     }
 
     fn report(&mut self, news: CommandEvent, sent: &mut Sent) {

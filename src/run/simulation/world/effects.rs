@@ -5,20 +5,36 @@ use std::mem::{Discriminant, discriminant};
 use super::*;
 use crate::bank::{Answer, Outcome, Request, ShareReply, ShareRequest};
 use crate::protocol::{Ask, Said};
-use crate::server::{Incoming, Outgoing};
+use crate::server::{Incoming, Outgoing, RunRequest};
 
 /// Which request it is, whatever it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    Execute,
+    Begin,
+    End,
+    Share(Discriminant<ShareRequest>),
+}
+
+/// Which request a worker sent.
 pub(super) fn kind(ask: &Ask) -> Kind {
     match ask {
-        Ask::Bank(request) => (Some(discriminant(request)), None),
-        Ask::Share(request) => (None, Some(discriminant(request))),
+        Ask::Execute => Kind::Execute,
+        Ask::Begin => Kind::Begin,
+        Ask::End(_) => Kind::End,
+        Ask::Share(request) => Kind::Share(discriminant(request)),
     }
 }
 
-pub(super) type Kind = (
-    Option<Discriminant<Request>>,
-    Option<Discriminant<ShareRequest>>,
-);
+/// Which request of a worker the run submits.
+fn submitted(request: &RunRequest) -> Kind {
+    match request {
+        RunRequest::Bank(Request::Execute(_)) => Kind::Execute,
+        RunRequest::Bank(Request::Begin(_)) => Kind::Begin,
+        RunRequest::Bank(_) => Kind::End,
+        RunRequest::Share(_, request) => Kind::Share(discriminant(request)),
+    }
+}
 
 impl World {
     pub(super) fn perform(&mut self, effect: Effect) -> Result<(), Broken> {
@@ -67,8 +83,11 @@ impl World {
             }
             Effect::EndNow(_) => self.killed = true,
             Effect::Submit(batch) => {
-                for Incoming { caller, ask, .. } in &batch {
-                    let is_late = self.late.contains(&(caller.number, kind(ask)));
+                for Incoming {
+                    caller, request, ..
+                } in &batch
+                {
+                    let is_late = self.late.contains(&(caller.number, submitted(request)));
                     hold!(
                         !is_late,
                         "{} is asked after its worker was given up",
