@@ -220,10 +220,11 @@ impl ModeArgs {
             None => (Detail::Results, is_followed && !has_command),
         };
         let outputs = self.output.clone().outputs(protected)?;
+        let (events, protected) = (outputs.events.as_ref(), &outputs.protected);
         Ok(Outputs {
             detail,
             text_shows_steps,
-            pictures: self.pictures.pictures(outputs.stdout, &outputs.protected)?,
+            pictures: self.pictures.pictures(outputs.stdout, events, protected)?,
             ..outputs
         })
     }

@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use crate::report::{
-    Document, DocumentKind, Format, Pictures, ProtectedFiles, TimelineStyle, TimelineWish,
+    Destination, Document, DocumentKind, Format, Pictures, ProtectedFiles, TimelineStyle,
+    TimelineWish,
 };
 
 /// The most operations of which a terminal shows the timeline where nothing else is asked for.
@@ -25,10 +27,10 @@ pub(super) struct PictureArgs {
 #[derive(Args, Clone)]
 pub(super) struct DocumentArgs {
     /// Write a trace for Perfetto (ui.perfetto.dev), of at most 64 MB
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = document_file())]
     trace: Option<PathBuf>,
     /// Write a page for a browser, which loads nothing from elsewhere
-    #[arg(long, value_name = "FILE.html")]
+    #[arg(long, value_name = "FILE.html", value_parser = document_file())]
     report: Option<PathBuf>,
 }
 
@@ -43,14 +45,23 @@ enum TimelineWhen {
 }
 
 impl PictureArgs {
-    /// What is drawn when the run has ended, none of it over what is protected.
+    /// What is drawn when the run has ended, none of it over what is protected or over its events.
     pub(super) fn pictures(
         &self,
         stdout: Format,
+        events: Option<&Destination>,
         protected: &ProtectedFiles,
     ) -> anyhow::Result<Pictures> {
         let documents = self.documents.all();
-        check(&documents, protected)?;
+        let protected = protected.clone();
+        let path = events.and_then(Destination::path);
+        check(
+            &documents,
+            match path {
+                Some(path) => protected.output("--events", &path),
+                None => protected,
+            },
+        )?;
         Ok(Pictures {
             timeline: self.timeline(stdout)?,
             documents,
@@ -85,10 +96,22 @@ pub(super) fn document(kind: DocumentKind) -> impl Fn(&Path) -> Document {
     move |path| Document::new(kind, path)
 }
 
-/// Refuses documents that may not be written, and changes nothing.
-pub(super) fn check(documents: &[Document], protected: &ProtectedFiles) -> anyhow::Result<()> {
+/// The file of a document. What means a stream elsewhere is refused, since no stream can be replaced as a
+/// whole.
+pub(super) fn document_file() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| match path.to_str() {
+        Some(name) if name == "-" || name.starts_with("fd:") => Err(anyhow!(
+            "it is written to a file, and to no stream: name a file (one of that name is `./{name}`)"
+        )),
+        _ => Ok(path),
+    })
+}
+
+/// Refuses documents that may not be written, of which two would be the same file too, and changes nothing.
+pub(super) fn check(documents: &[Document], mut protected: ProtectedFiles) -> anyhow::Result<()> {
     for document in documents {
-        document.check(protected)?;
+        document.check(&protected)?;
+        protected = document.protect(protected);
     }
     Ok(())
 }

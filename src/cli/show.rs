@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::one::ended;
-use super::pictures::{DocumentArgs, check, document};
+use super::pictures::{DocumentArgs, check, document, document_file};
 use super::{CliResult, Failure};
 use crate::report::{
     Document, DocumentKind, Output, ProtectedFiles, TimelineStyle, drawn, stderr_line,
@@ -38,7 +38,7 @@ pub(super) struct ShowArgs {
     #[command(flatten)]
     documents: DocumentArgs,
     /// Write the operations as comma-separated values
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = document_file())]
     csv: Option<PathBuf>,
     /// Draw with the letters of ASCII alone [default: as the locale says]
     #[arg(long)]
@@ -52,7 +52,7 @@ pub(super) struct ShowArgs {
 pub(super) fn show(args: ShowArgs) -> CliResult {
     let protected = args.protected();
     let documents = args.documents();
-    check(&documents, &protected).map_err(Failure::usage)?;
+    check(&documents, protected.clone()).map_err(Failure::usage)?;
     let output = Output::open(&protected).map_err(Failure::usage)?;
     let picture = args.picture().map_err(Failure::usage)?;
     for document in &documents {

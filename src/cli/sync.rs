@@ -16,11 +16,11 @@ use super::{CliResult, Failure, OutputArgs, protected};
 use crate::event::{Event, InvalidLine, RunStarted};
 use crate::poll::wait_readable;
 use crate::race::{MAX_UPDATES, RacePlan, SyncMethod, race};
-use crate::report::{self, Broken, Reporter};
+use crate::report::{self, Broken, Outputs, Reporter};
 use crate::run::Ending;
 use crate::status::Status;
 use crate::supervisor::{Signals, end_by, stop_self};
-use crate::wake::{Alarm, TICK, host_clock, wall_clock};
+use crate::wake::{Alarm, TICK, Waker, host_clock, wall_clock};
 use crate::workload::{Feed, Item, Next};
 
 #[derive(Args)]
@@ -55,7 +55,6 @@ pub(super) fn sync(args: SyncArgs) -> CliResult {
         .output
         .outputs(protected(&args.workload.source(), None))
         .map_err(Failure::usage)?;
-    let mut reporter = Reporter::start(outputs, waker).map_err(Failure::usage)?;
     let plan = RacePlan {
         account: args.workload.account.clone(),
         start: args.workload.balance(),
@@ -63,62 +62,59 @@ pub(super) fn sync(args: SyncArgs) -> CliResult {
         threads: args.threads,
         rounds: args.rounds,
     };
-    let mut runner = Course::new(&reporter);
-    let deltas = runner.deltas(&plan, args.lock, &mut feed, &mut alarm)?;
+    let mut course = Course::new(outputs, waker);
+    let deltas = course.deltas(&plan, args.lock, &mut feed, &mut alarm)?;
     if deltas.is_empty() {
         let nothing = anyhow::anyhow!("there is no operation on `{}` to race", plan.account);
         return Err(Failure::usage(nothing));
     }
     plan.check(&deltas).map_err(Failure::usage)?;
-    runner.begin(&plan, args.lock);
-    let run = || runner.run(&plan, &deltas, args.lock);
+    course.begin(&plan, args.lock)?;
+    let run = || course.run(&plan, &deltas, args.lock);
     let signal = args.workload.telling_unread_stdin(run)?;
-    let mut status = runner.status;
-    reporter.close();
-    while !reporter.done() {
-        alarm.wait(TICK).map_err(Failure::died)?;
-    }
-    if let Some(Broken::Failed(why)) = reporter.broken() {
-        report::stderr_line(why);
-        status = status.worse(Status::EndedEarly);
-    }
     Ok(Ending {
-        status,
+        status: course.end(&mut alarm)?,
         signal,
         passed_on: None,
     })
 }
 
 /// The remedies, one after another, and what they showed.
-struct Course<'a> {
-    reporter: &'a Reporter,
+struct Course {
+    /// Where it will be told: opened when it begins, so that a race that is refused leaves no recording
+    /// behind.
+    outputs: Option<(Outputs, Waker)>,
+    /// There is one as soon as it began.
+    reporter: Option<Reporter>,
     began: Instant,
     /// The same by the host's clock.
     clock: Duration,
     status: Status,
-    has_begun: bool,
 }
 
-impl<'a> Course<'a> {
-    fn new(reporter: &'a Reporter) -> Self {
+impl Course {
+    fn new(outputs: Outputs, waker: Waker) -> Self {
         Course {
-            reporter,
+            outputs: Some((outputs, waker)),
+            reporter: None,
             began: Instant::now(),
             clock: host_clock(),
             status: Status::Posted,
-            has_begun: false,
         }
     }
 
     fn note(&self, event: Event) {
-        self.reporter.tell(vec![event]);
+        if let Some(reporter) = &self.reporter {
+            reporter.tell(vec![event]);
+        }
     }
 
-    /// Tells that it began, before anything else is told.
-    fn begin(&mut self, plan: &RacePlan, only: Option<SyncMethod>) {
-        if std::mem::replace(&mut self.has_begun, true) {
-            return;
-        }
+    /// Opens the outputs and tells that it began, before anything else is told.
+    fn begin(&mut self, plan: &RacePlan, only: Option<SyncMethod>) -> Result<(), Failure> {
+        let Some((outputs, waker)) = self.outputs.take() else {
+            return Ok(());
+        };
+        self.reporter = Some(Reporter::start(outputs, waker).map_err(Failure::usage)?);
         self.note(Event::RunStarted(Box::new(RunStarted {
             mode: "sync".into(),
             mechanism: "racing for one balance in memory".into(),
@@ -135,6 +131,25 @@ impl<'a> Course<'a> {
             balance: Some(plan.start),
             overdraft: Some(plan.overdraft).filter(|limit| limit.minor() > 0),
         })));
+        Ok(())
+    }
+
+    /// Waits until everything is written. The status of the whole.
+    fn end(mut self, alarm: &mut Alarm) -> Result<Status, Failure> {
+        let Some(mut reporter) = self.reporter.take() else {
+            return Ok(self.status);
+        };
+        reporter.close();
+        while !reporter.done() {
+            alarm.wait(TICK).map_err(Failure::died)?;
+        }
+        match reporter.broken() {
+            Some(Broken::Failed(why)) => {
+                report::stderr_line(why);
+                Ok(self.status.worse(Status::EndedEarly))
+            }
+            Some(Broken::Closed) | None => Ok(self.status),
+        }
     }
 
     /// Reads the whole workload, since every thread runs it many times.
@@ -152,7 +167,7 @@ impl<'a> Course<'a> {
                 Next::NotYet => alarm.wait(TICK).map_err(Failure::died)?,
                 Next::Failed(error) => return Err(Failure::usage(error)),
                 Next::Item(Item::Invalid { line, reason }) => {
-                    self.begin(plan, only);
+                    self.begin(plan, only)?;
                     self.invalid(line, reason);
                 }
                 // No run of threads has a name.
@@ -160,7 +175,7 @@ impl<'a> Course<'a> {
                 Next::Item(Item::Operation { line, operation }) => match plan.delta(&operation) {
                     Ok(delta) => deltas.push(delta),
                     Err(reason) => {
-                        self.begin(plan, only);
+                        self.begin(plan, only)?;
                         self.invalid(line.map_or(0, |line| line.number), reason);
                     }
                 },

@@ -11,7 +11,7 @@ mod recording;
 use std::ffi::OsStr;
 use std::fs::{self, File, FileType, Metadata, OpenOptions};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -120,6 +120,18 @@ pub(super) struct OpenedDestination {
 }
 
 impl Destination {
+    /// The file that it is, under some name; nothing for stdout.
+    pub fn path(&self) -> Option<PathBuf> {
+        match self {
+            Destination::Stdout => None,
+            Destination::Descriptor(descriptor) => {
+                let file = descriptor.file.as_ref()?;
+                Some(format!("/proc/self/fd/{}", file.as_raw_fd()).into())
+            }
+            Destination::File(path) => Some(path.clone()),
+        }
+    }
+
     /// Refuses what may not be written to, and changes nothing.
     ///
     /// # Errors

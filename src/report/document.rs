@@ -69,6 +69,15 @@ impl DocumentKind {
         }
     }
 
+    /// What asks for it.
+    fn flag(self) -> &'static str {
+        match self {
+            DocumentKind::Trace => "--trace",
+            DocumentKind::Report => "--report",
+            DocumentKind::Table => "--csv",
+        }
+    }
+
     fn word(self) -> &'static str {
         match self {
             DocumentKind::Trace => "trace",
@@ -106,6 +115,11 @@ impl Document {
         tempfile::tempfile_in(folder_of(&target))
             .map(drop)
             .map_err(|cause| self.failed(cause))
+    }
+
+    /// Protects its file from the outputs that are checked after it.
+    pub fn protect(&self, protected: ProtectedFiles) -> ProtectedFiles {
+        protected.output(self.kind.flag(), &self.path)
     }
 
     /// The file itself, where a link to it was named.

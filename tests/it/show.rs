@@ -159,3 +159,78 @@ fn what_is_no_recording_is_refused() {
     refused(run(&["show", &named("nowhere")]), "cannot read `");
     refused(run(&["show", &named("")]), "cannot draw `");
 }
+
+#[test]
+fn two_outputs_are_two_files() {
+    let documents = Documents::new();
+    let (file, other, link) = (
+        documents.name("file"),
+        documents.name("other"),
+        documents.name("link"),
+    );
+    let lesson = recording("lesson.jsonl");
+    for (one, next) in [
+        ("--trace", "--report"),
+        ("--report", "--csv"),
+        ("--trace", "--csv"),
+    ] {
+        let shown = run(&["show", &lesson, one, &file, next, &file]);
+        refused(shown, &format!("is where `{one}` writes, which"));
+    }
+    for (one, next) in [
+        ("--trace", "--report"),
+        ("--events", "--trace"),
+        ("--events", "--report"),
+    ] {
+        let started = run(&["parallel", "--time-scale", "0", one, &file, next, &file]);
+        refused(started, &format!("is where `{one}` writes, which"));
+    }
+    assert_eq!(fs::read_dir(documents.0.path()).unwrap().count(), 0);
+    for file in [&file, &other] {
+        fs::write(file, "").unwrap();
+    }
+    fs::hard_link(&file, &link).unwrap();
+    let named_twice = ["parallel", "--events", &file, "--report", &link];
+    refused(run(&named_twice), "is where `--events` writes, which");
+    let of_shell = format!("parallel --time-scale 0 --events fd:3 --report {link} 3>>{file}");
+    let program = env!("CARGO_BIN_EXE_bank-par");
+    let script = std::process::Command::new("sh")
+        .args(["-c", &format!("{program} {of_shell}")])
+        .output();
+    let script = script.unwrap();
+    assert_eq!(script.status.code(), Some(2), "{script:?}");
+    run(&["show", &lesson, "--trace", &file, "--report", &other]).expect(0);
+}
+
+#[test]
+fn no_document_is_written_to_a_stream() {
+    let documents = Documents::new();
+    let lesson = recording("lesson.jsonl");
+    for name in ["-", "fd:1", "fd:x"] {
+        for flag in ["--trace", "--report", "--csv"] {
+            let shown = run(&["show", &lesson, flag, name]);
+            refused(shown, &format!("(one of that name is `./{name}`)"));
+        }
+        for flag in ["--trace", "--report"] {
+            let started = run(&["parallel", "--time-scale", "0", flag, name]);
+            refused(started, "written to a file, and to no stream");
+        }
+    }
+    let path = documents.path("-");
+    run(&["show", &lesson, "--csv", path.to_str().unwrap()]).expect(0);
+}
+
+#[test]
+fn a_refused_race_leaves_no_recording() {
+    let documents = Documents::new();
+    let events = documents.name("events.jsonl");
+    for arguments in [
+        &["--rounds", "1000000"][..],
+        &["--rounds", "0"],
+        &["--threads", "0"],
+    ] {
+        let started = run(&[&["sync", "--events", &events][..], arguments].concat());
+        assert_eq!(started.code(), 2, "{started:?}");
+        assert!(!documents.path("events.jsonl").exists(), "{arguments:?}");
+    }
+}

@@ -46,6 +46,13 @@ impl ProtectedFiles {
         self
     }
 
+    /// Protects a file to which another output goes.
+    pub fn output(mut self, flag: &str, path: &Path) -> Self {
+        let what = format!("where `{flag}` writes");
+        self.files.push((what, path.to_path_buf()));
+        self
+    }
+
     /// Protects what standard input reads.
     pub fn stdin(self) -> Self {
         ProtectedFiles {
