@@ -102,7 +102,7 @@ enum Command {
     Sync(sync::SyncArgs),
     /// Every order of the steps of some operations: how many lose money, and the shortest that does
     Explore(explore::ExploreArgs),
-    /// Take an order that `explore` found with real threads, step by step
+    /// Let real processes take an order that `explore` found, step by step
     Replay(replay::ReplayArgs),
     /// Draw what `--events FILE` recorded: a timeline, a trace for Perfetto, a page, a table
     Show(show::ShowArgs),

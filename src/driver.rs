@@ -33,7 +33,7 @@ const ALARM: PollKey = PollKey::Own(0);
 const SIGNALS: PollKey = PollKey::Own(1);
 
 /// Runs a workload and reports it; in memory, or in a ledger that lasts.
-pub struct Driver {
+pub struct Driver<'a> {
     plan: RunPlan,
     run: Run,
     /// What the run wants done and was not done yet.
@@ -44,7 +44,7 @@ pub struct Driver {
     feed: Feed,
     reporter: Reporter,
     alarm: Alarm,
-    signals: Signals,
+    signals: &'a mut Signals,
     links: Box<dyn Links>,
     supervisor: Supervisor,
     store: RunStore,
@@ -57,9 +57,9 @@ pub struct Driver {
     closing: bool,
 }
 
-impl Driver {
+impl<'a> Driver<'a> {
     /// What runs this plan, with the requests of the workers decided in this order; `waker` wakes
-    /// `alarm`, as the feed and the reporter do.
+    /// `alarm`, as the feed and the reporter do. A signal that came before is heard by this run.
     ///
     /// # Errors
     ///
@@ -70,8 +70,8 @@ impl Driver {
         order: Box<dyn RequestOrder>,
         feed: Feed,
         reporter: Reporter,
-        alarm: Alarm,
-        waker: Waker,
+        (alarm, waker): (Alarm, Waker),
+        signals: &'a mut Signals,
     ) -> io::Result<Self> {
         let clock = RunningClock::start();
         let settings = plan.settings(ledger.as_ref(), clock.started_at())?;
@@ -80,7 +80,7 @@ impl Driver {
         Ok(Driver {
             run: Run::new(settings, order),
             store: plan.store(ledger, waker.clone())?,
-            signals: Signals::listen()?,
+            signals,
             links: plan.transport.parent(waker)?,
             supervisor: Supervisor::new(command.is_some()),
             effects: VecDeque::new(),

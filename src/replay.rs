@@ -21,6 +21,7 @@ use std::io;
 use crate::explore::{Met, Played, Scenario, StepTaken};
 use crate::sharing::NextStep;
 use crate::status::Status;
+use crate::supervisor::Signals;
 use crate::wake::{Alarm, Waker};
 
 pub use keys::{KeysError, TerminalKeys};
@@ -210,20 +211,23 @@ pub fn replay(
     if by == StepTakers::SharedMemory {
         processes::check_shared_memory(scenario)?;
     }
-    let _kept = match by {
+    // Threads need nothing ended or cleaned away, so signals keep what they do by themselves there.
+    let mut kept = match by {
         StepTakers::Threads => None,
-        StepTakers::Processes | StepTakers::SharedMemory => {
-            processes::transport(scenario).keep_shared()?
-        }
+        // One that comes between two runs is heard by the next.
+        StepTakers::Processes | StepTakers::SharedMemory => Some((
+            Signals::listen()?,
+            processes::transport(scenario).keep_shared()?,
+        )),
     };
     for _ in 0..times {
         let (alarm, waker) = Alarm::new()?;
         let pace = pace(waker.clone())?;
-        let end = match by {
-            StepTakers::Threads => threads::once(scenario, played, pace)?,
-            StepTakers::Processes | StepTakers::SharedMemory => {
+        let end = match &mut kept {
+            None => threads::once(scenario, played, pace)?,
+            Some((signals, _)) => {
                 let plan = processes::plan(scenario, by);
-                processes::once((scenario, played), plan, pace, (alarm, waker))?
+                processes::once((scenario, played), plan, pace, (alarm, waker), signals)?
             }
         };
         match end.is(played) {

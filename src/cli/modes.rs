@@ -21,6 +21,7 @@ use crate::report::{Broken, Detail, Outputs, ProtectedFiles, Reporter, stderr_li
 use crate::run::{AsArrived, Ending};
 use crate::status::Status;
 use crate::store::{Memory, Place};
+use crate::supervisor::Signals;
 use crate::wake::{Alarm, TICK};
 use crate::work::Pace;
 use crate::worker::{Conduct, Sync};
@@ -297,7 +298,11 @@ pub(super) fn start(mut plan: RunPlan, opening: Option<Opening>, args: ModeArgs)
     let reporter = Reporter::start(outputs, waker.clone()).map_err(Failure::usage)?;
     let context = format!("`{}` cannot go on", plan.mode);
     let order = Box::new(AsArrived);
-    let run = || Driver::new(plan, ledger, order, feed, reporter, alarm, waker)?.run();
+    let run = || {
+        let woken = (alarm, waker);
+        let mut signals = Signals::listen()?;
+        Driver::new(plan, ledger, order, feed, reporter, woken, &mut signals)?.run()
+    };
     let ending = args.workload.telling_unread_stdin(run);
     ending.map_err(|error| Failure::died(anyhow::Error::new(error).context(context)))
 }
@@ -310,7 +315,11 @@ pub(super) fn collect(plan: RunPlan, args: &ModeArgs) -> Result<(Ending, Vec<Eve
     let feed = feed.map_err(Failure::usage)?;
     let (reporter, events) = Reporter::collecting(waker.clone());
     let order = Box::new(AsArrived);
-    let run = || Driver::new(plan, None, order, feed, reporter, alarm, waker)?.run();
+    let run = || {
+        let woken = (alarm, waker);
+        let mut signals = Signals::listen()?;
+        Driver::new(plan, None, order, feed, reporter, woken, &mut signals)?.run()
+    };
     let ending = run().map_err(Failure::died)?;
     Ok((ending, events.try_iter().flatten().collect()))
 }

@@ -15,7 +15,7 @@ use crate::run::Input;
 use crate::supervisor::stop_self;
 use crate::wake::TICK;
 
-impl Driver {
+impl Driver<'_> {
     /// How long to wait if nothing happens.
     pub(super) fn timeout(&mut self) -> Duration {
         let now = self.clock.now();

@@ -17,6 +17,7 @@ use crate::report::Reporter;
 use crate::run::{GivenOrder, RequestTurn, TurnTaken, TurnWatch};
 use crate::shared_memory::{MemorySharing, Primitive};
 use crate::sharing::Sharing;
+use crate::supervisor::Signals;
 use crate::wake::{Alarm, Waker};
 use crate::work::Pace;
 use crate::worker::{Conduct, Sync};
@@ -31,6 +32,7 @@ pub(super) fn once(
     plan: RunPlan,
     pace: StepPace,
     (alarm, waker): (Alarm, Waker),
+    signals: &mut Signals,
 ) -> Result<OrderEnd, ReplayError> {
     let turns = match plan.conduct {
         Conduct::ShareMemory(_) => accesses(played),
@@ -42,7 +44,11 @@ pub(super) fn once(
     let (reporter, events) = Reporter::collecting(waker.clone());
     let feed = Feed::list(scenario.operations().to_vec());
     let order = Box::new(order);
-    let ending = Driver::new(plan, None, order, feed, reporter, alarm, waker)?.run()?;
+    let woken = (alarm, waker);
+    let ending = Driver::new(plan, None, order, feed, reporter, woken, signals)?.run()?;
+    if let Some(signal) = ending.signal {
+        return Err(ReplayError::Signal(signal));
+    }
     let summary = events.try_iter().flatten().find_map(summary);
     // The run, with the order in it, is gone.
     let watch = Rc::into_inner(watch).map(RefCell::into_inner);
@@ -55,9 +61,6 @@ pub(super) fn once(
     watch.pace.show(&watch.seen.steps());
     if let Some(error) = watch.left {
         return Err(error);
-    }
-    if let Some(signal) = ending.signal {
-        return Err(ReplayError::Signal(signal));
     }
     let is_deadlock = played.verdict.deadlock && watch.all_taken;
     match summary.ended_early {

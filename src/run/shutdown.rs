@@ -3,8 +3,11 @@
 use signal_hook::consts::SIGHUP;
 
 use super::{Effect, Run};
-use crate::event::Event;
+use crate::event::{Cause, Event};
 use crate::supervisor::{Escalation, Step};
+
+/// Why a run ends that a signal ended.
+const SIGNALLED: &str = "a signal asked for the end";
 
 /// How far a run is on its way to an early end.
 #[derive(Debug, Default)]
@@ -60,7 +63,11 @@ impl Run {
             self.out.push(Effect::StopLedgerRetries);
         }
         match step {
-            Step::Finish => self.shutdown.stop("a signal asked for the end"),
+            // What is not handed out any more would be waited for in vain.
+            Step::Finish if self.requests.have_given_order() => {
+                self.leave_order(SIGNALLED, Cause::Died);
+            }
+            Step::Finish => self.shutdown.stop(SIGNALLED),
             Step::Kill if !has_command => self.out.push(Effect::KillAll),
             Step::Kill => {}
             Step::End(first) => self.out.push(Effect::EndNow(first)),

@@ -1,10 +1,16 @@
 //! An order that was found, taken by real processes and threads.
 
 use std::collections::HashSet;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use bank_par::explore::{TokenError, read_token};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
 
-use crate::cli::run;
+use crate::cli::{Running, run};
+use crate::process::until;
 use serde_json::{Value, json};
 
 /// The token of the order that `explore` shows.
@@ -94,15 +100,20 @@ fn whatever_is_explored_ends_the_same_a_hundred_times_out_of_a_hundred() {
     }
 }
 
-/// Some operations in some order, which a seed chooses.
-fn any_token(seed: u64) -> String {
+/// Draws numbers below a limit.
+fn drawn(seed: u64) -> impl FnMut(usize) -> usize {
     let mut number = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mut below = |limit: usize| {
+    move |limit| {
         number ^= number << 13;
         number ^= number >> 7;
         number ^= number << 17;
         (number % limit as u64) as usize
-    };
+    }
+}
+
+/// Some operations in some order, which a seed chooses.
+fn any_token(seed: u64) -> String {
+    let mut below = drawn(seed);
     let way = [
         "none",
         "none",
@@ -208,6 +219,47 @@ fn a_deadlock_is_replayed_and_ended_by_its_deadline() {
         "the processes were ended by their deadline",
     ] {
         assert!(text.contains(expected), "{text}");
+    }
+}
+
+/// Starts a replay of many runs and sends it one signal, so many microseconds after it began: it ends by
+/// that, and leaves no process and no file.
+#[track_caller]
+fn check_signal(by: &str, (signal, to_group): (Signal, bool), after_us: usize) {
+    let place = tempfile::tempdir().unwrap();
+    let token = "x1/none/main=1000/w100,d100/1221";
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bank-par"));
+    command
+        .args(["replay", token, by, "--times", "100000"])
+        .env("TMPDIR", place.path())
+        .env_remove("XDG_RUNTIME_DIR")
+        .process_group(0);
+    let running = Running::start(command);
+    let pid = Pid::from_raw(running.pid.cast_signed()).unwrap();
+    let files = || std::fs::read_dir(place.path()).unwrap().count();
+    // Before, the signal ends it by itself.
+    until("a run", || (files() > 0).then_some(()));
+    // Not to wait for anything: the moment is drawn.
+    thread::sleep(Duration::from_micros(after_us as u64));
+    match to_group {
+        true => kill_process_group(pid, signal).unwrap(),
+        false => kill_process(pid, signal).unwrap(),
+    }
+    let run = running.finish();
+    assert_eq!(run.status.signal(), Some(signal.as_raw()), "{run:?}");
+    until("no process is left", || {
+        test_kill_process_group(pid).is_err().then_some(())
+    });
+    assert_eq!(files(), 0, "{by} after {after_us} us");
+}
+
+#[test]
+fn one_signal_ends_all_runs_of_a_replay_whenever_it_comes() {
+    let mut below = drawn(41);
+    for number in 0..30 {
+        let by = ["--processes", "--shared-memory"][number % 2];
+        let signal = [Signal::INT, Signal::TERM, Signal::HUP][below(3)];
+        check_signal(by, (signal, below(2) == 0), below(60_000));
     }
 }
 

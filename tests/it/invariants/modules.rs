@@ -61,7 +61,7 @@ const KNOWN: [(&str, &str); 30] = [
     ("race", "bank event sharing"),
     (
         "replay",
-        "bank driver event explore link protocol report run shared_memory sharing status wake work worker workload",
+        "bank driver event explore link protocol report run shared_memory sharing status supervisor wake work worker workload",
     ),
     (
         "report",
