@@ -59,6 +59,14 @@ impl Packed {
         Packed(self.0.wrapping_add(Packed::step(delta)))
     }
 
+    /// The word after one update, unless its balance would not fit beside the count.
+    pub fn checked_after(self, delta: i64) -> Option<Self> {
+        let after = self.balance().checked_add(delta)?;
+        (-MAX_BALANCE..=MAX_BALANCE)
+            .contains(&after)
+            .then(|| self.after(delta))
+    }
+
     /// The word before one update.
     pub fn before(self, delta: i64) -> Self {
         Packed(self.0.wrapping_sub(Packed::step(delta)))
@@ -105,6 +113,24 @@ mod tests {
         assert_eq!(decide(-9, 1, 0), Some((-8, 1)));
         assert_eq!(decide(-9, -1, 0), None);
         assert_eq!(decide(-9, i64::MIN, i64::MIN), None);
+    }
+
+    #[test]
+    fn a_balance_that_does_not_fit_is_no_balance() {
+        for start in [-MAX_BALANCE, -7, 0, 7, MAX_BALANCE] {
+            let edges = [MAX_BALANCE - start, -MAX_BALANCE - start];
+            let word = Packed::new(start).after(0);
+            for edge in edges {
+                let after = word.checked_after(edge);
+                assert_eq!(after, Some(word.after(edge)), "{start} {edge}");
+                let beyond = edge + if edge == edges[0] { 1 } else { -1 };
+                assert_eq!(word.checked_after(beyond), None, "{start} {beyond}");
+            }
+            // These come around to a balance that would fit.
+            for beyond in [1 << 40, -(1 << 40), 1 << 41, i64::MAX, i64::MIN] {
+                assert_eq!(word.checked_after(beyond), None, "{start} {beyond}");
+            }
+        }
     }
 
     proptest! {

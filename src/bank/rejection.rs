@@ -14,7 +14,8 @@ pub enum Rejection {
     UnknownAccount,
     /// Both sides of the transfer are one account.
     SameAccount,
-    /// A sum would leave the range of 64-bit minor units.
+    /// A balance would leave the range that an account holds: of 64-bit minor units, or of its part of a word
+    /// in shared memory.
     BalanceOverflow,
     /// The id was used before for an operation with other content.
     IdConflict,
@@ -88,7 +89,7 @@ impl fmt::Display for Rejection {
             Rejection::InsufficientFunds => "insufficient funds",
             Rejection::UnknownAccount => "unknown account",
             Rejection::SameAccount => "both sides are the same account",
-            Rejection::BalanceOverflow => "a balance would leave the range of 64-bit minor units",
+            Rejection::BalanceOverflow => "a balance would leave the range that an account holds",
             Rejection::IdConflict => "the id was used before with other content",
             Rejection::InProgress => "an operation with this id is still under way",
             Rejection::UnknownHold => "nothing is held under this id",

@@ -168,6 +168,8 @@ pub(super) struct ObservedRun {
     pub is_named: bool,
     /// Its ledger lives as long as itself.
     pub in_memory: bool,
+    /// Each of its accounts is one word of memory, which holds [`MAX_BALANCE`](crate::bank::MAX_BALANCE).
+    pub in_words: bool,
     /// Another run wrote to the same file before this one had ended.
     pub overlaps: bool,
     /// Operations of which there is a beginning and no end.

@@ -43,23 +43,24 @@ pub(crate) struct CellChange {
 }
 
 impl CellChange {
-    /// What is to be written over what was read.
-    pub(crate) fn planned(cell: CellWords, before: Packed, delta: i64) -> Self {
-        CellChange {
+    /// What is to be written over what was read; nothing if that balance would not fit.
+    pub(crate) fn planned(cell: CellWords, before: Packed, delta: i64) -> Option<Self> {
+        Some(CellChange {
             place: cell.place(),
             before,
-            after: before.after(delta),
-        }
+            after: before.checked_after(delta)?,
+        })
     }
 
-    /// Adds to the cell, whatever it holds; what was and is there then.
-    pub(crate) fn made(cell: CellWords, delta: i64) -> Self {
-        let after = cell.add(delta);
-        CellChange {
-            place: cell.place(),
-            before: after.before(delta),
-            after,
+    /// Adds to the cell, whatever it holds; what was and is there then. An addition that led to a balance
+    /// that does not fit is taken back.
+    pub(crate) fn made(cell: CellWords, delta: i64) -> Option<Self> {
+        let before = cell.add(delta).before(delta);
+        let made = CellChange::planned(cell, before, delta);
+        if made.is_none() {
+            cell.take_back(delta);
         }
+        made
     }
 }
 

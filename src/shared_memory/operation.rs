@@ -9,8 +9,8 @@ use super::primitive::{MemorySharing, Primitive};
 use super::surroundings::Surroundings;
 use super::table::{MemoryTable, SharedWords, WorkerSlot};
 use crate::bank::{
-    Action, Amount, Answer, Cell, MAX_BALANCE, MemoryAccess, Name, Operation, Outcome, Packed,
-    Rejection, SharePoint, UNORDERED, View, touched,
+    Action, Amount, Answer, Cell, MemoryAccess, Name, Operation, Outcome, Packed, Rejection,
+    SharePoint, UNORDERED, View, touched,
 };
 use crate::sharing::{NextStep, SharedMemory, Steps};
 
@@ -166,19 +166,25 @@ impl<'a, W: SharedWords, S: Surroundings> MappedOperation<'a, W, S> {
         }
         self.work(2)?;
         self.surroundings.turn(SharePoint::Write)?;
-        let mut intent = self.intent([seen[0], seen[1]], amount);
+        // What is certainly too large is never added. What became too large since is taken back.
+        let Some(mut intent) = self.intent([seen[0], seen[1]], amount) else {
+            self.overflows();
+            return Ok(());
+        };
         self.worker_slot.note(&intent);
         self.worker_slot.reach(WriteProgress::Intends);
-        intent.debit = CellChange::made(debit, -amount.minor());
-        self.half_written(&intent)?;
-        intent.credit = CellChange::made(credit, amount.minor());
-        if !fits(intent.debit.after) || !fits(intent.credit.after) {
-            debit.take_back(-amount.minor());
-            credit.take_back(amount.minor());
-            self.worker_slot.reach(WriteProgress::Before);
-            self.rejection = Some(Rejection::BalanceOverflow);
+        let Some(made) = CellChange::made(debit, -amount.minor()) else {
+            self.overflows();
             return Ok(());
-        }
+        };
+        intent.debit = made;
+        self.half_written(&intent)?;
+        let Some(made) = CellChange::made(credit, amount.minor()) else {
+            debit.take_back(-amount.minor());
+            self.overflows();
+            return Ok(());
+        };
+        intent.credit = made;
         self.worker_slot.note(&intent);
         self.worker_slot.reach(WriteProgress::Written);
         self.wrote(1, intent.credit.after)?;
@@ -227,24 +233,31 @@ impl<'a, W: SharedWords, S: Surroundings> MappedOperation<'a, W, S> {
             (Err(rejection), ..) => self.rejection = Some(rejection),
             (Ok(_), Some(amount), [debit, credit]) => {
                 let intent = self.intent([*debit, *credit], amount);
-                if fits(intent.debit.after) && fits(intent.credit.after) {
-                    return Some(intent);
+                if intent.is_none() {
+                    self.overflows();
                 }
-                self.rejection = Some(Rejection::BalanceOverflow);
+                return intent;
             }
             _ => self.rejection = Some(Rejection::UnknownAccount),
         }
         None
     }
 
-    fn intent(&self, seen: [Packed; 2], amount: Amount) -> Intent {
+    /// What is to be written; nothing if one of the two balances would not fit.
+    fn intent(&self, seen: [Packed; 2], amount: Amount) -> Option<Intent> {
         let [debit, credit] = self.pair();
-        Intent {
+        Some(Intent {
             seq: UNORDERED,
-            debit: CellChange::planned(debit, seen[0], -amount.minor()),
-            credit: CellChange::planned(credit, seen[1], amount.minor()),
+            debit: CellChange::planned(debit, seen[0], -amount.minor())?,
+            credit: CellChange::planned(credit, seen[1], amount.minor())?,
             is_credit: self.names.last() == Some(&self.operation.account),
-        }
+        })
+    }
+
+    /// Refuses the operation, of which nothing stays written: a balance would not fit.
+    fn overflows(&mut self) {
+        self.worker_slot.reach(WriteProgress::Before);
+        self.rejection = Some(Rejection::BalanceOverflow);
     }
 
     /// The account that gives is written, and the other one is not: the place for a process to die.
@@ -286,11 +299,6 @@ impl<'a, W: SharedWords, S: Surroundings> MappedOperation<'a, W, S> {
         }
         named.iter().map(|(_, cell)| Some(cell.place())).collect()
     }
-}
-
-/// Whether a balance has room beside the count of updates.
-fn fits(money: Packed) -> bool {
-    money.balance().abs() <= MAX_BALANCE
 }
 
 mod accesses;

@@ -201,10 +201,40 @@ fn what_does_not_fit_here_is_refused() {
         assert_eq!((all.code(), all.stdout.as_str()), (2, ""), "{flags:?}");
         assert!(all.stderr.contains(expected), "{flags:?}: {}", all.stderr);
     }
-    let full = ["--balance", "5497558138.87", "--op", "deposit=0.01"];
-    let flags = [&["shared-memory", "--time-scale", "0"], &full[..]].concat();
-    let refused = run(&flags).expect(1).stdout;
-    assert!(refused.contains("range"), "{refused}");
+}
+
+#[test]
+fn a_balance_beyond_its_word_is_refused_with_every_primitive() {
+    const FULL: &str = "5497558138.87";
+    for sync in LOSE_NOTHING.iter().chain(&["none"]) {
+        for (balance, op, expected) in [
+            ("5497558137.87", "deposit=1", FULL),
+            ("5497558137.87", "deposit=1.01", "5497558137.87"),
+            ("0", "deposit=5497558138.87", FULL),
+            ("0", "deposit=5497558138.88", "0.00"),
+            (FULL, "deposit=0.01", FULL),
+            (FULL, "loan=1", FULL),
+            ("5000000000", "deposit=1000000000", "5000000000.00"),
+            // These come around to a balance that would fit.
+            ("10", "deposit=99999999999", "10.00"),
+            ("10", "loan=10995116277.76", "10.00"),
+        ] {
+            let flags = ["--sync", sync, "--balance", balance, "--op", op];
+            let all = json_run(
+                "shared-memory",
+                &[&flags[..], &["--time-scale", "0"]].concat(),
+            );
+            let is_posted = !expected.starts_with(balance);
+            let all = all.expect(if is_posted { 0 } else { 1 });
+            let summary = all.summary();
+            assert_sound(&summary);
+            assert_eq!(account(&summary, "main")["balance"], expected, "{flags:?}");
+            if !is_posted {
+                let reason = &all.of("refused")[0]["reason"];
+                assert_eq!(reason, "balance_overflow", "{flags:?}");
+            }
+        }
+    }
 }
 
 #[test]

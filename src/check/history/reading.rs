@@ -208,6 +208,7 @@ impl ObservedHistory {
             clock: self.state.clock(start),
             is_named: start.run.is_some(),
             in_memory,
+            in_words: start.mode == "shared-memory",
             overlaps,
             unanswered: 0,
             end: None,

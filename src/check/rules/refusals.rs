@@ -4,7 +4,7 @@ use super::super::contradiction::Disagreement;
 use super::super::history::Observed;
 use super::RuleReplay;
 use super::known::KnownAccount;
-use crate::bank::{Amount, Rejection, Sides};
+use crate::bank::{Account, Amount, MAX_BALANCE, Rejection, Sides};
 
 impl RuleReplay<'_> {
     pub(super) fn refused(&mut self, number: u32, one: &Observed) -> Result<(), Disagreement> {
@@ -97,11 +97,23 @@ impl RuleReplay<'_> {
             debit: giver.least_permissive(&epochs),
             credit: receiver.most_permissive(&epochs),
         };
-        if sides.begin(amount).err() != Some(rejection) {
+        let refused = match sides.begin(amount) {
+            Ok(_) if !self.fits(one, sides, amount) => Some(Rejection::BalanceOverflow),
+            begun => begun.err(),
+        };
+        if refused != Some(rejection) {
             return Err(wrong(giver.available(&epochs)));
         }
         self.account(debit).refuse(amount, &epochs);
         Ok(())
+    }
+
+    /// Whether what both accounts hold afterwards fits where the run keeps it.
+    fn fits(&self, one: &Observed, sides: Sides, amount: Amount) -> bool {
+        let in_words = self.history.runs[one.run as usize].in_words;
+        let fits = |account: Account| account.posted.unsigned_abs() <= MAX_BALANCE.unsigned_abs();
+        let after = sides.execute(amount);
+        !in_words || after.is_ok_and(|after| fits(after.debit) && fits(after.credit))
     }
 
     fn refused_view(&mut self, one: &Observed, rejection: Rejection) -> Result<(), Disagreement> {

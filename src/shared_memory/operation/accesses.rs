@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::{Held, MappedOperation, fits};
-use crate::bank::{MemoryAccess, Rejection};
+use super::{Held, MappedOperation};
+use crate::bank::MemoryAccess;
 use crate::shared_memory::intent::{CellChange, Intent, WriteProgress};
 use crate::shared_memory::lock::{self, WaitError};
 use crate::shared_memory::mapping::Inherited;
@@ -111,14 +111,12 @@ impl<W: SharedWords, S: Surroundings> SharedMemory for MappedOperation<'_, W, S>
         self.half_written(&intent)?;
         let moved = after.balance() - before.balance();
         while let Err(now) = credit.compare_and_set(intent.credit.before, intent.credit.after) {
-            intent.credit.before = now;
-            intent.credit.after = now.after(-moved);
-            if !fits(intent.credit.after) {
+            let Some(planned) = CellChange::planned(credit, now, -moved) else {
                 debit.take_back(moved);
-                self.worker_slot.reach(WriteProgress::Before);
-                self.rejection = Some(Rejection::BalanceOverflow);
+                self.overflows();
                 return Ok(Compared::Changed(None));
-            }
+            };
+            intent.credit = planned;
             self.worker_slot.note(&intent);
         }
         self.worker_slot.reach(WriteProgress::Written);

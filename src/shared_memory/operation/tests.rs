@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::*;
-use crate::bank::{Balance, Kind};
+use crate::bank::{Balance, Kind, MAX_BALANCE};
 use crate::shared_memory::surroundings::GaveUp;
 use crate::shared_memory::table::tests::{Ordinary, table};
 
@@ -216,5 +216,81 @@ fn a_view_and_a_refusal_write_nothing() {
         let expected = Outcome::Refused { rejection, view };
         assert_eq!(outcome.ok(), Some(expected), "the parent has added none");
         assert_eq!(main_of(&table), (1_000, 0));
+    }
+}
+
+/// What both accounts hold: `main` and `@world`.
+fn both(table: &MemoryTable<Ordinary>) -> [(i64, u64); 2] {
+    let world = table.find(&crate::bank::WORLD).expect("@world").load();
+    [main_of(table), (world.balance(), world.updates())]
+}
+
+#[test]
+fn a_balance_that_does_not_fit_is_refused_with_any_primitive() {
+    // Beyond the limit by one, by what comes around to a balance that would fit, and by all there is.
+    let beyond = [MAX_BALANCE - 999, 1 << 40, (1 << 40) + 7, 1 << 41, i64::MAX];
+    for primitive in ALL {
+        for minor in beyond {
+            let table = prepared(primitive);
+            let deposit = operation(Kind::Deposit, minor);
+            let outcome = run(&table, (0, primitive, LATER), &deposit, |_| Ok(()));
+            let rejection = Rejection::BalanceOverflow;
+            let is_refused =
+                matches!(outcome, Ok(Outcome::Refused { rejection: why, .. }) if why == rejection);
+            assert!(is_refused, "{primitive:?} {minor}: {outcome:?}");
+            assert_eq!(both(&table), [(1_000, 0), (-1_000, 0)], "{primitive:?}");
+        }
+        let table = prepared(primitive);
+        for (worker_slot, minor) in [(0, MAX_BALANCE - 1_001), (1, 1)] {
+            let deposit = operation(Kind::Deposit, minor);
+            let outcome = run(
+                &table,
+                (worker_slot, primitive, LATER),
+                &deposit,
+                |_| Ok(()),
+            );
+            assert!(matches!(outcome, Ok(Outcome::Posted { .. })), "{outcome:?}");
+        }
+        let full = [(MAX_BALANCE, 2), (-MAX_BALANCE, 2)];
+        assert_eq!(both(&table), full, "{primitive:?}");
+        let outcome = run(
+            &table,
+            (2, primitive, LATER),
+            &operation(Kind::Deposit, 1),
+            |_| Ok(()),
+        );
+        assert!(
+            matches!(outcome, Ok(Outcome::Refused { .. })),
+            "{outcome:?}"
+        );
+        assert_eq!(both(&table), full, "{primitive:?}");
+    }
+}
+
+#[test]
+fn what_has_become_too_much_since_it_was_read_is_taken_back() {
+    let other = operation(Kind::Deposit, MAX_BALANCE - 1_000);
+    let deposit = operation(Kind::Deposit, 1);
+    for primitive in [Primitive::Atomic, Primitive::Cas] {
+        for point in [SharePoint::Write, SharePoint::HalfWritten] {
+            let table = prepared(primitive);
+            let mut comes = Some(point);
+            let outcome = run(&table, (0, primitive, LATER), &deposit, |now| {
+                if comes == Some(now) {
+                    comes = None;
+                    // `@world` has room for the first of them only where that one has not yet written.
+                    drop(run(&table, (1, primitive, LATER), &other, |_| Ok(())));
+                }
+                Ok(())
+            });
+            let [main, world] = both(&table).map(|(balance, _)| balance);
+            let expected = match point {
+                SharePoint::Write => (false, MAX_BALANCE),
+                _ => (true, 1_001),
+            };
+            let is_posted = matches!(outcome, Ok(Outcome::Posted { .. }));
+            assert_eq!((is_posted, main), expected, "{primitive:?} {point:?}");
+            assert_eq!(world, -main, "{primitive:?} {point:?}");
+        }
     }
 }

@@ -137,3 +137,21 @@ fn what_several_runs_tell_of_one_ledger_must_fit() {
     elsewhere[0]["ledger"] = json!("other.db");
     assert_eq!(word(&[&first, &elsewhere]), None);
 }
+
+#[test]
+fn a_word_of_shared_memory_holds_less_than_a_ledger() {
+    let refused = |mode: &str, amount: &str| {
+        let mut started = run_started("1000.00");
+        started["mode"] = json!(mode);
+        let lines = [
+            started,
+            json!({"v":1,"type":"refused","op":"deposit","account":"main","amount":amount,
+                "balance":"1000.00","available":"1000.00","reason":"balance_overflow","seq":0,"decided":1,
+                "operation":1,"at_us":100,"elapsed_us":10}),
+        ];
+        contradiction(&checked(&lines)).is_none()
+    };
+    assert!(refused("shared-memory", "5497557138.88"));
+    assert!(!refused("shared-memory", "5497557138.87"));
+    assert!(!refused("parallel", "5497557138.88"));
+}
