@@ -14,6 +14,7 @@ mod sample;
 mod scenario;
 mod search;
 mod shared_state;
+mod taken;
 mod tally;
 mod token;
 
@@ -26,6 +27,7 @@ pub use order::{Played, StepOrder, play};
 pub use sample::Draws;
 pub use scenario::{MAX_OPERATIONS, Manner, OwnerLink, Scenario, ScenarioError, SharedAccount};
 pub use shared_state::{Met, StepTaken};
+pub use taken::{OrderEnd, Replayed, StepSeen, StepTakers};
 pub use tally::{AccountEnds, FinalBalance, OrderTally, OrderVerdict};
 pub use token::{TokenError, read_token, token};
 

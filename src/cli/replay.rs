@@ -4,10 +4,8 @@ use clap::Args;
 
 use super::one::ended;
 use super::{CliResult, Failure};
-use crate::explore::{Played, Scenario, play, read_token};
-use crate::replay::{
-    KeysError, ReplayError, Replayed, StepPace, StepTakers, TerminalKeys, replay as take,
-};
+use crate::explore::{Played, Replayed, Scenario, StepTakers, play, read_token};
+use crate::replay::{KeysError, ReplayError, StepPace, TerminalKeys, replay as take};
 use crate::report::{self, Format, Output, ProtectedFiles, Replay, StepScreen};
 use crate::run::Ending;
 use crate::status::Status;

@@ -1,6 +1,7 @@
 //! Orders that threads take. Those that processes take need the program, and are in `tests/it`.
 
 use super::*;
+use crate::explore::Met;
 use crate::explore::{play, read_token};
 
 fn take(scenario: &Scenario, played: &Played, times: u32) -> Replayed {

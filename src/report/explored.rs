@@ -12,8 +12,8 @@ use num_bigint::BigUint;
 
 use super::text::{Description, Dollars};
 use super::{Format, Output};
+use crate::explore::StepSeen;
 use crate::explore::{AccountEnds, Draws, Explored, Method, Played, Scenario, token};
-use crate::replay::StepSeen;
 use crate::status::Status;
 use lanes::Lanes;
 

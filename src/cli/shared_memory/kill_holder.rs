@@ -24,7 +24,7 @@ pub(super) fn compare(args: &SharedMemoryArgs, when: KillPoint) -> CliResult {
     let mut runs = Vec::new();
     for primitive in LOCKS {
         let plan = args.plan(primitive);
-        runs.push((primitive.word(), plan, primitive.stays_locked()));
+        runs.push((Some(primitive), plan));
     }
     // A server process writes both cells at once.
     if when == KillPoint::Write {
@@ -34,7 +34,7 @@ pub(super) fn compare(args: &SharedMemoryArgs, when: KillPoint) -> CliResult {
             conduct: Conduct::ShareData(Sync::Lock),
             ..plan
         };
-        runs.push(("lock", plan, false));
+        runs.push((None, plan));
     }
     let mut ended = Ending {
         status: Status::Posted,
@@ -42,7 +42,9 @@ pub(super) fn compare(args: &SharedMemoryArgs, when: KillPoint) -> CliResult {
         passed_on: None,
     };
     let mut rows = Vec::new();
-    for (sync, plan, stays) in runs {
+    for (primitive, plan) in runs {
+        let sync = primitive.map_or("lock", Primitive::word);
+        let stays = primitive.is_some_and(Primitive::stays_locked);
         let mode = plan.mode;
         let (ending, events) = collect(plan, &args.mode)?;
         ended.signal = ending.signal;
@@ -52,7 +54,7 @@ pub(super) fn compare(args: &SharedMemoryArgs, when: KillPoint) -> CliResult {
         };
         // Only the robust lock promises that what its dead holder had half-written is repaired.
         let is_right = row.wrong_accounts == 0;
-        let promises_money = when == KillPoint::Write || sync == Primitive::Robust.word();
+        let promises_money = when == KillPoint::Write || primitive == Some(Primitive::Robust);
         let promises = row.stays_locked == stays && (is_right || !promises_money);
         if !promises {
             ended.status = ended.status.worse(Status::Violation);

@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 use super::{Exploration, words};
 use crate::bank::{Balance, Name, Operation};
 use crate::event::add_line;
+use crate::explore::StepSeen;
 use crate::explore::{AccountEnds, Draws, Method, Played, Scenario, token};
-use crate::replay::StepSeen;
 
 pub(super) fn write(exploration: &Exploration, out: &mut Vec<u8>) {
     // Memory takes every byte, so nothing fails.

@@ -1,8 +1,8 @@
 //! An order as a picture: time runs down, every operation has a lane.
 
 use super::words;
+use crate::explore::StepSeen;
 use crate::explore::{Played, Scenario};
-use crate::replay::StepSeen;
 
 /// The width of a projector's terminal.
 pub(super) const WIDTH: usize = 80;

@@ -6,8 +6,8 @@ use super::json::StepPart;
 use super::lanes::Lanes;
 use super::{dollars, ended, words};
 use crate::event::add_line;
+use crate::explore::{OrderEnd, Replayed, StepSeen, StepTakers};
 use crate::explore::{Played, Scenario, token};
-use crate::replay::{OrderEnd, Replayed, StepSeen, StepTakers};
 use crate::report::{Format, Output};
 use crate::status::Status;
 

@@ -1,8 +1,8 @@
 //! What steps are called.
 
 use super::dollars;
+use crate::explore::StepSeen;
 use crate::explore::{Manner, Met, Played, Scenario, StepTaken};
-use crate::replay::StepSeen;
 use crate::sharing::{NextStep, Part, Sharing};
 
 /// How operations share, in one line.
