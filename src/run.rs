@@ -219,7 +219,8 @@ impl Out {
     /// What was gathered, the events last; only the end of the run comes after them.
     fn take(&mut self) -> Vec<Effect> {
         if !self.events.is_empty() {
-            let events = std::mem::take(&mut self.events);
+            let room = Vec::with_capacity(self.events.len());
+            let events = std::mem::replace(&mut self.events, room);
             self.effects.push(Effect::Tell(events));
         }
         let conclusion = self.conclusion.take().map(Effect::Finish);
