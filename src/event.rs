@@ -14,7 +14,7 @@ mod tests;
 
 use std::borrow::Cow;
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
 use crate::bank::{Balance, Name, Rejection};
@@ -235,6 +235,12 @@ fn wrong_field<'a, T: Deserialize<'a>>(line: u64, text: &'a str) -> EventError {
             why: "more follows the object".to_string(),
         },
     }
+}
+
+/// Whether the writer of a line was ended in the middle of it.
+pub fn is_cut(text: &str) -> bool {
+    let read: Result<IgnoredAny, _> = serde_json::from_str(text);
+    read.is_err_and(|error| error.is_eof())
 }
 
 impl Event {

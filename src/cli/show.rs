@@ -108,6 +108,7 @@ impl ShowArgs {
             }
             .with_context(|| format!("cannot draw `{name}`"))?;
         }
+        let has_killed_holders = recording.has_killed_holders();
         let picture = recording.picture();
         if picture.runs.is_empty() {
             let files: Vec<String> = self
@@ -115,10 +116,13 @@ impl ShowArgs {
                 .iter()
                 .map(|path| format!("`{}`", path.display()))
                 .collect();
-            bail!(
-                "{} has no events: name a file that `--events` wrote",
-                files.join(", ")
-            );
+            let files = files.join(", ");
+            if has_killed_holders {
+                bail!(
+                    "{files} has the table of `--kill-holder` and no run to draw: record one run with `--kill-holder --sync NAME --events FILE`"
+                );
+            }
+            bail!("{files} has no events: name a file that `--events` wrote");
         }
         Ok(picture)
     }

@@ -102,6 +102,13 @@ impl<'a> Drawing<'a> {
                 self.wrapped(out, "", &title(run))?;
             }
         }
+        let left_out = left_out(self.picture);
+        if left_out > 0 {
+            let drawn = self.picture.operations.len().min(MAX_DRAWN);
+            let all = drawn as u64 + left_out;
+            let extent = format!("the first {drawn} of {all} operations; balances are as of then");
+            self.wrapped(out, "", &extent)?;
+        }
         self.row(out, "", &self.axis.labels(), "")?;
         for (number, run) in self.picture.runs.iter().enumerate() {
             if several {
@@ -110,14 +117,13 @@ impl<'a> Drawing<'a> {
             }
             self.lanes(out, number)?;
         }
-        self.balance(out)?;
+        self.balances(out)?;
         let used = self.legend();
         if !used.is_empty() {
             writeln!(out)?;
             self.wrapped(out, "", &used)?;
         }
         self.story(out)?;
-        let left_out = left_out(self.picture);
         if left_out > 0 {
             writeln!(out)?;
             let note = format!(

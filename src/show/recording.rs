@@ -13,7 +13,7 @@ use super::picture::{
 };
 use super::positions::{AccountPositions, Scope};
 use crate::bank::Balance;
-use crate::event::{Event, EventError, Micros, RunStarted, Summary, rfc3339};
+use crate::event::{Event, EventError, Micros, RunStarted, Summary, is_cut, rfc3339};
 
 /// The most operations of which a picture is made; what a recording has beyond is counted.
 const MAX_OPERATIONS: usize = 2_000_000;
@@ -50,7 +50,13 @@ pub struct Recording {
     requests: Vec<RequestTimes>,
     source: String,
     line: u64,
-    unreadable: u64,
+    /// How many lines were cut off.
+    cut: u64,
+    /// How many others are no events, and what is wrong with the first of them.
+    damaged: u64,
+    first_damaged: Option<String>,
+    /// What became of runs of which a holder was killed was told.
+    has_killed_holders: bool,
     /// How many operations ended that are not kept.
     left_out: u64,
     has_steps: bool,
@@ -107,7 +113,10 @@ impl Recording {
             requests: Vec::new(),
             source: String::new(),
             line: 0,
-            unreadable: 0,
+            cut: 0,
+            damaged: 0,
+            first_damaged: None,
+            has_killed_holders: false,
             left_out: 0,
             has_steps: false,
         }
@@ -131,7 +140,7 @@ impl Recording {
     ///
     /// # Errors
     ///
-    /// If the file is no recording, or one of another version. A later line that was cut off is passed
+    /// If the file is no recording, or one of another version. A later line that is no event is passed
     /// over and counted.
     pub fn line(&mut self, line: &[u8]) -> Result<(), RecordingError> {
         self.line += 1;
@@ -142,17 +151,39 @@ impl Recording {
         match Event::read(self.line, text) {
             Ok(Some(event)) => self.take(&event),
             Ok(None) => {}
-            Err(_) if self.line > 1 => self.unreadable += 1,
-            Err(EventError::Line { .. }) => {
-                return Err(RecordingError::NoRecording(self.source.clone()));
+            Err(_) if self.line > 1 && !text.is_empty() && is_cut(text) => self.cut += 1,
+            Err(why) if self.line > 1 => {
+                self.damaged += 1;
+                let source = &self.source;
+                self.first_damaged
+                    .get_or_insert_with(|| shortened(&format!("`{source}`, {why}")));
             }
-            Err(why @ (EventError::Version { .. } | EventError::Field { .. })) => {
-                let source_name = self.source.clone();
-                let why = why.to_string();
-                return Err(RecordingError::FirstLine { source_name, why });
-            }
+            Err(why) => return Err(self.first_line(text, &why)),
         }
         Ok(())
+    }
+
+    /// Why the file whose first line is no event cannot be drawn.
+    fn first_line(&self, text: &str, why: &EventError) -> RecordingError {
+        let source_name = self.source.clone();
+        let why = match why {
+            _ if text.starts_with('{') && is_cut(text) => {
+                "line 1 was cut off, as a run that was killed leaves it".into()
+            }
+            EventError::Line { .. } if text.starts_with('\u{feff}') => {
+                "line 1 begins with a byte order mark: save the file as UTF-8 without one".into()
+            }
+            EventError::Line { .. } if !text.starts_with('{') => {
+                return RecordingError::NoRecording(source_name);
+            }
+            why => why.to_string(),
+        };
+        RecordingError::FirstLine { source_name, why }
+    }
+
+    /// Whether it tells what became of runs of which a holder was killed, which is a table and not drawn.
+    pub fn has_killed_holders(&self) -> bool {
+        self.has_killed_holders
     }
 
     /// Takes the next event.
@@ -186,6 +217,7 @@ impl Recording {
             Event::LeaseWait(lease) => self.lease(lease, false),
             Event::LeaseGranted(lease) => self.lease(lease, true),
             Event::Summary(summary) => self.summary(summary),
+            Event::HolderKilled(_) => self.has_killed_holders = true,
             Event::Planned(_)
             | Event::Skipped(_)
             | Event::Retried(_)
@@ -194,7 +226,6 @@ impl Recording {
             | Event::Opened(_)
             | Event::Invalid(_)
             | Event::Raced(_)
-            | Event::HolderKilled(_)
             | Event::Warned(_) => {}
         }
     }

@@ -234,3 +234,54 @@ fn a_refused_race_leaves_no_recording() {
         assert!(!documents.path("events.jsonl").exists(), "{arguments:?}");
     }
 }
+
+#[test]
+fn a_damaged_line_is_named_and_what_is_wrong_with_it() {
+    let documents = Documents::new();
+    let good = fs::read_to_string(recording("first.jsonl")).unwrap();
+    let (first, rest) = good.split_once('\n').unwrap();
+    let shown = |text: &str| {
+        fs::write(documents.path("events.jsonl"), text).unwrap();
+        run(&["show", &documents.name("events.jsonl")])
+    };
+    for (damaged, why) in [
+        (
+            format!("\u{feff}{good}"),
+            "line 1 begins with a byte order mark",
+        ),
+        (first[..40].to_string(), "line 1 was cut off"),
+        (
+            good.replacen("{\"v\": 1,", "{", 1),
+            "line 1: missing field `v`",
+        ),
+        (
+            good.replacen("{\"v\": 1,", "{\"v\": 1, \"v\": 1,", 1),
+            "line 1: duplicate field `v`",
+        ),
+    ] {
+        refused(shown(&damaged), &format!("events.jsonl`: {why}"));
+    }
+    let event = rest.lines().next().unwrap();
+    let without = event.replacen("\"v\": 1,", "", 1);
+    let later = shown(&format!("{good}{without}\n{without}\n{}", &event[..20]));
+    let later = later.expect(0).stdout.replace('\n', " ");
+    let words: Vec<&str> = later.split_whitespace().collect();
+    let later = words.join(" ");
+    let number = good.lines().count() + 1;
+    for note in [
+        &format!("events.jsonl`, line {number}: missing field `v`"),
+        "the line is not drawn, and 1 other line is damaged",
+        "1 line is no whole event",
+    ] {
+        assert!(later.contains(note), "{note}: {later}");
+    }
+}
+
+#[test]
+fn the_table_of_killed_holders_is_told_from_a_file_without_events() {
+    let documents = Documents::new();
+    let line = r#"{"v":1,"type":"holder_killed","mode":"shared-memory","sync":"mutex","before":"write","completed":0,"gave_up":4,"counts":false,"wrong_accounts":0,"stays_locked":true,"elapsed_us":1}"#;
+    fs::write(documents.path("table.jsonl"), format!("{line}\n")).unwrap();
+    let shown = run(&["show", &documents.name("table.jsonl")]);
+    refused(shown, "has the table of `--kill-holder` and no run to draw");
+}

@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 
-use serde::de::IgnoredAny;
-
 use super::super::text_table::{NO_TEXT, TextTable};
 use super::{
     Happened, LOANS_NUMBER, Observed, ObservedEnd, ObservedHistory, ObservedRun, UNTOLD,
     WORLD_NUMBER,
 };
 use crate::bank::{Balance, Kind, LOANS, Name, WORLD};
-use crate::event::{Cause, Event, EventError, Micros, OperationEvent, Reason, RunStarted, Summary};
+use crate::event::{
+    Cause, Event, EventError, Micros, OperationEvent, Reason, RunStarted, Summary, is_cut,
+};
 
 /// Clocks of one start of one machine are this near to each other, measured by the wall clock.
 const SAME_BOOT_US: u64 = 5_000_000;
@@ -362,12 +362,6 @@ impl ReadingState {
             self.clocks.len() - 1
         }) as u32
     }
-}
-
-/// Whether the writer of a line was ended in the middle of it.
-fn is_cut(text: &str) -> bool {
-    let read: Result<IgnoredAny, _> = serde_json::from_str(text);
-    read.is_err_and(|error| error.is_eof())
 }
 
 /// What a run calls its operation; histories of old call it by the line of the input.

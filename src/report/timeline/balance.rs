@@ -1,5 +1,6 @@
 //! The balance as a line below the lanes.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::{Drawing, dollars};
@@ -33,12 +34,42 @@ const BOXES: LineGlyphs = LineGlyphs {
 };
 
 impl Drawing<'_> {
-    /// How the balance of the account went that changed most.
-    pub(super) fn balance(&self, out: &mut String) -> fmt::Result {
+    /// How the balance of the account went that changed most; where runs have accounts of their own, of each
+    /// run's.
+    pub(super) fn balances(&self, out: &mut String) -> fmt::Result {
         let accounts = &self.picture.accounts;
-        let Some(course) = accounts.iter().find(|account| !account.changes.is_empty()) else {
-            return Ok(());
-        };
+        let mut seen = BTreeSet::new();
+        let mut chosen = Vec::new();
+        for account in accounts {
+            let runs = self.runs_of(account);
+            let first = runs.first().copied();
+            let others = seen.len();
+            seen.extend(runs);
+            if seen.len() > others {
+                chosen.push((first, account));
+            }
+        }
+        chosen.sort_by_key(|(run, _)| *run);
+        if chosen.is_empty() {
+            let unchanged = accounts.iter().find(|account| !account.changes.is_empty());
+            chosen.extend(unchanged.map(|account| (None, account)));
+        }
+        for (_, account) in chosen {
+            self.balance(out, account)?;
+        }
+        Ok(())
+    }
+
+    /// Whose operations of those that are drawn changed it.
+    fn runs_of(&self, course: &AccountCourse) -> BTreeSet<usize> {
+        let operations = course.changes.iter().filter_map(|change| change.operation);
+        operations
+            .filter(|operation| self.is_drawn(*operation))
+            .map(|operation| self.picture.operations[operation].run)
+            .collect()
+    }
+
+    fn balance(&self, out: &mut String, course: &AccountCourse) -> fmt::Result {
         let drawn = || {
             course
                 .changes

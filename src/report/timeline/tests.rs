@@ -87,6 +87,28 @@ fn of_many_operations_the_first_are_drawn() {
         "{text}"
     );
     assert!(text.lines().count() < 30, "{text}");
+    let (before, _) = text.split_once("0    ").expect("an axis");
+    assert!(
+        before.ends_with(
+            "the first 40 of 100 operations; balances are as of then\n                      "
+        ),
+        "{text}"
+    );
+    assert!(!timeline(&many(40), style(80, true)).contains("the first"));
+}
+
+#[test]
+fn runs_that_share_no_ledger_have_a_balance_each() {
+    let text = drawn(&[LESSON, LESSON], 80, true);
+    let rows = |name: &str| text.lines().filter(|line| line.starts_with(name)).count();
+    assert_eq!(
+        [rows("main (run 1)"), rows("main (run 2)"), rows("@")],
+        [1, 1, 0],
+        "{text}"
+    );
+    let shared = drawn(&[FIRST, SECOND], 80, true);
+    let balances = shared.lines().filter(|line| line.starts_with("main"));
+    assert_eq!(balances.count(), 1, "{shared}");
 }
 
 #[test]

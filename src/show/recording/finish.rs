@@ -213,12 +213,20 @@ impl Recording {
     }
 
     fn notes(&self, mut notes: Vec<String>) -> Vec<String> {
-        if self.unreadable > 0 {
-            let lines = self.unreadable;
+        if self.cut > 0 {
+            let lines = self.cut;
             let are = if lines == 1 { "line is" } else { "lines are" };
             notes.push(format!(
                 "{lines} {are} no whole event, as a run that was killed leaves it, and not drawn"
             ));
+        }
+        if let Some(first) = &self.first_damaged {
+            let others = match self.damaged - 1 {
+                0 => String::new(),
+                1 => ", and 1 other line is damaged".to_string(),
+                others => format!(", and {others} other lines are damaged"),
+            };
+            notes.push(format!("{first}: the line is not drawn{others}"));
         }
         if self.left_out > 0 && self.most == MAX_OPERATIONS {
             let later = self.left_out;
