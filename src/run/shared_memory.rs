@@ -96,7 +96,7 @@ impl Run {
         if let Some(state) = self.workers.get_mut(worker) {
             let between = match point {
                 Some(SharePoint::HalfWritten) => "between its two writes",
-                _ => "between its read and its write",
+                _ => "before its first write",
             };
             let detail = format!("{state} was killed on purpose {between}");
             let cause = Cause::Died;

@@ -42,7 +42,7 @@ fn a_lock_stays_locked_or_does_not_when_its_holder_is_killed() {
         assert_eq!(died.len(), 1, "{sync}: {failed:?}");
         let died = died[0]["detail"].as_str().unwrap();
         assert!(
-            died.contains("was killed on purpose between its read and its write"),
+            died.contains("was killed on purpose before its first write"),
             "{died}"
         );
         assert_eq!(
@@ -64,6 +64,23 @@ fn a_lock_stays_locked_or_does_not_when_its_holder_is_killed() {
             );
         }
         assert_eq!(summary["wrong_accounts"], 0, "{sync}: nothing was written");
+    }
+}
+
+#[test]
+fn where_no_lock_is_held_the_killed_one_alone_has_failed() {
+    for sync in ["none", "atomic", "cas"] {
+        let all = killed(sync, "write").expect(7);
+        let failed = all.of("failed");
+        assert_eq!(failed.len(), 1, "{sync}: {failed:?}");
+        // An addition has no read that its write belongs to.
+        let detail = failed[0]["detail"].as_str().unwrap();
+        let told = "was killed on purpose before its first write";
+        assert!(
+            detail.contains(told) && !detail.contains("read"),
+            "{detail}"
+        );
+        assert_eq!(all.summary()["completed"], 3, "{sync}");
     }
 }
 
@@ -170,7 +187,7 @@ fn two_that_take_their_locks_in_opposite_order_wait_for_each_other() {
         _ => ("@world", "main"),
     };
     let waited = format!("waited 4s for the lock of account `{other}`, which process ");
-    let waits = format!(" holds, which itself waits for the lock of account `{own}`");
+    let waits = format!(" holds, which itself waits for the lock of account `{own}`: a deadlock");
     assert!(
         detail.contains(&waited) && detail.ends_with(&waits),
         "{detail}"
