@@ -65,6 +65,10 @@ pub enum LeftOpen {
     MixedRuns,
     /// The sums of a run of which not every operation is told.
     Sums(u64),
+    /// Answers that tell neither their place nor a balance, so that any order may be right.
+    NoOrder(u64),
+    /// There is nothing to judge.
+    NoAnswers,
 }
 
 /// What one tier found.
@@ -107,8 +111,8 @@ impl TierReport {
     fn judged(mut self) -> Self {
         self.judgement = match (&self.contradiction, self.left_open.is_empty()) {
             (Some(_), _) => Judgement::Wrong,
-            (None, false) => Judgement::Undecided,
-            (None, true) => self.judgement,
+            (None, false) if self.judgement != Judgement::NotTold => Judgement::Undecided,
+            (None, _) => self.judgement,
         };
         self
     }
@@ -153,7 +157,8 @@ impl CheckedHistory {
         let has_order = [ordered, unordered]
             .map(|tier| tier.judgement)
             .contains(&Judgement::Right);
-        match sums.judgement == Judgement::Right && has_order {
+        let is_open = self.tiers.iter().any(|tier| !tier.left_open.is_empty());
+        match sums.judgement == Judgement::Right && has_order && !is_open {
             true => Judgement::Right,
             false => Judgement::Undecided,
         }
@@ -194,16 +199,19 @@ pub fn check(history: &ObservedHistory) -> CheckedHistory {
         },
         false => tier,
     });
+    let all = ledgers.values().map(|answers| history.answers(answers));
+    let answers = all.sum();
+    let mut tiers = tiers.map(TierReport::judged);
+    if answers == 0 {
+        tiers[0].left_open.push(LeftOpen::NoAnswers);
+    }
     CheckedHistory {
-        answers: ledgers
-            .values()
-            .map(|answers| history.answers(answers))
-            .sum(),
+        answers,
         ledgers: ledgers.len() as u64,
         unanswered: history.runs.iter().map(|run| run.unanswered).sum(),
         cut_lines: history.cut_lines,
         claimed_by,
-        tiers: tiers.map(TierReport::judged),
+        tiers,
     }
 }
 

@@ -222,9 +222,16 @@ fn fields<T: DeserializeOwned>(line: u64, text: &str) -> Result<T, EventError> {
 fn wrong_field<'a, T: Deserialize<'a>>(line: u64, text: &'a str) -> EventError {
     let mut reader = serde_json::Deserializer::from_str(text);
     let read: Result<T, _> = serde_path_to_error::deserialize(&mut reader);
+    if !text.starts_with('{') {
+        let why = "it is no JSON object, such as {\"v\":1,\"type\":\"completed\"}";
+        return EventError::Line {
+            line,
+            why: why.to_string(),
+        };
+    }
     match read {
         Err(error) => {
-            let (field, why) = (error.path().to_string(), error.inner().to_string());
+            let (field, why) = (error.path().to_string(), without_place(error.inner()));
             match field.as_str() {
                 "." | "?" => EventError::Line { line, why },
                 _ => EventError::Field { line, field, why },
@@ -241,6 +248,17 @@ fn wrong_field<'a, T: Deserialize<'a>>(line: u64, text: &'a str) -> EventError {
 pub fn is_cut(text: &str) -> bool {
     let read: Result<IgnoredAny, _> = serde_json::from_str(text);
     read.is_err_and(|error| error.is_eof())
+}
+
+/// What is wrong, without the parser's own count of lines: it was given one.
+fn without_place(error: &serde_json::Error) -> String {
+    let why = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    match (why.strip_suffix(&place), error.is_data()) {
+        (Some(why), true) => why.to_string(),
+        (Some(why), false) => format!("{why} in column {}", error.column()),
+        (None, _) => why,
+    }
 }
 
 impl Event {

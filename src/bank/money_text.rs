@@ -18,8 +18,8 @@ impl<'de> Deserialize<'de> for Balance {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match deserializer.is_human_readable() {
             true => text::read(deserializer, |text| {
-                let minor = i64::try_from(signed_minor(text)?).ok();
-                minor.map(Balance::new).ok_or(NoMoney)
+                let minor = i64::try_from(signed_minor(text)?);
+                minor.map(Balance::new).map_err(|_| NoMoney::TooLarge)
             }),
             false => i64::deserialize(deserializer).map(Balance::new),
         }
@@ -28,16 +28,22 @@ impl<'de> Deserialize<'de> for Balance {
 
 /// A text is no money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("money is a string with two decimals, such as \"-12.50\"")]
-pub struct NoMoney;
+pub enum NoMoney {
+    /// It is written in another way.
+    #[error("money is a string with two decimals, such as \"-12.50\"")]
+    Form,
+    /// No account holds as much.
+    #[error("the amount is too large: no account holds as much")]
+    TooLarge,
+}
 
 /// The minor units of a decimal with exactly two places, which may be negative and exceed one balance.
 pub fn signed_minor(text: &str) -> Result<i128, NoMoney> {
     let digits = text.strip_prefix('-').unwrap_or(text);
-    let (major, fraction) = digits.split_once('.').ok_or(NoMoney)?;
+    let (major, fraction) = digits.split_once('.').ok_or(NoMoney::Form)?;
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     if fraction.len() != 2 || !is_number(major) || !is_number(fraction) {
-        return Err(NoMoney);
+        return Err(NoMoney::Form);
     }
     let number = |part: &str| part.parse::<i128>().ok();
     // The sign comes first, since the least number has no positive one.
@@ -46,7 +52,7 @@ pub fn signed_minor(text: &str) -> Result<i128, NoMoney> {
     let minor = units
         .zip(number(fraction))
         .and_then(|(units, fraction)| units.checked_add(fraction * sign));
-    minor.ok_or(NoMoney)
+    minor.ok_or(NoMoney::TooLarge)
 }
 
 #[cfg(test)]
@@ -88,6 +94,12 @@ mod tests {
             "\"99999999999999999999.00\"",
         ] {
             assert!(read(text).is_err(), "{text}");
+        }
+        for large in ["\"99999999999999999999.00\"", "\"-92233720368547758.09\""] {
+            assert!(
+                read(large).is_err_and(|why| why.contains("too large")),
+                "{large}"
+            );
         }
     }
 }

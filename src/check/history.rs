@@ -2,6 +2,9 @@
 
 mod reading;
 
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
 use super::text_table::{NO_TEXT, TextTable};
 use crate::bank::{Kind, Rejection};
 
@@ -185,8 +188,8 @@ pub(super) struct ObservedEnd {
     pub line: u32,
     /// Which file.
     pub file: u16,
-    /// Completed, refused, failed, in doubt, and how many of them were duplicates.
-    pub counts: [u64; 5],
+    /// Completed, refused, failed, in doubt, and how many of them were duplicates, where that is told.
+    pub counts: [Option<u64>; 5],
     /// What accounts hold.
     pub balances: Vec<(u32, i64)>,
     /// There are no other accounts.
@@ -195,6 +198,25 @@ pub(super) struct ObservedEnd {
     pub lasts: bool,
     /// The updates of shared cells that were lost, as it says itself.
     pub lost_updates: u64,
+}
+
+/// What a summary tells of its counts. What it leaves out contradicts nothing.
+#[derive(Default, Deserialize)]
+struct ToldCounts {
+    completed: Option<u64>,
+    refused: Option<u64>,
+    failed: Option<u64>,
+    in_doubt: Option<u64>,
+    duplicates: Option<u64>,
+    balances: Option<IgnoredAny>,
+    accounts_omitted: Option<u64>,
+}
+
+impl ToldCounts {
+    /// Of a line that was read as a summary.
+    fn of(text: &str) -> Self {
+        serde_json::from_str(text).unwrap_or_default()
+    }
 }
 
 /// All that was observed, in the order in which it was read.

@@ -219,6 +219,8 @@ fn refusal(one: &Observed, remembered: bool) -> (u64, u64) {
             | Rejection::BalanceOverflow,
             // A command for one operation has an id that it may not tell.
         ) => (0, u64::from(remembered || one.run == 0)),
+        // What another program's word stands for is not known.
+        None => (0, 2),
         _ => (0, 0),
     }
 }

@@ -299,7 +299,7 @@ impl<'a> SumChecks<'a> {
             counted[4] += u64::from(one.duplicate);
         }
         let all = WHAT.into_iter().zip(end.counts).zip(counted);
-        all.map(|((what, told), counted)| (what, told, counted))
+        all.filter_map(|((what, told), counted)| Some((what, told?, counted)))
             .find(|(_, told, counted)| told != counted)
             .map(|(what, told, counted)| {
                 let why = Disagreement::Count {

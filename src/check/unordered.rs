@@ -32,7 +32,9 @@ pub(super) fn judge(history: &ObservedHistory, answers: &[u32]) -> TierReport {
         one.happened != Happened::Began && one.balance().is_some() && !one.duplicate
     };
     if !answers.iter().any(is_told) {
-        return TierReport::not_told();
+        let mut report = TierReport::not_told();
+        report.leave(history.answers(answers), LeftOpen::NoOrder);
+        return report;
     }
     let mut report = TierReport::new(history.answers(answers));
     let mut judging = Judging {
@@ -40,6 +42,7 @@ pub(super) fn judge(history: &ObservedHistory, answers: &[u32]) -> TierReport {
         accounts: BTreeMap::new(),
         report: &mut report,
         is_from_the_start: false,
+        overdraft: None,
     };
     let found = judging.collect(answers).or_else(|| judging.trails());
     report.contradiction = found;
@@ -52,6 +55,8 @@ struct Judging<'a> {
     accounts: BTreeMap<u32, ToldAccount>,
     report: &'a mut TierReport,
     is_from_the_start: bool,
+    /// How far below zero each account may go, where the beginning of the run tells that.
+    overdraft: Option<i64>,
 }
 
 impl Judging<'_> {
@@ -69,7 +74,7 @@ impl Judging<'_> {
             }
             match one.happened {
                 Happened::Completed if one.is_entry() => {
-                    limits += u64::from(one.available().or(one.balance()) < Some(0));
+                    limits += u64::from(!self.is_within_limit(one));
                     self.moved(*number, one);
                 }
                 Happened::Failed if !one.may_count => {}
@@ -97,9 +102,17 @@ impl Judging<'_> {
 
     fn began(&mut self, one: &Observed) {
         self.is_from_the_start = true;
+        self.overdraft = one.overdraft();
         self.told(one.account).start = one.balance();
         let world = one.balance().map(|balance| -balance);
         self.told(super::history::WORLD_NUMBER).start = world;
+    }
+
+    /// Whether an entry left no less than the run says that an account may hold. Some ways to share memory
+    /// check no funds, so that less is no contradiction.
+    fn is_within_limit(&self, one: &Observed) -> bool {
+        let left = one.available().or(one.balance()).unwrap_or(0);
+        left >= -self.overdraft.unwrap_or(0)
     }
 
     fn told(&mut self, account: u32) -> &mut ToldAccount {

@@ -1,7 +1,9 @@
 //! `check`: whether a history can be true.
 
-use std::fs::File;
+use std::collections::HashSet;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
@@ -48,6 +50,7 @@ pub(super) fn check(args: CheckArgs) -> CliResult {
             },
         );
     let output = Output::open(&protected).map_err(Failure::usage)?;
+    refuse_twice(&args.files).map_err(Failure::usage)?;
     let mut history = ObservedHistory::default();
     for (number, file) in args.files.iter().enumerate() {
         read(&mut history, number, file).map_err(Failure::usage)?;
@@ -75,6 +78,24 @@ fn named(file: &Path) -> String {
         true => "stdin".to_string(),
         false => file.display().to_string(),
     }
+}
+
+/// A file that is named twice would tell all of its answers twice.
+fn refuse_twice(files: &[PathBuf]) -> anyhow::Result<()> {
+    let mut known = HashSet::new();
+    let mut has_stdin = false;
+    for file in files {
+        let is_twice = match is_stdin(file) {
+            true => std::mem::replace(&mut has_stdin, true),
+            // What is not there is told where it is read.
+            false => fs::metadata(file)
+                .is_ok_and(|found| found.is_file() && !known.insert((found.dev(), found.ino()))),
+        };
+        if is_twice {
+            return Err(anyhow!("`{}` is named twice", named(file)));
+        }
+    }
+    Ok(())
 }
 
 /// Reads all lines of a file.

@@ -53,11 +53,13 @@ impl Cause {
 }
 
 /// Why an operation was not completed, as one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "a reason is a text")]
 pub enum Reason {
     /// The bank said no.
     Rejected(Rejection),
     /// It could not be done.
     Faulty(Cause),
+    /// A word of another program, which is kept as it is.
+    Foreign(Box<str>),
 }

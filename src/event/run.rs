@@ -8,15 +8,17 @@ use super::EventFields;
 use super::fields::{Micros, moment};
 use crate::bank::{Balance, Moment, Name};
 
-/// A run began: what it is, and what its times count from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A run began: what it is, and what its times count from. What other programs leave out is read as
+/// nothing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct RunStarted {
     /// The mode's name.
     pub mode: Cow<'static, str>,
     /// How the processes or threads of this mode share the balance, in words.
     pub mechanism: Cow<'static, str>,
     /// How they keep out of each other's way, where that can be chosen.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sync: Option<Cow<'static, str>>,
     /// The parent's process.
     pub pid: u32,
@@ -27,27 +29,25 @@ pub struct RunStarted {
     /// from.
     pub clock_us: Micros,
     /// How many operations it has, where that is known from the start.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub operations: Option<u64>,
     /// The most processes or threads at a time.
-    #[serde(default)]
     pub jobs: u32,
     /// How many operations a process does before another one takes its place; 0 is no limit.
-    #[serde(default)]
     pub ops_per_worker: u64,
     /// The ledger, if it lasts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ledger: Option<String>,
     /// The run's name, if it has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
     /// The account of operations that name none.
     pub account: Name,
     /// What it starts with, in memory.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub balance: Option<Balance>,
     /// How far below zero each account may go, in memory, where that is more than nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub overdraft: Option<Balance>,
 }
 

@@ -9,13 +9,14 @@ use super::fields::{Micros, Total, is_zero};
 use crate::bank::{Balance, Name};
 use crate::status::Status;
 
-/// The counts and balances of a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The counts and balances of a run. What other programs leave out is read as nothing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Summary {
     /// The mode's name.
     pub mode: Cow<'static, str>,
     /// The ledger, if it lasts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ledger: Option<String>,
     /// The run's exit status.
     pub status: Status,
@@ -48,20 +49,20 @@ pub struct Summary {
     pub accounts_omitted: u64,
     /// The sum over all accounts; anything but zero is a violation. This and the next two are told of runs
     /// in memory alone, since others may write to a ledger that lasts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sum: Option<Total>,
     /// The accounts whose balance is not what the completed operations add up to, or where money is
     /// still set aside.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub wrong_accounts: Option<u64>,
     /// The updates of shared cells that were lost.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub lost_updates: Option<u64>,
     /// The accounts that are below their limit, as money went out without a check; each is a violation.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_zero")]
     pub overdrawn_accounts: u64,
     /// Why the run ended before its work did, if it did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_early: Option<String>,
 }
 
@@ -73,6 +74,7 @@ pub struct AccountSummary {
     /// What is posted on it.
     pub balance: Balance,
     /// What of it is not set aside.
+    #[serde(default)]
     pub available: Balance,
     /// What must be posted on it, added up from the completed operations, if no other process writes to
     /// it.

@@ -262,6 +262,27 @@ fn check(text: &str, expected: &str) {
 }
 
 #[test]
+fn what_another_program_leaves_out_or_calls_otherwise_is_read() {
+    for text in [
+        r#"{"v":1,"type":"run_started","balance":"0.00","account":"a"}"#,
+        r#"{"v":1,"type":"run_started"}"#,
+        r#"{"v":1,"type":"summary","completed":3}"#,
+        r#"{"v":1,"type":"summary","balances":[{"account":"a","balance":"1.00"}]}"#,
+    ] {
+        assert!(matches!(Event::read(1, text), Ok(Some(_))), "{text}");
+    }
+    let foreign = r#"{"v":1,"type":"refused","op":"withdraw","reason":"my_own_reason"}"#;
+    let event = Event::read(1, foreign)
+        .expect("an event")
+        .expect("a known type");
+    assert_eq!(line(&event), format!("{foreign}\n"));
+    check(
+        r#"{"v":1,"type":"refused","op":"withdraw","reason":7}"#,
+        "line 7: `reason`: a reason is a text",
+    );
+}
+
+#[test]
 fn a_bad_value_is_named_with_its_line_and_field() {
     check(
         r#"{"v":1,"type":"completed","op":"withdraw","amount":5}"#,
@@ -287,7 +308,13 @@ fn a_bad_value_is_named_with_its_line_and_field() {
         "{\"v\":1,\"type\":\"completed\"",
         "line 7: EOF while parsing",
     );
-    check("no JSON", "line 7: expected");
+    for text in ["no JSON", "[\"v\"]", "7"] {
+        check(text, "line 7: it is no JSON object, such as");
+    }
+    let large = r#"{"v":1,"type":"completed","amount":"99999999999999999999.00"}"#;
+    let said = Event::read(7, large).expect_err("no event").to_string();
+    let expected = "line 7: `amount`: the amount is too large: no account holds as much";
+    assert_eq!(said, expected);
     check("{\"type\":\"completed\"}", "line 7: missing field `v`");
     check(
         "{\"v\":2,\"type\":\"completed\"}",

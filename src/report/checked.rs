@@ -66,7 +66,7 @@ fn write_text(report: &HistoryReport, out: &mut String) -> fmt::Result {
         Some(ClaimedBy::Seq) => "rules in the order of `seq`",
         None => "rules in a claimed order",
     };
-    tier("sums and ids", sums, "", out)?;
+    tier("sums and ids", sums, "no answers", out)?;
     tier(order, ordered, "no answer has `decided` or `seq`", out)?;
     let why = match ordered.judgement {
         Judgement::NotTold => "no answer has a `balance`",
@@ -156,16 +156,16 @@ fn left_open(open: LeftOpen) -> String {
             }
         ),
         LeftOpen::Limits(answers) => format!(
-            "whether an account may go below zero, as {} say; no line tells its limit.",
-            count(answers, "answer", "answers")
+            "whether an account may go below zero, as {}; no line tells a limit that lets it.",
+            count(answers, "answer says", "answers say")
         ),
         LeftOpen::UntoldBalances(accounts) => format!(
             "{}, of which not every answer tells the balance.",
             count(accounts, "account", "accounts")
         ),
         LeftOpen::Holds(answers) => format!(
-            "what was set aside when, as {} say; that needs an order.",
-            count(answers, "answer", "answers")
+            "what was set aside when, as {}; that needs an order.",
+            count(answers, "answer says", "answers say")
         ),
         LeftOpen::Unanswered(accounts) => format!(
             "{} with operations that may or may not have taken effect.",
@@ -180,6 +180,11 @@ fn left_open(open: LeftOpen) -> String {
                                 them was killed, and no line tells them apart; give each a file."
                 .to_string()
         }
+        LeftOpen::NoOrder(answers) => format!(
+            "the order of {} neither `decided` nor `seq` nor a `balance`.",
+            count(answers, "answer, which has", "answers, which have")
+        ),
+        LeftOpen::NoAnswers => "there are no answers to judge.".to_string(),
         LeftOpen::Sums(runs) => format!(
             "the sums of {} of which not every operation is told.",
             count(runs, "run", "runs")

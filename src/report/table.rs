@@ -45,9 +45,7 @@ pub(super) fn write(picture: &Picture, out: &mut impl Write) -> io::Result<()> {
             operation.elapsed().to_string(),
             operation.end.word().replace(' ', "_"),
             operation.duplicate.to_string(),
-            operation
-                .reason
-                .map_or(String::new(), |reason| word(&reason)),
+            operation.reason.as_ref().map_or(String::new(), word),
             text(operation.detail.as_deref()),
             money(operation.balance),
             number(operation.seq),

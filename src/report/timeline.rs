@@ -237,9 +237,9 @@ fn ending(operation: &PicturedOperation) -> String {
     } else {
         ""
     };
-    match (operation.end, operation.balance, operation.reason) {
+    match (operation.end, operation.balance, &operation.reason) {
         (OperationEnd::Completed, Some(balance), _) => format!("{}{twice}", dollars(balance)),
-        (end, _, Some(reason)) => format!("{}: {}{twice}", end.word(), word(&reason)),
+        (end, _, Some(reason)) => format!("{}: {}{twice}", end.word(), word(reason)),
         (end, _, None) => format!("{}{twice}", end.word()),
     }
 }

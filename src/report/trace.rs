@@ -144,7 +144,7 @@ fn operation_arguments(operation: &PicturedOperation) -> Option<Box<serde_json::
         }
     };
     text("id", operation.id.as_deref().map(String::from));
-    text("reason", operation.reason.map(|reason| word(&reason)));
+    text("reason", operation.reason.as_ref().map(word));
     text("detail", operation.detail.as_deref().map(String::from));
     text(
         "balance",

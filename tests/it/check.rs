@@ -244,7 +244,7 @@ fn what_is_no_history_is_told_with_its_place() {
         );
     };
     let good = deposit("1.00", "1.00", 1);
-    said(&format!("{good}hello\n"), "expected value");
+    said(&format!("{good}hello\n"), "no JSON object");
     said(
         &format!("{good}{{\"v\":2,\"type\":\"completed\"}}\n"),
         "version 2",
@@ -282,14 +282,65 @@ fn what_a_killed_writer_left_is_passed_over() {
 
 #[test]
 fn nothing_told_is_undecided() {
-    for lines in [
-        "",
-        "{\"v\":1,\"type\":\"completed\",\"op\":\"deposit\",\"account\":\"a\",\"amount\":\"1.00\"}\n",
+    for (lines, open) in [
+        ("", "there are no answers to judge."),
+        (
+            "{\"v\":1,\"type\":\"completed\",\"op\":\"deposit\",\"account\":\"a\",\"amount\":\"1.00\"}\n",
+            "the order of 1 answer, which has neither",
+        ),
     ] {
         let run = feed(&["check", "-"], lines);
         assert_eq!(run.code(), 9, "{run:?}");
         assert!(run.stdout.contains("undecided: "), "{run:?}");
+        let open = format!("Left open: {open}");
+        assert!(run.stdout.contains(&open), "{run:?}");
     }
+}
+
+#[test]
+fn a_file_that_is_named_twice_is_refused() {
+    let recordings = Recordings::new();
+    let (file, link) = (recordings.path("a"), recordings.path("b"));
+    fs::write(&file, deposit("1.00", "1.00", 1)).unwrap();
+    fs::hard_link(&file, &link).unwrap();
+    for second in [&file, &link] {
+        let run = run(&["check", &file, second]);
+        assert_eq!(run.code(), 2, "{run:?}");
+        let said = format!("`{second}` is named twice");
+        assert!(run.stderr.contains(&said), "{run:?}");
+    }
+}
+
+#[test]
+fn what_other_programs_leave_out_or_call_otherwise_is_judged() {
+    let started = "{\"v\":1,\"type\":\"run_started\",\"balance\":\"0.00\",\"account\":\"a\"}\n";
+    let told = "{\"v\":1,\"type\":\"completed\",\"op\":\"deposit\",\"account\":\"a\",\"amount\":\"1.00\",\"balance\":\"1.00\"}\n";
+    let refused = "{\"v\":1,\"type\":\"refused\",\"op\":\"withdraw\",\"account\":\"a\",\"amount\":\"5.00\",\"reason\":\"my_own_reason\",\"balance\":\"1.00\"}\n";
+    let end = "{\"v\":1,\"type\":\"summary\",\"completed\":1}\n";
+    let right = feed(&["check", "-"], format!("{started}{told}{end}"));
+    assert_eq!(right.code(), 0, "{right:?}");
+    let open = feed(&["check", "-"], format!("{started}{told}{refused}{end}"));
+    assert_eq!(open.code(), 9, "{open:?}");
+    // Whatever the reason was, a refusal moves nothing.
+    let moved = refused.replace("\"balance\":\"1.00\"", "\"balance\":\"7.00\"");
+    shown(&format!("{started}{told}{moved}"));
+    let ends = end.replace(":1}", ":2}");
+    shown(&format!("{started}{told}{ends}"));
+}
+
+#[test]
+fn the_limit_that_a_run_tells_is_known() {
+    let lines = |overdraft: &str| {
+        format!(
+            "{{\"v\":1,\"type\":\"run_started\",\"balance\":\"1.00\",\"account\":\"a\",\"overdraft\":\"{overdraft}\"}}\n\
+             {{\"v\":1,\"type\":\"completed\",\"op\":\"withdraw\",\"account\":\"a\",\"amount\":\"5.00\",\"balance\":\"-4.00\"}}\n"
+        )
+    };
+    let right = feed(&["check", "-"], lines("4.00"));
+    assert_eq!(right.code(), 0, "{right:?}");
+    let open = feed(&["check", "-"], lines("3.99"));
+    assert_eq!(open.code(), 9, "{open:?}");
+    assert!(open.stdout.contains("as 1 answer says"), "{open:?}");
 }
 
 #[test]

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use super::super::text_table::{NO_TEXT, TextTable};
 use super::{
-    Happened, LOANS_NUMBER, Observed, ObservedEnd, ObservedHistory, ObservedRun, UNTOLD,
-    WORLD_NUMBER,
+    Happened, LOANS_NUMBER, Observed, ObservedEnd, ObservedHistory, ObservedRun, ToldCounts,
+    UNTOLD, WORLD_NUMBER,
 };
-use crate::bank::{Balance, Kind, LOANS, Name, WORLD};
+use crate::bank::{Balance, Kind, LOANS, Moment, Name, WORLD};
 use crate::event::{
     Cause, Event, EventError, Micros, OperationEvent, Reason, RunStarted, Summary, is_cut,
 };
@@ -114,7 +114,7 @@ impl ObservedHistory {
                 return Ok(());
             }
             Some(Event::Summary(summary)) => {
-                self.ended(place, &summary);
+                self.ended(place, &summary, &ToldCounts::of(text));
                 return Ok(());
             }
             Some(Event::Held(told)) => (Happened::Held, told),
@@ -226,7 +226,7 @@ impl ObservedHistory {
         }
     }
 
-    fn ended(&mut self, (file, line): LinePlace, summary: &Summary) {
+    fn ended(&mut self, (file, line): LinePlace, summary: &Summary, told: &ToldCounts) {
         let balances = summary.balances.iter().map(|one| {
             let account = self.names.number(one.account.as_str());
             (account, one.balance.minor())
@@ -235,14 +235,14 @@ impl ObservedHistory {
             line,
             file,
             counts: [
-                summary.completed,
-                summary.refused,
-                summary.failed,
-                summary.in_doubt,
-                summary.duplicates,
+                told.completed,
+                told.refused,
+                told.failed,
+                told.in_doubt,
+                told.duplicates,
             ],
             balances: balances.collect(),
-            has_all: summary.accounts_omitted == 0,
+            has_all: told.accounts_omitted == Some(0) && told.balances.is_some(),
             lasts: summary.ledger.is_some(),
             lost_updates: summary.lost_updates.unwrap_or(0),
         };
@@ -322,7 +322,11 @@ impl ObservedHistory {
             duplicate: told.duplicate,
             has_work: ran,
             ran,
-            may_count: told.reason == Some(Reason::Faulty(Cause::Ledger)),
+            may_count: match told.reason {
+                Some(Reason::Faulty(cause)) => cause == Cause::Ledger,
+                Some(Reason::Foreign(_)) => happened == Happened::Failed,
+                _ => false,
+            },
             pid: told.pid,
             operation: number_in_run(place.1, told)?,
             account: name(&mut self.names, &told.account),
@@ -353,6 +357,11 @@ impl ObservedHistory {
 impl ReadingState {
     /// The number of the clock that this run's times are told by.
     fn clock(&mut self, start: &RunStarted) -> u32 {
+        if start.clock_us == Micros::default() || start.started_at == Moment::default() {
+            // Nothing tells which one it is, so it is like no other.
+            self.clocks.push(i64::MIN);
+            return (self.clocks.len() - 1) as u32;
+        }
         let clock_us = i64::try_from(start.clock_us.0).unwrap_or(i64::MAX);
         let behind = start.started_at.micros().saturating_sub(clock_us);
         let same = |seen: &i64| seen.abs_diff(behind) <= SAME_BOOT_US;

@@ -10,7 +10,9 @@ impl RuleReplay<'_> {
     pub(super) fn refused(&mut self, number: u32, one: &Observed) -> Result<(), Disagreement> {
         let Some(rejection) = one.reason else {
             self.left_open.refusals += 1;
-            return Ok(());
+            // Whatever the reason was, nothing was moved; what was set aside may be back.
+            self.give_back(one, None)?;
+            return self.see(one);
         };
         match rejection {
             Rejection::Declined => {

@@ -149,6 +149,8 @@ impl OpenPart {
             LeftOpen::TooManyOrders(count) => ("too_many_orders", count),
             LeftOpen::MixedRuns => ("mixed_runs", 1),
             LeftOpen::Sums(count) => ("sums", count),
+            LeftOpen::NoOrder(count) => ("no_order", count),
+            LeftOpen::NoAnswers => ("no_answers", 1),
         };
         OpenPart { what, count }
     }

@@ -283,9 +283,7 @@ fn add<'a>(columns: &mut OperationColumns<'a>, operation: &'a PicturedOperation,
     columns.ended.push(operation.ended);
     columns.end.push(operation.end as usize);
     columns.duplicate.push(operation.duplicate);
-    columns
-        .reason
-        .push(operation.reason.map(|reason| word(&reason)));
+    columns.reason.push(operation.reason.as_ref().map(word));
     columns.detail.push(operation.detail.as_deref());
     columns.balance.push(operation.balance.map(money));
     columns.seq.push(operation.seq);

@@ -97,7 +97,7 @@ impl Recording {
         operation.end = end;
         operation.duplicate = event.duplicate;
         operation.amount = event.amount.map(Balance::minor).or(operation.amount);
-        operation.reason = event.reason;
+        operation.reason = event.reason.clone();
         operation.detail = event.detail.as_deref().map(|text| shortened(text).into());
         operation.balance = event.balance.map(Balance::minor);
         operation.seq = event.seq;
