@@ -77,7 +77,10 @@ pub enum ReplayError {
     #[error("a signal asked for the end")]
     Signal(i32),
     /// A person wants to see no more steps.
-    #[error("left after step `{0}`")]
+    #[error("a key ended the replay {}", match .0 {
+        0 => "before the first step".to_string(),
+        step => format!("after step `{step}`"),
+    })]
     Left(usize),
 }
 

@@ -20,14 +20,19 @@ use crate::workload::{Item, Next};
 
 const EXAMPLES: &str = "\
 Examples:
-  bank-par explore --op withdraw --op deposit       two operations: 6 orders, 4 of them wrong
-  bank-par explore --op withdraw --op deposit --sync lock               none of them is wrong
-  bank-par explore --amount 500 --final 0                    how can all of the money vanish?
-  bank-par explore --op withdraw=600 --op withdraw=600              more is paid than there is
-  bank-par explore --op withdraw --op deposit --sync mutex-per-account         they may deadlock
-  bank-par explore --op withdraw --op deposit --sync mutex-per-account --lock-order  and now not
+  bank-par explore --op withdraw --op deposit
+      two operations: 6 orders, 4 of them wrong
+  bank-par explore --op withdraw --op deposit --sync lock
+      none of them is wrong
+  bank-par explore --amount 500 --final 0
+      how can all of the money vanish?
+  bank-par explore --op withdraw=600 --op withdraw=600
+      more is paid than there is
+  bank-par explore --op withdraw --op deposit --sync mutex-per-account
+      they may deadlock, and with `--lock-order` they cannot
 
-Exit status: 0 no order is wrong; 3 some order is; 10 none was found, and not all were examined.";
+Exit status: 0 no order is wrong; 3 some order is; 10 none was found,
+and not all were examined.";
 
 #[derive(Args)]
 #[command(before_help = EXAMPLES)]

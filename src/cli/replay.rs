@@ -12,13 +12,17 @@ use crate::status::Status;
 
 const EXAMPLES: &str = "\
 Examples:
-  bank-par replay x1/none/main=1000/w500,d500/1221       a deposit is lost, as often as you like
-  bank-par replay x1/none/main=1000/w500,d500/1122       and in this order it is not
+  bank-par replay x1/none/main=1000/w500,d500/1221
+      a deposit is lost, as often as you like
+  bank-par replay x1/none/main=1000/w500,d500/1122
+      and in this order it is not
   bank-par replay \"$(bank-par explore --output json | jq -r .example.token)\"
 
-A token reads: the way to share, what the accounts hold, the operations, whose step comes when.
+A token reads: the way to share, what the accounts hold, the operations,
+whose step comes when.
 
-Exit status: 0 the order ended as it must, every time; 3 it did not; 6 a step did not come.";
+Exit status: 0 the order ended as it must, every time; 3 it did not;
+6 a step did not come.";
 
 #[derive(Args)]
 #[command(before_help = EXAMPLES)]

@@ -4,7 +4,8 @@
 
 use super::order::{StepOrder, play};
 use super::scenario::{MAX_OPERATIONS, Manner, OwnerLink, Scenario, ScenarioError};
-use crate::bank::{Balance, Kind, Name, Operation, WORLD};
+use super::shared_state::{Met, SharedState, StepTaken};
+use crate::bank::{AmountError, Balance, Kind, Name, Operation, WORLD};
 use crate::sharing::Sharing;
 
 /// What a token begins with. Another way to write or to number steps is another version.
@@ -75,22 +76,59 @@ pub enum TokenError {
         /// What it should be.
         what: &'static str,
     },
-    /// The operations cannot be explored.
-    #[error("the token's operations: {0}")]
-    Scenario(#[from] ScenarioError),
-    /// The order asks for a step that cannot be taken.
+    /// An amount that cannot be moved or held.
+    #[error("the token's part `{part}` has no possible amount: {why}")]
+    Amount {
+        /// Which part.
+        part: String,
+        /// Why it is none.
+        why: AmountError,
+    },
+    /// A part is missing.
+    #[error("the token `{token}` ends too early: {missing} is missing")]
+    Incomplete {
+        /// The token.
+        token: String,
+        /// What comes next in a whole one.
+        missing: &'static str,
+    },
+    /// The operations cannot be put in order.
+    #[error("the token's operations cannot be put in order: {0}")]
+    Scenario(ScenarioError),
+    /// The order names an operation that is not there.
     #[error(
-        "the token's order `{order}` cannot be followed: its step {position} is one that operation cannot take there"
+        "step `{position}` of the token's order `{order}` is of operation `{sign}`, and there is no such operation: the token has {count}"
     )]
+    NoOperation {
+        /// The order.
+        order: String,
+        /// Which step, from 1.
+        position: usize,
+        /// How the order names the operation.
+        sign: char,
+        /// How many operations there are.
+        count: usize,
+    },
+    /// The order asks for a step that cannot be taken.
+    #[error("step `{position}` of the token's order `{order}` cannot be taken: {why}")]
     Impossible {
         /// The order.
         order: String,
         /// Which step, from 1.
         position: usize,
+        /// What keeps its operation from it.
+        why: String,
     },
     /// The order ends before the operations do.
-    #[error("the token's order `{0}` ends before its operations do")]
-    TooShort(String),
+    #[error(
+        "the token's order `{order}` ends before its operations do: operation `{operation}` has a step left"
+    )]
+    TooShort {
+        /// The order.
+        order: String,
+        /// The first operation that can go on, as the order names it.
+        operation: char,
+    },
 }
 
 /// The token for an order of a scenario.
@@ -104,9 +142,13 @@ pub fn token(scenario: &Scenario, order: &[usize]) -> String {
     let account = scenario.starts.first().map(|(name, _)| name);
     let operations = scenario.operations.iter();
     let operations = joined(operations.map(|operation| written(operation, account)));
-    let sign = |process: &usize| SIGNS.get(*process).copied().map_or('?', char::from);
-    let order: String = order.iter().map(sign).collect();
+    let order: String = order.iter().copied().map(sign).collect();
     format!("{VERSION}/{manner}/{starts}/{operations}/{order}")
+}
+
+/// How an order names an operation.
+fn sign(process: usize) -> char {
+    SIGNS.get(process).copied().map_or('?', char::from)
 }
 
 fn joined(parts: impl Iterator<Item = String>) -> String {
@@ -141,7 +183,7 @@ fn written(operation: &Operation, account: Option<&Name>) -> String {
 pub fn read_token(text: &str) -> Result<(Scenario, StepOrder), TokenError> {
     let parts: Vec<&str> = text.split('/').collect();
     let [VERSION, manner, starts, operations, order] = parts[..] else {
-        return Err(TokenError::Foreign(text.chars().take(200).collect()));
+        return Err(not_whole(text, &parts));
     };
     let known = MANNERS.into_iter().find(|known| word(*known) == manner);
     let manner = known.ok_or_else(|| malformed(manner, "a way to share"))?;
@@ -153,17 +195,73 @@ pub fn read_token(text: &str) -> Result<(Scenario, StepOrder), TokenError> {
     let account = account.unwrap_or_default();
     let operations = operations.split(',');
     let operations: Result<Vec<_>, _> = operations.map(|text| read(text, &account)).collect();
-    let scenario = Scenario::new(manner, starts, overdraft, operations?)?;
+    let scenario =
+        Scenario::new(manner, starts, overdraft, operations?).map_err(TokenError::Scenario)?;
     let number = |sign: u8| SIGNS.iter().position(|known| *known == sign);
     let numbers: Option<StepOrder> = order.bytes().map(number).collect();
     let numbers = numbers.ok_or_else(|| malformed(order, "an order of operations"))?;
     match play(&scenario, &numbers) {
         Ok(_) => Ok((scenario, numbers)),
-        Err(position) if position > numbers.len() => Err(TokenError::TooShort(order.to_string())),
-        Err(position) => Err(TokenError::Impossible {
-            order: order.to_string(),
+        Err(position) => Err(no_order(&scenario, (&numbers, order), position)),
+    }
+}
+
+/// Why a text of other parts is no token.
+fn not_whole(text: &str, parts: &[&str]) -> TokenError {
+    const PARTS: [&str; 4] = [
+        "the way to share, such as `none`,",
+        "what the accounts hold, such as `main=1000`,",
+        "the operations, such as `w500,d500`,",
+        "the order of the steps, such as `1221`,",
+    ];
+    let token = text.chars().take(200).collect();
+    match PARTS.get(parts.len().saturating_sub(1)) {
+        Some(missing) if parts.first() == Some(&VERSION) => {
+            TokenError::Incomplete { token, missing }
+        }
+        _ => TokenError::Foreign(token),
+    }
+}
+
+/// Why an order cannot be followed at this position, from 1.
+fn no_order(
+    scenario: &Scenario,
+    (numbers, order): (&[usize], &str),
+    position: usize,
+) -> TokenError {
+    let order = order.to_string();
+    let count = scenario.operations.len();
+    let mut state = SharedState::start(scenario);
+    let taken = numbers.iter().take(position - 1);
+    let taken: Vec<_> = taken.filter_map(|p| state.take(scenario, *p)).collect();
+    let Some(process) = numbers.get(position - 1).copied() else {
+        let first = (0..count).find(|process| state.can_go(scenario, *process));
+        let operation = first.map_or('?', sign);
+        return TokenError::TooShort { order, operation };
+    };
+    let sign = sign(process);
+    if process >= count {
+        return TokenError::NoOperation {
+            order,
             position,
-        }),
+            sign,
+            count,
+        };
+    }
+    let is_refused = |step: &StepTaken| {
+        step.process == process && matches!(step.met, Met::Refused | Met::ChangedAndRefused)
+    };
+    let why = match state.next(scenario, process) {
+        Some(_) => format!("operation `{sign}` waits for a lock that another one holds"),
+        None if taken.iter().any(is_refused) => format!(
+            "operation `{sign}` was refused, since there is not enough money, and has no step left"
+        ),
+        None => format!("operation `{sign}` has taken all of its steps before"),
+    };
+    TokenError::Impossible {
+        order,
+        position,
+        why,
     }
 }
 
@@ -172,8 +270,19 @@ fn malformed(part: &str, what: &'static str) -> TokenError {
     TokenError::Malformed { part, what }
 }
 
+/// What is not written like an amount, or an amount that is none.
+fn no_amount(part: &str, why: AmountError) -> TokenError {
+    match why {
+        AmountError::NotDecimal => malformed(part, "an amount"),
+        why => TokenError::Amount {
+            part: part.chars().take(200).collect(),
+            why,
+        },
+    }
+}
+
 fn balance(text: &str) -> Result<Balance, TokenError> {
-    text.parse().map_err(|_| malformed(text, "an amount"))
+    text.parse().map_err(|why| no_amount(text, why))
 }
 
 fn read_start(text: &str) -> Result<(Name, Balance), TokenError> {
@@ -188,66 +297,18 @@ fn read(text: &str, account: &Name) -> Result<Operation, TokenError> {
     let kind = KINDS.iter().find(|(known, _)| *known == letter);
     let (_, kind) = kind.ok_or_else(wrong)?;
     let mut parts = text[letter.len_utf8()..].split('=');
-    let amount = parts.next().and_then(|amount| amount.parse().ok());
+    let amount = match parts.next().unwrap_or_default().parse() {
+        Ok(amount) => amount,
+        Err(AmountError::NotDecimal) => return Err(wrong()),
+        Err(why) => return Err(no_amount(text, why)),
+    };
     let own = parts.next().map_or(Ok(account.clone()), Name::user);
     let to = parts.next().map(Name::other_side).transpose();
-    let (Some(amount), Ok(own), Ok(to), None) = (amount, own, to, parts.next()) else {
+    let (Ok(own), Ok(to), None) = (own, to, parts.next()) else {
         return Err(wrong());
     };
     Operation::new(*kind, None, own, to, Some(amount)).map_err(|_| wrong())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn again(text: &str) -> Result<String, String> {
-        let (scenario, order) = read_token(text).map_err(|error| error.to_string())?;
-        Ok(token(&scenario, &order))
-    }
-
-    #[test]
-    fn a_token_is_read_as_it_was_written() {
-        for text in [
-            "x1/none/main=1000/w500,d500/1212",
-            "x1/cas/main=1000/w500,d500/12122",
-            "x1/lock/ops=0.50+12.05/l0.05=main,t0.07=ops=rent/11112222",
-            "x1/mutex-per-account/main=1000,b=500/t5=main=b,t5=b=main/12",
-            "x1/mutex-in-order/main=1000,b=500/t5=main=b,t5=b=main/111111222222",
-            "x1/owner/main=1000/w500,t500=main=@loans/21",
-            "x1/owner-with-work/a:b.c_-=1000/w500,t500/1212",
-            "x1/queue/main=1000/w500/1",
-            "x1/pipe-with-work/main=1000/w500,t500/1212",
-        ] {
-            assert_eq!(again(text).as_deref(), Ok(text));
-        }
-    }
-
-    #[test]
-    fn what_is_no_token_is_named() {
-        for (text, expected) in [
-            ("", "`` is no token of this version"),
-            ("x2/none/main=1/w1/11", "is no token of this version"),
-            ("x1/none/main=1/w1/11/", "is no token of this version"),
-            ("x1/some/main=1/w1/11", "part `some` is not a way to share"),
-            (
-                "x1/none/@world=1/w1/11",
-                "part `@world=1` is not an account",
-            ),
-            ("x1/none/main=-1/w1/11", "part `-1` is not an amount"),
-            ("x1/none/main=1+/w1/11", "part `` is not an amount"),
-            ("x1/none/main=1/b1/11", "part `b1` is not an operation"),
-            ("x1/none/main=1/ü1/11", "part `ü1` is not an operation"),
-            ("x1/none/main=1/w1=@loans/11", "is not an operation"),
-            ("x1/none/main=1/w1=a=b/11", "is not an operation"),
-            ("x1/none/main=1/w1/1!", "part `1!` is not an order"),
-            ("x1/none/main=1/t1=a=a/11", "moves money from `a` to itself"),
-            ("x1/none/main=1/w1/12", "its step 2 is one that"),
-            ("x1/lock/main=1/w1,w1/12", "its step 2 is one that"),
-            ("x1/none/main=1/w1,w1/11", "order `11` ends before"),
-        ] {
-            let error = again(text).expect_err(text);
-            assert!(error.contains(expected), "{text}: {error}");
-        }
-    }
-}
+mod tests;

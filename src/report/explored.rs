@@ -210,7 +210,8 @@ fn finals(exploration: &Exploration, out: &mut String) -> fmt::Result {
     for (balance, count, mark) in &rows {
         writeln!(
             out,
-            "  {balance:>balances$}  after {count:>counts$} orders{mark}"
+            "  {balance:>balances$}  after {count:>counts$} {}{mark}",
+            orders(count)
         )?;
     }
     match ends.finals.len() - rows.len() {
@@ -237,9 +238,10 @@ fn others(exploration: &Exploration, out: &mut String) -> fmt::Result {
             1 => writeln!(out, "{name} always ends with {}", dollars(*low))?,
             count => writeln!(
                 out,
-                "{name} ends with {count} balances from {} to {},\n  wrong after {wrong} orders",
+                "{name} ends with {count} balances from {} to {},\n  wrong after {wrong} {}",
                 dollars(*low),
-                dollars(*high)
+                dollars(*high),
+                orders(&wrong)
             )?,
         }
     }
@@ -322,6 +324,10 @@ fn ended(scenario: &Scenario, played: &Played) -> String {
         text += "Money has appeared or vanished: the sum over all accounts is not what it was.\n";
     }
     text
+}
+
+fn orders(count: &str) -> &'static str {
+    if count == "1" { "order" } else { "orders" }
 }
 
 fn dollars(minor: i64) -> String {

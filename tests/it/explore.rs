@@ -266,5 +266,26 @@ fn what_cannot_be_explored_is_refused() {
     let twice = "{\"op\":\"deposit\",\"amount\":1,\"id\":\"a\"}\n".repeat(2);
     check(&["-"], &twice, "the id `a` stands on two lines");
     let many = "{\"op\":\"deposit\",\"amount\":1}\n".repeat(100);
-    check(&["-"], &many, "at most 60");
+    check(&["-"], &many, "more than `60` operations");
+}
+
+#[test]
+fn too_many_operations_are_told_without_a_wrong_count() {
+    let many = "{\"op\":\"withdraw\",\"amount\":1}\n".repeat(200);
+    let run = crate::cli::feed(&["explore", "-"], many);
+    assert_eq!((run.code(), run.stdout.as_str()), (2, ""), "{run:?}");
+    let told = "there are more than `60` operations";
+    assert_eq!(run.stderr.matches(told).count(), 1, "{run:?}");
+}
+
+#[test]
+fn the_help_has_no_line_that_a_terminal_of_80_columns_breaks_in_its_examples() {
+    for command in ["explore", "replay"] {
+        let help = run(&[command, "--help"]).expect(0).stdout;
+        let (examples, _) = help.split_once("Exit status").unwrap();
+        let long = examples.lines().find(|line| line.chars().count() > 80);
+        assert_eq!(long, None, "{command}");
+    }
+    let commands = run(&["--help"]).expect(0).stdout;
+    assert!(!commands.contains("real threads"), "{commands}");
 }

@@ -141,7 +141,7 @@ fn any_token(seed: u64) -> String {
         let next = format!("{order}{}", 1 + below(count));
         match read_token(&format!("{start}/{next}")) {
             Ok(_) => return format!("{start}/{next}"),
-            Err(TokenError::TooShort(_)) => order = next,
+            Err(TokenError::TooShort { .. }) => order = next,
             Err(TokenError::Impossible { .. }) => {}
             Err(error) => panic!("{start}/{next}: {error}"),
         }
@@ -267,12 +267,17 @@ fn one_signal_ends_all_runs_of_a_replay_whenever_it_comes() {
 fn what_is_no_token_is_refused() {
     for (token, expected) in [
         ("x9/none/main=1/w1/11", "no token of this version"),
-        ("x1/none/main=1/w1/12", "its step 2 is one"),
+        ("x1/none/main=1/w1/12", "there is no such operation"),
         ("x1/none/main=1/w1,w1/11", "ends before"),
+        (
+            &format!("x1/none/main=1/{}/1", vec!["w1"; 61].join(",")),
+            "there are more than `60` operations",
+        ),
     ] {
         let run = run(&["replay", token]);
         assert_eq!((run.code(), run.stdout.as_str()), (2, ""), "{run:?}");
-        assert!(run.stderr.contains(expected), "{run:?}");
+        assert_eq!(run.stderr.matches(expected).count(), 1, "{run:?}");
+        assert!(!run.stderr.contains("explored"), "{run:?}");
     }
     for way in ["cas", "owner"] {
         let run = run(&[

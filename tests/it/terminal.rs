@@ -181,7 +181,22 @@ fn a_key_takes_the_next_step_of_a_replay() {
         terminal.shell.flush().unwrap();
         terminal.see("next: 2 (1 could too)");
         terminal.control('c');
-        terminal.see("left after step");
+        terminal.see("a key ended the replay after step `1`");
         terminal.expect_status(10);
     }
+}
+
+#[test]
+fn a_deadlock_step_by_step_ends_with_what_each_waits_for() {
+    let mut terminal = Terminal::open();
+    terminal.start("replay x1/mutex-per-account/a=10,b=10/t5=a=b,t5=b=a/12 --step");
+    for next in ["next: 1 (2 could too)", "next: 2 (1 could too)"] {
+        terminal.see(next);
+        terminal.shell.send(" ").unwrap();
+        terminal.shell.flush().unwrap();
+    }
+    terminal.see("waits for b  |");
+    terminal.see("waits for a\r\n");
+    terminal.see("1 waits for b, which 2 holds.");
+    terminal.expect_status(0);
 }

@@ -50,10 +50,13 @@ impl<'a> Lanes<'a> {
         for (number, step) in steps.iter().enumerate() {
             picture += &self.row(number, step);
         }
-        for (process, text) in self.waits() {
-            picture += &self.line("", process, '?', &text);
-        }
-        picture
+        picture + &self.waiting()
+    }
+
+    /// The rows of the operations that wait for ever.
+    pub(super) fn waiting(&self) -> String {
+        let row = |(process, text): (usize, String)| self.line("", process, '?', &text);
+        self.waits().map(row).collect()
     }
 
     /// What stands above the lanes.

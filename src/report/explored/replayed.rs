@@ -66,8 +66,10 @@ fn text(replay: &Replay) -> String {
         times, reproduced, ..
     } = replayed;
     let mut text = String::new();
-    if let Some(end) = replay.shown().filter(|_| !was_shown) {
-        text += &Lanes::new(scenario, played, &end.pids).picture(&end.steps);
+    match replay.shown() {
+        _ if was_shown => text += &Lanes::new(scenario, played, &[]).waiting(),
+        Some(end) => text += &Lanes::new(scenario, played, &end.pids).picture(&end.steps),
+        None => {}
     }
     text += "\n";
     text += &ended(scenario, played);
