@@ -27,12 +27,33 @@ struct BuiltOn {
     base: u64,
 }
 
+/// The version that each access read or made. In shared memory a balance has a count of the updates that it
+/// includes instead: two writes of one count have read the same, and a count that is read is that of the
+/// last write that made it.
+fn versions(accesses: &[CellAccess], places: &[usize]) -> Vec<u64> {
+    let told = places.iter().map(|place| &accesses[*place]);
+    let is_write = |access: &&CellAccess| matches!(access.step, CellStep::Write { .. });
+    let mut made = HashSet::new();
+    let mut writes = told.clone().filter(is_write);
+    if writes.all(|access| made.insert(access.version)) {
+        return told.map(|access| access.version).collect();
+    }
+    let (mut number, mut latest) = (0, HashMap::new());
+    told.map(|access| {
+        if is_write(&access) {
+            number += 1;
+            latest.insert(access.version, number);
+        }
+        latest.get(&access.version).copied().unwrap_or(0)
+    })
+    .collect()
+}
+
 fn mark_cell(accesses: &mut [CellAccess], places: &[usize]) {
     let mut seen: HashMap<usize, u64> = HashMap::new();
     let mut writes: BTreeMap<u64, BuiltOn> = BTreeMap::new();
-    for &place in places {
+    for (&place, version) in places.iter().zip(versions(accesses, places)) {
         let access = &accesses[place];
-        let version = access.version;
         match access.step {
             CellStep::Read | CellStep::Conflict => drop(seen.insert(access.operation, version)),
             CellStep::Write { .. } if version > 0 => {
@@ -114,6 +135,24 @@ mod tests {
     #[test]
     fn what_the_last_write_does_not_build_on_is_lost() {
         check(&[('r', 1, 0), ('w', 1, 1), ('r', 2, 1), ('w', 2, 2)], &[]);
+        // Counts of updates: two that read the same make the same.
+        check(
+            &[('r', 1, 0), ('r', 2, 0), ('w', 1, 1), ('w', 2, 1)],
+            &[(1, 2)],
+        );
+        check(
+            &[
+                ('r', 3, 0),
+                ('r', 1, 0),
+                ('w', 1, 1),
+                ('r', 2, 1),
+                ('w', 2, 2),
+                ('w', 3, 1),
+                ('r', 4, 1),
+                ('w', 4, 2),
+            ],
+            &[(1, 3), (2, 3)],
+        );
         check(
             &[('r', 1, 0), ('r', 2, 0), ('w', 1, 1), ('w', 2, 2)],
             &[(1, 2)],
