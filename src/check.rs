@@ -140,6 +140,8 @@ pub struct CheckedHistory {
     pub unanswered: u64,
     /// Lines that were cut off when their writer was killed.
     pub cut_lines: u64,
+    /// Answers of runs that were read twice, which count once.
+    pub told_twice: u64,
     /// What the order is claimed by, if one is.
     pub claimed_by: Option<ClaimedBy>,
     /// Sums and ids; the claimed order; balances without an order.
@@ -210,6 +212,7 @@ pub fn check(history: &ObservedHistory) -> CheckedHistory {
         ledgers: ledgers.len() as u64,
         unanswered: history.runs.iter().map(|run| run.unanswered).sum(),
         cut_lines: history.cut_lines,
+        told_twice: history.told_twice,
         claimed_by,
         tiers,
     }

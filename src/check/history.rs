@@ -1,6 +1,7 @@
 //! A history: what was observed of operations, in compact columns.
 
 mod reading;
+mod repeated;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -14,7 +15,7 @@ pub use reading::LineFault;
 const UNTOLD: i64 = i64::MIN;
 
 /// What became of an operation, or what is known before all of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Happened {
     /// A run began on a ledger of its own, whose account holds this.
     Began,
@@ -35,7 +36,7 @@ pub enum Happened {
 }
 
 /// One answer, as it was observed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Observed {
     /// Which file, from 0.
     pub file: u16,
@@ -167,6 +168,8 @@ pub(super) struct ObservedRun {
     pub ledger: u32,
     /// Which clock its times are told by.
     pub clock: u32,
+    /// What no other run has, where that is told.
+    pub identity: Option<repeated::RunIdentity>,
     /// It has a name, so that its lines are remembered.
     pub is_named: bool,
     /// Its ledger lives as long as itself.
@@ -229,6 +232,8 @@ pub struct ObservedHistory {
     pub(super) observed: Vec<Observed>,
     /// The lines that were cut off when their writer was killed.
     pub(super) cut_lines: u64,
+    /// The answers of runs that were read twice, which count once.
+    pub(super) told_twice: u64,
     /// Money was set aside.
     pub(super) has_holds: bool,
     /// Several runs with ledgers of their own wrote to one file at once, and no line tells them apart.

@@ -83,16 +83,16 @@ fn write_text(report: &HistoryReport, out: &mut String) -> fmt::Result {
         _ => "In the order of `decided`",
     };
     let finders = ["By sums and ids", in_order, "By the balances"];
-    for (name, tier) in finders.into_iter().zip(&checked.tiers) {
-        if let Some(contradiction) = &tier.contradiction {
-            show(report, name, contradiction, out)?;
-        }
+    let tiers = finders.into_iter().zip(&checked.tiers);
+    let mut found: Vec<_> = tiers
+        .filter_map(|(name, tier)| Some((name, tier.contradiction.as_ref()?)))
+        .collect();
+    // Answers that contradict each other say more than that their sum is another.
+    found.sort_by_key(|(_, contradiction)| contradiction.summary.is_some());
+    for (name, contradiction) in &found {
+        show(report, name, contradiction, out)?;
     }
-    if checked
-        .tiers
-        .iter()
-        .any(|tier| tier.contradiction.is_some())
-    {
+    if !found.is_empty() {
         writeln!(out)?;
     }
     writeln!(out, "{}: {}", verdict(checked.judgement()), extent(report))
@@ -126,6 +126,10 @@ fn extent(report: &HistoryReport) -> String {
     if checked.cut_lines > 0 {
         let cut = words::count(checked.cut_lines, "line", "lines");
         let _ = write!(extent, "; {cut} cut off");
+    }
+    if checked.told_twice > 0 {
+        let twice = words::count(checked.told_twice, "answer", "answers");
+        let _ = write!(extent, "; {twice} told twice, counted once");
     }
     extent
 }

@@ -1,5 +1,7 @@
 //! Recorded histories, judged by the program: those of every mode are right, and what is lost is found.
 
+mod twice;
+
 use std::fs;
 use std::path::PathBuf;
 
@@ -118,6 +120,11 @@ fn a_lost_update_between_processes_is_found() {
         .iter()
         .filter(|tier| tier["verdict"] == "contradiction");
     assert!(found.count() > 0, "{checked}");
+    // The answers that contradict each other stand before the summary that their sum contradicts.
+    let shown = run(&["check", &events]).stdout;
+    let answers = shown.find("answers contradict each other:");
+    let summary = shown.find("the summary of the run");
+    assert!(answers.is_some() && answers < summary, "{shown}");
 }
 
 #[test]
@@ -294,20 +301,6 @@ fn nothing_told_is_undecided() {
         assert!(run.stdout.contains("undecided: "), "{run:?}");
         let open = format!("Left open: {open}");
         assert!(run.stdout.contains(&open), "{run:?}");
-    }
-}
-
-#[test]
-fn a_file_that_is_named_twice_is_refused() {
-    let recordings = Recordings::new();
-    let (file, link) = (recordings.path("a"), recordings.path("b"));
-    fs::write(&file, deposit("1.00", "1.00", 1)).unwrap();
-    fs::hard_link(&file, &link).unwrap();
-    for second in [&file, &link] {
-        let run = run(&["check", &file, second]);
-        assert_eq!(run.code(), 2, "{run:?}");
-        let said = format!("`{second}` is named twice");
-        assert!(run.stderr.contains(&said), "{run:?}");
     }
 }
 

@@ -1,8 +1,9 @@
 //! How the lines of files become a history.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::super::text_table::{NO_TEXT, TextTable};
+use super::repeated::identity;
 use super::{
     Happened, LOANS_NUMBER, Observed, ObservedEnd, ObservedHistory, ObservedRun, ToldCounts,
     UNTOLD, WORLD_NUMBER,
@@ -46,13 +47,15 @@ pub enum LineFault {
 #[derive(Debug, Default)]
 pub(super) struct ReadingState {
     /// The run whose lines stand here in the file that is read; 0 is none.
-    run: u32,
+    pub(super) run: u32,
     /// How many runs have begun in this file and not ended.
-    open: u32,
+    pub(super) open: u32,
     /// What the times of its lines count from; `None` where they cannot be compared.
-    base_us: Option<u64>,
+    pub(super) base_us: Option<u64>,
     /// When operations with work were started, and of which run they are.
     under_way: HashMap<(u16, u32, u32), (Option<u64>, u32)>,
+    /// The answers of the run whose lines stand here, where they are read a second time.
+    pub(super) told_before: HashSet<Observed>,
     /// By how much the clocks that were seen are behind the wall clock.
     clocks: Vec<i64>,
 }
@@ -71,6 +74,7 @@ impl Default for ObservedHistory {
             runs: vec![ObservedRun::default()],
             observed: Vec::new(),
             cut_lines: 0,
+            told_twice: 0,
             has_holds: false,
             is_mixed: false,
             state: ReadingState::default(),
@@ -128,6 +132,10 @@ impl ObservedHistory {
         };
         let mut observed = self.observe(place, happened, &told)?;
         self.note_work(&mut observed);
+        if self.is_told_before(&observed) {
+            self.told_twice += 1;
+            return Ok(());
+        }
         self.has_holds |= happened == Happened::Held;
         if self.observed.len() >= u32::MAX as usize {
             return Err(too_many);
@@ -138,8 +146,11 @@ impl ObservedHistory {
 
     /// The end of all files.
     pub fn finish(&mut self) {
-        for (_, run) in self.state.under_way.values() {
-            self.runs[*run as usize].unanswered += 1;
+        let started = self.state.under_way.iter();
+        // An operation of a run that was read twice counts once.
+        let keys = started.map(|((_, pid, of), (_, run))| (*run, *pid, *of));
+        for (run, ..) in keys.collect::<HashSet<_>>() {
+            self.runs[run as usize].unanswered += 1;
         }
         self.state = ReadingState::default();
         // Lines outside of any run are about the one ledger that has a name, if there is one.
@@ -194,6 +205,9 @@ impl ObservedHistory {
     fn run_started(&mut self, place: LinePlace, start: &RunStarted) {
         let overlaps = self.state.open > 0;
         let before = self.state.run as usize;
+        if self.begins_again(start, overlaps) {
+            return;
+        }
         self.runs[before].overlaps |= overlaps;
         let run = self.runs.len() as u32;
         let in_memory = start.ledger.is_none();
@@ -206,6 +220,7 @@ impl ObservedHistory {
         self.runs.push(ObservedRun {
             ledger,
             clock: self.state.clock(start),
+            identity: identity(start),
             is_named: start.run.is_some(),
             in_memory,
             in_words: start.mode == "shared-memory",

@@ -21,6 +21,7 @@ struct CheckedLine<'a> {
     ledgers: u64,
     unanswered: u64,
     cut_lines: u64,
+    told_twice: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     claimed_by: Option<&'static str>,
     tiers: Vec<TierPart<'a>>,
@@ -99,6 +100,7 @@ impl<'a> CheckedLine<'a> {
             ledgers: checked.ledgers,
             unanswered: checked.unanswered,
             cut_lines: checked.cut_lines,
+            told_twice: checked.told_twice,
             claimed_by: checked.claimed_by.map(|by| match by {
                 ClaimedBy::Decided => "decided",
                 ClaimedBy::Seq => "seq",
