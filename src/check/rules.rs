@@ -12,7 +12,7 @@ mod repeats;
 use std::collections::HashMap;
 
 use super::contradiction::Disagreement;
-use super::history::{Happened, Observed, ObservedHistory};
+use super::history::{Happened, Observed, ObservedHistory, ObservedRun};
 use super::text_table::NO_TEXT;
 use crate::bank::{Amount, Kind, Rejection};
 use known::{Epochs, KnownAccount};
@@ -182,7 +182,7 @@ impl<'a> RuleReplay<'a> {
     }
 
     fn held(&mut self, one: &Observed) -> Result<(), Disagreement> {
-        let is_open = one.id != NO_TEXT && self.under_ids.contains_key(&one.id);
+        let is_open = self.may_be_held_already(one);
         let aside = match (one.sides(), Amount::new(one.amount)) {
             // A run takes over what is in doubt; or it was given back where no line tells, and is begun anew.
             (Some((debit, _)), Some(amount)) if is_open => {
@@ -207,6 +207,15 @@ impl<'a> RuleReplay<'a> {
             self.under_ids.insert(one.id, aside);
         }
         Ok(())
+    }
+
+    /// Whether money may be set aside already under the id of this hold: an answer told so, or a run was
+    /// killed, whose last answers stand in no line.
+    fn may_be_held_already(&self, one: &Observed) -> bool {
+        let was_killed = |run: &ObservedRun| run.end.is_none() && run.unanswered > 0;
+        one.id != NO_TEXT
+            && (self.under_ids.contains_key(&one.id)
+                || self.history.runs.iter().skip(1).any(was_killed))
     }
 
     /// What was set aside for this operation, which now ends: nothing if it was never begun.

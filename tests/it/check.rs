@@ -343,9 +343,10 @@ fn a_run_that_was_killed_and_continued_is_no_contradiction() {
         "cd {}; bank-par deposit 100 --events before > /dev/null
          seq 12 | sed 's/.*/{{\"op\":\"withdraw\",\"amount\":5,\"id\":\"k&\"}}/' > ops
          mkfifo started go
-         bank-par parallel ops --jobs 2 --run n --events run -- sh -c '
+         bank-par parallel ops --jobs 1 --run n --events run -- sh -c '
             [ $BANK_PAR_ID = k5 ] && echo >> started && read _ < go; true' > /dev/null &
-         read _ < started; kill -9 $!; wait $! 2> /dev/null
+         read _ < started; until grep -q '\"held\",\"id\":\"k5\"' run; do sleep 0.01; done
+         kill -9 $!; wait $! 2> /dev/null
          bank-par parallel ops --run n --events run --in-doubt retry -- true > /dev/null
          bank-par withdraw 1 --events after -- true
          bank-par void k1 --output json > voided

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::cli::{Running, Written, program};
@@ -54,10 +55,14 @@ impl Server {
         }
     }
 
-    /// Ends the server by a signal and waits for that.
+    /// Ends the server by a signal, unless it has ended by itself, and waits for that.
     fn end(mut self, signal: Signal) {
         let running = self.running.take().unwrap();
-        kill_process(Pid::from_raw(running.pid.cast_signed()).unwrap(), signal).unwrap();
+        let pid = Pid::from_raw(running.pid.cast_signed()).unwrap();
+        assert!(matches!(
+            kill_process(pid, signal),
+            Ok(()) | Err(Errno::SRCH)
+        ));
         running.finish();
     }
 }

@@ -7,6 +7,7 @@ use super::points::under_strace;
 use crate::cli::Running;
 use crate::ledger::{Ledger, at_once};
 use crate::power::has_strace;
+use crate::process::until;
 use crate::serve::Served;
 
 /// The most calls of one name that the command and its processes can make.
@@ -50,9 +51,12 @@ fn kill_at_each(ledger: &Ledger, place: &str, call: &str) -> u64 {
         let mut killed = under_strace(call, number, &ledger.command(&words));
         killed.env("BANK_PAR_LEDGER", place);
         let run = Running::start(killed).finish();
-        let mut again = ledger.command(&words);
-        again.env("BANK_PAR_LEDGER", place);
-        let again = Running::start(again).finish();
+        // A server may not have seen yet that its client is gone: then a repeat may succeed.
+        let again = until("the killed command to be seen", || {
+            let mut again = ledger.command(&words);
+            again.env("BANK_PAR_LEDGER", place);
+            Some(Running::start(again).finish()).filter(|run| run.code() != 75)
+        });
         assert_eq!(again.code(), 0, "{call} {number}: {again:?}");
         if run.status.success() {
             return number;
