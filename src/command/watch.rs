@@ -19,7 +19,8 @@ use crate::parent::has_ended;
 use crate::poll::wait_readable;
 use crate::report::stderr_line;
 use crate::supervisor::{
-    END_AT_ONCE, END_COMMAND, Heard, Signals, adopt_orphans, end_children, reap, stop_self,
+    END_AT_ONCE, END_COMMAND, Heard, Signals, adopt_orphans, children_of, end_children, reap,
+    stop_self,
 };
 use crate::wake::{RunningClock, TICK};
 use crate::work::Termination;
@@ -227,7 +228,11 @@ impl<'a> Guard<'a> {
 
     fn command_runs(&self) -> bool {
         match self.report.read() {
-            GuardMessage::NotStarted | GuardMessage::Starting => true,
+            GuardMessage::NotStarted => true,
+            // It may have been stopped, by the command even, before it told of the start.
+            GuardMessage::Starting => !children_of(self.process)
+                .into_iter()
+                .any(|child| has_ended(child.as_raw_nonzero().get().cast_unsigned())),
             GuardMessage::Started(command) => !has_ended(command),
             GuardMessage::Ended { .. } | GuardMessage::Unknown => false,
         }

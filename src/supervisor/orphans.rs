@@ -186,9 +186,13 @@ fn children_near(first: Pid, width: i32) -> Vec<Pid> {
 
 /// The children of this process.
 pub(super) fn children() -> Vec<Pid> {
-    let own = rustix::process::getpid();
+    children_of(rustix::process::getpid())
+}
+
+/// The children of a process, those that have ended and are not reaped among them.
+pub fn children_of(process: Pid) -> Vec<Pid> {
     let all = processes().into_iter();
-    all.filter(|(_, parent)| *parent == own)
+    all.filter(|(_, parent)| *parent == process)
         .map(|(child, _)| child)
         .collect()
 }
