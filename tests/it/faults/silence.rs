@@ -95,7 +95,7 @@ fn one_stopped_worker_of_four_does_not_hold_up_the_others() {
         // So many lines are under way that each worker has some in its hands.
         let mut more = |program: &Program, done: usize| {
             let mut lines = String::new();
-            while said < done + 5_000 {
+            while said < done + 20_000 {
                 said += 1;
                 writeln!(
                     lines,
