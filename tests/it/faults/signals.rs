@@ -15,7 +15,7 @@ fn the_first_signal_lets_what_is_under_way_finish() {
         for signal in ENDING {
             let ops = ["--op", "withdraw=10"].repeat(4);
             let program = Program::start(
-                [mode, "--jobs", "2", "--time-scale", "0.3"]
+                [mode, "--jobs", "2", "--time-scale", "1"]
                     .iter()
                     .chain(&ops),
             );
@@ -33,7 +33,7 @@ fn the_first_signal_lets_what_is_under_way_finish() {
 #[test]
 fn a_signal_that_leaves_nothing_undone_ends_nothing_early() {
     in_each(&ALL, |mode| {
-        let program = Program::start([mode, "--time-scale", "0.3", "--op", "withdraw=10"]);
+        let program = Program::start([mode, "--time-scale", "1", "--op", "withdraw=10"]);
         program.working(1);
         program.process().signal(Signal::INT);
         let ended = program.end();
