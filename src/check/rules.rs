@@ -57,12 +57,15 @@ pub(super) struct RuleReplay<'a> {
     pub(super) watched: Option<Vec<u32>>,
     /// Money was set aside somewhere in the history.
     has_holds: bool,
+    /// A run was killed, whose last answers stand in no line.
+    was_killed: bool,
     pub(super) left_open: OpenCounts,
 }
 
 impl<'a> RuleReplay<'a> {
     /// Nothing is known; or nothing was there, if this is the start of the ledger.
     pub(super) fn new(history: &'a ObservedHistory, is_from_the_start: bool) -> Self {
+        let was_killed = |run: &ObservedRun| run.end.is_none() && run.unanswered > 0;
         RuleReplay {
             history,
             accounts: Vec::new(),
@@ -72,6 +75,7 @@ impl<'a> RuleReplay<'a> {
             repeats: Repeats::new(history, is_from_the_start),
             watched: None,
             has_holds: history.has_holds,
+            was_killed: history.runs.iter().skip(1).any(was_killed),
             left_open: OpenCounts::default(),
         }
     }
@@ -212,10 +216,7 @@ impl<'a> RuleReplay<'a> {
     /// Whether money may be set aside already under the id of this hold: an answer told so, or a run was
     /// killed, whose last answers stand in no line.
     fn may_be_held_already(&self, one: &Observed) -> bool {
-        let was_killed = |run: &ObservedRun| run.end.is_none() && run.unanswered > 0;
-        one.id != NO_TEXT
-            && (self.under_ids.contains_key(&one.id)
-                || self.history.runs.iter().skip(1).any(was_killed))
+        one.id != NO_TEXT && (self.was_killed || self.under_ids.contains_key(&one.id))
     }
 
     /// What was set aside for this operation, which now ends: nothing if it was never begun.
