@@ -78,24 +78,15 @@ fn mark_cell(accesses: &mut [CellAccess], places: &[usize]) {
         let over = later.find(|write| write.base < lost);
         over.map(|write| accesses[write.place].operation)
     };
-    let lost: Vec<(usize, Option<usize>)> = writes
-        .iter()
-        .filter(|(version, _)| !counts.contains(version))
-        .map(|(version, write)| (write.place, first_over(*version)))
-        .collect();
-    let overwrote: Vec<(usize, u64)> = writes
-        .iter()
-        .map(|(version, write)| (write.place, (version - 1).saturating_sub(write.base)))
-        .collect();
-    for (place, count) in overwrote {
-        if let CellStep::Write { overwrote, .. } = &mut accesses[place].step {
-            *overwrote = count;
-        }
-    }
-    for (place, over) in lost {
-        if let CellStep::Write { lost_to, .. } = &mut accesses[place].step {
-            *lost_to = over;
-        }
+    let mark = |(version, write): (&u64, &BuiltOn)| {
+        let is_lost = !counts.contains(version);
+        let lost_to = is_lost.then(|| first_over(*version)).flatten();
+        let overwrote = (version - 1).saturating_sub(write.base);
+        (write.place, CellStep::Write { overwrote, lost_to })
+    };
+    let marked: Vec<(usize, CellStep)> = writes.iter().map(mark).collect();
+    for (place, step) in marked {
+        accesses[place].step = step;
     }
 }
 
