@@ -287,6 +287,16 @@ fn any_operation() -> impl Strategy<Value = Operation> {
     })
 }
 
+/// Ways to share an account, drawn from in properties.
+const WAYS: [Sharing; 6] = [
+    Sharing::Unguarded,
+    Sharing::CompareAndSet,
+    Sharing::Lock,
+    Sharing::LockPerAccount,
+    Sharing::Owner,
+    Sharing::OwnerWithWork,
+];
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
@@ -295,10 +305,7 @@ proptest! {
         operations in prop::collection::vec(any_operation(), 1..4),
         way in 0usize..6, start in 0i64..5, lock_order: bool,
     ) {
-        let sharing = [
-            Sharing::Unguarded, Sharing::CompareAndSet, Sharing::Lock,
-            Sharing::LockPerAccount, Sharing::Owner, Sharing::OwnerWithWork,
-        ][way];
+        let sharing = WAYS[way];
         let manner = Manner::of(sharing).in_lock_order(lock_order);
         let starts = vec![(Name::default(), Balance::new(start * 100))];
         let scenario = Scenario::new(manner, starts, Balance::new(50), operations);

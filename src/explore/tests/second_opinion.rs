@@ -191,10 +191,7 @@ proptest! {
         operations in prop::collection::vec(any_operation(), 1..4),
         way in 0usize..6, start in 0i64..5, lock_order: bool,
     ) {
-        let sharing = [
-            Sharing::Unguarded, Sharing::CompareAndSet, Sharing::Lock,
-            Sharing::LockPerAccount, Sharing::Owner, Sharing::OwnerWithWork,
-        ][way];
+        let sharing = WAYS[way];
         check(&between(lock_order, sharing, operations, start * 100));
     }
 }

@@ -12,8 +12,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::bank::{
-    Amount, Answer, Asked, Balance, Id, Kind, Name, Operation, Outcome, Request, RequestContext,
-    View,
+    Amount, Answer, Asked, Balance, Id, Kind, Line, Name, Operation, Outcome, Request,
+    RequestContext, View,
 };
 use crate::store::sqlite::Sqlite;
 use crate::store::{Access, Ledger};
@@ -135,6 +135,31 @@ pub(in crate::store) fn execute(
 ) -> Answer {
     let request = Request::Execute(operation(kind, id, "a", minor));
     ask(ledger, 0, request).expect("decided")
+}
+
+/// Asks about a line of the first run.
+pub(in crate::store) fn line(
+    ledger: &mut dyn Ledger,
+    line: u64,
+    request: Request,
+    retry: bool,
+) -> Outcome {
+    let caller = RequestContext {
+        run: 1,
+        number: line,
+        line: Some(Line {
+            number: line,
+            digest: line,
+        }),
+        retry,
+        ..RequestContext::default()
+    };
+    let answers = ledger.transact(&[Asked { caller, request }]);
+    answers.expect("an answer")[0].expect("decided").outcome
+}
+
+pub(in crate::store) fn withdraw(minor: i64) -> Request {
+    Request::Execute(operation(Kind::Withdraw, None, "a", minor))
 }
 
 pub(in crate::store) fn view(posted: i64, available: i64) -> View {

@@ -14,7 +14,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::bank::{Asked, Id, Kind, Line, Name, Outcome, Request, RequestContext, WorkEnd};
 use crate::store::engine::Engine;
-use crate::store::engine::tests::{ask, asked, execute, hold, operation, posted, view};
+use crate::store::engine::tests::{
+    ask, asked, execute, hold, line, operation, posted, view, withdraw,
+};
 use crate::store::{EntryQuery, Ledger};
 
 /// A ledger in a file.

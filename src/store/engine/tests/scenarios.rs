@@ -4,28 +4,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::bank::{LedgerState, Line, NullJournal, Rejection, WorkEnd};
+use crate::bank::{LedgerState, NullJournal, Rejection, WorkEnd};
 use crate::store::SkippedLine;
-
-/// Asks about a line of the first run.
-fn line(ledger: &mut dyn Ledger, line: u64, request: Request, retry: bool) -> Outcome {
-    let caller = RequestContext {
-        run: 1,
-        number: line,
-        line: Some(Line {
-            number: line,
-            digest: line,
-        }),
-        retry,
-        ..RequestContext::default()
-    };
-    let answers = ledger.transact(&[Asked { caller, request }]);
-    answers.expect("an answer")[0].expect("decided").outcome
-}
-
-fn withdraw(minor: i64) -> Request {
-    Request::Execute(operation(Kind::Withdraw, None, "a", minor))
-}
 
 fn view_of_it() -> Request {
     Request::Execute(operation(Kind::Balance, None, "a", 0))

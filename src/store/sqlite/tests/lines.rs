@@ -2,26 +2,6 @@
 
 use super::*;
 
-/// Asks about a line of the first run.
-fn line(ledger: &mut FileLedger, line: u64, request: Request, retry: bool) -> Outcome {
-    let caller = RequestContext {
-        run: 1,
-        number: line,
-        line: Some(Line {
-            number: line,
-            digest: line,
-        }),
-        retry,
-        ..RequestContext::default()
-    };
-    let answers = ledger.transact(&[Asked { caller, request }]);
-    answers.expect("an answer")[0].expect("decided").outcome
-}
-
-fn withdraw(minor: i64) -> Request {
-    Request::Execute(operation(Kind::Withdraw, None, "a", minor))
-}
-
 #[test]
 fn a_batch_that_did_not_count_leaves_no_line_done() {
     let folder = tempfile::tempdir().expect("a folder");
