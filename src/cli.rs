@@ -22,14 +22,16 @@ mod workload;
 
 use std::process::ExitCode;
 
-use anyhow::bail;
-use clap::builder::{OsStringValueParser, PossibleValue, TypedValueParser};
+use anyhow::{Context, bail};
+use clap::builder::{OsStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::event::Mode;
 use crate::report::{
     self, Destination, Detail, Format, Outputs, Pictures, ProtectedFiles, check_streams,
 };
+use crate::sharing::SharingChoice;
 use crate::status::Status;
 use crate::store::Place;
 use crate::supervisor::{end_as_first_process, end_by, ignore_sigxfsz};
@@ -162,6 +164,16 @@ fn destination() -> impl TypedValueParser<Value = Destination> {
     })
 }
 
+/// One of these ways, by its word.
+fn choice<T: SharingChoice>(all: &'static [T]) -> impl TypedValueParser<Value = T> {
+    let values = all.iter();
+    let values = values.map(|choice| PossibleValue::new(choice.word()).help(choice.help()));
+    PossibleValuesParser::new(values).try_map(|word| {
+        let chosen = all.iter().find(|choice| choice.word() == word);
+        chosen.copied().context("there is no such way")
+    })
+}
+
 impl ValueEnum for Format {
     fn value_variants<'a>() -> &'a [Self] {
         &[Format::Text, Format::Json]
@@ -237,10 +249,10 @@ pub fn main() -> ExitCode {
     ignore_sigxfsz();
     end_as_first_process();
     let outcome = match arguments().command {
-        Command::Parallel(args) => modes::parallel(args),
+        Command::Parallel(args) => modes::ask_the_bank(Mode::Parallel, args),
         Command::ServerShare(args) => modes::server_share(args),
-        Command::Queue(args) => modes::queue(args),
-        Command::Pipe(args) => modes::pipe(args),
+        Command::Queue(args) => modes::ask_the_bank(Mode::Queue, args),
+        Command::Pipe(args) => modes::ask_the_bank(Mode::Pipe, args),
         Command::SharedMemory(args) => shared_memory::shared_memory(args),
         Command::Sync(args) => sync::sync(args),
         Command::Explore(args) => explore::explore(args),

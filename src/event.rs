@@ -5,6 +5,7 @@
 
 mod fault;
 mod fields;
+mod mode;
 mod operation;
 mod run;
 mod summary;
@@ -21,6 +22,7 @@ use crate::bank::{Balance, Name, Rejection};
 
 pub use fault::{Cause, Fault, Reason};
 pub use fields::{Micros, Total, decimal, is_zero, rfc3339};
+pub use mode::Mode;
 pub use operation::OperationEvent;
 pub use run::{
     CellEvent, HolderKilled, InvalidLine, LeaseEvent, Race, RequestEvent, RequestName, RunStarted,

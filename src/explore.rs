@@ -25,7 +25,7 @@ use num_bigint::BigUint;
 
 pub use order::{Played, StepOrder, play};
 pub use sample::Draws;
-pub use scenario::{MAX_OPERATIONS, Manner, OwnerLink, Scenario, ScenarioError, SharedAccount};
+pub use scenario::{MAX_OPERATIONS, Scenario, ScenarioError, SharedAccount};
 pub use shared_state::{Met, StepTaken};
 pub use taken::{OrderEnd, Replayed, StepSeen, StepTakers};
 pub use tally::{AccountEnds, FinalBalance, OrderTally, OrderVerdict};

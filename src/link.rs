@@ -16,23 +16,10 @@ use std::process::{Child, Command};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::poll::{PollKey, PollSet};
 use crate::protocol::{Outbox, ProtocolError, Report, Timing, ToWorker, WorkerRequest};
+use crate::sharing::Transport;
 use crate::wake::Waker;
-
-/// How the requests of a run travel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Transport {
-    /// A local socket.
-    Socket,
-    /// One queue of all workers, and a reply channel for each.
-    Queue,
-    /// A pair of anonymous pipes for each worker.
-    Pipe,
-}
 
 impl Transport {
     /// How requests travel, in words.

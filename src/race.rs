@@ -21,6 +21,7 @@ use std::sync::{Mutex, RwLock};
 
 use crate::bank::{Balance, Name, Operation, Rejection};
 use crate::event::Race;
+use crate::sharing::SharingChoice;
 
 use crate::bank::Packed;
 pub use crate::bank::{MAX_BALANCE, MAX_UPDATES};
@@ -28,7 +29,7 @@ use indivisible::{Adding, Comparing};
 use lock::{Semaphore, Spin};
 use runner::{Runner, ThreadTally};
 use shared::Bare;
-pub use sync_method::{SyncMethod, UnknownRemedy};
+pub use sync_method::SyncMethod;
 
 /// The most threads that race.
 pub const MAX_THREADS: u32 = 1024;

@@ -126,7 +126,7 @@ pub fn replay(
         // One that comes between two runs is heard by the next.
         StepTakers::Processes | StepTakers::SharedMemory => Some((
             Signals::listen()?,
-            processes::transport(scenario).keep_shared()?,
+            scenario.manner().transport.keep_shared()?,
         )),
     };
     for _ in 0..times {

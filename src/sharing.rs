@@ -6,8 +6,15 @@
 //! `sync` and of `shared-memory`, are not among them: one instruction is their whole step. Other operations
 //! can come between two steps of one operation; each step is atomic.
 
+mod manner;
+
+use serde::{Deserialize, Serialize};
+
+pub use manner::{Manner, SharingChoice, Transport};
+
 /// How operations keep out of each other's way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Sharing {
     /// Not at all: read, write.
     Unguarded,

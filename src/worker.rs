@@ -31,7 +31,7 @@ use shared_memory::WorkerMemory;
 
 use times::SentTimes;
 
-pub use args::{Conduct, Sync, WorkerArgs};
+pub use args::{Conduct, WorkerArgs};
 pub use error::WorkerError;
 
 /// The first argument of a worker's process.
@@ -293,7 +293,7 @@ fn what_asks(ask: &Ask) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::Transport;
+    use crate::sharing::Transport;
 
     /// A server that says nothing, and then, perhaps, goes away.
     struct Silence {

@@ -4,19 +4,28 @@ use std::collections::HashSet;
 use std::str::FromStr;
 
 use anyhow::{Context, anyhow, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::ledger::MemoryArgs;
 use super::workload::WorkloadArgs;
-use super::{CliResult, Failure, one::ended, protected};
+use super::{CliResult, Failure, choice, one::ended, protected};
 use crate::bank::{Action, Balance, Name, Operation};
-use crate::explore::{
-    Bounds, MAX_OPERATIONS, Manner, OwnerLink, Scenario, explore as explore_orders,
-};
+use crate::explore::{Bounds, MAX_OPERATIONS, Scenario, explore as explore_orders};
 use crate::report::{self, Exploration, Format, Output};
-use crate::sharing::Sharing;
+use crate::sharing::{Manner, Sharing, SharingChoice, Transport};
 use crate::wake::{Alarm, TICK};
 use crate::workload::{Item, Next};
+
+/// The ways whose orders can be explored.
+const MANNERS: [Manner; 7] = [
+    Manner::of(Sharing::Unguarded),
+    Manner::of(Sharing::CompareAndSet),
+    Manner::of(Sharing::Lock),
+    Manner::of(Sharing::LockPerAccount),
+    Manner::of(Sharing::Owner),
+    Manner::of(Sharing::Owner).over(Transport::Queue),
+    Manner::of(Sharing::Owner).over(Transport::Pipe),
+];
 
 const EXAMPLES: &str = "\
 Examples:
@@ -42,8 +51,8 @@ pub(super) struct ExploreArgs {
     #[command(flatten)]
     ledger: MemoryArgs,
     /// How the operations keep out of each other's way
-    #[arg(long, value_enum, default_value_t = SyncChoice::None, value_name = "HOW")]
-    sync: SyncChoice,
+    #[arg(long, value_parser = choice(&MANNERS), default_value = "none", value_name = "HOW")]
+    sync: Manner,
     /// Take the locks of `mutex-per-account` in the order of the accounts' names
     #[arg(long)]
     lock_order: bool,
@@ -68,57 +77,6 @@ pub(super) struct ExploreArgs {
     /// How the result is written to stdout
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     output: Format,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum SyncChoice {
-    /// Not at all: each reads, then writes
-    None,
-    /// Each writes only if no other wrote since its read, else decides again
-    Cas,
-    /// One lock, from before the read until after the write
-    Lock,
-    /// A lock for each of the two accounts, taken one after the other
-    MutexPerAccount,
-    /// The server process decides, as in `parallel`
-    Server,
-    /// The owner decides, as in `queue`
-    Queue,
-    /// The owner decides, as in `pipe`
-    Pipe,
-}
-
-impl SyncChoice {
-    fn word(self) -> &'static str {
-        match self {
-            SyncChoice::None => "none",
-            SyncChoice::Cas => "cas",
-            SyncChoice::Lock => "lock",
-            SyncChoice::MutexPerAccount => "mutex-per-account",
-            SyncChoice::Server => "server",
-            SyncChoice::Queue => "queue",
-            SyncChoice::Pipe => "pipe",
-        }
-    }
-
-    fn owner_link(self) -> OwnerLink {
-        match self {
-            SyncChoice::Queue => OwnerLink::Queue,
-            SyncChoice::Pipe => OwnerLink::Pipe,
-            _ => OwnerLink::Socket,
-        }
-    }
-
-    fn sharing(self, with_work: bool) -> Sharing {
-        match self {
-            SyncChoice::None => Sharing::Unguarded,
-            SyncChoice::Cas => Sharing::CompareAndSet,
-            SyncChoice::Lock => Sharing::Lock,
-            SyncChoice::MutexPerAccount => Sharing::LockPerAccount,
-            _ if with_work => Sharing::OwnerWithWork,
-            SyncChoice::Server | SyncChoice::Queue | SyncChoice::Pipe => Sharing::Owner,
-        }
-    }
 }
 
 /// One `--open`.
@@ -157,21 +115,23 @@ impl FromStr for WantedBalance {
 pub(super) fn explore(args: ExploreArgs) -> CliResult {
     let why = "it examines orders of steps and runs none of them";
     args.ledger.check("explore", why)?;
-    let sharing = args.sync.sharing(args.with_work);
+    let sharing = args.sync.sharing;
     if args.lock_order && sharing != Sharing::LockPerAccount {
         let only = anyhow!("`--lock-order` is for `--sync mutex-per-account`, which has two locks");
         return Err(Failure::usage(only));
     }
-    if args.with_work && sharing != Sharing::OwnerWithWork {
+    if args.with_work && sharing != Sharing::Owner {
         let only = anyhow!(
             "`--with-work` is for `--sync server`, `queue` and `pipe`; the others take the same steps with work"
         );
         return Err(Failure::usage(only));
     }
     let (operations, views) = operations(&args.workload)?;
-    let manner = Manner::of(sharing)
-        .in_lock_order(args.lock_order)
-        .over(args.sync.owner_link());
+    let manner = args.sync.in_lock_order(args.lock_order);
+    let manner = match args.with_work {
+        true => manner.with_work(),
+        false => manner,
+    };
     let starts = starts(&args).map_err(Failure::usage)?;
     let overdraft = args.workload.overdraft();
     let scenario = Scenario::new(manner, starts, overdraft, operations);

@@ -11,23 +11,30 @@ use super::moment::duration;
 use super::named::{ContinuedRun, NamedArgs};
 use super::pictures::PictureArgs;
 use super::workload::WorkloadArgs;
-use super::{CliResult, Failure, OutputArgs, protected};
+use super::{CliResult, Failure, OutputArgs, choice, protected};
 use crate::bank::Balance;
 use crate::driver::{self, Commands, Driver, Forecast, RunPlan};
-use crate::event::Event;
+use crate::event::{Event, Mode};
 use crate::limits::{self, Limits};
-use crate::link::Transport;
 use crate::report::{Broken, Detail, Outputs, ProtectedFiles, Reporter, stderr_line};
 use crate::run::{AsArrived, Ending};
+use crate::sharing::{Manner, Sharing, Transport};
 use crate::status::Status;
 use crate::store::{Memory, Place};
 use crate::supervisor::Signals;
 use crate::wake::{Alarm, TICK};
 use crate::work::Pace;
-use crate::worker::{Conduct, Sync};
+use crate::worker::Conduct;
 
 /// The most workers at a time.
 const MAX_JOBS: u32 = 4_096;
+
+/// The ways in which the workers of `server-share` can keep out of each other's way.
+const MANNERS: [Manner; 3] = [
+    Manner::of(Sharing::Unguarded),
+    Manner::of(Sharing::Lock),
+    Manner::of(Sharing::CompareAndSet),
+];
 
 #[derive(Args)]
 pub(super) struct ModeArgs {
@@ -102,18 +109,8 @@ pub(super) struct ServerShareArgs {
     #[command(flatten)]
     ledger: MemoryArgs,
     /// How the workers keep out of each other's way
-    #[arg(long, value_enum, default_value_t = SyncFlag::Cas, value_name = "HOW")]
-    sync: SyncFlag,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum SyncFlag {
-    /// Not at all: updates are lost, and counted
-    None,
-    /// A lease on the cells from the read to the write
-    Lock,
-    /// Compare and set: write only over what was read, else read and decide again
-    Cas,
+    #[arg(long, value_parser = choice(&MANNERS), default_value = "cas", value_name = "HOW")]
+    sync: Manner,
 }
 
 fn pace(text: &str) -> anyhow::Result<Pace> {
@@ -121,39 +118,20 @@ fn pace(text: &str) -> anyhow::Result<Pace> {
     scale.context("a time scale is a number from 0 to 1000000, such as `0.5`")
 }
 
-/// `bank-par parallel`
-pub(super) fn parallel(args: BankArgs) -> CliResult {
-    ask_the_bank("parallel", Transport::Socket, args)
-}
-
 /// `bank-par server-share`
 pub(super) fn server_share(args: ServerShareArgs) -> CliResult {
-    let sync = match args.sync {
-        SyncFlag::None => Sync::None,
-        SyncFlag::Lock => Sync::Lock,
-        SyncFlag::Cas => Sync::Cas,
-    };
+    let mode = Mode::ServerShare;
     let why = "its workers share the data itself, in the memory of the server process";
-    args.ledger.check("server-share", why)?;
-    let (transport, conduct) = (Transport::Socket, Conduct::ShareData(sync));
-    let plan = args.mode.plan("server-share", transport, conduct);
+    args.ledger.check(mode.word(), why)?;
+    let plan = args.mode.plan(mode, Conduct::ShareData(args.sync));
     start(plan, None, args.mode)
 }
 
-/// `bank-par queue`
-pub(super) fn queue(args: BankArgs) -> CliResult {
-    ask_the_bank("queue", Transport::Queue, args)
-}
-
-/// `bank-par pipe`
-pub(super) fn pipe(args: BankArgs) -> CliResult {
-    ask_the_bank("pipe", Transport::Pipe, args)
-}
-
-fn ask_the_bank(mode: &'static str, transport: Transport, args: BankArgs) -> CliResult {
+/// `bank-par parallel`, `queue` or `pipe`
+pub(super) fn ask_the_bank(mode: Mode, args: BankArgs) -> CliResult {
     let limits = Limits::now();
     args.check().map_err(Failure::usage)?;
-    let mut plan = args.mode.plan(mode, transport, Conduct::AskTheBank);
+    let mut plan = args.mode.plan(mode, Conduct::AskTheBank);
     plan.strict = args.strict;
     plan.named = args.named.named();
     plan.commands = args.command.is_given().then(|| Commands {
@@ -235,20 +213,15 @@ impl ModeArgs {
         self.workload.balance()
     }
 
-    pub(super) fn plan(
-        &self,
-        mode: &'static str,
-        transport: Transport,
-        conduct: Conduct,
-    ) -> RunPlan {
+    pub(super) fn plan(&self, mode: Mode, conduct: Conduct) -> RunPlan {
         let built_in = if self.workload.is_built_in() {
             Pace::CLASSIC
         } else {
             Pace::NONE
         };
         RunPlan {
+            transport: transport(&mode),
             mode,
-            transport,
             conduct,
             jobs: self.jobs as usize,
             ops_per_worker: (self.ops_per_worker > 0).then_some(self.ops_per_worker),
@@ -266,6 +239,20 @@ impl ModeArgs {
             operations: self.workload.known(),
             detail: Detail::Results,
         }
+    }
+}
+
+/// How the requests of a mode travel.
+fn transport(mode: &Mode) -> Transport {
+    match mode {
+        Mode::Queue => Transport::Queue,
+        Mode::Pipe => Transport::Pipe,
+        Mode::Parallel
+        | Mode::ServerShare
+        | Mode::SharedMemory
+        | Mode::Sync
+        | Mode::Replay
+        | Mode::Other(_) => Transport::Socket,
     }
 }
 

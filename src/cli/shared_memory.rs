@@ -9,10 +9,10 @@ use clap::{Args, ValueEnum};
 
 use super::ledger::MemoryArgs;
 use super::modes::{ModeArgs, start};
-use super::{CliResult, Failure};
+use super::{CliResult, Failure, choice};
 use crate::bank::{Balance, MAX_BALANCE, SharePoint};
 use crate::driver::RunPlan;
-use crate::link::Transport;
+use crate::event::Mode;
 use crate::shared_memory::{MemorySharing, Primitive};
 use crate::work::Pace;
 use crate::worker::Conduct;
@@ -42,8 +42,8 @@ pub(super) struct SharedMemoryArgs {
     #[command(flatten)]
     ledger: MemoryArgs,
     /// How the workers keep out of each other's way [default: mutex]
-    #[arg(long, value_enum, value_name = "HOW")]
-    sync: Option<PrimitiveFlag>,
+    #[arg(long, value_parser = choice(&Primitive::ALL), value_name = "HOW")]
+    sync: Option<Primitive>,
     /// Take the locks of `mutex-per-account` in the order of the accounts' names
     #[arg(long)]
     lock_order: bool,
@@ -62,45 +62,6 @@ struct NotInMemory {
     run: Option<String>,
     #[arg(last = true, hide = true)]
     words: Vec<String>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum PrimitiveFlag {
-    /// Nothing: a load, and later a store. Updates are lost, and counted
-    None,
-    /// An indivisible addition to each of the two cells. It cannot check funds, so that an account may end
-    /// below zero, which is told
-    Atomic,
-    /// A write only over what was read, else decide again; one cell after the other
-    Cas,
-    /// A lock that is waited for by trying again, which keeps a processor busy
-    Spin,
-    /// A lock whose waiters sleep. It stays locked when its holder dies
-    Mutex,
-    /// Such a lock for each account, one taken after the other: transfers may wait for each other
-    MutexPerAccount,
-    /// One permit, which is lost when its holder dies
-    Semaphore,
-    /// A lock that tells when its holder has died: the next one completes what was begun
-    Robust,
-    /// A lock on the file that the memory is. The system gives it back when its holder dies
-    FileLock,
-}
-
-impl PrimitiveFlag {
-    fn primitive(self) -> Primitive {
-        match self {
-            PrimitiveFlag::None => Primitive::None,
-            PrimitiveFlag::Atomic => Primitive::Atomic,
-            PrimitiveFlag::Cas => Primitive::Cas,
-            PrimitiveFlag::Spin => Primitive::Spin,
-            PrimitiveFlag::Mutex => Primitive::Mutex,
-            PrimitiveFlag::MutexPerAccount => Primitive::MutexPerAccount,
-            PrimitiveFlag::Semaphore => Primitive::Semaphore,
-            PrimitiveFlag::Robust => Primitive::Robust,
-            PrimitiveFlag::FileLock => Primitive::FileLock,
-        }
-    }
 }
 
 /// When the holder of a lock is killed.
@@ -131,12 +92,12 @@ impl KillPoint {
 /// `bank-par shared-memory`
 pub(super) fn shared_memory(args: SharedMemoryArgs) -> CliResult {
     let why = "its balances are in memory that its workers share, and end with the run";
-    args.ledger.check("shared-memory", why)?;
+    args.ledger.check(Mode::SharedMemory.word(), why)?;
     args.check().map_err(Failure::usage)?;
     match (args.kill_holder, args.sync) {
         (Some(when), None) => kill_holder::compare(&args, when),
         (_, sync) => {
-            let plan = args.plan(sync.unwrap_or(PrimitiveFlag::Mutex).primitive());
+            let plan = args.plan(sync.unwrap_or(Primitive::Mutex));
             start(plan, None, args.mode)
         }
     }
@@ -153,7 +114,7 @@ impl SharedMemoryArgs {
             takes_turns: is_killed,
         };
         let conduct = Conduct::ShareMemory(sharing);
-        let plan = self.mode.plan("shared-memory", Transport::Socket, conduct);
+        let plan = self.mode.plan(Mode::SharedMemory, conduct);
         RunPlan {
             timeout: limit,
             // What becomes of the lock is seen at once, and not behind seconds of work.
@@ -176,7 +137,7 @@ impl SharedMemoryArgs {
         if !self.not_here.words.is_empty() {
             bail!("`shared-memory` only simulates work, and runs no command; {elsewhere}");
         }
-        if self.lock_order && self.sync != Some(PrimitiveFlag::MutexPerAccount) {
+        if self.lock_order && self.sync != Some(Primitive::MutexPerAccount) {
             bail!("`--lock-order` is about the locks of `--sync mutex-per-account`");
         }
         let balance = self.mode.balance();

@@ -12,12 +12,13 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 
 use super::ledger::MemoryArgs;
 use super::workload::WorkloadArgs;
-use super::{CliResult, Failure, OutputArgs, protected};
-use crate::event::{Event, InvalidLine, RunStarted};
+use super::{CliResult, Failure, OutputArgs, choice, protected};
+use crate::event::{Event, InvalidLine, Mode, RunStarted};
 use crate::poll::wait_readable;
 use crate::race::{MAX_UPDATES, RacePlan, SyncMethod, race};
 use crate::report::{self, Broken, Outputs, Reporter};
 use crate::run::Ending;
+use crate::sharing::SharingChoice;
 use crate::status::Status;
 use crate::supervisor::{Signals, end_by, stop_self};
 use crate::wake::{Alarm, TICK, Waker, host_clock, wall_clock};
@@ -35,8 +36,8 @@ pub(super) struct SyncArgs {
     /// How often every thread runs all operations
     #[arg(long, default_value_t = 10_000, value_name = "N")]
     rounds: u32,
-    /// Run only this one: none, mutex, rwlock, atomic, cas, spin, channel or semaphore
-    #[arg(long, value_name = "NAME")]
+    /// Run only this one
+    #[arg(long, value_parser = choice(&SyncMethod::ALL), value_name = "NAME")]
     lock: Option<SyncMethod>,
     #[command(flatten)]
     output: OutputArgs,
@@ -45,7 +46,7 @@ pub(super) struct SyncArgs {
 /// `bank-par sync`
 pub(super) fn sync(args: SyncArgs) -> CliResult {
     let why = "its threads race for one balance in memory, which is the lesson";
-    args.ledger.check("sync", why)?;
+    args.ledger.check(Mode::Sync.word(), why)?;
     let (mut alarm, waker) = Alarm::new().map_err(Failure::died)?;
     let mut feed = args
         .workload
@@ -116,7 +117,7 @@ impl Course {
         };
         self.reporter = Some(Reporter::start(outputs, waker).map_err(Failure::usage)?);
         self.note(Event::RunStarted(Box::new(RunStarted {
-            mode: "sync".into(),
+            mode: Mode::Sync,
             mechanism: "racing for one balance in memory".into(),
             sync: only.map(|method| method.word().into()),
             pid: std::process::id(),

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use crate::bank::{Balance, Name, RequestContext, SharePoint};
 use crate::command::{CommandSpec, GRACE, RetryPolicy};
-use crate::event::RunStarted;
+use crate::event::{Mode, RunStarted};
 use crate::ids;
 use crate::limits::Limits;
-use crate::link::{Folder, Transport};
+use crate::link::Folder;
 use crate::report::Detail;
 use crate::run::{CommandSettings, Named, Settings, WorkLimits};
 use crate::server::{RunLedger, RunStore};
+use crate::sharing::Transport;
 use crate::store::{AtStake, Cells, MappedCells, Memory};
 use crate::wake::{Waker, wall_clock};
 use crate::work::Pace;
@@ -22,8 +23,8 @@ use crate::worker::Conduct;
 /// What is to be run, and how.
 #[derive(Clone, Debug)]
 pub struct RunPlan {
-    /// The mode's name.
-    pub mode: &'static str,
+    /// Which mode.
+    pub mode: Mode,
     /// How requests travel.
     pub transport: Transport,
     /// Who decides.
@@ -110,7 +111,7 @@ impl RunPlan {
             ..RequestContext::default()
         };
         Ok(Settings {
-            mode: self.mode,
+            mode: self.mode.clone(),
             jobs: self.jobs,
             ops_per_worker: self.ops_per_worker,
             pace: self.pace,
@@ -134,7 +135,7 @@ impl RunPlan {
     /// What is told of the run before anything else.
     pub(super) fn run_started(&self, ledger: Option<&RunLedger>, clock: Duration) -> RunStarted {
         RunStarted {
-            mode: self.mode.into(),
+            mode: self.mode.clone(),
             mechanism: match self.conduct {
                 Conduct::AskTheBank => self.transport.mechanism(),
                 Conduct::ShareData(_) => "sharing data over sockets",

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::EventFields;
 use super::fields::{Micros, moment};
+use super::{EventFields, Mode};
 use crate::bank::{Balance, Moment, Name};
 
 /// A run began: what it is, and what its times count from. What other programs leave out is read as
@@ -13,8 +13,8 @@ use crate::bank::{Balance, Moment, Name};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RunStarted {
-    /// The mode's name.
-    pub mode: Cow<'static, str>,
+    /// Which mode.
+    pub mode: Mode,
     /// How the processes or threads of this mode share the balance, in words.
     pub mechanism: Cow<'static, str>,
     /// How they keep out of each other's way, where that can be chosen.
@@ -205,8 +205,8 @@ pub struct Race {
 /// What became of a run of which one worker was killed while it held a lock.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HolderKilled {
-    /// The mode's name.
-    pub mode: Cow<'static, str>,
+    /// Which mode.
+    pub mode: Mode,
     /// What the workers held.
     pub sync: Cow<'static, str>,
     /// Before which access the worker was killed: `write` or `half_written`.

@@ -1,11 +1,9 @@
 //! The counts and balances of a run.
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Serialize};
 
-use super::EventFields;
 use super::fields::{Micros, Total, is_zero};
+use super::{EventFields, Mode};
 use crate::bank::{Balance, Name};
 use crate::status::Status;
 
@@ -13,8 +11,8 @@ use crate::status::Status;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Summary {
-    /// The mode's name.
-    pub mode: Cow<'static, str>,
+    /// Which mode.
+    pub mode: Mode,
     /// The ledger, if it lasts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ledger: Option<String>,

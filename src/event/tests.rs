@@ -98,7 +98,7 @@ prop_compose! {
         account in name(), balance in of(balance()), run in of(text()),
     ) -> RunStarted {
         RunStarted {
-            mode: words[0].clone().into(),
+            mode: Mode::Other(words[0].clone()),
             mechanism: words[1].clone().into(),
             sync: sync.map(Cow::from),
             pid,
@@ -132,7 +132,7 @@ prop_compose! {
             },
         );
         Summary {
-            mode: "parallel".into(),
+            mode: Mode::Parallel,
             ledger: text.clone(),
             status: Status::Violation,
             operations: counts[0],

@@ -1,7 +1,7 @@
 //! The operations that are put in every order, and what they share.
 
 use crate::bank::{Amount, Balance, Name, Operation};
-use crate::sharing::Sharing;
+use crate::sharing::{Manner, Sharing};
 
 /// The most operations that are explored.
 pub const MAX_OPERATIONS: usize = 60;
@@ -30,57 +30,6 @@ pub enum ScenarioError {
     /// Sums that a balance cannot hold.
     #[error("the amounts add up to more than a balance holds: use smaller amounts")]
     TooMuch,
-}
-
-/// By which link the owner is asked, where there is one. Its steps are the same.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OwnerLink {
-    /// By a local socket, as in `parallel`.
-    #[default]
-    Socket,
-    /// By one queue of all workers.
-    Queue,
-    /// By pipes.
-    Pipe,
-}
-
-/// How the operations of a scenario share their accounts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Manner {
-    /// The steps.
-    pub sharing: Sharing,
-    /// Locks of accounts are taken in the order of the accounts' names, and not the debit side first.
-    pub lock_order: bool,
-    /// How requests travel to the owner.
-    pub owner_link: OwnerLink,
-}
-
-impl Manner {
-    /// This way to share.
-    pub const fn of(sharing: Sharing) -> Self {
-        Manner {
-            sharing,
-            lock_order: false,
-            owner_link: OwnerLink::Socket,
-        }
-    }
-
-    /// With the locks of accounts in the order of their names, if there are any.
-    pub const fn in_lock_order(self, lock_order: bool) -> Self {
-        let lock_order = lock_order && matches!(self.sharing, Sharing::LockPerAccount);
-        Manner { lock_order, ..self }
-    }
-
-    /// With requests that travel by this link, if there are any.
-    pub const fn over(self, link: OwnerLink) -> Self {
-        match self.sharing {
-            Sharing::Owner | Sharing::OwnerWithWork => Manner {
-                owner_link: link,
-                ..self
-            },
-            _ => self,
-        }
-    }
 }
 
 /// One account or bank account that operations touch.

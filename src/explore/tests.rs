@@ -4,7 +4,7 @@ mod second_opinion;
 
 use super::*;
 use crate::bank::{Amount, Balance, Kind, Name, Operation};
-use crate::sharing::Sharing;
+use crate::sharing::{Manner, Sharing};
 use proptest::prelude::*;
 use shared_state::SharedState;
 

@@ -3,10 +3,10 @@
 //! writes.
 
 use super::order::{StepOrder, play};
-use super::scenario::{MAX_OPERATIONS, Manner, OwnerLink, Scenario, ScenarioError};
+use super::scenario::{MAX_OPERATIONS, Scenario, ScenarioError};
 use super::shared_state::{Met, SharedState, StepTaken};
 use crate::bank::{AmountError, Balance, Kind, Name, Operation, WORLD};
-use crate::sharing::Sharing;
+use crate::sharing::{Manner, Sharing, SharingChoice, Transport};
 
 /// What a token begins with. Another way to write or to number steps is another version.
 const VERSION: &str = "x1";
@@ -28,27 +28,24 @@ const MANNERS: [Manner; 11] = {
         PER_ACCOUNT.in_lock_order(true),
         OWNER,
         WITH_WORK,
-        OWNER.over(OwnerLink::Queue),
-        WITH_WORK.over(OwnerLink::Queue),
-        OWNER.over(OwnerLink::Pipe),
-        WITH_WORK.over(OwnerLink::Pipe),
+        OWNER.over(Transport::Queue),
+        WITH_WORK.over(Transport::Queue),
+        OWNER.over(Transport::Pipe),
+        WITH_WORK.over(Transport::Pipe),
     ]
 };
 
 /// The word for how operations share. `owner` is asked by a socket.
-fn word(manner: Manner) -> &'static str {
-    match (manner.sharing, manner.owner_link) {
-        (Sharing::Unguarded, _) => "none",
-        (Sharing::CompareAndSet, _) => "cas",
-        (Sharing::Lock, _) => "lock",
-        (Sharing::LockPerAccount, _) if manner.lock_order => "mutex-in-order",
-        (Sharing::LockPerAccount, _) => "mutex-per-account",
-        (Sharing::Owner, OwnerLink::Socket) => "owner",
-        (Sharing::OwnerWithWork, OwnerLink::Socket) => "owner-with-work",
-        (Sharing::Owner, OwnerLink::Queue) => "queue",
-        (Sharing::OwnerWithWork, OwnerLink::Queue) => "queue-with-work",
-        (Sharing::Owner, OwnerLink::Pipe) => "pipe",
-        (Sharing::OwnerWithWork, OwnerLink::Pipe) => "pipe-with-work",
+fn word(manner: Manner) -> String {
+    let owner = match manner.transport {
+        Transport::Socket => "owner",
+        Transport::Queue | Transport::Pipe => manner.word(),
+    };
+    match manner.sharing {
+        Sharing::LockPerAccount if manner.lock_order => "mutex-in-order".to_string(),
+        Sharing::Owner => owner.to_string(),
+        Sharing::OwnerWithWork => format!("{owner}-with-work"),
+        _ => manner.word().to_string(),
     }
 }
 

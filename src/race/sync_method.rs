@@ -1,7 +1,8 @@
 //! The remedies by name.
 
 use std::fmt;
-use std::str::FromStr;
+
+use crate::sharing::SharingChoice;
 
 /// What keeps threads from overwriting each other's updates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,9 +37,10 @@ impl SyncMethod {
         SyncMethod::Channel,
         SyncMethod::Semaphore,
     ];
+}
 
-    /// The stable word for it on the command line and in JSON output.
-    pub fn word(self) -> &'static str {
+impl SharingChoice for SyncMethod {
+    fn word(self) -> &'static str {
         match self {
             SyncMethod::None => "none",
             SyncMethod::Mutex => "mutex",
@@ -50,43 +52,23 @@ impl SyncMethod {
             SyncMethod::Semaphore => "semaphore",
         }
     }
-}
 
-impl FromStr for SyncMethod {
-    type Err = UnknownRemedy;
-
-    fn from_str(text: &str) -> Result<Self, UnknownRemedy> {
-        SyncMethod::ALL
-            .into_iter()
-            .find(|remedy| remedy.word() == text)
-            .ok_or(UnknownRemedy)
+    fn help(self) -> &'static str {
+        match self {
+            SyncMethod::None => "Nothing. Updates are lost, and counted",
+            SyncMethod::Mutex => "A lock that one thread holds at a time",
+            SyncMethod::RwLock => "A lock that many readers or one writer hold",
+            SyncMethod::Atomic => "An addition that nothing can come between",
+            SyncMethod::Cas => "A write that fails if another thread wrote since the read",
+            SyncMethod::Spin => "A lock that is waited for by trying again",
+            SyncMethod::Channel => "One owner, to whom all others send messages",
+            SyncMethod::Semaphore => "A count of permits",
+        }
     }
 }
 
 impl fmt::Display for SyncMethod {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.word())
-    }
-}
-
-/// A word that names no remedy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "a remedy is one of `none`, `mutex`, `rwlock`, `atomic`, `cas`, `spin`, `channel`, `semaphore`"
-)]
-pub struct UnknownRemedy;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_remedy_has_a_word_of_its_own() {
-        let message = UnknownRemedy.to_string();
-        for remedy in SyncMethod::ALL {
-            assert_eq!(remedy.word().parse(), Ok(remedy));
-            assert!(message.contains(&format!("`{remedy}`")), "{remedy}");
-        }
-        assert_eq!("Mutex".parse::<SyncMethod>(), Err(UnknownRemedy));
     }
 }

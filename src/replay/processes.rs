@@ -9,18 +9,17 @@ use super::seen::OrderSeen;
 use super::turns::{WorkerTurn, accesses, turns};
 use super::{OrderEnd, ReplayError, StepPace, StepTakers};
 use crate::driver::{Driver, RunPlan};
-use crate::event::{AccountSummary, Event, Summary};
-use crate::explore::{Manner, OwnerLink, Played, Scenario};
-use crate::link::Transport;
+use crate::event::{AccountSummary, Event, Mode, Summary};
+use crate::explore::{Played, Scenario};
 use crate::report::Detail;
 use crate::report::Reporter;
 use crate::run::{GivenOrder, RequestTurn, TurnTaken, TurnWatch};
 use crate::shared_memory::{MemorySharing, Primitive};
-use crate::sharing::Sharing;
+use crate::sharing::{Manner, Sharing};
 use crate::supervisor::Signals;
 use crate::wake::{Alarm, Waker};
 use crate::work::Pace;
-use crate::worker::{Conduct, Sync};
+use crate::worker::Conduct;
 use crate::workload::Feed;
 
 /// How long processes that wait for each other are left to it.
@@ -92,15 +91,6 @@ fn balances(scenario: &Scenario, accounts: &[AccountSummary]) -> Vec<i64> {
     held.collect()
 }
 
-/// How requests travel.
-pub(super) fn transport(scenario: &Scenario) -> Transport {
-    match scenario.manner().owner_link {
-        OwnerLink::Socket => Transport::Socket,
-        OwnerLink::Queue => Transport::Queue,
-        OwnerLink::Pipe => Transport::Pipe,
-    }
-}
-
 /// Refuses orders that are none of shared memory.
 pub(super) fn check_shared_memory(scenario: &Scenario) -> Result<(), ReplayError> {
     let why = match scenario.manner().sharing {
@@ -130,12 +120,9 @@ pub(super) fn plan(scenario: &Scenario, by: StepTakers) -> RunPlan {
     let manner = scenario.manner();
     let conduct = match manner.sharing {
         _ if by == StepTakers::SharedMemory => Conduct::ShareMemory(memory_sharing(manner)),
-        Sharing::Unguarded => Conduct::ShareData(Sync::None),
-        Sharing::CompareAndSet => Conduct::ShareData(Sync::Cas),
-        Sharing::Lock => Conduct::ShareData(Sync::Lock),
-        Sharing::LockPerAccount => Conduct::ShareData(Sync::LockPerAccount {
-            in_order: manner.lock_order,
-        }),
+        Sharing::Unguarded | Sharing::CompareAndSet | Sharing::Lock | Sharing::LockPerAccount => {
+            Conduct::ShareData(manner)
+        }
         Sharing::Owner | Sharing::OwnerWithWork => Conduct::AskTheBank,
     };
     // The shortest work there is: its two requests are what counts.
@@ -146,8 +133,8 @@ pub(super) fn plan(scenario: &Scenario, by: StepTakers) -> RunPlan {
     let mut starts = scenario.starts().iter().cloned();
     let (account, balance) = starts.next().unwrap_or_default();
     RunPlan {
-        mode: "replay",
-        transport: transport(scenario),
+        mode: Mode::Replay,
+        transport: manner.transport,
         conduct,
         jobs: scenario.operations().len(),
         ops_per_worker: Some(1),

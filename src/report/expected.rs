@@ -7,7 +7,7 @@ use super::text::Text;
 use super::{Detail, Format};
 use crate::bank::{Balance, Kind, Name, Rejection, WORLD};
 use crate::event::{
-    AccountSummary, Cause, Event, InvalidLine, Micros, OperationEvent, Race, Summary, Total,
+    AccountSummary, Cause, Event, InvalidLine, Micros, Mode, OperationEvent, Race, Summary, Total,
 };
 use crate::status::Status;
 
@@ -280,7 +280,7 @@ Balance of main: $500.00
 #[test]
 fn a_summary_of_a_bad_run() {
     let bad = Summary {
-        mode: "server-share".into(),
+        mode: Mode::ServerShare,
         processes: 1,
         operations: 1_001,
         completed: 998,

@@ -5,7 +5,9 @@ use std::time::Duration;
 use crate::bank::{
     Amount, Answer, Balance, Id, Kind, LOANS, Name, Operation, Outcome, Rejection, View, WORLD,
 };
-use crate::event::{AccountSummary, Cause, Event, Fault, Micros, OperationEvent, Summary, Total};
+use crate::event::{
+    AccountSummary, Cause, Event, Fault, Micros, Mode, OperationEvent, Summary, Total,
+};
 use crate::status::Status;
 
 /// An event as many runs have it.
@@ -157,7 +159,7 @@ pub(super) fn account(
 
 pub(super) fn summary() -> Summary {
     Summary {
-        mode: "parallel".into(),
+        mode: Mode::Parallel,
         ledger: None,
         status: Status::Posted,
         operations: 5,

@@ -28,7 +28,7 @@ pub(super) fn write(picture: &Picture, out: &mut impl Write) -> io::Result<()> {
         let account = |place: usize| quoted(&picture.accounts[place].name);
         let cells = [
             (operation.run + 1).to_string(),
-            cell(&picture.runs[operation.run].mode),
+            cell(picture.runs[operation.run].mode.word()),
             operation.number.to_string(),
             some(lane.worker),
             some(lane.pid),

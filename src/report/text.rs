@@ -2,6 +2,7 @@
 
 mod beginning;
 mod holder_killed;
+mod mechanism;
 mod steps;
 mod summary;
 

@@ -205,9 +205,9 @@ fn left_out(picture: &Picture) -> u64 {
 
 /// What a run was, in a line.
 fn title(run: &PicturedRun) -> String {
-    let mut title = match run.mode.is_empty() {
+    let mut title = match run.mode.is_unknown() {
         true => "a run".to_string(),
-        false => run.mode.clone(),
+        false => run.mode.to_string(),
     };
     if let Some(sync) = &run.sync {
         let _ = write!(title, " --sync {sync}");

@@ -87,7 +87,7 @@ impl Run {
         else {
             return;
         };
-        let (tally, mode) = (std::mem::take(&mut self.tally), self.settings.mode);
+        let (tally, mode) = (std::mem::take(&mut self.tally), self.settings.mode.clone());
         let sequential = tally.worked;
         let summary = match &self.settings.ledger {
             Some(_) => tally.list(mode, standings),

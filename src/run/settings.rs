@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::resume::Named;
 use crate::bank::{Balance, Kind, Line, Name, Operation, RequestContext, SharePoint};
-use crate::event::Micros;
+use crate::event::{Micros, Mode};
 use crate::work::{Pace, Work};
 
 /// How many operations without work a worker may have in its hands: while it does one half, the next
@@ -17,8 +17,8 @@ const IN_HANDS: usize = 16_384;
 /// What a run goes by.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The mode's name.
-    pub mode: &'static str,
+    /// Which mode.
+    pub mode: Mode,
     /// The most workers at a time.
     pub jobs: usize,
     /// How many operations a worker takes before it is replaced; `None`: no limit.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::bank::{Amount, Answer, Balance, LOANS, Name, Operation, Outcome, Rejection, WORLD};
-use crate::event::{AccountSummary, Fault, Micros, Summary, Total};
+use crate::event::{AccountSummary, Fault, Micros, Mode, Summary, Total};
 use crate::status::Status;
 use crate::store::Standing;
 
@@ -127,7 +127,7 @@ impl Tally {
     }
 
     /// Lists the accounts of a ledger that lasts, in which others may write too.
-    pub(super) fn list(self, mode: &'static str, standings: Vec<Standing>) -> Summary {
+    pub(super) fn list(self, mode: Mode, standings: Vec<Standing>) -> Summary {
         let account = |Standing { name, view, .. }| AccountSummary {
             account: name,
             balance: view.posted,
@@ -143,7 +143,7 @@ impl Tally {
         }
     }
 
-    fn summary(&self, mode: &'static str) -> Summary {
+    fn summary(&self, mode: Mode) -> Summary {
         let Counts {
             completed,
             refused,
@@ -154,7 +154,7 @@ impl Tally {
             duplicates,
         } = self.counts;
         Summary {
-            mode: mode.into(),
+            mode,
             ledger: None,
             status: self.status,
             operations: completed + refused + failed + in_doubt,
@@ -179,7 +179,7 @@ impl Tally {
     }
 
     /// Holds every balance against what it must be. Any difference is a violation.
-    pub(super) fn check(mut self, mode: &'static str, standings: Vec<Standing>) -> Summary {
+    pub(super) fn check(mut self, mode: Mode, standings: Vec<Standing>) -> Summary {
         let sum = standings
             .iter()
             .map(|standing| i128::from(standing.view.posted.minor()))

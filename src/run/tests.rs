@@ -4,6 +4,7 @@ mod in_order;
 
 use super::*;
 use crate::bank::{Amount, Balance, Kind, Line, Operation, Outcome, Rejection, View, WorkEnd};
+use crate::event::Mode;
 use crate::link::Arrived;
 use crate::protocol::{Ask, Report, Said, WorkerRequest};
 use crate::store::Abandoned;
@@ -39,7 +40,7 @@ impl Bench {
     /// The same, with the requests decided in this order.
     fn in_order(operations: u64, jobs: usize, order: Box<dyn RequestOrder>) -> Self {
         let settings = Settings {
-            mode: "test",
+            mode: Mode::Parallel,
             jobs,
             ops_per_worker: None,
             pace: Pace::CLASSIC,

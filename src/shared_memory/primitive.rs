@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::sharing::Sharing;
+use crate::sharing::{Sharing, SharingChoice};
 
 /// What keeps the workers of `shared-memory` from overwriting each other's updates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -44,27 +44,6 @@ impl Primitive {
         Primitive::FileLock,
     ];
 
-    /// The stable word for it on the command line and in JSON output.
-    pub fn word(self) -> &'static str {
-        match self {
-            Primitive::None => "none",
-            Primitive::Atomic => "atomic",
-            Primitive::Cas => "cas",
-            Primitive::Spin => "spin",
-            Primitive::Mutex => "mutex",
-            Primitive::MutexPerAccount => "mutex-per-account",
-            Primitive::Semaphore => "semaphore",
-            Primitive::Robust => "robust",
-            Primitive::FileLock => "file-lock",
-        }
-    }
-
-    /// The primitive of this word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        let mut all = Primitive::ALL.into_iter();
-        all.find(|primitive| primitive.word() == word)
-    }
-
     /// Which steps an operation takes; `None` for the one that adds and does not read first.
     pub fn sharing(self) -> Option<Sharing> {
         match self {
@@ -92,6 +71,49 @@ impl Primitive {
     }
 }
 
+impl SharingChoice for Primitive {
+    fn word(self) -> &'static str {
+        match self {
+            Primitive::None => "none",
+            Primitive::Atomic => "atomic",
+            Primitive::Cas => "cas",
+            Primitive::Spin => "spin",
+            Primitive::Mutex => "mutex",
+            Primitive::MutexPerAccount => "mutex-per-account",
+            Primitive::Semaphore => "semaphore",
+            Primitive::Robust => "robust",
+            Primitive::FileLock => "file-lock",
+        }
+    }
+
+    fn help(self) -> &'static str {
+        match self {
+            Primitive::None => "Nothing: a load, and later a store. Updates are lost, and counted",
+            Primitive::Atomic => {
+                "An indivisible addition to each of the two cells. It cannot check funds, so that an account \
+                 may end below zero, which is told"
+            }
+            Primitive::Cas => {
+                "A write only over what was read, else decide again; one cell after the other"
+            }
+            Primitive::Spin => {
+                "A lock that is waited for by trying again, which keeps a processor busy"
+            }
+            Primitive::Mutex => "A lock whose waiters sleep. It stays locked when its holder dies",
+            Primitive::MutexPerAccount => {
+                "Such a lock for each account, one taken after the other: transfers may wait for each other"
+            }
+            Primitive::Semaphore => "One permit, which is lost when its holder dies",
+            Primitive::Robust => {
+                "A lock that tells when its holder has died: the next one completes what was begun"
+            }
+            Primitive::FileLock => {
+                "A lock on the file that the memory is. The system gives it back when its holder dies"
+            }
+        }
+    }
+}
+
 /// How the workers of a run share its memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemorySharing {
@@ -112,11 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_primitive_has_a_word_of_its_own() {
-        for primitive in Primitive::ALL {
-            assert_eq!(Primitive::from_word(primitive.word()), Some(primitive));
-        }
-        assert_eq!(Primitive::from_word("Mutex"), None);
+    fn six_primitives_are_held() {
         let held = Primitive::ALL.into_iter().filter(|one| one.is_held());
         assert_eq!(held.count(), 6);
     }

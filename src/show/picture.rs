@@ -1,7 +1,7 @@
 //! What is drawn. All times are microseconds since the picture begins, all money is minor units.
 
 use crate::bank::Kind;
-use crate::event::{Reason, RequestName};
+use crate::event::{Mode, Reason, RequestName};
 
 /// One or more runs, laid out on one time axis.
 #[derive(Debug, Default)]
@@ -32,7 +32,7 @@ pub struct PicturedRun {
     /// The file that it was read from; empty for the run that has just ended.
     pub source: String,
     /// The mode's name; empty if the recording does not tell it.
-    pub mode: String,
+    pub mode: Mode,
     /// How its workers keep out of each other's way, where they share data.
     pub sync: Option<String>,
     /// The ledger, if it lasts.

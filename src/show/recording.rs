@@ -266,7 +266,7 @@ impl Recording {
                 calendar: Some(started.started_at.micros()),
             },
             picture: PicturedRun {
-                mode: started.mode.to_string(),
+                mode: started.mode.clone(),
                 sync: started.sync.as_ref().map(|sync| sync.to_string()),
                 ledger: started.ledger.as_deref().map(shortened),
                 name: started.run.as_deref().map(shortened),
@@ -333,8 +333,8 @@ impl Recording {
         let recorded = &mut self.runs[run];
         recorded.has_ended = true;
         let picture = &mut recorded.picture;
-        if picture.mode.is_empty() {
-            picture.mode = summary.mode.to_string();
+        if picture.mode.is_unknown() {
+            picture.mode = summary.mode.clone();
         }
         let balances = summary.balances.iter().map(|account| RunBalance {
             account: account.account.as_str().to_string(),

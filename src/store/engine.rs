@@ -41,7 +41,7 @@ use super::{
     LedgerError, LedgerRequest, OpenHold, RunName, RunTotals, SkippedLine, Standing, Verified,
 };
 use crate::bank::{Name, Now};
-use backend::{Backend, Mode, Tx};
+use backend::{Backend, Tx, TxMode};
 use cache::{Cache, CacheState};
 use due::Due;
 use rows::Hash;
@@ -87,13 +87,13 @@ impl<B: Backend> Engine<B> {
     /// Begins a transaction, and notes whether another process has written since the last one.
     fn begin(
         &mut self,
-        mode: Mode,
+        mode: TxMode,
     ) -> Result<(Box<dyn Tx + '_>, &mut Cache, &mut Runs), LedgerError> {
         self.check_usable()?;
         let began = Instant::now();
         let tx = self.backend.begin(mode);
         let tx = tx.map_err(|error| error.after(began.elapsed()))?;
-        if tx.is_changed() || mode == Mode::Write {
+        if tx.is_changed() || mode == TxMode::Write {
             self.last_due = None;
         }
         if tx.is_changed() {
@@ -109,7 +109,7 @@ impl<B: Backend> Engine<B> {
         work: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T, LedgerError>,
     ) -> Result<T, LedgerError> {
         let (name, time) = (self.backend.name(), self.clock.clone());
-        let (mut tx, cache, runs) = self.begin(Mode::Write)?;
+        let (mut tx, cache, runs) = self.begin(TxMode::Write)?;
         let mut writing = UnitOfWork::new(name, &mut *tx, cache, runs, time.read());
         let done = writing.catch_up().and_then(|()| work(&mut writing));
         let done = done.and_then(|done| writing.apply().map(|()| done));
@@ -127,7 +127,7 @@ impl<B: Backend> Engine<B> {
         work: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T, LedgerError>,
     ) -> Result<T, LedgerError> {
         let (name, time) = (self.backend.name(), self.clock.read());
-        let (mut tx, cache, runs) = self.begin(Mode::Read)?;
+        let (mut tx, cache, runs) = self.begin(TxMode::Read)?;
         let done = work(&mut UnitOfWork::new(name, &mut *tx, cache, runs, time))?;
         tx.commit()?;
         Ok(done)

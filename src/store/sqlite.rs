@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::engine::backend::{Backend, Mode, Tx};
+use super::engine::backend::{Backend, Tx, TxMode};
 use super::engine::rows::Head;
 use super::{LedgerError, Verified};
 use ledger_file::{Identity, LedgerFile, identity};
@@ -135,7 +135,7 @@ impl Sqlite {
 }
 
 impl Backend for Sqlite {
-    fn begin(&mut self, mode: Mode) -> Result<Box<dyn Tx + '_>, LedgerError> {
+    fn begin(&mut self, mode: TxMode) -> Result<Box<dyn Tx + '_>, LedgerError> {
         Ok(Box::new(Transaction::begin(self, mode)?))
     }
 

@@ -9,37 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::ENTRY;
 use crate::child::{pass, received};
 use crate::command::CommandSpec;
-use crate::link::Transport;
 use crate::shared_memory::{MemoryPlace, MemorySharing};
-
-/// How workers of `server-share` keep out of each other's way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Sync {
-    /// Not at all: updates are lost.
-    None,
-    /// Each holds a lease on its cells from its read to its write.
-    Lock,
-    /// Each writes only over what it read, and decides again where that has changed.
-    Cas,
-    /// Each holds a lease on its one cell and then on its other one too, until its write.
-    LockPerAccount {
-        /// The cell whose name comes first is taken first, and not the debit side's.
-        in_order: bool,
-    },
-}
-
-impl Sync {
-    /// The word for it on the command line.
-    pub fn word(self) -> &'static str {
-        match self {
-            Sync::None => "none",
-            Sync::Lock => "lock",
-            Sync::Cas => "cas",
-            Sync::LockPerAccount { .. } => "mutex-per-account",
-        }
-    }
-}
+use crate::sharing::{Manner, SharingChoice, Transport};
 
 /// How a worker has its operations decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +19,7 @@ pub enum Conduct {
     /// It asks the bank.
     AskTheBank,
     /// It shares the bank's data.
-    ShareData(Sync),
+    ShareData(Manner),
     /// It shares the memory that the bank's data lies in.
     ShareMemory(MemorySharing),
 }
@@ -58,7 +29,7 @@ impl Conduct {
     pub fn sync(self) -> Option<&'static str> {
         match self {
             Conduct::AskTheBank => None,
-            Conduct::ShareData(sync) => Some(sync.word()),
+            Conduct::ShareData(manner) => Some(manner.word()),
             Conduct::ShareMemory(sharing) => Some(sharing.primitive.word()),
         }
     }
@@ -116,6 +87,7 @@ mod tests {
     use super::*;
     use crate::command::RetryPolicy;
     use crate::limits::Limits;
+    use crate::sharing::Sharing;
 
     #[test]
     fn a_worker_is_told_all_of_its_arguments() {
@@ -134,7 +106,10 @@ mod tests {
             limits: Limits::now(),
         };
         for command_spec in [None, Some(command_spec)] {
-            for conduct in [Conduct::AskTheBank, Conduct::ShareData(Sync::Cas)] {
+            for conduct in [
+                Conduct::AskTheBank,
+                Conduct::ShareData(Manner::of(Sharing::CompareAndSet)),
+            ] {
                 let args = WorkerArgs {
                     tells_times: true,
                     transport: Transport::Queue,

@@ -1,26 +1,19 @@
 //! `server-share`: the worker reads the cells, applies the bank's rules itself, and writes.
 
-use super::{Sync, Worker, WorkerError};
+use super::{Worker, WorkerError};
 use crate::bank::{
     Action, Cell, Name, Operation, Outcome, Rejection, ShareReply, ShareRequest, touched,
 };
 use crate::protocol::{Ask, Assignment, Said};
-use crate::sharing::{self, Compared, Part, SharedMemory, Sharing};
-
-impl From<Sync> for Sharing {
-    fn from(sync: Sync) -> Sharing {
-        match sync {
-            Sync::None => Sharing::Unguarded,
-            Sync::Lock => Sharing::Lock,
-            Sync::Cas => Sharing::CompareAndSet,
-            Sync::LockPerAccount { .. } => Sharing::LockPerAccount,
-        }
-    }
-}
+use crate::sharing::{self, Compared, Manner, Part, SharedMemory, Sharing};
 
 impl Worker {
     /// One operation on shared data.
-    pub(super) fn share(&mut self, assignment: &Assignment, sync: Sync) -> Result<(), WorkerError> {
+    pub(super) fn share(
+        &mut self,
+        assignment: &Assignment,
+        manner: Manner,
+    ) -> Result<(), WorkerError> {
         let operation = &assignment.operation;
         if operation.id.is_some() && self.claim(assignment)? {
             return Ok(());
@@ -28,7 +21,7 @@ impl Worker {
         let mut cells = SharedCells {
             worker: self,
             assignment,
-            leases: leases(operation, sync),
+            leases: leases(operation, manner),
             leased: Vec::new(),
             seen: Vec::new(),
             rejection: None,
@@ -37,7 +30,7 @@ impl Worker {
         if operation.action == Action::Balance {
             cells.read()?;
         } else {
-            sharing::run(sync.into(), &mut cells)?;
+            sharing::run(manner.sharing, &mut cells)?;
         }
         match cells.rejection {
             Some(rejection) => {
@@ -105,17 +98,15 @@ impl Worker {
 }
 
 /// The cells of each lease that an operation takes.
-fn leases(operation: &Operation, sync: Sync) -> Vec<Vec<Name>> {
+fn leases(operation: &Operation, manner: Manner) -> Vec<Vec<Name>> {
     let mut names = touched(operation);
-    match sync {
-        Sync::LockPerAccount { in_order } => {
-            if in_order {
-                names.sort_unstable();
-            }
-            names.into_iter().map(|name| vec![name]).collect()
-        }
-        Sync::None | Sync::Lock | Sync::Cas => vec![names],
+    if manner.sharing != Sharing::LockPerAccount {
+        return vec![names];
     }
+    if manner.lock_order {
+        names.sort_unstable();
+    }
+    names.into_iter().map(|name| vec![name]).collect()
 }
 
 /// The cells of one operation, reached by messages.

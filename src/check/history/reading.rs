@@ -10,7 +10,7 @@ use super::{
 };
 use crate::bank::{Balance, Kind, LOANS, Moment, Name, WORLD};
 use crate::event::{
-    Cause, Event, EventError, Micros, OperationEvent, Reason, RunStarted, Summary, is_cut,
+    Cause, Event, EventError, Micros, Mode, OperationEvent, Reason, RunStarted, Summary, is_cut,
 };
 
 /// Clocks of one start of one machine are this near to each other, measured by the wall clock.
@@ -223,7 +223,7 @@ impl ObservedHistory {
             identity: identity(start),
             is_named: start.run.is_some(),
             in_memory,
-            in_words: start.mode == "shared-memory",
+            in_words: start.mode == Mode::SharedMemory,
             overlaps,
             unanswered: 0,
             end: None,

@@ -4,11 +4,12 @@ use super::{KillPoint, SharedMemoryArgs};
 use crate::cli::CliResult;
 use crate::cli::modes::{collect, print};
 use crate::driver::RunPlan;
-use crate::event::{Cause, Event, HolderKilled, Reason, Summary};
+use crate::event::{Cause, Event, HolderKilled, Mode, Reason, Summary};
 use crate::run::Ending;
 use crate::shared_memory::Primitive;
+use crate::sharing::{Manner, Sharing, SharingChoice};
 use crate::status::Status;
-use crate::worker::{Conduct, Sync};
+use crate::worker::Conduct;
 
 /// The locks.
 const LOCKS: [Primitive; 5] = [
@@ -30,8 +31,8 @@ pub(super) fn compare(args: &SharedMemoryArgs, when: KillPoint) -> CliResult {
     if when == KillPoint::Write {
         let plan = args.plan(Primitive::Mutex);
         let plan = RunPlan {
-            mode: "server-share",
-            conduct: Conduct::ShareData(Sync::Lock),
+            mode: Mode::ServerShare,
+            conduct: Conduct::ShareData(Manner::of(Sharing::Lock)),
             ..plan
         };
         runs.push((None, plan));
@@ -45,7 +46,7 @@ pub(super) fn compare(args: &SharedMemoryArgs, when: KillPoint) -> CliResult {
     for (primitive, plan) in runs {
         let sync = primitive.map_or("lock", Primitive::word);
         let stays = primitive.is_some_and(Primitive::stays_locked);
-        let mode = plan.mode;
+        let mode = plan.mode.clone();
         let (ending, events) = collect(plan, &args.mode)?;
         ended.signal = ending.signal;
         let Some(row) = row(mode, sync, when, &events) else {
@@ -70,12 +71,7 @@ pub(super) fn compare(args: &SharedMemoryArgs, when: KillPoint) -> CliResult {
 }
 
 /// What one run shows, if it came to its end.
-fn row(
-    mode: &'static str,
-    sync: &'static str,
-    when: KillPoint,
-    events: &[Event],
-) -> Option<HolderKilled> {
+fn row(mode: Mode, sync: &'static str, when: KillPoint, events: &[Event]) -> Option<HolderKilled> {
     let of = |cause: Cause| {
         let failed = events.iter().filter(move |event| match event {
             Event::Failed(operation) => operation.reason == Some(Reason::Faulty(cause)),
@@ -89,7 +85,7 @@ fn row(
     })?;
     let gave_up = of(Cause::Deadline);
     Some(HolderKilled {
-        mode: mode.into(),
+        mode,
         sync: sync.into(),
         before: when.word().into(),
         completed: summary.completed,

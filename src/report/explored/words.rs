@@ -2,8 +2,8 @@
 
 use super::dollars;
 use crate::explore::StepSeen;
-use crate::explore::{Manner, Met, Played, Scenario, StepTaken};
-use crate::sharing::{NextStep, Part, Sharing};
+use crate::explore::{Met, Played, Scenario, StepTaken};
+use crate::sharing::{Manner, NextStep, Part, Sharing};
 
 /// How operations share, in one line.
 pub(super) fn manner(manner: Manner) -> &'static str {

@@ -215,7 +215,7 @@ fn run_object(run: &PicturedRun) -> RunObject<'_> {
     });
     RunObject {
         source: &run.source,
-        mode: &run.mode,
+        mode: run.mode.word(),
         sync: run.sync.as_deref(),
         ledger: run.ledger.as_deref(),
         name: run.name.as_deref(),

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::mechanism::Mechanism;
 use super::{Count, one_line};
 use crate::event::RunStarted;
 use crate::report::Detail;
@@ -17,8 +18,9 @@ pub(super) fn run_started(run: &RunStarted, detail: Detail, out: &mut Vec<u8>) -
         ..
     } = run;
     write!(out, "{mode}: ")?;
-    match (mode.as_ref(), operations, ops_per_worker) {
-        ("sync", ..) => write!(out, "{}", Count((*jobs).into(), "thread", "threads"))?,
+    let shared = Mechanism::from(mode);
+    match (shared, operations, ops_per_worker) {
+        (Mechanism::Threads, ..) => write!(out, "{}", Count((*jobs).into(), "thread", "threads"))?,
         (_, Some(count), 1) => {
             let count = Count(*count, "operation", "operations");
             write!(out, "{count}, each in its own process")?;
@@ -34,8 +36,8 @@ pub(super) fn run_started(run: &RunStarted, detail: Detail, out: &mut Vec<u8>) -
         return Ok(());
     }
     let parent = format!("the parent (pid {})", run.pid);
-    match (mode.as_ref(), &run.ledger) {
-        ("server-share", _) => {
+    match (shared, &run.ledger) {
+        (Mechanism::Cells, _) => {
             let sync = run.sync.as_deref().unwrap_or_default();
             writeln!(
                 out,
@@ -46,7 +48,7 @@ pub(super) fn run_started(run: &RunStarted, detail: Detail, out: &mut Vec<u8>) -
                 "v0, v1 and so on count how often a balance was written"
             )
         }
-        ("shared-memory", _) => {
+        (Mechanism::Memory, _) => {
             let sync = run.sync.as_deref().unwrap_or_default();
             writeln!(out, "{parent} made the memory (sync {sync})")
         }

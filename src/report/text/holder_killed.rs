@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::event::HolderKilled;
+use crate::event::{HolderKilled, Mode};
 
 /// The table so far.
 #[derive(Default)]
@@ -29,8 +29,8 @@ impl KilledHolders {
                 "the killed one", "the money"
             )?;
         }
-        let lock = match &*row.mode {
-            "shared-memory" => row.sync.to_string(),
+        let lock = match &row.mode {
+            Mode::SharedMemory => row.sync.to_string(),
             mode => format!("{mode} {}", row.sync),
         };
         let counts = if row.counts {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt::{self, Display};
 use std::io::{self, Write};
 
+use super::mechanism::Mechanism;
 use super::{Dollars, Seconds};
 use crate::bank::{Balance, Name};
 use crate::event::{
@@ -13,31 +14,14 @@ use crate::event::{
 /// What later lines depend on.
 #[derive(Default)]
 pub(super) struct StepText {
-    /// How requests travel.
-    travel: Travel,
+    mechanism: Mechanism,
     /// What each operation read last of each shared balance, and its version.
     seen: HashMap<(u64, Name), (Balance, Option<u64>)>,
 }
 
-/// How requests travel, in words.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Travel {
-    #[default]
-    Socket,
-    Queue,
-    Pipe,
-    /// What they read and write says more.
-    Data,
-}
-
 impl StepText {
     pub(super) fn run_started(&mut self, run: &RunStarted) {
-        self.travel = match run.mode.as_ref() {
-            "queue" => Travel::Queue,
-            "pipe" => Travel::Pipe,
-            "server-share" | "shared-memory" => Travel::Data,
-            _ => Travel::Socket,
-        };
+        self.mechanism = Mechanism::from(&run.mode);
     }
 
     /// Adds the line of a step, if this is one that has a line.
@@ -74,11 +58,12 @@ impl StepText {
             _ => "a request",
         };
         let process = Process { worker, pid };
-        match self.travel {
-            Travel::Socket => write!(out, "  {process} sent {what} over its socket")?,
-            Travel::Queue => write!(out, "  {process} put {what} on the queue")?,
-            Travel::Pipe => write!(out, "  {process} wrote {what} into its pipe")?,
-            Travel::Data => return Ok(()),
+        match self.mechanism {
+            Mechanism::Socket => write!(out, "  {process} sent {what} over its socket")?,
+            Mechanism::Queue => write!(out, "  {process} put {what} on the queue")?,
+            Mechanism::Pipe => write!(out, "  {process} wrote {what} into its pipe")?,
+            // What they read and write says more.
+            Mechanism::Cells | Mechanism::Memory | Mechanism::Threads => return Ok(()),
         }
         match (request.sent_us, request.returned_us) {
             (Some(Micros(sent)), Some(Micros(returned))) => {

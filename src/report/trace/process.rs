@@ -88,10 +88,10 @@ impl Tracks {
     pub(super) fn parents(&self, picture: &Picture) -> Vec<TraceEvent> {
         let mut names = Vec::new();
         for (run, pid) in picture.runs.iter().zip(&self.parents) {
-            let mode = if run.mode.is_empty() {
+            let mode = if run.mode.is_unknown() {
                 "parent"
             } else {
-                &run.mode
+                run.mode.word()
             };
             let name = format!("bank-par {mode}");
             names.push(TraceEvent::called("process_name", (*pid, *pid), &name));

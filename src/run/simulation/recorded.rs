@@ -6,7 +6,7 @@ use super::promises::Broken;
 use super::scenario::SeededRun;
 use crate::bank::Moment;
 use crate::check::{Judgement, ObservedHistory, check};
-use crate::event::{Event, RunStarted};
+use crate::event::{Event, Mode, RunStarted};
 
 /// The lines of a run.
 pub(super) struct Recorded {
@@ -22,7 +22,7 @@ impl Recorded {
             may_lie: scenario.evil.rogue > 0 && scenario.shares.is_some(),
         };
         recorded.write(Event::RunStarted(Box::new(RunStarted {
-            mode: "simulated".into(),
+            mode: Mode::Other("simulated".to_string()),
             mechanism: "from a seed".into(),
             sync: None,
             pid: 1,

@@ -7,7 +7,7 @@ use super::chance::Chance;
 use crate::bank::{
     Amount, Balance, Id, Kind, Line, Name, Operation, Outcome, RequestContext, View,
 };
-use crate::event::Micros;
+use crate::event::{Micros, Mode};
 use crate::run::LineIds;
 use crate::run::{CommandSettings, Named, Settings, WorkLimits};
 use crate::work::Pace;
@@ -102,7 +102,7 @@ impl SeededRun {
             chance.happens(500).then_some(limit)
         };
         let settings = Settings {
-            mode: "simulated",
+            mode: Mode::Other("simulated".to_string()),
             jobs: chance.between(1, 4),
             ops_per_worker: chance.happens(600).then(|| chance.between(1, 4) as u64),
             pace: match simulated {

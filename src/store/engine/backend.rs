@@ -21,7 +21,7 @@ use crate::store::{Lease, LedgerError, RunName, Verified};
 pub(crate) trait Backend: Send {
     /// Begins a transaction. One that writes waits for its turn, within a deadline; from then on no
     /// other process writes, and all that is read is as of that moment.
-    fn begin(&mut self, mode: Mode) -> Result<Box<dyn Tx + '_>, LedgerError>;
+    fn begin(&mut self, mode: TxMode) -> Result<Box<dyn Tx + '_>, LedgerError>;
 
     /// What the ledger is called in messages.
     fn name(&self) -> String;
@@ -32,7 +32,7 @@ pub(crate) trait Backend: Send {
 
 /// What a transaction is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
+pub(crate) enum TxMode {
     /// Reading one state, beside those who write.
     Read,
     /// Reading the last state, and changing it.

@@ -18,7 +18,7 @@ mod words;
 
 use std::fmt::Display;
 
-use super::backend::{Backend, Mode, Tx};
+use super::backend::{Backend, Tx, TxMode};
 use super::{Engine, rows::BadRow};
 use crate::store::{ChainEnd, LedgerError, Verified};
 use walk::Walk;
@@ -132,7 +132,7 @@ impl<B: Backend> Engine<B> {
 
     /// Reads in a transaction of its own.
     fn reading<T>(&mut self, read: impl FnOnce(&mut dyn Tx) -> Checked<T>) -> Checked<T> {
-        let (mut tx, ..) = self.begin(Mode::Read)?;
+        let (mut tx, ..) = self.begin(TxMode::Read)?;
         let found = read(&mut *tx)?;
         tx.commit()?;
         Ok(found)

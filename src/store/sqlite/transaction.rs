@@ -10,7 +10,7 @@ use super::{Sqlite, apply, check, columns, faults, load, write_queue};
 use crate::bank::LastNumbers;
 use crate::store::engine::backend::{
     AccountsAfter, Changes, EntryFilter, FoundById, IdOfRow, LedgerPosition, LinesOf, LoadedRows,
-    Mode, RecordFilter, RunFilter, Table, Tx, WantedRows,
+    RecordFilter, RunFilter, Table, Tx, TxMode, WantedRows,
 };
 use crate::store::engine::rows::{
     AccountRow, EntryRow, HoldRow, LineRow, Read, ReadRun, RecordRow, RunRow,
@@ -20,21 +20,21 @@ use crate::store::{Lease, LeaseShare, LedgerError};
 /// A transaction. What it did is taken back when it is dropped.
 pub(super) struct Transaction<'a> {
     ledger: &'a mut Sqlite,
-    mode: Mode,
+    mode: TxMode,
     is_changed: bool,
     is_open: bool,
 }
 
 impl<'a> Transaction<'a> {
-    pub(super) fn begin(ledger: &'a mut Sqlite, mode: Mode) -> Result<Self, LedgerError> {
+    pub(super) fn begin(ledger: &'a mut Sqlite, mode: TxMode) -> Result<Self, LedgerError> {
         ledger.check_usable()?;
         match mode {
-            Mode::Read => {
+            TxMode::Read => {
                 ledger.check_place()?;
                 ledger.reopen_changed()?;
                 ledger.execute("read", "BEGIN")?;
             }
-            Mode::Write => {
+            TxMode::Write => {
                 let turn = write_queue::enter(&ledger.file);
                 ledger.execute("write", "BEGIN IMMEDIATE")?;
                 drop(turn);
@@ -46,7 +46,7 @@ impl<'a> Transaction<'a> {
             is_changed: false,
             is_open: true,
         };
-        if mode == Mode::Write {
+        if mode == TxMode::Write {
             transaction.ledger.check_place()?;
         }
         let version = transaction.one("PRAGMA data_version", |row| row.get::<_, i64>(0))?;
@@ -128,7 +128,7 @@ impl Tx for Transaction<'_> {
     fn commit(mut self: Box<Self>) -> Result<(), LedgerError> {
         if let Err(error) = self.ledger.connection.execute_batch("COMMIT") {
             let path = self.ledger.path.clone();
-            let is_certain = self.mode == Mode::Read || faults::is_certain(&error);
+            let is_certain = self.mode == TxMode::Read || faults::is_certain(&error);
             let fault = self.ledger.fault("write", &error);
             let _ = self.ledger.connection.execute_batch("ROLLBACK");
             self.is_open = false;

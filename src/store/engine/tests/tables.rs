@@ -100,7 +100,7 @@ impl InMemory {
 }
 
 impl Backend for InMemory {
-    fn begin(&mut self, _: Mode) -> Result<Box<dyn Tx + '_>, LedgerError> {
+    fn begin(&mut self, _: TxMode) -> Result<Box<dyn Tx + '_>, LedgerError> {
         self.calls.begun += 1;
         let place = self.shared.tables.lock().unwrap();
         let rows = place.clone();
