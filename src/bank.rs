@@ -6,6 +6,7 @@
 
 mod account;
 mod amount;
+mod detail;
 mod idempotency_keys;
 mod journal;
 mod ledger_state;
@@ -17,11 +18,13 @@ mod packed;
 mod rejection;
 mod share;
 pub(crate) mod text;
+mod unit;
 
 use serde::{Deserialize, Serialize};
 
 pub use account::{Account, Sides};
 pub use amount::{Amount, AmountError, Balance, Decimal, Rounded};
+pub use detail::{MAX_DETAIL, OperationDetail, OperationDetailError};
 pub use idempotency_keys::{IdempotencyKeys, KnownId, State, VoidReason};
 pub use journal::{
     Asked, BootTime, Expiry, Journal, Line, Moment, Now, NullJournal, Owner, OwnerChange, Record,
@@ -35,6 +38,7 @@ pub use operation::{Action, Kind, Movement, Operation, OperationError};
 pub use packed::{MAX_BALANCE, MAX_UPDATES, Packed};
 pub use rejection::Rejection;
 pub use share::{Cell, MemoryAccess, SharePoint, ShareReply, ShareRequest, touched};
+pub use unit::{MAX_DECIMALS, MAX_UNIT, Unit, UnitError};
 
 /// What an account holds, as an answer tells it, in minor units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -92,6 +92,7 @@ fn deposit(client: u32) -> Asked {
         id: None,
         account: Name::user(&format!("client-{client}")).expect("a name"),
         action: Action::Deposit(Amount::new(125).expect("positive")),
+        detail: None,
     };
     Asked {
         caller: RequestContext::default(),

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Amount, Id, LOANS, Name, Outcome, Rejection, WORLD};
+use super::{Amount, Id, LOANS, Name, OperationDetail, Outcome, Rejection, WORLD};
 
 /// The five operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -92,6 +92,8 @@ pub struct Operation {
     pub account: Name,
     /// What it does.
     pub action: Action,
+    /// What it carries beyond itself.
+    pub detail: Option<OperationDetail>,
 }
 
 /// Why an operation's parts do not fit together.
@@ -139,7 +141,13 @@ impl Operation {
             id,
             account,
             action,
+            detail: None,
         })
+    }
+
+    /// The same, carrying this.
+    pub fn carrying(self, detail: Option<OperationDetail>) -> Self {
+        Operation { detail, ..self }
     }
 
     /// Which of the five it is.
@@ -207,7 +215,7 @@ impl Operation {
 
     /// Whether another operation under the same id asks for the same.
     pub fn same_content(&self, other: &Operation) -> bool {
-        self.account == other.account && self.action == other.action
+        self.account == other.account && self.action == other.action && self.detail == other.detail
     }
 }
 

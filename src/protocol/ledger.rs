@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bank::{Name, text};
+use crate::bank::{Name, Unit, text};
 use crate::store::{
     BegunLine, Certainty, ChainEnd, DoneLine, Entry, EntryQuery, LedgerAnswer, LedgerError,
     LedgerRequest, MAX_REASON, MAX_TEXT, OpenHold, RunName, RunTotals, SkippedLine, Standing,
@@ -17,12 +17,14 @@ use crate::store::{
 };
 
 /// The version of what clients and servers say to each other.
-pub const VERSION: u32 = 8;
+pub const VERSION: u32 = 9;
 
 /// What a client asks the server of a ledger, beside the requests of a batch: the other methods of
 /// [`crate::store::Ledger`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Query {
+    /// What the ledger counts.
+    Unit,
     /// The accounts of these names.
     LookUp(Vec<Name>),
     /// A page of accounts after this one.
@@ -68,6 +70,8 @@ pub enum Query {
 pub enum Response {
     /// The answer to one request.
     Answer(LedgerAnswer),
+    /// What the ledger counts.
+    Unit(Unit),
     /// An account.
     Standing(Option<Standing>),
     /// A hold.

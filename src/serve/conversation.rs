@@ -168,7 +168,8 @@ impl Server {
                     Some(_) => self.tell_unchecked(),
                 }
             }
-            Query::LookUp(_)
+            Query::Unit
+            | Query::LookUp(_)
             | Query::Accounts(_)
             | Query::Holds(_)
             | Query::Entries(_)

@@ -20,6 +20,7 @@ impl LedgerQuery for ClientQuery {
 /// What the ledger answers, piece by piece.
 fn answer(ledger: &mut dyn Ledger, query: &Query) -> Result<Vec<Response>, LedgerError> {
     Ok(match query {
+        Query::Unit => vec![Response::Unit(ledger.unit()?)],
         Query::LookUp(names) => rows(ledger.look_up(names)?, Response::Standing),
         Query::Accounts(after) => rows(ledger.accounts(after.as_ref())?, |standing| {
             Response::Standing(Some(standing))

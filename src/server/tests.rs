@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::*;
-use crate::bank::{Amount, Balance, Kind, Outcome, WorkEnd};
+use crate::bank::{Amount, Balance, Kind, Outcome, Unit, WorkEnd};
 use crate::store::{
     BegunLine, ChainEnd, DoneLine, Entries, EntryQuery, LeaseShare, Ledger, LedgerAnswer,
     LedgerRequest, MAX_BATCH, OpenHold, RunName, RunTotals, SkippedLine, Verified,
@@ -26,6 +26,10 @@ struct Slow {
 impl Ledger for Slow {
     fn name(&self) -> String {
         "slow".to_string()
+    }
+
+    fn unit(&mut self) -> Result<Unit, LedgerError> {
+        unreachable!("a run knows it")
     }
 
     fn submit(&mut self, batch: &[LedgerRequest]) -> Result<Vec<LedgerAnswer>, LedgerError> {

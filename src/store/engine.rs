@@ -40,11 +40,11 @@ use super::{
     BegunLine, ChainEnd, DoneLine, Entries, EntryQuery, LeaseShare, Ledger, LedgerAnswer,
     LedgerError, LedgerRequest, OpenHold, RunName, RunTotals, SkippedLine, Standing, Verified,
 };
-use crate::bank::{Name, Now};
+use crate::bank::{Name, Now, Unit};
 use backend::{Backend, Tx, TxMode};
 use cache::{Cache, CacheState};
 use due::Due;
-use rows::Hash;
+use rows::{Hash, sound};
 use runs::Runs;
 
 /// A ledger over a backend.
@@ -192,6 +192,13 @@ impl<'a> UnitOfWork<'a> {
 impl<B: Backend> Ledger for Engine<B> {
     fn name(&self) -> String {
         self.backend.name()
+    }
+
+    fn unit(&mut self) -> Result<Unit, LedgerError> {
+        self.read(|work| {
+            let unit = sound(work.tx.unit()?);
+            unit.map_err(|_| work.damaged("the row of what the ledger counts is wrong"))
+        })
     }
 
     fn submit(&mut self, batch: &[LedgerRequest]) -> Result<Vec<LedgerAnswer>, LedgerError> {

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::{LeaseShare, LedgerError, Standing};
-use crate::bank::{Amount, Answer, Asked, Id, Kind, Moment, Name, Operation, View, text};
+use crate::bank::{Amount, Answer, Asked, Id, Kind, Moment, Name, Operation, Unit, View, text};
 
 pub use requests::{LedgerAnswer, LedgerRequest, NEW_RUN};
 pub use runs::{
@@ -27,6 +27,9 @@ pub const MAX_TEXT: usize = 8_192;
 pub trait Ledger: Send {
     /// What it is called in messages.
     fn name(&self) -> String;
+
+    /// What it counts.
+    fn unit(&mut self) -> Result<Unit, LedgerError>;
 
     /// Answers a batch in its order: all that is answered is durable when this returns.
     ///

@@ -39,6 +39,7 @@ impl Memory {
                 id: None,
                 account: account.clone(),
                 action: Action::Deposit(amount),
+                detail: None,
             }));
         }
     }

@@ -125,6 +125,7 @@ fn execute(id: Option<&str>, account: &str, minor: i64) -> Asked {
         id: id.map(|id| Id::new(id).unwrap()),
         account: Name::user(account).unwrap(),
         action: Action::Deposit(Amount::new(minor).unwrap()),
+        detail: None,
     };
     Asked {
         caller: RequestContext::default(),
@@ -247,6 +248,7 @@ fn a_client_that_dies_loses_what_it_had_begun_and_nothing_more() {
         id: None,
         account: Name::user("ops").unwrap(),
         action: Action::Withdraw(Amount::new(400).unwrap()),
+        detail: None,
     };
     let mut client = served.client();
     let run = client.begin_run(Some(&name)).unwrap().number;

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::bank::{
-    Action, Amount, Answer, Asked, Balance, Id, Line, Moment, Operation, Outcome, Rejection,
-    Request, RequestContext, View, WorkEnd,
+    Action, Amount, Answer, Asked, Balance, Id, Line, Moment, Operation, OperationDetail, Outcome,
+    Rejection, Request, RequestContext, View, WorkEnd,
 };
 use crate::protocol::{Frame, Inbox, MAX_FRAME, Outbox};
 use crate::store::{LineDigests, LineEnd, MAX_PAGE, MAX_REASON, OpenedRun};
@@ -19,6 +19,7 @@ fn operation(id: Option<&str>) -> Operation {
             amount: Amount::new(5).expect("positive"),
             to: Name::other_side("@loans").expect("a name"),
         },
+        detail: id.and_then(|_| OperationDetail::read(r#"{"memo":"rent"}"#).ok()),
     }
 }
 
@@ -286,6 +287,7 @@ fn every_finding_arrives_as_it_was_told() {
         })),
         Response::Verified(verified),
         Response::Done,
+        Response::Unit(Unit::new(6, "USD").expect("a unit")),
         Response::Failed(LedgerFault::refusal("a text".to_string())),
         Response::Failed(LedgerFault {
             certainty: Certainty::Unknown,
@@ -320,11 +322,11 @@ fn a_long_text_is_cut_between_its_characters() {
 #[test]
 fn what_is_impossible_in_the_bank_is_refused() {
     // A message of requests: something to decide, no run, no number, no line, not strict, no repeat, without
-    // doubts and taking nothing over, a deposit to `@x`.
+    // doubts and taking nothing over, a deposit to `@x` that carries nothing.
     let deposit = |account: &[u8], amount: u8| {
         let mut head = [0; 16];
         (head[0], head[15]) = (17, account.len() as u8);
-        [&head[..], account, &[1, amount]].concat()
+        [&head[..], account, &[1, amount, 0]].concat()
     };
     let check = |bytes: &[u8], possible: bool| {
         let decoded = Frame::new(bytes).and_then(Frame::to_server);

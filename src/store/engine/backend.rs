@@ -14,7 +14,7 @@ use super::rows::{
     AccountRow, EntryRow, Head, HoldRow, LineRow, NewEntry, Read, ReadRun, RecordRow, RunRow,
     Stored,
 };
-use crate::bank::{Id, LastNumbers, Name, Now};
+use crate::bank::{Id, LastNumbers, Name, Now, Unit};
 use crate::store::{Lease, LedgerError, RunName, Verified};
 
 /// Where the rows of a ledger are kept.
@@ -47,6 +47,9 @@ pub(crate) trait Tx {
 
     /// How far the ledger has come.
     fn position(&mut self) -> Result<LedgerPosition, LedgerError>;
+
+    /// What the ledger counts.
+    fn unit(&mut self) -> Result<Read<Unit>, LedgerError>;
 
     /// Finds all that a batch touches, in one round trip.
     fn load(&mut self, wanted: &WantedRows) -> Result<LoadedRows, LedgerError>;

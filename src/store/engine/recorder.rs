@@ -113,6 +113,10 @@ impl<'a> Recorder<'a> {
                     line: caller.line,
                     hold,
                     excess: excess.map(Amount::minor),
+                    detail: operation
+                        .detail
+                        .as_ref()
+                        .map(|detail| detail.text().clone()),
                 };
                 self.entry(row, debit, credit);
                 self.end_hold(hold);

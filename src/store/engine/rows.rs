@@ -14,7 +14,8 @@ mod run;
 use sha2::{Digest, Sha256};
 
 use crate::bank::{
-    Account, Balance, Id, Kind, LOANS, LastNumbers, Moment, Name, Operation, View, WORLD,
+    Account, Balance, Id, Kind, LOANS, LastNumbers, Moment, Name, Operation, OperationDetail, Unit,
+    View, WORLD,
 };
 
 pub(crate) use account::AccountRow;
@@ -119,9 +120,16 @@ impl Content {
         self
     }
 
+    /// A text of a later format: where it is not set, the bytes are those of the earlier one.
+    fn later_text(&mut self, tag: u8, text: Option<&str>) -> &mut Self {
+        if text.is_some() {
+            self.later(tag, Some(0)).text(text);
+        }
+        self
+    }
+
     fn text(&mut self, text: Option<&str>) -> &mut Self {
         let text = text.map_or(&[][..], str::as_bytes);
-        // An id has at most 128 bytes, a name fewer; a longer one only a damaged row has.
         self.number(i64::try_from(text.len()).unwrap_or(i64::MAX));
         self.0.extend_from_slice(text);
         self
@@ -179,6 +187,40 @@ impl KeptRow for Head {
     }
 }
 
+impl Head {
+    /// Where the chain of a ledger of this unit begins.
+    pub(crate) fn first(unit: &Unit) -> Self {
+        Head {
+            hash: unit_hash(unit),
+            ..Head::default()
+        }
+    }
+}
+
+/// The chain's hash before the first row. Of the unit that a ledger has where none was asked for it is
+/// nothing, as it was before there were others.
+fn unit_hash(unit: &Unit) -> Hash {
+    if unit.is_default() {
+        return Hash::default();
+    }
+    unit_content(unit, &mut Content::default()).hash()
+}
+
+fn unit_content<'c>(unit: &Unit, content: &'c mut Content) -> &'c mut Content {
+    let decimals = i64::from(unit.decimals());
+    content.of(b'u').number(decimals).text(Some(unit.name()))
+}
+
+impl KeptRow for Unit {
+    fn number(&self) -> i64 {
+        1
+    }
+
+    fn checksum(&self, content: &mut Content) -> i64 {
+        checksum(&unit_content(self, content).hash())
+    }
+}
+
 /// The bank's own accounts, with which a ledger begins.
 pub(crate) fn own_accounts() -> [AccountRow; 2] {
     [(1, &WORLD), (2, &LOANS)].map(|(key, name)| AccountRow::of(key, name, &Account::the_banks()))
@@ -206,6 +248,7 @@ pub(crate) fn operation(
     other: Option<&str>,
     amount: Option<i64>,
     id: Option<&str>,
+    detail: Option<&str>,
 ) -> Option<Operation> {
     let id = id.map(Id::new).transpose().ok()?;
     let account = Name::user(account).ok()?;
@@ -214,7 +257,9 @@ pub(crate) fn operation(
         Some(minor) => Some(crate::bank::Amount::new(minor)?),
         None => None,
     };
-    Operation::new(kind(number)?, id, account, other, amount).ok()
+    let operation = Operation::new(kind(number)?, id, account, other, amount).ok()?;
+    let detail = detail.map(OperationDetail::read).transpose().ok()?;
+    Some(operation.carrying(detail))
 }
 
 fn view((posted, available): (i64, i64)) -> View {

@@ -37,6 +37,7 @@ scenarios![
     it_decides_as_the_ledger_state_does,
     what_one_process_did_of_a_line_no_other_does_again,
     a_line_that_was_given_up_is_never_decided,
+    what_an_operation_carries_is_kept_and_told,
 ];
 
 /// Where a scenario's ledger is, which several processes may open.

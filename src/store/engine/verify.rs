@@ -18,8 +18,9 @@ mod words;
 
 use std::fmt::Display;
 
+use super::Engine;
 use super::backend::{Backend, Tx, TxMode};
-use super::{Engine, rows::BadRow};
+use super::rows::{BadRow, sound};
 use crate::store::{ChainEnd, LedgerError, Verified};
 use walk::Walk;
 
@@ -98,7 +99,10 @@ impl<B: Backend> Engine<B> {
     }
 
     fn check(&mut self, walk: &mut Walk, page: usize) -> Checked {
-        walk.hold_against_expected()?;
+        let unit = self.reading(|tx| Ok(tx.unit()?))?;
+        let unit =
+            sound(unit).map_err(|_| "the row of what the ledger counts is wrong".to_string())?;
+        walk.begin(&unit)?;
         self.catch_up_with_writers(walk, page)?;
         self.reading(|tx| {
             while !walk.page(tx, page)? {}

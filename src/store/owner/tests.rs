@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::*;
-use crate::bank::{Asked, Name, Request, RequestContext, WorkEnd};
+use crate::bank::{Asked, Name, Request, RequestContext, Unit, WorkEnd};
 use crate::store::{
     BegunLine, ChainEnd, DoneLine, Entries, EntryQuery, OpenHold, RunName, RunTotals, SkippedLine,
     Verified,
@@ -43,6 +43,10 @@ struct Failing(Script);
 impl Ledger for Failing {
     fn name(&self) -> String {
         "bank.db".to_string()
+    }
+
+    fn unit(&mut self) -> Result<Unit, LedgerError> {
+        unreachable!()
     }
 
     fn submit(&mut self, batch: &[LedgerRequest]) -> Result<Vec<LedgerAnswer>, LedgerError> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{Halt, PATIENCE, Remote, RequestState, Taken, name};
-use crate::bank::Name;
+use crate::bank::{Name, Unit};
 use crate::protocol::{Query, Response};
 use crate::store::{
     BegunLine, ChainEnd, DoneLine, Entries, EntryQuery, LeaseShare, Ledger, LedgerAnswer,
@@ -14,6 +14,13 @@ use crate::store::{
 impl Ledger for Remote {
     fn name(&self) -> String {
         name(&self.socket)
+    }
+
+    fn unit(&mut self) -> Result<Unit, LedgerError> {
+        self.one(&Query::Unit, |finding| match finding {
+            Response::Unit(unit) => Some(unit),
+            _ => None,
+        })
     }
 
     fn submit(&mut self, batch: &[LedgerRequest]) -> Result<Vec<LedgerAnswer>, LedgerError> {

@@ -4,31 +4,32 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Row, Statement, params};
 use smol_str::SmolStr;
 
-use crate::bank::{Amount, BootTime, Hold, Id, LastNumbers, Line, Moment};
+use crate::bank::{Amount, BootTime, Hold, Id, LastNumbers, Line, Moment, Unit};
 use crate::store::engine::rows::{
     AccountRow, BadRow, EntryRow, Head, HoldRow, LineColumns, NewEntry, OwnerColumns, Read,
     ReadRun, RecordRow, RunRow, Stored, op, operation,
 };
 
-pub(super) const ACCOUNT: &str =
-    "accounts.account, accounts.name, posted, held, floor, opened, accounts.checksum";
-pub(super) const INSERT_ACCOUNT: &str = "INSERT INTO accounts (account, name, posted, held, floor, opened, checksum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-pub(super) const UPDATE_ACCOUNT: &str = "UPDATE accounts SET posted = ?3, held = ?4, floor = ?5, opened = ?6, checksum = ?7 WHERE account = ?1";
+pub(super) const ACCOUNT: &str = "accounts.account, accounts.name, posted, held, floor, opened, allowance, refilled, accounts.checksum";
+pub(super) const INSERT_ACCOUNT: &str = "INSERT INTO accounts (account, name, posted, held, floor, opened, allowance, refilled, checksum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+pub(super) const UPDATE_ACCOUNT: &str = "UPDATE accounts SET posted = ?3, held = ?4, floor = ?5, opened = ?6, allowance = ?7, refilled = ?8, checksum = ?9 WHERE account = ?1";
 
 /// An entry's columns; its accounts' names are joined to it.
-pub(super) const ENTRY: &str = "e.seq, e.at, e.op, d.name, c.name, e.amount, e.posted, e.available, e.id, e.run, e.line, e.digest, e.hold, e.excess, e.checksum";
+pub(super) const ENTRY: &str = "e.seq, e.at, e.op, d.name, c.name, e.amount, e.posted, e.available, e.id, e.run, e.line, e.digest, e.hold, e.excess, e.detail, e.checksum";
 pub(super) const ENTRY_NAMES: &str =
     "LEFT JOIN accounts d ON d.account = e.debit LEFT JOIN accounts c ON c.account = e.credit";
-pub(super) const INSERT_ENTRY: &str = "INSERT INTO entries (seq, at, op, debit, credit, amount, posted, available, id, run, line, digest, hold, excess, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+pub(super) const INSERT_ENTRY: &str = "INSERT INTO entries (seq, at, op, debit, credit, amount, posted, available, id, run, line, digest, hold, excess, detail, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
-pub(super) const RECORD: &str = "r.record, r.seq, r.at, r.kind, r.op, r.account, r.other, r.amount, r.posted, r.available, r.rejection, r.overdraft, r.id, r.run, r.line, r.digest, r.hold, r.number, r.expires, r.doubt, r.boot, r.ticks, r.note, r.checksum";
-pub(super) const INSERT_RECORD: &str = "INSERT INTO records (record, seq, at, kind, op, account, other, amount, posted, available, rejection, overdraft, id, run, line, digest, hold, number, expires, doubt, boot, ticks, note, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+pub(super) const RECORD: &str = "r.record, r.seq, r.at, r.kind, r.op, r.account, r.other, r.amount, r.posted, r.available, r.rejection, r.overdraft, r.id, r.run, r.line, r.digest, r.hold, r.number, r.expires, r.doubt, r.boot, r.ticks, r.note, r.detail, r.checksum";
+pub(super) const INSERT_RECORD: &str = "INSERT INTO records (record, seq, at, kind, op, account, other, amount, posted, available, rejection, overdraft, id, run, line, digest, hold, number, expires, doubt, boot, ticks, note, detail, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
-pub(super) const HOLD: &str = "hold, at, op, account, other, amount, id, run, number, expires, doubt, line_run, line, digest, boot, ticks, checksum";
-pub(super) const PUT_HOLD: &str = "INSERT OR REPLACE INTO holds (hold, at, op, account, other, amount, id, run, number, expires, doubt, line_run, line, digest, boot, ticks, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+pub(super) const HOLD: &str = "hold, at, op, account, other, amount, id, run, number, expires, doubt, line_run, line, digest, boot, ticks, detail, checksum";
+pub(super) const PUT_HOLD: &str = "INSERT OR REPLACE INTO holds (hold, at, op, account, other, amount, id, run, number, expires, doubt, line_run, line, digest, boot, ticks, detail, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 pub(super) const RUN: &str = "run, name, seq, record, live, rule";
 pub(super) const PUT_RUN: &str = "INSERT INTO runs (run, name, seq, record, live, rule) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (run) DO UPDATE SET live = excluded.live";
+
+pub(super) const UNIT: &str = "one, scale, unit, checksum";
 
 pub(super) const HEAD: &str = "seq, record, at, hash, prev, checksum";
 pub(super) const UPDATE_HEAD: &str =
@@ -62,10 +63,12 @@ pub(super) fn account(row: &Row<'_>) -> rusqlite::Result<Read<AccountRow>> {
             held: row.get(3)?,
             floor: row.get(4)?,
             opened: row.get(5)?,
+            allowance: text(row, 6)?,
+            refilled: row.get(7)?,
         };
         Ok(Stored {
             row: account,
-            checksum: row.get(6)?,
+            checksum: row.get(8)?,
         })
     })
 }
@@ -83,6 +86,8 @@ pub(super) fn write_account(
         row.held,
         row.floor,
         row.opened,
+        row.allowance.as_deref(),
+        row.refilled,
         stored.checksum
     ])
 }
@@ -107,10 +112,11 @@ pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Read<EntryRow>> {
             line: line(row, 10)?,
             hold: unsigned(row, 12)?,
             excess: row.get(13)?,
+            detail: text(row, 14)?,
         };
         Ok(Stored {
             row: entry,
-            checksum: row.get(14)?,
+            checksum: row.get(15)?,
         })
     })
 }
@@ -135,6 +141,7 @@ pub(super) fn write_entry(
         row.line.map(|line| line.digest.cast_signed()),
         row.hold.map(u64::cast_signed),
         row.excess,
+        row.detail.as_deref(),
         checksum,
     ])
 }
@@ -164,10 +171,11 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Read<RecordRow>> {
             doubt: row.get(19)?,
             boot_time: boot_time(row, 20)?,
             note: text(row, 22)?,
+            detail: text(row, 23)?,
         };
         Ok(Stored {
             row: record,
-            checksum: row.get(23)?,
+            checksum: row.get(24)?,
         })
     })
 }
@@ -201,6 +209,7 @@ pub(super) fn write_record(
         row.boot_time.map(|time| time.boot),
         row.boot_time.map(|time| time.micros),
         row.note.as_deref(),
+        row.detail.as_deref(),
         checksum,
     ])
 }
@@ -209,9 +218,9 @@ pub(super) fn hold(row: &Row<'_>) -> rusqlite::Result<Read<HoldRow>> {
     read(row, |row| {
         no_halves(row, &[(14, 15)])?;
         let account = text(row, 3)?.unwrap_or_default();
-        let (other, id) = (text(row, 4)?, text(row, 6)?);
-        let (other, id) = (other.as_deref(), id.as_deref());
-        let operation = operation(row.get(2)?, &account, other, row.get(5)?, id);
+        let (other, id, detail) = (text(row, 4)?, text(row, 6)?, text(row, 16)?);
+        let (other, id, detail) = (other.as_deref(), id.as_deref(), detail.as_deref());
+        let operation = operation(row.get(2)?, &account, other, row.get(5)?, id, detail);
         let owner = OwnerColumns {
             run: row.get(7)?,
             number: row.get(8)?,
@@ -237,7 +246,7 @@ pub(super) fn hold(row: &Row<'_>) -> rusqlite::Result<Read<HoldRow>> {
         let number = unsigned(row, 0)?.unwrap_or_default();
         Ok(Stored {
             row: HoldRow { number, hold },
-            checksum: row.get(16)?,
+            checksum: row.get(17)?,
         })
     })
 }
@@ -267,8 +276,24 @@ pub(super) fn write_hold(
         line.digest,
         own.boot_time.map(|time| time.boot),
         own.boot_time.map(|time| time.micros),
+        operation
+            .detail
+            .as_ref()
+            .map(|detail| detail.text().as_str()),
         stored.checksum,
     ])
+}
+
+pub(super) fn unit(row: &Row<'_>) -> rusqlite::Result<Read<Unit>> {
+    read(row, |row| {
+        let decimals = row.get::<_, u8>(1)?;
+        let name = text(row, 2)?.unwrap_or_default();
+        let unit = Unit::new(decimals, &name);
+        Ok(Stored {
+            row: unit.map_err(|error| NoRow(error.to_string()))?,
+            checksum: row.get(3)?,
+        })
+    })
 }
 
 pub(super) fn run(row: &Row<'_>) -> rusqlite::Result<ReadRun> {

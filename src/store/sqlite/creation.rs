@@ -14,6 +14,7 @@ use tempfile::TempPath;
 
 use super::side_files::{self, JOURNAL, LOG, beside};
 use super::{faults, schema};
+use crate::bank::Unit;
 use crate::store::LedgerError;
 
 /// Creates the ledger at a path where nothing is, unless another process does so at the same time.
@@ -71,7 +72,7 @@ pub(super) fn refuse_lost(path: &Path) -> Result<(), LedgerError> {
 fn content(path: &Path) -> Result<Vec<u8>, LedgerError> {
     let make = || {
         let mut connection = Connection::open_in_memory()?;
-        schema::create_tables(&connection)?;
+        schema::create_tables(&connection, &Unit::default())?;
         Ok(connection.serialize("main")?.to_vec())
     };
     let mut bytes = make().map_err(|error| faults::database(path, "create", &error))?;

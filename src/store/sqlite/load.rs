@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn sets_are_found_by_indexes() {
         let connection = Connection::open_in_memory().expect("a database");
-        schema::create_tables(&connection).expect("tables");
+        schema::create_tables(&connection, &crate::bank::Unit::default()).expect("tables");
         for sql in [
             accounts_by_name(),
             entries_by_id(),

@@ -253,7 +253,7 @@ fn check_header(path: &Path, file: &LedgerFile) -> Result<Header, LedgerError> {
     if !header.starts_with(b"SQLite format 3\0") || application != APPLICATION_ID {
         return Err(foreign("another program wrote it"));
     }
-    let is_earlier = format == upgrade::FROM;
+    let is_earlier = (upgrade::FIRST..FORMAT).contains(&format);
     if format != FORMAT && !is_earlier {
         return Err(foreign(&format!(
             "it has format {format} and this program knows format {FORMAT}: use the program that wrote it"

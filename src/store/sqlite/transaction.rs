@@ -7,7 +7,7 @@ use rusqlite::{Params, Row, params_from_iter};
 
 use super::ledger_file::LedgerFile;
 use super::{Sqlite, apply, check, columns, faults, load, write_queue};
-use crate::bank::LastNumbers;
+use crate::bank::{LastNumbers, Unit};
 use crate::store::engine::backend::{
     AccountsAfter, Changes, EntryFilter, FoundById, IdOfRow, LedgerPosition, LinesOf, LoadedRows,
     RecordFilter, RunFilter, Table, Tx, TxMode, WantedRows,
@@ -80,6 +80,15 @@ impl<'a> Transaction<'a> {
         found.map_err(|error| self.unread(&error))
     }
 
+    /// Whether a table has one row, as it must.
+    fn check_one_row(&self, table: &str, must: &str) -> Result<(), LedgerError> {
+        let sql = format!("SELECT count(*) FROM {table}");
+        match self.one(&sql, |row| row.get::<_, i64>(0))? {
+            1 => Ok(()),
+            _ => Err(faults::damaged(&self.ledger.path, must)),
+        }
+    }
+
     fn unread(&self, error: &rusqlite::Error) -> LedgerError {
         faults::unread(&self.ledger.path, error)
     }
@@ -100,17 +109,19 @@ impl Tx for Transaction<'_> {
     }
 
     fn position(&mut self) -> Result<LedgerPosition, LedgerError> {
-        let count = self.one("SELECT count(*) FROM head", |row| row.get::<_, i64>(0))?;
-        if count != 1 {
-            let what = "the head of the ledger must be one row";
-            return Err(faults::damaged(&self.ledger.path, what));
-        }
+        self.check_one_row("head", "the head of the ledger must be one row")?;
         let sql = format!("SELECT {} FROM head WHERE one = 1", columns::HEAD);
         let head = self.one(&sql, columns::head)?;
         self.ledger.head = Some(head.row);
         let sql = "SELECT ifnull(max(account), 0) FROM accounts";
         let last_account = self.one(sql, |row| row.get(0))?;
         Ok(LedgerPosition { head, last_account })
+    }
+
+    fn unit(&mut self) -> Result<Read<Unit>, LedgerError> {
+        self.check_one_row("ledger", "what the ledger counts must be one row")?;
+        let sql = format!("SELECT {} FROM ledger WHERE one = 1", columns::UNIT);
+        self.one(&sql, columns::unit)
     }
 
     fn load(&mut self, wanted: &WantedRows) -> Result<LoadedRows, LedgerError> {

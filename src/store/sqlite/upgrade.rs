@@ -13,33 +13,45 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::schema::{FORMAT, TABLES, table_texts};
+use super::schema::{FORMAT, are_ours, put_unit, table_texts};
 use super::{columns, faults};
+use crate::bank::Unit;
 use crate::store::LedgerError;
 use crate::store::engine::rows::{AccountRow, Content, Head, OPENED, Stored, sound};
 
-/// The format that can be brought to the present one.
-pub(super) const FROM: u32 = 2;
+/// The first of the formats that can be brought to the present one.
+pub(super) const FIRST: u32 = 2;
 
 /// How long other processes may still have the file open.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How long to wait before trying again.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// What was added, in the order of the columns.
-const ADDED: [(&str, &str); 10] = [
-    ("head", "prev BLOB"),
-    ("accounts", "opened INTEGER"),
-    ("entries", "excess INTEGER"),
-    ("records", "boot INTEGER"),
-    ("records", "ticks INTEGER"),
-    ("records", "note TEXT"),
-    ("holds", "boot INTEGER"),
-    ("holds", "ticks INTEGER"),
-    ("runs", "rule INTEGER"),
+/// What was added with which format, in the order of the columns.
+const ADDED: [(u32, &str, &str); 16] = [
+    (3, "head", "prev BLOB"),
+    (3, "accounts", "opened INTEGER"),
+    (3, "entries", "excess INTEGER"),
+    (3, "records", "boot INTEGER"),
+    (3, "records", "ticks INTEGER"),
+    (3, "records", "note TEXT"),
+    (3, "holds", "boot INTEGER"),
+    (3, "holds", "ticks INTEGER"),
+    (3, "runs", "rule INTEGER"),
     (
+        3,
         "",
         "CREATE INDEX boot_expiries ON holds (boot, ticks) WHERE ticks IS NOT NULL",
+    ),
+    (4, "accounts", "allowance TEXT"),
+    (4, "accounts", "refilled INTEGER"),
+    (4, "entries", "detail TEXT"),
+    (4, "records", "detail TEXT"),
+    (4, "holds", "detail TEXT"),
+    (
+        4,
+        "",
+        "CREATE TABLE ledger (one INTEGER PRIMARY KEY, scale INTEGER NOT NULL, unit TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT",
     ),
 ];
 
@@ -135,23 +147,26 @@ fn fold_in(connection: &Connection) -> Result<(), UpgradeStop> {
 
 fn alter(connection: &Connection) -> Result<(), UpgradeStop> {
     let format: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if format != FROM {
+    if !(FIRST..FORMAT).contains(&format) {
         return Ok(());
     }
     // A file whose creation did not come to its end has no tables yet.
     if !table_texts(connection)?.is_empty() {
-        for (table, what) in ADDED {
+        for (_, table, what) in ADDED.into_iter().filter(|(since, ..)| *since > format) {
             let sql = match table {
                 "" => what.to_string(),
                 table => format!("ALTER TABLE {table} ADD COLUMN {what}"),
             };
             connection.execute_batch(&sql)?;
         }
-        if table_texts(connection)? != TABLES {
+        if !are_ours(&table_texts(connection)?) {
             return Err(UpgradeStop::Damaged("its tables are not those of a ledger"));
         }
-        mark_opened(connection)?;
-        rewrite_head(connection)?;
+        if format < 3 {
+            mark_opened(connection)?;
+            rewrite_head(connection)?;
+        }
+        put_unit(connection, &Unit::default())?;
     }
     connection.pragma_update(None, "user_version", FORMAT)?;
     Ok(())

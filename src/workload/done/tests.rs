@@ -259,6 +259,7 @@ fn no_more_lines_wait_than_there_is_room_for() {
             id: None,
             account: Name::default(),
             action: crate::bank::Action::Balance,
+            detail: None,
         };
         let line_of_item = None;
         let item = Item::Operation {

@@ -15,6 +15,10 @@ pub(crate) struct AccountRow {
     pub(crate) floor: i64,
     /// 1 where a request opened it.
     pub(crate) opened: Option<i64>,
+    /// What it is filled up with in each window.
+    pub(crate) allowance: Option<SmolStr>,
+    /// When the last window began for which that was done.
+    pub(crate) refilled: Option<i64>,
 }
 
 impl AccountRow {
@@ -27,6 +31,8 @@ impl AccountRow {
             held,
             floor,
             opened: account.is_opened().then_some(1),
+            allowance: None,
+            refilled: None,
         }
     }
 
@@ -52,7 +58,10 @@ impl KeptRow for AccountRow {
             .number(self.posted)
             .number(self.held)
             .number(self.floor);
-        content.later(1, self.opened);
+        content
+            .later(1, self.opened)
+            .later_text(2, self.allowance.as_deref())
+            .later(3, self.refilled);
         checksum(&content.hash())
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct EntryRow {
     pub(crate) line: Option<Line>,
     pub(crate) hold: Option<u64>,
     pub(crate) excess: Option<i64>,
+    /// What its operation carries.
+    pub(crate) detail: Option<SmolStr>,
 }
 
 /// An entry to be written, with the keys of its accounts.
@@ -49,7 +51,9 @@ impl EntryRow {
         content.maybe(self.line.map(|line| line.number.cast_signed()));
         content.maybe(self.line.map(|line| line.digest.cast_signed()));
         content.maybe(self.hold.map(u64::cast_signed));
-        content.later(1, self.excess);
+        content
+            .later(1, self.excess)
+            .later_text(2, self.detail.as_deref());
         content.hash()
     }
 
@@ -65,8 +69,8 @@ impl EntryRow {
     /// What was asked for, with the amount that was moved.
     pub(crate) fn operation(&self) -> Option<Operation> {
         let (account, other) = self.accounts();
-        let id = self.id.as_deref();
-        operation(self.op, account, other, Some(self.amount), id)
+        let (id, detail) = (self.id.as_deref(), self.detail.as_deref());
+        operation(self.op, account, other, Some(self.amount), id, detail)
     }
 
     /// What every repeat is answered with.

@@ -159,7 +159,14 @@ impl KeptRow for HoldRow {
             .maybe(line.digest);
         content
             .later(1, own.boot_time.map(|time| time.boot))
-            .later(2, own.boot_time.map(|time| time.micros));
+            .later(2, own.boot_time.map(|time| time.micros))
+            .later_text(
+                3,
+                operation
+                    .detail
+                    .as_ref()
+                    .map(|detail| detail.text().as_str()),
+            );
         checksum(&content.hash())
     }
 }

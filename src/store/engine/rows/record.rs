@@ -41,6 +41,8 @@ pub(crate) struct RecordRow {
     pub(crate) doubt: Option<i64>,
     pub(crate) boot_time: Option<BootTime>,
     pub(crate) note: Option<SmolStr>,
+    /// What its operation carries.
+    pub(crate) detail: Option<SmolStr>,
 }
 
 impl RecordRow {
@@ -52,6 +54,10 @@ impl RecordRow {
             other: operation.to().map(|to| to.text().clone()),
             amount: operation.amount().map(Amount::minor),
             id: operation.id.as_ref().map(|id| id.text().clone()),
+            detail: operation
+                .detail
+                .as_ref()
+                .map(|detail| detail.text().clone()),
             ..RecordRow::default()
         }
     }
@@ -86,16 +92,17 @@ impl RecordRow {
         content
             .later(1, self.boot_time.map(|time| time.boot))
             .later(2, self.boot_time.map(|time| time.micros));
-        if self.note.is_some() {
-            content.later(3, Some(0)).text(self.note.as_deref());
-        }
+        content
+            .later_text(3, self.note.as_deref())
+            .later_text(4, self.detail.as_deref());
         content.hash()
     }
 
     /// What was asked for, if this is about an operation.
     pub(crate) fn operation(&self) -> Option<Operation> {
         let (other, id) = (self.other.as_deref(), self.id.as_deref());
-        operation(self.op?, &self.account, other, self.amount, id)
+        let detail = self.detail.as_deref();
+        operation(self.op?, &self.account, other, self.amount, id, detail)
     }
 
     pub(crate) fn view(&self) -> Option<View> {

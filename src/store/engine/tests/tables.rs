@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::bank::{LastNumbers, Name};
+use crate::bank::{LastNumbers, Name, Unit};
 use crate::store::engine::backend::*;
 use crate::store::engine::rows::*;
 use crate::store::{Lease, LedgerError, Verified};
@@ -14,6 +14,7 @@ use crate::store::{Lease, LedgerError, Verified};
 #[derive(Clone)]
 struct Tables {
     commits: u64,
+    unit: Stored<Unit>,
     head: Stored<Head>,
     accounts: BTreeMap<i64, Stored<AccountRow>>,
     entries: BTreeMap<u64, Stored<EntryRow>>,
@@ -67,11 +68,13 @@ impl Drop for Leased {
 
 impl Shared {
     pub(super) fn new() -> Self {
+        let unit = Unit::default();
         let content = &mut Content::default();
         let own = own_accounts().map(|row| (row.key, Stored::sealed(row, content)));
         let tables = Tables {
             commits: 0,
-            head: Stored::sealed(Head::default(), content),
+            head: Stored::sealed(Head::first(&unit), content),
+            unit: Stored::sealed(unit, content),
             accounts: own.into(),
             entries: BTreeMap::new(),
             records: BTreeMap::new(),
@@ -158,6 +161,10 @@ impl Tx for Copied<'_> {
             head: self.rows.head.clone(),
             last_account: *self.rows.accounts.keys().next_back().unwrap(),
         })
+    }
+
+    fn unit(&mut self) -> Result<Read<Unit>, LedgerError> {
+        Ok(Ok(self.rows.unit.clone()))
     }
 
     fn load(&mut self, wanted: &WantedRows) -> Result<LoadedRows, LedgerError> {

@@ -287,6 +287,7 @@ impl Recount {
                 operation.account.clone(),
                 operation.to().cloned(),
                 operation.id.clone(),
+                operation.detail.clone(),
             )
         };
         if about(&held.operation) != about(operation) {

@@ -9,7 +9,7 @@ use crate::store::engine::rows::{
 /// The columns that each kind of record has (`+`), never has (`-`), or may have (`?`). What an operation
 /// has of `other` and `amount` is told by its kind.
 pub(super) fn has_its_columns(row: &RecordRow) -> RowCheck {
-    const NAMES: [&str; 15] = [
+    const NAMES: [&str; 16] = [
         "op",
         "other",
         "amount",
@@ -25,18 +25,19 @@ pub(super) fn has_its_columns(row: &RecordRow) -> RowCheck {
         "doubt",
         "boot",
         "note",
+        "detail",
     ];
     let shape = match row.kind {
-        HELD => b"+??+--???-????-",
-        VOIDED | UNSPENT => b"+??+--???+-----",
-        EXPIRED => b"+??+--???+-?-?-",
-        REFUSED => b"+???+-???------",
-        VIEWED => b"+--+--????-----",
-        OPENED => b"---+-+---------",
-        DOUBTED => b"+??+--+??+-----",
-        TAKEN_OVER => b"+??+--++?++----",
-        KEPT => b"+??+--+??+-?-?-",
-        SKIPPED => b"-------++-----+",
+        HELD => b"+??+--???-????-?",
+        VOIDED | UNSPENT => b"+??+--???+-----?",
+        EXPIRED => b"+??+--???+-?-?-?",
+        REFUSED => b"+???+-???------?",
+        VIEWED => b"+--+--????-----?",
+        OPENED => b"---+-+---------?",
+        DOUBTED => b"+??+--+??+-----?",
+        TAKEN_OVER => b"+??+--++?++----?",
+        KEPT => b"+??+--+??+-?-?-?",
+        SKIPPED => b"-------++-----+-",
         kind => return Err(format!("is of the kind {kind}, which there is not")),
     };
     let there = [
@@ -55,6 +56,7 @@ pub(super) fn has_its_columns(row: &RecordRow) -> RowCheck {
         row.doubt.is_some(),
         row.boot_time.is_some(),
         row.note.is_some(),
+        row.detail.is_some(),
     ];
     for ((name, there), must) in NAMES.iter().zip(there).zip(shape) {
         match (there, must) {

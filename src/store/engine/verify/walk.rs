@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use super::recount::Recount;
 use super::{Checked, wrong};
-use crate::bank::{LastNumbers, Moment};
+use crate::bank::{LastNumbers, Moment, Unit};
 use crate::store::engine::backend::{EntryFilter, FoundById, IdOfRow, RecordFilter, Tx};
 use crate::store::engine::rows::{
-    Content, EntryRow, Hash, Read, RecordRow, checksum, link, number_of,
+    Content, EntryRow, Hash, Head, Read, RecordRow, checksum, link, number_of,
 };
 use crate::store::{ChainEnd, Verified};
 
@@ -49,6 +49,12 @@ impl Walk {
             expect_met: false,
             content: Content::default(),
         }
+    }
+
+    /// Begins where the chain of a ledger of this unit begins.
+    pub(super) fn begin(&mut self, unit: &Unit) -> Checked {
+        self.count.head = Head::first(unit);
+        self.hold_against_expected()
     }
 
     pub(super) fn verified(&self, violation: Option<String>) -> Verified {

@@ -10,48 +10,79 @@ use crate::store::sqlite::tests::FileLedger;
 use crate::store::sqlite::tests::verify::full::operation;
 use crate::store::{Access, ChainEnd, Ledger, LineDigests, LineEnd, RunTotals, SkippedLine};
 
-/// What the program that wrote the file said of its end.
-const END: &str = "4.8.0844371c389a3fedf666cc5d10843b3273fc5f283e98ad987a9706624a5ba201";
+/// A file that an earlier program wrote.
+struct Earlier {
+    format: u32,
+    sql: &'static str,
+    /// What that program said of its end.
+    end: &'static str,
+    /// What `main` has.
+    main: i64,
+}
 
-/// Makes the file as the earlier program left it.
-fn earlier(path: &Path) {
-    let connection = Connection::open(path).expect("a file");
-    connection
-        .execute_batch("PRAGMA application_id = 1651532146; PRAGMA user_version = 2;")
-        .expect("marked");
-    let mode = connection.query_row("PRAGMA journal_mode = WAL", [], |row| {
-        row.get::<_, String>(0)
-    });
-    assert_eq!(mode.expect("a mode"), "wal");
-    connection
-        .execute_batch(include_str!("format-2.sql"))
-        .expect("filled");
+const FORMAT_2: Earlier = Earlier {
+    format: 2,
+    sql: include_str!("format-2.sql"),
+    end: "4.8.0844371c389a3fedf666cc5d10843b3273fc5f283e98ad987a9706624a5ba201",
+    main: 8_700,
+};
+
+const FORMAT_3: Earlier = Earlier {
+    format: 3,
+    sql: include_str!("format-3.sql"),
+    end: "4.9.ddd374833fa6ef806b3c6949cd7dd7423de555cf848f1f1a2ec37030294adb1d",
+    main: 8_600,
+};
+
+impl Earlier {
+    /// Makes the file as the earlier program left it.
+    fn make(&self, path: &Path) {
+        let connection = Connection::open(path).expect("a file");
+        connection
+            .execute_batch("PRAGMA application_id = 1651532146;")
+            .expect("marked");
+        connection
+            .pragma_update(None, "user_version", self.format)
+            .expect("marked");
+        let mode = connection.query_row("PRAGMA journal_mode = WAL", [], |row| {
+            row.get::<_, String>(0)
+        });
+        assert_eq!(mode.expect("a mode"), "wal");
+        connection.execute_batch(self.sql).expect("filled");
+    }
+
+    fn check(&self, ledger: &mut FileLedger) {
+        let end: ChainEnd = self.end.parse().expect("an end");
+        let verified = ledger.verify(Some(&end)).expect("checked");
+        assert_eq!(verified.violation, None);
+        assert_eq!(ledger.unit().expect("a unit"), Unit::default());
+        let names = ["main", "ops"].map(|name| Name::user(name).expect("a name"));
+        let seen = ledger.look_up(&names).expect("accounts");
+        let posted: Vec<_> = seen
+            .into_iter()
+            .map(|found| found.map(|account| account.view.posted.minor()))
+            .collect();
+        assert_eq!(posted, [Some(self.main), Some(1_000)]);
+    }
 }
 
 fn open(path: &Path) -> FileLedger {
     Engine::new(Sqlite::open(path, Access::Existing).expect("a ledger"))
 }
 
-fn check(ledger: &mut FileLedger) {
-    let end: ChainEnd = END.parse().expect("an end");
-    let verified = ledger.verify(Some(&end)).expect("checked");
-    assert_eq!(verified.violation, None);
-    let names = ["main", "ops"].map(|name| Name::user(name).expect("a name"));
-    let seen = ledger.look_up(&names).expect("accounts");
-    let posted: Vec<_> = seen
-        .into_iter()
-        .map(|found| found.map(|account| account.view.posted.minor()))
-        .collect();
-    assert_eq!(posted, [Some(8_700), Some(1_000)]);
+#[test]
+fn a_file_of_an_earlier_format_says_the_same_in_this_one() {
+    for earlier in [FORMAT_2, FORMAT_3] {
+        says_the_same(&earlier);
+    }
 }
 
-#[test]
-fn a_file_of_the_earlier_format_says_the_same_in_this_one() {
+fn says_the_same(earlier: &Earlier) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("bank.db");
-    earlier(&path);
+    earlier.make(&path);
     let mut ledger = open(&path);
-    check(&mut ledger);
+    earlier.check(&mut ledger);
     let connection = &ledger.backend.connection;
     let format = connection.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0));
     assert_eq!(format.expect("a format"), FORMAT);
@@ -72,7 +103,7 @@ fn a_file_of_the_earlier_format_says_the_same_in_this_one() {
     assert!(matches!(strictly("ops"), Outcome::Posted { .. }));
     assert!(matches!(strictly("main"), Outcome::Refused { .. }));
     drop(ledger);
-    let verified = open(&path).verify(END.parse().ok().as_ref());
+    let verified = open(&path).verify(earlier.end.parse().ok().as_ref());
     assert_eq!(verified.expect("checked").violation, None);
 }
 
@@ -80,7 +111,7 @@ fn a_file_of_the_earlier_format_says_the_same_in_this_one() {
 fn a_run_of_the_earlier_format_keeps_its_rule_and_its_lines() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("bank.db");
-    earlier(&path);
+    FORMAT_2.make(&path);
     let mut ledger = open(&path);
     let november = "november".parse().expect("a name");
     let totals = RunTotals {
@@ -141,14 +172,14 @@ fn a_run_of_the_earlier_format_keeps_its_rule_and_its_lines() {
         ledger.skip(&november, 8, ""),
         Err(LedgerError::RunIsLive { .. })
     ));
-    check(&mut ledger);
+    FORMAT_2.check(&mut ledger);
 }
 
 #[test]
 fn a_file_that_an_earlier_program_uses_is_left_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("bank.db");
-    earlier(&path);
+    FORMAT_2.make(&path);
     let other = Connection::open(&path).expect("a connection");
     let count = || other.query_row("SELECT count(*) FROM runs", [], |row| row.get::<_, i64>(0));
     assert_eq!(count().expect("a count"), 1);
@@ -157,14 +188,14 @@ fn a_file_that_an_earlier_program_uses_is_left_alone() {
     assert!(said.contains("other processes use it"), "{said}");
     assert_eq!(count().expect("a count"), 1);
     drop(other);
-    check(&mut open(&path));
+    FORMAT_2.check(&mut open(&path));
 }
 
 #[test]
 fn a_file_with_other_tables_is_left_as_it_was() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("bank.db");
-    earlier(&path);
+    FORMAT_2.make(&path);
     let connection = Connection::open(&path).expect("a connection");
     connection
         .execute_batch("CREATE TABLE more (one INTEGER PRIMARY KEY)")
@@ -174,5 +205,5 @@ fn a_file_with_other_tables_is_left_as_it_was() {
     assert!(matches!(refused, Some(LedgerError::Damaged { .. })));
     let connection = Connection::open(&path).expect("a connection");
     let format = connection.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0));
-    assert_eq!(format.expect("a format"), FROM);
+    assert_eq!(format.expect("a format"), FORMAT_2.format);
 }

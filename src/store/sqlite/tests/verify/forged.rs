@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Row};
 
-use crate::bank::LastNumbers;
+use crate::bank::{LastNumbers, Unit};
 use crate::store::engine::rows::{
     Content, Hash, Head, KeptRow, Read, Stored, checksum, link, number_of,
 };
@@ -40,6 +40,11 @@ fn reseal_rows<T: KeptRow>(connection: &Connection, table: &str, key: &str, rows
     }
 }
 
+fn unit(connection: &Connection) -> Unit {
+    let sql = format!("SELECT {} FROM ledger", columns::UNIT);
+    each(connection, &sql, columns::unit).remove(0)
+}
+
 fn reseal_chain(connection: &Connection) {
     let mut content = Content::default();
     let sql = format!(
@@ -55,7 +60,7 @@ fn reseal_chain(connection: &Connection) {
     let records = each(connection, &sql, columns::record).into_iter();
     rows.extend(records.map(|row| (row.seq, row.record, row.at, row.hash(&mut content))));
     rows.sort_unstable();
-    let mut head = Head::default();
+    let mut head = Head::first(&unit(connection));
     for (seq, record, at, hash) in rows {
         head.hash = link(&head.hash, &hash);
         head.at = at;

@@ -234,7 +234,7 @@ fn a_row_that_cannot_follow_is_named_however_well_it_is_forged() {
                 "the account number 3 (`a`) says posted 8.79, held 0.60, at least -0.09",
             ),
             (
-                "INSERT INTO accounts VALUES (7, 'e', 0, 0, 0, 0, NULL)",
+                "INSERT INTO accounts VALUES (7, 'e', 0, 0, 0, 0, NULL, NULL, NULL)",
                 "the account number 7 is `e`, which no entry and no record opened",
             ),
             (
@@ -250,7 +250,7 @@ fn a_row_that_cannot_follow_is_named_however_well_it_is_forged() {
                 "the row of the hold 8 says transfer `a` 0.30 to `d` under the id `open`, held since",
             ),
             (
-                "INSERT INTO holds SELECT 10, at, op, account, other, amount, id, run, number, expires, doubt, line_run, line, digest, 0, NULL, NULL FROM holds WHERE hold = 8",
+                "INSERT INTO holds SELECT 10, at, op, account, other, amount, id, run, number, expires, doubt, line_run, line, digest, 0, NULL, NULL, NULL FROM holds WHERE hold = 8",
                 "the hold 10 must not be there",
             ),
         ],
