@@ -300,14 +300,13 @@ impl<'a> Driver<'a> {
     /// Waits until everything is written.
     fn end(mut self, conclusion: Conclusion) -> io::Result<Ending> {
         let Conclusion { mut status, advice } = conclusion;
-        self.reporter.close();
-        while !self.reporter.done() {
+        let broken = self.reporter.close().wait(|| {
             self.wait(TICK)?;
             self.handle_signals();
             self.act();
-        }
-        if let Some(Broken::Failed(why)) = self.reporter.broken() {
-            stderr_line(&why);
+            Ok(())
+        })?;
+        if let Some(Broken::Failed(_)) = broken {
             status = status.worse(Status::EndedEarly);
         }
         if let Some(advice) = advice {

@@ -218,15 +218,33 @@ impl Reporter {
         self.progress.broken()
     }
 
-    /// Takes no more events. What was told is still written: [`Self::done`] says when it is, and the
-    /// waker announces it.
-    pub fn close(&mut self) {
+    /// Takes no more events. What was told is still written, which is waited for with what this returns.
+    pub fn close(&mut self) -> ClosedReporter {
         self.events = None;
+        ClosedReporter(Arc::clone(&self.progress))
+    }
+}
+
+/// A reporter that takes no more events, until everything is written.
+#[must_use = "what was told is lost where the program ends before it is written"]
+pub struct ClosedReporter(Arc<Progress>);
+
+impl ClosedReporter {
+    /// Waits until everything is written, or lost to an output that broke, which is returned; a failure
+    /// is said on stderr. `wait` returns when the reporter's waker was used, and after a while.
+    pub fn wait(self, mut wait: impl FnMut() -> io::Result<()>) -> io::Result<Option<Broken>> {
+        while !self.is_written() {
+            wait()?;
+        }
+        let broken = self.0.broken();
+        if let Some(Broken::Failed(why)) = &broken {
+            stderr_line(why);
+        }
+        Ok(broken)
     }
 
-    /// Whether the reporter was closed and everything is written, or lost to an output that broke.
-    pub fn done(&self) -> bool {
-        self.progress.done()
+    fn is_written(&self) -> bool {
+        self.0.done()
     }
 }
 
@@ -309,9 +327,8 @@ mod tests {
         for _ in 0..100 {
             reporter.tell(vec![samples::completed(); 100]);
         }
-        assert!(!reporter.done());
-        reporter.close();
-        wait_until(&mut alarm, || reporter.done());
+        let closed = reporter.close();
+        wait_until(&mut alarm, || closed.is_written());
         assert_eq!((reporter.backlog(), reporter.broken()), (0, None));
         let seen = reading.join().expect("no panic").expect("text");
         assert_eq!(seen.lines().count(), 10_000);
@@ -334,11 +351,11 @@ mod tests {
         let path = folder.path().join("events.jsonl");
         let (mut reporter, reader, mut alarm) = piped(Some(recorder(&path)));
         reporter.tell(vec![samples::completed(); 2 * BACKLOG_LIMIT]);
-        reporter.close();
-        assert!(!reporter.done() && reporter.backlog() > BACKLOG_LIMIT);
+        let closed = reporter.close();
+        assert!(!closed.is_written() && reporter.backlog() > BACKLOG_LIMIT);
         drop(reader);
         wait_until(&mut alarm, || reporter.broken() == Some(Broken::Closed));
-        wait_until(&mut alarm, || reporter.done());
+        wait_until(&mut alarm, || closed.is_written());
         assert_eq!(reporter.backlog(), 0);
         let recorded = fs::read_to_string(&path).expect("text");
         assert_eq!(recorded.lines().count(), 2 * BACKLOG_LIMIT);
@@ -355,8 +372,9 @@ mod tests {
         assert!(why.starts_with("cannot write to `/dev/full`: "), "{why}");
         assert!(why.contains("os error 28"), "{why}");
         reporter.tell(vec![samples::completed()]);
-        reporter.close();
-        wait_until(&mut alarm, || reporter.done());
+        let closed = reporter.close();
+        wait_until(&mut alarm, || closed.is_written());
+        drop(closed);
         let mut seen = String::new();
         drop(reporter);
         reader.read_to_string(&mut seen).expect("text");

@@ -36,6 +36,11 @@ pub enum Request {
         /// The hold's id.
         id: Id,
     },
+    /// The work for which this was set aside was declined: give it back, and remember that as a refusal.
+    DeclineHold {
+        /// The hold's id.
+        id: Id,
+    },
     /// Open an account, or change its limit.
     Open {
         /// Which one.

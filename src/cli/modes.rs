@@ -16,7 +16,7 @@ use crate::bank::Balance;
 use crate::driver::{self, Commands, Driver, Forecast, RunPlan};
 use crate::event::{Event, Mode};
 use crate::limits::{self, Limits};
-use crate::report::{Broken, Detail, Outputs, ProtectedFiles, Reporter, stderr_line};
+use crate::report::{Broken, Detail, Outputs, ProtectedFiles, Reporter};
 use crate::run::{AsArrived, Ending};
 use crate::sharing::{Manner, Sharing, Transport};
 use crate::status::Status;
@@ -321,16 +321,10 @@ pub(super) fn print(args: &ModeArgs, events: Vec<Event>) -> Result<Status, Failu
     let outputs = outputs.map_err(Failure::usage)?;
     let mut reporter = Reporter::start(outputs, waker).map_err(Failure::usage)?;
     reporter.tell(events);
-    reporter.close();
-    while !reporter.done() {
-        alarm.wait(TICK).map_err(Failure::died)?;
-    }
-    Ok(match reporter.broken() {
-        Some(Broken::Failed(why)) => {
-            stderr_line(why);
-            Status::EndedEarly
-        }
-        _ => Status::Posted,
+    let broken = reporter.close().wait(|| alarm.wait(TICK));
+    Ok(match broken.map_err(Failure::died)? {
+        Some(Broken::Failed(_)) => Status::EndedEarly,
+        Some(Broken::Closed) | None => Status::Posted,
     })
 }
 

@@ -16,7 +16,7 @@ use super::{CliResult, Failure, OutputArgs, choice, protected};
 use crate::event::{Event, InvalidLine, Mode, RunStarted};
 use crate::poll::wait_readable;
 use crate::race::{MAX_UPDATES, RacePlan, SyncMethod, race};
-use crate::report::{self, Broken, Outputs, Reporter};
+use crate::report::{Broken, Outputs, Reporter};
 use crate::run::Ending;
 use crate::sharing::SharingChoice;
 use crate::status::Status;
@@ -140,17 +140,11 @@ impl Course {
         let Some(mut reporter) = self.reporter.take() else {
             return Ok(self.status);
         };
-        reporter.close();
-        while !reporter.done() {
-            alarm.wait(TICK).map_err(Failure::died)?;
-        }
-        match reporter.broken() {
-            Some(Broken::Failed(why)) => {
-                report::stderr_line(why);
-                Ok(self.status.worse(Status::EndedEarly))
-            }
-            Some(Broken::Closed) | None => Ok(self.status),
-        }
+        let broken = reporter.close().wait(|| alarm.wait(TICK));
+        Ok(match broken.map_err(Failure::died)? {
+            Some(Broken::Failed(_)) => self.status.worse(Status::EndedEarly),
+            Some(Broken::Closed) | None => self.status,
+        })
     }
 
     /// Reads the whole workload, since every thread runs it many times.

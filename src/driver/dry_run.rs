@@ -4,7 +4,7 @@ use std::io;
 
 use super::{Commands, Forecast};
 use crate::event::{Event, InvalidLine, Micros, OperationEvent};
-use crate::report::{BACKLOG_LIMIT, Broken, Reporter, stderr_line};
+use crate::report::{BACKLOG_LIMIT, Reporter, stderr_line};
 use crate::run::{Ending, Ids};
 use crate::status::Status;
 use crate::store::LedgerError;
@@ -96,14 +96,7 @@ pub fn dry_run(
         }
     }
     tell(&reporter, &mut events);
-    reporter.close();
-    while !reporter.done() {
-        alarm.wait(TICK)?;
-    }
-    if let Some(broken) = reporter.broken() {
-        if let Broken::Failed(why) = broken {
-            stderr_line(why);
-        }
+    if reporter.close().wait(|| alarm.wait(TICK))?.is_some() {
         status = status.worse(Status::EndedEarly);
     }
     let at_least = if status == Status::EndedEarly {

@@ -95,6 +95,8 @@ pub enum Response {
     },
     /// How a check ended.
     Verified(Verified),
+    /// No copy can be put there, and why.
+    NoPlace(#[serde(serialize_with = "text::write_cut::<MAX_TEXT, _>")] String),
     /// Behind all rows of an answer, or all there is to say.
     Done,
     /// The ledger does not answer.

@@ -48,7 +48,10 @@ fn answer(ledger: &mut dyn Ledger, query: &Query) -> Result<Vec<Response>, Ledge
         Query::Verify(expect) => {
             vec![Response::Verified(ledger.verify(expect.as_ref())?)]
         }
-        Query::Backup(path) => vec![Response::Verified(ledger.backup(path)?)],
+        Query::Backup(path) => vec![match ledger.backup(path) {
+            Err(LedgerError::NoPlace { what, .. }) => Response::NoPlace(what),
+            verified => Response::Verified(verified?),
+        }],
     })
 }
 

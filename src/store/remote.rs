@@ -257,14 +257,18 @@ impl Remote {
     /// Asks for what ends with a check of everything, and waits for at most an hour.
     fn ask_to_verify(&mut self, question: &Query) -> Result<Verified, LedgerError> {
         let mut verified = None;
-        self.ask(question, VERIFY_PATIENCE, |finding| match finding {
-            Response::Verified(found) => {
-                verified = Some(found);
-                Taken::All
-            }
-            _ => Taken::Misplaced,
+        self.ask(question, VERIFY_PATIENCE, |finding| {
+            verified = match (finding, question) {
+                (Response::Verified(found), _) => Some(Ok(found)),
+                (Response::NoPlace(what), Query::Backup(path)) => {
+                    let path = path.clone();
+                    Some(Err(LedgerError::NoPlace { path, what }))
+                }
+                _ => return Taken::Misplaced,
+            };
+            Taken::All
         })?;
-        verified.ok_or_else(|| self.misplaced())
+        verified.unwrap_or_else(|| Err(self.misplaced()))
     }
 
     fn fail_misplaced(&mut self) -> LedgerError {

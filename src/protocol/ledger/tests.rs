@@ -128,6 +128,9 @@ fn requests_arrive_with_their_callers_in_frames_of_their_own() {
         Request::VoidHold {
             id: Id::new("b").expect("an id"),
         },
+        Request::DeclineHold {
+            id: Id::new("b").expect("an id"),
+        },
         Request::Open {
             account: Name::default(),
             overdraft: Some(Balance::new(0)),
@@ -286,6 +289,7 @@ fn every_finding_arrives_as_it_was_told() {
             digests: LineDigests::UpToLine,
         })),
         Response::Verified(verified),
+        Response::NoPlace("something is there already".to_string()),
         Response::Done,
         Response::Unit(Unit::new(6, "USD").expect("a unit")),
         Response::Failed(LedgerFault::refusal("a text".to_string())),

@@ -56,7 +56,9 @@ impl UnitOfWork<'_> {
                     let unknown = hold.filter(|hold| state.held(*hold).is_none());
                     wanted.holds.extend(unknown);
                 }
-                Request::PostHold { id, .. } | Request::VoidHold { id } => {
+                Request::PostHold { id, .. }
+                | Request::VoidHold { id }
+                | Request::DeclineHold { id } => {
                     want_id(&mut wanted, state.ids(), id);
                 }
                 Request::Open { account, .. } => want_account(&mut wanted, state, account),

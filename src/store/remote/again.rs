@@ -88,7 +88,11 @@ impl UnderWay {
         let lost = self.lost(run, caller.number);
         LedgerRequest::Decide(match lost.and_then(|begun| begun.by_id(&request)) {
             // Whose hold it is, its id tells.
-            Some(request @ (Request::PostHold { .. } | Request::VoidHold { .. })) => Asked {
+            Some(
+                request @ (Request::PostHold { .. }
+                | Request::VoidHold { .. }
+                | Request::DeclineHold { .. }),
+            ) => Asked {
                 caller: RequestContext::default(),
                 request,
             },
@@ -110,6 +114,7 @@ impl UnderWay {
             Request::Hold { .. }
             | Request::PostHold { .. }
             | Request::VoidHold { .. }
+            | Request::DeclineHold { .. }
             | Request::Open { .. } => true,
             Request::End(WorkEnd::Post { .. } | WorkEnd::Void | WorkEnd::Decline) => {
                 let begun = self.begun.get(&(caller.run, caller.number));
@@ -198,8 +203,9 @@ impl Begun {
             Request::End(WorkEnd::Post { amount: None }) => {
                 Request::Execute(self.operation.clone())
             }
-            Request::End(WorkEnd::Void | WorkEnd::Decline) if self.is_doubtful => {
-                Request::VoidHold { id: id()? }
+            Request::End(WorkEnd::Void) if self.is_doubtful => Request::VoidHold { id: id()? },
+            Request::End(WorkEnd::Decline) if self.is_doubtful => {
+                Request::DeclineHold { id: id()? }
             }
             _ => return None,
         })
@@ -209,4 +215,62 @@ impl Begun {
 /// Whether the ledger knows it again when it is asked twice.
 fn is_known(operation: &Operation, caller: &RequestContext) -> bool {
     operation.id.is_some() || operation.kind() == Kind::Balance || caller.line.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bank::{Amount, Balance, Id, LedgerState, Name, NullJournal, Outcome};
+
+    fn ask(state: &mut LedgerState, request: Request) -> Outcome {
+        let caller = RequestContext {
+            run: 1,
+            number: 1,
+            has_side_effects: true,
+            ..RequestContext::default()
+        };
+        let answer = state.decide(&Asked { caller, request }, &mut NullJournal);
+        answer.expect("it can be asked").outcome
+    }
+
+    #[test]
+    fn a_command_ends_after_a_lost_connection_as_it_ends_without() {
+        let operation = |kind, id| {
+            let id = Id::new(id).expect("an id");
+            let amount = Amount::new(5).expect("an amount");
+            Operation::new(kind, Some(id), Name::default(), None, Some(amount))
+                .expect("it is whole")
+        };
+        for end in [
+            WorkEnd::Post { amount: None },
+            WorkEnd::Void,
+            WorkEnd::Decline,
+        ] {
+            let begun = Begun {
+                operation: operation(Kind::Withdraw, "x"),
+                is_doubtful: true,
+                is_lost: true,
+            };
+            let end = Request::End(end);
+            let by_id = begun.by_id(&end).expect("it has an id");
+            let mut outcomes = Vec::new();
+            for is_lost in [false, true] {
+                let mut state = LedgerState::new(Balance::default());
+                ask(
+                    &mut state,
+                    Request::Execute(operation(Kind::Deposit, "paid")),
+                );
+                ask(&mut state, Request::Begin(operation(Kind::Withdraw, "x")));
+                if is_lost {
+                    ask(&mut state, Request::End(WorkEnd::Doubt));
+                    let first = ask(&mut state, by_id.clone());
+                    assert_eq!(ask(&mut state, by_id.clone()), first, "asked twice");
+                    outcomes.push(first);
+                } else {
+                    outcomes.push(ask(&mut state, end.clone()));
+                }
+            }
+            assert_eq!(outcomes[0], outcomes[1], "{end:?}");
+        }
+    }
 }

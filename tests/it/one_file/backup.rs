@@ -50,6 +50,7 @@ fn a_backup_overwrites_nothing_and_leaves_nothing_where_it_fails() {
     let path = |name: &str| folder(&ledger).join(name).to_str().unwrap().to_string();
     fs::write(path("precious"), "precious").unwrap();
     std::os::unix::fs::symlink("nowhere", path("link")).unwrap();
+    let server = Server::of(&ledger);
     let before = names(&ledger);
     for (dest, why) in [
         ("precious", "something is there already"),
@@ -58,11 +59,15 @@ fn a_backup_overwrites_nothing_and_leaves_nothing_where_it_fails() {
         ("bank.db-wal", "files beside a ledger are called so"),
         ("missing/bank.db", "No such file or directory"),
     ] {
-        let run = ledger.run(&format!("backup {}", path(dest)));
-        assert_eq!(run.code(), 2, "{run:?}");
-        assert!(run.stderr.contains(why), "{run:?}");
+        for at in [ledger.path(), server.at.clone()] {
+            let run = run(&["backup", &path(dest), "--ledger", &at]);
+            assert_eq!(run.code(), 2, "{at}: {run:?}");
+            let expected = format!("cannot put a copy at `{}`: {why}", path(dest));
+            assert!(run.stderr.contains(&expected), "{run:?}");
+        }
     }
     assert_eq!(names(&ledger), before);
+    server.end(Signal::TERM);
     assert_eq!(fs::read_to_string(path("precious")).unwrap(), "precious");
     ledger.refuses(
         &format!("backup {} --ledger {}", path("copy"), path("none")),

@@ -146,6 +146,23 @@ impl<J: Journal> Decision<'_, J> {
         self.end_two_steps(hold, End::GiveBack(VoidReason::Voided))
     }
 
+    pub(in crate::bank::ledger_state) fn decline_hold(&mut self, id: &Id) -> Answer {
+        if let Ok((hold, _)) = self.two_step_hold(id, None) {
+            return self.end_two_steps(hold, End::Decline);
+        }
+        match self.state.ids.get(id).map(|known| known.state) {
+            Some(State::Settled {
+                outcome:
+                    outcome @ Outcome::Refused {
+                        rejection: Rejection::Declined,
+                        ..
+                    },
+                ..
+            }) => Answer::repeated(outcome),
+            _ => self.void_hold(id),
+        }
+    }
+
     fn end_two_steps(&mut self, hold: u64, end: End) -> Answer {
         match self.take(hold) {
             Some(taken) => self.end_taken(hold, &taken, end).into(),

@@ -23,6 +23,7 @@ impl<J: Journal> Decision<'_, J> {
             }
             Request::PostHold { id, amount } => self.post_hold(id, *amount),
             Request::VoidHold { id } => self.void_hold(id),
+            Request::DeclineHold { id } => self.decline_hold(id),
             Request::Open { account, overdraft } => self.open(account, *overdraft),
         })
     }

@@ -239,6 +239,7 @@ fn step() -> impl Strategy<Value = (Request, u64, [bool; 3], bool)> {
         2 => two_steps,
         2 => (id(), less()).prop_map(|(id, amount)| Request::PostHold { id, amount }),
         1 => id().prop_map(|id| Request::VoidHold { id }),
+        1 => id().prop_map(|id| Request::DeclineHold { id }),
         1 => (0i64..9).prop_map(|minor| Request::Open {
             account: Name::user("a").expect("a name"),
             overdraft: Some(Balance::new(minor)),
@@ -267,7 +268,7 @@ pub(super) fn it_decides_as_the_ledger_state_does(place: &dyn LedgerPlace) {
             // What a run has begun only its own process ends.
             let others = match asked.request {
                 Request::Execute(_) | Request::PostHold { .. } => true,
-                Request::VoidHold { .. } | Request::Open { .. } => true,
+                Request::VoidHold { .. } | Request::DeclineHold { .. } | Request::Open { .. } => true,
                 Request::Hold { .. } => !has_side_effects,
                 _ => false,
             };
