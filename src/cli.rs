@@ -1,11 +1,16 @@
 //! The command line: flags become a plan, the plan is run, the ending becomes an exit status.
 
+mod arguments;
 mod backup;
 mod check;
 mod command;
+mod completions;
+mod examples;
 mod explore;
+mod help;
 mod history;
 mod ledger;
+mod man;
 mod modes;
 mod moment;
 mod named;
@@ -24,7 +29,6 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::builder::{OsStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::event::Mode;
@@ -80,13 +84,20 @@ impl Failure {
 #[command(
     name = "bank-par",
     version,
-    max_term_width = 100,
-    arg_required_else_help = true
+    max_term_width = 80,
+    arg_required_else_help = true,
+    disable_help_flag = true
 )]
 struct Cli {
+    /// Say less: no progress and no notes, and of a run only what went wrong and how it ended
+    #[arg(long, short, global = true, help_heading = GENERAL)]
+    quiet: bool,
     #[command(subcommand)]
     command: Command,
 }
+
+/// The heading of the flags that every command has.
+const GENERAL: &str = "General";
 
 #[derive(Subcommand)]
 enum Command {
@@ -140,13 +151,17 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Serve a ledger to many clients at a time, on a local socket
     Serve(serve::ServeArgs),
+    /// Print what lets a shell complete the words of this program
+    Completions(completions::CompletionsArgs),
+    /// Print a page of the manual for `man`, or write all pages into a folder
+    Man(man::ManArgs),
 }
 
 /// Where results go.
 #[derive(Args, Clone)]
 struct OutputArgs {
     /// How results are written to stdout [default: text]
-    #[arg(long, value_enum, value_name = "FORMAT")]
+    #[arg(long, short, value_enum, value_name = "FORMAT")]
     output: Option<Format>,
     /// Also record the run as JSON Lines: in a FILE, which is appended to, in the open descriptor `fd:N`,
     /// or with `-` on stdout instead of text
@@ -228,27 +243,15 @@ fn protected(source: &WorkloadSource, place: Option<&Place>) -> ProtectedFiles {
     }
 }
 
-/// What the command line says. A flag that is misspelt is not offered to be written after `--`, where a
-/// command would be run by that name, and for an amount no other flag is offered.
-fn arguments() -> Cli {
-    Cli::try_parse().unwrap_or_else(|mut error| {
-        error.remove(ContextKind::Suggested);
-        let invalid = error.get(ContextKind::InvalidArg);
-        if matches!(invalid, Some(ContextValue::String(flag)) if flag == "--amount") {
-            error.remove(ContextKind::SuggestedArg);
-            let tip = "an amount stands alone, such as the 5 of `bank-par deposit 5`";
-            let tip = ContextValue::StyledStrs(vec![tip.into()]);
-            error.insert(ContextKind::Suggested, tip);
-        }
-        error.exit()
-    })
-}
-
 /// Runs what the command line asks for.
 pub fn main() -> ExitCode {
     ignore_sigxfsz();
     end_as_first_process();
-    let outcome = match arguments().command {
+    let arguments = arguments::read();
+    if arguments.quiet {
+        report::be_quiet();
+    }
+    let outcome = match arguments.command {
         Command::Parallel(args) => modes::ask_the_bank(Mode::Parallel, args),
         Command::ServerShare(args) => modes::server_share(args),
         Command::Queue(args) => modes::ask_the_bank(Mode::Queue, args),
@@ -274,6 +277,8 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => verify::verify(args),
         Command::Backup(args) => backup::backup(args),
         Command::Serve(args) => serve::serve(args),
+        Command::Completions(args) => completions::completions(args),
+        Command::Man(args) => man::man(args),
     };
     match outcome {
         Ok(ending) => {

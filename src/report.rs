@@ -18,6 +18,7 @@ mod runs;
 mod shown;
 mod single;
 mod sink;
+mod stderr;
 mod table;
 mod text;
 mod timeline;
@@ -29,12 +30,10 @@ mod expected;
 #[cfg(test)]
 mod samples;
 
-use std::fmt::Display;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
@@ -43,6 +42,7 @@ use crate::wake::Waker;
 use drawing::Drawer;
 use printer::{Printer, Progress, Rendering};
 use sink::Sink;
+use stderr::be_silent;
 
 pub use checked::{HistoryReport, checked};
 pub use destination::{Destination, DestinationError, ProtectedFiles, check_streams};
@@ -57,6 +57,7 @@ pub use runs::{given_up, runs, skipped};
 pub(crate) use shown::draw_all;
 pub use shown::drawn;
 pub use single::{Answers, Subject, refusal};
+pub use stderr::{be_quiet, note, stderr_has_colour, stderr_line, usage_error};
 pub use timeline::TimelineStyle;
 pub use verified::verified;
 
@@ -254,23 +255,6 @@ fn stdout() -> Result<Sink, ReportError> {
     Ok(Sink::stdout(File::from(
         stdout.map_err(ReportError::Stdout)?,
     )))
-}
-
-/// Stderr is a file that must not be written to, so that the exit status must do.
-static SILENT: AtomicBool = AtomicBool::new(false);
-
-/// Writes no more to stderr.
-fn be_silent() {
-    SILENT.store(true, Ordering::Relaxed);
-}
-
-/// Says one line on stderr, as the program. A stderr that takes nothing is ignored.
-pub fn stderr_line(text: impl Display) {
-    if SILENT.load(Ordering::Relaxed) {
-        return;
-    }
-    let line = format!("bank-par: {}\n", text::one_line(&text.to_string()));
-    let _ = io::stderr().write_all(line.as_bytes());
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ pub(super) struct BackupArgs {
     /// a ledger like the one it was made of
     dest: PathBuf,
     /// How the result is written to stdout
-    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    #[arg(long, short, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     output: Format,
     #[command(flatten)]
     ledger: LedgerArgs,

@@ -35,7 +35,7 @@ pub(super) struct CheckArgs {
     #[arg(long)]
     one_ledger: bool,
     /// How the result is written to stdout
-    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    #[arg(long, short, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     output: Format,
 }
 

@@ -53,7 +53,7 @@ pub(super) struct HistoryArgs {
     #[arg(long, short, conflicts_with = "until")]
     follow: bool,
     /// How entries are written to stdout
-    #[arg(long, value_enum, default_value_t = HistoryFormat::Text, value_name = "FORMAT")]
+    #[arg(long, short, value_enum, default_value_t = HistoryFormat::Text, value_name = "FORMAT")]
     output: HistoryFormat,
     #[command(flatten)]
     ledger: LedgerArgs,

@@ -8,7 +8,7 @@ use anyhow::{anyhow, bail};
 use clap::Args;
 
 use super::Failure;
-use crate::report::stderr_line;
+use crate::report::note;
 use crate::store::Place;
 
 /// The variable that stands in for the flag.
@@ -63,7 +63,7 @@ impl MemoryArgs {
         }
         let variable = env::var(VARIABLE).ok().filter(|_| self.ledger.is_none());
         if let Some(ledger) = variable.filter(|ledger| ledger != "memory") {
-            stderr_line(format_args!(
+            note(format_args!(
                 "`{mode}` runs in memory and not in `{ledger}` of `{VARIABLE}`: {why}"
             ));
         }

@@ -61,6 +61,9 @@ pub(super) struct ModeArgs {
     /// few and not read from a file]
     #[arg(long, value_enum, value_name = "DETAIL")]
     detail: Option<DetailFlag>,
+    /// Tell each step on the way, as `--detail steps` does
+    #[arg(long, short, conflicts_with = "detail")]
+    verbose: bool,
     #[command(flatten)]
     pictures: PictureArgs,
 }
@@ -92,7 +95,7 @@ pub(super) struct BankArgs {
     #[command(flatten)]
     command: CommandArgs,
     /// Say what would be run, and what refused if all were run in this order, and touch nothing
-    #[arg(long)]
+    #[arg(long, short = 'n')]
     dry_run: bool,
     /// The status by which the command says no, which is a refusal and no failure
     #[arg(long, default_value_t = 75, value_name = "N", requires = "words", value_parser = clap::value_parser!(u8).range(1..))]
@@ -193,7 +196,8 @@ impl ModeArgs {
             .workload
             .known()
             .is_some_and(|count| count <= MOST_FOLLOWED);
-        let (detail, text_shows_steps) = match self.detail {
+        let steps = self.verbose.then_some(DetailFlag::Steps);
+        let (detail, text_shows_steps) = match self.detail.or(steps) {
             Some(DetailFlag::Steps) => (Detail::Steps, true),
             Some(DetailFlag::Results) => (Detail::Results, false),
             None => (Detail::Results, is_followed && !has_command),

@@ -13,7 +13,7 @@ use super::ledger::{LedgerFlag, VARIABLE};
 use crate::bank::{Id, Outcome};
 use crate::driver::Forecast;
 use crate::driver::named::{self, command};
-use crate::report::stderr_line;
+use crate::report::{note, stderr_line};
 use crate::run::{LineIds, Named};
 use crate::server::RunLedger;
 use crate::status::Status;
@@ -166,14 +166,13 @@ fn tell_new(ledger: &mut dyn Ledger, run: &RunName) -> Result<(), Failure> {
     similar.sort();
     similar.truncate(MAX_SIMILAR);
     let similar: Vec<String> = similar.into_iter().map(|(_, name)| name).collect();
-    let hint = match similar.is_empty() {
-        true => String::new(),
-        false => format!(
-            " (there is {}: if that was meant, end this run and use that name)",
+    match similar.is_empty() {
+        true => note(format_args!("a new run begins: `{run}`")),
+        false => stderr_line(format_args!(
+            "a new run begins: `{run}` (there is {}: if that was meant, end this run and use that name)",
             similar.join(" and ")
-        ),
-    };
-    stderr_line(format_args!("a new run begins: `{run}`{hint}"));
+        )),
+    }
     Ok(())
 }
 

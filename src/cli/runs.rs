@@ -64,7 +64,7 @@ struct RunLedgerArgs {
     #[command(flatten)]
     ledger: LedgerArgs,
     /// How the answer is written to stdout
-    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    #[arg(long, short, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     output: Format,
 }
 

@@ -15,7 +15,7 @@ pub(super) struct VerifyArgs {
     #[arg(long, value_name = "END")]
     expect: Option<ChainEnd>,
     /// How the result is written to stdout
-    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    #[arg(long, short, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     output: Format,
     #[command(flatten)]
     ledger: LedgerArgs,

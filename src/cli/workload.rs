@@ -10,7 +10,7 @@ use rustix::fs::{FileType, fstat, tell};
 use rustix::io::ioctl_fionread;
 
 use crate::bank::{Amount, Balance, Kind, Name, Operation, WORLD};
-use crate::report::stderr_line;
+use crate::report::note;
 use crate::wake::Waker;
 use crate::workload::{Defaults, Feed, RunProgress, WorkloadError, WorkloadFormat, WorkloadSource};
 
@@ -193,7 +193,7 @@ impl WorkloadArgs {
         let is_unread =
             !matches!(self.source(), WorkloadSource::Stdin) && something_waits_on_stdin();
         if is_unread {
-            stderr_line(
+            note(
                 "standard input holds something that was not read: to run operations from it, give `-` as the file",
             );
         }

@@ -57,6 +57,8 @@ mod replay;
 mod serve;
 #[cfg(target_os = "linux")]
 mod shared_memory;
+#[cfg(target_os = "linux")]
+mod shell;
 mod show;
 #[cfg(target_os = "linux")]
 mod steps;

@@ -216,7 +216,7 @@ fn wrong_words_are_named_with_what_would_be_right() {
     check_usage(
         &[],
         &[
-            "Usage: bank-par <COMMAND>",
+            "Usage: bank-par [OPTIONS] <COMMAND>",
             "parallel",
             "server-share",
             "queue",
@@ -224,7 +224,7 @@ fn wrong_words_are_named_with_what_would_be_right() {
             "sync",
         ],
     );
-    check_usage(&["paralel"], &["'paralel'", "'parallel'"]);
+    check_usage(&["histroy"], &["'histroy'", "'history'"]);
     for mode in MODES {
         check_usage(&[mode, "--jobs", "0"], &["--jobs", "1..=4096"]);
         check_usage(&[mode, "--jobs", "4097"], &["--jobs", "1..=4096"]);

@@ -24,7 +24,7 @@ pub(super) struct WorkArgs {
     #[command(flatten)]
     command: CommandArgs,
     /// Say what would be set aside and run, and touch nothing
-    #[arg(long, requires = "words")]
+    #[arg(long, short = 'n', requires = "words")]
     dry_run: bool,
     /// The status when the money is not there, or is busy, and the command does not run
     #[arg(long, default_value_t = 75, value_name = "N", requires = "words")]
