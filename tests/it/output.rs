@@ -293,7 +293,7 @@ fn wrong_words_are_named_with_what_would_be_right() {
     );
     check_usage(
         &["sync", "--lock", "hope"],
-        &["--lock", "`none`, `mutex`, `rwlock`, `atomic`, `cas`"],
+        &["--lock", "none, mutex, rwlock, atomic, cas"],
     );
     check_usage(
         &["sync", "--threads", "0"],
