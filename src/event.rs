@@ -25,8 +25,8 @@ pub use fields::{Micros, Total, decimal, is_zero, rfc3339};
 pub use mode::Mode;
 pub use operation::OperationEvent;
 pub use run::{
-    CellEvent, HolderKilled, InvalidLine, LeaseEvent, Race, RequestEvent, RequestName, RunStarted,
-    WorkerEvent,
+    CellEvent, HolderKilled, InvalidLine, LeaseEvent, Race, Repair, RequestEvent, RequestName,
+    RunStarted, WorkerEvent,
 };
 pub use summary::{AccountSummary, Summary};
 
@@ -181,6 +181,8 @@ events! {
     Raced(Box<Race>) = "raced",
     /// A worker was killed on purpose while it held a lock, and this is what became of the others.
     HolderKilled(Box<HolderKilled>) = "holder_killed",
+    /// What a worker had half-written when it died was completed.
+    Repaired(Repair) = "repaired",
     /// A worker's process was started.
     Spawned(WorkerEvent) = "spawned",
     /// A worker's link is up.

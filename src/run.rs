@@ -9,6 +9,7 @@ mod deadlines;
 mod dispatch;
 mod given_order;
 mod ids;
+mod lock_waits;
 mod messages;
 mod requests;
 mod resume;
@@ -243,6 +244,8 @@ pub struct Run {
     waits_extended_at: Duration,
     /// One worker is to be killed before it takes this access.
     kill_before: Option<SharePoint>,
+    /// That workers wait for each other's locks was told.
+    told_deadlock: bool,
     steps: StepEvents,
     out: Out,
 }
@@ -266,6 +269,7 @@ impl Run {
             phase: Phase::default(),
             tally,
             waits_extended_at: Duration::ZERO,
+            told_deadlock: false,
             steps: StepEvents::default(),
             out: Out::default(),
         }

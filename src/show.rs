@@ -16,6 +16,6 @@ pub(crate) mod samples;
 pub use bins::{Bin, Binned, Latencies, percentile};
 pub use picture::{
     AccountCourse, BalanceChange, CellAccess, CellStep, Lane, LaneEnd, OperationEnd, Picture,
-    PicturedOperation, PicturedRun, PicturedTotals, RequestTimes, RunBalance, Stroke,
+    PicturedOperation, PicturedRun, PicturedTotals, PicturedWait, RequestTimes, RunBalance, Stroke,
 };
 pub use recording::{Recording, RecordingError};

@@ -91,7 +91,8 @@ impl Worker {
             parent,
             source,
         })?;
-        let memory = args.memory.map(WorkerMemory::inherited).transpose();
+        let inherited = |place| WorkerMemory::inherited(place, worker);
+        let memory = args.memory.map(inherited).transpose();
         let memory = memory.map_err(|source| WorkerError::Memory { worker, source })?;
         let times = args.tells_times.then(SentTimes::default);
         Ok(Worker {

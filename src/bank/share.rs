@@ -42,8 +42,18 @@ pub enum ShareRequest {
     /// What its last access to the cells has read or written, the account that gives first. Told where
     /// it takes turns; this has no answer.
     Saw([i64; 2]),
-    /// It waits for a lock that it reaches itself. This has no answer.
-    StillWaits,
+    /// It waits for a lock that it reaches itself. Told again and again; this has no answer.
+    Waits {
+        /// For which one.
+        wait: LockWait,
+        /// Since when, by the clock that all processes of the machine share.
+        since_us: u64,
+    },
+    /// It has the lock that it waited for. Told where every step is told; this has no answer.
+    HasLock {
+        /// Since when, by that clock.
+        at_us: u64,
+    },
     /// It read or wrote a balance in memory that it reaches itself. This has no answer.
     Accessed {
         /// What it did.
@@ -54,11 +64,41 @@ pub enum ShareRequest {
         balance: Balance,
         /// How many updates that includes.
         version: u64,
-        /// When, by the clock that all processes of the machine share.
+        /// When, by that clock.
         at_us: u64,
     },
     /// It gave the operation up, and why; nothing was written. This has no answer.
     GaveUp(String),
+}
+
+/// A wait for a lock in shared memory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockWait {
+    /// The account whose lock it is; `None`: it is the one over everything.
+    pub account: Option<Name>,
+    /// The worker that holds it, by its number, if one has said so.
+    pub holder: Option<u32>,
+    /// Why the wait is in vain, if it is.
+    pub in_vain: Option<WaitInVain>,
+}
+
+/// Why a lock never becomes free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitInVain {
+    /// Its holder waits for a lock whose holder waits, and so on, in a circle.
+    Deadlock,
+    /// Its holder, or one that its holder waits for, died with it.
+    HolderDied,
+}
+
+/// Which process completed what a worker had half-written when it died.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RepairedBy {
+    /// The worker of this number, which had the lock next.
+    Worker(u32),
+    /// The parent, which looked after the dead.
+    Parent,
 }
 
 /// How a worker reached a balance in shared memory.
@@ -66,8 +106,10 @@ pub enum ShareRequest {
 pub enum MemoryAccess {
     /// It read it.
     Read,
-    /// It wrote it, or added to it.
+    /// It wrote it.
     Wrote,
+    /// It added this to it, in one step.
+    Added(Balance),
     /// It found another one than it had read, and wrote nothing.
     Conflict,
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fields::{Micros, moment};
 use super::{EventFields, Mode};
-use crate::bank::{Balance, Moment, Name};
+use crate::bank::{Balance, Moment, Name, WaitInVain};
 
 /// A run began: what it is, and what its times count from. What other programs leave out is read as
 /// nothing.
@@ -143,6 +143,9 @@ pub struct CellEvent {
     pub account: Name,
     /// What was read or written; of a conflict, what stands there instead of what was read.
     pub balance: Balance,
+    /// What was added to what stood there, where that was one step and nothing was read before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added: Option<Balance>,
     /// The version of that, one more with each write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u64>,
@@ -161,9 +164,31 @@ pub struct LeaseEvent {
     pub pid: u32,
     /// What it wants alone.
     pub accounts: Vec<Name>,
+    /// The worker that has it, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<u32>,
+    /// Why the wait is in vain, where that is certain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_vain: Option<WaitInVain>,
     /// How long it waited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waited_us: Option<Micros>,
+    /// Since the run began.
+    pub at_us: Micros,
+}
+
+/// What a worker had half-written when it died was completed, as it had noted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Repair {
+    /// The operation's number within the run.
+    pub operation: u64,
+    /// The worker that died.
+    pub worker: u32,
+    /// Its process.
+    pub pid: u32,
+    /// The worker that completed it, which got the lock next; `None`: the parent did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repaired_by: Option<u32>,
     /// Since the run began.
     pub at_us: Micros,
 }
@@ -244,6 +269,12 @@ steps!(WorkerEvent, CellEvent, LeaseEvent);
 impl EventFields for RequestEvent {
     fn is_step(&self) -> bool {
         true
+    }
+}
+
+impl EventFields for Repair {
+    fn at_mut(&mut self) -> Option<&mut Micros> {
+        Some(&mut self.at_us)
     }
 }
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::bank::{Id, Kind, Moment};
+use crate::bank::{Id, Kind, Moment, WaitInVain};
 use crate::status::Status;
 
 fn text() -> impl Strategy<Value = String> {
@@ -162,11 +162,16 @@ prop_compose! {
         operation in any::<u64>(), worker in any::<u32>(), account in name(), balance in balance(),
         version in of(any::<u64>()), at_us in micros(), time in of(micros()),
         request in select(vec![RequestName::Execute, RequestName::CompareAndSet, RequestName::Lock]),
-        what in 0..8,
+        what in 0..9,
     ) -> Event {
         let (pid, accounts, exit) = (worker, vec![account.clone()], Some(-1));
-        let cell = CellEvent { operation, worker, pid, account, balance, version, at_us };
-        let lease = LeaseEvent { operation, worker, pid, accounts, waited_us: time, at_us };
+        let cell = CellEvent {
+            operation, worker, pid, account, balance, added: version.map(|_| balance), version, at_us,
+        };
+        let in_vain = time.map(|_| WaitInVain::Deadlock);
+        let lease = LeaseEvent {
+            operation, worker, pid, accounts, holder: time.map(|_| pid), in_vain, waited_us: time, at_us,
+        };
         let process = WorkerEvent { worker, pid, exit, signal: None, at_us };
         match what {
             0 => Event::Read(cell),
@@ -176,6 +181,7 @@ prop_compose! {
             4 => Event::LeaseGranted(lease),
             5 => Event::Spawned(process),
             6 => Event::Exited(process),
+            7 => Event::Repaired(Repair { operation, worker, pid, repaired_by: time.map(|_| pid), at_us }),
             _ => Event::Request(RequestEvent {
                 operation, worker, pid, request, sent_us: time, received_us: at_us,
                 decided_us: at_us, answered_us: at_us, returned_us: time, decided: version,

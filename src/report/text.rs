@@ -79,6 +79,14 @@ impl Text {
             }
             Event::Raced(race) => self.raced(race, out),
             Event::HolderKilled(killed) => self.holders.killed(killed, out),
+            Event::Repaired(repair) => {
+                let dead = repair.worker;
+                match repair.repaired_by {
+                    Some(next) => write!(out, "Worker {next} had the lock next and")?,
+                    None => write!(out, "The parent")?,
+                }
+                writeln!(out, " completed what worker {dead} left half-written")
+            }
             Event::Summary(summary) => summary::ended(summary, out),
             step => self.steps.write(step, out),
         }

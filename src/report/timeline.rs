@@ -12,7 +12,7 @@ use std::io::{self, IsTerminal};
 use super::columns::{cut, terminal_width};
 use super::shown::word;
 use super::text::{Dollars, one_line};
-use crate::show::{OperationEnd, Picture, PicturedOperation, PicturedRun};
+use crate::show::{Lane, OperationEnd, Picture, PicturedOperation, PicturedRun};
 use axis::Axis;
 
 /// The most operations that have a lane.
@@ -109,7 +109,12 @@ impl<'a> Drawing<'a> {
             let extent = format!("the first {drawn} of {all} operations; balances are as of then");
             self.wrapped(out, "", &extent)?;
         }
-        self.row(out, "", &self.axis.labels(), "")?;
+        let is_one_each = |lane: &Lane| lane.operations.len() <= 1;
+        let numbered = match self.picture.lanes.iter().all(is_one_each) {
+            true => "operation",
+            false => "",
+        };
+        self.row(out, numbered, &self.axis.labels(), "")?;
         for (number, run) in self.picture.runs.iter().enumerate() {
             if several {
                 let title = format!("run {}: {}", number + 1, title(run));

@@ -169,11 +169,11 @@ impl GivenOrder {
                     }
                     true
                 }
-                (Ask::Share(ShareRequest::StillWaits), access) => {
+                (Ask::Share(ShareRequest::Waits { .. }), access) => {
                     waits = access.is_some();
                     true
                 }
-                (Ask::Share(ShareRequest::GaveUp(_)), _) => true,
+                (Ask::Share(ShareRequest::HasLock { .. } | ShareRequest::GaveUp(_)), _) => true,
                 (Ask::Share(ShareRequest::Turn(SharePoint::HalfWritten)), access) => {
                     access.is_some()
                 }

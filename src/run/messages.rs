@@ -161,8 +161,13 @@ impl Run {
                 Outgoing::Abandoned(number, end) => match end {
                     Abandoned::NotDone => self.lost_operation_ended(number),
                     Abandoned::Unfinished(note) => self.was_unfinished(number, &note),
-                    Abandoned::Finished(answer) => {
+                    Abandoned::Finished(answer, None) => {
                         let why = "its operation counts, since all of it is in the memory";
+                        self.was_finished(number, answer, why);
+                    }
+                    Abandoned::Finished(answer, Some(by)) => {
+                        self.was_repaired(number, by);
+                        let why = "its operation counts, since what it had half-written was completed";
                         self.was_finished(number, answer, why);
                     }
                     Abandoned::Declined(answer) => {

@@ -2,18 +2,20 @@
 
 use super::settle::LostOperation;
 use super::{Effect, Run};
-use crate::bank::{Answer, MemoryAccess, SharePoint, ShareRequest};
-use crate::event::{Cause, CellEvent, Event, Fault, Micros};
+use crate::bank::{Answer, MemoryAccess, RepairedBy, SharePoint, ShareRequest};
+use crate::event::{Cause, CellEvent, Event, Fault, Micros, OperationEvent, Repair};
 use crate::protocol::{Ask, WorkerRequest};
 
 impl Run {
     /// Handles a request that has no answer; true if this is one.
     pub(super) fn handle_one_way(&mut self, worker: u32, request: &WorkerRequest) -> bool {
         match &request.ask {
-            Ask::Share(ShareRequest::StillWaits) => {
-                if let Some(state) = self.workers.get_mut(worker) {
-                    state.made_progress(self.out.now);
-                }
+            Ask::Share(ShareRequest::Waits { wait, since_us }) => {
+                self.waits_for_lock(worker, request.number, wait, *since_us);
+                true
+            }
+            Ask::Share(ShareRequest::HasLock { at_us }) => {
+                self.has_lock(worker, request.number, *at_us);
                 true
             }
             // It is for the order of the requests.
@@ -32,6 +34,7 @@ impl Run {
                     pid: 0,
                     account: account.clone(),
                     balance: *balance,
+                    added: None,
                     version: Some(*version),
                     at_us: Micros(since),
                 };
@@ -50,7 +53,7 @@ impl Run {
     /// A worker has read or written a balance in memory.
     fn accessed(&mut self, number: u64, access: MemoryAccess, cell: CellEvent) {
         let state = self.workers.get(cell.worker);
-        let found = state.and_then(|state| Some((state.pid, state.hand.ordinal_of(number)?)));
+        let found = state.and_then(|state| Some((state.pid, state.hand.find(number)?.ordinal)));
         let Some((pid, operation)) = found.filter(|_| self.settings.steps) else {
             return self.blame(cell.worker, "told of memory that it does not share");
         };
@@ -62,6 +65,10 @@ impl Run {
         self.out.events.push(match access {
             MemoryAccess::Read => Event::Read(cell),
             MemoryAccess::Wrote => Event::Wrote(cell),
+            MemoryAccess::Added(added) => Event::Wrote(CellEvent {
+                added: Some(added),
+                ..cell
+            }),
             MemoryAccess::Conflict => Event::Conflict(cell),
         });
     }
@@ -75,7 +82,7 @@ impl Run {
         let Some(assigned) = state.hand.take(number) else {
             return self.blame(worker, "gave up what it was not given");
         };
-        let detail = format!("{state} {why}");
+        let detail = why.to_string();
         let cause = Cause::Deadline;
         let pending = LostOperation::of(state, assigned, Fault { cause, detail }, None);
         self.end_lost_operation(number, pending);
@@ -104,6 +111,30 @@ impl Run {
             self.out.push(Effect::Kill(worker));
         }
         true
+    }
+
+    /// What the operation's worker had half-written when it died was completed.
+    pub(super) fn was_repaired(&mut self, number: u64, by: RepairedBy) {
+        if let Some(pending) = self.lost_operations.get(&number) {
+            let OperationEvent {
+                operation,
+                worker,
+                pid,
+                ..
+            } = pending.event;
+            let repaired_by = match by {
+                RepairedBy::Worker(worker) => Some(worker),
+                RepairedBy::Parent => None,
+            };
+            let at_us = Micros::default();
+            self.out.event(Event::Repaired(Repair {
+                operation,
+                worker,
+                pid,
+                repaired_by,
+                at_us,
+            }));
+        }
     }
 
     /// How the operation ends was certain before its worker died.

@@ -67,7 +67,10 @@ impl Run {
             Step::Finish if self.requests.have_given_order() => {
                 self.leave_order(SIGNALLED, Cause::Died);
             }
-            Step::Finish => self.shutdown.stop(SIGNALLED),
+            Step::Finish => {
+                self.shutdown.stop(SIGNALLED);
+                self.end_waits_in_vain();
+            }
             Step::Kill if !has_command => self.out.push(Effect::KillAll),
             Step::Kill => {}
             Step::End(first) => self.out.push(Effect::EndNow(first)),

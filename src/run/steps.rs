@@ -127,6 +127,7 @@ impl StepOf {
             pid,
             account,
             balance,
+            added: None,
             version: Some(version),
             at_us: Micros::default(),
         }
@@ -143,6 +144,8 @@ impl StepOf {
             worker,
             pid,
             accounts,
+            holder: None,
+            in_vain: None,
             waited_us: waited.map(Micros::from),
             at_us: Micros::default(),
         }

@@ -10,6 +10,7 @@ use crate::bank::{Line, Operation};
 use crate::event::{Cause, Fault, OperationEvent};
 use crate::exit::Exit;
 
+use super::lock_waits::ToldWait;
 use super::steps::AskedStep;
 pub(super) use assigned::{Assigned, AssignedQueue};
 
@@ -42,6 +43,8 @@ pub(super) struct WorkerState {
     pub(super) hand: AssignedQueue,
     /// It waits for a lease that another worker holds.
     pub(super) waits_for_lease: bool,
+    /// The lock in shared memory that it waits for, if it has told of that.
+    pub(super) lock_wait: Option<ToldWait>,
     /// How many of its requests have arrived and were not submitted.
     pub(super) unsubmitted: usize,
     /// The sequence number of its last request.
@@ -162,6 +165,7 @@ impl WorkerState {
             given: 0,
             hand: AssignedQueue::default(),
             waits_for_lease: false,
+            lock_wait: None,
             unsubmitted: 0,
             last_submitted: 0,
             link_ended: false,
@@ -193,6 +197,7 @@ impl WorkerState {
     pub(super) fn made_progress(&mut self, now: Duration) {
         self.progress_at = now;
         self.waits_for_lease = false;
+        self.lock_wait = None;
     }
 
     /// Why its operation could not be done, now that it has ended.

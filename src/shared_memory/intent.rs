@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use super::cell::CellWords;
 use super::table::{MemoryTable, SharedWords, WorkerSlot};
-use crate::bank::{Amount, Answer, Balance, Outcome, Packed, UNORDERED, View};
+use crate::bank::{Amount, Answer, Balance, Outcome, Packed, RepairedBy, UNORDERED, View};
 
 /// How far a worker has come with what it writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -129,6 +129,8 @@ const CREDIT: usize = 6;
 const IS_CREDIT: usize = 9;
 const WAITS: usize = 10;
 const PID: usize = 11;
+const WORKER: usize = 12;
+const REPAIRED: usize = 13;
 
 impl WorkerSlot<'_> {
     fn get(&self, word: usize) -> u64 {
@@ -141,10 +143,16 @@ impl WorkerSlot<'_> {
     }
 
     /// A worker takes the slot.
-    pub(crate) fn take(&self, pid: u32) {
+    pub(crate) fn take(&self, worker: u32, pid: u32) {
         self.begin(0);
         self.set(WAITS, 0);
+        self.set(WORKER, worker.into());
         self.set(PID, pid.into());
+    }
+
+    /// The worker's number within the run.
+    pub(crate) fn worker(&self) -> u32 {
+        self.get(WORKER) as u32
     }
 
     /// The worker's process.
@@ -155,7 +163,25 @@ impl WorkerSlot<'_> {
     /// The worker begins this operation.
     pub(crate) fn begin(&self, operation: u64) {
         self.set(PROGRESS, WriteProgress::Before as u64);
+        self.set(REPAIRED, 0);
         self.set(OPERATION, operation);
+    }
+
+    /// Which process completed what this worker had half-written, if one did.
+    pub(crate) fn repaired_by(&self) -> Option<RepairedBy> {
+        match self.get(REPAIRED) {
+            0 => None,
+            1 => Some(RepairedBy::Parent),
+            word => Some(RepairedBy::Worker((word - 2) as u32)),
+        }
+    }
+
+    fn is_repaired(&self, by: RepairedBy) {
+        let word = match by {
+            RepairedBy::Parent => 1,
+            RepairedBy::Worker(worker) => u64::from(worker) + 2,
+        };
+        self.set(REPAIRED, word);
     }
 
     /// The operation that the worker is at, or was at last.
@@ -227,8 +253,8 @@ pub(crate) fn order_of(seq: u64) -> u64 {
 pub(crate) enum Trace {
     /// Nothing of it was written.
     Nothing,
-    /// All of it was.
-    Everything(Intent),
+    /// All of it was, perhaps by another process that completed it.
+    Everything(Intent, Option<RepairedBy>),
     /// One cell was written and the other was not.
     Half(Intent),
     /// The memory does not tell: other processes may have written over it.
@@ -246,7 +272,7 @@ enum Seen {
 impl<W: SharedWords> MemoryTable<W> {
     /// Completes what the dead holder of the robust lock had noted and not finished. Only the lock's new
     /// holder may; should it die too, the next one does the same again, to the same end.
-    pub(crate) fn repair(&self) {
+    pub(crate) fn repair(&self, by: RepairedBy) {
         let worker_slot = self.intent().load(Ordering::Acquire);
         let worker_slot = usize::try_from(worker_slot)
             .ok()
@@ -261,6 +287,7 @@ impl<W: SharedWords> MemoryTable<W> {
                     cell.store(change.after);
                 }
             }
+            worker_slot.is_repaired(by);
             worker_slot.reach(WriteProgress::Written);
         }
         self.intent().store(0, Ordering::Release);
@@ -281,7 +308,9 @@ impl<W: SharedWords> MemoryTable<W> {
         let progress = worker_slot.progress();
         let debit = match progress {
             WriteProgress::Before => return Trace::Nothing,
-            WriteProgress::Written => return Trace::Everything(intent),
+            WriteProgress::Written => {
+                return Trace::Everything(intent, worker_slot.repaired_by());
+            }
             WriteProgress::HalfWritten => Seen::After,
             WriteProgress::Intends => match self.seen(&intent.debit) {
                 Seen::After if !is_locked => Seen::Other,
@@ -290,7 +319,7 @@ impl<W: SharedWords> MemoryTable<W> {
         };
         match (debit, self.seen(&intent.credit)) {
             (Seen::Before, _) => Trace::Nothing,
-            (Seen::After, Seen::After) if is_locked => Trace::Everything(intent),
+            (Seen::After, Seen::After) if is_locked => Trace::Everything(intent, None),
             (Seen::After, Seen::Before) => Trace::Half(intent),
             _ => Trace::Unknown(intent),
         }

@@ -9,7 +9,7 @@ use super::primitive::{MemorySharing, Primitive};
 use super::surroundings::Surroundings;
 use super::table::{MemoryTable, SharedWords, WorkerSlot};
 use crate::bank::{
-    Action, Amount, Answer, Cell, MemoryAccess, Name, Operation, Outcome, Packed, Rejection,
+    Action, Amount, Answer, Balance, Cell, MemoryAccess, Name, Operation, Outcome, Packed, Rejection,
     SharePoint, UNORDERED, View, touched,
 };
 use crate::sharing::{NextStep, SharedMemory, Steps};
@@ -141,7 +141,7 @@ impl<'a, W: SharedWords, S: Surroundings> MappedOperation<'a, W, S> {
             self.acquire(0)?;
         }
         self.turn(NextStep::Read)?;
-        self.load(MemoryAccess::Read)?;
+        self.read_cells(MemoryAccess::Read)?;
         if is_held {
             self.turn(NextStep::Release(0))?;
             self.release(0)?;
@@ -149,9 +149,11 @@ impl<'a, W: SharedWords, S: Surroundings> MappedOperation<'a, W, S> {
         self.work(2)
     }
 
-    /// Adds to both cells, whatever they hold: what goes out is not held against what is there.
+    /// Adds to both cells, whatever they hold: what goes out is not held against what is there. What they
+    /// hold before is looked at for one thing alone, which no other process can undo: whether it is certain
+    /// that no balance has room for so much.
     fn add(&mut self) -> Result<(), S::Error> {
-        let seen = self.load(MemoryAccess::Read)?;
+        let seen = self.look_at_cells();
         let ([debit, credit], Some(amount)) = (self.pair(), self.operation.amount()) else {
             return Ok(());
         };
@@ -178,7 +180,8 @@ impl<'a, W: SharedWords, S: Surroundings> MappedOperation<'a, W, S> {
             return Ok(());
         };
         intent.debit = made;
-        self.half_written(&intent)?;
+        let added = |minor: i64| MemoryAccess::Added(Balance::new(minor));
+        self.half_written(&intent, added(-amount.minor()))?;
         let Some(made) = CellChange::made(credit, amount.minor()) else {
             debit.take_back(-amount.minor());
             self.overflows();
@@ -187,7 +190,7 @@ impl<'a, W: SharedWords, S: Surroundings> MappedOperation<'a, W, S> {
         intent.credit = made;
         self.worker_slot.note(&intent);
         self.worker_slot.reach(WriteProgress::Written);
-        self.wrote(1, intent.credit.after)?;
+        self.wrote(1, added(amount.minor()), intent.credit.after)?;
         self.written = Some(intent);
         Ok(())
     }
@@ -198,7 +201,7 @@ impl<'a, W: SharedWords, S: Surroundings> MappedOperation<'a, W, S> {
     }
 
     /// One access to each cell; notes what the operation's own account holds.
-    fn load(&mut self, access: MemoryAccess) -> Result<Vec<Packed>, S::Error> {
+    fn look_at_cells(&mut self) -> Vec<Packed> {
         let seen: Vec<Packed> = self.cells.iter().map(CellWords::load).collect();
         if self.sharing.primitive.is_held() {
             self.seen_seq = self.table.seq().load(Ordering::Relaxed);
@@ -208,6 +211,12 @@ impl<'a, W: SharedWords, S: Surroundings> MappedOperation<'a, W, S> {
         let own = own.find_map(|((name, cell), money)| cell.cell(name, *money));
         let own = own.filter(|cell| cell.open);
         self.view = own.map(|cell| cell.account.view());
+        seen
+    }
+
+    /// The same, as a step of the operation.
+    fn read_cells(&mut self, access: MemoryAccess) -> Result<Vec<Packed>, S::Error> {
+        let seen = self.look_at_cells();
         for (name, money) in self.names.iter().zip(&seen) {
             self.surroundings.accessed(access, name, *money)?;
         }
@@ -215,10 +224,15 @@ impl<'a, W: SharedWords, S: Surroundings> MappedOperation<'a, W, S> {
     }
 
     /// Takes note of a write, to the account that gives or to the one that receives.
-    fn wrote(&mut self, side: usize, money: Packed) -> Result<(), S::Error> {
+    fn wrote(
+        &mut self,
+        side: usize,
+        access: MemoryAccess,
+        money: Packed,
+    ) -> Result<(), S::Error> {
         let name = self.names.get(side);
         name.map_or(Ok(()), |name| {
-            self.surroundings.accessed(MemoryAccess::Wrote, name, money)
+            self.surroundings.accessed(access, name, money)
         })
     }
 
@@ -261,10 +275,10 @@ impl<'a, W: SharedWords, S: Surroundings> MappedOperation<'a, W, S> {
     }
 
     /// The account that gives is written, and the other one is not: the place for a process to die.
-    fn half_written(&mut self, intent: &Intent) -> Result<(), S::Error> {
+    fn half_written(&mut self, intent: &Intent, access: MemoryAccess) -> Result<(), S::Error> {
         self.worker_slot.note(intent);
         self.worker_slot.reach(WriteProgress::HalfWritten);
-        self.wrote(0, intent.debit.after)?;
+        self.wrote(0, access, intent.debit.after)?;
         self.surroundings.turn(SharePoint::HalfWritten)?;
         self.pair()[1].open();
         Ok(())

@@ -1,6 +1,6 @@
 //! What surrounds an operation on shared memory: its turns, its work, and what is told of it.
 
-use crate::bank::{MemoryAccess, Name, Packed, SharePoint};
+use crate::bank::{LockWait, MemoryAccess, Name, Packed, SharePoint};
 
 /// An operation was given up; why, as what its worker did: "waited 2s for ...". It holds no lock any more.
 #[derive(Debug)]
@@ -25,5 +25,7 @@ pub(crate) trait Surroundings {
         money: Packed,
     ) -> Result<(), Self::Error>;
     /// Takes note that a lock is waited for; told again and again.
-    fn waits(&mut self) -> Result<(), Self::Error>;
+    fn waits(&mut self, wait: LockWait) -> Result<(), Self::Error>;
+    /// Takes note that it was got, waited for or not.
+    fn has_lock(&mut self) -> Result<(), Self::Error>;
 }

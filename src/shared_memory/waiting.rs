@@ -1,6 +1,10 @@
-//! Which process waits for which lock, and which process holds it, in words.
+//! Which worker waits for which lock, which worker holds it, and whether that wait can end.
 
-use super::table::{MemoryTable, SharedWords};
+use std::collections::HashSet;
+use std::time::Duration;
+
+use super::table::{MemoryTable, SharedWords, WorkerSlot};
+use crate::bank::{LockWait, WaitInVain};
 use crate::parent::has_ended;
 
 impl<W: SharedWords> MemoryTable<W> {
@@ -8,74 +12,98 @@ impl<W: SharedWords> MemoryTable<W> {
     pub(crate) fn lock_name(&self, place: Option<usize>) -> String {
         let cell = place.and_then(|place| self.cell(place));
         match cell.and_then(|cell| cell.name()) {
-            Some(name) => format!("the lock of account `{name}`"),
+            Some(name) => format!("the lock of `{name}`"),
             None => "the lock".to_string(),
         }
     }
 
-    /// A lock, which process holds it, and what that one waits for itself.
-    pub(crate) fn lock_and_holder(&self, place: Option<usize>) -> String {
-        let lock = self.lock_name(place);
-        let holder = self.lock(place).and_then(|words| words.holder());
-        let Some(holder) = holder.and_then(|worker_slot| self.worker_slot(worker_slot)) else {
-            return lock;
-        };
-        let pid = holder.pid();
-        match (has_ended(pid), holder.waits_for()) {
-            (true, _) => format!("{lock}, which process {pid} held when it died"),
-            (false, None) => format!("{lock}, which process {pid} holds"),
-            (false, Some(other)) => {
-                let deadlock = match self.is_deadlock(place) {
-                    true => ": a deadlock",
-                    false => "",
-                };
-                let other = self.lock_name(other);
-                format!(
-                    "{lock}, which process {pid} holds, which itself waits for {other}{deadlock}"
-                )
-            }
+    /// The slot of the worker that has said that it holds this lock.
+    fn holder(&self, place: Option<usize>) -> Option<WorkerSlot<'_>> {
+        self.worker_slot(self.lock(place)?.holder()?)
+    }
+
+    /// What there is to say of a wait for this lock, which stays locked when its holder dies or does not.
+    pub(crate) fn lock_wait(&self, place: Option<usize>, stays_locked: bool) -> LockWait {
+        let cell = place.and_then(|place| self.cell(place));
+        LockWait {
+            account: cell.and_then(|cell| cell.name()),
+            holder: self.holder(place).map(|holder| holder.worker()),
+            in_vain: stays_locked.then(|| self.in_vain(place)).flatten(),
         }
     }
 
-    /// Whether the holder of this lock waits for one whose holder waits, and so on, back to this lock.
-    fn is_deadlock(&self, place: Option<usize>) -> bool {
-        let next = |place: &Option<usize>| {
-            let holder = self.lock(*place)?.holder()?;
-            self.worker_slot(holder)?.waits_for()
-        };
-        // A circle without this lock would be followed for ever.
-        let chain = std::iter::successors(next(&place), next);
-        chain.take(self.count() + 1).any(|lock| lock == place)
+    /// Why this lock never becomes free, as far as one look tells: a holder may go on between two words
+    /// that are read here, so that only what two looks find is certain.
+    fn in_vain(&self, place: Option<usize>) -> Option<WaitInVain> {
+        let (mut place, mut waited_for) = (place, HashSet::new());
+        while waited_for.insert(place) {
+            let holder = self.holder(place)?;
+            if has_ended(holder.pid()) {
+                return Some(WaitInVain::HolderDied);
+            }
+            place = holder.waits_for()?;
+        }
+        Some(WaitInVain::Deadlock)
+    }
+
+    /// A wait that was too long, as what its worker did.
+    pub(crate) fn waited_too_long(&self, place: Option<usize>, limit: Duration) -> String {
+        let waited = format!("waited {limit:?} for {}", self.lock_name(place));
+        match self.holder(place) {
+            None => waited,
+            Some(holder) if has_ended(holder.pid()) => {
+                format!("{waited}: worker {} died with it", holder.worker())
+            }
+            Some(_) if self.in_vain(place) == Some(WaitInVain::Deadlock) => {
+                format!("{waited}: a deadlock")
+            }
+            Some(holder) => format!("{waited}, which worker {} holds", holder.worker()),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::shared_memory::table::tests::table;
 
     #[test]
-    fn a_circle_of_waits_is_a_deadlock_and_a_chain_is_none() {
+    fn a_circle_of_waits_is_a_deadlock_and_so_is_a_wait_for_one_in_it() {
         let table = table(1_000);
         let slots = [0, 1].map(|number| table.worker_slot(number).expect("a slot"));
         for (number, slot) in slots.iter().enumerate() {
-            slot.take(std::process::id());
+            slot.take(number as u32 + 1, std::process::id());
             table
                 .lock(Some(number))
                 .expect("a lock")
                 .note_holder(number);
         }
+        let in_vain = |place| table.lock_wait(place, true).in_vain;
         slots[1].wait_for(Some(None));
-        assert!(!table.lock_and_holder(Some(1)).contains("deadlock"));
+        assert_eq!(in_vain(Some(1)), None);
         slots[1].wait_for(Some(Some(0)));
         // The one that asks may not wait yet, and then nothing is sure.
-        assert!(!table.lock_and_holder(Some(1)).contains("deadlock"));
+        assert_eq!(in_vain(Some(1)), None);
         slots[0].wait_for(Some(Some(1)));
-        for place in [0, 1] {
-            let told = table.lock_and_holder(Some(place));
-            assert!(told.ends_with(": a deadlock"), "{told}");
-        }
-        // A circle that others are in is followed to no end.
         table.lock(None).expect("a lock").note_holder(0);
-        assert!(!table.lock_and_holder(None).contains("deadlock"));
+        for place in [Some(0), Some(1), None] {
+            assert_eq!(in_vain(place), Some(WaitInVain::Deadlock));
+        }
+        let told = table.waited_too_long(Some(1), Duration::from_secs(2));
+        assert_eq!(told, "waited 2s for the lock of `@world`: a deadlock");
+    }
+
+    #[test]
+    fn a_lock_of_the_dead_is_waited_for_in_vain_if_it_stays_locked() {
+        let mut child = std::process::Command::new("true").spawn().expect("a process");
+        child.wait().expect("its end");
+        let table = table(1_000);
+        table.worker_slot(1).expect("a slot").take(7, child.id());
+        table.lock(None).expect("a lock").note_holder(1);
+        let waits = |stays_locked| table.lock_wait(None, stays_locked);
+        assert_eq!(waits(true).in_vain, Some(WaitInVain::HolderDied));
+        assert_eq!((waits(false).in_vain, waits(false).holder), (None, Some(7)));
+        let told = table.waited_too_long(None, Duration::from_secs(2));
+        assert_eq!(told, "waited 2s for the lock: worker 7 died with it");
     }
 }

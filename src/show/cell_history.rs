@@ -3,7 +3,7 @@
 //! Every write makes a version. A write that follows from a read of the version just before it builds on
 //! it; one that follows from an older read builds on that, and what was written in between is not in the
 //! balance any more. So the updates that count are those on which the last write builds, one before the
-//! other.
+//! other. An addition in one step builds on whatever stood there.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -57,7 +57,8 @@ fn mark_cell(accesses: &mut [CellAccess], places: &[usize]) {
         match access.step {
             CellStep::Read | CellStep::Conflict => drop(seen.insert(access.operation, version)),
             CellStep::Write { .. } if version > 0 => {
-                let base = seen.get(&access.operation).copied().unwrap_or(version - 1);
+                let read = seen.get(&access.operation).filter(|_| !access.is_addition);
+                let base = read.copied().unwrap_or(version - 1);
                 writes.insert(version, BuiltOn { place, base });
             }
             CellStep::Write { .. } => {}
@@ -94,7 +95,7 @@ fn mark_cell(accesses: &mut [CellAccess], places: &[usize]) {
 mod tests {
     use super::*;
 
-    /// Steps as `r` or `w`, the operation's number and the version.
+    /// Steps as `r`, `c`, `w` or `a`, the operation's number and the version.
     fn check(steps: &[(char, usize, u64)], expected: &[(usize, usize)]) {
         let access = |&(step, operation, version): &(char, usize, u64)| CellAccess {
             at: 0,
@@ -109,6 +110,7 @@ mod tests {
                 },
             },
             balance: 0,
+            is_addition: step == 'a',
             version,
         };
         let mut accesses: Vec<CellAccess> = steps.iter().map(access).collect();
@@ -170,6 +172,14 @@ mod tests {
                 ('w', 3, 3),
             ],
             &[(1, 3), (2, 3)],
+        );
+        check(
+            &[('r', 1, 0), ('r', 2, 0), ('a', 1, 1), ('a', 2, 2)],
+            &[],
+        );
+        check(
+            &[('r', 1, 0), ('a', 2, 1), ('w', 1, 1)],
+            &[(2, 1)],
         );
         check(
             &[

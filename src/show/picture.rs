@@ -1,6 +1,6 @@
 //! What is drawn. All times are microseconds since the picture begins, all money is minor units.
 
-use crate::bank::Kind;
+use crate::bank::{Kind, Name, WaitInVain};
 use crate::event::{Mode, Reason, RequestName};
 
 /// One or more runs, laid out on one time axis.
@@ -16,6 +16,8 @@ pub struct Picture {
     pub accounts: Vec<AccountCourse>,
     /// The reads and writes of shared cells, in their order.
     pub accesses: Vec<CellAccess>,
+    /// The waits for locks, in the order of their times.
+    pub waits: Vec<PicturedWait>,
     /// The requests and their replies, in the order in which they were sent.
     pub requests: Vec<RequestTimes>,
     /// When the last of it ends.
@@ -138,7 +140,7 @@ pub struct PicturedOperation {
     pub begun: u64,
     /// When its process was there, if it was given to one that had yet to start.
     pub process_ready: Option<u64>,
-    /// When it waited for what others held.
+    /// When it waited last for what others held.
     pub waited: Option<(u64, u64)>,
     /// When its work was done: from the hold, or the read of a shared cell, until it asks for the end.
     pub worked: Option<(u64, u64)>,
@@ -316,8 +318,25 @@ pub struct CellAccess {
     pub step: CellStep,
     /// What was read or written.
     pub balance: i64,
+    /// It was added to what stood there, in one step, and nothing was read before.
+    pub is_addition: bool,
     /// The cell's version: how many writes it had seen, this one included.
     pub version: u64,
+}
+
+/// A wait for what another operation holds.
+#[derive(Clone, Debug)]
+pub struct PicturedWait {
+    /// When it was told.
+    pub at: u64,
+    /// Which operation waits, as a place in [`Picture::operations`].
+    pub operation: usize,
+    /// Of which accounts it waits for the lock.
+    pub accounts: Vec<Name>,
+    /// The operation that has it, as a place in [`Picture::operations`], where that is told.
+    pub holder: Option<usize>,
+    /// Why it waits in vain, where it does.
+    pub in_vain: Option<WaitInVain>,
 }
 
 /// What was done with a shared cell.

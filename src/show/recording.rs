@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use super::clock::RunClock;
 use super::picture::{
     CellAccess, CellStep, Lane, OperationEnd, PicturedOperation, PicturedRun, PicturedTotals,
-    RequestTimes, RunBalance,
+    PicturedWait, RequestTimes, RunBalance,
 };
 use super::positions::{AccountPositions, Scope};
 use crate::bank::Balance;
@@ -47,6 +47,7 @@ pub struct Recording {
     accounts: AccountPositions,
     courses: Vec<Vec<RecordedChange>>,
     accesses: Vec<CellAccess>,
+    waits: Vec<PicturedWait>,
     requests: Vec<RequestTimes>,
     source: String,
     line: u64,
@@ -110,6 +111,7 @@ impl Recording {
             accounts: AccountPositions::default(),
             courses: Vec::new(),
             accesses: Vec::new(),
+            waits: Vec::new(),
             requests: Vec::new(),
             source: String::new(),
             line: 0,
@@ -226,6 +228,7 @@ impl Recording {
             | Event::Opened(_)
             | Event::Invalid(_)
             | Event::Raced(_)
+            | Event::Repaired(_)
             | Event::Warned(_) => {}
         }
     }

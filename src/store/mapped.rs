@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use super::claimed_ids::ClaimedIds;
 use super::{Abandoned, CellReply, SharedData, Standing};
 use crate::bank::{
-    Account, Answer, Balance, LOANS, MAX_UPDATES, Name, Operation, Outcome, Packed, ShareReply,
-    ShareRequest, WORLD, touched,
+    Account, Answer, Balance, LOANS, MAX_UPDATES, Name, Operation, Outcome, Packed, RepairedBy,
+    ShareReply, ShareRequest, WORLD, touched,
 };
 use crate::shared_memory::{
     Inherited, Intent, MAX_WORKER_SLOTS, Mapping, MemoryPlace, MemorySharing, MemoryTable,
@@ -149,7 +149,7 @@ impl MappedCells {
             return false;
         };
         if inherited == Inherited::FromTheDead {
-            self.table.repair();
+            self.table.repair(RepairedBy::Parent);
             // It can only fail for a process that does not hold it.
             let _ = memory.mark_consistent();
         }
@@ -158,13 +158,18 @@ impl MappedCells {
     }
 
     /// An operation whose worker wrote all of it and then died.
-    fn finished(&mut self, number: u64, intent: &Intent) -> Abandoned {
+    fn finished(
+        &mut self,
+        number: u64,
+        intent: &Intent,
+        repaired_by: Option<RepairedBy>,
+    ) -> Abandoned {
         for place in intent.places() {
             *self.updates.entry(place).or_default() += 1;
         }
         let answer = intent.answer();
         self.claims.settle(number, answer.outcome);
-        Abandoned::Finished(answer)
+        Abandoned::Finished(answer, repaired_by)
     }
 
     fn name_of(&self, place: usize) -> String {
@@ -176,7 +181,7 @@ impl MappedCells {
     /// What is said of the lock that a worker held when it died.
     fn lock_left(&self, number: u64) -> Option<String> {
         let held = self.table.is_held_by(number, self.worker_slots.used);
-        let left = "it held the lock, which no other process can take any more";
+        let left = "its lock stays locked";
         (held && self.sharing.primitive.stays_locked()).then(|| left.to_string())
     }
 }
@@ -193,7 +198,9 @@ impl SharedData for MappedCells {
 
     fn abandon(&mut self, number: u64) -> Abandoned {
         let written = match self.trace(number) {
-            Trace::Everything(intent) => return self.finished(number, &intent),
+            Trace::Everything(intent, repaired_by) => {
+                return self.finished(number, &intent, repaired_by);
+            }
             Trace::Nothing => None,
             Trace::Half(intent) => {
                 let [debit, credit] = intent.places().map(|place| self.name_of(place));

@@ -1,7 +1,7 @@
 //! Data that the workers of a run share and decide on themselves, as its parent sees it.
 
 use super::Standing;
-use crate::bank::{Answer, Balance, Name, Operation, ShareReply, ShareRequest};
+use crate::bank::{Answer, Balance, Name, Operation, RepairedBy, ShareReply, ShareRequest};
 use crate::shared_memory::MemoryPlace;
 
 /// What the server process says to one request for shared data.
@@ -24,8 +24,8 @@ pub enum Abandoned {
     NotDone,
     /// It was not done, or not all of it; what there is to say.
     Unfinished(String),
-    /// Its worker had done all of it.
-    Finished(Answer),
+    /// Its worker had done all of it, or the process that is named here completed it.
+    Finished(Answer, Option<RepairedBy>),
     /// Its work had said no, and it is refused.
     Declined(Answer),
 }

@@ -5,7 +5,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Worker, WorkerError};
-use crate::bank::{Balance, MemoryAccess, Name, Packed, SharePoint, ShareReply, ShareRequest};
+use crate::bank::{
+    Balance, LockWait, MemoryAccess, Name, Packed, SharePoint, ShareReply, ShareRequest, WaitInVain,
+};
 use crate::protocol::{Ask, Assignment, Said};
 use crate::shared_memory::{
     GaveUp, MappedOperation, Mapping, MemoryPlace, MemorySharing, MemoryTable, Surroundings,
@@ -23,14 +25,14 @@ pub(super) struct WorkerMemory {
 
 impl WorkerMemory {
     /// Takes the slot in the memory that this process inherited.
-    pub(super) fn inherited(place: MemoryPlace) -> std::io::Result<Self> {
+    pub(super) fn inherited(place: MemoryPlace, worker: u32) -> std::io::Result<Self> {
         let MemoryPlace {
             descriptor,
             worker_slot,
         } = place;
         let table = MemoryTable::inherited(descriptor)?;
         if let Some(words) = table.worker_slot(worker_slot) {
-            words.take(std::process::id());
+            words.take(worker, std::process::id());
         }
         Ok(WorkerMemory { table, worker_slot })
     }
@@ -80,6 +82,7 @@ impl Worker {
             sharing,
             heard_at: Instant::now(),
             worked: Duration::ZERO,
+            wait: None,
         };
         let mapped = MappedOperation::new(
             &memory.table,
@@ -120,6 +123,21 @@ struct AtWork<'a> {
     /// When the parent last heard of this worker.
     heard_at: Instant,
     worked: Duration,
+    /// The lock that it waits for, if it does.
+    wait: Option<WaitSeen>,
+}
+
+/// What a worker has seen of its wait for a lock, and told of it.
+struct WaitSeen {
+    since_us: u64,
+    /// Why it was in vain at the last look.
+    last_look: Option<WaitInVain>,
+    /// That it is in vain was told.
+    is_told_in_vain: bool,
+}
+
+fn now_us() -> u64 {
+    u64::try_from(host_clock().as_micros()).unwrap_or(u64::MAX)
 }
 
 impl Surroundings for AtWork<'_> {
@@ -174,18 +192,45 @@ impl Surroundings for AtWork<'_> {
             account: name.clone(),
             balance: Balance::new(money.balance()),
             version: money.updates(),
-            at_us: u64::try_from(host_clock().as_micros()).unwrap_or(u64::MAX),
+            at_us: now_us(),
         };
         self.worker.tell_parent(self.assignment.number, accessed)?;
         Ok(())
     }
 
-    fn waits(&mut self) -> Result<(), Ended> {
-        let often = self.sharing.limit.map_or(SIGN_OF_LIFE, |limit| limit / 16);
-        if self.heard_at.elapsed() >= often.min(SIGN_OF_LIFE) {
+    /// The beginning of a wait is told where steps are, and everywhere that it is in vain, as soon as two
+    /// looks one after the other have found that.
+    fn waits(&mut self, mut wait: LockWait) -> Result<(), Ended> {
+        let sharing = self.sharing;
+        let is_told = self.worker.args.tells_times || sharing.takes_turns;
+        let is_first = self.wait.is_none();
+        let seen = self.wait.get_or_insert_with(|| WaitSeen {
+            since_us: now_us(),
+            last_look: None,
+            is_told_in_vain: false,
+        });
+        let last_look = std::mem::replace(&mut seen.last_look, wait.in_vain);
+        wait.in_vain = wait.in_vain.filter(|_| last_look == wait.in_vain);
+        let is_news = (is_first && is_told) || (wait.in_vain.is_some() && !seen.is_told_in_vain);
+        seen.is_told_in_vain |= wait.in_vain.is_some();
+        let since_us = seen.since_us;
+        let often = sharing.limit.map_or(SIGN_OF_LIFE, |limit| limit / 16);
+        if is_news || self.heard_at.elapsed() >= often.min(SIGN_OF_LIFE) {
             self.heard_at = Instant::now();
             let number = self.assignment.number;
-            self.worker.tell_parent(number, ShareRequest::StillWaits)?;
+            let waits = ShareRequest::Waits { wait, since_us };
+            self.worker.tell_parent(number, waits)?;
+        }
+        Ok(())
+    }
+
+    fn has_lock(&mut self) -> Result<(), Ended> {
+        let has_waited = self.wait.take().is_some();
+        if has_waited && self.worker.args.tells_times {
+            let at_us = now_us();
+            let number = self.assignment.number;
+            self.worker
+                .tell_parent(number, ShareRequest::HasLock { at_us })?;
         }
         Ok(())
     }

@@ -12,9 +12,10 @@ use crate::status::Status;
 use crate::worker::Conduct;
 
 /// The locks.
-const LOCKS: [Primitive; 5] = [
+const LOCKS: [Primitive; 6] = [
     Primitive::Spin,
     Primitive::Mutex,
+    Primitive::MutexPerAccount,
     Primitive::Semaphore,
     Primitive::Robust,
     Primitive::FileLock,

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use super::mechanism::Mechanism;
 use super::{Dollars, Seconds};
-use crate::bank::{Balance, Name};
+use crate::bank::{Balance, Name, WaitInVain};
 use crate::event::{
     CellEvent, Event, LeaseEvent, Micros, RequestEvent, RequestName, RunStarted, WorkerEvent,
 };
@@ -33,11 +33,7 @@ impl StepText {
             Event::Read(cell) => self.read(cell, out),
             Event::Wrote(cell) => self.wrote(cell, out),
             Event::Conflict(cell) => self.conflict(cell, out),
-            Event::LeaseWait(lease) => {
-                let LeaseEvent { worker, pid, .. } = *lease;
-                let (process, accounts) = (Process { worker, pid }, Accounts(&lease.accounts));
-                writeln!(out, "  {process} waits until {accounts} is free")
-            }
+            Event::LeaseWait(lease) => waits(lease, out),
             Event::LeaseGranted(lease) => {
                 let LeaseEvent { worker, pid, .. } = *lease;
                 let (process, accounts) = (Process { worker, pid }, Accounts(&lease.accounts));
@@ -102,6 +98,14 @@ impl StepText {
             return Ok(());
         }
         let process = Process::of(cell);
+        if let Some(added) = cell.added {
+            let (sign, amount) = match added.minor() {
+                minor @ ..0 => ("took", -i128::from(minor)),
+                minor => ("added", minor.into()),
+            };
+            let now = BalanceOfCell(cell);
+            return writeln!(out, "  {process} {sign} {} in one step: {now}", Dollars(amount));
+        }
         let Some((seen, version)) = before else {
             return writeln!(out, "  {process} wrote {}", BalanceOfCell(cell));
         };
@@ -135,6 +139,25 @@ impl StepText {
     }
 }
 
+/// Who waits for what, which another has.
+fn waits(lease: &LeaseEvent, out: &mut Vec<u8>) -> io::Result<()> {
+    let LeaseEvent { worker, pid, .. } = *lease;
+    let (process, accounts) = (Process { worker, pid }, Accounts(&lease.accounts));
+    let holder = lease.holder.map(|holder| format!("worker {holder}"));
+    let holder = holder.as_deref().unwrap_or("another worker");
+    match lease.in_vain {
+        None => writeln!(out, "  {process} waits for {accounts}, which {holder} has"),
+        Some(WaitInVain::Deadlock) => writeln!(
+            out,
+            "  {process} waits for {accounts}, which {holder} has: a deadlock"
+        ),
+        Some(WaitInVain::HolderDied) => writeln!(
+            out,
+            "  {process} waits in vain for {accounts}: {holder} has died"
+        ),
+    }
+}
+
 /// A process that ended as it should has no line.
 fn exited(process: &WorkerEvent, out: &mut Vec<u8>) -> io::Result<()> {
     let who = Process::at(process);
@@ -165,7 +188,7 @@ impl Process {
 
 impl Display for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "process {} (pid {})", self.worker, self.pid)
+        write!(f, "worker {} (pid {})", self.worker, self.pid)
     }
 }
 

@@ -118,7 +118,15 @@ impl Drawing<'_> {
 
     fn lane_end(&self, lane: &Lane, only: Option<usize>) -> String {
         let mut end = only.map_or(String::new(), |place| {
-            ending(&self.picture.operations[place])
+            let operation = &self.picture.operations[place];
+            let whole = ending(operation);
+            // The story has the reason that has no room here.
+            match (operation.end, whole.len() > self.end) {
+                (OperationEnd::Failed | OperationEnd::InDoubt | OperationEnd::Refused, true) => {
+                    operation.end.word().to_string()
+                }
+                _ => whole,
+            }
         });
         let crash = match lane.end {
             Some(LaneEnd::Status(status)) => format!("exit {status}"),

@@ -1,53 +1,111 @@
-//! Who read what and wrote what, line by line, and whose update was lost.
+//! Who read what and wrote what, who waited for whom and what failed, line by line, and whose update was
+//! lost.
 
 use std::fmt::{self, Write as _};
 
-use super::{Drawing, Span, dollars};
-use crate::show::{CellAccess, CellStep};
+use super::{Drawing, Span, dollars, ending, word};
+use crate::bank::WaitInVain;
+use crate::show::{CellAccess, CellStep, OperationEnd, PicturedWait};
 
 /// The most lines of it.
 const MAX_LINES: usize = 120;
 
+/// A line of the story: when, which operation, and what it did.
+type Told = (u64, usize, String);
+
 impl Drawing<'_> {
-    /// The reads and writes of shared data in their order.
+    /// The reads and writes of shared data, the waits for locks, and what failed, in their order.
     pub(super) fn story(&self, out: &mut String) -> fmt::Result {
-        let accesses = &self.picture.accesses;
-        if accesses.is_empty() {
+        let mut told: Vec<Told> = self.accesses();
+        told.extend(self.waits());
+        told.extend(self.failures());
+        told.retain(|(_, operation, _)| self.is_drawn(*operation));
+        told.sort_by_key(|(at, ..)| *at);
+        if told.is_empty() {
             return Ok(());
         }
         writeln!(out)?;
+        for (number, (at, operation, phrase)) in told.iter().enumerate() {
+            if number == MAX_LINES {
+                let more = "... and more, which `--report` has";
+                return self.wrapped(out, "", more);
+            }
+            let operation = &self.picture.operations[*operation];
+            let number = self.number(operation);
+            let time = Span(*at).to_string();
+            let beginning = format!("{time:>10}  {number:>2} {:<8} ", operation.kind);
+            match self.style.width {
+                ..60 => {
+                    writeln!(out, "{}", beginning.trim_end())?;
+                    self.wrapped(out, "    ", phrase)?;
+                }
+                _ => self.wrapped(out, &beginning, phrase)?,
+            }
+        }
+        self.losses(out)
+    }
+
+    fn accesses(&self) -> Vec<Told> {
         let is_same = |one: &CellAccess, next: &CellAccess| {
             let steps = std::mem::discriminant(&one.step) == std::mem::discriminant(&next.step);
             steps && one.operation == next.operation && one.at == next.at
         };
-        let mut lines = 0;
-        for together in accesses.chunk_by(is_same) {
-            let [first, ..] = together else { continue };
-            if !self.is_drawn(first.operation) {
-                continue;
-            }
-            if lines == MAX_LINES {
-                return self.wrapped(
-                    out,
-                    "",
-                    "... and more reads and writes, which `--report` has",
-                );
-            }
-            lines += 1;
-            let operation = &self.picture.operations[first.operation];
-            let number = self.number(operation);
-            let time = Span(first.at).to_string();
-            let beginning = format!("{time:>10}  {number:>2} {:<8} ", operation.kind);
-            let phrase = self.phrase(together);
-            match self.style.width {
-                ..60 => {
-                    writeln!(out, "{}", beginning.trim_end())?;
-                    self.wrapped(out, "    ", &phrase)?;
-                }
-                _ => self.wrapped(out, &beginning, &phrase)?,
+        let together = self.picture.accesses.chunk_by(is_same);
+        let told = together.map(|together| {
+            let first = &together[0];
+            (first.at, first.operation, self.phrase(together))
+        });
+        told.take(self.enough()).collect()
+    }
+
+    fn waits(&self) -> impl Iterator<Item = Told> + '_ {
+        let waits = self.picture.waits.iter().take(self.enough());
+        waits.map(|wait| (wait.at, wait.operation, self.wait(wait)))
+    }
+
+    /// What it waits for, and which operation has that.
+    fn wait(&self, wait: &PicturedWait) -> String {
+        let users = wait.accounts.iter().filter(|name| !name.is_the_banks());
+        let mut names: Vec<&str> = users.map(|name| name.as_str()).collect();
+        if names.is_empty() {
+            names = wait.accounts.iter().map(|name| name.as_str()).collect();
+        }
+        let names = names.join(" and ");
+        let holder = wait.holder.map(|holder| &self.picture.operations[holder]);
+        let has = holder.map_or("another has".to_string(), |holder| {
+            format!("{} {} has", self.number(holder), holder.kind)
+        });
+        match wait.in_vain {
+            None => format!("waits for {names}, which {has}"),
+            Some(WaitInVain::Deadlock) => format!("waits for {names}, which {has}: a deadlock"),
+            Some(WaitInVain::HolderDied) => {
+                format!("waits in vain for {names}, which {has}, whose process has died")
             }
         }
-        self.losses(out)
+    }
+
+    /// What stands behind a lane has no room for a reason.
+    fn failures(&self) -> impl Iterator<Item = Told> + '_ {
+        let operations = self.picture.operations.iter().enumerate();
+        let failed = operations.filter_map(|(place, operation)| {
+            let is_told = match operation.end {
+                OperationEnd::Failed | OperationEnd::InDoubt | OperationEnd::Refused => {
+                    ending(operation).len() > self.end
+                }
+                OperationEnd::Completed | OperationEnd::Unfinished => false,
+            };
+            let reason = operation.reason.as_ref().filter(|_| is_told)?;
+            let detail = operation.detail.as_deref();
+            let why = detail.map_or_else(|| word(reason), str::to_string);
+            let phrase = format!("{}: {why}", operation.end.word());
+            Some((operation.ended, place, phrase))
+        });
+        failed.take(self.enough())
+    }
+
+    /// So many lines of one kind are enough to fill the story, and to tell that there are more.
+    fn enough(&self) -> usize {
+        MAX_LINES + 1
     }
 
     /// What one process did at one moment, to one cell or two.

@@ -17,7 +17,7 @@ fn drawn(recordings: &[&str], width: usize, ascii: bool) -> String {
 fn the_lesson_is_seen() {
     let expected = "\
 server-share --sync none, process 4000, 4.003 s (0.jsonl)
-                      0         1 s        2 s        3 s
+operation             0         1 s        2 s        3 s
  1 withdraw $100.00   r━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━L|            $900.00
 ";
     let text = drawn(&[LESSON], 80, false);
@@ -41,7 +41,7 @@ fn work_has_other_strokes_than_what_is_under_way() {
     let text = drawn(&[FIRST], 80, true);
     for line in [
         " 1 withdraw $5.00     .--h=====================-p|                  $95.00",
-        " 3 withdraw $90.00                                  ..-x.|          refused: in~",
+        " 3 withdraw $90.00                                  ..-x.|          refused",
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }

@@ -88,10 +88,9 @@ impl AssignedQueue {
         self.operations.remove(place)
     }
 
-    /// The number within the run of the operation that has this number.
-    pub(in crate::run) fn ordinal_of(&self, number: u64) -> Option<u64> {
-        let found = self.operations.get(self.place_of(number)?);
-        found.map(|assigned| assigned.ordinal)
+    /// The one of this number.
+    pub(in crate::run) fn find(&self, number: u64) -> Option<&Assigned> {
+        self.operations.get(self.place_of(number)?)
     }
 
     fn place_of(&self, number: u64) -> Option<usize> {

@@ -20,7 +20,7 @@ fn intent() -> Intent {
 fn check(point: WriteProgress, writes: usize, expected: &Trace, repaired: &Trace) {
     let table = table(1_000);
     let worker_slot = table.worker_slot(2).expect("a slot");
-    worker_slot.take(42);
+    worker_slot.take(7, 42);
     worker_slot.begin(9);
     let intent = intent();
     if point > WriteProgress::Before {
@@ -39,7 +39,7 @@ fn check(point: WriteProgress, writes: usize, expected: &Trace, repaired: &Trace
     // A repair that is begun again ends the same.
     for _ in 0..2 {
         table.intent().store(3, Ordering::Release);
-        table.repair();
+        table.repair(RepairedBy::Worker(5));
         assert_eq!(table.trace(9, 3, true), *repaired, "{point:?}");
     }
     let main = table.find(&Name::default()).expect("main").load();
@@ -58,12 +58,19 @@ fn check(point: WriteProgress, writes: usize, expected: &Trace, repaired: &Trace
 
 #[test]
 fn the_memory_tells_what_a_dead_worker_did_and_a_repair_completes_it() {
-    let (nothing, all) = (Trace::Nothing, Trace::Everything(intent()));
+    let (nothing, all) = (Trace::Nothing, Trace::Everything(intent(), None));
+    let by = RepairedBy::Worker(5);
+    let repaired = Trace::Everything(intent(), Some(by));
     check(WriteProgress::Before, 0, &nothing, &nothing);
-    check(WriteProgress::Intends, 0, &nothing, &all);
-    check(WriteProgress::Intends, 1, &Trace::Half(intent()), &all);
-    check(WriteProgress::HalfWritten, 1, &Trace::Half(intent()), &all);
-    check(WriteProgress::HalfWritten, 2, &all, &all);
+    check(WriteProgress::Intends, 0, &nothing, &repaired);
+    check(WriteProgress::Intends, 1, &Trace::Half(intent()), &repaired);
+    check(
+        WriteProgress::HalfWritten,
+        1,
+        &Trace::Half(intent()),
+        &repaired,
+    );
+    check(WriteProgress::HalfWritten, 2, &all, &repaired);
     check(WriteProgress::Written, 2, &all, &all);
     let view = |minor| View {
         posted: Balance::new(minor),
@@ -103,7 +110,7 @@ fn what_another_wrote_alike_is_not_taken_for_its_own() {
     }
     worker_slot.reach(WriteProgress::HalfWritten);
     assert_eq!(table.trace(9, 3, false), Trace::Unknown(intent()));
-    assert_eq!(table.trace(9, 3, true), Trace::Everything(intent()));
+    assert_eq!(table.trace(9, 3, true), Trace::Everything(intent(), None));
 }
 
 #[test]

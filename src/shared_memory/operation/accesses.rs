@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::{Held, MappedOperation};
-use crate::bank::MemoryAccess;
+use crate::bank::{Balance, MemoryAccess, RepairedBy};
 use crate::shared_memory::intent::{CellChange, Intent, WriteProgress};
 use crate::shared_memory::lock::{self, WaitError};
 use crate::shared_memory::mapping::Inherited;
@@ -28,20 +28,22 @@ impl<W: SharedWords, S: Surroundings> SharedMemory for MappedOperation<'_, W, S>
             return Err(gave_up("found no such lock in the memory".to_string()));
         };
         let limit = self.sharing.limit.unwrap_or(WAIT_LIMIT);
-        let (worker_slot, surroundings) = (self.worker_slot, &mut self.surroundings);
+        let stays_locked = self.sharing.primitive.stays_locked();
+        let (table, worker_slot) = (self.table, self.worker_slot);
+        let surroundings = &mut self.surroundings;
         let inherited = lock::acquire(&*lock, words.taken(), limit, || {
             worker_slot.wait_for(Some(place));
-            surroundings.waits().map_err(Waited::Ended)
+            let wait = table.lock_wait(place, stays_locked);
+            surroundings.waits(wait).map_err(Waited::Ended)
         });
         let inherited = match inherited {
             Ok(inherited) => inherited,
             Err(waited) => {
                 let error = match waited {
                     Waited::Ended(error) => error,
-                    Waited::InVain(WaitError::TimeOver) => gave_up(format!(
-                        "waited {limit:?} for {}",
-                        self.table.lock_and_holder(place)
-                    )),
+                    Waited::InVain(WaitError::TimeOver) => {
+                        gave_up(self.table.waited_too_long(place, limit))
+                    }
                     Waited::InVain(WaitError::Io(error)) => gave_up(format!(
                         "cannot wait for {}: {error}",
                         self.table.lock_name(place)
@@ -55,16 +57,17 @@ impl<W: SharedWords, S: Surroundings> SharedMemory for MappedOperation<'_, W, S>
         words.note_holder(self.slot_number);
         self.held.push(Held { lock, place });
         if inherited == Inherited::FromTheDead {
-            self.table.repair();
+            self.table
+                .repair(RepairedBy::Worker(self.worker_slot.worker()));
             let held = self.held.last();
             let repaired = held.map_or(Ok(()), |held| held.lock.mark_consistent());
             repaired.map_err(|error| gave_up(format!("cannot repair the memory: {error}")))?;
         }
-        Ok(())
+        self.surroundings.has_lock()
     }
 
     fn read(&mut self) -> Result<Option<Intent>, S::Error> {
-        let seen = self.load(MemoryAccess::Read)?;
+        let seen = self.read_cells(MemoryAccess::Read)?;
         self.surroundings
             .saw([seen[0].balance(), seen[1].balance()])?;
         Ok(self.decide(&seen))
@@ -84,10 +87,10 @@ impl<W: SharedWords, S: Surroundings> SharedMemory for MappedOperation<'_, W, S>
         self.worker_slot.reach(WriteProgress::Intends);
         let [debit, credit] = self.pair();
         debit.store(intent.debit.after);
-        self.half_written(&intent)?;
+        self.half_written(&intent, MemoryAccess::Wrote)?;
         credit.store(intent.credit.after);
         self.worker_slot.reach(WriteProgress::Written);
-        self.wrote(1, intent.credit.after)?;
+        self.wrote(1, MemoryAccess::Wrote, intent.credit.after)?;
         if is_repaired {
             self.table.intent().store(0, Ordering::Release);
         }
@@ -105,10 +108,10 @@ impl<W: SharedWords, S: Surroundings> SharedMemory for MappedOperation<'_, W, S>
         let CellChange { before, after, .. } = intent.debit;
         if debit.compare_and_set(before, after).is_err() {
             self.worker_slot.reach(WriteProgress::Before);
-            let seen = self.load(MemoryAccess::Conflict)?;
+            let seen = self.read_cells(MemoryAccess::Conflict)?;
             return Ok(Compared::Changed(self.decide(&seen)));
         }
-        self.half_written(&intent)?;
+        self.half_written(&intent, MemoryAccess::Wrote)?;
         let moved = after.balance() - before.balance();
         while let Err(now) = credit.compare_and_set(intent.credit.before, intent.credit.after) {
             let Some(planned) = CellChange::planned(credit, now, -moved) else {
@@ -120,7 +123,12 @@ impl<W: SharedWords, S: Surroundings> SharedMemory for MappedOperation<'_, W, S>
             self.worker_slot.note(&intent);
         }
         self.worker_slot.reach(WriteProgress::Written);
-        self.wrote(1, intent.credit.after)?;
+        // Over another balance than was read it is an addition, which loses nothing.
+        let access = match intent.credit.before == draft.credit.before {
+            true => MemoryAccess::Wrote,
+            false => MemoryAccess::Added(Balance::new(-moved)),
+        };
+        self.wrote(1, access, intent.credit.after)?;
         self.written = Some(intent);
         Ok(Compared::Set)
     }

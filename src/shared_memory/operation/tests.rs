@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::*;
-use crate::bank::{Balance, Kind, MAX_BALANCE};
+use crate::bank::{Balance, Kind, LockWait, MAX_BALANCE};
 use crate::shared_memory::surroundings::GaveUp;
 use crate::shared_memory::table::tests::{Ordinary, table};
 
@@ -31,7 +31,11 @@ impl<F: FnMut(SharePoint) -> Result<(), GaveUp>> Surroundings for Turns<F> {
         Ok(())
     }
 
-    fn waits(&mut self) -> Result<(), GaveUp> {
+    fn waits(&mut self, _: LockWait) -> Result<(), GaveUp> {
+        Ok(())
+    }
+
+    fn has_lock(&mut self) -> Result<(), GaveUp> {
         Ok(())
     }
 }
@@ -52,7 +56,7 @@ fn run(
     turn: impl FnMut(SharePoint) -> Result<(), GaveUp>,
 ) -> Result<Outcome, GaveUp> {
     let words = table.worker_slot(worker_slot).expect("a slot");
-    words.take(std::process::id());
+    words.take(worker_slot as u32 + 1, std::process::id());
     words.begin(worker_slot as u64 + 1);
     let sharing = MemorySharing {
         primitive,

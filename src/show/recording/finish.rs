@@ -6,7 +6,7 @@ use crate::show::cell_history::mark_lost;
 use crate::show::clock::{RunExtent, lay_out};
 use crate::show::picture::{
     AccountCourse, BalanceChange, CellAccess, CellStep, Lane, OperationEnd, Picture,
-    PicturedOperation, RequestTimes,
+    PicturedOperation, PicturedWait, RequestTimes,
 };
 
 /// When an operation's hold and end were decided, where the recording tells.
@@ -31,6 +31,7 @@ impl Recording {
             lanes: self.lanes,
             operations: self.operations,
             accesses: self.accesses,
+            waits: self.waits,
             requests: self.requests,
             end: 0,
             left_out: self.left_out,
@@ -38,6 +39,7 @@ impl Recording {
         // What was told of one moment keeps its order.
         picture.accesses.sort_by_key(|access| access.at);
         mark_lost(&mut picture.accesses);
+        picture.waits.sort_by_key(|wait| wait.at);
         picture.requests.sort_by_key(|request| request.sent);
         picture.sort_operations();
         picture.sort_lanes();
@@ -85,7 +87,10 @@ impl Recording {
                 OperationEnd::Unfinished => self.runs[operation.run].picture.until,
                 _ => operation.ended + start,
             };
-            operation.waited = operation.waited.map(|waited| span(waited, start));
+            operation.waited = operation.waited.map(|(from, until)| {
+                let until = until.saturating_add(start).min(operation.ended);
+                (from + start, until)
+            });
             operation.worked = operation.worked.map(|(from, until)| match operation.end {
                 OperationEnd::Unfinished => (from + start, operation.ended),
                 _ => span((from, until), start),
@@ -99,6 +104,9 @@ impl Recording {
         }
         for access in &mut self.accesses {
             access.at += starts[self.operations[access.operation].run];
+        }
+        for wait in &mut self.waits {
+            wait.at += starts[self.operations[wait.operation].run];
         }
         for request in &mut self.requests {
             let start = starts[self.operations[request.operation].run];
@@ -299,6 +307,13 @@ impl Picture {
             {
                 *over = places[*over];
             }
+        }
+        for PicturedWait {
+            operation, holder, ..
+        } in &mut self.waits
+        {
+            *operation = places[*operation];
+            *holder = holder.map(|place| places[place]);
         }
         for RequestTimes { operation, .. } in &mut self.requests {
             *operation = places[*operation];

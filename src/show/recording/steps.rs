@@ -2,7 +2,7 @@
 
 use super::{Recording, moment};
 use crate::event::{CellEvent, LeaseEvent, RequestEvent, WorkerEvent};
-use crate::show::{CellAccess, CellStep, LaneEnd, RequestTimes};
+use crate::show::{CellAccess, CellStep, LaneEnd, PicturedWait, RequestTimes};
 
 impl Recording {
     /// The lane of a process; `None` if none of its operations is kept.
@@ -74,6 +74,7 @@ impl Recording {
             account,
             step,
             balance: event.balance.minor(),
+            is_addition: event.added.is_some(),
             version: event.version.unwrap_or_default(),
         });
     }
@@ -83,14 +84,21 @@ impl Recording {
             return;
         };
         let at = moment(event.at_us);
+        let from = at.saturating_sub(moment(event.waited_us));
         let operation = &mut self.operations[place];
-        operation.waited = match (granted, operation.waited) {
-            (false, _) => Some((at, at)),
-            (true, Some((from, _))) => Some((from, at)),
-            (true, None) => {
-                let waited = moment(event.waited_us);
-                Some((at.saturating_sub(waited), at))
-            }
-        };
+        let run = operation.run;
+        // A wait without an end is cut where its operation ends.
+        operation.waited = Some((from, if granted { at } else { u64::MAX }));
+        if granted {
+            return;
+        }
+        let lane = event.holder.and_then(|holder| self.runs[run].lanes.get(&holder));
+        self.waits.push(PicturedWait {
+            at,
+            operation: place,
+            accounts: event.accounts.clone(),
+            holder: lane.and_then(|lane| self.lanes[*lane].operations.last().copied()),
+            in_vain: event.in_vain,
+        });
     }
 }
