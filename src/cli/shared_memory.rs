@@ -22,17 +22,24 @@ const KILLED_LIMIT: Duration = Duration::from_secs(2);
 
 const EXAMPLES: &str = "\
 Examples:
-  bank-par shared-memory                           the five operations, with a mutex in the memory
-  bank-par shared-memory --sync none                              with nothing: updates are lost
-  bank-par shared-memory --sync atomic --op withdraw=700 --op withdraw=700     more than there is
-  bank-par shared-memory --sync mutex-per-account --op withdraw --op deposit --timeout 5s
-                               each waits for the lock of the other; with --lock-order neither does
-  bank-par shared-memory --kill-holder              which locks survive the death of their holder
-  bank-par shared-memory --kill-holder=half-written --sync robust       the next holder repairs
+  bank-par shared-memory
+      the five operations, with a mutex in the memory
+  bank-par shared-memory --sync none
+      with nothing: updates are lost
+  bank-par shared-memory --sync atomic --op withdraw=700 --op withdraw=700
+      an addition checks no funds: more is paid out than there is
+  bank-par shared-memory --sync mutex-per-account --op withdraw --op deposit
+      each waits for the lock of the other, until Ctrl-C or for 30 seconds;
+      with `--lock-order` neither does
+  bank-par shared-memory --kill-holder
+      which locks survive the death of their holder
+  bank-par shared-memory --kill-holder=half-written --sync robust
+      the next holder completes what the dead one has begun
 
-Exit status: as for every mode; 3 where updates were lost or an account is below its limit, 6 where a
-wait for a lock was in vain, 7 where a worker died. The table of `--kill-holder` without `--sync`: 0 every
-lock did what it promises, 3 one did not.";
+Exit status: as for every mode; 3 updates were lost, or an account is below
+its limit; 6 a wait for a lock was in vain; 7 a worker died. The table of
+`--kill-holder` without `--sync`: 0 every lock did what it promises, 3 one
+did not.";
 
 #[derive(Args)]
 #[command(before_help = EXAMPLES)]

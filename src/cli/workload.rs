@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::bail;
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use rustix::fs::{FileType, fstat, tell};
 use rustix::io::ioctl_fionread;
@@ -18,7 +19,7 @@ use crate::workload::{Defaults, Feed, RunProgress, WorkloadError, WorkloadFormat
 pub(super) struct WorkloadArgs {
     /// Operations as JSON Lines or CSV; `-` is stdin. Without it five operations are run as a
     /// demonstration, in memory and without a command
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_parser = PathBufValueParser::new().try_map(no_stray_word))]
     input: Option<PathBuf>,
     /// The input's format; without it the file's name or its first character tells
     #[arg(long, value_enum, requires = "input")]
@@ -62,6 +63,22 @@ pub(super) fn user(text: &str) -> Result<Name, crate::bank::NameError> {
 
 pub(super) fn other_side(text: &str) -> Result<Name, crate::bank::NameError> {
     Name::other_side(text)
+}
+
+/// A file, unless that is a word that has slipped off a flag and there is no such file.
+fn no_stray_word(file: PathBuf) -> Result<PathBuf, String> {
+    let word = file.to_str().unwrap_or_default();
+    let meant = match word {
+        "ns" | "us" | "ms" | "s" | "sec" | "m" | "min" | "h" | "d" => {
+            format!("a time is written without a blank, such as `5{word}`")
+        }
+        "write" | "half-written" => format!("did you mean `--kill-holder={word}`?"),
+        _ => return Ok(file),
+    };
+    match file.exists() {
+        true => Ok(file),
+        false => Err(format!("there is no such file; {meant}")),
+    }
 }
 
 /// One `--op`.

@@ -167,7 +167,8 @@ impl Run {
                     }
                     Abandoned::Finished(answer, Some(by)) => {
                         self.was_repaired(number, by);
-                        let why = "its operation counts, since what it had half-written was completed";
+                        let why =
+                            "its operation counts, since what it had half-written was completed";
                         self.was_finished(number, answer, why);
                     }
                     Abandoned::Declined(answer) => {

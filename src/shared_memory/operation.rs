@@ -9,8 +9,8 @@ use super::primitive::{MemorySharing, Primitive};
 use super::surroundings::Surroundings;
 use super::table::{MemoryTable, SharedWords, WorkerSlot};
 use crate::bank::{
-    Action, Amount, Answer, Balance, Cell, MemoryAccess, Name, Operation, Outcome, Packed, Rejection,
-    SharePoint, UNORDERED, View, touched,
+    Action, Amount, Answer, Balance, Cell, MemoryAccess, Name, Operation, Outcome, Packed,
+    Rejection, SharePoint, UNORDERED, View, touched,
 };
 use crate::sharing::{NextStep, SharedMemory, Steps};
 
@@ -224,12 +224,7 @@ impl<'a, W: SharedWords, S: Surroundings> MappedOperation<'a, W, S> {
     }
 
     /// Takes note of a write, to the account that gives or to the one that receives.
-    fn wrote(
-        &mut self,
-        side: usize,
-        access: MemoryAccess,
-        money: Packed,
-    ) -> Result<(), S::Error> {
+    fn wrote(&mut self, side: usize, access: MemoryAccess, money: Packed) -> Result<(), S::Error> {
         let name = self.names.get(side);
         name.map_or(Ok(()), |name| {
             self.surroundings.accessed(access, name, money)

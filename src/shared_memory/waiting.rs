@@ -95,7 +95,9 @@ mod tests {
 
     #[test]
     fn a_lock_of_the_dead_is_waited_for_in_vain_if_it_stays_locked() {
-        let mut child = std::process::Command::new("true").spawn().expect("a process");
+        let mut child = std::process::Command::new("true")
+            .spawn()
+            .expect("a process");
         child.wait().expect("its end");
         let table = table(1_000);
         table.worker_slot(1).expect("a slot").take(7, child.id());

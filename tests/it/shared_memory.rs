@@ -196,6 +196,12 @@ fn what_does_not_fit_here_is_refused() {
             "`--lock-order` is about the locks of `--sync mutex-per-account`",
         ),
         (&["--sync", "hope"], "invalid value 'hope'"),
+        // A blank too many is told, and nothing is run or killed.
+        (
+            &["--kill-holder", "half-written"],
+            "did you mean `--kill-holder=half-written`?",
+        ),
+        (&["--timeout", "5", "s"], "without a blank, such as `5s`"),
     ] {
         let all = run(&[&["shared-memory"], flags].concat());
         assert_eq!((all.code(), all.stdout.as_str()), (2, ""), "{flags:?}");
@@ -293,11 +299,17 @@ fn each_read_and_write_is_told_where_steps_are_asked_for() {
             all.of(kind).iter().map(told).collect()
         };
         let cell = |name: &str, balance: &str, version| (name.into(), balance.into(), version);
-        let read = [cell("@world", "-1000.00", 0), cell("main", "1000.00", 0)];
+        let read = match sync {
+            // An addition is one step, which reads nothing beforehand.
+            "atomic" => Vec::new(),
+            _ => vec![cell("@world", "-1000.00", 0), cell("main", "1000.00", 0)],
+        };
         let wrote = [cell("@world", "-1100.00", 1), cell("main", "1100.00", 1)];
+        let added = all.of("wrote").pop().unwrap()["added"].clone();
+        assert_eq!(added == "100.00", sync == "atomic", "{sync}: {added}");
         assert_eq!(
             (told("read"), told("wrote")),
-            (read.to_vec(), wrote.to_vec()),
+            (read, wrote.to_vec()),
             "{sync}"
         );
     }

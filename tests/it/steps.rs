@@ -149,7 +149,7 @@ fn steps_are_told_only_where_they_are_asked_for() {
     assert!(!read.stdout.contains("over its socket"), "{}", read.stdout);
 }
 
-/// What a person sees, with processes by their numbers alone and without times.
+/// What a person sees, with workers by their numbers alone and without times.
 fn shown(flags: &[&str]) -> Vec<String> {
     let run = run(flags);
     let line = |line: &str| {
@@ -174,10 +174,10 @@ fn a_person_sees_what_a_process_read_computed_and_wrote() {
 server-share: 1 operation, each in its own process, sharing data over sockets
 the parent keeps the data, the processes decide (sync none)
 v0, v1 and so on count how often a balance was written
-  process 1 started
+  worker 1 started
 Withdrawal of $100.00 started
-  process 1 read main $1000.00 v0
-  process 1 computed $1000.00 - $100.00 and wrote main $900.00 v1
+  worker 1 read main $1000.00 v0
+  worker 1 computed $1000.00 - $100.00 and wrote main $900.00 v1
 Withdrawal of $100.00 completed. Updated balance: $900.00";
     assert_eq!(all.join("\n"), expected);
 }
@@ -190,7 +190,7 @@ fn a_person_sees_how_the_modes_differ() {
         ("pipe", "wrote `begin` into its pipe"),
     ] {
         let all = shown(&[mode, "--op", "withdraw=100", "--time-scale", "0.001"]);
-        assert!(all.contains(&format!("  process 1 {says}")), "{all:#?}");
+        assert!(all.contains(&format!("  worker 1 {says}")), "{all:#?}");
         assert_eq!(all[1], "the parent owns the balance and decides");
     }
 }

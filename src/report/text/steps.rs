@@ -104,7 +104,11 @@ impl StepText {
                 minor => ("added", minor.into()),
             };
             let now = BalanceOfCell(cell);
-            return writeln!(out, "  {process} {sign} {} in one step: {now}", Dollars(amount));
+            return writeln!(
+                out,
+                "  {process} {sign} {} in one step: {now}",
+                Dollars(amount)
+            );
         }
         let Some((seen, version)) = before else {
             return writeln!(out, "  {process} wrote {}", BalanceOfCell(cell));

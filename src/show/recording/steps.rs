@@ -92,7 +92,9 @@ impl Recording {
         if granted {
             return;
         }
-        let lane = event.holder.and_then(|holder| self.runs[run].lanes.get(&holder));
+        let lane = event
+            .holder
+            .and_then(|holder| self.runs[run].lanes.get(&holder));
         self.waits.push(PicturedWait {
             at,
             operation: place,

@@ -45,11 +45,7 @@ fn a_lock_stays_locked_or_does_not_when_its_holder_is_killed() {
             died.contains("was killed on purpose before its first write"),
             "{died}"
         );
-        assert_eq!(
-            died.contains("its lock stays locked"),
-            stays,
-            "{died}"
-        );
+        assert_eq!(died.contains("its lock stays locked"), stays, "{died}");
         let (completed, waited) = if stays { (0, 3) } else { (3, 0) };
         assert_eq!(
             (&summary["completed"], of("deadline").count()),
@@ -116,6 +112,12 @@ fn what_a_killed_holder_had_half_written_only_the_robust_lock_repairs() {
     );
     assert_sound(&summary);
     assert_eq!(account(&summary, "main")["balance"], "1400.00");
+    let repaired = all.of("repaired");
+    assert_eq!(repaired.len(), 1, "{repaired:?}");
+    let dead = repaired[0]["operation"].as_u64().unwrap();
+    let completed = all.of("completed");
+    assert!(completed.iter().any(|one| one["operation"] == dead));
+    assert_ne!(repaired[0].get("repaired_by"), Some(&repaired[0]["worker"]));
     assert!(
         all.stderr.contains("its operation counts"),
         "{}",
@@ -180,7 +182,9 @@ fn opposite(flags: &[&str]) -> Run {
 
 #[test]
 fn two_that_take_their_locks_in_opposite_order_wait_for_each_other() {
-    let all = opposite(&[]).expect(6);
+    let all = opposite(&["--detail", "steps"]);
+    assert_eq!(all.code(), 6, "{all:?}");
+    assert!(all.stderr.contains("a deadlock: workers wait"), "{all:?}");
     assert_eq!(all.summary()["wrong_accounts"], 0);
     let failed = all.of("failed");
     let detail = failed[0]["detail"].as_str().unwrap();
@@ -192,8 +196,37 @@ fn two_that_take_their_locks_in_opposite_order_wait_for_each_other() {
         detail,
         format!("waited 4s for the lock of `{other}`: a deadlock")
     );
+    // Who waits for whom was told long before.
+    let waits = all.of("lease_wait");
+    for (wait, place) in waits.iter().zip(0..) {
+        let (worker, holder) = (wait["worker"].as_u64(), wait["holder"].as_u64());
+        assert!(holder.is_some() && worker != holder, "{wait}");
+        assert_eq!(wait.get("in_vain").is_some(), place >= 2, "{waits:?}");
+    }
+    assert_eq!(waits.len(), 4, "{waits:?}");
+    assert_eq!(waits[3]["in_vain"], "deadlock");
+    assert_eq!(all.of("lease_granted").len(), 1);
     let summary = opposite(&["--lock-order"]).expect(0).summary();
     assert_eq!(summary["completed"], 2);
+}
+
+#[test]
+fn a_deadlock_ends_at_the_first_signal() {
+    let flags = ["shared-memory", "--sync", "mutex-per-account"];
+    let more = ["--op", "withdraw", "--op", "deposit", "--time-scale", "0.3"];
+    let mut program = Program::start(flags.iter().chain(&more).chain(&["--detail", "steps"]));
+    let waits = program.events("lease_wait", 3);
+    assert_eq!(waits[2]["in_vain"], "deadlock");
+    program.process().signal(Signal::INT);
+    let ended = program.end();
+    ended.check_signal(Signal::INT);
+    // The usual wait is half a minute long, and would be told otherwise.
+    for failed in ended.of("failed") {
+        let detail = failed["detail"].as_str().unwrap();
+        assert!(detail.starts_with("was ended in a "), "{detail}");
+        assert_eq!(failed["reason"], "worker_died");
+    }
+    assert_eq!(ended.of("failed").len(), 2);
 }
 
 #[test]
