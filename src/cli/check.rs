@@ -17,10 +17,13 @@ use crate::report::{self, Format, HistoryReport, Output, ProtectedFiles};
 const EXAMPLES: &str = "\
 Examples:
   bank-par parallel ops.jsonl --events run.jsonl; bank-par check run.jsonl
-  bank-par server-share --sync none --output json | bank-par check -            money was lost
-  bank-par check shell-*.jsonl                  the recordings of all that wrote to one ledger
+  bank-par server-share --sync none --output json | bank-par check -
+      money was lost
+  bank-par check shell-*.jsonl
+      the recordings of all that wrote to one ledger
 
-Exit status: 0 all of it can be true; 3 some of it contradicts the rest; 9 undecided; 2 not readable.";
+Exit status: 0 all of it can be true; 3 some of it contradicts the rest;
+9 undecided; 2 not readable.";
 
 /// The longest line that is read, in bytes.
 const MAX_LINE: u64 = 16 << 20;

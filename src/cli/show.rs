@@ -18,9 +18,11 @@ use crate::show::{Picture, Recording};
 const EXAMPLES: &str = "\
 Examples:
   bank-par server-share --sync none --events lesson.jsonl --detail steps
-  bank-par show lesson.jsonl                         who read what, and whose update was lost
+  bank-par show lesson.jsonl
+      who read what, and whose update was lost
   bank-par show lesson.jsonl --report lesson.html --trace lesson.json
-  bank-par show first.jsonl second.jsonl             two parents side by side";
+  bank-par show first.jsonl second.jsonl
+      two parents side by side";
 
 /// The longest line that is read, in bytes.
 const MAX_LINE: u64 = 16 * 1024 * 1024;
