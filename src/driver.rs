@@ -167,14 +167,14 @@ impl<'a> Driver<'a> {
     fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Spawn(worker) => {
-                let spawned = self.spawn(worker);
-                self.handle(match spawned {
+                let input = match self.spawn(worker) {
                     Ok(pid) => Input::Spawned { worker, pid },
                     Err(error) => {
                         let why = error.to_string();
                         Input::SpawnFailed { worker, why }
                     }
-                });
+                };
+                self.handle(input);
             }
             Effect::Assign(worker, assignments) => {
                 let operations = assignments.iter().map(|one| &one.operation);
@@ -206,34 +206,39 @@ impl<'a> Driver<'a> {
             }
             Effect::GiveUp => self.store.give_up(),
             Effect::StopLedgerRetries => self.store.stop_retrying(),
-            Effect::ExtendWaits(workers) => {
-                for worker in workers {
-                    if let Some(outbox) = self.links.outbox(worker) {
-                        outbox.still_due();
-                    }
-                }
-                let (outgoing, settled) = (self.store.extend_lease_waits(), self.store.settled());
-                self.handle(Input::Decided { outgoing, settled });
-            }
+            Effect::ExtendWaits(workers) => self.extend_waits(&workers),
             Effect::Take(most) => {
                 let (items, rest) = take(&mut self.feed, most);
                 self.handle(Input::Took { items, rest });
             }
-            Effect::Tell(mut events) => {
-                for event in &mut events {
-                    event.add_overdraft(|name| self.store.overdraft_of(name));
-                }
-                match self.events.is_empty() {
-                    true => self.events = events,
-                    false => self.events.append(&mut events),
-                }
-            }
+            Effect::Tell(events) => self.note(events),
             Effect::Say(text) => stderr_line(text),
             Effect::CloseLedger(names) => {
                 self.store.close(|| names);
                 self.closing = true;
             }
             Effect::Finish(conclusion) => self.conclusion = Some(conclusion),
+        }
+    }
+
+    fn extend_waits(&mut self, workers: &[u32]) {
+        for worker in workers {
+            if let Some(outbox) = self.links.outbox(*worker) {
+                outbox.still_due();
+            }
+        }
+        let (outgoing, settled) = (self.store.extend_lease_waits(), self.store.settled());
+        self.handle(Input::Decided { outgoing, settled });
+    }
+
+    /// Notes what happened, until the reporter is told.
+    fn note(&mut self, mut events: Vec<Event>) {
+        for event in &mut events {
+            event.add_overdraft(|name| self.store.overdraft_of(name));
+        }
+        match self.events.is_empty() {
+            true => self.events = events,
+            false => self.events.append(&mut events),
         }
     }
 

@@ -8,6 +8,7 @@ use serde::de::IgnoredAny;
 
 use super::text_table::{NO_TEXT, TextTable};
 use crate::bank::{Kind, Rejection};
+use crate::event::OperationEvent;
 
 pub use reading::LineFault;
 
@@ -295,5 +296,19 @@ impl ObservedHistory {
     /// Whether a caller gave it an id.
     pub(super) fn has_id(one: &Observed) -> bool {
         one.id != NO_TEXT
+    }
+}
+
+/// What a line must say and does not.
+fn missing_field(happened: Happened, told: &OperationEvent) -> Option<&'static str> {
+    let moves_money = told.op.is_some_and(|kind| kind != Kind::Balance);
+    if told.op.is_none() && happened == Happened::Completed {
+        Some("op")
+    } else if told.op.is_some() && told.account.is_none() {
+        Some("account")
+    } else if moves_money && told.amount.is_none() {
+        Some("amount")
+    } else {
+        None
     }
 }

@@ -267,17 +267,14 @@ impl OneShot<'_> {
             });
             match pause {
                 Some(pause) if watcher.pause(pause) => {}
-                Some(_) => {
-                    let interrupted = true;
-                    return Ok((
-                        GuardExit {
-                            interrupted,
-                            ..seen
-                        },
-                        follows,
-                    ));
+                pause => {
+                    let interrupted = pause.is_some() || seen.interrupted;
+                    let seen = GuardExit {
+                        interrupted,
+                        ..seen
+                    };
+                    return Ok((seen, follows));
                 }
-                None => return Ok((seen, follows)),
             }
         }
     }

@@ -118,14 +118,7 @@ impl Executor {
             &format!("{:x}", attempt.number),
         );
         if !self.supervisor.may_start() {
-            tell(CommandEvent::Ended(AttemptEnd {
-                termination: Some(Termination::Asked),
-                trouble: Some(String::from(match attempt.failed {
-                    0 => "the run was asked to end before its command was started",
-                    _ => "its command failed and was not run again, as the run was asked to end",
-                })),
-                ..AttemptEnd::default()
-            }))?;
+            tell(CommandEvent::Ended(asked_to_end(attempt.failed)))?;
             return Ok(NextAction::End(WorkEnd::Void));
         }
         let number = attempt.attempt;
@@ -136,16 +129,11 @@ impl Executor {
                 .supervisor
                 .keep(child, self.command_spec.retry.timeout, |_, _| {}),
             Err(error) => {
-                let trouble = Some(cannot_start(&error));
-                return self.end(
-                    attempt,
-                    Settlement::Failed,
-                    AttemptEnd {
-                        trouble,
-                        ..AttemptEnd::default()
-                    },
-                    tell,
-                );
+                let ended = AttemptEnd {
+                    trouble: Some(cannot_start(&error)),
+                    ..AttemptEnd::default()
+                };
+                return self.end(attempt, Settlement::Failed, ended, tell);
             }
         };
         let Exited {
@@ -249,4 +237,17 @@ fn cannot_start(error: &io::Error) -> String {
         _ => "",
     };
     format!("its command could not be started: {error}{hint}")
+}
+
+/// What is told of an attempt that is not made, after so many that failed.
+fn asked_to_end(failed: u32) -> AttemptEnd {
+    let trouble = match failed {
+        0 => "the run was asked to end before its command was started",
+        _ => "its command failed and was not run again, as the run was asked to end",
+    };
+    AttemptEnd {
+        termination: Some(Termination::Asked),
+        trouble: Some(trouble.to_string()),
+        ..AttemptEnd::default()
+    }
 }

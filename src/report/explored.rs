@@ -84,20 +84,25 @@ fn write_text(exploration: &Exploration, out: &mut String) -> fmt::Result {
     example(exploration, out)
 }
 
-fn totals(exploration: &Exploration, out: &mut String) -> fmt::Result {
-    let found = exploration.found;
-    let tally = &found.tally;
-    match found.method {
+/// How the orders were counted.
+fn method(method: Method, out: &mut String) -> fmt::Result {
+    match method {
         Method::Search(states) => writeln!(
             out,
             "Every order of their steps was examined; they lead to {} states.",
             Thousands(&states.into())
-        )?,
+        ),
         Method::ClosedForm => {
-            writeln!(out, "Every order of their steps was counted, by a formula.")?
+            writeln!(out, "Every order of their steps was counted, by a formula.")
         }
-        Method::Drawn(draws) => drawn(draws, out)?,
+        Method::Drawn(draws) => drawn(draws, out),
     }
+}
+
+fn totals(exploration: &Exploration, out: &mut String) -> fmt::Result {
+    let found = exploration.found;
+    let tally = &found.tally;
+    method(found.method, out)?;
     let mut rows = vec![(0, "orders of the steps", &tally.orders)];
     let luck = found.right_by_luck();
     let right = &tally.orders - &tally.wrong;
@@ -118,11 +123,8 @@ fn totals(exploration: &Exploration, out: &mut String) -> fmt::Result {
         rows.push((4, "more is paid out than there was", &judged.overdrawn));
     }
     rows.push((4, "they wait for each other for ever", &tally.deadlocks));
-    if let Some(anywhere) = tally
-        .wrong_anywhere
-        .as_ref()
-        .filter(|all| **all != tally.wrong)
-    {
+    let anywhere = tally.wrong_anywhere.as_ref();
+    if let Some(anywhere) = anywhere.filter(|all| **all != tally.wrong) {
         rows.push((2, "wrong in any account, or the sum", anywhere));
     }
     if let Some(broken) = &tally.sum_broken {

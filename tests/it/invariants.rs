@@ -9,6 +9,12 @@ use std::path::{Path, PathBuf};
 /// A file is one thought; a longer one holds two.
 const MOST_LINES: usize = 400;
 
+/// A function fits a screen.
+const MOST_LINES_OF_A_FUNCTION: usize = 60;
+
+/// Functions that are a table, one line or two for each case, which is read down and not through.
+const TABLES: [&str; 1] = ["src/report/checked/words.rs: why"];
+
 /// A file of the project: its path from the project's folder, and its text.
 struct Source {
     path: String,
@@ -116,7 +122,7 @@ fn has_word(line: &str, word: &str) -> bool {
 
 /// Whether all of it is for tests.
 fn is_test(source: &Source) -> bool {
-    ["/tests", "/simulation", "/samples."]
+    ["/tests", "/simulation", "/samples.", "/expected."]
         .iter()
         .any(|module| source.path.contains(module))
 }
@@ -251,6 +257,57 @@ fn a_file_is_one_thought() {
             source.path
         );
     }
+}
+
+/// The functions of a file, and how many lines each has: from its name to the brace that stands as far
+/// to the right as it began.
+fn functions(text: &str) -> Vec<(&str, usize)> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut functions = Vec::new();
+    for (place, line) in lines.iter().enumerate() {
+        let code = line.trim_start();
+        let Some((before, rest)) = code.split_once("fn ") else {
+            continue;
+        };
+        let is_item = before.split(' ').all(|word| {
+            word.is_empty()
+                || word.starts_with("pub")
+                || ["const", "unsafe", "in", "extern"].contains(&word)
+        });
+        if !is_item {
+            continue;
+        }
+        let end = format!("{}}}", &line[..line.len() - code.len()]);
+        let body = lines[place..].iter().position(|line| *line == end);
+        let mut signature = lines[place..].iter();
+        let is_declared = signature
+            .find(|line| line.ends_with(['{', ';', '}']))
+            .is_none_or(|line| !line.ends_with('{'));
+        let name = rest.split(['(', '<']).next().unwrap();
+        let count = body.filter(|_| !is_declared).map_or(1, |body| body + 1);
+        functions.push((name, count));
+    }
+    functions
+}
+
+#[test]
+fn a_function_fits_a_screen() {
+    let mut tables = TABLES.to_vec();
+    for source in sources("src").iter().filter(|source| !is_test(source)) {
+        let code = source.text.split("\nmod tests {").next().unwrap();
+        for (name, lines) in functions(code) {
+            let name = format!("{}: {name}", source.path);
+            if lines > MOST_LINES_OF_A_FUNCTION {
+                let known = tables.iter().position(|table| *table == name);
+                assert!(
+                    known.is_some(),
+                    "`{name}` has {lines} lines: split it by thought"
+                );
+                tables.swap_remove(known.unwrap());
+            }
+        }
+    }
+    assert!(tables.is_empty(), "no table any more: {tables:?}");
 }
 
 /// The types of a file: what stands behind `struct`, `enum`, `trait` or `type` on a line of its own, up to

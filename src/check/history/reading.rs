@@ -6,7 +6,7 @@ use super::super::text_table::{NO_TEXT, TextTable};
 use super::repeated::identity;
 use super::{
     Happened, LOANS_NUMBER, Observed, ObservedEnd, ObservedHistory, ObservedRun, ToldCounts,
-    UNTOLD, WORLD_NUMBER,
+    UNTOLD, WORLD_NUMBER, missing_field,
 };
 use crate::bank::{Balance, Kind, LOANS, Moment, Name, WORLD};
 use crate::event::{
@@ -308,18 +308,11 @@ impl ObservedHistory {
         happened: Happened,
         told: &OperationEvent,
     ) -> Result<Observed, LineFault> {
-        let line = u64::from(place.1);
-        let missing = |field| Err(LineFault::Missing { line, field });
+        if let Some(field) = missing_field(happened, told) {
+            let line = u64::from(place.1);
+            return Err(LineFault::Missing { line, field });
+        }
         let kind = told.op.unwrap_or(Kind::Balance);
-        if told.op.is_none() && happened == Happened::Completed {
-            return missing("op");
-        }
-        if told.op.is_some() && told.account.is_none() {
-            return missing("account");
-        }
-        if kind != Kind::Balance && told.amount.is_none() {
-            return missing("amount");
-        }
         let name = |names: &mut TextTable, name: &Option<Name>| match name {
             Some(name) => names.number(name.as_str()),
             None => NO_TEXT,

@@ -86,41 +86,61 @@ impl<'a> Recorder<'a> {
     }
 
     fn write(&mut self, caller: &RequestContext, record: &Record<'_>) {
-        match *record {
-            Record::Posted {
-                seq,
-                operation,
-                amount,
-                excess,
-                debit,
-                credit,
-                hold,
-                view,
-            } => {
-                let Some(movement) = operation.movement() else {
-                    return;
-                };
-                let row = EntryRow {
-                    seq,
-                    at: self.now.label,
-                    op: op(operation.kind()),
-                    debit: movement.debit.text().clone(),
-                    credit: movement.credit.text().clone(),
-                    amount: amount.minor(),
-                    view: parts(view),
-                    id: operation.id.as_ref().map(|id| id.text().clone()),
-                    run: run_of(caller).filter(|_| caller.line.is_some()),
-                    line: caller.line,
-                    hold,
-                    excess: excess.map(Amount::minor),
-                    detail: operation
-                        .detail
-                        .as_ref()
-                        .map(|detail| detail.text().clone()),
-                };
-                self.entry(row, debit, credit);
-                self.end_hold(hold);
+        match record {
+            Record::Posted { .. } => self.write_entry(caller, record),
+            Record::Held { .. } | Record::Released { .. } | Record::OwnerChanged { .. } => {
+                self.write_hold(caller, record);
             }
+            Record::Refused { .. }
+            | Record::Viewed { .. }
+            | Record::Skipped { .. }
+            | Record::Opened { .. } => self.write_other(caller, record),
+        }
+    }
+
+    /// Writes what moved money.
+    fn write_entry(&mut self, caller: &RequestContext, record: &Record<'_>) {
+        let Record::Posted {
+            seq,
+            operation,
+            amount,
+            excess,
+            debit,
+            credit,
+            hold,
+            view,
+        } = *record
+        else {
+            return;
+        };
+        let Some(movement) = operation.movement() else {
+            return;
+        };
+        let row = EntryRow {
+            seq,
+            at: self.now.label,
+            op: op(operation.kind()),
+            debit: movement.debit.text().clone(),
+            credit: movement.credit.text().clone(),
+            amount: amount.minor(),
+            view: parts(view),
+            id: operation.id.as_ref().map(|id| id.text().clone()),
+            run: run_of(caller).filter(|_| caller.line.is_some()),
+            line: caller.line,
+            hold,
+            excess: excess.map(Amount::minor),
+            detail: operation
+                .detail
+                .as_ref()
+                .map(|detail| detail.text().clone()),
+        };
+        self.entry(row, debit, credit);
+        self.end_hold(hold);
+    }
+
+    /// Writes what became of money that is set aside.
+    fn write_hold(&mut self, caller: &RequestContext, record: &Record<'_>) {
+        match *record {
             Record::Held { number, held, view } => {
                 let own = OwnerColumns::of(held.owner);
                 self.add(RecordRow {
@@ -145,11 +165,7 @@ impl<'a> Recorder<'a> {
                 let has_expired = release == VoidReason::Expired;
                 self.add(RecordRow {
                     record: number,
-                    kind: match release {
-                        VoidReason::Voided => VOIDED,
-                        VoidReason::Expired => EXPIRED,
-                        VoidReason::Unspent => UNSPENT,
-                    },
+                    kind: release_kind(release),
                     view: Some(parts(view)),
                     hold: Some(hold),
                     expires: has_expired.then_some(self.now.wall.micros()),
@@ -168,11 +184,7 @@ impl<'a> Recorder<'a> {
                 let own = OwnerColumns::of(held.owner);
                 self.add(RecordRow {
                     record: number,
-                    kind: match change {
-                        OwnerChange::Doubted => DOUBTED,
-                        OwnerChange::TakenOver => TAKEN_OVER,
-                        OwnerChange::Kept => KEPT,
-                    },
+                    kind: change_kind(change),
                     view: Some(parts(view)),
                     hold: Some(hold),
                     number: own.number,
@@ -182,6 +194,13 @@ impl<'a> Recorder<'a> {
                 });
                 self.put_hold(hold, held);
             }
+            _ => {}
+        }
+    }
+
+    /// Writes what changed neither a balance nor what is set aside, or an account's limit.
+    fn write_other(&mut self, caller: &RequestContext, record: &Record<'_>) {
+        match *record {
             Record::Refused {
                 number,
                 operation,
@@ -231,6 +250,7 @@ impl<'a> Recorder<'a> {
                 view: Some(parts(view)),
                 ..self.now()
             }),
+            _ => {}
         }
     }
 
@@ -271,6 +291,22 @@ fn refusal(rejection: Rejection) -> i64 {
     place
         .and_then(|place| i64::try_from(place).ok())
         .unwrap_or(-1)
+}
+
+fn release_kind(release: VoidReason) -> i64 {
+    match release {
+        VoidReason::Voided => VOIDED,
+        VoidReason::Expired => EXPIRED,
+        VoidReason::Unspent => UNSPENT,
+    }
+}
+
+fn change_kind(change: OwnerChange) -> i64 {
+    match change {
+        OwnerChange::Doubted => DOUBTED,
+        OwnerChange::TakenOver => TAKEN_OVER,
+        OwnerChange::Kept => KEPT,
+    }
 }
 
 fn run_of(caller: &RequestContext) -> Option<u32> {

@@ -267,10 +267,9 @@ pub(super) fn it_decides_as_the_ledger_state_does(place: &dyn LedgerPlace) {
             asked.caller.line = has_line.then_some(Line { number, digest: place });
             // What a run has begun only its own process ends.
             let others = match asked.request {
-                Request::Execute(_) | Request::PostHold { .. } => true,
-                Request::VoidHold { .. } | Request::DeclineHold { .. } | Request::Open { .. } => true,
+                Request::Begin(_) | Request::End(_) => false,
                 Request::Hold { .. } => !has_side_effects,
-                _ => false,
+                _ => true,
             };
             let ledger = if by_other && others { other.as_mut() } else { one.as_mut() };
             let expected = ledger_state.decide(&asked, &mut NullJournal);
