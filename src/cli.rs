@@ -7,6 +7,7 @@ mod command;
 mod completions;
 mod examples;
 mod explore;
+mod flags;
 mod help;
 mod history;
 mod ledger;
@@ -40,6 +41,7 @@ use crate::status::Status;
 use crate::store::Place;
 use crate::supervisor::{end_as_first_process, end_by, ignore_sigxfsz};
 use crate::workload::WorkloadSource;
+use flags::Flags;
 
 /// What every command returns: an ending, or an error with the status that it stands for.
 type CliResult = Result<crate::run::Ending, Failure>;
@@ -102,59 +104,59 @@ const GENERAL: &str = "General";
 #[derive(Subcommand)]
 enum Command {
     /// One process per operation; each asks the server process over a local socket
-    Parallel(modes::BankArgs),
+    Parallel(Flags<modes::BankArgs>),
     /// One process per operation; the workers read and write shared data through the server process
-    ServerShare(modes::ServerShareArgs),
+    ServerShare(Flags<modes::ServerShareArgs>),
     /// One process per operation; all put their requests on one queue
-    Queue(modes::BankArgs),
+    Queue(Flags<modes::BankArgs>),
     /// One process per operation; each has a pair of anonymous pipes
-    Pipe(modes::BankArgs),
+    Pipe(Flags<modes::BankArgs>),
     /// One process per operation; the workers read and write the same memory, with each primitive
-    SharedMemory(shared_memory::SharedMemoryArgs),
+    SharedMemory(Flags<shared_memory::SharedMemoryArgs>),
     /// Threads of one process on one balance, without synchronisation and with each remedy
-    Sync(sync::SyncArgs),
+    Sync(Flags<sync::SyncArgs>),
     /// Every order of the steps of some operations: how many lose money, and the shortest that does
-    Explore(explore::ExploreArgs),
+    Explore(Flags<explore::ExploreArgs>),
     /// Let real processes take an order that `explore` found, step by step
-    Replay(replay::ReplayArgs),
+    Replay(Flags<replay::ReplayArgs>),
     /// Draw what `--events FILE` recorded: a timeline, a trace for Perfetto, a page, a table
-    Show(show::ShowArgs),
+    Show(Flags<show::ShowArgs>),
     /// Whether recorded histories can be true: sums, ids, the claimed order, balances
-    Check(check::CheckArgs),
+    Check(Flags<check::CheckArgs>),
     /// Open an account in a ledger that lasts, or set its overdraft limit
-    Open(one::OpenArgs),
+    Open(Flags<one::OpenArgs>),
     /// Put money into an account
-    Deposit(one::MoveArgs),
+    Deposit(Flags<one::MoveArgs>),
     /// Take money out of an account
-    Withdraw(one::MoveArgs),
+    Withdraw(Flags<one::MoveArgs>),
     /// Move money from one account to another
-    Transfer(one::TransferArgs),
+    Transfer(Flags<one::TransferArgs>),
     /// Lend an account money of the bank's
-    Loan(one::MoveArgs),
+    Loan(Flags<one::MoveArgs>),
     /// Show what accounts hold, or what is set aside
-    Balance(one::BalanceArgs),
+    Balance(Flags<one::BalanceArgs>),
     /// Set money aside, and print the id with which it is posted or voided later
-    Hold(one::HoldArgs),
+    Hold(Flags<one::HoldArgs>),
     /// Move what was set aside, or a part of it
-    Post(one::PostArgs),
+    Post(Flags<one::PostArgs>),
     /// Give back what was set aside
-    Void(one::VoidArgs),
+    Void(Flags<one::VoidArgs>),
     /// List what was posted
-    History(history::HistoryArgs),
+    History(Flags<history::HistoryArgs>),
     /// List the named runs of a ledger, and how many lines of each came to what
-    Runs(runs::RunsArgs),
+    Runs(Flags<runs::RunsArgs>),
     /// Give a line of a named run up for good: it is never run
-    Skip(runs::SkipArgs),
+    Skip(Flags<runs::SkipArgs>),
     /// Check a ledger: every row, every sum, every id, and the chain over all of them
-    Verify(verify::VerifyArgs),
+    Verify(Flags<verify::VerifyArgs>),
     /// Copy a ledger to a new file, also while it is written to
-    Backup(backup::BackupArgs),
+    Backup(Flags<backup::BackupArgs>),
     /// Serve a ledger to many clients at a time, on a local socket
-    Serve(serve::ServeArgs),
+    Serve(Flags<serve::ServeArgs>),
     /// Print what lets a shell complete the words of this program
-    Completions(completions::CompletionsArgs),
+    Completions(Flags<completions::CompletionsArgs>),
     /// Print a page of the manual for `man`, or write all pages into a folder
-    Man(man::ManArgs),
+    Man(Flags<man::ManArgs>),
 }
 
 /// Where results go.
@@ -252,33 +254,33 @@ pub fn main() -> ExitCode {
         report::be_quiet();
     }
     let outcome = match arguments.command {
-        Command::Parallel(args) => modes::ask_the_bank(Mode::Parallel, args),
-        Command::ServerShare(args) => modes::server_share(args),
-        Command::Queue(args) => modes::ask_the_bank(Mode::Queue, args),
-        Command::Pipe(args) => modes::ask_the_bank(Mode::Pipe, args),
-        Command::SharedMemory(args) => shared_memory::shared_memory(args),
-        Command::Sync(args) => sync::sync(args),
-        Command::Explore(args) => explore::explore(args),
-        Command::Replay(args) => replay::replay(args),
-        Command::Show(args) => show::show(args),
-        Command::Check(args) => check::check(args),
-        Command::Open(args) => one::open(args),
-        Command::Deposit(args) => one::deposit(args),
-        Command::Withdraw(args) => one::withdraw(args),
-        Command::Transfer(args) => one::transfer(args),
-        Command::Loan(args) => one::loan(args),
-        Command::Balance(args) => one::balance(args),
-        Command::Hold(args) => one::hold(args),
-        Command::Post(args) => one::post(args),
-        Command::Void(args) => one::void(args),
-        Command::History(args) => history::history(args),
-        Command::Runs(args) => runs::runs(args),
-        Command::Skip(args) => runs::skip(args),
-        Command::Verify(args) => verify::verify(args),
-        Command::Backup(args) => backup::backup(args),
-        Command::Serve(args) => serve::serve(args),
-        Command::Completions(args) => completions::completions(args),
-        Command::Man(args) => man::man(args),
+        Command::Parallel(Flags(args)) => modes::ask_the_bank(Mode::Parallel, args),
+        Command::ServerShare(Flags(args)) => modes::server_share(args),
+        Command::Queue(Flags(args)) => modes::ask_the_bank(Mode::Queue, args),
+        Command::Pipe(Flags(args)) => modes::ask_the_bank(Mode::Pipe, args),
+        Command::SharedMemory(Flags(args)) => shared_memory::shared_memory(args),
+        Command::Sync(Flags(args)) => sync::sync(args),
+        Command::Explore(Flags(args)) => explore::explore(args),
+        Command::Replay(Flags(args)) => replay::replay(args),
+        Command::Show(Flags(args)) => show::show(args),
+        Command::Check(Flags(args)) => check::check(args),
+        Command::Open(Flags(args)) => one::open(args),
+        Command::Deposit(Flags(args)) => one::deposit(args),
+        Command::Withdraw(Flags(args)) => one::withdraw(args),
+        Command::Transfer(Flags(args)) => one::transfer(args),
+        Command::Loan(Flags(args)) => one::loan(args),
+        Command::Balance(Flags(args)) => one::balance(args),
+        Command::Hold(Flags(args)) => one::hold(args),
+        Command::Post(Flags(args)) => one::post(args),
+        Command::Void(Flags(args)) => one::void(args),
+        Command::History(Flags(args)) => history::history(args),
+        Command::Runs(Flags(args)) => runs::runs(args),
+        Command::Skip(Flags(args)) => runs::skip(args),
+        Command::Verify(Flags(args)) => verify::verify(args),
+        Command::Backup(Flags(args)) => backup::backup(args),
+        Command::Serve(Flags(args)) => serve::serve(args),
+        Command::Completions(Flags(args)) => completions::completions(args),
+        Command::Man(Flags(args)) => man::man(args),
     };
     match outcome {
         Ok(ending) => {

@@ -2,7 +2,7 @@
 
 mod decision;
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use super::journal::{Asked, Journal, Moment, Now, Owner, RequestContext, RunLine};
 use super::{

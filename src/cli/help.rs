@@ -98,17 +98,11 @@ const WIDTH: usize = 80;
 pub(super) fn command() -> Command {
     let command = bare();
     let overview = overview(&command);
-    let names: Vec<String> = command
-        .get_subcommands()
-        .map(|one| one.get_name().to_string())
-        .collect();
-    let command = names.into_iter().fold(command, |command, name| {
-        command.mut_subcommand(name, |one| one.mut_args(under_its_heading))
-    });
     examples::add(command.help_template(overview))
 }
 
-fn under_its_heading(argument: Arg) -> Arg {
+/// A flag under the heading of what it is about.
+pub(super) fn under_its_heading(argument: Arg) -> Arg {
     let id = argument.get_id().as_str();
     let of_it = HEADINGS.iter().find(|(_, ids)| ids.contains(&id));
     match of_it.filter(|_| !argument.is_positional()) {

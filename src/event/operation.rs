@@ -136,8 +136,15 @@ impl From<Operation> for OperationEvent {
 
 impl OperationEvent {
     /// What its operation's command did, if it has one that was started.
+    #[inline]
     pub fn running(self, report: Option<&CommandReport>) -> Self {
-        let Some(report) = report else { return self };
+        match report {
+            Some(report) => self.of_command(report),
+            None => self,
+        }
+    }
+
+    fn of_command(self, report: &CommandReport) -> Self {
         let written = |bytes: &[u8]| {
             let text = || String::from_utf8_lossy(bytes).into();
             report.is_captured.then(text)
@@ -170,9 +177,13 @@ impl OperationEvent {
 
     /// Its account, where there is one.
     pub fn seeing(mut self, view: Option<View>) -> Self {
+        self.see(view);
+        self
+    }
+
+    fn see(&mut self, view: Option<View>) {
         self.balance = view.map(|view| view.posted);
         self.available = view.map(|view| view.available);
-        self
     }
 
     /// What went wrong.
@@ -206,33 +217,52 @@ impl OperationEvent {
 
     /// What became of it, and what type of event that is.
     pub fn ended(mut self, outcome: &Outcome) -> Event {
+        // It is some hundred bytes long and there is one for each operation, so it is changed in its place.
+        let r#type = self.end(outcome);
+        r#type(self)
+    }
+
+    fn end(&mut self, outcome: &Outcome) -> fn(OperationEvent) -> Event {
         match *outcome {
             Outcome::Posted { seq, amount, view } => {
                 self.seq = ordered(seq);
-                Event::Completed(self.moving(Some(amount)).seeing(Some(view)))
+                self.moved(Some(amount));
+                self.see(Some(view));
+                Event::Completed
             }
             Outcome::Viewed { seq, view } => {
                 self.seq = ordered(seq);
-                Event::Completed(self.seeing(Some(view)))
+                self.see(Some(view));
+                Event::Completed
             }
-            Outcome::Unspent { view } => Event::Completed(self.moving(None).seeing(Some(view))),
+            Outcome::Unspent { view } => {
+                self.moved(None);
+                self.see(Some(view));
+                Event::Completed
+            }
             Outcome::Refused { rejection, view } => {
                 self.detail = self.stderr.as_deref().and_then(last_line).map(Box::from);
-                Event::Refused(self.seeing(view).rejected(rejection))
+                self.reason = Some(Reason::Rejected(rejection));
+                self.see(view);
+                Event::Refused
             }
-            Outcome::Held { view } => Event::Held(self.seeing(Some(view))),
-            Outcome::Voided { view } => Event::Voided(self.seeing(Some(view))),
-            Outcome::Doubted { view } => Event::InDoubt(self.seeing(Some(view))),
-            Outcome::Opened { view } => Event::Opened(self.seeing(Some(view))),
+            Outcome::Held { view } => self.seen_as(view, Event::Held),
+            Outcome::Voided { view } => self.seen_as(view, Event::Voided),
+            Outcome::Doubted { view } => self.seen_as(view, Event::InDoubt),
+            Outcome::Opened { view } => self.seen_as(view, Event::Opened),
         }
     }
 
+    fn seen_as<T>(&mut self, view: View, r#type: T) -> T {
+        self.see(Some(view));
+        r#type
+    }
+
     /// What was really moved of what was set aside.
-    fn moving(mut self, amount: Option<Amount>) -> Self {
+    fn moved(&mut self, amount: Option<Amount>) {
         let moved = amount.map_or(Balance::default(), Balance::from);
         self.set_aside = self.amount.filter(|asked| *asked != moved);
         self.amount = Some(moved);
-        self
     }
 
     /// How many bytes its command wrote, as far as they are kept.

@@ -212,15 +212,16 @@ impl Descriptor {
 ///
 /// [`DestinationError::ProtectedFiles`].
 pub fn check_streams(protected: &ProtectedFiles) -> Result<(), DestinationError> {
+    let streams: Vec<(&str, Metadata)> = streams().collect();
+    let found = streams.iter().map(|(_, found)| found);
     let mut refused = Ok(());
-    for (stream, found) in streams() {
-        if let Some(what) = protected.what_is(&found) {
-            if stream == "stderr" {
-                super::be_silent();
-            }
-            let output = stream.to_string();
-            refused = refused.and(Err(DestinationError::ProtectedFiles { output, what }));
+    for ((stream, _), what) in streams.iter().zip(protected.what_are(found)) {
+        let Some(what) = what else { continue };
+        if *stream == "stderr" {
+            super::be_silent();
         }
+        let output = stream.to_string();
+        refused = refused.and(Err(DestinationError::ProtectedFiles { output, what }));
     }
     refused
 }

@@ -228,27 +228,29 @@ impl Run {
             self.tally.worked += assigned.worked();
         }
         let elapsed = self.out.now.saturating_sub(assigned.given_at);
-        let event = state.event_of(&assigned).after(elapsed);
         let in_doubt = matches!(answer.outcome, Outcome::Doubted { .. });
         if in_doubt || matches!(answer.outcome, Outcome::Voided { .. }) {
-            let fault = self.command_fault(assigned.ran.as_deref());
             let event = OperationEvent {
                 decided: answer.decided,
-                ..event
+                ..state.event_of(&assigned).after(elapsed)
             };
+            let fault = self.command_fault(assigned.ran.as_deref());
             return self.failed(&assigned.operation, event, fault, in_doubt);
         }
         let Assigned {
             ordinal,
             operation,
             line,
+            ran,
             ..
         } = assigned;
         self.tally.decided(&operation, &answer);
-        if let Some(excess) = operation.excess(&answer.outcome) {
-            let event = state.event(ordinal, operation, line);
-            self.tell_overspent(excess, event);
+        let excess = operation.excess(&answer.outcome);
+        let event = state.event(ordinal, operation, line);
+        if let Some(excess) = excess {
+            self.tell_overspent(excess, event.clone());
         }
+        let event = event.running(ran.as_deref()).after(elapsed);
         self.out.event(event.answered(&answer));
     }
 

@@ -1,7 +1,8 @@
 //! What a run adds up while it goes: its counts, its status, and what every balance must be.
 
-use std::collections::HashMap;
 use std::time::Duration;
+
+use hashbrown::HashMap;
 
 use crate::bank::{Amount, Answer, Balance, LOANS, Name, Operation, Outcome, Rejection, WORLD};
 use crate::event::{AccountSummary, Fault, Micros, Mode, Summary, Total};

@@ -69,9 +69,10 @@ impl ProtectedFiles {
         if let Place::File(path) = place {
             let what = format!("a file beside the ledger `{place}`");
             // The files lie beside what a link leads to.
-            for path in [path.clone(), target(path)] {
+            let target = Some(target(path)).filter(|target| target != path);
+            for path in std::iter::once(path).chain(&target) {
                 for end in BESIDE {
-                    self.files.push((what.clone(), with_end(&path, end)));
+                    self.files.push((what.clone(), with_end(path, end)));
                 }
             }
         }
@@ -80,24 +81,40 @@ impl ProtectedFiles {
 
     /// What an existing file is of these, if it is one.
     pub(super) fn what_is(&self, found: &Metadata) -> Option<String> {
-        // Many may read and write a terminal or `/dev/null`.
-        if found.file_type().is_char_device() {
-            return None;
-        }
-        let inode = Inode::of(found);
-        let is_it = |path: &PathBuf| fs::metadata(path).is_ok_and(|it| Inode::of(&it) == inode);
-        let file = self.files.iter().find(|(_, path)| is_it(path));
-        file.map(|(what, _)| what.clone())
-            .or_else(|| self.is_stdin(inode).then(|| "the input".to_string()))
+        self.what_are([found].into_iter()).pop().flatten()
     }
 
-    fn is_stdin(&self, inode: Inode) -> bool {
-        let stdin = || {
-            File::from(descriptor::copy_of(&io::stdin()).ok()?)
-                .metadata()
-                .ok()
+    /// What each of some existing files is of these, with one look at each of these.
+    pub(super) fn what_are<'a>(
+        &self,
+        found: impl Iterator<Item = &'a Metadata>,
+    ) -> Vec<Option<String>> {
+        // Many may read and write a terminal or `/dev/null`.
+        let own = |found: &Metadata| !found.file_type().is_char_device();
+        let inodes = found.map(|found| own(found).then(|| Inode::of(found)));
+        let inodes: Vec<Option<Inode>> = inodes.collect();
+        if inodes.iter().all(Option::is_none) {
+            return vec![None; inodes.len()];
+        }
+        let looked_at = self.files.iter().filter_map(|(what, path)| {
+            let inode = Inode::of(&fs::metadata(path).ok()?);
+            Some((what.clone(), inode))
+        });
+        let stdin = self
+            .stdin_inode()
+            .map(|inode| ("the input".to_string(), inode));
+        let all: Vec<(String, Inode)> = looked_at.chain(stdin).collect();
+        let what_is = |inode| {
+            let it = all.iter().find(|(_, own)| Some(*own) == inode);
+            it.map(|(what, _)| what.clone())
         };
-        self.stdin && stdin().is_some_and(|stdin| Inode::of(&stdin) == inode)
+        inodes.into_iter().map(what_is).collect()
+    }
+
+    fn stdin_inode(&self) -> Option<Inode> {
+        let stdin = self.stdin.then(|| descriptor::copy_of(&io::stdin()))?;
+        let stdin = File::from(stdin.ok()?).metadata().ok()?;
+        Some(Inode::of(&stdin))
     }
 
     /// What a file of this path would be of these if it were made; the files beside any database are

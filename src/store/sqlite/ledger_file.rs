@@ -50,7 +50,9 @@ impl LedgerFile {
             file: Arc::clone(file),
             is_open: true,
         };
-        if let Some(file) = open.get(&identity(&fs::metadata(path)?)) {
+        if !open.is_empty()
+            && let Some(file) = open.get(&identity(&fs::metadata(path)?))
+        {
             return Ok(found(file));
         }
         let (file, may_write) = open_file(path)?;

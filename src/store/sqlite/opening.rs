@@ -2,19 +2,20 @@
 
 use std::fs;
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
+use rustix::fs::{AtFlags, CWD, FileType, StatxAttributes, StatxFlags, statx};
+use rustix::io::Errno;
 
 use super::ledger_file::{Found, Identity, LedgerFile, identity};
 use super::mark::{self, Mark};
 use super::reading::{self, Reading};
 use super::schema::{APPLICATION_ID, FORMAT, check_tables};
-use super::side_files::{LOG, beside};
 use super::{Access, creation, faults, recovery, rollback, side_files, upgrade};
 use crate::store::LedgerError;
 
@@ -79,10 +80,12 @@ fn open_ours(path: PathBuf, access: Access) -> Result<Opened, LedgerError> {
     let found = LedgerFile::open(&path).map_err(failed)?;
     let file = Arc::clone(&found.file);
     let header = check_header(&path, &file)?;
-    side_files::check(&path)?;
+    let beside = side_files::check(&path)?;
     if !found.is_open {
         mark::check(&path, &file)?;
-        rollback::check(&path, &file)?;
+        if beside.journal.is_some() {
+            rollback::check(&path, &file)?;
+        }
     }
     if let Some(refused) = reading::may_not_write(&path, &file) {
         return match access {
@@ -143,10 +146,9 @@ fn open_to_write(path: &Path, found: Found, header: &Header) -> Result<Opened, L
         creation::sync_folder(path)?;
     }
     // What another user put there since the first look was not believed before this one.
-    side_files::check(path)?;
-    side_files::follow(path)?;
-    let log = side_files::about(&beside(path, LOG)).map_err(failed)?;
-    let log = log.as_ref().map(identity);
+    let beside = side_files::check(path)?;
+    side_files::follow(path, &beside);
+    let log = beside.log.as_ref().map(identity);
     if !found.is_open {
         recovery::check_place(path, &file)?;
     }
@@ -193,37 +195,30 @@ fn resolve(path: &Path) -> Result<PathBuf, LedgerError> {
 fn look(path: &Path) -> Result<Looks, LedgerError> {
     let foreign = |what: &str| foreign(path, what);
     refuse_network(path)?;
-    let about = match fs::metadata(path) {
-        Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(Looks::Missing),
-        about => about.map_err(|cause| failed(path, cause))?,
+    let about = match statx(CWD, path, AtFlags::empty(), StatxFlags::BASIC_STATS) {
+        Err(Errno::NOENT) => return Ok(Looks::Missing),
+        about => about.map_err(|cause| failed(path, cause.into()))?,
     };
-    if about.is_dir() {
-        return Err(foreign("it is a directory"));
+    match FileType::from_raw_mode(about.stx_mode.into()) {
+        FileType::RegularFile => {}
+        FileType::Directory => return Err(foreign("it is a directory")),
+        _ => return Err(foreign("it is no regular file")),
     }
-    if !about.is_file() {
-        return Err(foreign("it is no regular file"));
-    }
-    if about.nlink() > 1 {
+    if about.stx_nlink > 1 {
         return Err(foreign(
             "it has several names (hard links), which would not meet at one log",
         ));
     }
-    if is_mount_point(path) {
+    // It was mounted over another file, as containers do with `-v file:file`.
+    if about.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) {
         return Err(foreign(
             "it is mounted by itself, so its log would lie elsewhere than beside the file: mount the folder that it is in",
         ));
     }
-    Ok(match about.len() {
+    Ok(match about.stx_size {
         0 => Looks::Empty,
         _ => Looks::Ours,
     })
-}
-
-/// Whether this path is where a file was mounted over another, as containers do with `-v file:file`.
-fn is_mount_point(path: &Path) -> bool {
-    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
-    let about = statx(CWD, path, AtFlags::empty(), StatxFlags::BASIC_STATS);
-    about.is_ok_and(|about| about.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
 /// What a ledger's header says, as far as the file itself goes: its log may have come further.

@@ -47,42 +47,57 @@ pub(super) fn about(path: &Path) -> io::Result<Option<Metadata>> {
     }
 }
 
-/// Refuses what another user put beside the ledger, and whatever is no plain file there.
-pub(super) fn check(ledger: &Path) -> Result<(), LedgerError> {
-    // A user of the ledger's group has just put it there and not yet given it that group.
-    let looks = std::iter::repeat_with(|| look(ledger)).take(LOOKS as usize);
-    let mut last = Ok(());
-    for found in looks {
-        last = found;
-        match last {
-            Err(LedgerError::Beside { .. }) => thread::sleep(PAUSE),
-            _ => break,
-        }
-    }
-    last
+/// A ledger's file and what lay beside it when that was looked at.
+pub(super) struct SideFiles {
+    ledger: Metadata,
+    pub(super) log: Option<Metadata>,
+    shared: Option<Metadata>,
+    pub(super) journal: Option<Metadata>,
 }
 
-fn look(ledger: &Path) -> Result<(), LedgerError> {
+/// Refuses what another user put beside the ledger, and whatever is no plain file there.
+pub(super) fn check(ledger: &Path) -> Result<SideFiles, LedgerError> {
+    let mut looks = 1;
+    loop {
+        match look(ledger) {
+            // A user of the ledger's group has just put it there and not yet given it that group.
+            Err(LedgerError::Beside { .. }) if looks < LOOKS => thread::sleep(PAUSE),
+            looked => return looked,
+        }
+        looks += 1;
+    }
+}
+
+fn look(ledger: &Path) -> Result<SideFiles, LedgerError> {
     let failed = |cause| failed(ledger, cause);
-    let own = fs::metadata(ledger).map_err(failed)?;
-    for ending in [LOG, SHARED, JOURNAL] {
-        let path = beside(ledger, ending);
-        let Some(side) = about(&path).map_err(failed)? else {
-            continue;
-        };
+    let about = |ending| about(&beside(ledger, ending)).map_err(failed);
+    let found = SideFiles {
+        ledger: fs::metadata(ledger).map_err(failed)?,
+        log: about(LOG)?,
+        shared: about(SHARED)?,
+        journal: about(JOURNAL)?,
+    };
+    let SideFiles {
+        ledger: own,
+        log,
+        shared,
+        journal,
+    } = &found;
+    for (ending, side) in [(LOG, log), (SHARED, shared), (JOURNAL, journal)] {
+        let Some(side) = side else { continue };
         let what = match () {
             () if !side.is_file() => "is no regular file",
             () if side.nlink() > 1 => "has several names (hard links)",
-            () if !is_trusted(&side, &own) => "is from a user who may not write to the ledger",
+            () if !is_trusted(side, own) => "is from a user who may not write to the ledger",
             () => continue,
         };
         return Err(LedgerError::Beside {
             ledger: ledger.to_owned(),
-            path,
+            path: beside(ledger, ending),
             what,
         });
     }
-    Ok(())
+    Ok(found)
 }
 
 /// Whether the owner of a side file may write to the ledger itself.
@@ -94,21 +109,18 @@ fn is_trusted(side: &Metadata, ledger: &Metadata) -> bool {
 }
 
 /// Gives what lies beside the ledger the ledger's mode, owner and group, as far as this user may.
-pub(super) fn follow(ledger: &Path) -> Result<(), LedgerError> {
-    let failed = |cause| failed(ledger, cause);
-    let own = fs::metadata(ledger).map_err(failed)?;
-    for ending in [LOG, SHARED] {
-        let path = beside(ledger, ending);
-        let differs = about(&path).map_err(failed)?.is_some_and(|side| {
+pub(super) fn follow(ledger: &Path, found: &SideFiles) {
+    let own = &found.ledger;
+    for (ending, side) in [(LOG, &found.log), (SHARED, &found.shared)] {
+        let differs = side.as_ref().is_some_and(|side| {
             side.mode() & MODE != own.mode() & MODE
                 || (side.uid(), side.gid()) != (own.uid(), own.gid())
         });
         if differs {
             // What this user may not change stays as another user of the ledger made it.
-            let _ = make_alike(&path, &own);
+            let _ = make_alike(&beside(ledger, ending), own);
         }
     }
-    Ok(())
 }
 
 /// The file is opened as a mere place: no link is followed to another file, and closing it drops none of
