@@ -37,10 +37,7 @@ pub use name::{Id, IdError, LOANS, MAX_ID, MAX_NAME, Name, NameError, WORLD};
 pub use operation::{Action, Kind, Movement, Operation, OperationError};
 pub use packed::{MAX_BALANCE, MAX_UPDATES, Packed};
 pub use rejection::Rejection;
-pub use share::{
-    Cell, LockWait, MemoryAccess, RepairedBy, SharePoint, ShareReply, ShareRequest, WaitInVain,
-    touched,
-};
+pub use share::{Cell, LockWait, MemoryAccess, RepairedBy, SharePoint, WaitInVain, touched};
 pub use unit::{MAX_DECIMALS, MAX_UNIT, Unit, UnitError};
 
 /// What an account holds, as an answer tells it, in minor units.

@@ -44,7 +44,7 @@ use crate::workload::WorkloadSource;
 use flags::Flags;
 
 /// What every command returns: an ending, or an error with the status that it stands for.
-type CliResult = Result<crate::run::Ending, Failure>;
+type CliResult = Result<crate::status::Ending, Failure>;
 
 /// Why a command could not be run.
 struct Failure {

@@ -8,15 +8,22 @@
 
 mod frame;
 mod ledger;
+mod share;
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bank::{Answer, Operation, ShareReply, ShareRequest, WorkEnd};
+use crate::bank::{Answer, Operation, WorkEnd};
 use crate::work::{CommandEvent, Work};
 
 use frame::HEADER;
 pub use frame::{Frame, Inbox, MAX_FRAME, Outbox};
 pub use ledger::{LedgerFault, Query, Response, ToClient, ToServer, VERSION};
+pub use share::{ShareReply, ShareRequest};
+
+/// How long a reply may take before a worker gives up and says so.
+pub const REPLY_LIMIT: Duration = Duration::from_secs(60);
 
 /// One operation for a worker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

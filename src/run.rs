@@ -7,6 +7,7 @@ mod closing;
 mod commands;
 mod deadlines;
 mod dispatch;
+mod escalation;
 mod given_order;
 mod ids;
 mod lock_waits;
@@ -33,7 +34,6 @@ use crate::exit::Exit;
 use crate::link::Arrival;
 use crate::protocol::{Assignment, Reply};
 use crate::server::{Incoming, Outgoing};
-use crate::status::Status;
 use crate::store::{Certainty, Standing};
 use crate::wake::TICK;
 use crate::workload::Item;
@@ -53,17 +53,6 @@ use shutdown::Shutdown;
 use steps::StepEvents;
 use tally::Tally;
 use workers::Workers;
-
-/// How a run ended.
-#[derive(Clone, Copy, Debug)]
-pub struct Ending {
-    /// Its status.
-    pub status: Status,
-    /// The signal that it must end by, if one asked for its end.
-    pub signal: Option<i32>,
-    /// The status of the command that it ran, which is passed on.
-    pub passed_on: Option<u8>,
-}
 
 /// How often the waits of workers for a lease or for the ledger are extended: what they wait for has a
 /// deadline of its own.

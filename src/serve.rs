@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use crate::poll::{PollKey, PollSet};
 use crate::protocol::{LedgerFault, Response};
-use crate::run::Ending;
+use crate::status::Ending;
 use crate::store::{Access, ClientRequests, LedgerError, OwnedFor, OwnerEvent, OwnerThread, Place};
 use crate::supervisor::{Signals, end_by, reap, stop_self};
 use crate::wake::{Alarm, RunningClock, TICK, Waker};

@@ -7,10 +7,8 @@ mod in_memory;
 use std::io;
 use std::sync::Arc;
 
-use crate::bank::{
-    Answer, Balance, Name, Operation, Outcome, Request, RequestContext, ShareRequest, WorkEnd,
-};
-use crate::protocol::Said;
+use crate::bank::{Answer, Balance, Name, Operation, Outcome, Request, RequestContext, WorkEnd};
+use crate::protocol::{Said, ShareRequest};
 use crate::shared_memory::MemoryPlace;
 use crate::store::{Abandoned, AtStake, LedgerError, Memory, SharedData, Standing};
 use crate::wake::Waker;

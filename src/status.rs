@@ -34,6 +34,26 @@ pub enum Status {
     Ledger,
 }
 
+/// How the program ended what it was asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ending {
+    /// Its status.
+    pub status: Status,
+    /// The signal that it must end by, if one asked for its end.
+    pub signal: Option<i32>,
+    /// The status of the command that it ran, which is passed on.
+    pub passed_on: Option<u8>,
+}
+
+impl From<Status> for Ending {
+    fn from(status: Status) -> Self {
+        Ending {
+            status,
+            ..Ending::default()
+        }
+    }
+}
+
 impl Status {
     /// All of them, the gravest last.
     const ALL: [Status; 11] = [

@@ -36,7 +36,6 @@ pub use owner::{
 };
 pub use retry::until_done;
 pub use shared_data::{Abandoned, CellReply, SharedData};
-pub use sqlite::Access;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -54,6 +53,17 @@ pub enum Place {
     File(PathBuf),
     /// Behind a server process that listens on this socket.
     Server(PathBuf),
+}
+
+/// Whether a ledger's file may be new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// A missing file is created.
+    Create,
+    /// The file must be there.
+    Existing,
+    /// The file must be there, and it is enough if it may be read.
+    Read,
 }
 
 impl Place {

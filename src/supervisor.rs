@@ -1,6 +1,5 @@
 //! The processes of a run: spawned, signalled, reaped.
 
-mod escalation;
 mod orphans;
 mod requests;
 mod signals;
@@ -12,7 +11,6 @@ use std::process::{Child, Command};
 
 use rustix::process::{Pid, Signal, WaitOptions};
 
-pub use escalation::{Escalation, Step};
 use orphans::children;
 pub use orphans::{adopt_orphans, children_of, end_children, signal_descendants};
 pub use signals::{

@@ -23,7 +23,7 @@ use crate::command::Executor;
 use crate::link::{LinkError, Received, WorkerEnd};
 use crate::parent::die_with;
 use crate::protocol::{
-    Ask, Assignment, Outbox, ProtocolError, Reply, Said, ToWorker, WorkerRequest,
+    Ask, Assignment, Outbox, ProtocolError, REPLY_LIMIT, Reply, Said, ToWorker, WorkerRequest,
 };
 use crate::wake::{RunningClock, TICK};
 use crate::work::Work;
@@ -36,9 +36,6 @@ pub use error::WorkerError;
 
 /// The first argument of a worker's process.
 pub const ENTRY: &str = "__worker";
-
-/// How long a reply may take before a worker gives up and says so.
-pub const REPLY_LIMIT: Duration = Duration::from_secs(60);
 
 /// Runs a worker with the arguments after [`ENTRY`] until its parent has nothing more for it.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), WorkerError> {

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::bail;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use rustix::fs::{Access, access};
 
@@ -89,15 +90,22 @@ fn is_there(program: &OsStr, path: Option<&OsStr>) -> bool {
 /// What becomes of operations whose work was begun, and whose end was not seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum InDoubtAction {
-    /// Nothing: you must `post` or `void` them first
+    /// Nothing: you must `post` or `void` it first
     #[default]
     Stop,
-    /// Their command is run again, under the same id
+    /// Run the command again, under the same id
     Retry,
     /// They count as done: what is set aside is posted
     Post,
     /// They count as not done: what is set aside is given back, and they are run like any other
     Void,
+}
+
+/// For one operation: `bank-par post ID` and `void ID` are the other ways out.
+pub(super) fn stop_or_retry() -> impl TypedValueParser<Value = InDoubtAction> {
+    let actions = [InDoubtAction::Stop, InDoubtAction::Retry];
+    let values = actions.iter().filter_map(ValueEnum::to_possible_value);
+    PossibleValuesParser::new(values).try_map(|word| InDoubtAction::from_str(&word, false))
 }
 
 #[cfg(test)]

@@ -21,7 +21,6 @@ use crate::bank::{
 };
 use crate::event::OperationEvent;
 use crate::report::{Answers, Format, Output, ProtectedFiles, Receipt, Subject};
-use crate::run::Ending;
 use crate::status::Status;
 use crate::store::{Access, EntryQuery, Ledger};
 use work::WorkArgs;
@@ -265,9 +264,5 @@ impl Single {
 
 /// The ending of a command that no signal ended.
 pub(super) fn ended(status: Status) -> CliResult {
-    Ok(Ending {
-        status,
-        signal: None,
-        passed_on: None,
-    })
+    Ok(status.into())
 }

@@ -7,8 +7,7 @@ use super::{CliResult, Failure};
 use crate::explore::{Played, Replayed, Scenario, StepTakers, play, read_token};
 use crate::replay::{KeysError, ReplayError, StepPace, TerminalKeys, replay as take};
 use crate::report::{self, Format, Output, ProtectedFiles, Replay, StepScreen};
-use crate::run::Ending;
-use crate::status::Status;
+use crate::status::{Ending, Status};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -7,8 +7,8 @@ use super::{Commands, Forecast};
 use crate::bank::{Line, Operation};
 use crate::event::{Event, InvalidLine, Micros, OperationEvent};
 use crate::report::{BACKLOG_LIMIT, Reporter, stderr_line};
-use crate::run::{Ending, Ids};
-use crate::status::Status;
+use crate::run::Ids;
+use crate::status::{Ending, Status};
 use crate::store::LedgerError;
 use crate::wake::{Alarm, TICK};
 use crate::workload::{Feed, Item, Next};
@@ -173,11 +173,7 @@ impl DryRun {
             told(refused, "refused"),
             told(done, "not, since they are done"),
         ));
-        Ok(Ending {
-            status: self.status,
-            signal: None,
-            passed_on: None,
-        })
+        Ok(self.status.into())
     }
 }
 

@@ -2,9 +2,9 @@
 
 use super::turns::WorkerTurn;
 use super::{OrderEnd, StepSeen};
-use crate::bank::{Answer, Cell, Name, Outcome, ShareReply, ShareRequest, View};
+use crate::bank::{Answer, Cell, Name, Outcome, View};
 use crate::explore::{Met, Played, Scenario};
-use crate::protocol::{Ask, Said};
+use crate::protocol::{Ask, Said, ShareReply, ShareRequest};
 use crate::run::{TurnRequest, TurnTaken};
 
 /// What was seen of an order so far.

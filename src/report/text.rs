@@ -16,7 +16,7 @@ use steps::StepText;
 
 use super::Detail;
 use crate::bank::{Balance, Decimal, Kind, Name, Operation, Rejection, WORLD};
-use crate::event::{Event, InvalidLine, Micros, OperationEvent, Race, Reason, decimal};
+use crate::event::{Event, InvalidLine, Micros, OperationEvent, Race, Reason, Repair, decimal};
 
 /// The lines so far, as far as later ones depend on them.
 #[derive(Default)]
@@ -79,14 +79,7 @@ impl Text {
             }
             Event::Raced(race) => self.raced(race, out),
             Event::HolderKilled(killed) => self.holders.killed(killed, out),
-            Event::Repaired(repair) => {
-                let dead = repair.worker;
-                match repair.repaired_by {
-                    Some(next) => write!(out, "Worker {next} had the lock next and")?,
-                    None => write!(out, "The parent")?,
-                }
-                writeln!(out, " completed what worker {dead} left half-written")
-            }
+            Event::Repaired(repair) => repaired(repair, out),
             Event::Summary(summary) => summary::ended(summary, out),
             step => self.steps.write(step, out),
         }
@@ -112,6 +105,15 @@ impl Text {
         let ns = Grouped(race.ns_per_operation.into()).to_string();
         row(out, [&race.remedy, &expected, &actual, &lost, &ns])
     }
+}
+
+fn repaired(repair: &Repair, out: &mut Vec<u8>) -> io::Result<()> {
+    match repair.repaired_by {
+        Some(next) => write!(out, "Worker {next} had the lock next and")?,
+        None => write!(out, "The parent")?,
+    }
+    let dead = repair.worker;
+    writeln!(out, " completed what worker {dead} left half-written")
 }
 
 /// A view says what it saw and no more, so its start has no line.

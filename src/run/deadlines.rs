@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::settings::WorkLimits;
 use super::workers::WorkerState;
 use crate::event::{Cause, Fault};
+use crate::protocol::REPLY_LIMIT;
 use crate::work::Work;
-use crate::worker::REPLY_LIMIT;
 
 /// How long a worker may take to start, to end, or to get its last words through.
 pub(super) const START_LIMIT: Duration = Duration::from_secs(60);

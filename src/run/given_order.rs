@@ -5,8 +5,8 @@ use std::fmt;
 
 use super::dispatch::handout_of;
 use super::requests::{Pending, RequestOrder};
-use crate::bank::{SharePoint, ShareReply, ShareRequest, WorkEnd};
-use crate::protocol::{Ask, Said};
+use crate::bank::{SharePoint, WorkEnd};
+use crate::protocol::{Ask, Said, ShareReply, ShareRequest};
 use crate::server::Outgoing;
 
 /// What a worker asks when its turn comes.

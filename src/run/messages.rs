@@ -5,10 +5,10 @@ use super::requests::Pending;
 use super::steps::AskedStep;
 use super::workers::Assigned;
 use super::{Effect, Run};
-use crate::bank::{Answer, Outcome, Request, ShareReply};
+use crate::bank::{Answer, Outcome, Request};
 use crate::event::{Cause, Event, Fault, OperationEvent};
 use crate::link::{Arrival, Arrived};
-use crate::protocol::{Ask, Reply, Said};
+use crate::protocol::{Ask, Reply, Said, ShareReply};
 use crate::server::{Incoming, Outgoing, RunRequest};
 use crate::store::Abandoned;
 

@@ -2,9 +2,9 @@
 
 use super::settle::LostOperation;
 use super::{Effect, Run};
-use crate::bank::{Answer, MemoryAccess, RepairedBy, SharePoint, ShareRequest};
+use crate::bank::{Answer, MemoryAccess, RepairedBy, SharePoint};
 use crate::event::{Cause, CellEvent, Event, Fault, Micros, OperationEvent, Repair};
-use crate::protocol::{Ask, WorkerRequest};
+use crate::protocol::{Ask, ShareRequest, WorkerRequest};
 
 impl Run {
     /// Handles a request that has no answer; true if this is one.

@@ -2,9 +2,9 @@
 
 use signal_hook::consts::SIGHUP;
 
+use super::escalation::{Escalation, Step};
 use super::{Effect, Run};
 use crate::event::{Cause, Event};
-use crate::supervisor::{Escalation, Step};
 
 /// Why a run ends that a signal ended.
 const SIGNALLED: &str = "a signal asked for the end";

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use super::workers::WorkerState;
 use super::{Out, Run};
-use crate::bank::{Answer, Balance, Cell, Name, Outcome, ShareReply, ShareRequest, WorkEnd};
+use crate::bank::{Answer, Balance, Cell, Name, Outcome, WorkEnd};
 use crate::event::{CellEvent, Event, LeaseEvent, Micros, RequestEvent, RequestName, WorkerEvent};
 use crate::exit::Exit;
-use crate::protocol::{Ask, Reply, Said, Timing, WorkerRequest};
+use crate::protocol::{Ask, Reply, Said, ShareReply, ShareRequest, Timing, WorkerRequest};
 
 /// What is remembered of steps.
 #[derive(Debug, Default)]

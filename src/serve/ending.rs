@@ -7,8 +7,7 @@ use super::client::Client;
 use super::log::ServerLog;
 use super::{ServeError, Server};
 use crate::protocol::{LedgerFault, Response};
-use crate::run::Ending;
-use crate::status::Status;
+use crate::status::{Ending, Status};
 use crate::store::LedgerError;
 
 /// How long the answers may take to leave, once the end was asked for.

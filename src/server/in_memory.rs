@@ -2,8 +2,8 @@
 //! that they share.
 
 use super::{Incoming, Outgoing, RunRequest, not_shared, outgoing};
-use crate::bank::{Asked, Balance, Name, Operation, ShareReply};
-use crate::protocol::Said;
+use crate::bank::{Asked, Balance, Name, Operation};
+use crate::protocol::{Said, ShareReply};
 use crate::shared_memory::MemoryPlace;
 use crate::store::{CellReply, Memory, SharedData, Standing};
 

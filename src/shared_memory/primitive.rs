@@ -125,7 +125,7 @@ pub struct MemorySharing {
     /// and as long as it takes.
     pub limit: Option<Duration>,
     /// Before every access to the memory a worker asks the parent for its turn
-    /// ([`ShareRequest::Turn`](crate::bank::ShareRequest::Turn)).
+    /// ([`ShareRequest::Turn`](crate::protocol::ShareRequest::Turn)).
     pub takes_turns: bool,
 }
 

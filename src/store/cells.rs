@@ -5,10 +5,8 @@ use std::collections::{HashMap, VecDeque};
 
 use super::claimed_ids::ClaimedIds;
 use super::{Abandoned, CellReply, SharedData, Standing};
-use crate::bank::{
-    Account, Answer, Balance, Cell, LOANS, Name, Operation, Outcome, ShareReply, ShareRequest,
-    WORLD,
-};
+use crate::bank::{Account, Answer, Balance, Cell, LOANS, Name, Operation, Outcome, WORLD};
+use crate::protocol::{ShareReply, ShareRequest};
 
 /// An operation touches at most two cells.
 const MAX_TOUCHED: usize = 2;

@@ -10,8 +10,9 @@ use super::claimed_ids::ClaimedIds;
 use super::{Abandoned, CellReply, SharedData, Standing};
 use crate::bank::{
     Account, Answer, Balance, LOANS, MAX_UPDATES, Name, Operation, Outcome, Packed, RepairedBy,
-    ShareReply, ShareRequest, WORLD, touched,
+    WORLD, touched,
 };
+use crate::protocol::{ShareReply, ShareRequest};
 use crate::shared_memory::{
     Inherited, Intent, MAX_WORKER_SLOTS, Mapping, MemoryPlace, MemorySharing, MemoryTable,
     Primitive, Trace,

@@ -1,7 +1,8 @@
 //! Data that the workers of a run share and decide on themselves, as its parent sees it.
 
 use super::Standing;
-use crate::bank::{Answer, Balance, Name, Operation, RepairedBy, ShareReply, ShareRequest};
+use crate::bank::{Answer, Balance, Name, Operation, RepairedBy};
+use crate::protocol::{ShareReply, ShareRequest};
 use crate::shared_memory::MemoryPlace;
 
 /// What the server process says to one request for shared data.

@@ -29,6 +29,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
+use super::Access;
 use super::engine::backend::{Backend, Tx, TxMode};
 use super::engine::rows::Head;
 use super::{LedgerError, Verified};
@@ -37,17 +38,6 @@ use mark::Mark;
 use opening::Opened;
 use reading::Reading;
 use transaction::Transaction;
-
-/// Whether a ledger's file may be new.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// A missing file is created.
-    Create,
-    /// The file must be there.
-    Existing,
-    /// The file must be there, and it is enough if it may be read.
-    Read,
-}
 
 /// The rows of a ledger in a file.
 pub(super) struct Sqlite {

@@ -1,10 +1,8 @@
 //! `server-share`: the worker reads the cells, applies the bank's rules itself, and writes.
 
 use super::{Worker, WorkerError};
-use crate::bank::{
-    Action, Cell, Name, Operation, Outcome, Rejection, ShareReply, ShareRequest, touched,
-};
-use crate::protocol::{Ask, Assignment, Said};
+use crate::bank::{Action, Cell, Name, Operation, Outcome, Rejection, touched};
+use crate::protocol::{Ask, Assignment, Said, ShareReply, ShareRequest};
 use crate::sharing::{self, Compared, Manner, Part, SharedMemory, Sharing};
 
 impl Worker {

@@ -5,10 +5,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Worker, WorkerError};
-use crate::bank::{
-    Balance, LockWait, MemoryAccess, Name, Packed, SharePoint, ShareReply, ShareRequest, WaitInVain,
-};
-use crate::protocol::{Ask, Assignment, Said};
+use crate::bank::{Balance, LockWait, MemoryAccess, Name, Packed, SharePoint, WaitInVain};
+use crate::protocol::{Ask, Assignment, Said, ShareReply, ShareRequest};
 use crate::shared_memory::{
     GaveUp, MappedOperation, Mapping, MemoryPlace, MemorySharing, MemoryTable, Surroundings,
 };

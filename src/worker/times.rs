@@ -3,8 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::bank::ShareReply;
-use crate::protocol::{Outbox, ProtocolError, Reply, Said, Timing};
+use crate::protocol::{Outbox, ProtocolError, Reply, Said, ShareReply, Timing};
 use crate::wake::host_clock;
 
 /// The requests whose answers are due, and when each was sent.

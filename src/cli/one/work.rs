@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use anyhow::bail;
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::{Single, SingleArgs, ended};
 use crate::bank::{Answer, Balance, Id, Operation, Outcome, Rejection, RequestContext};
-use crate::cli::command::CommandArgs;
+use crate::cli::command::{CommandArgs, InDoubtAction, stop_or_retry};
 use crate::cli::moment::duration;
 use crate::cli::{CliResult, Failure, destination};
 use crate::command::{OneShotEnd, OneShotError, OneShotPlan, OneShotRun, run};
@@ -15,8 +15,7 @@ use crate::event::{Cause, Event, Fault, OperationEvent};
 use crate::exit::Exit;
 use crate::ids;
 use crate::report::{Destination, Format, Receipt, refusal, stderr_line};
-use crate::run::Ending;
-use crate::status::Status;
+use crate::status::{Ending, Status};
 use crate::work::{self, Termination};
 
 #[derive(Args)]
@@ -33,21 +32,12 @@ pub(super) struct WorkArgs {
     #[arg(long, value_parser = duration, value_name = "DURATION", requires = "words")]
     timeout: Option<Duration>,
     /// What to do if the end of an earlier command under this id was not seen
-    #[arg(long, value_enum, default_value_t = InDoubt::Stop, value_name = "HOW", requires = "words")]
-    in_doubt: InDoubt,
+    #[arg(long, value_parser = stop_or_retry(), default_value = "stop", value_name = "HOW", requires = "words")]
+    in_doubt: InDoubtAction,
     /// Record how the operation ended, as JSON Lines: in a FILE, which is appended to, or in the open
     /// descriptor `fd:N`
     #[arg(long, value_name = "FILE", value_parser = destination())]
     events: Option<Destination>,
-}
-
-/// `bank-par post ID` and `void ID` are the other ways out.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum InDoubt {
-    /// Nothing: you must `post` or `void` it
-    Stop,
-    /// Run the command again, under the same id
-    Retry,
 }
 
 impl WorkArgs {
@@ -122,7 +112,7 @@ impl WorkArgs {
             operation,
             hold,
             caller: RequestContext {
-                retry_in_doubt: self.in_doubt == InDoubt::Retry,
+                retry_in_doubt: self.in_doubt == InDoubtAction::Retry,
                 ..caller
             },
             retry: self.command.retry(self.timeout),
@@ -219,9 +209,8 @@ impl Settled<'_> {
         }
         match ran.signal {
             Some(signal) => Ok(Ending {
-                status: Status::Posted,
                 signal: Some(signal),
-                passed_on: None,
+                ..Ending::default()
             }),
             None => passed_on(ran.exit.map_or(0, Exit::code)),
         }
@@ -341,9 +330,8 @@ fn fault(cause: Cause, detail: &str) -> Fault {
 
 fn passed_on(status: u8) -> CliResult {
     Ok(Ending {
-        status: Status::Posted,
-        signal: None,
         passed_on: Some(status),
+        ..Ending::default()
     })
 }
 

@@ -5,10 +5,9 @@ use crate::cli::CliResult;
 use crate::cli::modes::{collect, print};
 use crate::driver::RunPlan;
 use crate::event::{Cause, Event, HolderKilled, Mode, Reason, Summary};
-use crate::run::Ending;
 use crate::shared_memory::Primitive;
 use crate::sharing::{Manner, Sharing, SharingChoice};
-use crate::status::Status;
+use crate::status::{Ending, Status};
 use crate::worker::Conduct;
 
 /// The locks.
@@ -38,11 +37,7 @@ pub(super) fn compare(args: &SharedMemoryArgs, when: KillPoint) -> CliResult {
         };
         runs.push((None, plan));
     }
-    let mut ended = Ending {
-        status: Status::Posted,
-        signal: None,
-        passed_on: None,
-    };
+    let mut ended = Ending::default();
     let mut rows = Vec::new();
     for (primitive, plan) in runs {
         let sync = primitive.map_or("lock", Primitive::word);

@@ -286,7 +286,7 @@ pub(super) fn limit(scenario: &SeededRun, work: Work) -> Option<Duration> {
         Work::Command { .. } => limits.command,
         work => limits
             .simulated
-            .or(Some(work.duration() + crate::worker::REPLY_LIMIT)),
+            .or(Some(work.duration() + crate::protocol::REPLY_LIMIT)),
     }
 }
 

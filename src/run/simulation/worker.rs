@@ -6,11 +6,13 @@ use std::time::Duration;
 use super::chance::Chance;
 use super::scenario::HOST_CLOCK;
 use super::scenario::{Evil, Sharing};
-use crate::bank::{Action, Cell, Outcome, ShareReply, ShareRequest, WorkEnd, touched};
+use crate::bank::{Action, Cell, Outcome, WorkEnd, touched};
 use crate::event::Micros;
 use crate::exit::Exit;
 use crate::link::Arrived;
-use crate::protocol::{Ask, Assignment, Reply, Report, Said, Timing, WorkerRequest};
+use crate::protocol::{
+    Ask, Assignment, Reply, Report, Said, ShareReply, ShareRequest, Timing, WorkerRequest,
+};
 use crate::status::Status;
 use crate::work::{AttemptEnd, CommandEvent, Termination, Work};
 

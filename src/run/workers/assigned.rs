@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::bank::{Line, Operation, ShareRequest, WorkEnd};
-use crate::protocol::{Ask, WorkerRequest};
+use crate::bank::{Line, Operation, WorkEnd};
+use crate::protocol::{Ask, ShareRequest, WorkerRequest};
 use crate::run::CommandSettings;
 use crate::work::{CommandReport, Work};
 

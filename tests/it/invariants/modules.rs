@@ -69,11 +69,11 @@ const KNOWN: [(&str, &str); 30] = [
     ),
     (
         "run",
-        "bank event exit link protocol server status store supervisor wake work worker workload",
+        "bank event exit link protocol server status store wake work workload",
     ),
     (
         "serve",
-        "bank poll protocol report run status store supervisor wake",
+        "bank poll protocol report status store supervisor wake",
     ),
     ("server", "bank protocol shared_memory store wake"),
     ("shared_memory", "bank parent sharing"),

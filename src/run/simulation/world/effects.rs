@@ -3,8 +3,8 @@
 use std::mem::{Discriminant, discriminant};
 
 use super::*;
-use crate::bank::{Answer, Outcome, Request, ShareReply, ShareRequest};
-use crate::protocol::{Ask, Said};
+use crate::bank::{Answer, Outcome, Request};
+use crate::protocol::{Ask, Said, ShareReply, ShareRequest};
 use crate::server::{Incoming, Outgoing, RunRequest};
 
 /// Which request it is, whatever it is about.

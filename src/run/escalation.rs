@@ -3,7 +3,7 @@
 
 /// How far a run is on its way to an end that a signal asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Escalation {
+pub(super) enum Escalation {
     /// No signal came.
     #[default]
     Running,
@@ -15,7 +15,7 @@ pub enum Escalation {
 
 /// What to do now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub(super) enum Step {
     /// Hand out no further operations.
     Finish,
     /// Kill every worker.
@@ -26,7 +26,7 @@ pub enum Step {
 
 impl Escalation {
     /// Takes a further signal; the run ends by the first one.
-    pub fn signal(self, signal: i32) -> (Self, Step) {
+    pub(super) fn signal(self, signal: i32) -> (Self, Step) {
         match self {
             Escalation::Running => (Escalation::Finishing(signal), Step::Finish),
             Escalation::Finishing(first) => (Escalation::Killing(first), Step::Kill),
@@ -35,7 +35,7 @@ impl Escalation {
     }
 
     /// The signal that the run will end by.
-    pub fn ends_by(self) -> Option<i32> {
+    pub(super) fn ends_by(self) -> Option<i32> {
         match self {
             Escalation::Running => None,
             Escalation::Finishing(signal) | Escalation::Killing(signal) => Some(signal),
