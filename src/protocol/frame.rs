@@ -257,8 +257,12 @@ impl<'a> Frame<'a> {
         while !rest.is_empty() {
             let (element, used) = bincode::serde::borrow_decode_from_slice(rest, codec())
                 .map_err(|error| ProtocolError::Encoding(error.to_string()))?;
-            elements.push(element);
             rest = &rest[used..];
+            if elements.is_empty() {
+                // The others are about as long as the first.
+                elements.reserve(1 + rest.len() / used.max(1));
+            }
+            elements.push(element);
         }
         Ok(elements)
     }

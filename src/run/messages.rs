@@ -108,7 +108,9 @@ impl Run {
                 Ask::Execute => RunRequest::Bank(Request::Execute(assigned.operation.clone())),
                 Ask::Begin => RunRequest::Bank(Request::Begin(assigned.operation.clone())),
                 Ask::End(end) => RunRequest::Bank(Request::End(end)),
-                Ask::Share(request) => RunRequest::Share(assigned.operation.clone(), request),
+                Ask::Share(request) => {
+                    RunRequest::Share(assigned.operation.clone(), Box::new(request))
+                }
             },
             abandoned: false,
         };
