@@ -17,6 +17,7 @@ mod moment;
 mod named;
 mod one;
 mod pictures;
+mod progress;
 mod replay;
 mod runs;
 mod serve;
@@ -227,6 +228,7 @@ impl OutputArgs {
             detail: Detail::Results,
             text_shows_steps: false,
             pictures: Pictures::default(),
+            live: None,
             protected,
         })
     }

@@ -16,7 +16,7 @@ use crate::event::Event;
 use crate::link::Links;
 use crate::poll::PollKey;
 use crate::protocol::{Outbox, ProtocolError};
-use crate::report::{BACKLOG_LIMIT, Broken, Reporter, stderr_line};
+use crate::report::{BACKLOG_LIMIT, Broken, Reporter, end_the_lines, stderr_line};
 use crate::run::{Conclusion, Effect, Input, RequestOrder, Rest, Run};
 use crate::server::{Incoming, RunLedger, RunStore};
 use crate::status::{Ending, Status};
@@ -198,6 +198,7 @@ impl<'a> Driver<'a> {
             Effect::EndCommands => self.supervisor.end_commands(),
             Effect::EndNow(signal) => {
                 self.supervisor.end_all();
+                end_the_lines();
                 end_by(signal);
             }
             Effect::Submit(batch) => self.store.submit(batch),

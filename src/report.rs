@@ -11,6 +11,7 @@ mod drawing;
 mod explored;
 mod history;
 mod html;
+mod live;
 mod output;
 mod printer;
 mod receipt;
@@ -40,6 +41,7 @@ use std::thread;
 use crate::event::Event;
 use crate::wake::Waker;
 use drawing::Drawer;
+use live::Live;
 use printer::{Printer, Progress, Rendering};
 use sink::Sink;
 use stderr::be_silent;
@@ -50,6 +52,7 @@ pub use document::{Document, DocumentError, DocumentKind};
 pub use drawing::{Pictures, TimelineWish};
 pub use explored::{Exploration, Replay, StepScreen, explored, replayed};
 pub use history::{EntryFormat, History};
+pub use live::{LiveStyle, LiveWish, end_the_lines, live_style, without_the_lines};
 pub use output::Output;
 pub use receipt::Receipt;
 pub use runs::{given_up, runs, skipped};
@@ -96,6 +99,8 @@ pub struct Outputs {
     pub text_shows_steps: bool,
     /// What is drawn when the run has ended.
     pub pictures: Pictures,
+    /// How a person sees what happens while it does.
+    pub live: Option<LiveWish>,
     /// What must not be written to.
     pub protected: ProtectedFiles,
 }
@@ -173,12 +178,18 @@ impl Reporter {
             }
         };
         let drawer = Drawer::new(outputs.pictures, outputs.protected);
-        Self::over(renderings, drawer, waker).map_err(ReportError::Thread)
+        let live = outputs.live.and_then(Live::start);
+        Self::over(renderings, drawer, live, waker).map_err(ReportError::Thread)
     }
 
-    fn over(renderings: Vec<Rendering>, drawer: Drawer, waker: Waker) -> io::Result<Self> {
+    fn over(
+        renderings: Vec<Rendering>,
+        drawer: Drawer,
+        live: Option<Live>,
+        waker: Waker,
+    ) -> io::Result<Self> {
         let progress = Arc::new(Progress::new(waker));
-        let printer = Printer::new(renderings, drawer, Arc::clone(&progress));
+        let printer = Printer::new(renderings, drawer, live, Arc::clone(&progress));
         let (sender, receiver) = mpsc::channel();
         thread::Builder::new()
             .name("reporter".into())
@@ -282,7 +293,7 @@ mod tests {
         let (alarm, waker) = Alarm::new().expect("an alarm");
         let sinks = recording.into_iter().chain([stdout]).collect();
         let rendering = Rendering::new(Format::Json, Detail::Results, sinks);
-        let reporter = Reporter::over(vec![rendering], Drawer::default(), waker);
+        let reporter = Reporter::over(vec![rendering], Drawer::default(), None, waker);
         (reporter.expect("a reporter"), reader, alarm)
     }
 

@@ -85,8 +85,8 @@ const HEADINGS: [(&str, &[&str]); 5] = [
     (
         "Output",
         &[
-            "ascii", "csv", "detail", "events", "output", "report", "timeline", "trace", "verbose",
-            "width",
+            "ascii", "csv", "detail", "events", "output", "progress", "report", "timeline",
+            "trace", "verbose", "width",
         ],
     ),
 ];

@@ -10,6 +10,7 @@ use super::ledger::{LedgerArgs, MemoryArgs};
 use super::moment::duration;
 use super::named::{ContinuedRun, NamedArgs};
 use super::pictures::PictureArgs;
+use super::progress::ProgressArgs;
 use super::workload::WorkloadArgs;
 use super::{CliResult, Failure, OutputArgs, choice, protected};
 use crate::bank::Balance;
@@ -66,6 +67,8 @@ pub(super) struct ModeArgs {
     verbose: bool,
     #[command(flatten)]
     pictures: PictureArgs,
+    #[command(flatten)]
+    progress: ProgressArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -208,6 +211,7 @@ impl ModeArgs {
             detail,
             text_shows_steps,
             pictures: self.pictures.pictures(outputs.stdout, events, protected)?,
+            live: self.progress.live(&self.workload.source()),
             ..outputs
         })
     }

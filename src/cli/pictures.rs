@@ -18,8 +18,8 @@ const MOST_UNASKED: u64 = 12;
 pub(super) struct PictureArgs {
     /// Draw the run on stdout when it has ended, with a lane for each process: always, never or, on a
     /// terminal, where the operations are a handful
-    #[arg(long, value_enum, default_value_t = TimelineWhen::Auto, value_name = "WHEN")]
-    timeline: TimelineWhen,
+    #[arg(long, value_enum, default_value_t = When::Auto, value_name = "WHEN")]
+    timeline: When,
     #[command(flatten)]
     documents: DocumentArgs,
 }
@@ -34,11 +34,12 @@ pub(super) struct DocumentArgs {
     report: Option<PathBuf>,
 }
 
+/// When something is shown to a person.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum TimelineWhen {
-    /// Whatever stdout is
+pub(super) enum When {
+    /// Wherever it goes
     Always,
-    /// On a terminal, for up to twelve operations
+    /// On a terminal, where it helps
     Auto,
     /// Not at all
     Never,
@@ -72,12 +73,12 @@ impl PictureArgs {
         let style = TimelineStyle::of_terminal();
         let wish = |only_up_to| Some(TimelineWish { style, only_up_to });
         Ok(match (self.timeline, stdout) {
-            (TimelineWhen::Always, Format::Json) => bail!(
+            (When::Always, Format::Json) => bail!(
                 "stdout takes the events or the timeline: leave `--timeline` out, and draw the recorded events later with `bank-par show`"
             ),
-            (TimelineWhen::Always, Format::Text) => wish(None),
-            (TimelineWhen::Auto, Format::Text) if style.is_for_terminal => wish(Some(MOST_UNASKED)),
-            (TimelineWhen::Auto | TimelineWhen::Never, _) => None,
+            (When::Always, Format::Text) => wish(None),
+            (When::Auto, Format::Text) if style.is_for_terminal => wish(Some(MOST_UNASKED)),
+            (When::Auto | When::Never, _) => None,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! The flags that say which operations are run, the same for every mode.
 
-use std::io;
+use std::io::{self, IsTerminal};
+use std::iter;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -32,8 +33,13 @@ pub(super) struct WorkloadArgs {
         allow_negative_numbers = true
     )]
     amount: Amount,
-    /// Run this operation instead of the five; may be repeated
-    #[arg(long = "op", value_name = "NAME[=AMOUNT]", conflicts_with = "input")]
+    /// Run this operation instead of the five, such as `deposit`, `withdraw=300` or `'deposit=5*10'` (ten of
+    /// them); may be repeated
+    #[arg(
+        long = "op",
+        value_name = "NAME[=AMOUNT][*COUNT]",
+        conflicts_with = "input"
+    )]
     ops: Vec<Choice>,
     /// What the account starts with, in memory [default: 1000]
     #[arg(long, allow_negative_numbers = true)]
@@ -86,12 +92,21 @@ fn no_stray_word(file: PathBuf) -> Result<PathBuf, String> {
 struct Choice {
     kind: Kind,
     amount: Option<Amount>,
+    /// How many of them.
+    count: usize,
 }
+
+/// The most operations of one `--op`; more are read from a file.
+const MAX_COUNT: usize = 100_000;
 
 impl FromStr for Choice {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> anyhow::Result<Self> {
+        let (text, count) = match text.split_once('*') {
+            Some((text, count)) => (text, count_of(count)?),
+            None => (text, 1),
+        };
         let (kind, amount) = match text.split_once('=') {
             Some((kind, amount)) => (kind, Some(amount.parse()?)),
             None => (text, None),
@@ -100,7 +115,20 @@ impl FromStr for Choice {
         if kind == Kind::Balance && amount.is_some() {
             return Err(crate::bank::OperationError::NeedlessAmount.into());
         }
-        Ok(Choice { kind, amount })
+        Ok(Choice {
+            kind,
+            amount,
+            count,
+        })
+    }
+}
+
+fn count_of(text: &str) -> anyhow::Result<usize> {
+    match text.parse() {
+        Ok(count) if (1..=MAX_COUNT).contains(&count) => Ok(count),
+        _ => bail!(
+            "behind `*` stands how many of the operation are run, from 1 to {MAX_COUNT}, such as `deposit*10`"
+        ),
     }
 }
 
@@ -191,7 +219,11 @@ impl WorkloadArgs {
             InputFormat::Jsonl => WorkloadFormat::JsonLines,
             InputFormat::Csv => WorkloadFormat::Csv,
         });
-        Feed::start(self.source(), format, defaults, done, waker)
+        let source = self.source();
+        if matches!(source, WorkloadSource::Stdin) && io::stdin().is_terminal() {
+            note("reading operations from the terminal; end with Ctrl-D");
+        }
+        Feed::start(source, format, defaults, done, waker)
     }
 
     /// Runs something, and tells if something waits on standard input that no operation is read from:
@@ -227,7 +259,11 @@ impl WorkloadArgs {
     }
 
     fn operations(&self) -> Vec<Operation> {
-        let all = Kind::ALL.map(|kind| Choice { kind, amount: None });
+        let all = Kind::ALL.map(|kind| Choice {
+            kind,
+            amount: None,
+            count: 1,
+        });
         let chosen = if self.ops.is_empty() {
             &all[..]
         } else {
@@ -239,7 +275,10 @@ impl WorkloadArgs {
             let to = self.to(false).filter(|_| choice.kind == Kind::Transfer);
             Operation::new(choice.kind, None, self.account.clone(), to, amount).ok()
         };
-        chosen.iter().filter_map(operation).collect()
+        let all = chosen
+            .iter()
+            .flat_map(|choice| iter::repeat_n(choice, choice.count));
+        all.filter_map(operation).collect()
     }
 }
 

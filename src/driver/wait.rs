@@ -10,7 +10,7 @@ use super::{ALARM, Driver, SIGNALS};
 use crate::exit::Exit;
 use crate::link::Arrival;
 use crate::poll::{PollKey, PollSet};
-use crate::report::Broken;
+use crate::report::{Broken, without_the_lines};
 use crate::run::Input;
 use crate::supervisor::stop_self;
 use crate::wake::TICK;
@@ -62,7 +62,7 @@ impl Driver<'_> {
                 SIGTSTP => {
                     self.supervisor.stop_all();
                     // The ledger is never locked by a process that is stopped.
-                    self.store.between_batches(stop_self);
+                    self.store.between_batches(|| without_the_lines(stop_self));
                     self.supervisor.continue_all();
                 }
                 _ => self.handle(Input::Signal(signal)),

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use super::drawing::Drawer;
+use super::live::Live;
 use super::sink::Sink;
 use super::text::Text;
 use super::{BACKLOG_LIMIT, Broken, Detail, Format, stderr_line};
@@ -139,15 +140,22 @@ impl Rendering {
 pub(super) struct Printer {
     renderings: Vec<Rendering>,
     drawer: Drawer,
+    live: Option<Live>,
     unwritten: usize,
     progress: Arc<Progress>,
 }
 
 impl Printer {
-    pub(super) fn new(renderings: Vec<Rendering>, drawer: Drawer, progress: Arc<Progress>) -> Self {
+    pub(super) fn new(
+        renderings: Vec<Rendering>,
+        drawer: Drawer,
+        live: Option<Live>,
+        progress: Arc<Progress>,
+    ) -> Self {
         Printer {
             renderings,
             drawer,
+            live,
             unwritten: 0,
             progress,
         }
@@ -166,6 +174,8 @@ impl Printer {
 
     /// Draws the run, of which all events were told.
     fn draw(&mut self) {
+        // The lines are taken away.
+        self.live = None;
         let (timeline, failed) = self.drawer.finish();
         for rendering in &mut self.renderings {
             rendering.add(&timeline);
@@ -177,6 +187,9 @@ impl Printer {
     }
 
     fn take(&mut self, events: &[Event]) {
+        if let Some(live) = &self.live {
+            live.take(events);
+        }
         for event in events {
             self.unwritten += event.weight();
             if let Event::Warned(text) = event {

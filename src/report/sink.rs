@@ -1,7 +1,7 @@
 //! Where blocks of lines are written: stdout, or a recording that other runs may append to as well.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::unix::fs::FileExt;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,6 +12,7 @@ use rustix::io::Errno;
 
 use super::Broken;
 use super::destination::OpenedDestination;
+use super::live::above_the_lines;
 
 /// Somewhere to write, until it breaks.
 pub(super) struct Sink {
@@ -20,6 +21,8 @@ pub(super) struct Sink {
     may_close: bool,
     /// Others may append to it at the same time.
     is_shared: bool,
+    /// A person looks on.
+    is_terminal: bool,
     file: Option<File>,
 }
 
@@ -29,6 +32,7 @@ impl Sink {
             name: "stdout".into(),
             may_close: true,
             is_shared: false,
+            is_terminal: file.is_terminal(),
             file: Some(file),
         }
     }
@@ -38,6 +42,7 @@ impl Sink {
             name: opened.name,
             may_close: false,
             is_shared: opened.is_shared,
+            is_terminal: opened.file.is_terminal(),
             file: Some(opened.file),
         }
     }
@@ -61,9 +66,11 @@ impl Sink {
     /// Writes the block if nothing is broken, and says what broke just now.
     pub(super) fn write(&mut self, block: &[u8]) -> Option<Broken> {
         let file = self.file.as_ref()?;
-        let written = match self.is_shared && !block.is_empty() {
-            true => append_among_others(file, block),
-            false => write_all(file, block),
+        let written = match (self.is_shared, self.is_terminal) {
+            _ if block.is_empty() => Ok(()),
+            (true, _) => append_among_others(file, block),
+            (false, true) => above_the_lines(|| write_all(file, block)),
+            (false, false) => write_all(file, block),
         };
         let error = written.err()?;
         self.file = None;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 
+use super::live::above_the_lines;
 use super::text::one_line;
 
 /// Stderr is a file that must not be written to, so that the exit status must do.
@@ -50,7 +51,7 @@ pub fn usage_error(lines: &str) {
 
 fn write(lines: &str) {
     if !SILENT.load(Ordering::Relaxed) {
-        let _ = io::stderr().write_all(lines.as_bytes());
+        let _ = above_the_lines(|| io::stderr().write_all(lines.as_bytes()));
     }
 }
 

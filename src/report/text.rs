@@ -342,7 +342,7 @@ impl Display for Count {
 }
 
 /// A number with its thousands told apart: `9,992`.
-struct Grouped(u128);
+pub(super) struct Grouped(pub(super) u128);
 
 impl Display for Grouped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

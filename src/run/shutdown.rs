@@ -4,10 +4,13 @@ use signal_hook::consts::SIGHUP;
 
 use super::escalation::{Escalation, Step};
 use super::{Effect, Run};
-use crate::event::{Cause, Event};
+use crate::event::Cause;
 
 /// Why a run ends that a signal ended.
 const SIGNALLED: &str = "a signal asked for the end";
+
+/// The most operations that are named where a run waits for them.
+const MAX_NAMED: usize = 4;
 
 /// How far a run is on its way to an early end.
 #[derive(Debug, Default)]
@@ -69,6 +72,7 @@ impl Run {
             }
             Step::Finish => {
                 self.shutdown.stop(SIGNALLED);
+                self.acknowledge();
                 self.end_waits_in_vain();
             }
             Step::Kill if !has_command => self.out.push(Effect::KillAll),
@@ -80,6 +84,32 @@ impl Run {
         }
     }
 
+    /// Says at once that nothing more begins, and what is waited for.
+    fn acknowledge(&mut self) {
+        let under_way = self.workers.all().filter_map(|state| {
+            let first = state.hand.front()?;
+            Some(format!("{} by {state}", first.operation.kind()))
+        });
+        let under_way: Vec<String> = under_way.collect();
+        let what = match self.settings.command {
+            Some(_) => "command is started",
+            None => "operation is begun",
+        };
+        let waits = match under_way.len() {
+            0 => "none is under way".to_string(),
+            count => {
+                let named = under_way[..count.min(MAX_NAMED)].join(", ");
+                let more = match count.saturating_sub(MAX_NAMED) {
+                    0 => String::new(),
+                    more => format!(", and {more} more"),
+                };
+                format!("waiting for {count} under way: {named}{more}; a second signal ends them")
+            }
+        };
+        self.out
+            .push(Effect::Say(format!("no further {what}; {waits}")));
+    }
+
     /// No command is started again; at the second signal, and where the terminal is gone, those that run
     /// are asked to end, and their workers see to it and tell.
     fn end_commands(&mut self, step: Step, signal: i32) {
@@ -89,8 +119,6 @@ impl Run {
                 let runs = self.workers.all().filter(|state| state.hand.runs_command());
                 let runs = runs.map(|state| state.worker).collect();
                 self.out.push(Effect::StartNoMoreCommands(runs));
-                let said = "no further command is started; those that run may finish, and a second signal ends them";
-                self.out.event(Event::Warned(said.to_string()));
             }
             Step::Finish | Step::Kill => self.out.push(Effect::EndCommands),
             Step::End(_) => {}

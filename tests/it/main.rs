@@ -36,6 +36,8 @@ mod invariants;
 mod kills;
 mod ledger;
 #[cfg(target_os = "linux")]
+mod live;
+#[cfg(target_os = "linux")]
 mod locked;
 mod many;
 mod meant;
