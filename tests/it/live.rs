@@ -106,45 +106,67 @@ fn is_clean(screen: &str) {
     }
 }
 
-const SHORT: &str = "bank-par parallel --op withdraw=5 --op transfer=300 --time-scale 0.25 \
-                     --timeline never --detail results";
+/// Where a command waits for a file that is called as the amount of its operation.
+const UNTIL_TOLD: &str = "sh -c 'until [ -e $BANK_PAR_AMOUNT ]; do sleep 0.02; done'";
+
+/// Runs a check at three widths at once.
+fn at_each_width(check: impl Fn(u16) + Sync) {
+    std::thread::scope(|scope| {
+        for columns in [40, 80, 200] {
+            let check = &check;
+            scope.spawn(move || check(columns));
+        }
+    });
+}
 
 #[test]
 fn a_handful_of_processes_has_a_line_each_while_it_works() {
-    for (columns, process) in [
-        (40, "1 "),
-        (80, "process 1 (pid "),
-        (200, "process 1 (pid "),
-    ] {
-        let mut seen = Watched::start(columns, SHORT);
+    at_each_width(|columns| {
+        let folder = tempfile::tempdir().unwrap();
+        let tell = |amount: &str| drop(File::create(folder.path().join(amount)).unwrap());
+        let script = format!(
+            "cd {}; bank-par parallel --op withdraw=5 --op transfer=300 --timeline never --ledger memory -- {UNTIL_TOLD}",
+            folder.path().display()
+        );
+        let mut seen = Watched::start(columns, &script);
+        let process = if columns == 40 {
+            "1 "
+        } else {
+            "process 1 (pid "
+        };
         seen.see(&[process, "withdraw", "$5.00", "working", " s"]);
-        if columns == 200 {
-            seen.see(&["transfer", "$300.00", "main -> @world", "working"]);
+        match columns {
+            200 => seen.see(&["transfer", "$300.00", "main -> @world", "working"]),
+            _ => seen.see(&["transfer", "$300.00", "working"]),
         }
+        tell("5.00");
         seen.see(&["1 of 2 done", "$5.00 moved"]);
+        tell("300.00");
         let (screen, _) = seen.finish();
         is_clean(&screen);
         // What stays is what would stand in a file.
-        let lines: Vec<&str> = screen.lines().collect();
         let begin = "parallel: 2 operations, each in its own process, asking over local sockets";
         assert!(screen.replace('\n', "").starts_with(begin), "{screen}");
-        assert_eq!(*lines.last().unwrap(), "Sum over all accounts: $0.00");
-    }
+        assert_eq!(
+            screen.lines().last().unwrap(),
+            "Sum over all accounts: $0.00"
+        );
+    });
 }
 
 #[test]
 fn a_long_workload_has_one_line_with_its_rate_and_what_is_left() {
-    for columns in [40, 80, 200] {
+    at_each_width(|columns| {
         let script =
-            "bank-par parallel --op 'deposit*40' --jobs 10 --time-scale 0.25 -o json >/dev/null";
+            "bank-par parallel --op 'deposit*45' --jobs 9 --time-scale 0.25 -o json >/dev/null";
         let mut seen = Watched::start(columns, script);
-        seen.see(&[" of 40 done", " left"]);
-        if columns == 200 {
-            seen.see(&[" of 40 done", " a second", " moved", " left"]);
+        match columns {
+            200 => seen.see(&[" of 45 done", " a second", " moved", " left"]),
+            _ => seen.see(&[" of 45 done", " left"]),
         }
         let (screen, _) = seen.finish();
         assert_eq!(screen, "", "{columns}");
-    }
+    });
 }
 
 #[test]
@@ -176,15 +198,20 @@ fn progress_that_is_asked_for_is_told_in_lines_where_none_can_be_drawn() {
 #[test]
 fn an_interrupted_run_says_what_it_waits_for_and_leaves_no_line() {
     for typed in [true, false] {
-        let script = "exec bank-par parallel --op transfer --time-scale 0.5 --timeline never";
-        let mut seen = Watched::start(80, script);
+        let folder = tempfile::tempdir().unwrap();
+        let script = format!(
+            "cd {}; exec bank-par parallel --op transfer=7 --timeline never --ledger memory -- {UNTIL_TOLD}",
+            folder.path().display()
+        );
+        let mut seen = Watched::start(80, &script);
         seen.see(&["transfer", "working"]);
         match typed {
             true => seen.type_in("\u{3}"),
             false => seen.process.signal(Signal::SIGTERM).unwrap(),
         }
-        seen.see(&["no further operation is begun; waiting for 1 under way: transfer"]);
-        seen.see(&["Transfer of $100.00 completed"]);
+        seen.see(&["no further command is started; waiting for 1 under way: transfer"]);
+        drop(File::create(folder.path().join("7.00")).unwrap());
+        seen.see(&["Transfer of $7.00", "completed"]);
         let status = seen.process.wait().unwrap();
         let by = if typed {
             Signal::SIGINT
@@ -197,7 +224,10 @@ fn an_interrupted_run_says_what_it_waits_for_and_leaves_no_line() {
         );
         let (screen, _) = seen.finish();
         is_clean(&screen);
-        assert!(screen.ends_with("Sum over all accounts: $0.00"), "{screen}");
+        assert_eq!(
+            screen.lines().last().unwrap(),
+            "Sum over all accounts: $0.00"
+        );
     }
 }
 
