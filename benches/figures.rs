@@ -149,7 +149,9 @@ fn create(ledger: &Path) {
     let place = bank_par::store::Place::File(ledger.into());
     drop(
         place
-            .open(bank_par::store::Access::Create)
+            .open(bank_par::store::Access::Create(
+                &bank_par::bank::Unit::default(),
+            ))
             .expect("a ledger"),
     );
 }

@@ -23,7 +23,7 @@ mod unit;
 use serde::{Deserialize, Serialize};
 
 pub use account::{Account, Sides};
-pub use amount::{Amount, AmountError, Balance, Decimal, Rounded};
+pub use amount::{Amount, AmountError, AmountText, Balance, Decimal, Rounded};
 pub use detail::{MAX_DETAIL, OperationDetail, OperationDetailError};
 pub use idempotency_keys::{IdempotencyKeys, KnownId, State, VoidReason};
 pub use journal::{

@@ -10,6 +10,7 @@ mod explore;
 mod flags;
 mod help;
 mod history;
+mod init;
 mod ledger;
 mod man;
 mod modes;
@@ -124,6 +125,8 @@ enum Command {
     Show(Flags<show::ShowArgs>),
     /// Whether recorded histories can be true: sums, ids, the claimed order, balances
     Check(Flags<check::CheckArgs>),
+    /// Create a ledger, and say what its amounts count
+    Init(Flags<init::InitArgs>),
     /// Open an account in a ledger that lasts, or set its overdraft limit
     Open(Flags<one::OpenArgs>),
     /// Put money into an account
@@ -266,6 +269,7 @@ pub fn main() -> ExitCode {
         Command::Replay(Flags(args)) => replay::replay(args),
         Command::Show(Flags(args)) => show::show(args),
         Command::Check(Flags(args)) => check::check(args),
+        Command::Init(Flags(args)) => init::init(args),
         Command::Open(Flags(args)) => one::open(args),
         Command::Deposit(Flags(args)) => one::deposit(args),
         Command::Withdraw(Flags(args)) => one::withdraw(args),

@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
 
+use crate::bank::Unit;
 use crate::child::this_program;
 use crate::event::Event;
 use crate::link::Links;
@@ -252,6 +253,7 @@ impl<'a> Driver<'a> {
             worker,
             parent: std::process::id(),
             conduct: self.plan.conduct,
+            unit: Unit::current().clone(),
             memory: self.store.worker_slot(worker)?,
             tells_times: self.plan.tells_steps(),
             command_spec: self

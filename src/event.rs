@@ -18,7 +18,7 @@ use std::borrow::Cow;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
-use crate::bank::{Balance, Name, Rejection};
+use crate::bank::{Balance, Name, Rejection, Unit, UnitError};
 
 pub use fault::{Cause, Fault, Reason};
 pub use fields::{Micros, Total, decimal, is_zero, rfc3339};
@@ -40,6 +40,21 @@ struct LineStart<'a> {
     v: u64,
     #[serde(borrow)]
     r#type: Cow<'a, str>,
+    #[serde(borrow, default)]
+    unit: Option<Cow<'a, str>>,
+    #[serde(default)]
+    decimals: Option<u8>,
+}
+
+impl LineStart<'_> {
+    /// What its amounts count, where it says so: the first line of a run does, by saying nothing too.
+    fn unit(&self) -> Result<Option<Unit>, UnitError> {
+        if self.unit.is_none() && self.decimals.is_none() && self.r#type != "run_started" {
+            return Ok(None);
+        }
+        let name = self.unit.as_deref().unwrap_or(Unit::NAME);
+        Unit::new(self.decimals.unwrap_or(Unit::DECIMALS), name).map(Some)
+    }
 }
 
 /// Why a line is no event.
@@ -54,6 +69,18 @@ pub enum EventError {
         line: u64,
         /// Its version.
         version: u64,
+    },
+    /// Its amounts cannot be held against those of the lines before.
+    #[error(
+        "line {line}: its amounts are {unit}, and those before it are {before}: read it by itself"
+    )]
+    Unit {
+        /// Which line, from 1.
+        line: u64,
+        /// What they count.
+        unit: Unit,
+        /// What those before count.
+        before: &'static Unit,
     },
     /// It is no object, or one that lacks a field.
     #[error("line {line}: {why}")]
@@ -197,6 +224,21 @@ events! {
     Summary(Box<Summary>) = "summary",
 }
 
+/// Says what amounts count, where that is not `$`, and how many digits they have after the point, where those
+/// are not two.
+fn add_unit(out: &mut Vec<u8>) -> serde_json::Result<()> {
+    let unit = Unit::current();
+    if unit.name() != Unit::NAME {
+        out.extend_from_slice(b",\"unit\":");
+        serde_json::to_writer(&mut *out, unit.name())?;
+    }
+    if unit.decimals() != Unit::DECIMALS {
+        out.extend_from_slice(b",\"decimals\":");
+        out.push(b'0' + unit.decimals());
+    }
+    Ok(())
+}
+
 /// Adds a line of this type and these fields, which are a struct.
 pub fn add_line<T: Serialize>(
     out: &mut Vec<u8>,
@@ -208,6 +250,7 @@ pub fn add_line<T: Serialize>(
     out.extend_from_slice(b",\"type\":\"");
     out.extend_from_slice(r#type.as_bytes());
     out.push(b'"');
+    add_unit(out)?;
     // The brace that begins the fields becomes the comma before them. To have serde flatten them takes twice
     // as long.
     let brace = out.len();
@@ -282,9 +325,21 @@ impl Event {
             Err(_) => return Err(wrong_field::<LineStart<'_>>(line, text)),
         };
         match start.v {
-            version if version != u64::from(VERSION) => Err(EventError::Version { line, version }),
-            _ => Event::of_type(&start.r#type, line, text),
+            version if version != u64::from(VERSION) => {
+                return Err(EventError::Version { line, version });
+            }
+            _ => {}
         }
+        let wrong = |error: UnitError| {
+            let why = error.to_string();
+            EventError::Line { line, why }
+        };
+        if let Some(unit) = start.unit().map_err(wrong)?
+            && let Err(before) = unit.clone().settle()
+        {
+            return Err(EventError::Unit { line, unit, before });
+        }
+        Event::of_type(&start.r#type, line, text)
     }
 
     /// What it says of an operation, if it is about one.

@@ -5,6 +5,7 @@
 
 mod checked;
 mod columns;
+mod created;
 mod destination;
 mod document;
 mod drawing;
@@ -12,6 +13,7 @@ mod explored;
 mod history;
 mod html;
 mod live;
+mod money;
 mod output;
 mod printer;
 mod receipt;
@@ -47,12 +49,14 @@ use sink::Sink;
 use stderr::be_silent;
 
 pub use checked::{HistoryReport, checked};
+pub use created::created;
 pub use destination::{Destination, DestinationError, ProtectedFiles, check_streams};
 pub use document::{Document, DocumentError, DocumentKind};
 pub use drawing::{Pictures, TimelineWish};
 pub use explored::{Exploration, Replay, StepScreen, explored, replayed};
 pub use history::{EntryFormat, History};
 pub use live::{LiveStyle, LiveWish, end_the_lines, live_style, without_the_lines};
+pub use money::BareMoney;
 pub use output::Output;
 pub use receipt::Receipt;
 pub use runs::{given_up, runs, skipped};

@@ -155,7 +155,9 @@ impl Server {
             OwnerThread::start(name, ledger, owned_for, Waker::clone(&waker))
         };
         let open = || plan.ledger.open(Access::Existing);
-        let ledger = open()?;
+        let mut ledger = open()?;
+        // What is said of amounts is by what it counts.
+        let _ = ledger.unit()?.settle();
         let signals = Signals::listen()?;
         Ok(Server {
             max_clients: plan.max_clients,

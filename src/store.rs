@@ -44,7 +44,7 @@ use engine::Engine;
 use lease::Lease;
 use sqlite::Sqlite;
 
-use crate::bank::{Account, Balance, Name, View};
+use crate::bank::{Account, Balance, Name, Unit, View};
 
 /// Where a ledger that lasts is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,9 +57,9 @@ pub enum Place {
 
 /// Whether a ledger's file may be new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// A missing file is created.
-    Create,
+pub enum Access<'a> {
+    /// A missing file is created, for a ledger of this unit.
+    Create(&'a Unit),
     /// The file must be there.
     Existing,
     /// The file must be there, and it is enough if it may be read.
@@ -68,7 +68,7 @@ pub enum Access {
 
 impl Place {
     /// Opens the ledger; with [`Access::Create`] a file that does not exist is created.
-    pub fn open(&self, access: Access) -> Result<Box<dyn Ledger>, LedgerError> {
+    pub fn open(&self, access: Access<'_>) -> Result<Box<dyn Ledger>, LedgerError> {
         match self {
             Place::File(path) => Ok(Box::new(Engine::new(Sqlite::open(path, access)?))),
             Place::Server(path) => Ok(Box::new(remote::Remote::connect(path)?)),

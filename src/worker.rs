@@ -41,6 +41,8 @@ pub const ENTRY: &str = "__worker";
 pub fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), WorkerError> {
     let mut args = WorkerArgs::received(arguments).ok_or(WorkerError::NotAWorker)?;
     let (worker, parent) = (args.worker, args.parent);
+    // Nothing else was settled in this process.
+    let _ = args.unit.clone().settle();
     let executor = args
         .command_spec
         .take()
@@ -320,6 +322,7 @@ mod tests {
             worker: 3,
             parent: 42,
             conduct: Conduct::AskTheBank,
+            unit: crate::bank::Unit::default(),
             command_spec: None,
             memory: None,
         };

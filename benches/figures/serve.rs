@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bank_par::bank::{Action, Amount, Asked, Name, Operation, Request, RequestContext};
+use bank_par::bank::{Action, Amount, Asked, Name, Operation, Request, RequestContext, Unit};
 use bank_par::store::{Access, Place};
 
 use super::{PROGRAM, create, median};
@@ -70,7 +70,9 @@ fn served(folder: &Path, clients: u32) -> Duration {
         for client in 0..clients {
             let (place, count, over) = (&place, &count, &over);
             scope.spawn(move || {
-                let mut ledger = place.open(Access::Create).expect("the server");
+                let mut ledger = place
+                    .open(Access::Create(&Unit::default()))
+                    .expect("the server");
                 while !over.load(Ordering::Relaxed) {
                     let answers = ledger.transact(&[deposit(client)]);
                     assert_eq!(answers.expect("an answer").len(), 1);

@@ -1,4 +1,6 @@
-//! Money: whole minor units (hundredths) in 64-bit integers.
+//! Money: whole minor units in 64-bit integers. How many of them make a unit, the ledger says.
+
+mod text;
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,8 +8,9 @@ use std::str::FromStr;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// The minor units of one major unit.
-const MINOR_PER_MAJOR: u64 = 100;
+use super::Unit;
+pub use text::{AmountText, Decimal};
+use text::{parse_minor, parse_rounded_up};
 
 /// A positive count of minor units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -22,7 +25,7 @@ impl Amount {
 
     /// Reads a decimal of any fineness, with or without an exponent, such as `0.0123` or `1.2e-05`.
     pub fn rounded_up(text: &str) -> Result<Rounded, AmountError> {
-        let (minor, is_exact) = parse_rounded_up(text)?;
+        let (minor, is_exact) = parse_rounded_up(text, Unit::current().decimals())?;
         Ok(Rounded {
             amount: Amount::new(minor),
             is_exact,
@@ -47,7 +50,8 @@ impl FromStr for Amount {
     type Err = AmountError;
 
     fn from_str(text: &str) -> Result<Self, AmountError> {
-        Amount::new(parse_minor(text)?).ok_or(AmountError::Zero)
+        let minor = parse_minor(text, Unit::current().decimals())?;
+        Amount::new(minor).ok_or(AmountError::Zero)
     }
 }
 
@@ -103,7 +107,7 @@ impl FromStr for Balance {
 
     /// Reads a balance to start from or a limit, so zero is one and a negative number is not.
     fn from_str(text: &str) -> Result<Self, AmountError> {
-        parse_minor(text).map(Balance)
+        parse_minor(text, Unit::current().decimals()).map(Balance)
     }
 }
 
@@ -117,149 +121,42 @@ impl fmt::Display for Balance {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AmountError {
     /// Something else than digits and one point.
-    #[error("an amount is digits with at most two after a point, such as `500` or `12.50`")]
+    #[error(
+        "an amount is digits, with more of them after a point or without, such as `500` or `12.50`"
+    )]
     NotDecimal,
     /// A minus sign.
     #[error("an amount is never negative")]
     Negative,
     /// Fractions of a minor unit.
-    #[error("an amount has at most two digits after the point")]
-    TooFine,
+    #[error("an amount {} here", Fineness(*.0))]
+    TooFine(u8),
     /// Beyond a 64-bit integer of minor units.
-    #[error("an amount is at most 92233720368547758.07")]
-    TooLarge,
+    #[error("an amount is at most {} here", Decimal::of(i64::MAX, *.0).as_str())]
+    TooLarge(u8),
     /// Zero where something must move.
     #[error("an amount is more than zero")]
     Zero,
 }
 
-/// Reads a decimal with at most two places as minor units, zero included.
-fn parse_minor(text: &str) -> Result<i64, AmountError> {
-    if text.starts_with('-') {
-        return Err(AmountError::Negative);
-    }
-    let (major, fraction) = match text.split_once('.') {
-        Some((major, fraction)) if !fraction.is_empty() => (major, fraction),
-        Some(_) => return Err(AmountError::NotDecimal),
-        None => (text, ""),
-    };
-    let all_digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-    if major.is_empty() || !all_digits(major) || !all_digits(fraction) {
-        return Err(AmountError::NotDecimal);
-    }
-    if fraction.len() > 2 {
-        return Err(AmountError::TooFine);
-    }
-    major
-        .bytes()
-        .chain(fraction.bytes())
-        .chain(std::iter::repeat_n(b'0', 2 - fraction.len()))
-        .try_fold(0i64, |minor, digit| {
-            minor.checked_mul(10)?.checked_add(i64::from(digit - b'0'))
-        })
-        .ok_or(AmountError::TooLarge)
-}
+/// How fine an amount may be, in words.
+struct Fineness(u8);
 
-/// Reads a decimal as minor units, rounded up; tells whether it was exact.
-fn parse_rounded_up(text: &str) -> Result<(i64, bool), AmountError> {
-    if text.starts_with('-') {
-        return Err(AmountError::Negative);
-    }
-    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, parse_exponent(exponent)?),
-        None => (text, 0),
-    };
-    let (major, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let digits = || major.bytes().chain(fraction.bytes());
-    if digits().count() == 0 || !digits().all(|digit| digit.is_ascii_digit()) {
-        return Err(AmountError::NotDecimal);
-    }
-    // How many of the digits stand before the end of a minor unit.
-    let whole = exponent.saturating_add(major.len() as i64 + 2);
-    let mut minor = 0i64;
-    let mut is_exact = true;
-    for (place, digit) in (0i64..).zip(digits()) {
-        if place < whole {
-            minor = minor
-                .checked_mul(10)
-                .and_then(|minor| minor.checked_add(i64::from(digit - b'0')))
-                .ok_or(AmountError::TooLarge)?;
-        } else {
-            is_exact &= digit == b'0';
+impl fmt::Display for Fineness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str("has no digits after the point"),
+            1 => f.write_str("has at most one digit after the point"),
+            2 => f.write_str("has at most two digits after the point"),
+            decimals => write!(f, "has at most {decimals} digits after the point"),
         }
-    }
-    let missing = whole.saturating_sub(digits().count() as i64).max(0);
-    if minor > 0 {
-        let missing = u32::try_from(missing).map_err(|_| AmountError::TooLarge)?;
-        let scale = 10i64.checked_pow(missing);
-        let scaled = scale.and_then(|scale| minor.checked_mul(scale));
-        minor = scaled.ok_or(AmountError::TooLarge)?;
-    }
-    let minor = minor.checked_add(i64::from(!is_exact));
-    Ok((minor.ok_or(AmountError::TooLarge)?, is_exact))
-}
-
-fn parse_exponent(text: &str) -> Result<i64, AmountError> {
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
-        return Err(AmountError::NotDecimal);
-    }
-    // Beyond this, nothing but zero is in range, and everything else is finer than any unit.
-    const MOST: i64 = 1_000_000;
-    let size = digits.parse().map_or(MOST, |size: i64| size.min(MOST));
-    Ok(if text.starts_with('-') { -size } else { size })
-}
-
-/// The exact decimal text of a count of minor units, with two places: `-12.50`.
-#[derive(Clone, Copy)]
-pub struct Decimal {
-    digits: [u8; 24],
-    start: u8,
-}
-
-impl Decimal {
-    /// The text of `minor` units.
-    pub fn new(minor: i64) -> Self {
-        let mut digits = [b'0'; 24];
-        let mut start = digits.len();
-        let mut rest = minor.unsigned_abs();
-        let put = |start: &mut usize, digits: &mut [u8; 24], byte: u8| {
-            *start -= 1;
-            digits[*start] = byte;
-        };
-        let mut fraction = rest % MINOR_PER_MAJOR;
-        rest /= MINOR_PER_MAJOR;
-        for _ in 0..2 {
-            put(&mut start, &mut digits, b'0' + (fraction % 10) as u8);
-            fraction /= 10;
-        }
-        put(&mut start, &mut digits, b'.');
-        loop {
-            put(&mut start, &mut digits, b'0' + (rest % 10) as u8);
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
-        if minor < 0 {
-            put(&mut start, &mut digits, b'-');
-        }
-        Decimal {
-            digits,
-            start: start as u8,
-        }
-    }
-
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        // Only ASCII was written above.
-        std::str::from_utf8(&self.digits[usize::from(self.start)..]).unwrap_or_default()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bank::MAX_DECIMALS;
     use proptest::prelude::*;
 
     fn check(text: &str, expected: Result<i64, AmountError>) {
@@ -278,12 +175,12 @@ mod tests {
         check("0.01", Ok(1));
         check("007", Ok(700));
         check("92233720368547758.07", Ok(i64::MAX));
-        check("92233720368547758.08", Err(AmountError::TooLarge));
-        check("99999999999999999999999", Err(AmountError::TooLarge));
+        check("92233720368547758.08", Err(AmountError::TooLarge(2)));
+        check("99999999999999999999999", Err(AmountError::TooLarge(2)));
         check("0", Err(AmountError::Zero));
         check("0.00", Err(AmountError::Zero));
         check("-1", Err(AmountError::Negative));
-        check("1.234", Err(AmountError::TooFine));
+        check("1.234", Err(AmountError::TooFine(2)));
         for text in [
             "", ".", "1.", ".5", "1e3", "+1", " 1", "1 ", "1,5", "0x1", "1.2.3", "NaN", "٣",
         ] {
@@ -331,7 +228,7 @@ mod tests {
         ] {
             assert_eq!(
                 Amount::rounded_up(text),
-                Err(AmountError::TooLarge),
+                Err(AmountError::TooLarge(2)),
                 "{text}"
             );
         }
@@ -369,6 +266,25 @@ mod tests {
             prop_assert_eq!(amount.to_string().parse(), Ok(amount));
             let rounded = Rounded { amount: Some(amount), is_exact: true };
             prop_assert_eq!(Amount::rounded_up(&amount.to_string()), Ok(rounded));
+        }
+
+        #[test]
+        fn how_fine_amounts_are_is_up_to_the_ledger(minor in 1..=i64::MAX, decimals in 0..=MAX_DECIMALS) {
+            let text = Decimal::of(minor, decimals);
+            let text = text.as_str();
+            let (major, fraction) = text.split_once('.').unwrap_or((text, ""));
+            prop_assert_eq!(fraction.len(), usize::from(decimals));
+            let digits: i64 = format!("{major}{fraction}").parse().expect("digits");
+            prop_assert_eq!(digits, minor);
+            prop_assert_eq!(parse_minor(text, decimals), Ok(minor));
+            prop_assert_eq!(parse_rounded_up(text, decimals), Ok((minor, true)));
+            let whole = format!("{minor}e-{decimals}");
+            prop_assert_eq!(parse_rounded_up(&whole, decimals), Ok((minor, true)));
+            let finer = format!("{major}.{fraction}1");
+            prop_assert_eq!(parse_minor(&finer, decimals), Err(AmountError::TooFine(decimals)));
+            if minor < i64::MAX {
+                prop_assert_eq!(parse_rounded_up(&finer, decimals), Ok((minor + 1, false)));
+            }
         }
 
         #[test]

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Balance, Decimal, text};
+use super::{Balance, Decimal, Unit, text};
 
 impl Serialize for Balance {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -30,28 +30,35 @@ impl<'de> Deserialize<'de> for Balance {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoMoney {
     /// It is written in another way.
-    #[error("money is a string with two decimals, such as \"-12.50\"")]
-    Form,
+    #[error("money is a string with {0} decimals, such as \"{example}\"", example = Decimal::new(-1_250).as_str())]
+    Form(u8),
     /// No account holds as much.
     #[error("the amount is too large: no account holds as much")]
     TooLarge,
 }
 
-/// The minor units of a decimal with exactly two places, which may be negative and exceed one balance.
+/// The minor units of a decimal with exactly the places of what this process counts, which may be negative and
+/// exceed one balance.
 pub fn signed_minor(text: &str) -> Result<i128, NoMoney> {
+    let decimals = Unit::current().decimals();
+    let form = NoMoney::Form(decimals);
     let digits = text.strip_prefix('-').unwrap_or(text);
-    let (major, fraction) = digits.split_once('.').ok_or(NoMoney::Form)?;
-    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    if fraction.len() != 2 || !is_number(major) || !is_number(fraction) {
-        return Err(NoMoney::Form);
+    let (major, fraction) = match decimals {
+        0 => (digits, ""),
+        _ => digits.split_once('.').ok_or(form)?,
+    };
+    let is_number = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    let is_fine = fraction.len() == usize::from(decimals);
+    if !is_fine || major.is_empty() || !is_number(major) || !is_number(fraction) {
+        return Err(form);
     }
-    let number = |part: &str| part.parse::<i128>().ok();
     // The sign comes first, since the least number has no positive one.
     let sign = if digits.len() < text.len() { -1 } else { 1 };
-    let units = number(major).and_then(|major| major.checked_mul(100 * sign));
-    let minor = units
-        .zip(number(fraction))
-        .and_then(|(units, fraction)| units.checked_add(fraction * sign));
+    let mut digits = major.bytes().chain(fraction.bytes());
+    let minor = digits.try_fold(0i128, |minor, digit| {
+        let digit = i128::from(digit - b'0') * sign;
+        minor.checked_mul(10)?.checked_add(digit)
+    });
     minor.ok_or(NoMoney::TooLarge)
 }
 

@@ -1,5 +1,8 @@
 //! What a ledger counts: how fine, and what it is called.
 
+use std::fmt;
+use std::sync::OnceLock;
+
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smol_str::SmolStr;
@@ -15,6 +18,15 @@ pub struct Unit {
     decimals: u8,
     name: SmolStr,
 }
+
+/// The unit of the one ledger that this process works on, from the moment on when that is known.
+static CURRENT: OnceLock<Unit> = OnceLock::new();
+
+/// The unit of a ledger of which none was asked for.
+static DEFAULT: Unit = Unit {
+    decimals: Unit::DECIMALS,
+    name: SmolStr::new_static(Unit::NAME),
+};
 
 impl Unit {
     /// The decimals of a ledger of which none were asked for.
@@ -43,6 +55,30 @@ impl Unit {
         Ok(Unit { decimals, name })
     }
 
+    /// What this process counts: amounts are read from texts and written as texts by it. A process works on one
+    /// ledger, so there is one.
+    pub fn current() -> &'static Unit {
+        CURRENT.get().unwrap_or(&DEFAULT)
+    }
+
+    /// Makes it what this process counts, which is done once, before the first amount is read or written.
+    ///
+    /// # Errors
+    ///
+    /// What it counts already, where that is something else.
+    pub fn settle(self) -> Result<(), &'static Unit> {
+        let current = CURRENT.get_or_init(|| self.clone());
+        match *current == self {
+            true => Ok(()),
+            false => Err(current),
+        }
+    }
+
+    /// Whether the name is a sign that stands before a number, such as `$`, and no word.
+    pub fn is_sign(&self) -> bool {
+        !self.name.chars().any(char::is_alphabetic)
+    }
+
     /// How many decimals an amount has.
     pub fn decimals(&self) -> u8 {
         self.decimals
@@ -55,15 +91,24 @@ impl Unit {
 
     /// Whether it is the unit of a ledger of which none was asked for.
     pub fn is_default(&self) -> bool {
-        *self == Unit::default()
+        *self == DEFAULT
     }
 }
 
 impl Default for Unit {
     fn default() -> Self {
-        Unit {
-            decimals: Unit::DECIMALS,
-            name: SmolStr::new_static(Unit::NAME),
+        DEFAULT.clone()
+    }
+}
+
+impl fmt::Display for Unit {
+    /// In words that follow `amounts are`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Unit { decimals, name } = self;
+        match decimals {
+            0 => write!(f, "whole `{name}`"),
+            1 => write!(f, "in `{name}` with 1 decimal"),
+            _ => write!(f, "in `{name}` with {decimals} decimals"),
         }
     }
 }

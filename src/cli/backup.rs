@@ -4,7 +4,7 @@ use std::path::{self, PathBuf};
 
 use clap::Args;
 
-use super::ledger::LedgerArgs;
+use super::ledger::{self, LedgerArgs};
 use super::one::ended;
 use super::{CliResult, Failure};
 use crate::report::{self, Format, Output, ProtectedFiles};
@@ -28,7 +28,7 @@ pub(super) fn backup(args: BackupArgs) -> CliResult {
     let output = Output::open(&ProtectedFiles::default().ledger(&place)).map_err(Failure::usage)?;
     // A server may have another working directory.
     let dest = path::absolute(&args.dest).map_err(Failure::usage)?;
-    let mut ledger = place.open(Access::Read).map_err(Failure::ledger)?;
+    let mut ledger = ledger::open(&place, Access::Read)?;
     let verified = ledger.backup(&dest).map_err(|error| match error {
         LedgerError::NoPlace { .. } => Failure::usage(error),
         error => Failure::ledger(error),

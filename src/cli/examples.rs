@@ -44,6 +44,12 @@ Examples:
   bank-par sync --threads 8 --lock mutex
   bank-par sync --op deposit=1 --rounds 100000";
 
+const INIT: &str = "\
+Examples:
+  bank-par init --ledger bank.db
+  bank-par init --decimals 6 --unit USD --ledger calls.db
+  bank-par init --decimals 0 --unit licences --ledger seats.db";
+
 const OPEN: &str = "\
 Examples:
   bank-par open ops --ledger bank.db
@@ -135,12 +141,13 @@ Examples:
   bank-par man parallel | man -l -
   bank-par man --dir ~/.local/share/man/man1";
 
-const EXAMPLES: [(&str, &str); 22] = [
+const EXAMPLES: [(&str, &str); 23] = [
     ("parallel", PARALLEL),
     ("server-share", SERVER_SHARE),
     ("queue", QUEUE),
     ("pipe", PIPE),
     ("sync", SYNC),
+    ("init", INIT),
     ("open", OPEN),
     ("deposit", DEPOSIT),
     ("withdraw", WITHDRAW),

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::str::FromStr;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
 use clap::Args;
 
 use super::ledger::MemoryArgs;
@@ -132,8 +132,8 @@ pub(super) fn explore(args: ExploreArgs) -> CliResult {
         true => manner.with_work(),
         false => manner,
     };
-    let starts = starts(&args).map_err(Failure::usage)?;
-    let overdraft = args.workload.overdraft();
+    let starts = starts(&args)?;
+    let overdraft = args.workload.overdraft()?;
     let scenario = Scenario::new(manner, starts, overdraft, operations);
     let scenario = scenario.map_err(Failure::usage)?;
     let output = Output::open(&protected(&args.workload.source(), None)).map_err(Failure::usage)?;
@@ -155,13 +155,13 @@ pub(super) fn explore(args: ExploreArgs) -> CliResult {
 }
 
 /// The account of operations that name none, and those that are open beside it.
-fn starts(args: &ExploreArgs) -> anyhow::Result<Vec<(Name, Balance)>> {
-    let mut starts = vec![(args.workload.account.clone(), args.workload.balance())];
+fn starts(args: &ExploreArgs) -> Result<Vec<(Name, Balance)>, Failure> {
+    let mut starts = vec![(args.workload.account.clone(), args.workload.balance()?)];
     for OpenedAccount(name, balance) in &args.opened {
         if starts.iter().any(|(known, _)| known == name) {
-            bail!(
+            return Err(Failure::usage(anyhow!(
                 "`--open {name}={balance}` opens `{name}` a second time; `--balance` is what `--account` holds"
-            );
+            )));
         }
         starts.push((name.clone(), *balance));
     }
@@ -171,7 +171,7 @@ fn starts(args: &ExploreArgs) -> anyhow::Result<Vec<(Name, Balance)>> {
 /// All operations that move money, and how many views there are.
 fn operations(workload: &WorkloadArgs) -> Result<(Vec<Operation>, usize), Failure> {
     let (mut alarm, waker) = Alarm::new().map_err(Failure::died)?;
-    let mut feed = workload.feed(false, None, waker).map_err(Failure::usage)?;
+    let mut feed = workload.feed(false, None, waker)?;
     let (mut operations, mut views) = (Vec::new(), 0);
     let mut ids = HashSet::new();
     // One more than there may be, so that too many are told from enough.

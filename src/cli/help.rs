@@ -30,7 +30,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
     (
         "A ledger that lasts",
         &[
-            "open", "history", "runs", "skip", "verify", "backup", "serve",
+            "init", "open", "history", "runs", "skip", "verify", "backup", "serve",
         ],
     ),
     ("Study", &["explore", "replay", "check", "show"]),
@@ -71,7 +71,7 @@ const HEADINGS: [(&str, &[&str]); 5] = [
             "timeout",
         ],
     ),
-    ("Ledger", &["ledger", "run"]),
+    ("Ledger", &["decimals", "ledger", "run", "unit"]),
     (
         "Command as work",
         &[

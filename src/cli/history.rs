@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use clap::{Args, ValueEnum};
 
-use super::ledger::LedgerArgs;
+use super::ledger::{self, LedgerArgs};
 use super::moment::moment;
 use super::one::ended;
 use super::workload::other_side;
@@ -92,7 +92,7 @@ pub(super) fn history(args: HistoryArgs) -> CliResult {
     }
     let output = Output::open(&ProtectedFiles::default().ledger(&place)).map_err(Failure::usage)?;
     if let Some(count) = args.tail {
-        let mut ledger = place.open(Access::Read).map_err(Failure::ledger)?;
+        let mut ledger = ledger::open(&place, Access::Read)?;
         query.after = before_the_last(&mut *ledger, &query, count).map_err(Failure::ledger)?;
     }
     let mut ledger = Followed::open(place)?;

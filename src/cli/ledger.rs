@@ -8,8 +8,9 @@ use anyhow::{anyhow, bail};
 use clap::Args;
 
 use super::Failure;
+use crate::bank::{Amount, AmountError, AmountText, Balance, MAX_DECIMALS, Unit, UnitError};
 use crate::report::note;
-use crate::store::Place;
+use crate::store::{Access, Ledger, LedgerError, Place};
 
 /// The variable that stands in for the flag.
 pub(super) const VARIABLE: &str = "BANK_PAR_LEDGER";
@@ -42,6 +43,120 @@ impl LedgerArgs {
             "{what}: name one that lasts with `--ledger FILE`, or with `{VARIABLE}` for a whole script"
         )))
     }
+}
+
+/// What a ledger counts, said once when it is created.
+#[derive(Args, Clone, Default)]
+pub(super) struct UnitArgs {
+    /// How many digits amounts have after the point, 0 to 9; a ledger keeps what it was created with [default: 2]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=i64::from(MAX_DECIMALS)))]
+    decimals: Option<u8>,
+    /// What amounts count, such as `EUR` or `tokens`; a ledger keeps what it was created with [default: $]
+    #[arg(long, value_name = "NAME", value_parser = unit_name)]
+    unit: Option<String>,
+}
+
+fn unit_name(text: &str) -> Result<String, UnitError> {
+    Unit::new(0, text).map(|unit| unit.name().to_string())
+}
+
+impl UnitArgs {
+    /// What a new ledger counts.
+    pub(super) fn new_unit(&self) -> Result<Unit, Failure> {
+        let name = self.unit.as_deref().unwrap_or(Unit::NAME);
+        let unit = Unit::new(self.decimals.unwrap_or(Unit::DECIMALS), name);
+        unit.map_err(Failure::usage)
+    }
+
+    /// The amounts of a run in memory count what the flags say.
+    pub(super) fn settle(&self) -> Result<(), Failure> {
+        settle(self.new_unit()?)
+    }
+
+    /// Refuses a ledger that counts something else than was asked for.
+    fn check(&self, ledger: &str, unit: &Unit) -> Result<(), Failure> {
+        let asked = |flag: &str, value: &str| {
+            Failure::usage(anyhow!(
+                "the amounts of the ledger `{ledger}` are {unit}, as it was created, and `{flag} {value}` asks for others: leave the flag out, or name another ledger"
+            ))
+        };
+        match (self.decimals, &self.unit) {
+            (Some(decimals), _) if decimals != unit.decimals() => {
+                Err(asked("--decimals", &decimals.to_string()))
+            }
+            (_, Some(name)) if name != unit.name() => Err(asked("--unit", name)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Opens a ledger that is there. From then on amounts are by what it counts.
+pub(super) fn open(place: &Place, access: Access<'_>) -> Result<Box<dyn Ledger>, Failure> {
+    let ledger = place.open(access).map_err(Failure::ledger)?;
+    settled(place, ledger, &UnitArgs::default())
+}
+
+/// The same, if it counts what was asked for.
+pub(super) fn open_counting(
+    place: &Place,
+    access: Access<'_>,
+    unit: &UnitArgs,
+) -> Result<Box<dyn Ledger>, Failure> {
+    let ledger = place.open(access).map_err(Failure::ledger)?;
+    settled(place, ledger, unit)
+}
+
+/// Opens a ledger, or creates one that counts what was asked for, if these amounts can stand in it.
+pub(super) fn open_or_create(
+    place: &Place,
+    unit: &UnitArgs,
+    amounts: &[&AmountText],
+) -> Result<Box<dyn Ledger>, Failure> {
+    match place.open(Access::Existing) {
+        Err(LedgerError::Missing { .. } | LedgerError::Foreign { .. }) => {
+            unit.settle()?;
+            for amount in amounts {
+                balance_of(amount)?;
+            }
+            open_counting(place, Access::Create(&unit.new_unit()?), unit)
+        }
+        opened => settled(place, opened.map_err(Failure::ledger)?, unit),
+    }
+}
+
+fn settled(
+    place: &Place,
+    mut ledger: Box<dyn Ledger>,
+    unit: &UnitArgs,
+) -> Result<Box<dyn Ledger>, Failure> {
+    let counted = ledger.unit().map_err(Failure::ledger)?;
+    unit.check(&place.to_string(), &counted)?;
+    settle(counted)?;
+    Ok(ledger)
+}
+
+/// How much this is by what the ledger counts, which is open by now.
+pub(super) fn amount_of(text: &AmountText) -> Result<Amount, Failure> {
+    text.amount().map_err(|error| wrong_amount(text, error))
+}
+
+/// The same, zero included.
+pub(super) fn balance_of(text: &AmountText) -> Result<Balance, Failure> {
+    text.balance().map_err(|error| wrong_amount(text, error))
+}
+
+fn wrong_amount(text: &AmountText, error: AmountError) -> Failure {
+    Failure::usage(anyhow!("amount `{text}`: {error}"))
+}
+
+/// From now on amounts are by this.
+fn settle(unit: Unit) -> Result<(), Failure> {
+    let told = unit.to_string();
+    unit.settle().map_err(|current| {
+        Failure::usage(anyhow!(
+            "amounts that are {told} cannot stand beside those that are {current}"
+        ))
+    })
 }
 
 /// The flag of those modes that have no ledger but memory. The variable is for the other commands of

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
 use super::command::{CommandArgs, InDoubtAction};
-use super::ledger::{LedgerArgs, MemoryArgs};
+use super::ledger::{LedgerArgs, MemoryArgs, UnitArgs};
 use super::moment::duration;
 use super::named::{ContinuedRun, NamedArgs};
 use super::pictures::PictureArgs;
@@ -41,6 +41,8 @@ const MANNERS: [Manner; 3] = [
 pub(super) struct ModeArgs {
     #[command(flatten)]
     workload: WorkloadArgs,
+    #[command(flatten)]
+    pub(super) unit: UnitArgs,
     /// The most worker processes at a time, up to 4096
     #[arg(long, short, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_JOBS)))]
     jobs: u32,
@@ -129,7 +131,8 @@ pub(super) fn server_share(args: ServerShareArgs) -> CliResult {
     let mode = Mode::ServerShare;
     let why = "its workers share the data itself, in the memory of the server process";
     args.ledger.check(mode.word(), why)?;
-    let plan = args.mode.plan(mode, Conduct::ShareData(args.sync));
+    args.mode.unit.settle()?;
+    let plan = args.mode.plan(mode, Conduct::ShareData(args.sync))?;
     start(plan, None, args.mode)
 }
 
@@ -137,7 +140,10 @@ pub(super) fn server_share(args: ServerShareArgs) -> CliResult {
 pub(super) fn ask_the_bank(mode: Mode, args: BankArgs) -> CliResult {
     let limits = Limits::now();
     args.check().map_err(Failure::usage)?;
-    let mut plan = args.mode.plan(mode, Conduct::AskTheBank);
+    if args.ledger.lasting().is_none() {
+        args.mode.unit.settle()?;
+    }
+    let mut plan = args.mode.plan(mode, Conduct::AskTheBank)?;
     plan.strict = args.strict;
     plan.named = args.named.named();
     plan.commands = args.command.is_given().then(|| Commands {
@@ -217,26 +223,26 @@ impl ModeArgs {
     }
 
     /// What the account starts with.
-    pub(super) fn balance(&self) -> Balance {
+    pub(super) fn balance(&self) -> Result<Balance, Failure> {
         self.workload.balance()
     }
 
-    pub(super) fn plan(&self, mode: Mode, conduct: Conduct) -> RunPlan {
+    pub(super) fn plan(&self, mode: Mode, conduct: Conduct) -> Result<RunPlan, Failure> {
         let built_in = if self.workload.is_built_in() {
             Pace::CLASSIC
         } else {
             Pace::NONE
         };
-        RunPlan {
+        Ok(RunPlan {
             transport: transport(&mode),
             mode,
             conduct,
             jobs: self.jobs as usize,
             ops_per_worker: (self.ops_per_worker > 0).then_some(self.ops_per_worker),
             account: self.workload.account.clone(),
-            balance: self.workload.balance(),
+            balance: self.workload.balance()?,
             opened: Vec::new(),
-            overdraft: self.workload.overdraft(),
+            overdraft: self.workload.overdraft()?,
             strict: false,
             timeout: self.timeout,
             lease_limit: None,
@@ -246,7 +252,7 @@ impl ModeArgs {
             kill_before: None,
             operations: self.workload.known(),
             detail: Detail::Results,
-        }
+        })
     }
 }
 
@@ -278,7 +284,7 @@ pub(super) fn start(mut plan: RunPlan, opening: Option<Opening>, args: ModeArgs)
                     place,
                     named,
                     in_doubt,
-                }| named.open(&place, in_doubt);
+                }| named.open(&place, &args.unit, in_doubt);
     let lasts = opening.is_some();
     let (ledger, opened) = opening.map(open).transpose()?.unzip();
     let done = opened.flatten().map(|ContinuedRun { done, lines, ids }| {
@@ -288,8 +294,7 @@ pub(super) fn start(mut plan: RunPlan, opening: Option<Opening>, args: ModeArgs)
         }
         done
     });
-    let feed = args.workload.feed(lasts, done, waker.clone());
-    let feed = feed.map_err(Failure::usage)?;
+    let feed = args.workload.feed(lasts, done, waker.clone())?;
     let reporter = Reporter::start(outputs, waker.clone()).map_err(Failure::usage)?;
     let context = format!("`{}` cannot go on", plan.mode);
     let order = Box::new(AsArrived);
@@ -306,8 +311,7 @@ pub(super) fn start(mut plan: RunPlan, opening: Option<Opening>, args: ModeArgs)
 pub(super) fn collect(plan: RunPlan, args: &ModeArgs) -> Result<(Ending, Vec<Event>), Failure> {
     make_room_for(args.jobs, false).map_err(Failure::usage)?;
     let (alarm, waker) = Alarm::new().map_err(Failure::died)?;
-    let feed = args.workload.feed(false, None, waker.clone());
-    let feed = feed.map_err(Failure::usage)?;
+    let feed = args.workload.feed(false, None, waker.clone())?;
     let (reporter, events) = Reporter::collecting(waker.clone());
     let order = Box::new(AsArrived);
     let run = || {
@@ -347,14 +351,13 @@ fn dry_run(plan: RunPlan, args: &BankArgs) -> CliResult {
     let outputs = outputs.map_err(Failure::usage)?;
     let lasts = place.is_some();
     let forecast = match place {
-        Some(place) => args.named.forecast(&place, plan.strict)?,
+        Some(place) => args.named.forecast(&place, &args.mode.unit, plan.strict)?,
         None => {
             let memory = Memory::new(&plan.account, plan.balance, plan.overdraft);
             Forecast::in_memory(memory, plan.strict)
         }
     };
-    let feed = workload.feed(lasts, None, waker.clone());
-    let feed = feed.map_err(Failure::usage)?;
+    let feed = workload.feed(lasts, None, waker.clone())?;
     let reporter = Reporter::start(outputs, waker).map_err(Failure::usage)?;
     let name = plan.named.as_ref().map(|named| named.name.as_str());
     let commands = plan.commands.as_ref();

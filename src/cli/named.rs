@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::Failure;
 use super::command::InDoubtAction;
-use super::ledger::{LedgerFlag, VARIABLE};
+use super::ledger::{LedgerFlag, UnitArgs, VARIABLE, open_counting};
 use crate::bank::{Id, Outcome};
 use crate::driver::Forecast;
 use crate::driver::named::{self, command};
@@ -66,9 +66,10 @@ impl NamedArgs {
     pub(super) fn open(
         &self,
         place: &Place,
+        unit: &UnitArgs,
         in_doubt: InDoubtAction,
     ) -> Result<(RunLedger, Option<ContinuedRun>), Failure> {
-        let ledger = place.open(Access::Existing).map_err(Failure::ledger)?;
+        let ledger = open_counting(place, Access::Existing, unit)?;
         let name = place.to_string();
         let mut opened = RunLedger {
             ledger,
@@ -95,8 +96,13 @@ impl NamedArgs {
     }
 
     /// What the ledger would answer to this run, which is not opened.
-    pub(super) fn forecast(&self, place: &Place, strict: bool) -> Result<Forecast, Failure> {
-        let mut ledger = place.open(Access::Read).map_err(Failure::ledger)?;
+    pub(super) fn forecast(
+        &self,
+        place: &Place,
+        unit: &UnitArgs,
+        strict: bool,
+    ) -> Result<Forecast, Failure> {
+        let mut ledger = open_counting(place, Access::Read, unit)?;
         let mut lines = HashSet::new();
         let runs = match &self.run {
             Some(_) => all_runs(&mut *ledger)?,

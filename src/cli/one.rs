@@ -12,17 +12,19 @@ use std::slice;
 use anyhow::anyhow;
 use clap::Args;
 
-use super::ledger::{LedgerArgs, LedgerFlag};
+use super::ledger::{
+    LedgerArgs, LedgerFlag, UnitArgs, amount_of, balance_of, open_counting, open_or_create,
+};
 use super::workload::{other_side, user};
 use super::{CliResult, Failure};
 use crate::bank::{
-    Amount, Answer, Asked, Balance, Id, IdError, Kind, Name, Operation, Outcome, Rejection,
+    AmountText, Answer, Asked, Balance, Id, IdError, Kind, Name, Operation, Outcome, Rejection,
     Request, RequestContext,
 };
 use crate::event::OperationEvent;
 use crate::report::{Answers, Format, Output, ProtectedFiles, Receipt, Subject};
 use crate::status::Status;
-use crate::store::{Access, EntryQuery, Ledger};
+use crate::store::{Access, EntryQuery, Ledger, Place};
 use work::WorkArgs;
 
 /// Where the ledger is, and how the answer looks.
@@ -57,9 +59,11 @@ struct OperationArgs {
 pub(super) struct MoveArgs {
     /// How much, such as `500` or `12.50`
     #[arg(allow_negative_numbers = true)]
-    amount: Amount,
+    amount: AmountText,
     #[command(flatten)]
     operation: OperationArgs,
+    #[command(flatten)]
+    unit: UnitArgs,
     #[command(flatten)]
     single: SingleArgs,
     #[command(flatten)]
@@ -82,7 +86,9 @@ pub(super) struct OpenArgs {
     account: Name,
     /// How far below zero it may go; without this an open account keeps its limit
     #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
-    overdraft: Option<Balance>,
+    overdraft: Option<AmountText>,
+    #[command(flatten)]
+    unit: UnitArgs,
     #[command(flatten)]
     single: SingleArgs,
 }
@@ -113,22 +119,25 @@ pub(super) fn loan(args: MoveArgs) -> CliResult {
 
 fn execute(kind: Kind, to: Option<Name>, args: MoveArgs) -> CliResult {
     let caller = args.operation.caller();
-    let operation = args.operation.operation(kind, to, args.amount)?;
     args.work.check(&args.single).map_err(Failure::usage)?;
+    if args.work.is_dry_run() {
+        args.single.learn_unit(&args.unit)?;
+        let operation = args.operation.operation(kind, to, &args.amount)?;
+        args.work.say(&args.work.named(operation)?, false);
+        return ended(Status::Posted);
+    }
     // Money cannot go out of a ledger that does not exist, and a new one has no account that is open.
-    let access = match kind {
-        Kind::Deposit | Kind::Loan if !caller.strict => Access::Create,
-        _ => Access::Existing,
+    let mut single = match kind {
+        Kind::Deposit | Kind::Loan if !caller.strict => {
+            Single::create(args.single, &args.unit, &[&args.amount])?
+        }
+        _ => Single::open(args.single, Access::Existing, &args.unit)?,
     };
+    let operation = args.operation.operation(kind, to, &args.amount)?;
     if args.work.is_given() {
         let operation = args.work.named(operation)?;
-        if args.work.only_says(&operation, false) {
-            return ended(Status::Posted);
-        }
-        let single = Single::open(args.single, access)?;
         return args.work.run(single, operation, None, caller);
     }
-    let mut single = Single::open(args.single, access)?;
     let mut receipt = args.work.receipt(&single)?;
     let answer = single.ask(caller, Request::Execute(operation.clone()))?;
     single.answers.overdraft = single.overdraft_of(&operation, &answer);
@@ -145,9 +154,14 @@ fn execute(kind: Kind, to: Option<Name>, args: MoveArgs) -> CliResult {
 /// `bank-par open`
 pub(super) fn open(args: OpenArgs) -> CliResult {
     let OpenArgs {
-        account, overdraft, ..
+        account,
+        overdraft,
+        unit,
+        single,
     } = args;
-    let mut single = Single::open(args.single, Access::Create)?;
+    let amounts: Vec<&AmountText> = overdraft.iter().collect();
+    let mut single = Single::create(single, &unit, &amounts)?;
+    let overdraft = overdraft.as_ref().map(balance_of).transpose()?;
     let request = Request::Open {
         account: account.clone(),
         overdraft,
@@ -166,8 +180,15 @@ impl OperationArgs {
         }
     }
 
-    fn operation(self, kind: Kind, to: Option<Name>, amount: Amount) -> Result<Operation, Failure> {
-        Operation::new(kind, self.id, self.account, to, Some(amount)).map_err(Failure::usage)
+    /// The operation, in a ledger that is open.
+    fn operation(
+        self,
+        kind: Kind,
+        to: Option<Name>,
+        amount: &AmountText,
+    ) -> Result<Operation, Failure> {
+        let amount = Some(amount_of(amount)?);
+        Operation::new(kind, self.id, self.account, to, amount).map_err(Failure::usage)
     }
 }
 
@@ -177,6 +198,16 @@ impl SingleArgs {
         match &self.ledger.ledger {
             Some(LedgerFlag::Lasting(place)) => ProtectedFiles::default().ledger(place),
             Some(LedgerFlag::Memory) | None => ProtectedFiles::default(),
+        }
+    }
+
+    /// Learns what amounts count from the ledger, if it is there, and writes nothing.
+    fn learn_unit(&self, unit: &UnitArgs) -> Result<(), Failure> {
+        let place = self.ledger.lasting();
+        match place.map(|place| open_counting(&place, Access::Read, unit)) {
+            Some(Ok(_)) => Ok(()),
+            Some(Err(failure)) if failure.status == Status::Usage => Err(failure),
+            _ => unit.settle(),
         }
     }
 }
@@ -189,12 +220,25 @@ struct Single {
 }
 
 impl Single {
-    fn open(args: SingleArgs, access: Access) -> Result<Self, Failure> {
+    /// Opens a ledger that is there and counts this.
+    fn open(args: SingleArgs, access: Access<'_>, unit: &UnitArgs) -> Result<Self, Failure> {
+        Single::opened(args, |place| open_counting(place, access, unit))
+    }
+
+    /// Opens a ledger, or creates it where these amounts can stand in it.
+    fn create(args: SingleArgs, unit: &UnitArgs, amounts: &[&AmountText]) -> Result<Self, Failure> {
+        Single::opened(args, |place| open_or_create(place, unit, amounts))
+    }
+
+    fn opened(
+        args: SingleArgs,
+        open: impl FnOnce(&Place) -> Result<Box<dyn Ledger>, Failure>,
+    ) -> Result<Self, Failure> {
         let protected = args.protected();
         let place = args.ledger.place()?;
         // A stdout that cannot be had is noticed before anything is done.
         let output = Output::open(&protected).map_err(Failure::usage)?;
-        let ledger = place.open(access).map_err(Failure::ledger)?;
+        let ledger = open(&place)?;
         let answers = Answers::new(output, args.output);
         Ok(Single {
             ledger,

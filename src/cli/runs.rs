@@ -3,7 +3,7 @@
 use anyhow::{anyhow, bail};
 use clap::Args;
 
-use super::ledger::LedgerArgs;
+use super::ledger::{self, LedgerArgs};
 use super::named::all_runs;
 use super::one::ended;
 use super::{CliResult, Failure};
@@ -69,11 +69,11 @@ struct RunLedgerArgs {
 }
 
 impl RunLedgerArgs {
-    fn open(self, access: Access) -> Result<(Output, Format, Box<dyn Ledger>), Failure> {
+    fn open(self, access: Access<'_>) -> Result<(Output, Format, Box<dyn Ledger>), Failure> {
         let place = self.ledger.place()?;
         let output =
             Output::open(&ProtectedFiles::default().ledger(&place)).map_err(Failure::usage)?;
-        let ledger = place.open(access).map_err(Failure::ledger)?;
+        let ledger = ledger::open(&place, access)?;
         Ok((output, self.output, ledger))
     }
 }

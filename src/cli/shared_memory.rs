@@ -4,7 +4,7 @@ mod kill_holder;
 
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use clap::{Args, ValueEnum};
 
 use super::ledger::MemoryArgs;
@@ -100,18 +100,19 @@ impl KillPoint {
 pub(super) fn shared_memory(args: SharedMemoryArgs) -> CliResult {
     let why = "its balances are in memory that its workers share, and end with the run";
     args.ledger.check(Mode::SharedMemory.word(), why)?;
-    args.check().map_err(Failure::usage)?;
+    args.mode.unit.settle()?;
+    args.check()?;
     match (args.kill_holder, args.sync) {
         (Some(when), None) => kill_holder::compare(&args, when),
         (_, sync) => {
-            let plan = args.plan(sync.unwrap_or(Primitive::Mutex));
+            let plan = args.plan(sync.unwrap_or(Primitive::Mutex))?;
             start(plan, None, args.mode)
         }
     }
 }
 
 impl SharedMemoryArgs {
-    fn plan(&self, primitive: Primitive) -> RunPlan {
+    fn plan(&self, primitive: Primitive) -> Result<RunPlan, Failure> {
         let is_killed = self.kill_holder.is_some();
         let limit = self.mode.timeout.or(is_killed.then_some(KILLED_LIMIT));
         let sharing = MemorySharing {
@@ -121,8 +122,8 @@ impl SharedMemoryArgs {
             takes_turns: is_killed,
         };
         let conduct = Conduct::ShareMemory(sharing);
-        let plan = self.mode.plan(Mode::SharedMemory, conduct);
-        RunPlan {
+        let plan = self.mode.plan(Mode::SharedMemory, conduct)?;
+        Ok(RunPlan {
             timeout: limit,
             // What becomes of the lock is seen at once, and not behind seconds of work.
             pace: match self.mode.time_scale {
@@ -131,10 +132,23 @@ impl SharedMemoryArgs {
             },
             kill_before: self.kill_holder.map(KillPoint::point),
             ..plan
-        }
+        })
     }
 
-    fn check(&self) -> anyhow::Result<()> {
+    fn check(&self) -> Result<(), Failure> {
+        self.check_flags().map_err(Failure::usage)?;
+        let balance = self.mode.balance()?;
+        if balance.minor() > MAX_BALANCE {
+            return Err(Failure::usage(anyhow!(
+                "an account is one word of memory here, which holds {} at most, and `--balance {balance}` \
+                 does not fit",
+                Balance::new(MAX_BALANCE)
+            )));
+        }
+        Ok(())
+    }
+
+    fn check_flags(&self) -> anyhow::Result<()> {
         let elsewhere = "`parallel`, `queue` and `pipe` can";
         if self.not_here.run.is_some() {
             bail!(
@@ -146,14 +160,6 @@ impl SharedMemoryArgs {
         }
         if self.lock_order && self.sync != Some(Primitive::MutexPerAccount) {
             bail!("`--lock-order` is about the locks of `--sync mutex-per-account`");
-        }
-        let balance = self.mode.balance();
-        if balance.minor() > MAX_BALANCE {
-            bail!(
-                "an account is one word of memory here, which holds {} at most, and `--balance {balance}` \
-                 does not fit",
-                Balance::new(MAX_BALANCE)
-            );
         }
         Ok(())
     }

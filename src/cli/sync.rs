@@ -10,7 +10,7 @@ use anyhow::Context;
 use clap::Args;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 
-use super::ledger::MemoryArgs;
+use super::ledger::{MemoryArgs, UnitArgs};
 use super::workload::WorkloadArgs;
 use super::{CliResult, Failure, OutputArgs, choice, protected};
 use crate::event::{Event, InvalidLine, Mode, RunStarted};
@@ -27,6 +27,8 @@ use crate::workload::{Feed, Item, Next};
 pub(super) struct SyncArgs {
     #[command(flatten)]
     workload: WorkloadArgs,
+    #[command(flatten)]
+    unit: UnitArgs,
     #[command(flatten)]
     ledger: MemoryArgs,
     /// How many threads race
@@ -46,19 +48,17 @@ pub(super) struct SyncArgs {
 pub(super) fn sync(args: SyncArgs) -> CliResult {
     let why = "its threads race for one balance in memory, which is the lesson";
     args.ledger.check(Mode::Sync.word(), why)?;
+    args.unit.settle()?;
     let (mut alarm, waker) = Alarm::new().map_err(Failure::died)?;
-    let mut feed = args
-        .workload
-        .feed(false, None, waker.clone())
-        .map_err(Failure::usage)?;
+    let mut feed = args.workload.feed(false, None, waker.clone())?;
     let outputs = args
         .output
         .outputs(protected(&args.workload.source(), None))
         .map_err(Failure::usage)?;
     let plan = RacePlan {
         account: args.workload.account.clone(),
-        start: args.workload.balance(),
-        overdraft: args.workload.overdraft(),
+        start: args.workload.balance()?,
+        overdraft: args.workload.overdraft()?,
         threads: args.threads,
         rounds: args.rounds,
     };

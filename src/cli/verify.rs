@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::ledger::LedgerArgs;
+use super::ledger::{self, LedgerArgs};
 use super::one::ended;
 use super::{CliResult, Failure};
 use crate::report::{self, Format, Output, ProtectedFiles};
@@ -25,7 +25,7 @@ pub(super) struct VerifyArgs {
 pub(super) fn verify(args: VerifyArgs) -> CliResult {
     let place = args.ledger.place()?;
     let output = Output::open(&ProtectedFiles::default().ledger(&place)).map_err(Failure::usage)?;
-    let mut ledger = place.open(Access::Read).map_err(Failure::ledger)?;
+    let mut ledger = ledger::open(&place, Access::Read)?;
     let verified = ledger
         .verify(args.expect.as_ref())
         .map_err(Failure::ledger)?;

@@ -11,10 +11,15 @@ use clap::{Args, ValueEnum};
 use rustix::fs::{FileType, fstat, tell};
 use rustix::io::ioctl_fionread;
 
-use crate::bank::{Amount, Balance, Kind, Name, Operation, WORLD};
+use super::Failure;
+use super::ledger::{amount_of, balance_of};
+use crate::bank::{AmountText, Balance, Kind, Name, Operation, WORLD};
 use crate::report::note;
 use crate::wake::Waker;
-use crate::workload::{Defaults, Feed, RunProgress, WorkloadError, WorkloadFormat, WorkloadSource};
+use crate::workload::{Defaults, Feed, RunProgress, WorkloadFormat, WorkloadSource};
+
+/// What the account starts with, in memory.
+const DEFAULT_BALANCE: &str = "1000";
 
 #[derive(Args)]
 pub(super) struct WorkloadArgs {
@@ -32,7 +37,7 @@ pub(super) struct WorkloadArgs {
         conflicts_with = "input",
         allow_negative_numbers = true
     )]
-    amount: Amount,
+    amount: AmountText,
     /// Run this operation instead of the five, such as `deposit`, `withdraw=300` or `'deposit=5*10'` (ten of
     /// them); may be repeated
     #[arg(
@@ -43,10 +48,10 @@ pub(super) struct WorkloadArgs {
     ops: Vec<Choice>,
     /// What the account starts with, in memory [default: 1000]
     #[arg(long, allow_negative_numbers = true)]
-    balance: Option<Balance>,
+    balance: Option<AmountText>,
     /// How far below zero every account may go, in memory [default: 0]
     #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
-    overdraft: Option<Balance>,
+    overdraft: Option<AmountText>,
     /// The account of operations that name none
     #[arg(long, default_value_t = Name::default(), value_parser = user, value_name = "NAME")]
     pub(super) account: Name,
@@ -91,7 +96,7 @@ fn no_stray_word(file: PathBuf) -> Result<PathBuf, String> {
 #[derive(Clone)]
 struct Choice {
     kind: Kind,
-    amount: Option<Amount>,
+    amount: Option<AmountText>,
     /// How many of them.
     count: usize,
 }
@@ -140,18 +145,25 @@ impl WorkloadArgs {
 
     /// How many operations there are, where they are not read.
     pub(super) fn known(&self) -> Option<u64> {
-        let given = || self.operations().len() as u64;
-        self.input.is_none().then(given)
+        let given = match self.ops.is_empty() {
+            true => Kind::ALL.len(),
+            false => self.ops.iter().map(|choice| choice.count).sum(),
+        };
+        self.input.is_none().then_some(given as u64)
     }
 
     /// What the account starts with, in memory.
-    pub(super) fn balance(&self) -> Balance {
-        self.balance.unwrap_or(Balance::new(100_000))
+    pub(super) fn balance(&self) -> Result<Balance, Failure> {
+        match &self.balance {
+            Some(balance) => balance_of(balance),
+            None => balance_of(&DEFAULT_BALANCE.parse().map_err(Failure::usage)?),
+        }
     }
 
     /// How far below zero every account may go, in memory.
-    pub(super) fn overdraft(&self) -> Balance {
-        self.overdraft.unwrap_or_default()
+    pub(super) fn overdraft(&self) -> Result<Balance, Failure> {
+        let overdraft = self.overdraft.as_ref().map(balance_of).transpose();
+        Ok(overdraft?.unwrap_or_default())
     }
 
     /// Refuses the demonstration where it would move real money or run a real command, and what only
@@ -210,7 +222,7 @@ impl WorkloadArgs {
         lasts: bool,
         done: Option<RunProgress>,
         waker: Waker,
-    ) -> Result<Feed, WorkloadError> {
+    ) -> Result<Feed, Failure> {
         let defaults = Defaults {
             account: self.account.clone(),
             to: self.to(lasts),
@@ -219,11 +231,14 @@ impl WorkloadArgs {
             InputFormat::Jsonl => WorkloadFormat::JsonLines,
             InputFormat::Csv => WorkloadFormat::Csv,
         });
-        let source = self.source();
+        let source = match self.source() {
+            WorkloadSource::Operations(_) => WorkloadSource::Operations(self.operations()?),
+            source => source,
+        };
         if matches!(source, WorkloadSource::Stdin) && io::stdin().is_terminal() {
             note("reading operations from the terminal; end with Ctrl-D");
         }
-        Feed::start(source, format, defaults, done, waker)
+        Feed::start(source, format, defaults, done, waker).map_err(Failure::usage)
     }
 
     /// Runs something, and tells if something waits on standard input that no operation is read from:
@@ -249,16 +264,16 @@ impl WorkloadArgs {
         is_unread
     }
 
-    /// Where the operations come from.
+    /// Where the operations come from; those of the flags are put together once amounts can be read.
     pub(super) fn source(&self) -> WorkloadSource {
         match &self.input {
-            None => WorkloadSource::Operations(self.operations()),
+            None => WorkloadSource::Operations(Vec::new()),
             Some(path) if path.as_os_str() == "-" => WorkloadSource::Stdin,
             Some(path) => WorkloadSource::File(path.clone()),
         }
     }
 
-    fn operations(&self) -> Vec<Operation> {
+    fn operations(&self) -> Result<Vec<Operation>, Failure> {
         let all = Kind::ALL.map(|kind| Choice {
             kind,
             amount: None,
@@ -270,15 +285,18 @@ impl WorkloadArgs {
             &self.ops
         };
         let operation = |choice: &Choice| {
-            let amount = choice.amount.unwrap_or(self.amount);
-            let amount = (choice.kind != Kind::Balance).then_some(amount);
-            let to = self.to(false).filter(|_| choice.kind == Kind::Transfer);
-            Operation::new(choice.kind, None, self.account.clone(), to, amount).ok()
+            let kind = choice.kind;
+            let amount = match kind {
+                Kind::Balance => None,
+                _ => Some(amount_of(choice.amount.as_ref().unwrap_or(&self.amount))?),
+            };
+            let to = self.to(false).filter(|_| kind == Kind::Transfer);
+            Operation::new(kind, None, self.account.clone(), to, amount).map_err(Failure::usage)
         };
         let all = chosen
             .iter()
             .flat_map(|choice| iter::repeat_n(choice, choice.count));
-        all.filter_map(operation).collect()
+        all.map(operation).collect()
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::bank::{Moment, signed_minor};
+use crate::bank::{Moment, Unit, signed_minor};
 
 /// A length of time in whole microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -43,8 +43,13 @@ impl<'de> Deserialize<'de> for Total {
 /// The exact decimal text of a sum that may exceed one balance: `-12.50`.
 pub fn decimal(minor: i128) -> String {
     let sign = if minor < 0 { "-" } else { "" };
-    let units = minor.unsigned_abs();
-    format!("{sign}{}.{:02}", units / 100, units % 100)
+    let decimals = usize::from(Unit::current().decimals());
+    let digits = minor.unsigned_abs().to_string();
+    let digits = format!("{digits:0>width$}", width = decimals + 1);
+    match digits.split_at(digits.len() - decimals) {
+        (major, "") => format!("{sign}{major}"),
+        (major, fraction) => format!("{sign}{major}.{fraction}"),
+    }
 }
 
 /// A moment as RFC 3339 has it, in UTC and to the microsecond.

@@ -2,13 +2,15 @@
 //! that `cut -f` finds them.
 //!
 //! A table is no wider than its terminal: columns become narrower, and words are cut where they do not
-//! fit. Money is never cut, and what identifies a row stands on a line of its own if there is no room.
+//! fit. MoneyText is never cut, and what identifies a row stands on a line of its own if there is no room.
 
 use std::borrow::Cow;
 use std::io;
 use std::iter;
 
 use rustix::termios::tcgetwinsize;
+
+use crate::bank::Unit;
 
 /// The width of a terminal that does not tell it.
 const USUAL_WIDTH: usize = 80;
@@ -17,6 +19,7 @@ const USUAL_WIDTH: usize = 80;
 const INDENT: usize = 4;
 
 /// One column as a terminal shows it.
+#[derive(Clone, Copy)]
 pub(super) struct Column {
     title: &'static str,
     width: usize,
@@ -79,6 +82,32 @@ const WITH_YEAR: usize = 19;
 
 /// `11-23 13:00:00`
 const WITHOUT_YEAR: usize = 14;
+
+/// What amounts count, in the rows of a ledger in which that is not `$`.
+const UNIT: Column = words("unit", 8);
+
+/// Adds the titles of rows with amounts.
+pub(super) fn money_titles(out: &mut Vec<u8>, columns: &[Column], aligned: bool) {
+    match Unit::current().is_default() {
+        true => titles(out, columns, aligned),
+        false => titles(out, &[columns, &[UNIT]].concat(), aligned),
+    }
+}
+
+/// Adds one row with amounts, and what they count where that is not `$`.
+pub(super) fn money_row(out: &mut Vec<u8>, columns: &[Column], aligned: bool, cells: &[&str]) {
+    let unit = Unit::current();
+    match unit.is_default() {
+        true => row(out, columns, aligned, cells),
+        false => {
+            let (columns, cells) = (
+                [columns, &[UNIT]].concat(),
+                [cells, &[unit.name()]].concat(),
+            );
+            row(out, &columns, aligned, &cells);
+        }
+    }
+}
 
 /// Adds the titles, which only an aligned table has.
 pub(super) fn titles(out: &mut Vec<u8>, columns: &[Column], aligned: bool) {

@@ -10,7 +10,8 @@ use std::fmt::{self, Display, Write as _};
 
 use num_bigint::BigUint;
 
-use super::text::{Description, Dollars};
+use super::money::MoneyText;
+use super::text::Description;
 use super::{Format, Output};
 use crate::explore::StepSeen;
 use crate::explore::{AccountEnds, Draws, Explored, Method, Played, Scenario, token};
@@ -189,14 +190,14 @@ fn finals(exploration: &Exploration, out: &mut String) -> fmt::Result {
         return Ok(());
     };
     let must = scenario.refuses_nothing().then(|| scenario.end(0));
-    write!(out, "{} starts with {}", place.name, dollars(place.start))?;
+    write!(out, "{} starts with {}", place.name, money(place.start))?;
     match must {
-        Some(must) => writeln!(out, ", must end with {}, and ends with", dollars(must))?,
+        Some(must) => writeln!(out, ", must end with {}, and ends with", money(must))?,
         None => writeln!(out, " and ends with")?,
     }
     let texts = |(ended, end): (&i64, &crate::explore::FinalBalance)| {
         let mark = if must == Some(*ended) { "  right" } else { "" };
-        (dollars(*ended), short(&end.orders), mark)
+        (money(*ended), short(&end.orders), mark)
     };
     let last = ends.finals.len().saturating_sub(MAX_FINALS / 2);
     let is_shown = |(number, (ended, _)): &(usize, (&i64, _))| {
@@ -237,12 +238,12 @@ fn others(exploration: &Exploration, out: &mut String) -> fmt::Result {
         let name = &place.name;
         let wrong = short(wrong);
         match finals.len() {
-            1 => writeln!(out, "{name} always ends with {}", dollars(*low))?,
+            1 => writeln!(out, "{name} always ends with {}", money(*low))?,
             count => writeln!(
                 out,
                 "{name} ends with {count} balances from {} to {},\n  wrong after {wrong} {}",
-                dollars(*low),
-                dollars(*high),
+                money(*low),
+                money(*high),
                 orders(&wrong)
             )?,
         }
@@ -260,11 +261,9 @@ fn example(exploration: &Exploration, out: &mut String) -> fmt::Result {
     writeln!(out)?;
     let Some(played) = &found.example else {
         return match (wanted, found.tally.has_wrong()) {
-            (Some(wanted), _) => writeln!(
-                out,
-                "No order was found that ends with {}.",
-                dollars(wanted)
-            ),
+            (Some(wanted), _) => {
+                writeln!(out, "No order was found that ends with {}.", money(wanted))
+            }
             (None, true) => writeln!(out, "Finding the shortest wrong order would take too long."),
             (None, false) => match found.method {
                 Method::Drawn(_) => writeln!(out, "No wrong order was drawn."),
@@ -273,8 +272,8 @@ fn example(exploration: &Exploration, out: &mut String) -> fmt::Result {
         };
     };
     let which = match (wanted, found.is_shortest) {
-        (Some(wanted), true) => format!("The shortest order that ends with {}", dollars(wanted)),
-        (Some(wanted), false) => format!("An order that ends with {}", dollars(wanted)),
+        (Some(wanted), true) => format!("The shortest order that ends with {}", money(wanted)),
+        (Some(wanted), false) => format!("An order that ends with {}", money(wanted)),
         (None, true) => "The shortest wrong order".to_string(),
         (None, false) => "A wrong order".to_string(),
     };
@@ -309,11 +308,11 @@ fn ended(scenario: &Scenario, played: &Played) -> String {
     }
     let ends = scenario.places().iter().zip(&played.verdict.ends);
     for (number, (place, (ended, must))) in ends.enumerate() {
-        let (name, ended_text) = (&place.name, dollars(*ended));
+        let (name, ended_text) = (&place.name, money(*ended));
         if ended != must {
             text += &format!(
                 "{name} ends with {ended_text} and must hold {}.\n",
-                dollars(*must)
+                money(*must)
             );
         } else if number == 0 {
             text += &format!("{name} ends with {ended_text}, as it must.\n");
@@ -323,7 +322,8 @@ fn ended(scenario: &Scenario, played: &Played) -> String {
         }
     }
     if played.verdict.sum_broken {
-        text += "Money has appeared or vanished: the sum over all accounts is not what it was.\n";
+        text +=
+            "MoneyText has appeared or vanished: the sum over all accounts is not what it was.\n";
     }
     text
 }
@@ -332,8 +332,8 @@ fn orders(count: &str) -> &'static str {
     if count == "1" { "order" } else { "orders" }
 }
 
-fn dollars(minor: i64) -> String {
-    Dollars(minor.into()).to_string()
+fn money(minor: i64) -> String {
+    MoneyText(minor.into()).to_string()
 }
 
 fn millionths(share: u64) -> String {

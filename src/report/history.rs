@@ -63,7 +63,9 @@ impl History {
         };
         let aligned = history.output.on_terminal;
         match format {
-            EntryFormat::Text => columns::titles(&mut history.output.block, &COLUMNS, aligned),
+            EntryFormat::Text => {
+                columns::money_titles(&mut history.output.block, &COLUMNS, aligned)
+            }
             EntryFormat::Json => {}
             EntryFormat::Csv => history.record(&CSV_FIELDS),
         }
@@ -107,7 +109,7 @@ impl History {
             or_nothing(entry.id().map(Id::as_str)),
         ];
         let aligned = self.output.on_terminal;
-        columns::row(&mut self.output.block, &COLUMNS, aligned, &cells);
+        columns::money_row(&mut self.output.block, &COLUMNS, aligned, &cells);
     }
 
     fn fields(&mut self, entry: &Entry) {

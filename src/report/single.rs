@@ -165,12 +165,12 @@ impl Answers {
 
     fn titles(&mut self, columns: &[Column]) {
         let aligned = self.output.on_terminal && self.format == Format::Text;
-        columns::titles(&mut self.output.block, columns, aligned);
+        columns::money_titles(&mut self.output.block, columns, aligned);
     }
 
     fn row(&mut self, columns: &[Column], cells: &[&str]) {
         let aligned = self.output.on_terminal;
-        columns::row(&mut self.output.block, columns, aligned, cells);
+        columns::money_row(&mut self.output.block, columns, aligned, cells);
     }
 }
 

@@ -15,8 +15,9 @@ use holder_killed::KilledHolders;
 use steps::StepText;
 
 use super::Detail;
-use crate::bank::{Balance, Decimal, Kind, Name, Operation, Rejection, WORLD};
-use crate::event::{Event, InvalidLine, Micros, OperationEvent, Race, Reason, Repair, decimal};
+use super::money::MoneyText;
+use crate::bank::{Balance, Decimal, Kind, Name, Operation, Rejection, Unit, WORLD};
+use crate::event::{Event, InvalidLine, Micros, OperationEvent, Race, Reason, Repair};
 
 /// The lines so far, as far as later ones depend on them.
 #[derive(Default)]
@@ -60,7 +61,7 @@ impl Text {
             }
             Event::Overspent(operation) => {
                 let title = NamedOperation(operation);
-                let excess = Dollars::of(operation.excess.unwrap_or_default());
+                let excess = MoneyText::of(operation.excess.unwrap_or_default());
                 writeln!(
                     out,
                     "{title} overspent: {excess} more was spent than was set aside"
@@ -99,8 +100,8 @@ impl Text {
             let [expected, actual, lost, ns] = &names;
             row(out, [&"remedy", expected, actual, lost, ns])?;
         }
-        let expected = Dollars::of(race.expected).to_string();
-        let actual = Dollars::of(race.actual).to_string();
+        let expected = MoneyText::of(race.expected).to_string();
+        let actual = MoneyText::of(race.actual).to_string();
         let lost = Grouped(race.lost_updates.into()).to_string();
         let ns = Grouped(race.ns_per_operation.into()).to_string();
         row(out, [&race.remedy, &expected, &actual, &lost, &ns])
@@ -132,14 +133,14 @@ fn completed(operation: &OperationEvent, out: &mut Vec<u8>) -> io::Result<()> {
         match operation.set_aside {
             None => {}
             Some(_) if operation.seq.is_none() => write!(out, "Nothing was spent. ")?,
-            Some(amount) => write!(out, "Set aside: {}. ", Dollars::of(amount))?,
+            Some(amount) => write!(out, "Set aside: {}. ", MoneyText::of(amount))?,
         }
         if let Some(finer) = &operation.spent {
             write!(out, "Spent: {finer}, rounded up. ")?;
         }
         write!(out, "Updated balance: ")?;
     }
-    let balance = Dollars::of(operation.balance.unwrap_or_default());
+    let balance = MoneyText::of(operation.balance.unwrap_or_default());
     writeln!(out, "{balance}{}", mark(operation.duplicate))
 }
 
@@ -149,9 +150,9 @@ fn refused(operation: &OperationEvent, out: &mut Vec<u8>) -> io::Result<()> {
     };
     write!(out, "{} refused: {rejection}", NamedOperation(operation))?;
     if let (Rejection::InsufficientFunds, Some(available)) = (rejection, operation.available) {
-        write!(out, ". Available: {}", Dollars::of(available))?;
+        write!(out, ". Available: {}", MoneyText::of(available))?;
         if let Some(overdraft) = operation.overdraft {
-            write!(out, ", and {} of overdraft", Dollars::of(overdraft))?;
+            write!(out, ", and {} of overdraft", MoneyText::of(overdraft))?;
         }
     }
     writeln!(out, "{}", mark(operation.duplicate))
@@ -162,7 +163,7 @@ fn planned(operation: &OperationEvent, out: &mut Vec<u8>) -> io::Result<()> {
     if let Some(Reason::Rejected(rejection)) = operation.reason {
         write!(out, "{title} would be refused: {rejection}")?;
         if let (Rejection::InsufficientFunds, Some(available)) = (rejection, operation.available) {
-            write!(out, ". Available then: {}", Dollars::of(available))?;
+            write!(out, ". Available then: {}", MoneyText::of(available))?;
         }
         return writeln!(out);
     }
@@ -170,7 +171,7 @@ fn planned(operation: &OperationEvent, out: &mut Vec<u8>) -> io::Result<()> {
         None => writeln!(out, "{title} would be shown"),
         Some(_) if !operation.command => writeln!(out, "{title} would be posted"),
         Some(amount) => {
-            let amount = Dollars::of(amount);
+            let amount = MoneyText::of(amount);
             let id = operation.id.as_ref().map_or("", |id| id.as_str());
             writeln!(
                 out,
@@ -245,8 +246,11 @@ impl<'a> Description<'a> {
             Some(Kind::Balance) | None => "Balance",
         })?;
         if let Some(amount) = self.amount {
-            f.write_str("$")?;
-            f.write_str(Decimal::new(amount.minor()).as_str())?;
+            let (unit, amount) = (Unit::current(), Decimal::new(amount.minor()));
+            match unit.is_sign() {
+                true => write!(f, "{}{}", unit.name(), amount.as_str())?,
+                false => write!(f, "{} {}", amount.as_str(), unit.name())?,
+            }
         }
         match self.to {
             Some(to) if *to != WORLD => write!(f, " to {to}"),
@@ -297,25 +301,6 @@ impl Display for Which<'_> {
         match parts.is_empty() {
             true => Ok(()),
             false => write!(f, " ({})", parts.join(", ")),
-        }
-    }
-}
-
-/// Money in minor units; the sign stands before the currency.
-pub(super) struct Dollars(pub(super) i128);
-
-impl Dollars {
-    fn of(balance: Balance) -> Self {
-        Dollars(balance.minor().into())
-    }
-}
-
-impl Display for Dollars {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = decimal(self.0);
-        match text.strip_prefix('-') {
-            Some(positive) => write!(f, "-${positive}"),
-            None => write!(f, "${text}"),
         }
     }
 }

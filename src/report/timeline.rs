@@ -10,8 +10,9 @@ use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal};
 
 use super::columns::{cut, terminal_width};
+use super::money::MoneyText;
 use super::shown::word;
-use super::text::{Dollars, one_line};
+use super::text::one_line;
 use crate::show::{Lane, OperationEnd, Picture, PicturedOperation, PicturedRun};
 use axis::Axis;
 
@@ -243,14 +244,14 @@ fn ending(operation: &PicturedOperation) -> String {
         ""
     };
     match (operation.end, operation.balance, &operation.reason) {
-        (OperationEnd::Completed, Some(balance), _) => format!("{}{twice}", dollars(balance)),
+        (OperationEnd::Completed, Some(balance), _) => format!("{}{twice}", money(balance)),
         (end, _, Some(reason)) => format!("{}: {}{twice}", end.word(), word(reason)),
         (end, _, None) => format!("{}{twice}", end.word()),
     }
 }
 
-fn dollars(minor: i64) -> Dollars {
-    Dollars(minor.into())
+fn money(minor: i64) -> MoneyText {
+    MoneyText(minor.into())
 }
 
 /// A text of which the letters beyond ASCII are shown by their numbers.

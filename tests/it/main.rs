@@ -67,6 +67,7 @@ mod steps;
 mod surroundings;
 #[cfg(target_os = "linux")]
 mod terminal;
+mod units;
 mod verify;
 #[cfg(target_os = "linux")]
 mod work;

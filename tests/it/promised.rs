@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use bank_par::bank::{Amount, Asked, Id, Kind, Name, Operation, Outcome, Request, RequestContext};
+use bank_par::bank::{
+    Amount, Asked, Id, Kind, Name, Operation, Outcome, Request, RequestContext, Unit,
+};
 use bank_par::store::{Access, Entry, EntryQuery, Ledger, LedgerError, Place};
 use serde_json::Value;
 
@@ -92,7 +94,7 @@ impl Promised {
     pub(crate) fn find(&self, path: &Path) -> Result<Kept, String> {
         let nothing = self.posted.is_empty() && self.aside.is_empty() && self.refused.is_empty();
         let access = if nothing {
-            Access::Create
+            Access::Create(&Unit::default())
         } else {
             Access::Existing
         };

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use bank_par::bank::{
-    Action, Amount, Asked, Id, Name, Operation, Outcome, Request, RequestContext,
+    Action, Amount, Asked, Id, Name, Operation, Outcome, Request, RequestContext, Unit,
 };
 use bank_par::store::{Access, LedgerError, Place, RunName};
 use rustix::process::{Pid, Signal, kill_process};
@@ -31,7 +31,7 @@ impl Served {
         Self::over(Ledger::created(), &[])
     }
 
-    fn over(ledger: Ledger, arguments: &[&str]) -> Self {
+    pub(crate) fn over(ledger: Ledger, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let server = start(&ledger, folder.path(), arguments);
         Served {
@@ -56,18 +56,20 @@ impl Served {
         command
     }
 
-    fn run(&self, words: &str) -> Run {
+    pub(crate) fn run(&self, words: &str) -> Run {
         Running::start(self.command(words)).finish()
     }
 
     #[track_caller]
-    fn say(&self, words: &str) -> String {
+    pub(crate) fn say(&self, words: &str) -> String {
         self.run(words).expect(0).stdout
     }
 
     /// A client within this process.
     fn client(&self) -> Box<dyn bank_par::store::Ledger> {
-        Place::Server(self.socket()).open(Access::Create).unwrap()
+        Place::Server(self.socket())
+            .open(Access::Create(&Unit::default()))
+            .unwrap()
     }
 
     /// A connection that says what it wants.
@@ -201,7 +203,7 @@ fn what_was_acknowledged_survives_the_server() {
     let served = Served::start();
     let (place, pid) = (Place::Server(served.socket()), served.server.pid);
     let counts = at_once(4, |thread| {
-        let mut client = place.open(Access::Create).unwrap();
+        let mut client = place.open(Access::Create(&Unit::default())).unwrap();
         let mut count = 0;
         loop {
             let asked = execute(Some(&format!("{thread}-{count}")), "ops", 1);
@@ -277,7 +279,7 @@ fn a_signal_lets_what_has_arrived_finish() {
     let served = Served::start();
     let (place, pid) = (Place::Server(served.socket()), served.server.pid);
     let counts = at_once(3, |thread| {
-        let mut client = place.open(Access::Create).unwrap();
+        let mut client = place.open(Access::Create(&Unit::default())).unwrap();
         let mut count = 0u32;
         while client.transact(&[execute(None, "ops", 1)]).is_ok() {
             count += 1;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 
-use crate::cli::Failure;
+use crate::cli::{Failure, ledger};
 use crate::status::Status;
 use crate::store::{Access, Entries, Entry, EntryQuery, Ledger, LedgerError, Place};
 
@@ -23,7 +23,7 @@ pub(super) struct Followed {
 
 impl Followed {
     pub(super) fn open(place: Place) -> Result<Self, Failure> {
-        let ledger = place.open(Access::Read).map_err(Failure::ledger)?;
+        let ledger = ledger::open(&place, Access::Read)?;
         Ok(Followed {
             place,
             ledger: Some(ledger),

@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::{Single, SingleArgs, ended};
 use crate::bank::{Answer, Name, Outcome, Rejection};
+use crate::cli::ledger::UnitArgs;
 use crate::cli::named::all_runs;
 use crate::cli::workload::other_side;
 use crate::cli::{CliResult, Failure};
@@ -25,7 +26,7 @@ pub(in crate::cli) struct BalanceArgs {
 
 /// `bank-par balance`
 pub(in crate::cli) fn balance(args: BalanceArgs) -> CliResult {
-    let mut single = Single::open(args.single, Access::Read)?;
+    let mut single = Single::open(args.single, Access::Read, &UnitArgs::default())?;
     let status = match (args.holds, args.accounts.is_empty()) {
         (true, _) => single.holds(&args.accounts)?,
         (false, true) => single.all_accounts()?,

@@ -6,7 +6,8 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::{OperationArgs, Single, SingleArgs, WorkArgs, id};
-use crate::bank::{self, Amount, Id, Kind, Name, Request, RequestContext};
+use crate::bank::{self, AmountText, Id, Kind, Name, Request, RequestContext};
+use crate::cli::ledger::{UnitArgs, amount_of};
 use crate::cli::workload::other_side;
 use crate::cli::{CliResult, Failure};
 use crate::ids;
@@ -22,7 +23,7 @@ const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 pub(in crate::cli) struct HoldArgs {
     /// How much, such as `500` or `12.50`
     #[arg(allow_negative_numbers = true)]
-    amount: Amount,
+    amount: AmountText,
     /// Where the money goes once it is posted: a transfer instead of a withdrawal
     #[arg(long, value_parser = other_side, value_name = "NAME")]
     to: Option<Name>,
@@ -44,7 +45,7 @@ pub(in crate::cli) struct PostArgs {
     id: Id,
     /// Post so much: less gives the rest back, more must be available
     #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
-    amount: Option<Amount>,
+    amount: Option<AmountText>,
     #[command(flatten)]
     single: SingleArgs,
 }
@@ -96,17 +97,20 @@ pub(in crate::cli) fn hold(mut args: HoldArgs) -> CliResult {
         Some(_) => Kind::Transfer,
         None => Kind::Withdraw,
     };
-    let operation = args.operation.operation(kind, args.to, args.amount)?;
     args.work.check(&args.single).map_err(Failure::usage)?;
+    let unit = UnitArgs::default();
+    if args.work.is_dry_run() {
+        args.single.learn_unit(&unit)?;
+        let operation = args.operation.operation(kind, args.to, &args.amount)?;
+        args.work.say(&operation, true);
+        return super::ended(Status::Posted);
+    }
+    let mut single = Single::open(args.single, Access::Existing, &unit)?;
+    let operation = args.operation.operation(kind, args.to, &args.amount)?;
     if args.work.is_given() {
-        if args.work.only_says(&operation, true) {
-            return super::ended(Status::Posted);
-        }
-        let single = Single::open(args.single, Access::Existing)?;
         let lasts = Some(args.expires.0);
         return args.work.run(single, operation, lasts, caller);
     }
-    let mut single = Single::open(args.single, Access::Existing)?;
     let request = Request::Hold {
         operation: operation.clone(),
         lasts: args.expires.0,
@@ -127,8 +131,9 @@ fn random_id() -> Result<Id, Failure> {
 
 /// `bank-par post`
 pub(in crate::cli) fn post(args: PostArgs) -> CliResult {
-    let mut single = Single::open(args.single, Access::Existing)?;
-    let (id, amount) = (args.id.clone(), args.amount);
+    let mut single = Single::open(args.single, Access::Existing, &UnitArgs::default())?;
+    let id = args.id.clone();
+    let amount = args.amount.as_ref().map(amount_of).transpose()?;
     let answer = single.ask(RequestContext::default(), Request::PostHold { id, amount })?;
     let posted = match answer.outcome {
         bank::Outcome::Posted { seq, .. } => single.entry(seq)?,
@@ -140,7 +145,7 @@ pub(in crate::cli) fn post(args: PostArgs) -> CliResult {
 
 /// `bank-par void`
 pub(in crate::cli) fn void(args: VoidArgs) -> CliResult {
-    let mut single = Single::open(args.single, Access::Existing)?;
+    let mut single = Single::open(args.single, Access::Existing, &UnitArgs::default())?;
     let id = args.id.clone();
     let answer = single.ask(RequestContext::default(), Request::VoidHold { id })?;
     single.finish(Subject::Hold(&args.id), &answer)

@@ -14,7 +14,7 @@ use crate::command::{OneShotEnd, OneShotError, OneShotPlan, OneShotRun, run};
 use crate::event::{Cause, Event, Fault, OperationEvent};
 use crate::exit::Exit;
 use crate::ids;
-use crate::report::{Destination, Format, Receipt, refusal, stderr_line};
+use crate::report::{BareMoney, Destination, Format, Receipt, refusal, stderr_line};
 use crate::status::{Ending, Status};
 use crate::work::{self, Termination};
 
@@ -57,20 +57,24 @@ impl WorkArgs {
         })
     }
 
-    /// Whether nothing is to be done; then this says what would be.
-    pub(super) fn only_says(&self, operation: &Operation, is_held: bool) -> bool {
-        if self.dry_run {
-            let amount = operation.amount().map(|amount| amount.to_string());
-            stderr_line(format_args!(
-                "would set aside {} on `{}`, run `{}`, and {} it as a {} if that succeeds",
-                amount.unwrap_or_default(),
-                operation.account,
-                self.command.told(),
-                if is_held { "hold" } else { "post" },
-                operation.kind(),
-            ));
-        }
+    /// Whether nothing is to be done.
+    pub(super) fn is_dry_run(&self) -> bool {
         self.dry_run
+    }
+
+    /// Says what would be done.
+    pub(super) fn say(&self, operation: &Operation, is_held: bool) {
+        let amount = operation
+            .amount()
+            .map(|amount| BareMoney(amount.into()).to_string());
+        stderr_line(format_args!(
+            "would set aside {} on `{}`, run `{}`, and {} it as a {} if that succeeds",
+            amount.unwrap_or_default(),
+            operation.account,
+            self.command.told(),
+            if is_held { "hold" } else { "post" },
+            operation.kind(),
+        ));
     }
 
     /// Refuses outputs that cannot be had, before anything is done.
@@ -296,7 +300,8 @@ pub(super) fn tell_overspent(operation: &Operation, outcome: &Outcome) -> Status
     };
     let id = operation.id.as_ref().map_or("", |id| id.as_str());
     stderr_line(format_args!(
-        "overspent: {excess} more was spent than was set aside: `{id}`"
+        "overspent: {} more was spent than was set aside: `{id}`",
+        BareMoney(excess.into())
     ));
     Status::Refused
 }

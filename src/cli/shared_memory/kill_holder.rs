@@ -24,12 +24,12 @@ const LOCKS: [Primitive; 6] = [
 pub(super) fn compare(args: &SharedMemoryArgs, when: KillPoint) -> CliResult {
     let mut runs = Vec::new();
     for primitive in LOCKS {
-        let plan = args.plan(primitive);
+        let plan = args.plan(primitive)?;
         runs.push((Some(primitive), plan));
     }
     // A server process writes both cells at once.
     if when == KillPoint::Write {
-        let plan = args.plan(Primitive::Mutex);
+        let plan = args.plan(Primitive::Mutex)?;
         let plan = RunPlan {
             mode: Mode::ServerShare,
             conduct: Conduct::ShareData(Manner::of(Sharing::Lock)),

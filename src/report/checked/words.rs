@@ -5,7 +5,8 @@ use std::fmt::{self, Display};
 
 use crate::bank::{Kind, Rejection};
 use crate::check::{Contradiction, Disagreement, Happened, NO_TEXT, Observed, ObservedHistory};
-use crate::report::text::{Dollars, one_line};
+use crate::report::money::MoneyText;
+use crate::report::text::one_line;
 
 /// The width of a projector.
 const WIDTH: usize = 80;
@@ -50,8 +51,8 @@ pub(super) fn count(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-fn money(minor: i64) -> Dollars {
-    Dollars(minor.into())
+fn money(minor: i64) -> MoneyText {
+    MoneyText(minor.into())
 }
 
 /// What was asked for.
@@ -165,13 +166,13 @@ pub(super) fn why(history: &ObservedHistory, contradiction: &Contradiction) -> S
         }
         Disagreement::Sum { account: of, expected, told } => format!(
             "The start and all that was completed add up to {} on {}, and the summary tells {}.",
-            Dollars(expected),
+            MoneyText(expected),
             account(of),
             money(told)
         ),
         Disagreement::SumOfAll { sum } => format!(
             "The sum over all accounts must be zero, and the summary's balances add up to {}.",
-            Dollars(sum)
+            MoneyText(sum)
         ),
         Disagreement::LostUpdates { count: lost } => format!(
             "The summary itself tells of {}.",

@@ -79,7 +79,7 @@ impl<'a> Lanes<'a> {
         let amount = operation.amount().map_or(0, |amount| amount.minor());
         let mut head = vec![
             format!("{} {}", process + 1, operation.kind()),
-            format!("  {}", super::dollars(amount)),
+            format!("  {}", super::money(amount)),
         ];
         let pid = self.pids.get(process);
         head.extend(pid.map(|pid| format!("  pid {pid}")));

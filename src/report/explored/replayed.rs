@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::json::StepPart;
 use super::lanes::Lanes;
-use super::{dollars, ended, words};
+use super::{ended, money, words};
 use crate::event::add_line;
 use crate::explore::{OrderEnd, Replayed, StepSeen, StepTakers};
 use crate::explore::{Played, Scenario, token};
@@ -85,7 +85,7 @@ fn text(replay: &Replay) -> String {
     text += &format!("reproduced {reproduced} of {times}, {by}{end}\n");
     if let Some(differently) = &replayed.differently {
         let places = scenario.places().iter().zip(&differently.balances);
-        let balances = places.map(|(place, minor)| format!("{} {}", place.name, dollars(*minor)));
+        let balances = places.map(|(place, minor)| format!("{} {}", place.name, money(*minor)));
         let balances: Vec<String> = balances.collect();
         text += &format!("but it also ended with {}\n", balances.join(", "));
         text += &difference(scenario, played, differently);

@@ -1,6 +1,6 @@
 //! What steps are called.
 
-use super::dollars;
+use super::money;
 use crate::explore::StepSeen;
 use crate::explore::{Met, Played, Scenario, StepTaken};
 use crate::sharing::{Manner, NextStep, Part, Sharing};
@@ -97,8 +97,8 @@ fn balances(scenario: &Scenario, taken: &StepSeen) -> String {
     let sides = scenario.sides(taken.process).into_iter().zip(taken.sides);
     let shown = sides.filter(|(place, _)| users(place));
     let shown = shown.filter_map(|(place, minor)| match several {
-        true => Some(format!("{} {}", places[place].name, dollars(minor?))),
-        false => Some(dollars(minor?)),
+        true => Some(format!("{} {}", places[place].name, money(minor?))),
+        false => Some(money(minor?)),
     });
     shown.collect::<Vec<_>>().join(" ")
 }

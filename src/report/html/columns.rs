@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::selection::{self, MAX_BINS};
 use crate::bank::{Decimal, Kind};
+use crate::report::money::UnitObject;
 use crate::report::shown::word;
 use crate::show::{
     Binned, CellAccess, CellStep, Latencies, OperationEnd, Picture, PicturedOperation, PicturedRun,
@@ -22,6 +23,7 @@ const MAX_COURSES: usize = 16;
 /// Everything that a page shows.
 #[derive(Serialize)]
 pub(super) struct PageColumns<'a> {
+    unit: UnitObject,
     runs: Vec<RunObject<'a>>,
     notes: &'a [String],
     end: u64,
@@ -163,6 +165,7 @@ impl<'a> PageColumns<'a> {
         let (lanes, operations) = operation_columns(picture, &chosen);
         let (accesses, accesses_omitted) = access_columns(picture, &places);
         PageColumns {
+            unit: UnitObject::current(),
             runs: picture.runs.iter().map(run_object).collect(),
             notes: &picture.notes,
             end: picture.end,

@@ -31,9 +31,11 @@
     made.append(...children);
     return made;
   }
-  const dollars = (text) => {
+  const money = (text) => {
     if (text === null || text === undefined) return "";
-    return text.startsWith("-") ? `-$${text.slice(1)}` : `$${text}`;
+    const { name, is_sign } = data.unit;
+    if (!is_sign) return `${text} ${name}`;
+    return text.startsWith("-") ? `-${name}${text.slice(1)}` : `${name}${text}`;
   };
   const minor = (text) => (text === null ? null : BigInt(text.replace(".", "")));
   function time(micros) {
@@ -117,7 +119,7 @@
     }
     const balances = runs.flatMap((run, place) => (run.totals ? run.totals.balances.map((one) => [place, one]) : []));
     cells($("accounts"), [["Run", "number"], ["Account", "nowrap"], ["Balance", "number"], ["Must be", "number"], ["Updates lost", "number"]],
-      balances.map(([run, one]) => [run + 1, one.account, dollars(one.balance), one.expected === null ? "" : dollars(one.expected), one.lost_updates]), "Accounts at the end");
+      balances.map(([run, one]) => [run + 1, one.account, money(one.balance), one.expected === null ? "" : money(one.expected), one.lost_updates]), "Accounts at the end");
     $("accounts").parentElement.hidden = balances.length === 0;
     for (const note of data.notes) $("notes").append(element("li", {}, note));
   }
@@ -151,12 +153,12 @@
     const lane = lanes[operation.lane];
     const parts = [
       `Operation ${operation.number}`,
-      `${operation.op} ${dollars(operation.amount)} ${data.accounts[operation.account]}`.replace("  ", " "),
+      `${operation.op} ${money(operation.amount)} ${data.accounts[operation.account]}`.replace("  ", " "),
       lane.worker ? `worker ${lane.worker}, process ${lane.pid}` : "no process",
       `from ${time(operation.begun)}, took ${time(operation.ended - operation.begun)}`,
       operation.end + (operation.duplicate ? " (done before)" : "") + (operation.reason ? `: ${operation.reason}` : ""),
     ];
-    if (operation.balance !== null) parts.push(`balance ${dollars(operation.balance)}`);
+    if (operation.balance !== null) parts.push(`balance ${money(operation.balance)}`);
     if (operation.id !== null) parts.push(`id ${operation.id}`);
     if (operation.detail !== null) parts.push(operation.detail);
     return parts.join(" · ");
@@ -195,7 +197,7 @@
     const run = data.runs.length > 1 ? `${lane.run + 1}/` : "";
     if (own.length === 1) {
       const operation = operations[own[0]];
-      return `${run}${operation.number} ${operation.op} ${dollars(operation.amount)}`.trim();
+      return `${run}${operation.number} ${operation.op} ${money(operation.amount)}`.trim();
     }
     return lane.worker ? `${run}worker ${lane.worker}` : `${run}no process`;
   }
@@ -382,7 +384,7 @@
       accesses.map((access) => {
         const who = operations[access.operation];
         const over = access.lost_to === null ? "" : element("span", { class: "lost" }, `LOST: ${operations[access.lost_to].number} ${operations[access.lost_to].op} writes over it unseen`);
-        return [time(access.at), `${who.number} ${who.op}`, words[access.step], data.accounts[access.account], dollars(access.balance), access.version, over];
+        return [time(access.at), `${who.number} ${who.op}`, words[access.step], data.accounts[access.account], money(access.balance), access.version, over];
       }));
   }
 
@@ -423,8 +425,8 @@
       const { at, posted, available, changes } = course();
       const values = posted.map(Number);
       const [least, most] = values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
-      $("balance-text").textContent = `${data.accounts[course().account]} changed ${changes.toLocaleString("en")} times, lay between $${least.toFixed(2)} and $${most.toFixed(2)}, and ended with ${dollars(posted[posted.length - 1])}` +
-        ` (${dollars(available[available.length - 1])} available) at ${time(at[at.length - 1])}.`;
+      $("balance-text").textContent = `${data.accounts[course().account]} changed ${changes.toLocaleString("en")} times, lay between ${money(least.toFixed(data.unit.decimals))} and ${money(most.toFixed(data.unit.decimals))}, and ended with ${money(posted[posted.length - 1])}` +
+        ` (${money(available[available.length - 1])} available) at ${time(at[at.length - 1])}.`;
       keys("balance-text", [["Posted", "solid line"], ["Available", "dashed line"]]);
     };
     tell();
@@ -436,7 +438,7 @@
         options: {
           scales: { x: { time: false } },
           series: [{}, { stroke: color("posted"), width: 2, paths: stepped(), points: { show: false } }, { stroke: color("available"), width: 2, dash: [4, 4], paths: stepped(), points: { show: false } }],
-          axes: [seconds, { size: 84, values: (_, marks) => marks.map((mark) => `$${mark.toLocaleString("en")}`) }],
+          axes: [seconds, { size: 84, values: (_, marks) => marks.map((mark) => money(mark.toLocaleString("en"))) }],
         },
         columns: [[...at, until], last(posted), last(available)],
       };
@@ -539,8 +541,8 @@
         $("lanes").scrollIntoView();
       });
       const reason = [row.reason, row.detail].filter((text) => text !== null).join(": ");
-      const line = [show, row.op, where(row), dollars(row.amount), time(row.begun), time(row.ended - row.begun), row.end + (row.duplicate ? ", done before" : ""),
-        dollars(row.balance), lane.worker || "", lane.pid || "", row.line ?? "", row.id ?? "", reason];
+      const line = [show, row.op, where(row), money(row.amount), time(row.begun), time(row.ended - row.begun), row.end + (row.duplicate ? ", done before" : ""),
+        money(row.balance), lane.worker || "", lane.pid || "", row.line ?? "", row.id ?? "", reason];
       body.append(element("tr", {}, ...line.map((cell, column) => element("td", { class: COLUMNS[column][2] }, cell))));
     }
     $("table").replaceChildren(element("thead", {}, head), body);

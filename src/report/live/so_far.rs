@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use crate::bank::{Balance, Kind};
 use crate::event::{Event, OperationEvent};
 use crate::report::columns::cut;
-use crate::report::text::{Dollars, Grouped};
+use crate::report::money::MoneyText;
+use crate::report::text::Grouped;
 
 /// The most processes that have a line each.
 const HANDFUL: u64 = 8;
@@ -189,7 +190,7 @@ impl RunSoFar {
             Some(total) => format!("{done} of {} done", Grouped(total.max(self.done).into())),
             None => format!("{done} done"),
         };
-        let moved = (self.moved > 0).then(|| format!("{} moved", Dollars(self.moved)));
+        let moved = (self.moved > 0).then(|| format!("{} moved", MoneyText(self.moved)));
         // What it is, and how much it matters, most first.
         let mut parts = vec![
             (0, Some(done)),
@@ -253,7 +254,7 @@ impl LiveProcess {
             Some(asked) => (
                 asked.kind.word(),
                 asked.amount.map_or(String::new(), |amount| {
-                    Dollars(amount.minor().into()).to_string()
+                    MoneyText(amount.minor().into()).to_string()
                 }),
                 asked.accounts.as_str(),
             ),

@@ -3,9 +3,10 @@
 use std::fmt::{self, Display};
 
 use super::Subject;
-use crate::bank::{Answer, Balance, Id, Name, Operation, Outcome, Rejection, View, WORLD};
+use crate::bank::{Answer, Balance, Id, Name, Operation, Outcome, Rejection, Unit, View, WORLD};
 use crate::event::rfc3339;
 use crate::report::columns::or_nothing;
+use crate::report::money::BareMoney;
 use crate::store::{OpenHold, RunName};
 
 /// Adds the line of an answer that is no refusal.
@@ -31,6 +32,10 @@ pub(super) fn answer(subject: Subject<'_>, answer: &Answer, out: &mut Vec<u8>) {
     }
     if answer.duplicate {
         line += " duplicate";
+    }
+    let unit = Unit::current();
+    if !unit.is_default() {
+        line += &format!(" unit {}", unit.name());
     }
     line.push('\n');
     out.extend(line.into_bytes());
@@ -80,13 +85,15 @@ impl Display for Refusal<'_> {
         match (rejection, subject) {
             (Rejection::InsufficientFunds, Subject::Operation(Operation { account, .. })) => {
                 let available = view.map(|view| view.available).unwrap_or_default();
-                write!(f, ": `{account}` has {available} available")?;
+                write!(f, ": `{account}` has {} available", BareMoney(available))?;
                 if let Some(overdraft) = overdraft.filter(|limit| limit.minor() > 0) {
                     let most = available.minor().saturating_add(overdraft.minor()).max(0);
                     let most = Balance::new(most);
                     write!(
                         f,
-                        " and may go {overdraft} below zero: at most {most} can go out"
+                        " and may go {} below zero: at most {} can go out",
+                        BareMoney(overdraft),
+                        BareMoney(most)
                     )?;
                 }
             }

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::fmt::{self, Display};
 use std::io::{self, Write};
 
+use super::Seconds;
 use super::mechanism::Mechanism;
-use super::{Dollars, Seconds};
 use crate::bank::{Balance, Name, WaitInVain};
 use crate::event::{
     CellEvent, Event, LeaseEvent, Micros, RequestEvent, RequestName, RunStarted, WorkerEvent,
 };
+use crate::report::money::MoneyText;
 
 /// What later lines depend on.
 #[derive(Default)]
@@ -107,7 +108,7 @@ impl StepText {
             return writeln!(
                 out,
                 "  {process} {sign} {} in one step: {now}",
-                Dollars(amount)
+                MoneyText(amount)
             );
         }
         let Some((seen, version)) = before else {
@@ -115,7 +116,7 @@ impl StepText {
         };
         let change = i128::from(cell.balance.minor()) - i128::from(seen.minor());
         let sign = if change < 0 { '-' } else { '+' };
-        let (seen, change) = (Dollars::of(seen), Dollars(change.abs()));
+        let (seen, change) = (MoneyText::of(seen), MoneyText(change.abs()));
         writeln!(
             out,
             "  {process} computed {seen} {sign} {change} and wrote {}",
@@ -207,7 +208,7 @@ impl Display for BalanceOfCell<'_> {
             version,
             ..
         } = self.0;
-        write!(f, "{account} {}", Dollars::of(*balance))?;
+        write!(f, "{account} {}", MoneyText::of(*balance))?;
         match version {
             Some(version) => write!(f, " v{version}"),
             None => Ok(()),

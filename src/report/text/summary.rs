@@ -3,9 +3,10 @@
 use std::fmt::{self, Display};
 use std::io::{self, Write};
 
-use super::{Count, Dollars, Grouped, Seconds, one_line};
+use super::{Count, Grouped, Seconds, one_line};
 use crate::bank::Balance;
 use crate::event::{AccountSummary, Micros, Summary, Total};
+use crate::report::money::MoneyText;
 
 /// The accounts that a summary shows; people read no more.
 const ACCOUNTS_SHOWN: usize = 10;
@@ -63,7 +64,7 @@ fn accounts(summary: &Summary, out: &mut Vec<u8>) -> io::Result<()> {
     let mut accounts: Vec<&AccountSummary> = summary.balances.iter().collect();
     accounts.sort_by_key(|account| (account.account.is_the_banks(), is_right(account)));
     for account in accounts.iter().take(ACCOUNTS_SHOWN) {
-        let (name, posted) = (&account.account, Dollars::of(account.balance));
+        let (name, posted) = (&account.account, MoneyText::of(account.balance));
         write!(out, "Balance of {name}: {posted}")?;
         if let Some(expected) = account.expected {
             write!(out, " ({})", Verdict { account, expected })?;
@@ -84,7 +85,7 @@ fn accounts(summary: &Summary, out: &mut Vec<u8>) -> io::Result<()> {
         return Ok(());
     };
     let verdict = if sum == 0 { "" } else { " (must be $0.00)" };
-    writeln!(out, "Sum over all accounts: {}{verdict}", Dollars(sum))
+    writeln!(out, "Sum over all accounts: {}{verdict}", MoneyText(sum))
 }
 
 fn is_right(account: &AccountSummary) -> bool {
@@ -115,8 +116,8 @@ impl Display for Verdict<'_> {
                 };
                 write!(f, "the right total, although {lost} {were} lost")
             }
-            (false, 0) => write!(f, "must be {}", Dollars::of(expected)),
-            (false, _) => write!(f, "must be {}: {lost} lost", Dollars::of(expected)),
+            (false, 0) => write!(f, "must be {}", MoneyText::of(expected)),
+            (false, _) => write!(f, "must be {}: {lost} lost", MoneyText::of(expected)),
         }
     }
 }

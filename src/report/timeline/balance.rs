@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::{Drawing, dollars};
+use super::{Drawing, money};
 use crate::show::AccountCourse;
 
 /// How high the line is drawn.
@@ -86,7 +86,7 @@ impl Drawing<'_> {
         };
         let grid = self.line(course, rows, &place);
         let fits =
-            |value: i64| course.name.len() + 1 + dollars(value).to_string().len() <= self.label;
+            |value: i64| course.name.len() + 1 + money(value).to_string().len() <= self.label;
         let name = match fits(most) {
             true => course.name.as_str(),
             false => {
@@ -102,7 +102,7 @@ impl Drawing<'_> {
                 _ => String::new(),
             };
             let end = last.filter(|(row, _)| *row == number);
-            let end = end.map_or(String::new(), |(_, value)| dollars(value).to_string());
+            let end = end.map_or(String::new(), |(_, value)| money(value).to_string());
             let cells: String = cells.iter().collect();
             self.row(out, &label, &cells, &end)?;
         }
@@ -112,7 +112,7 @@ impl Drawing<'_> {
     /// A name at the left and an amount at the right.
     fn level_label(&self, name: &str, value: i64) -> String {
         let room = self.label.saturating_sub(name.len());
-        format!("{name}{:>room$}", dollars(value).to_string())
+        format!("{name}{:>room$}", money(value).to_string())
     }
 
     fn line(

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{Drawing, dollars, ending};
+use super::{Drawing, ending, money};
 use crate::show::{CellStep, Lane, LaneEnd, OperationEnd, PicturedOperation, Stroke};
 
 /// What a stroke looks like, in ASCII and beyond.
@@ -106,7 +106,7 @@ impl Drawing<'_> {
         let number = operation.number;
         let short = format!("{number:>2} {}", operation.kind);
         let long = match operation.amount {
-            Some(amount) => format!("{number:>2} {:<8} {}", operation.kind, dollars(amount)),
+            Some(amount) => format!("{number:>2} {:<8} {}", operation.kind, money(amount)),
             None => short.clone(),
         };
         if long.len() <= self.label {

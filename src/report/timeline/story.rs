@@ -3,7 +3,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{Drawing, Span, dollars, ending, word};
+use super::{Drawing, Span, ending, money, word};
 use crate::bank::WaitInVain;
 use crate::show::{CellAccess, CellStep, OperationEnd, PicturedWait};
 
@@ -144,7 +144,7 @@ impl Drawing<'_> {
 
     fn cell(&self, access: &CellAccess) -> String {
         let name = &self.picture.accounts[access.account].name;
-        format!("{name} {}", dollars(access.balance))
+        format!("{name} {}", money(access.balance))
     }
 
     /// How many updates of each account were lost.

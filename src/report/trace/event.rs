@@ -148,7 +148,7 @@ pub(super) fn object(fields: &[(&str, Argument)]) -> Option<Box<RawValue>> {
     to_raw_value(&Ordered(fields)).ok()
 }
 
-/// Money as a number of JSON.
+/// MoneyText as a number of JSON.
 pub(super) fn decimal_argument(minor: i64) -> Argument {
     Argument::Decimal(RawValue::from_string(decimal_number(minor)).ok())
 }

@@ -1,5 +1,6 @@
 //! What every ledger that lasts does, over each backend.
 
+mod details;
 mod scenarios;
 mod sets;
 mod tables;
@@ -19,11 +20,17 @@ use crate::store::sqlite::Sqlite;
 use crate::store::{Access, Ledger};
 use tables::Shared;
 
+/// All scenarios.
+mod every {
+    pub(super) use super::details::*;
+    pub(super) use super::scenarios::*;
+}
+
 /// The scenarios, and the backends that each of them is tried over.
 macro_rules! scenarios {
     ($($scenario:ident),* $(,)?) => {
-        mod sqlite { $(#[test] fn $scenario() { super::scenarios::$scenario(&super::InFile::new()) })* }
-        mod in_memory { $(#[test] fn $scenario() { super::scenarios::$scenario(&super::InTables::new()) })* }
+        mod sqlite { $(#[test] fn $scenario() { super::every::$scenario(&super::InFile::new()) })* }
+        mod in_memory { $(#[test] fn $scenario() { super::every::$scenario(&super::InTables::new()) })* }
     };
 }
 
@@ -65,7 +72,7 @@ impl InFile {
 impl LedgerPlace for InFile {
     fn open(&self) -> Box<dyn Ledger> {
         let path: PathBuf = self.folder.lock().expect("a folder").path().join("bank.db");
-        let backend = Sqlite::open(&path, Access::Create);
+        let backend = Sqlite::open(&path, Access::Create(&Unit::default()));
         Box::new(Engine::new(backend.expect("a ledger")))
     }
 

@@ -17,10 +17,8 @@ impl Ledger for Remote {
     }
 
     fn unit(&mut self) -> Result<Unit, LedgerError> {
-        self.one(&Query::Unit, |finding| match finding {
-            Response::Unit(unit) => Some(unit),
-            _ => None,
-        })
+        self.line()?;
+        Ok(self.unit.clone().unwrap_or_default())
     }
 
     fn submit(&mut self, batch: &[LedgerRequest]) -> Result<Vec<LedgerAnswer>, LedgerError> {

@@ -18,10 +18,10 @@ use crate::bank::Unit;
 use crate::store::LedgerError;
 
 /// Creates the ledger at a path where nothing is, unless another process does so at the same time.
-pub(super) fn create(path: &Path) -> Result<(), LedgerError> {
+pub(super) fn create(path: &Path, unit: &Unit) -> Result<(), LedgerError> {
     refuse_lost(path)?;
     let failed = |cause| failed(path, cause);
-    let prepared = Prepared::write(path, &content(path)?).map_err(failed)?;
+    let prepared = Prepared::write(path, &content(path, unit)?).map_err(failed)?;
     match prepared.name(path) {
         // What is there now will be looked at.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
@@ -32,7 +32,7 @@ pub(super) fn create(path: &Path) -> Result<(), LedgerError> {
 
 /// Puts a ledger in the place of an empty file, whose mode, owner and group it gets. A process that wants the
 /// same waits for the lock on that file and then finds the ledger.
-pub(super) fn fill(path: &Path) -> Result<(), LedgerError> {
+pub(super) fn fill(path: &Path, unit: &Unit) -> Result<(), LedgerError> {
     refuse_lost(path)?;
     let failed = |cause| failed(path, cause);
     let empty = OpenOptions::new().write(true).open(path).map_err(failed)?;
@@ -44,7 +44,7 @@ pub(super) fn fill(path: &Path) -> Result<(), LedgerError> {
     if there.ino() != known.ino() || there.dev() != known.dev() || there.len() != 0 {
         return Ok(());
     }
-    let prepared = Prepared::write(path, &content(path)?).map_err(failed)?;
+    let prepared = Prepared::write(path, &content(path, unit)?).map_err(failed)?;
     prepared.replace(path, &known).map_err(failed)?;
     sync_folder(path)
 }
@@ -69,10 +69,10 @@ pub(super) fn refuse_lost(path: &Path) -> Result<(), LedgerError> {
 }
 
 /// A whole ledger in which nothing was done yet, as bytes.
-fn content(path: &Path) -> Result<Vec<u8>, LedgerError> {
+fn content(path: &Path, unit: &Unit) -> Result<Vec<u8>, LedgerError> {
     let make = || {
         let mut connection = Connection::open_in_memory()?;
-        schema::create_tables(&connection, &Unit::default())?;
+        schema::create_tables(&connection, unit)?;
         Ok(connection.serialize("main")?.to_vec())
     };
     let mut bytes = make().map_err(|error| faults::database(path, "create", &error))?;

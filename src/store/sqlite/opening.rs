@@ -47,7 +47,7 @@ enum Looks {
 }
 
 /// Opens a ledger's file, and creates it where that is wanted.
-pub(super) fn open(path: &Path, access: Access) -> Result<Opened, LedgerError> {
+pub(super) fn open(path: &Path, access: Access<'_>) -> Result<Opened, LedgerError> {
     let path = resolve(path)?;
     for _ in 0..LOOKS {
         let ledger = path.clone();
@@ -55,8 +55,8 @@ pub(super) fn open(path: &Path, access: Access) -> Result<Opened, LedgerError> {
             (Looks::Missing, Access::Existing | Access::Read) => {
                 return Err(LedgerError::Missing { ledger });
             }
-            (Looks::Missing, Access::Create) => {
-                creation::create(&path)?;
+            (Looks::Missing, Access::Create(unit)) => {
+                creation::create(&path, unit)?;
                 // What the place does not allow shows while the ledger is still empty.
                 drop(open_ours(path.clone(), access)?);
             }
@@ -64,7 +64,7 @@ pub(super) fn open(path: &Path, access: Access) -> Result<Opened, LedgerError> {
                 let what = "it is empty".to_string();
                 return Err(LedgerError::Foreign { ledger, what });
             }
-            (Looks::Empty, Access::Create) => creation::fill(&path)?,
+            (Looks::Empty, Access::Create(unit)) => creation::fill(&path, unit)?,
             (Looks::Ours, _) => return open_ours(path, access),
         }
     }
@@ -75,7 +75,7 @@ pub(super) fn open(path: &Path, access: Access) -> Result<Opened, LedgerError> {
     })
 }
 
-fn open_ours(path: PathBuf, access: Access) -> Result<Opened, LedgerError> {
+fn open_ours(path: PathBuf, access: Access<'_>) -> Result<Opened, LedgerError> {
     let failed = |cause| failed(&path, cause);
     let found = LedgerFile::open(&path).map_err(failed)?;
     let file = Arc::clone(&found.file);

@@ -12,7 +12,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::bank::{Asked, Id, Kind, Line, Name, Outcome, Request, RequestContext, WorkEnd};
+use crate::bank::{Asked, Id, Kind, Line, Name, Outcome, Request, RequestContext, Unit, WorkEnd};
 use crate::store::engine::Engine;
 use crate::store::engine::tests::{
     ask, asked, execute, hold, line, operation, posted, view, withdraw,
@@ -23,7 +23,7 @@ use crate::store::{EntryQuery, Ledger};
 pub(super) type FileLedger = Engine<Sqlite>;
 
 fn open(path: &Path) -> FileLedger {
-    Engine::new(Sqlite::open(path, Access::Create).expect("a ledger"))
+    Engine::new(Sqlite::open(path, Access::Create(&Unit::default())).expect("a ledger"))
 }
 
 #[test]

@@ -4,6 +4,7 @@ use bank_par::protocol::VERSION;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
 
+use bank_par::bank::Unit;
 use bank_par::store::{Access, Certainty, LedgerError, Place};
 use rusqlite::Connection;
 
@@ -103,7 +104,7 @@ fn a_client_of_another_version_is_told_both() {
         let _ = client.read_to_end(&mut heard);
     });
     let error = Place::Server(socket)
-        .open(Access::Create)
+        .open(Access::Create(&Unit::default()))
         .err()
         .unwrap()
         .to_string();

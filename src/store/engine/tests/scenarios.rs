@@ -4,15 +4,15 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::bank::{LedgerState, NullJournal, OperationDetail, Rejection, WorkEnd};
-use crate::store::{EntryQuery, MAX_PAGE, SkippedLine};
+use crate::bank::{LedgerState, NullJournal, Rejection, WorkEnd};
+use crate::store::SkippedLine;
 
 fn view_of_it() -> Request {
     Request::Execute(operation(Kind::Balance, None, "a", 0))
 }
 
 #[track_caller]
-fn refused(outcome: Outcome, expected: Rejection) {
+pub(super) fn refused(outcome: Outcome, expected: Rejection) {
     let rejection = match outcome {
         Outcome::Refused { rejection, .. } => Some(rejection),
         _ => None,
@@ -345,56 +345,5 @@ pub(super) fn a_line_that_was_given_up_is_never_decided(place: &dyn LedgerPlace)
     );
     let next = line(ledger.as_mut(), 8, withdraw(1), false);
     assert!(matches!(next, Outcome::Posted { .. }), "{next:?}");
-    assert_eq!(ledger.verify(None).expect("checked").violation, None);
-}
-
-pub(super) fn what_an_operation_carries_is_kept_and_told(place: &dyn LedgerPlace) {
-    let mut ledger = place.open();
-    ledger.begin_run(None).expect("a run");
-    let carrying = |id, kind, minor, memo: &str| {
-        let detail = OperationDetail::read(&format!(r#"{{"memo":"{memo}"}}"#)).expect("a detail");
-        operation(kind, Some(id), "a", minor).carrying(Some(detail))
-    };
-    let asks = |ledger: &mut dyn Ledger, request| ask(ledger, 0, request).expect("decided");
-    let deposit = |memo| Request::Execute(carrying("in", Kind::Deposit, 100, memo));
-    asks(ledger.as_mut(), deposit("wages"));
-    let lasts = None;
-    let rent = carrying("rent", Kind::Withdraw, 30, "May");
-    let operation = rent.clone();
-    asks(ledger.as_mut(), Request::Hold { operation, lasts });
-    let refusal = Request::Execute(carrying("no", Kind::Withdraw, 500, "much"));
-    asks(ledger.as_mut(), refusal.clone());
-    drop(ledger);
-    let mut ledger = place.open();
-    let held = ledger.holds(0).expect("holds").remove(0).operation;
-    assert_eq!(held, rent);
-    assert!(asks(ledger.as_mut(), refusal).duplicate);
-    assert!(asks(ledger.as_mut(), deposit("wages")).duplicate);
-    refused(
-        asks(ledger.as_mut(), deposit("gift")).outcome,
-        Rejection::IdConflict,
-    );
-    let id = Id::new("rent").expect("an id");
-    let amount = None;
-    asks(ledger.as_mut(), Request::PostHold { id, amount });
-    let query = EntryQuery {
-        limit: MAX_PAGE,
-        ..EntryQuery::default()
-    };
-    let entries = ledger.entries(&query).expect("entries").entries;
-    let told: Vec<_> = entries
-        .iter()
-        .map(|entry| {
-            entry
-                .operation
-                .detail
-                .as_ref()
-                .map(|detail| detail.text().as_str())
-        })
-        .collect();
-    assert_eq!(
-        told,
-        [Some(r#"{"memo":"wages"}"#), Some(r#"{"memo":"May"}"#)]
-    );
     assert_eq!(ledger.verify(None).expect("checked").violation, None);
 }

@@ -30,7 +30,7 @@ fn a_csv_field_is_taken_as_it_is() {
     );
     csv(
         "deposit, 1,",
-        "2! amount ` 1`: an amount is digits with at most two after a point, such as `500` or \
+        "2! amount ` 1`: an amount is digits, with more of them after a point or without, such as `500` or \
          `12.50`",
     );
     csv(",1,a", "2! the field `op` is missing");

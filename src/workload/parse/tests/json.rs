@@ -65,14 +65,14 @@ fn an_amount_is_read_from_its_own_text() {
         json(
             &format!(r#""amount":{amount}"#),
             &format!(
-                "1! amount `{amount}`: an amount is digits with at most two after a point, such as \
+                "1! amount `{amount}`: an amount is digits, with more of them after a point or without, such as \
                  `500` or `12.50`"
             ),
         );
     }
     json(
         r#""amount":1.234"#,
-        "1! amount `1.234`: an amount has at most two digits after the point",
+        "1! amount `1.234`: an amount has at most two digits after the point here",
     );
     json(
         r#""amount":-1"#,
@@ -85,7 +85,7 @@ fn an_amount_is_read_from_its_own_text() {
     );
     json(
         r#""amount":92233720368547758.08"#,
-        "1! amount `92233720368547758.08`: an amount is at most 92233720368547758.07",
+        "1! amount `92233720368547758.08`: an amount is at most 92233720368547758.07 here",
     );
 }
 
