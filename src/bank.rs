@@ -24,7 +24,10 @@ use serde::{Deserialize, Serialize};
 
 pub use account::{Account, Sides};
 pub use amount::{Amount, AmountError, AmountText, Balance, Decimal, Rounded};
-pub use detail::{MAX_DETAIL, OperationDetail, OperationDetailError};
+pub use detail::{
+    AnnotationError, Annotations, MAX_DETAIL, MAX_MEMO, MAX_META, MAX_META_VALUES, OperationDetail,
+    OperationDetailError,
+};
 pub use idempotency_keys::{IdempotencyKeys, KnownId, State, VoidReason};
 pub use journal::{
     Asked, BootTime, Expiry, Journal, Line, Moment, Now, NullJournal, Owner, OwnerChange, Record,

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Amount, Id, LOANS, Name, OperationDetail, Outcome, Rejection, WORLD};
+use super::{Amount, Annotations, Id, LOANS, Name, OperationDetail, Outcome, Rejection, WORLD};
 
 /// The five operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -143,6 +143,12 @@ impl Operation {
             action,
             detail: None,
         })
+    }
+
+    /// What its caller added to it.
+    pub fn annotations(&self) -> Annotations {
+        let detail = self.detail.as_ref().map(OperationDetail::annotations);
+        detail.unwrap_or_default()
     }
 
     /// The same, carrying this.

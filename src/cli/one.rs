@@ -9,7 +9,7 @@ pub(super) use hold::{HoldArgs, PostArgs, VoidArgs, hold, post, void};
 
 use std::slice;
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 use clap::Args;
 
 use super::ledger::{
@@ -18,8 +18,8 @@ use super::ledger::{
 use super::workload::{other_side, user};
 use super::{CliResult, Failure};
 use crate::bank::{
-    AmountText, Answer, Asked, Balance, Id, IdError, Kind, Name, Operation, Outcome, Rejection,
-    Request, RequestContext,
+    AmountText, Annotations, Answer, Asked, Balance, Id, IdError, Kind, Name, Operation,
+    OperationDetail, Outcome, Rejection, Request, RequestContext,
 };
 use crate::event::OperationEvent;
 use crate::report::{Answers, Format, Output, ProtectedFiles, Receipt, Subject};
@@ -46,6 +46,15 @@ struct OperationArgs {
     /// Makes a repeat safe: the same id and the same content is done once
     #[arg(long, value_parser = id)]
     id: Option<Id>,
+    /// Words to keep with it, which its command finds in `BANK_PAR_MEMO`
+    #[arg(long, value_name = "TEXT")]
+    memo: Option<String>,
+    /// A text to keep with it, which its command finds in `BANK_PAR_META_NAME`; may be repeated
+    #[arg(long, value_name = "NAME=TEXT", value_parser = meta)]
+    meta: Vec<(String, String)>,
+    /// When it happened elsewhere, such as `2026-11-26` or `2026-11-26T13:00:00Z`
+    #[arg(long, value_name = "DATE")]
+    date: Option<String>,
     /// Refuse accounts that `bank-par open` has not opened
     #[arg(long)]
     strict: bool,
@@ -91,6 +100,13 @@ pub(super) struct OpenArgs {
     unit: UnitArgs,
     #[command(flatten)]
     single: SingleArgs,
+}
+
+fn meta(text: &str) -> anyhow::Result<(String, String)> {
+    let (name, text) = text
+        .split_once('=')
+        .context("a text has a name, such as `iban=DE02`")?;
+    Ok((name.to_string(), text.to_string()))
 }
 
 fn id(text: &str) -> Result<Id, IdError> {
@@ -188,7 +204,30 @@ impl OperationArgs {
         amount: &AmountText,
     ) -> Result<Operation, Failure> {
         let amount = Some(amount_of(amount)?);
-        Operation::new(kind, self.id, self.account, to, amount).map_err(Failure::usage)
+        let detail = self.detail()?;
+        let operation = Operation::new(kind, self.id, self.account, to, amount);
+        Ok(operation.map_err(Failure::usage)?.carrying(detail))
+    }
+
+    /// What the operation carries.
+    fn detail(&self) -> Result<Option<OperationDetail>, Failure> {
+        let wrong = |flag: &str, error| Failure::usage(anyhow!("`{flag}`: {error}"));
+        let mut added = Annotations::default();
+        if let Some(memo) = &self.memo {
+            added
+                .set_memo(memo)
+                .map_err(|error| wrong("--memo", error))?;
+        }
+        if let Some(date) = &self.date {
+            added
+                .set_date(date)
+                .map_err(|error| wrong("--date", error))?;
+        }
+        for (name, text) in &self.meta {
+            let told = added.add_meta(name, text);
+            told.map_err(|error| wrong(&format!("--meta {name}"), error))?;
+        }
+        Ok(added.detail())
     }
 }
 

@@ -2,10 +2,14 @@
 
 use std::ffi::OsString;
 use std::path::Path;
+use std::process::Command;
 
 use serde::Serialize;
 
-use crate::bank::{Id, Name, Operation};
+use crate::bank::{Annotations, Id, Name, Operation};
+
+/// What the variables of `meta` begin with.
+const META: &str = "BANK_PAR_META_";
 
 /// An operation, as its command is told of it.
 pub(super) struct CommandEnv<'a> {
@@ -37,11 +41,21 @@ struct CommandInput<'a> {
     run: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<u64>,
+    #[serde(flatten)]
+    added: Annotations,
 }
 
 impl CommandEnv<'_> {
+    /// Puts it into the environment of its command.
+    pub(super) fn give_to(&self, command: &mut Command) {
+        for name in inherited() {
+            command.env_remove(name);
+        }
+        command.envs(self.environment());
+    }
+
     /// What the command finds in its environment; what does not apply is empty.
-    pub(super) fn environment(&self) -> [(&'static str, OsString); 9] {
+    fn environment(&self) -> Vec<(OsString, OsString)> {
         let CommandInput {
             id,
             op,
@@ -51,10 +65,11 @@ impl CommandEnv<'_> {
             attempt,
             run,
             line,
+            added,
             ..
         } = self.object();
         let text = |text: Option<&str>| OsString::from(text.unwrap_or_default());
-        [
+        let own = [
             ("BANK_PAR_ID", text(id)),
             ("BANK_PAR_OP", text(Some(op))),
             ("BANK_PAR_ACCOUNT", text(Some(account))),
@@ -66,8 +81,14 @@ impl CommandEnv<'_> {
                 "BANK_PAR_LINE",
                 line.map(|line| line.to_string()).unwrap_or_default().into(),
             ),
+            ("BANK_PAR_MEMO", text(added.memo.as_deref())),
+            ("BANK_PAR_DATE", text(added.date.as_deref())),
             ("BANK_PAR_ACTUAL", self.actual.into()),
-        ]
+        ];
+        let own = own.into_iter().map(|(name, value)| (name.into(), value));
+        let meta = added.meta.into_iter();
+        let meta = meta.map(|(name, value)| (variable(&name).into(), value.into()));
+        own.chain(meta).collect()
     }
 
     /// What the command finds on its standard input: one line.
@@ -90,6 +111,23 @@ impl CommandEnv<'_> {
             attempt: self.attempt,
             run: self.run,
             line: self.line,
+            added: operation.annotations(),
         }
     }
+}
+
+/// The variable of a value of `meta`: no letter of it is small, and what no variable has becomes `_`.
+fn variable(name: &str) -> String {
+    let letter = |c: char| match c.is_ascii_alphanumeric() {
+        true => c.to_ascii_uppercase(),
+        false => '_',
+    };
+    META.chars().chain(name.chars().map(letter)).collect()
+}
+
+/// The variables of another operation, whose command this process is: those of `meta` that this one may not
+/// have.
+fn inherited() -> impl Iterator<Item = OsString> {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    names.filter(|name| name.as_encoded_bytes().starts_with(META.as_bytes()))
 }

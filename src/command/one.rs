@@ -250,7 +250,7 @@ impl OneShot<'_> {
                     timeout: retry.timeout,
                     report: &report,
                 };
-                watcher.run(&plan, env.environment())
+                watcher.run(&plan, &env)
             });
             let seen = match seen {
                 // What failed before was seen to its end.

@@ -1,7 +1,6 @@
 //! Waiting for a guard, and for whatever it leaves behind.
 
 use std::collections::HashSet;
-use std::ffi::OsString;
 use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -10,6 +9,7 @@ use rustix::process::{Pid, Signal};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 
 use super::GRACE;
+use super::env::CommandEnv;
 use super::guard::GuardPlan;
 use super::guard_report::{GuardMessage, GuardReport};
 use super::supervise::LEFT_BEHIND;
@@ -71,11 +71,12 @@ impl GuardWaiter {
     pub(super) fn run(
         &mut self,
         plan: &GuardPlan<'_>,
-        environment: impl IntoIterator<Item = (&'static str, OsString)>,
+        env: &CommandEnv<'_>,
     ) -> io::Result<GuardExit> {
         let mut command = plan.command()?;
         plan.report.lend(true)?;
-        let spawned = spawn(command.envs(environment));
+        env.give_to(&mut command);
+        let spawned = spawn(&mut command);
         plan.report.lend(false)?;
         let mut guard = Guard::new(Pid::from_child(&spawned?), plan);
         let mut clock = RunningClock::start();

@@ -206,8 +206,8 @@ impl Executor {
             line: attempt.line,
         };
         let mut command = exec::command(&command_spec.words, Session::Own, command_spec.limits)?;
+        env.give_to(&mut command);
         command
-            .envs(env.environment())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -1,5 +1,6 @@
 //! What happened to one operation.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -7,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::fields::{Micros, is_zero};
 use super::{Event, EventFields, Fault, Reason};
 use crate::bank::{
-    Amount, Answer, Balance, Id, Kind, Name, Operation, Outcome, Rejection, UNORDERED, View,
+    Amount, Annotations, Answer, Balance, Id, Kind, Name, Operation, Outcome, Rejection, UNORDERED,
+    View,
 };
 use crate::exit::Exit;
 use crate::work::{CommandReport, Termination, last_line};
@@ -41,6 +43,15 @@ pub struct OperationEvent {
     /// How far below zero the account may go, where its money was not enough and that is not at zero.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub overdraft: Option<Balance>,
+    /// When it happened elsewhere, as its caller says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date: Option<Box<str>>,
+    /// Its caller's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memo: Option<Box<str>>,
+    /// Its caller's texts by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub meta: Option<Box<BTreeMap<String, String>>>,
     /// What is posted on its account after it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub balance: Option<Balance>,
@@ -123,18 +134,32 @@ impl From<Operation> for OperationEvent {
     fn from(operation: Operation) -> Self {
         let (op, amount) = (operation.kind(), operation.amount());
         let to = operation.to().cloned();
-        OperationEvent {
+        let event = OperationEvent {
             id: operation.id,
             op: Some(op),
             account: Some(operation.account),
             to,
             amount: amount.map(Balance::from),
             ..OperationEvent::default()
+        };
+        match operation.detail {
+            Some(detail) => event.carrying(detail.annotations()),
+            None => event,
         }
     }
 }
 
 impl OperationEvent {
+    fn carrying(self, added: Annotations) -> Self {
+        let Annotations { date, memo, meta } = added;
+        OperationEvent {
+            date,
+            memo,
+            meta: (!meta.is_empty()).then(|| Box::new(meta)),
+            ..self
+        }
+    }
+
     /// What its operation's command did, if it has one that was started.
     #[inline]
     pub fn running(self, report: Option<&CommandReport>) -> Self {

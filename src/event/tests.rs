@@ -1,5 +1,7 @@
 //! Every event that is written is read back as it was.
 
+use std::collections::BTreeMap;
+
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
@@ -54,6 +56,9 @@ prop_compose! {
     ) -> OperationEvent {
         let boxed = |place: usize| texts[place].clone().map(String::into_boxed_str);
         OperationEvent {
+            date: boxed(0),
+            memo: boxed(1),
+            meta: texts[2].clone().map(|text| Box::new(BTreeMap::from([("iban".to_string(), text)]))),
             id: id.map(|id| Id::new(&id).expect("an id")),
             op,
             account: names.0,

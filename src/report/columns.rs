@@ -109,6 +109,20 @@ pub(super) fn money_row(out: &mut Vec<u8>, columns: &[Column], aligned: bool, ce
     }
 }
 
+/// Adds words of any length to the last row: on a terminal below it, else as a cell more.
+pub(super) fn add_words(out: &mut Vec<u8>, aligned: bool, words: &str) {
+    let words = words.replace(['\n', '\t'], " ");
+    match aligned {
+        true => out.extend(iter::repeat_n(b' ', INDENT)),
+        false => {
+            out.pop();
+            out.push(b'\t');
+        }
+    }
+    out.extend(printable(&words).as_bytes());
+    out.push(b'\n');
+}
+
 /// Adds the titles, which only an aligned table has.
 pub(super) fn titles(out: &mut Vec<u8>, columns: &[Column], aligned: bool) {
     if aligned {

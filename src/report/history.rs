@@ -1,11 +1,13 @@
 //! Entries, one each: as columns, JSON Lines or CSV. All three are a stable interface.
 
+use std::collections::BTreeMap;
+
 use csv_core::Writer;
 use serde::Serialize;
 
 use super::Output;
 use super::columns::{self, Column, fixed, id, moments, numbers, or_nothing, words};
-use crate::bank::{Balance, Id, Name};
+use crate::bank::{Annotations, Balance, Id, Name, Unit};
 use crate::event::{add_line, rfc3339};
 use crate::status::Status;
 use crate::store::{Entry, RunName};
@@ -21,7 +23,7 @@ const COLUMNS: [Column; 8] = [
     id("id"),
 ];
 
-const CSV_FIELDS: [&str; 11] = [
+const CSV_FIELDS: [&str; 14] = [
     "seq",
     "at",
     "op",
@@ -33,6 +35,9 @@ const CSV_FIELDS: [&str; 11] = [
     "id",
     "run",
     "line",
+    "date",
+    "memo",
+    "meta",
 ];
 
 /// How entries look on stdout.
@@ -108,13 +113,23 @@ impl History {
             &entry.view.posted.to_string(),
             or_nothing(entry.id().map(Id::as_str)),
         ];
+        let memo = entry.operation.annotations().memo;
         let aligned = self.output.on_terminal;
         columns::money_row(&mut self.output.block, &COLUMNS, aligned, &cells);
+        if let Some(memo) = memo {
+            columns::add_words(&mut self.output.block, aligned, &memo);
+        }
     }
 
     fn fields(&mut self, entry: &Entry) {
         let amount = entry.amount().map(|amount| amount.to_string());
         let line = entry.line.map(|line| line.to_string());
+        let Annotations { date, memo, meta } = entry.operation.annotations();
+        let meta = match meta.is_empty() {
+            true => String::new(),
+            // Texts have always a JSON.
+            false => serde_json::to_string(&meta).unwrap_or_default(),
+        };
         self.record(&[
             &entry.seq.to_string(),
             &rfc3339(entry.at),
@@ -127,10 +142,21 @@ impl History {
             entry.id().map_or("", Id::as_str),
             entry.run.as_ref().map_or("", RunName::as_str),
             line.as_deref().unwrap_or_default(),
+            date.as_deref().unwrap_or_default(),
+            memo.as_deref().unwrap_or_default(),
+            &meta,
         ]);
     }
 
+    /// Adds a record, and behind it what amounts count where that is not `$`: by the name of the column.
     fn record(&mut self, fields: &[&str]) {
+        let unit = Unit::current();
+        let unit = match fields == CSV_FIELDS {
+            _ if unit.is_default() => &[][..],
+            true => &["unit"],
+            false => &[unit.name()],
+        };
+        let fields = [fields, unit].concat();
         let out = &mut self.output.block;
         let mut at = out.len();
         // At most every byte of a field is doubled and two quotes and a delimiter stand around it.
@@ -162,6 +188,12 @@ struct EntryLine<'a> {
     amount: Option<Balance>,
     #[serde(skip_serializing_if = "Option::is_none")]
     excess: Option<Balance>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date: Option<Box<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memo: Option<Box<str>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    meta: BTreeMap<String, String>,
     balance: Balance,
     available: Balance,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -172,7 +204,11 @@ struct EntryLine<'a> {
 
 impl<'a> EntryLine<'a> {
     fn new(entry: &'a Entry) -> Self {
+        let Annotations { date, memo, meta } = entry.operation.annotations();
         EntryLine {
+            date,
+            memo,
+            meta,
             seq: entry.seq,
             at: rfc3339(entry.at),
             id: entry.id().map(Id::as_str),
@@ -262,10 +298,10 @@ mod tests {
     fn csv_quotes_what_needs_it() {
         let quotes = "\"".repeat(128);
         let seen = format!(
-            "seq,at,op,account,to,amount,balance,available,id,run,line\n\
-             17,2026-11-23T13:00:00.000001Z,transfer,main,rent,500.00,-12.50,-22.50,\"a,\"\"b\"\"\",,\n\
-             17,2026-11-23T13:00:00.000001Z,transfer,main,rent,500.00,-12.50,-22.50,\"{quotes}{quotes}\",,\n\
-             17,2026-11-23T13:00:00.000001Z,loan,main,,0.01,-12.50,-22.50,,november,3\n"
+            "seq,at,op,account,to,amount,balance,available,id,run,line,date,memo,meta\n\
+             17,2026-11-23T13:00:00.000001Z,transfer,main,rent,500.00,-12.50,-22.50,\"a,\"\"b\"\"\",,,,,\n\
+             17,2026-11-23T13:00:00.000001Z,transfer,main,rent,500.00,-12.50,-22.50,\"{quotes}{quotes}\",,,,,\n\
+             17,2026-11-23T13:00:00.000001Z,loan,main,,0.01,-12.50,-22.50,,november,3,,,\n"
         );
         let entries = [entry(Some("a,\"b\"")), entry(Some(&quotes)), of_a_run()];
         check(EntryFormat::Csv, true, &entries, &seen);

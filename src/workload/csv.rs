@@ -7,12 +7,21 @@ use std::borrow::Cow;
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
 
-use super::fields::{Excerpt, Field, Fields};
+use super::fields::{Excerpt, Field, Fields, nearest};
 use super::lines::MAX_LINE;
 use super::quotes::{CsvLineEnd, line_end};
+use crate::bank::MAX_META_VALUES;
 
 /// One field more than a line can rightly have, so that too many are seen.
-const MAX_FIELDS: usize = Field::ALL.len() + 1;
+const MAX_FIELDS: usize = Field::ALL.len() + MAX_META_VALUES + 1;
+
+/// What stands in a column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum CsvColumn {
+    Field(Field),
+    /// The text of this name.
+    Meta(Box<str>),
+}
 
 const UNCLOSED: &str = "a quote is not closed on the header's line";
 pub(super) const STRAY: &str =
@@ -22,7 +31,7 @@ const NOT_UTF8: &str = "a field is not UTF-8";
 /// Reads the lines below a header.
 #[derive(Clone, Debug)]
 pub(super) struct Csv {
-    columns: Vec<Field>,
+    columns: Vec<CsvColumn>,
     splitter: Splitter,
 }
 
@@ -36,7 +45,7 @@ impl Csv {
             let field = column(name?.trim(), &columns);
             columns.push(field.map_err(|e| format!("column {number}: {e}"))?);
         }
-        if !columns.contains(&Field::Op) {
+        if !columns.contains(&CsvColumn::Field(Field::Op)) {
             return Err("the column `op` is missing".into());
         }
         Ok(Csv { columns, splitter })
@@ -57,8 +66,12 @@ impl Csv {
         let mut fields = Fields::default();
         for (i, column) in self.columns.iter().enumerate() {
             let text = record.get(i)?;
-            if !text.is_empty() {
-                fields.set(*column, Cow::Borrowed(text));
+            match column {
+                _ if text.is_empty() => {}
+                CsvColumn::Field(field) => fields.set(*field, Cow::Borrowed(text)),
+                CsvColumn::Meta(name) => {
+                    fields.add_meta(Cow::Borrowed(name), Cow::Borrowed(text));
+                }
             }
         }
         Ok(fields)
@@ -66,7 +79,7 @@ impl Csv {
 }
 
 /// The column of this name, to be added to those before it.
-fn column(name: &str, before: &[Field]) -> Result<Field, String> {
+fn column(name: &str, before: &[CsvColumn]) -> Result<CsvColumn, String> {
     let field = Field::ALL.into_iter().find(|field| field.word() == name);
     let separator = [(';', "`;`"), ('\t', "tabs")];
     if let Some((_, separator)) = separator.iter().find(|(sign, _)| name.contains(*sign)) {
@@ -74,17 +87,31 @@ fn column(name: &str, before: &[Field]) -> Result<Field, String> {
             "the columns are separated by {separator} and not by commas: save the file as CSV with commas"
         ));
     }
-    let field = field.ok_or_else(|| {
-        format!(
-            "`{}` is not a column; CSV begins with the names of its columns, some of \
-             `op`, `amount`, `account`, `to`, `id`",
-            Excerpt(name)
-        )
-    })?;
-    if before.contains(&field) {
-        return Err(format!("`{name}` is named twice"));
+    let column = match (field, name.strip_prefix("meta.")) {
+        (Some(field), _) => CsvColumn::Field(field),
+        (None, Some(name)) if !name.is_empty() => CsvColumn::Meta(name.into()),
+        (None, _) => return Err(unknown_column(name)),
+    };
+    if before.contains(&column) {
+        return Err(format!("`{}` is named twice", Excerpt(name)));
     }
-    Ok(field)
+    Ok(column)
+}
+
+fn unknown_column(name: &str) -> String {
+    let words = || Field::ALL.into_iter().map(Field::word);
+    if let Some(near) = nearest(name, words()) {
+        return format!(
+            "`{}` is not a column: did you mean `{near}`?",
+            Excerpt(name)
+        );
+    }
+    let known: Vec<String> = words().map(|word| format!("`{word}`")).collect();
+    format!(
+        "`{}` is not a column; CSV begins with the names of its columns, some of {}, and `meta.NAME`",
+        Excerpt(name),
+        known.join(", ")
+    )
 }
 
 /// Splits lines into fields, in buffers that it uses again.

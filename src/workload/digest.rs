@@ -61,7 +61,8 @@ fn link(chain: &[u8; 32], line: &InputLine<'_>, operation: Option<&Operation>) -
     hash.finalize().into()
 }
 
-/// What is asked for, however it is written. No part has a line feed in it.
+/// What is asked for, however it is written. No part has a line feed in it but what it
+/// carries, which comes last.
 fn of_operation(operation: &Operation) -> u64 {
     let amount = operation.amount().map(|amount| amount.minor().to_string());
     let parts = [
@@ -71,7 +72,12 @@ fn of_operation(operation: &Operation) -> u64 {
         amount.as_deref().unwrap_or_default(),
         operation.id.as_ref().map_or("", |id| id.as_str()),
     ];
-    let hash: [u8; 32] = Sha256::digest(parts.join("\n")).into();
+    let mut text = parts.join("\n");
+    if let Some(detail) = &operation.detail {
+        text.push('\n');
+        text += detail.text();
+    }
+    let hash: [u8; 32] = Sha256::digest(text).into();
     start(&hash).max(1)
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::{self, Display, Write};
 
-use crate::bank::{Amount, Id, Kind, Name, Operation};
+use crate::bank::{Amount, Annotations, Id, Kind, Name, Operation, OperationDetail};
 
 use super::Defaults;
 
@@ -21,15 +21,19 @@ pub(super) enum Field {
     Account,
     To,
     Id,
+    Memo,
+    Date,
 }
 
 impl Field {
-    pub(super) const ALL: [Field; 5] = [
+    pub(super) const ALL: [Field; 7] = [
         Field::Op,
         Field::Amount,
         Field::Account,
         Field::To,
         Field::Id,
+        Field::Memo,
+        Field::Date,
     ];
 
     pub(super) fn word(self) -> &'static str {
@@ -39,17 +43,27 @@ impl Field {
             Field::Account => "account",
             Field::To => "to",
             Field::Id => "id",
+            Field::Memo => "memo",
+            Field::Date => "date",
         }
     }
 }
 
 /// What a line says in each field; `None` where it leaves one out.
 #[derive(Debug, Default)]
-pub(super) struct Fields<'a>([Option<Cow<'a, str>>; Field::ALL.len()]);
+pub(super) struct Fields<'a> {
+    texts: [Option<Cow<'a, str>>; Field::ALL.len()],
+    /// The texts of `meta` by their names.
+    meta: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+}
 
 impl<'a> Fields<'a> {
     pub(super) fn set(&mut self, field: Field, text: Cow<'a, str>) {
-        self.0[field as usize] = Some(text);
+        self.texts[field as usize] = Some(text);
+    }
+
+    pub(super) fn add_meta(&mut self, name: Cow<'a, str>, text: Cow<'a, str>) {
+        self.meta.push((name, text));
     }
 
     /// What a field says, as `parse` understands it.
@@ -58,7 +72,7 @@ impl<'a> Fields<'a> {
         field: Field,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<Option<T>, String> {
-        let Some(text) = self.0[field as usize].as_deref() else {
+        let Some(text) = self.texts[field as usize].as_deref() else {
             return Ok(None);
         };
         let wrong = |e| format!("{} `{}`: {e}", field.word(), Excerpt(text));
@@ -78,8 +92,28 @@ impl<'a> Fields<'a> {
             to => to,
         };
         let id = self.read(Field::Id, Id::new)?;
-        Operation::new(kind, id, account, to, amount).map_err(|e| e.to_string())
+        let operation = Operation::new(kind, id, account, to, amount).map_err(|e| e.to_string())?;
+        Ok(operation.carrying(self.detail()?))
     }
+
+    /// What the operation carries.
+    fn detail(&self) -> Result<Option<OperationDetail>, String> {
+        let mut added = Annotations::default();
+        self.read(Field::Memo, |text| added.set_memo(text))?;
+        self.read(Field::Date, |text| added.set_date(text))?;
+        for (name, text) in &self.meta {
+            let told = added.add_meta(name, text);
+            told.map_err(|e| format!("meta `{}`: {e}", Excerpt(name)))?;
+        }
+        Ok(added.detail())
+    }
+}
+
+/// The known word that an unknown one may have been meant for.
+pub(super) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    let near = known.map(|known| (strsim::damerau_levenshtein(known, word), known));
+    let near = near.filter(|(distance, known)| *distance <= 1 + known.len() / 3);
+    near.min().map(|(_, known)| known)
 }
 
 /// Shows the beginning of a foreign text, with escapes for whatever a terminal would not just print.

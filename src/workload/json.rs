@@ -1,13 +1,14 @@
 //! One line of JSON Lines.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use super::fields::{Excerpt, Field, Fields};
+use super::fields::{Excerpt, Field, Fields, nearest};
 
 /// The values as they are written: an amount is read from its own text, never through a float, and a
 /// value of the wrong type can be named with its field. A `null` counts as absent.
@@ -24,6 +25,17 @@ struct Object<'a> {
     to: Option<&'a RawValue>,
     #[serde(borrow)]
     id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    memo: Option<&'a RawValue>,
+    #[serde(borrow)]
+    date: Option<&'a RawValue>,
+    #[serde(borrow)]
+    meta: Option<&'a RawValue>,
+}
+
+/// The names of its fields.
+fn names() -> impl Iterator<Item = &'static str> {
+    Field::ALL.into_iter().map(Field::word).chain(["meta"])
 }
 
 /// Whether what begins on a line does not end there.
@@ -51,6 +63,8 @@ pub(super) fn parse(line: &str) -> Result<Fields<'_>, String> {
         (Field::Account, object.account),
         (Field::To, object.to),
         (Field::Id, object.id),
+        (Field::Memo, object.memo),
+        (Field::Date, object.date),
     ];
     let mut fields = Fields::default();
     for (field, value) in values {
@@ -58,7 +72,30 @@ pub(super) fn parse(line: &str) -> Result<Fields<'_>, String> {
             fields.set(field, text(field, value.get())?);
         }
     }
+    if let Some(meta) = object.meta {
+        add_meta(meta.get(), &mut fields)?;
+    }
     Ok(fields)
+}
+
+/// Adds the texts of a flat object. A number, `true` and `false` are kept as they are written.
+fn add_meta<'a>(meta: &'a str, fields: &mut Fields<'a>) -> Result<(), String> {
+    let flat = "is a flat object of strings, numbers, `true` and `false`";
+    let meta: BTreeMap<Cow<'a, str>, &'a RawValue> =
+        serde_json::from_str(meta).map_err(|_| format!("field `meta`: it {flat}"))?;
+    for (name, value) in meta {
+        let value = value.get();
+        let text = match value.as_bytes().first() {
+            Some(b'"') => unescape(Field::Memo, value)?,
+            Some(b'{' | b'[') => {
+                return Err(format!("meta `{}`: `meta` {flat}", Excerpt(&name)));
+            }
+            Some(b'n') => continue,
+            _ => Cow::Borrowed(value),
+        };
+        fields.add_meta(name, text);
+    }
+    Ok(())
 }
 
 /// The text of a value, which is valid JSON already.
@@ -86,8 +123,30 @@ fn unescape(field: Field, string: &str) -> Result<Cow<'_, str>, String> {
 fn reason(error: &serde_json::Error) -> String {
     let words = error.to_string();
     let words = words.rsplit_once(" at line ").map_or(&*words, |(w, _)| w);
+    let unknown = words.strip_prefix("unknown field `");
+    let unknown = unknown.and_then(|rest| rest.split_once("`, expected ").map(|(name, _)| name));
+    if let Some(name) = unknown {
+        return unknown_field(name);
+    }
     match error.classify() {
         Category::Data => Excerpt(words).to_string(),
         _ => format!("not JSON: {}, column {}", Excerpt(words), error.column()),
+    }
+}
+
+fn unknown_field(name: &str) -> String {
+    let known = || {
+        names()
+            .map(|name| format!("`{name}`"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    match nearest(name, names()) {
+        Some(near) => format!("unknown field `{}`: did you mean `{near}`?", Excerpt(name)),
+        None => format!(
+            "unknown field `{}`: an operation has {}",
+            Excerpt(name),
+            known()
+        ),
     }
 }

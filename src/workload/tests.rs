@@ -250,7 +250,7 @@ fn the_formats_are_told_by_name_or_by_the_first_line() {
     check("ops.json", "op\n", Ok(1));
     check("ops.csv", "op\nbalance", Ok(2));
     let json = "line 2: column 1: `{op:balance}` is not a column; CSV begins with the names of its \
-                columns, some of `op`, `amount`, `account`, `to`, `id`";
+                columns, some of `op`, `amount`, `account`, `to`, `id`, `memo`, `date`, and `meta.NAME`";
     check("ops.csv", "\n{op:balance}\n", Err(json));
     check(
         "ops",

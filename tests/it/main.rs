@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod annotations;
 mod check;
 mod cli;
 #[cfg(target_os = "linux")]

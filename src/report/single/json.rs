@@ -1,10 +1,12 @@
 //! Answers as JSON Lines. Fields are written in the order in which they stand here; a field that does
 //! not apply is left out.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::Subject;
-use crate::bank::{Answer, Balance, Id, Kind, Name, Operation};
+use crate::bank::{Annotations, Answer, Balance, Id, Kind, Name, Operation};
 use crate::event::{Event, OperationEvent, Total, add_line, is_zero, rfc3339};
 use crate::store::{OpenHold, RunName, Standing};
 
@@ -41,7 +43,11 @@ pub(super) fn account(standing: &Standing, held: i128, out: &mut Vec<u8>) {
 /// Adds the line of a hold.
 pub(super) fn hold(hold: &OpenHold, run: Option<&RunName>, out: &mut Vec<u8>) {
     let Operation { id, account, .. } = &hold.operation;
+    let Annotations { date, memo, meta } = hold.operation.annotations();
     let line = HoldLine {
+        date,
+        memo,
+        meta,
         id: id.as_ref(),
         op: hold.operation.kind(),
         account,
@@ -78,6 +84,12 @@ struct HoldLine<'a> {
     to: Option<&'a Name>,
     #[serde(skip_serializing_if = "Option::is_none")]
     amount: Option<Balance>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date: Option<Box<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memo: Option<Box<str>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    meta: BTreeMap<String, String>,
     at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires: Option<String>,

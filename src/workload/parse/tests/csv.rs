@@ -146,14 +146,17 @@ fn a_header_that_is_none_ends_it() {
     let none = |name: &str| {
         format!(
             "`{name}` is not a column; CSV begins with the names of its columns, some of `op`, \
-             `amount`, `account`, `to`, `id`"
+             `amount`, `account`, `to`, `id`, `memo`, `date`, and `meta.NAME`"
         )
     };
     check(
         "op,ammount\nbalance,",
-        &[&format!("end: column 2: {}", none("ammount"))],
+        &["end: column 2: `ammount` is not a column: did you mean `amount`?"],
     );
-    check("\nOp\n", &[&format!("end: column 1: {}", none("Op"))]);
+    check(
+        "\nOp\n",
+        &["end: column 1: `Op` is not a column: did you mean `op`?"],
+    );
     check("op,", &[&format!("end: column 2: {}", none(""))]);
     check("amount,op,op", &["end: column 3: `op` is named twice"]);
     check(

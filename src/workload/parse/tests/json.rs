@@ -110,7 +110,7 @@ fn a_wrong_type_is_named_with_its_field() {
 fn a_field_that_is_not_one_is_never_overlooked() {
     json(
         r#""amount":1,"acount":"a""#,
-        "1! unknown field `acount`, expected one of `op`, `amount`, `account`, `to`, `id`",
+        "1! unknown field `acount`: did you mean `account`?",
     );
     json(r#""amount":1,"amount":2"#, "1! duplicate field `amount`");
     json(
@@ -159,8 +159,12 @@ fn what_stands_inside_an_object_is_not_read() {
             "not JSON: EOF while parsing a value, column 26",
         ),
         (
-            r#"{"op":"deposit","meta":"#,
-            "unknown field `meta`, expected one of `op`, `amount`, `account`, `to`, `id`",
+            r#"{"op":"deposit","other":"#,
+            "unknown field `other`: an operation has `op`, `amount`, `account`, `to`, `id`, `memo`, `date`, `meta`",
+        ),
+        (
+            r#"{"op":"deposit","meta":{"a":"#,
+            "not JSON: EOF while parsing a value, column 28",
         ),
     ] {
         check(
@@ -239,6 +243,8 @@ fn foreign_text_is_shown_in_part() {
     );
     json(
         &format!(r#""{long}":1"#),
-        &format!("1! unknown field `{}…", &start[..65]),
+        &format!(
+            "1! unknown field `{start}…`: an operation has `op`, `amount`, `account`, `to`, `id`, `memo`, `date`, `meta`"
+        ),
     );
 }
