@@ -5,6 +5,7 @@ mod backup;
 mod check;
 mod command;
 mod completions;
+mod copy;
 mod examples;
 mod explore;
 mod flags;
@@ -155,6 +156,8 @@ enum Command {
     Verify(Flags<verify::VerifyArgs>),
     /// Copy a ledger to a new file, also while it is written to
     Backup(Flags<backup::BackupArgs>),
+    /// Copy a ledger from a file to a PostgreSQL database or back, with all that it says
+    Copy(Flags<copy::CopyArgs>),
     /// Serve a ledger to many clients at a time, on a local socket
     Serve(Flags<serve::ServeArgs>),
     /// Print what lets a shell complete the words of this program
@@ -284,6 +287,7 @@ pub fn main() -> ExitCode {
         Command::Skip(Flags(args)) => runs::skip(args),
         Command::Verify(Flags(args)) => verify::verify(args),
         Command::Backup(Flags(args)) => backup::backup(args),
+        Command::Copy(Flags(args)) => copy::copy(args),
         Command::Serve(Flags(args)) => serve::serve(args),
         Command::Completions(Flags(args)) => completions::completions(args),
         Command::Man(Flags(args)) => man::man(args),

@@ -14,7 +14,7 @@
 //! |---|---|
 //! | [`cli`] | the command line: flags become a plan, the plan is run, the ending becomes a status |
 //! | [`bank`] | amounts, names, operations and the rules: pure, without input, output, clock or threads |
-//! | [`store`] | where balances live: the ledger state in memory; a ledger that lasts, as one engine over a backend that keeps its rows (a file); a server in front of one; or the cells of `server-share` |
+//! | [`store`] | where balances live: the ledger state in memory; a ledger that lasts, as one engine over a backend that keeps its rows (a file, a PostgreSQL database); a server in front of one; or the cells of `server-share` |
 //! | [`protocol`] | the messages between the parent and its workers, between a ledger's server and its clients, and their bytes |
 //! | [`link`] | how the messages travel: a socket, a queue, pipes; both ends of each |
 //! | [`serve`] | a ledger behind a socket, for many clients: its requests gathered into batches |

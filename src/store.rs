@@ -6,6 +6,7 @@ mod cells;
 mod certainty;
 mod claimed_ids;
 mod clock;
+mod copy;
 mod engine;
 mod error;
 mod lease;
@@ -13,6 +14,8 @@ mod ledger;
 mod mapped;
 mod memory;
 mod owner;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod remote;
 mod retry;
 mod shared_data;
@@ -34,6 +37,8 @@ pub use memory::Memory;
 pub use owner::{
     ClientAnswers, ClientRequests, LedgerQuery, MAX_BATCH, OwnedFor, OwnerEvent, OwnerThread,
 };
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresAddress;
 pub use retry::until_done;
 pub use shared_data::{Abandoned, CellReply, SharedData};
 
@@ -53,6 +58,9 @@ pub enum Place {
     File(PathBuf),
     /// Behind a server process that listens on this socket.
     Server(PathBuf),
+    /// In a PostgreSQL database.
+    #[cfg(feature = "postgres")]
+    Postgres(PostgresAddress),
 }
 
 /// Whether a ledger's file may be new.
@@ -72,6 +80,11 @@ impl Place {
         match self {
             Place::File(path) => Ok(Box::new(Engine::new(Sqlite::open(path, access)?))),
             Place::Server(path) => Ok(Box::new(remote::Remote::connect(path)?)),
+            #[cfg(feature = "postgres")]
+            Place::Postgres(address) => {
+                let backend = postgres::Postgres::open(address, access)?;
+                Ok(Box::new(Engine::new(backend)))
+            }
         }
     }
 }
@@ -81,6 +94,8 @@ impl fmt::Display for Place {
         match self {
             Place::File(path) => path.display().fmt(f),
             Place::Server(path) => write!(f, "unix:{}", path.display()),
+            #[cfg(feature = "postgres")]
+            Place::Postgres(address) => address.fmt(f),
         }
     }
 }

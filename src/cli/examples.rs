@@ -123,6 +123,11 @@ const BACKUP: &str = "\
 Examples:
   bank-par backup copy.db --ledger bank.db";
 
+const COPY: &str = "\
+Examples:
+  bank-par copy bank.db 'postgres://bank@db.example/money?sslmode=disable'
+  bank-par copy 'postgres:///money?schema=ops' ops.db";
+
 const SERVE: &str = "\
 Examples:
   bank-par serve --ledger bank.db --socket ~/.bank/socket
@@ -141,7 +146,7 @@ Examples:
   bank-par man parallel | man -l -
   bank-par man --dir ~/.local/share/man/man1";
 
-const EXAMPLES: [(&str, &str); 23] = [
+const EXAMPLES: [(&str, &str); 24] = [
     ("parallel", PARALLEL),
     ("server-share", SERVER_SHARE),
     ("queue", QUEUE),
@@ -162,6 +167,7 @@ const EXAMPLES: [(&str, &str); 23] = [
     ("skip", SKIP),
     ("verify", VERIFY),
     ("backup", BACKUP),
+    ("copy", COPY),
     ("serve", SERVE),
     ("completions", COMPLETIONS),
     ("man", MAN),

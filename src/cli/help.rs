@@ -30,7 +30,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
     (
         "A ledger that lasts",
         &[
-            "init", "open", "history", "runs", "skip", "verify", "backup", "serve",
+            "init", "open", "history", "runs", "skip", "verify", "backup", "copy", "serve",
         ],
     ),
     ("Study", &["explore", "replay", "check", "show"]),

@@ -10,6 +10,8 @@ use clap::Args;
 use super::Failure;
 use crate::bank::{Amount, AmountError, AmountText, Balance, MAX_DECIMALS, Unit, UnitError};
 use crate::report::note;
+#[cfg(feature = "postgres")]
+use crate::store::PostgresAddress;
 use crate::store::{Access, Ledger, LedgerError, Place};
 
 /// The variable that stands in for the flag.
@@ -17,9 +19,9 @@ pub(super) const VARIABLE: &str = "BANK_PAR_LEDGER";
 
 #[derive(Args)]
 pub(super) struct LedgerArgs {
-    /// Where the balance lives: `memory`, a FILE that lasts, or `unix:SOCKET` of a running `bank-par
-    /// serve`
-    #[arg(long, env = VARIABLE, value_name = "LEDGER")]
+    /// Where the balance lives: `memory`, a FILE that lasts, `unix:SOCKET` of a running `bank-par
+    /// serve`, or `postgres://...`
+    #[arg(long, env = VARIABLE, hide_env_values = true, value_name = "LEDGER")]
     pub(super) ledger: Option<LedgerFlag>,
 }
 
@@ -199,15 +201,21 @@ impl FromStr for LedgerFlag {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> anyhow::Result<Self> {
+        #[cfg(feature = "postgres")]
+        if let Some(address) = PostgresAddress::of(text) {
+            return Ok(LedgerFlag::Lasting(Place::Postgres(address)));
+        }
         Ok(match text.split_once(':') {
             _ if text == "memory" => LedgerFlag::Memory,
             _ if text.is_empty() => bail!(
-                "the name is empty (as is a variable, such as `{VARIABLE}`, that is set to nothing): a ledger is `memory`, a file, or `unix:SOCKET`"
+                "the name is empty (as is a variable, such as `{VARIABLE}`, that is set to nothing): a ledger is `memory`, a file, `unix:SOCKET` or `postgres://...`"
             ),
             Some(("unix", "")) => bail!("`unix:` is followed by the path of a socket"),
             Some(("unix", socket)) => LedgerFlag::Lasting(Place::Server(PathBuf::from(socket))),
             Some((scheme, rest)) if rest.starts_with("//") => {
-                bail!("`{scheme}:` is no kind of ledger: it is `memory`, a file, or `unix:SOCKET`")
+                bail!(
+                    "`{scheme}:` is no kind of ledger: it is `memory`, a file, `unix:SOCKET` or `postgres://...`"
+                )
             }
             _ => LedgerFlag::Lasting(Place::File(PathBuf::from(text))),
         })

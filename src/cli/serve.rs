@@ -7,7 +7,7 @@ use std::process::Stdio;
 use anyhow::{Context, anyhow};
 use clap::Args;
 
-use super::ledger::LedgerArgs;
+use super::ledger::{LedgerArgs, VARIABLE};
 use super::one::ended;
 use super::{CliResult, Failure};
 use crate::child::this_program;
@@ -44,12 +44,13 @@ pub(super) struct ServeArgs {
 
 /// `bank-par serve`
 pub(super) fn serve(args: ServeArgs) -> CliResult {
-    let Place::File(file) = args.ledger.place()? else {
+    let ledger = args.ledger.place()?;
+    if let Place::Server(_) = ledger {
         return Err(Failure::usage(anyhow!(
-            "a server serves a ledger in a file: name it with `--ledger FILE`"
+            "a server serves a ledger and not another server: name it with `--ledger FILE` or `--ledger postgres://...`"
         )));
-    };
-    let protected = ProtectedFiles::default().ledger(&Place::File(file.clone()));
+    }
+    let protected = ProtectedFiles::default().ledger(&ledger);
     check_streams(&protected).map_err(Failure::usage)?;
     if let Some(what) = protected.what_would_be(&args.socket) {
         return Err(Failure::usage(anyhow!(
@@ -58,14 +59,14 @@ pub(super) fn serve(args: ServeArgs) -> CliResult {
         )));
     }
     if args.background {
-        return leave_running(&file, &args.socket, args.max_clients);
+        return leave_running(&ledger, &args.socket, args.max_clients);
     }
     const OWN: u64 = 64;
     limits::make_room_for_files(OWN + u64::from(args.max_clients))
         .with_context(|| format!("`--max-clients {}` is too many", args.max_clients))
         .map_err(Failure::usage)?;
     let plan = ServePlan {
-        ledger: Place::File(file),
+        ledger,
         max_clients: args.max_clients as usize,
         socket: args.socket,
     };
@@ -130,9 +131,15 @@ fn detach(socket: &Path) -> Result<(), ServeError> {
 }
 
 /// Starts the server as a process of its own, and passes on that it is ready, or how it failed.
-fn leave_running(file: &PathBuf, socket: &PathBuf, max_clients: u32) -> CliResult {
+fn leave_running(ledger: &Place, socket: &PathBuf, max_clients: u32) -> CliResult {
     let mut command = this_program("bank-par");
-    command.args(["serve", "--detached", "--ledger"]).arg(file);
+    command.args(["serve", "--detached"]);
+    match ledger {
+        Place::File(path) | Place::Server(path) => command.arg("--ledger").arg(path),
+        // All users can read the words of a command, and a password may be in it.
+        #[cfg(feature = "postgres")]
+        Place::Postgres(address) => command.env(VARIABLE, address.secret()),
+    };
     command.arg("--socket").arg(socket);
     command.args(["--max-clients", &max_clients.to_string()]);
     let mut server = command

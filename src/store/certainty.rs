@@ -44,6 +44,7 @@ impl LedgerError {
             | LedgerError::Unwritable { .. }
             | LedgerError::Replaced { .. }
             | LedgerError::RunIsLive { .. }
+            | LedgerError::LeaseLost { .. }
             | LedgerError::NotServed { .. } => Certainty::NotDone,
             LedgerError::Answered { certainty, .. } => *certainty,
             LedgerError::Damaged { .. } => Certainty::Damaged,
@@ -85,7 +86,7 @@ impl LedgerError {
     /// Whether nothing can be asked any more before the ledger is opened anew.
     pub fn is_final(&self) -> bool {
         match self {
-            LedgerError::Replaced { .. } => true,
+            LedgerError::Replaced { .. } | LedgerError::LeaseLost { .. } => true,
             error => error.certainty() == Certainty::Unknown && !error.may_pass(),
         }
     }

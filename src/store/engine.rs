@@ -18,6 +18,7 @@
 
 pub(crate) mod backend;
 mod cache;
+pub(crate) mod copy;
 mod due;
 mod load;
 mod pages;

@@ -147,6 +147,16 @@ pub enum LedgerError {
         /// Which run.
         run: RunName,
     },
+    /// This process was not heard of for so long that its run is another's now, or was ended.
+    #[error(
+        "the run {run} of the ledger `{ledger}` is no longer this process's own, since its lease ended before it could be made to last longer (was this machine stopped, or cut off?): nothing was done; begin it again to go on"
+    )]
+    LeaseLost {
+        /// Which ledger.
+        ledger: String,
+        /// The number of the run.
+        run: u32,
+    },
     /// A commit failed.
     #[error(
         "it is not known whether what was asked of the ledger `{ledger}` counts, since it could not be made durable ({cause}): look at it again, or repeat what has an id"

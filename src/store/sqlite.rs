@@ -33,6 +33,7 @@ use super::Access;
 use super::engine::backend::{Backend, Tx, TxMode};
 use super::engine::rows::Head;
 use super::{LedgerError, Verified};
+pub(super) use backup::new_file;
 use ledger_file::{Identity, LedgerFile, identity};
 use mark::Mark;
 use opening::Opened;

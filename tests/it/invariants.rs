@@ -212,7 +212,7 @@ fn only_a_backends_own_folder_knows_its_sql() {
         "DELETE FROM",
         "PRAGMA",
     ];
-    check(&words, &["src/store/sqlite"]);
+    check(&words, &["src/store/sqlite", "src/store/postgres"]);
 }
 
 #[test]

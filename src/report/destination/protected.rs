@@ -63,7 +63,12 @@ impl ProtectedFiles {
 
     /// Protects a ledger and the files beside it.
     pub fn ledger(mut self, place: &Place) -> Self {
-        let (Place::File(path) | Place::Server(path)) = place;
+        let path = match place {
+            Place::File(path) | Place::Server(path) => path,
+            // It is no file of this process.
+            #[cfg(feature = "postgres")]
+            Place::Postgres(_) => return self,
+        };
         let what = format!("the ledger `{place}`");
         self.files.push((what, path.clone()));
         if let Place::File(path) = place {

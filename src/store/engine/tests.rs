@@ -1,6 +1,8 @@
 //! What every ledger that lasts does, over each backend.
 
 mod details;
+#[cfg(feature = "postgres")]
+mod in_postgres;
 mod scenarios;
 mod sets;
 mod tables;
@@ -31,6 +33,8 @@ macro_rules! scenarios {
     ($($scenario:ident),* $(,)?) => {
         mod sqlite { $(#[test] fn $scenario() { super::every::$scenario(&super::InFile::new()) })* }
         mod in_memory { $(#[test] fn $scenario() { super::every::$scenario(&super::InTables::new()) })* }
+        #[cfg(feature = "postgres")]
+        mod postgres { $(#[test] fn $scenario() { super::in_postgres::with(super::every::$scenario) })* }
     };
 }
 

@@ -9,10 +9,12 @@ use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 use tempfile::NamedTempFile;
 
-use super::creation::{refuse_lost, sync_folder};
+use super::creation::{content, refuse_lost, sync_folder};
 use super::side_files::{self, JOURNAL, LOG, SHARED};
 use super::{Access, Sqlite, faults, mark};
+use crate::bank::Unit;
 use crate::store::engine::Engine;
+use crate::store::engine::backend::{Backend as _, Tx, TxMode};
 use crate::store::{LedgerError, Verified};
 
 impl Sqlite {
@@ -21,24 +23,61 @@ impl Sqlite {
     pub(super) fn copy_to(&self, path: &Path) -> Result<Verified, LedgerError> {
         let path = new_place(path)?;
         let failed = |cause| failed(&path, cause);
-        let folder = path.parent().unwrap_or(Path::new("/"));
-        let unnamed = tempfile::Builder::new()
-            .prefix(".bank-par-")
-            .tempfile_in(folder);
-        let unnamed = unnamed.map_err(failed)?;
+        let unnamed = unnamed(&path)?;
         copy_pages(&self.connection, unnamed.path())
             .map_err(|error| faults::database(&path, "write", &error))?;
         let mode = fs::metadata(&self.path).map_err(failed)?.mode() & 0o777;
         finish(unnamed.as_file(), mode).map_err(failed)?;
         let copy = Sqlite::open(unnamed.path(), Access::Existing)?;
-        let verified = Engine::new(copy).check_all(None)?;
-        if let Some(violation) = &verified.violation {
-            return Err(faults::damaged(&self.path, violation));
-        }
-        name(unnamed, &path)?;
-        sync_folder(&path)?;
-        Ok(verified)
+        publish(unnamed, copy, &self.path.display().to_string(), &path)
     }
+}
+
+/// Makes a file of this unit at a path where nothing is, of what `fill` puts into it for the ledger of this
+/// name. It gets its name once it is durable and was verified; what that found is returned.
+pub(in crate::store) fn new_file(
+    path: &Path,
+    unit: &Unit,
+    ledger: &str,
+    fill: &mut dyn FnMut(&mut dyn Tx) -> Result<(), LedgerError>,
+) -> Result<Verified, LedgerError> {
+    let path = new_place(path)?;
+    let unnamed = unnamed(&path)?;
+    let content = content(&path, unit)?;
+    fs::write(unnamed.path(), content).map_err(|cause| failed(&path, cause))?;
+    let mut copy = Sqlite::open(unnamed.path(), Access::Existing)?;
+    let mut tx = copy.begin(TxMode::Write)?;
+    fill(&mut *tx)?;
+    tx.commit()?;
+    publish(unnamed, copy, ledger, &path)
+}
+
+/// A file beside this one that has no name yet that matters.
+fn unnamed(path: &Path) -> Result<NamedTempFile, LedgerError> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let unnamed = tempfile::Builder::new()
+        .prefix(".bank-par-")
+        .tempfile_in(folder);
+    unnamed.map_err(|cause| failed(path, cause))
+}
+
+/// Verifies a copy of a ledger and gives it its name.
+fn publish(
+    unnamed: NamedTempFile,
+    copy: Sqlite,
+    ledger: &str,
+    path: &Path,
+) -> Result<Verified, LedgerError> {
+    let verified = Engine::new(copy).check_all(None)?;
+    if let Some(violation) = &verified.violation {
+        return Err(LedgerError::Damaged {
+            ledger: ledger.to_string(),
+            what: violation.clone(),
+        });
+    }
+    name(unnamed, path)?;
+    sync_folder(path)?;
+    Ok(verified)
 }
 
 /// The path of a copy: nothing may be there, and nothing beside it that would be taken for its own.

@@ -68,8 +68,8 @@ pub(super) fn refuse_lost(path: &Path) -> Result<(), LedgerError> {
     Ok(())
 }
 
-/// A whole ledger in which nothing was done yet, as bytes.
-fn content(path: &Path, unit: &Unit) -> Result<Vec<u8>, LedgerError> {
+/// A whole ledger of this unit in which nothing was done yet, as bytes.
+pub(super) fn content(path: &Path, unit: &Unit) -> Result<Vec<u8>, LedgerError> {
     let make = || {
         let mut connection = Connection::open_in_memory()?;
         schema::create_tables(&connection, unit)?;

@@ -1,0 +1,204 @@
+//! The leases of runs: rows that say until when, by the database's clock, a run is a process's own.
+//!
+//! A thread of its own makes them last longer, over a connection of its own, so that a commit that takes
+//! long does not cost the lease. A process whose lease was given to another (it was stopped, or its
+//! network failed) can write nothing any more: each transaction that writes looks, after it has the lock
+//! on the head, whether the row still has the epoch that this process was given.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::address::ServerAddress;
+use super::session::PgSession;
+
+/// How long a lease lasts, in SQL.
+const LASTS: &str = "interval '30 seconds'";
+/// How often it is made to last longer.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How long the end of a lease that was not ended with its run is waited for.
+const RELEASE: Duration = Duration::from_secs(5);
+
+/// The runs of this process, and the epochs of their leases.
+type LeaseEpochs = Arc<Mutex<BTreeMap<u32, String>>>;
+
+/// The leases of one ledger that this process has.
+pub(super) struct RunLeases {
+    address: ServerAddress,
+    epochs: LeaseEpochs,
+    /// Leads to the thread, once there is one.
+    thread: Option<Sender<Release>>,
+}
+
+/// A lease to be given back, and where that is told.
+struct Release {
+    run: u32,
+    epoch: String,
+    done: Sender<()>,
+}
+
+/// The lease of one run, which is given back when this is dropped.
+pub(super) struct RunLease {
+    run: u32,
+    epoch: String,
+    epochs: LeaseEpochs,
+    thread: Option<Sender<Release>>,
+}
+
+impl RunLeases {
+    pub(super) fn new(address: ServerAddress) -> Self {
+        RunLeases {
+            address,
+            epochs: Arc::default(),
+            thread: None,
+        }
+    }
+
+    /// Takes the lease of a run within a transaction that has the lock on the head, and from then on keeps
+    /// it; `None` if another process has it.
+    pub(super) fn take(
+        &mut self,
+        session: &mut PgSession,
+        run: u32,
+    ) -> Result<Option<RunLease>, postgres::Error> {
+        let sql = format!(
+            "INSERT INTO leases (run, epoch, expires) VALUES ($1, gen_random_uuid(), clock_timestamp() + {LASTS}) ON CONFLICT (run) DO NOTHING RETURNING epoch::text"
+        );
+        let rows = session.query(&sql, &[&i64::from(run)])?;
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        let epoch: String = row.try_get(0)?;
+        lock(&self.epochs).insert(run, epoch.clone());
+        Ok(Some(RunLease {
+            run,
+            epoch,
+            epochs: Arc::clone(&self.epochs),
+            thread: self.thread(),
+        }))
+    }
+
+    /// The thread, which is started for the first lease. Without one a lease just ends earlier.
+    fn thread(&mut self) -> Option<Sender<Release>> {
+        if self.thread.is_none() {
+            let (sender, releases) = mpsc::channel();
+            let keeper = Keeper {
+                address: self.address.clone(),
+                session: None,
+                epochs: Arc::clone(&self.epochs),
+            };
+            let thread = thread::Builder::new().name("leases".into());
+            let started = thread.spawn(move || keeper.keep(&releases));
+            self.thread = started.is_ok().then_some(sender);
+        }
+        self.thread.clone()
+    }
+
+    /// The statement that finds the leases of this process that it still has; nothing if it has none.
+    pub(super) fn look(&self) -> Option<String> {
+        let rows = rows(&lock(&self.epochs))?;
+        Some(format!(
+            "SELECT run AS leased FROM leases WHERE (run, epoch) IN ({rows})"
+        ))
+    }
+
+    /// A run of this process whose lease is not among these.
+    pub(super) fn lost(&self, leased: &[u32]) -> Option<u32> {
+        let epochs = lock(&self.epochs);
+        epochs.keys().copied().find(|run| !leased.contains(run))
+    }
+
+    /// The runs whose leases are this process's own.
+    pub(super) fn own(&self) -> Vec<i64> {
+        lock(&self.epochs).keys().copied().map(i64::from).collect()
+    }
+
+    /// A run has ended, and its lease with it.
+    pub(super) fn end(&self, run: u32) {
+        lock(&self.epochs).remove(&run);
+    }
+}
+
+impl Drop for RunLease {
+    fn drop(&mut self) {
+        let is_ended = {
+            let mut epochs = lock(&self.epochs);
+            let is_it = epochs.get(&self.run) == Some(&self.epoch);
+            if is_it {
+                epochs.remove(&self.run);
+            }
+            !is_it
+        };
+        let Some(thread) = self.thread.take().filter(|_| !is_ended) else {
+            return;
+        };
+        let (done, told) = mpsc::channel();
+        let release = Release {
+            run: self.run,
+            epoch: self.epoch.clone(),
+            done,
+        };
+        // What is not given back in time ends by itself.
+        if thread.send(release).is_ok() {
+            let _ = told.recv_timeout(RELEASE);
+        }
+    }
+}
+
+/// What the thread has.
+struct Keeper {
+    address: ServerAddress,
+    session: Option<PgSession>,
+    epochs: LeaseEpochs,
+}
+
+impl Keeper {
+    /// Works until no lease can come any more.
+    fn keep(mut self, releases: &Receiver<Release>) {
+        let mut next = Instant::now() + HEARTBEAT;
+        loop {
+            match releases.recv_timeout(next.saturating_duration_since(Instant::now())) {
+                Ok(Release { run, epoch, done }) => {
+                    let sql = format!("DELETE FROM leases WHERE run = {run} AND epoch = '{epoch}'");
+                    let _ = self.ask(&sql);
+                    drop(done);
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    next = Instant::now() + HEARTBEAT;
+                    let Some(rows) = rows(&lock(&self.epochs)) else {
+                        continue;
+                    };
+                    // One that fails is made good by the next.
+                    let _ = self.ask(&format!(
+                        "UPDATE leases SET expires = clock_timestamp() + {LASTS} WHERE (run, epoch) IN ({rows})"
+                    ));
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn ask(&mut self, sql: &str) -> Result<(), postgres::Error> {
+        let session = match self.session.take().filter(PgSession::is_usable) {
+            Some(session) => session,
+            None => PgSession::connect(&self.address)?,
+        };
+        self.session.insert(session).script(sql).map(drop)
+    }
+}
+
+/// These runs and epochs, as SQL has them; nothing if there are none.
+fn rows(epochs: &BTreeMap<u32, String>) -> Option<String> {
+    let rows = epochs
+        .iter()
+        .map(|(run, epoch)| format!("({run}, '{epoch}')"));
+    let rows: Vec<String> = rows.collect();
+    (!rows.is_empty()).then(|| rows.join(", "))
+}
+
+fn lock(epochs: &LeaseEpochs) -> MutexGuard<'_, BTreeMap<u32, String>> {
+    // What is kept under it is right after every step.
+    epochs.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,3 @@
+//! What a ledger in PostgreSQL does beyond what every ledger does.
+
+pub(in crate::store) mod cluster;
