@@ -7,8 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
-use super::{ALL, ASKING, in_each};
-use crate::process::{Ended, Process, Program};
+use super::{ALL, ASKING, in_each, start};
+use crate::process::{Ended, Process};
 
 const OPS: [&str; 6] = [
     "--op",
@@ -69,7 +69,7 @@ fn send(
     bytes: fn(&str, Process) -> Vec<u8>,
     after: fn(Process),
 ) -> (Process, Ended) {
-    let program = Program::start([mode, "--time-scale", "0.5"].iter().chain(&OPS));
+    let program = start(mode, ["--time-scale", "0.5"].iter().chain(&OPS));
     let worker = program.working(3)[0];
     end_of(mode, worker)
         .write_all(&bytes(mode, worker))
@@ -221,7 +221,7 @@ fn messages_on_the_queue_that_name_no_worker_disturb_nobody() {
 #[test]
 fn a_link_that_outlives_its_worker_holds_nobody_up() {
     in_each(&ALL, |mode| {
-        let program = Program::start([mode, "--time-scale", "0.5"].iter().chain(&OPS));
+        let program = start(mode, ["--time-scale", "0.5"].iter().chain(&OPS));
         let worker = program.working(3)[0];
         let kept = end_of(mode, worker);
         worker.kill();
@@ -233,7 +233,7 @@ fn a_link_that_outlives_its_worker_holds_nobody_up() {
 #[test]
 fn strangers_on_the_socket_disturb_nobody() {
     in_each(&["parallel", "server-share"], |mode| {
-        let program = Program::start([mode, "--time-scale", "0.5"].iter().chain(&OPS));
+        let program = start(mode, ["--time-scale", "0.5"].iter().chain(&OPS));
         let worker = program.working(3)[0];
         let socket = program.private_folder().unwrap().join("server");
         let silent = UnixStream::connect(&socket).unwrap();
@@ -255,7 +255,7 @@ fn strangers_on_the_socket_disturb_nobody() {
 #[test]
 fn no_other_user_can_reach_a_run() {
     in_each(&ASKING, |mode| {
-        let program = Program::start([mode, "--time-scale", "0.5"].iter().chain(&OPS));
+        let program = start(mode, ["--time-scale", "0.5"].iter().chain(&OPS));
         program.working(3);
         let mode_of = |path: &PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         match mode {

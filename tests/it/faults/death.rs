@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::{ALL, in_each};
+use super::{ALL, in_each, start};
 use crate::process::{Program, orphans, until};
 
 #[test]
@@ -20,7 +20,7 @@ fn a_worker_killed_at_once_fails_at_most_its_own_operation() {
             "--op",
             "loan=5",
         ];
-        let program = Program::start([mode, "--time-scale", "0.1"].iter().chain(&ops));
+        let program = start(mode, ["--time-scale", "0.1"].iter().chain(&ops));
         // Wherever in its short life this finds it.
         let first = loop {
             match orphans(program.process()).first() {
@@ -51,7 +51,7 @@ fn a_worker_killed_at_once_fails_at_most_its_own_operation() {
 #[test]
 fn a_worker_that_cannot_connect_fails_one_operation() {
     in_each(&["parallel", "server-share"], |mode| {
-        let mut program = Program::start([mode, "-"]);
+        let mut program = start(mode, &["-"]);
         let socket = until("the socket", || {
             let socket = program.private_folder().map(|folder| folder.join("server"));
             socket.filter(|socket| socket.exists())
@@ -74,7 +74,7 @@ fn a_worker_that_cannot_connect_fails_one_operation() {
 #[test]
 fn an_idle_worker_that_is_killed_is_replaced() {
     in_each(&ALL, |mode| {
-        let mut program = Program::start([mode, "-", "--ops-per-worker", "0", "--jobs", "1"]);
+        let mut program = start(mode, &["-", "--ops-per-worker", "0", "--jobs", "1"]);
         program.say(&"{\"op\":\"deposit\",\"amount\":1}\n".repeat(10));
         program.events("completed", 10);
         let idle = program.workers()[0];
@@ -99,7 +99,7 @@ fn an_idle_worker_that_is_killed_is_replaced() {
 #[test]
 fn what_a_worker_sent_before_it_was_killed_counts() {
     in_each(&ALL, |mode| {
-        let program = Program::start([mode, "--op", "withdraw=300", "--time-scale", "0.7"]);
+        let program = start(mode, &["--op", "withdraw=300", "--time-scale", "0.7"]);
         let worker = program.working(1)[0];
         program.stop();
         until("the worker's last request", || worker.waits().then_some(()));
@@ -124,10 +124,9 @@ fn a_worker_killed_at_its_work_gives_back_what_was_set_aside() {
     in_each(&ALL, |mode| {
         let ops = ["--op", "withdraw=300", "--op", "withdraw=700"];
         // One after another, so that the second one needs what the first one had set aside.
-        let program = Program::start(
-            [mode, "--jobs", "1", "--time-scale", "0.3"]
-                .iter()
-                .chain(&ops),
+        let program = start(
+            mode,
+            ["--jobs", "1", "--time-scale", "0.3"].iter().chain(&ops),
         );
         program.working(1)[0].kill();
         let ended = program.end();
@@ -176,7 +175,7 @@ fn the_lease_of_a_killed_worker_goes_to_those_who_wait() {
 fn workers_are_gone_soon_after_their_parent_was_killed() {
     in_each(&ALL, |mode| {
         let ops = ["--op", "withdraw"].repeat(8);
-        let program = Program::start([mode, "--time-scale", "100"].iter().chain(&ops));
+        let program = start(mode, ["--time-scale", "100"].iter().chain(&ops));
         program.working(8);
         let parent = program.process();
         parent.kill();
@@ -195,7 +194,7 @@ fn workers_are_gone_soon_after_their_parent_was_killed() {
 fn workers_just_started_go_with_their_parent_too() {
     in_each(&ALL, |mode| {
         let ops = ["--op", "withdraw"].repeat(64);
-        let program = Program::start([mode, "--time-scale", "100"].iter().chain(&ops));
+        let program = start(mode, ["--time-scale", "100"].iter().chain(&ops));
         let parent = program.process();
         while orphans(parent).len() < 4 {
             thread::yield_now();

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use rustix::process::Signal;
 
-use super::{ALL, in_each};
+use super::{ALL, in_each, start, together};
 use crate::process::{Program, ask_anew, until};
 
 const ENDING: [Signal; 3] = [Signal::INT, Signal::TERM, Signal::HUP];
@@ -14,10 +14,9 @@ fn the_first_signal_lets_what_is_under_way_finish() {
     in_each(&ALL, |mode| {
         for signal in ENDING {
             let ops = ["--op", "withdraw=10"].repeat(4);
-            let program = Program::start(
-                [mode, "--jobs", "2", "--time-scale", "1"]
-                    .iter()
-                    .chain(&ops),
+            let program = start(
+                mode,
+                ["--jobs", "2", "--time-scale", "1"].iter().chain(&ops),
             );
             program.working(2);
             program.process().signal(signal);
@@ -33,7 +32,7 @@ fn the_first_signal_lets_what_is_under_way_finish() {
 #[test]
 fn a_signal_that_leaves_nothing_undone_ends_nothing_early() {
     in_each(&ALL, |mode| {
-        let program = Program::start([mode, "--time-scale", "1", "--op", "withdraw=10"]);
+        let program = start(mode, &["--time-scale", "1", "--op", "withdraw=10"]);
         program.working(1);
         program.process().signal(Signal::INT);
         let ended = program.end();
@@ -48,10 +47,9 @@ fn the_second_signal_kills() {
     in_each(&ALL, |mode| {
         for signal in ENDING {
             let ops = ["--op", "withdraw=10"].repeat(4);
-            let program = Program::start(
-                [mode, "--jobs", "2", "--time-scale", "1000"]
-                    .iter()
-                    .chain(&ops),
+            let program = start(
+                mode,
+                ["--jobs", "2", "--time-scale", "1000"].iter().chain(&ops),
             );
             program.working(2);
             program.process().signal(signal);
@@ -87,7 +85,7 @@ fn pending(program: &Program, signal: Signal) -> bool {
 fn a_run_and_its_workers_pause_and_go_on_together() {
     in_each(&ALL, |mode| {
         let ops = ["--op", "withdraw=10", "--op", "deposit=20"];
-        let program = Program::start([mode, "--time-scale", "0.3"].iter().chain(&ops));
+        let program = start(mode, ["--time-scale", "0.3"].iter().chain(&ops));
         let workers = program.working(2);
         program.process().signal(Signal::TSTP);
         for process in workers.iter().chain([&program.process()]) {
@@ -107,8 +105,7 @@ fn a_signal_that_was_ignored_from_the_start_stays_ignored() {
             "trap '' HUP; exec \"$0\" \"$@\"",
             env!("CARGO_BIN_EXE_bank-par"),
         ]);
-        command.args([
-            mode,
+        command.args([mode]).args(together(mode)).args([
             "--jobs",
             "1",
             "--time-scale",

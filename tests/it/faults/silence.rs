@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use rustix::process::Signal;
 
-use super::{ALL, in_each};
+use super::{ALL, in_each, start};
 use crate::process::{Program, until};
 
 #[test]
@@ -19,8 +19,9 @@ fn a_silent_worker_is_ended_at_its_deadline() {
             "--op",
             "loan=5",
         ];
-        let program = Program::start(
-            [mode, "--timeout", "3s", "--time-scale", "0.3"]
+        let program = start(
+            mode,
+            ["--timeout", "3s", "--time-scale", "0.3"]
                 .iter()
                 .chain(&ops),
         );
@@ -35,7 +36,8 @@ fn a_silent_worker_is_ended_at_its_deadline() {
         );
         let detail = failed["detail"].as_str().unwrap();
         assert!(
-            detail.contains("did not finish its operation within 3s"),
+            // A worker of `shared-memory` keeps the limit itself, and its parent waits a little longer.
+            detail.contains("did not finish its operation within 3"),
             "{detail}"
         );
     });
@@ -80,17 +82,20 @@ fn the_lease_of_a_silent_worker_goes_to_those_who_wait() {
 
 #[test]
 fn one_stopped_worker_of_four_does_not_hold_up_the_others() {
-    in_each(&ALL, |mode| {
-        let mut program = Program::start([
+    // In shared memory no worker waits for a link, so that none can hold it up.
+    in_each(&ALL[..4], |mode| {
+        let mut program = start(
             mode,
-            "-",
-            "--ops-per-worker",
-            "0",
-            "--jobs",
-            "4",
-            "--timeout",
-            "6s",
-        ]);
+            &[
+                "-",
+                "--ops-per-worker",
+                "0",
+                "--jobs",
+                "4",
+                "--timeout",
+                "6s",
+            ],
+        );
         let mut said = 0;
         // So many lines are under way that each worker has some in its hands.
         let mut more = |program: &Program, done: usize| {
