@@ -9,7 +9,7 @@ mod money;
 mod refusals;
 mod repeats;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::contradiction::Disagreement;
 use super::history::{Happened, Observed, ObservedHistory, ObservedRun};
@@ -57,15 +57,16 @@ pub(super) struct RuleReplay<'a> {
     pub(super) watched: Option<Vec<u32>>,
     /// Money was set aside somewhere in the history.
     has_holds: bool,
-    /// A run was killed, whose last answers stand in no line.
-    was_killed: bool,
+    /// The ledgers of runs that were killed, whose last answers stand in no line.
+    of_killed: HashSet<u32>,
     pub(super) left_open: OpenCounts,
 }
 
 impl<'a> RuleReplay<'a> {
     /// Nothing is known; or nothing was there, if this is the start of the ledger.
     pub(super) fn new(history: &'a ObservedHistory, is_from_the_start: bool) -> Self {
-        let was_killed = |run: &ObservedRun| run.end.is_none() && run.unanswered > 0;
+        let was_killed = |run: &&ObservedRun| run.end.is_none() && run.unanswered > 0;
+        let killed = history.runs.iter().skip(1).filter(was_killed);
         RuleReplay {
             history,
             accounts: Vec::new(),
@@ -75,7 +76,7 @@ impl<'a> RuleReplay<'a> {
             repeats: Repeats::new(history, is_from_the_start),
             watched: None,
             has_holds: history.has_holds,
-            was_killed: history.runs.iter().skip(1).any(was_killed),
+            of_killed: killed.map(|run| run.ledger).collect(),
             left_open: OpenCounts::default(),
         }
     }
@@ -213,10 +214,11 @@ impl<'a> RuleReplay<'a> {
         Ok(())
     }
 
-    /// Whether money may be set aside already under the id of this hold: an answer told so, or a run was
-    /// killed, whose last answers stand in no line.
+    /// Whether money may be set aside already under the id of this hold: an answer told so, or a run on its
+    /// ledger was killed, whose last answers stand in no line.
     fn may_be_held_already(&self, one: &Observed) -> bool {
-        one.id != NO_TEXT && (self.was_killed || self.under_ids.contains_key(&one.id))
+        let was_killed = || self.of_killed.contains(&self.history.ledger_of(one));
+        one.id != NO_TEXT && (self.under_ids.contains_key(&one.id) || was_killed())
     }
 
     /// What was set aside for this operation, which now ends: nothing if it was never begun.

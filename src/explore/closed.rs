@@ -77,11 +77,20 @@ fn finals(start: i64, deltas: &[i64], rest: &BigUint) -> Option<BTreeMap<i64, Bi
 fn ends(finals: BTreeMap<i64, BigUint>, right: i64, steps: usize) -> AccountEnds {
     let wrong = finals.iter().filter(|(ended, _)| **ended != right);
     let wrong: BigUint = wrong.map(|(_, orders)| orders).sum();
-    let finals = finals.into_iter();
+    let end = |(ended, orders): (i64, BigUint)| {
+        let wrong = match ended == right {
+            true => BigUint::ZERO,
+            false => orders.clone(),
+        };
+        let end = FinalBalance {
+            orders,
+            wrong,
+            steps,
+        };
+        (ended, end)
+    };
     AccountEnds {
-        finals: finals
-            .map(|(ended, orders)| (ended, FinalBalance { orders, steps }))
-            .collect(),
+        finals: finals.into_iter().map(end).collect(),
         lost: wrong.clone(),
         overdrawn: BigUint::ZERO,
         wrong,

@@ -16,8 +16,10 @@ pub struct Draws {
     /// How many orders were drawn.
     pub samples: u64,
     /// Every order was as likely as any other. Where an operation may be refused, or wait, orders
-    /// differ in how likely they are, and the shares are those of the draws.
+    /// differ in how likely they are, and each draw counts the more the less likely it was.
     pub uniform: bool,
+    /// As many orders that are as likely as any other would tell about as much.
+    pub worth: u64,
     /// The share of wrong orders, in millionths, lies between these with 95 % confidence.
     pub wrong_millionths: (u64, u64),
 }
@@ -26,7 +28,9 @@ pub struct Draws {
 /// drawn.
 ///
 /// The next step is that of an operation chosen with a weight of the steps it has left. Where every
-/// operation takes as many steps as it was thought to take, this draws all orders alike.
+/// operation takes as many steps as it was thought to take, this draws all orders alike. Elsewhere each
+/// order weighs the reciprocal of how likely it was (self-normalised importance sampling), and the counts
+/// are brought back to as many as were drawn.
 pub(super) fn sample(
     scenario: &Scenario,
     (seed, samples): (u64, u64),
@@ -35,15 +39,22 @@ pub(super) fn sample(
     let mut tally = OrderTally::new(scenario.places.len());
     let mut lot = Lot(seed);
     let mut found: Option<StepOrder> = None;
-    let one = BigUint::from(1u8);
+    let mut weights = WeightSums::default();
     for _ in 0..samples {
-        let (state, order) = draw(scenario, &mut lot);
-        tally.add(scenario, &state, order.len(), &one);
+        let DrawnOrder {
+            state,
+            order,
+            weight,
+        } = draw(scenario, &mut lot);
+        let verdict = OrderVerdict::of(scenario, &state);
+        let weight = weights.add(weight, verdict.wrong());
+        tally.add(scenario, &state, order.len(), &weight);
         let shorter = found.as_ref().is_none_or(|f| f.len() > order.len());
-        if shorter && wanted.is_met(&OrderVerdict::of(scenario, &state)) {
+        if shorter && wanted.is_met(&verdict) {
             found = Some(order);
         }
     }
+    tally.scale_to(samples);
     let sharing = scenario.manner.sharing;
     let alike = [Sharing::Unguarded, Sharing::Owner, Sharing::OwnerWithWork];
     let uniform =
@@ -53,22 +64,40 @@ pub(super) fn sample(
         seed,
         samples,
         uniform,
-        wrong_millionths: interval(wrong, samples),
+        worth: match uniform {
+            true => samples,
+            false => weights.worth(),
+        },
+        wrong_millionths: match uniform {
+            true => interval(wrong, samples),
+            false => weights.interval(),
+        },
     };
     (tally, draws, found)
 }
 
-fn draw(scenario: &Scenario, lot: &mut Lot) -> (SharedState, StepOrder) {
+/// An order that was drawn.
+struct DrawnOrder {
+    /// Where it leads to.
+    state: SharedState,
+    order: StepOrder,
+    /// The reciprocal of how likely it was, as a fraction.
+    weight: (BigUint, BigUint),
+}
+
+fn draw(scenario: &Scenario, lot: &mut Lot) -> DrawnOrder {
     let most = scenario.manner.sharing.most_steps();
     let mut state = SharedState::start(scenario);
     let mut left = vec![most; scenario.moves.len()];
     let mut order = StepOrder::new();
+    let (mut tickets_of_all, mut tickets_of_chosen) = (BigUint::from(1u8), BigUint::from(1u8));
     loop {
         let able = |process: &usize| state.can_go(scenario, *process);
         let able: Vec<usize> = (0..left.len()).filter(able).collect();
         let weight = |process: &usize| left[*process].max(1) as u64;
-        let mut ticket = match able.iter().map(weight).sum() {
-            0 => return (state, order),
+        let tickets: u64 = able.iter().map(weight).sum();
+        let mut ticket = match tickets {
+            0 => 0,
             tickets => lot.below(tickets),
         };
         let holder = able.iter().find(|process| {
@@ -78,20 +107,99 @@ fn draw(scenario: &Scenario, lot: &mut Lot) -> (SharedState, StepOrder) {
             holds
         });
         let Some(&process) = holder else {
-            return (state, order);
+            return DrawnOrder {
+                state,
+                order,
+                weight: (tickets_of_all, tickets_of_chosen),
+            };
         };
+        tickets_of_all *= tickets;
+        tickets_of_chosen *= weight(&process);
         state.take(scenario, process);
         left[process] = left[process].saturating_sub(1);
         order.push(process);
     }
 }
 
+/// What the weights of the draws add up to, each in parts of the first one's.
+#[derive(Default)]
+struct WeightSums {
+    first: Option<(BigUint, BigUint)>,
+    all: BigUint,
+    wrong: BigUint,
+    squares: BigUint,
+    squares_of_wrong: BigUint,
+}
+
+impl WeightSums {
+    /// Adds a draw, and returns its weight.
+    fn add(&mut self, weight: (BigUint, BigUint), is_wrong: bool) -> BigUint {
+        /// The parts of the first draw are two to the power of this.
+        const PARTS: u32 = 60;
+        let (above, below) = &weight;
+        let (first_above, first_below) = self.first.get_or_insert_with(|| weight.clone());
+        let weight = ((above * &*first_below) << PARTS) / (below * &*first_above);
+        let square = &weight * &weight;
+        self.all += &weight;
+        if is_wrong {
+            self.wrong += &weight;
+            self.squares_of_wrong += &square;
+        }
+        self.squares += square;
+        weight
+    }
+
+    /// As many draws of equal weight tell about as much (Kish's effective sample size).
+    fn worth(&self) -> u64 {
+        match self.squares == BigUint::ZERO {
+            true => 0,
+            false => as_u64(&(&self.all * &self.all / &self.squares)),
+        }
+    }
+
+    /// The share of wrong orders, in millionths: the wider of Wilson's interval for as many draws as these
+    /// are worth, which also holds where none or all of them are wrong, and of the one by the spread of the
+    /// weighted draws themselves.
+    fn interval(&self) -> (u64, u64) {
+        let WeightSums {
+            all,
+            wrong,
+            squares,
+            squares_of_wrong,
+            ..
+        } = self;
+        let worth = self.worth();
+        if worth == 0 {
+            return (0, MILLION);
+        }
+        let share = as_u64(&(wrong * MILLION / all));
+        let (low, high) = interval(as_u64(&((wrong * worth * 2u8 + all) / (all * 2u8))), worth);
+        // The squares of (is wrong - share) x weight, times the square of all weights.
+        let more = squares_of_wrong * all * all + wrong * wrong * squares;
+        let less = squares_of_wrong * all * wrong * 2u8;
+        let spread = more - less;
+        let half = (spread * MILLION * MILLION).sqrt() * Z / (all * all * TEN_THOUSAND);
+        let half = as_u64(&half) + 1;
+        let own = (share.saturating_sub(half), (share + 1 + half).min(MILLION));
+        (low.min(own.0), high.max(own.1))
+    }
+}
+
+/// A number that is known not to be too large.
+fn as_u64(number: &BigUint) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+const MILLION: u64 = 1_000_000;
+const TEN_THOUSAND: u64 = 10_000;
+/// 1.96 in parts of ten thousand: so wide is an interval that holds with 95 % confidence.
+const Z: u64 = 19_600;
+
 /// Wilson's interval for a share of `wrong` among `samples`, in millionths, with z = 1.96.
 fn interval(wrong: u64, samples: u64) -> (u64, u64) {
-    /// z and its square, as parts of ten thousand and of a hundred million.
-    const Z: u128 = 19_600;
-    const SQUARE: u128 = 100_000_000;
-    const MILLION: u128 = 1_000_000;
+    const Z: u128 = self::Z as u128;
+    const SQUARE: u128 = (TEN_THOUSAND * TEN_THOUSAND) as u128;
+    const MILLION: u128 = self::MILLION as u128;
     if samples == 0 {
         return (0, 1_000_000);
     }

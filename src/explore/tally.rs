@@ -12,6 +12,8 @@ use super::shared_state::SharedState;
 pub struct FinalBalance {
     /// How many orders end there.
     pub orders: BigUint,
+    /// Those of them that are wrong for this account: an update is lost, or more was accepted than there was.
+    pub wrong: BigUint,
     /// The fewest steps that such an order has; 0 where they were not counted.
     pub steps: usize,
 }
@@ -171,12 +173,47 @@ impl OrderTally {
             add_if(&mut account.wrong, lost || overdrawn);
             let entry = account.finals.entry(*ended);
             let entry = entry.or_insert(FinalBalance {
-                orders: BigUint::ZERO,
                 steps,
+                ..FinalBalance::default()
             });
             entry.orders += ways;
+            add_if(&mut entry.wrong, lost || overdrawn);
             entry.steps = entry.steps.min(steps);
         }
+    }
+
+    /// Brings all counts to so many orders in all, rounded; what there was some of is not rounded to none.
+    pub(super) fn scale_to(&mut self, orders: u64) {
+        let whole = std::mem::take(&mut self.orders);
+        if whole == BigUint::ZERO {
+            return;
+        }
+        let scale = |count: &mut BigUint| {
+            if *count > BigUint::ZERO {
+                let scaled = (&*count * orders * 2u8 + &whole) / (&whole * 2u8);
+                *count = scaled.max(BigUint::from(1u8));
+            }
+        };
+        for account in &mut self.accounts {
+            let AccountEnds {
+                finals,
+                lost,
+                overdrawn,
+                wrong,
+            } = account;
+            let finals = finals.values_mut();
+            let finals = finals.flat_map(|end| [&mut end.orders, &mut end.wrong]);
+            finals.chain([lost, overdrawn, wrong]).for_each(scale);
+        }
+        let untold = [
+            &mut self.sum_broken,
+            &mut self.refusing,
+            &mut self.wrong_anywhere,
+        ];
+        let told = untold.into_iter().flatten();
+        told.chain([&mut self.deadlocks, &mut self.wrong])
+            .for_each(scale);
+        self.orders = orders.into();
     }
 
     /// Whether any order is wrong in any way that was counted.

@@ -255,6 +255,30 @@ fn what_does_not_fit_is_drawn_by_lot_and_says_so() {
     assert!(draws.uniform && low <= exact && exact <= high, "{draws:?}");
 }
 
+#[test]
+fn where_orders_differ_in_likelihood_each_is_weighed() {
+    // Refusals, tries again and locks: the exact share must lie in most of the intervals.
+    let four = || four([40_000, 50_000, 60_000, 70_000]);
+    for (sharing, balance) in [
+        (Sharing::Unguarded, 70_000),
+        (Sharing::CompareAndSet, 100_000),
+        (Sharing::LockPerAccount, 100_000),
+    ] {
+        let scenario = scenario(sharing, balance, four());
+        let exact = explore(&scenario, BOUNDS, None).tally;
+        let millionths = &exact.wrong * 1_000_000u32 / &exact.orders;
+        let exact = u64::try_from(&millionths).expect("a share");
+        let held = (1..=20).filter(|seed| {
+            let (tally, draws, _) = sample::sample(&scenario, (*seed, 2_000), Wanted::Wrong);
+            assert!(!draws.uniform && draws.worth > 0, "{draws:?}");
+            assert_eq!(count(&tally.orders), 2_000);
+            let (low, high) = draws.wrong_millionths;
+            low <= exact && exact <= high
+        });
+        assert!(held.count() >= 17, "{sharing:?}: {exact}");
+    }
+}
+
 /// Tries every order, one by one.
 fn enumerate(scenario: &Scenario) -> OrderTally {
     fn go(scenario: &Scenario, state: &SharedState, steps: usize, tally: &mut OrderTally) {

@@ -1,6 +1,7 @@
 //! What was found about every order of some operations: a table and a picture of one order, or one JSON
 //! object.
 
+mod ends;
 mod json;
 mod lanes;
 mod replayed;
@@ -14,14 +15,11 @@ use super::money::MoneyText;
 use super::text::Description;
 use super::{Format, Output};
 use crate::explore::StepSeen;
-use crate::explore::{AccountEnds, Draws, Explored, Method, Played, Scenario, token};
+use crate::explore::{Draws, Explored, Method, Played, Scenario, token};
 use crate::status::Status;
 use lanes::Lanes;
 
 pub use replayed::{Replay, StepScreen, replayed};
-
-/// How many final balances have a line each in text, beside the right one; JSON has them all.
-const MAX_FINALS: usize = 20;
 
 /// The most letters of a count with all its digits in text; JSON has them all.
 const MAX_COUNT: usize = 26;
@@ -80,18 +78,17 @@ fn write_text(exploration: &Exploration, out: &mut String) -> fmt::Result {
     writeln!(out)?;
     totals(exploration, out)?;
     writeln!(out)?;
-    finals(exploration, out)?;
-    others(exploration, out)?;
+    ends::finals(exploration, out)?;
+    ends::others(exploration, out)?;
     example(exploration, out)
 }
 
 /// How the orders were counted.
 fn method(method: Method, out: &mut String) -> fmt::Result {
     match method {
-        Method::Search(states) => writeln!(
+        Method::Search(_) => writeln!(
             out,
-            "Every order of their steps was examined; they lead to {} states.",
-            Thousands(&states.into())
+            "Every order in which their steps can follow each other was examined."
         ),
         Method::ClosedForm => {
             writeln!(out, "Every order of their steps was counted, by a formula.")
@@ -159,17 +156,17 @@ fn drawn(draws: Draws, out: &mut String) -> fmt::Result {
         seed,
         samples,
         uniform,
+        worth,
         wrong_millionths: (low, high),
     } = draws;
     writeln!(
         out,
         "There are too many orders to examine each (`--max-states` bounds the memory)."
     )?;
-    let which = if uniform { "all" } else { "such draws" };
     writeln!(
         out,
         "{} orders were drawn at random with seed {seed}:\n\
-         {} to {} of {which} are wrong, with 95 % confidence.",
+         {} to {} of all orders are wrong, with 95 % confidence.",
         Thousands(&samples.into()),
         millionths(low),
         millionths(high)
@@ -177,76 +174,11 @@ fn drawn(draws: Draws, out: &mut String) -> fmt::Result {
     if !uniform {
         writeln!(
             out,
-            "Not every order is as likely to be drawn, because some operations are refused,\n\
-             wait or try again; these are shares of the draws, and not of all orders."
+            "Some operations are refused, wait or try again, so that not every order is as\n\
+             likely to be drawn: each draw counts the more the less likely it was, and all\n\
+             of them tell about as much as {} of equal weight.",
+            Thousands(&worth.into())
         )?;
-    }
-    Ok(())
-}
-
-fn finals(exploration: &Exploration, out: &mut String) -> fmt::Result {
-    let (scenario, tally) = (exploration.scenario, &exploration.found.tally);
-    let (Some(place), Some(ends)) = (scenario.places().first(), tally.accounts.first()) else {
-        return Ok(());
-    };
-    let must = scenario.refuses_nothing().then(|| scenario.end(0));
-    write!(out, "{} starts with {}", place.name, money(place.start))?;
-    match must {
-        Some(must) => writeln!(out, ", must end with {}, and ends with", money(must))?,
-        None => writeln!(out, " and ends with")?,
-    }
-    let texts = |(ended, end): (&i64, &crate::explore::FinalBalance)| {
-        let mark = if must == Some(*ended) { "  right" } else { "" };
-        (money(*ended), short(&end.orders), mark)
-    };
-    let last = ends.finals.len().saturating_sub(MAX_FINALS / 2);
-    let is_shown = |(number, (ended, _)): &(usize, (&i64, _))| {
-        let few = ends.finals.len() <= MAX_FINALS;
-        few || *number < MAX_FINALS / 2 || *number >= last || must == Some(**ended)
-    };
-    let all = ends.finals.iter().enumerate();
-    let rows = all.filter(is_shown).map(|(_, row)| texts(row));
-    let rows: Vec<_> = rows.collect();
-    let widest = |length: fn(&(String, String, &str)) -> usize| rows.iter().map(length).max();
-    let balances = widest(|row| row.0.len()).unwrap_or(0);
-    let counts = widest(|row| row.1.len()).unwrap_or(0);
-    for (balance, count, mark) in &rows {
-        writeln!(
-            out,
-            "  {balance:>balances$}  after {count:>counts$} {}{mark}",
-            orders(count)
-        )?;
-    }
-    match ends.finals.len() - rows.len() {
-        0 => Ok(()),
-        more => writeln!(
-            out,
-            "  and {more} balances in between; `--output json` has all, to the last digit"
-        ),
-    }
-}
-
-/// The accounts beside the judged one, a line each.
-fn others(exploration: &Exploration, out: &mut String) -> fmt::Result {
-    let places = exploration.scenario.places().iter();
-    let accounts = places.zip(&exploration.found.tally.accounts);
-    for (place, AccountEnds { finals, wrong, .. }) in accounts.skip(1) {
-        let (Some((low, _)), Some((high, _))) = (finals.first_key_value(), finals.last_key_value())
-        else {
-            continue;
-        };
-        let name = &place.name;
-        let wrong = short(wrong);
-        match finals.len() {
-            1 => writeln!(out, "{name} always ends with {}", money(*low))?,
-            count => writeln!(
-                out,
-                "{name} ends with {count} balances from {} to {},\n  wrong after {wrong} {}",
-                money(*low),
-                money(*high),
-                orders(&wrong)
-            )?,
-        }
     }
     Ok(())
 }

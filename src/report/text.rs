@@ -96,6 +96,12 @@ impl Text {
         };
         if !self.raced {
             self.raced = true;
+            let (threads, each) = (
+                race.threads,
+                race.operations / u64::from(race.threads.max(1)),
+            );
+            let each = Count(each, "operation", "operations");
+            writeln!(out, "with each remedy {threads} threads do {each} each")?;
             let names = ["expected", "actual", "lost updates", "ns/operation"];
             let [expected, actual, lost, ns] = &names;
             row(out, [&"remedy", expected, actual, lost, ns])?;
@@ -104,7 +110,15 @@ impl Text {
         let actual = MoneyText::of(race.actual).to_string();
         let lost = Grouped(race.lost_updates.into()).to_string();
         let ns = Grouped(race.ns_per_operation.into()).to_string();
-        row(out, [&race.remedy, &expected, &actual, &lost, &ns])
+        row(out, [&race.remedy, &expected, &actual, &lost, &ns])?;
+        match race.lost_updates > 0 && race.actual == race.expected {
+            true => writeln!(
+                out,
+                "  {}: right by luck, since what was lost adds up to nothing",
+                race.remedy
+            ),
+            false => Ok(()),
+        }
     }
 }
 

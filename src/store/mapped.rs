@@ -94,7 +94,14 @@ impl MappedCells {
 
     fn claim(&mut self, number: u64, operation: &Operation) -> CellReply {
         match self.claims.claim(number, operation) {
-            Some(answer) => CellReply::Decided(answer),
+            // It is the parent that answers here, and it has seen what was counted so far.
+            Some(answer) => CellReply::Decided(Answer {
+                decided: match self.sharing.primitive.is_held() {
+                    true => self.table.seq().load(Ordering::Relaxed),
+                    false => answer.decided,
+                },
+                ..answer
+            }),
             None => CellReply::Shared(ShareReply::Claimed),
         }
     }

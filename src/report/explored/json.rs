@@ -83,6 +83,7 @@ struct DrawnPart {
     seed: u64,
     samples: u64,
     uniform: bool,
+    worth: u64,
     wrong_millionths_low: u64,
     wrong_millionths_high: u64,
 }
@@ -103,6 +104,7 @@ struct AccountPart<'a> {
 struct FinalPart {
     balance: String,
     orders: Exact,
+    wrong: Exact,
 }
 
 #[derive(Serialize)]
@@ -209,6 +211,7 @@ impl From<Draws> for DrawnPart {
             seed: draws.seed,
             samples: draws.samples,
             uniform: draws.uniform,
+            worth: draws.worth,
             wrong_millionths_low: low,
             wrong_millionths_high: high,
         }
@@ -232,6 +235,7 @@ impl<'a> AccountPart<'a> {
                 .map(|(ended, end)| FinalPart {
                     balance: money(*ended),
                     orders: (&end.orders).into(),
+                    wrong: (&end.wrong).into(),
                 })
                 .collect(),
         }
