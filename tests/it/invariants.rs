@@ -1,5 +1,6 @@
 //! The architecture rules, read from the source. They are worded as absences: what a part must not mention.
 
+mod described;
 mod modules;
 
 use std::collections::BTreeMap;
