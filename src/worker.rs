@@ -7,7 +7,7 @@
 mod args;
 mod command;
 mod error;
-mod share;
+pub(crate) mod operation;
 mod shared_memory;
 mod times;
 
@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::bank::{Answer, Outcome, WorkEnd};
+use crate::bank::WorkEnd;
 use crate::command::Executor;
 use crate::link::{LinkError, Received, WorkerEnd};
 use crate::parent::die_with;
@@ -27,6 +27,7 @@ use crate::protocol::{
 };
 use crate::wake::{RunningClock, TICK};
 use crate::work::Work;
+use operation::{OperationInWork, UnexpectedAnswer, WorkerStep};
 use shared_memory::WorkerMemory;
 
 use times::SentTimes;
@@ -112,7 +113,7 @@ impl Worker {
     fn serve(&mut self) -> Result<(), WorkerError> {
         loop {
             while let Some(assignment) = self.assignments.pop_front() {
-                self.process(&assignment)?;
+                self.process(assignment)?;
                 if self.leaving {
                     return self.flush();
                 }
@@ -128,41 +129,49 @@ impl Worker {
         }
     }
 
-    fn process(&mut self, assignment: &Assignment) -> Result<(), WorkerError> {
-        match self.args.conduct {
-            Conduct::ShareData(sync) => self.share(assignment, sync),
-            Conduct::ShareMemory(sharing) => self.share_memory(assignment, sharing),
-            Conduct::AskTheBank => match assignment.work {
-                Work::None => self.execute(assignment),
-                Work::Simulated(duration) => self.simulate(assignment, duration),
-                Work::Command { line } => self.command(assignment, line),
-            },
+    fn process(&mut self, assignment: Assignment) -> Result<(), WorkerError> {
+        let manner = match self.args.conduct {
+            Conduct::ShareMemory(sharing) => return self.share_memory(&assignment, sharing),
+            Conduct::ShareData(manner) => Some(manner),
+            Conduct::AskTheBank => None,
+        };
+        if matches!(assignment.work, Work::Command { .. }) && !self.may_start_command() {
+            // It was asked to end: other workers do its operations.
+            self.leaving = true;
+            return Ok(());
         }
+        self.work_through(OperationInWork::new(assignment, manner))
     }
 
-    /// An operation without work: one request, and no wait before the next operation's.
-    fn execute(&mut self, assignment: &Assignment) -> Result<(), WorkerError> {
-        self.put(assignment.number, Ask::Execute)
-    }
-
-    /// An operation with work: the money is set aside, the work is done, the movement is posted.
-    fn simulate(&mut self, assignment: &Assignment, work: Duration) -> Result<(), WorkerError> {
-        if self.begin(assignment)?.is_some() {
-            std::thread::sleep(work);
-            let post = WorkEnd::Post { amount: None };
-            self.ask(assignment.number, Ask::End(post))?;
-        }
-        Ok(())
-    }
-
-    /// Has the money set aside; `None` if that is not to be.
-    fn begin(&mut self, assignment: &Assignment) -> Result<Option<Answer>, WorkerError> {
-        Ok(match self.ask(assignment.number, Ask::Begin)? {
-            Said::Decided(answer) => {
-                Some(answer).filter(|answer| matches!(answer.outcome, Outcome::Held { .. }))
+    /// Does what the operation says, one thing after another.
+    fn work_through(&mut self, mut operation: OperationInWork) -> Result<(), WorkerError> {
+        let number = operation.assignment().number;
+        loop {
+            let step = operation.next();
+            match step.map_err(|UnexpectedAnswer| self.unexpected())? {
+                WorkerStep::AskAhead(ask) => self.put(number, ask)?,
+                WorkerStep::Ask(ask) => {
+                    let said = self.ask(number, ask)?;
+                    operation.answered(said);
+                }
+                // Every word that the wait goes on starts its limit anew.
+                WorkerStep::Await => {
+                    self.due += 1;
+                    let said = self.reply(number)?;
+                    operation.answered(said);
+                }
+                WorkerStep::Work(work) => {
+                    std::thread::sleep(work);
+                    operation.worked();
+                }
+                WorkerStep::Attempt { attempt, failed } => {
+                    let follows = self.attempt(operation.assignment(), attempt, failed)?;
+                    operation.attempted(follows);
+                }
+                WorkerStep::Pause(pause) => self.pause(pause)?,
+                WorkerStep::Done => return Ok(()),
             }
-            Said::Shared(_) => None,
-        })
+        }
     }
 
     /// Waits until every answer that is due has come.

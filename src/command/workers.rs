@@ -61,6 +61,7 @@ pub struct Attempt<'a> {
 }
 
 /// What follows from an attempt.
+#[derive(Debug)]
 pub enum NextAction {
     /// Another one, after this pause.
     Again(Duration),

@@ -1,60 +1,51 @@
 //! An operation whose work is a command.
 
+use std::time::Duration;
+
 use super::{Worker, WorkerError};
-use crate::command::{Attempt, Executor, NextAction};
-use crate::protocol::{Ask, Assignment, Report};
-use crate::work::CommandEvent;
+use crate::command::{Attempt, NextAction};
+use crate::protocol::{Assignment, Report};
+use crate::work::{CommandEvent, Work};
 
 impl Worker {
-    /// The money is set aside, the command is run until it succeeds or must not be run again, and what
-    /// follows is asked of the bank. The parent hears of every step.
-    pub(super) fn command(
-        &mut self,
-        assignment: &Assignment,
-        line: Option<u64>,
-    ) -> Result<(), WorkerError> {
-        let Some(mut executor) = self.executor.take() else {
-            return Err(self.unexpected());
-        };
-        let done = self.attempt_all(assignment, line, &mut executor);
-        self.executor = Some(executor);
-        done
+    /// Whether a command may be started: none may once the worker was asked to end.
+    pub(super) fn may_start_command(&mut self) -> bool {
+        self.executor
+            .as_mut()
+            .is_none_or(|executor| executor.may_start())
     }
 
-    fn attempt_all(
+    /// Runs the command once. The parent hears of its start and its end.
+    pub(super) fn attempt(
         &mut self,
         assignment: &Assignment,
-        line: Option<u64>,
-        executor: &mut Executor,
-    ) -> Result<(), WorkerError> {
-        if !executor.may_start() {
-            // It was asked to end: other workers do its operations.
-            self.leaving = true;
-            return Ok(());
-        }
-        let Some(held) = self.begin(assignment)? else {
-            return Ok(());
+        attempt: u32,
+        failed: u32,
+    ) -> Result<NextAction, WorkerError> {
+        let (Some(mut executor), Work::Command { line }) = (self.executor.take(), assignment.work)
+        else {
+            return Err(self.unexpected());
         };
         let number = assignment.number;
-        let mut failed = 0;
-        loop {
-            let attempt = Attempt {
-                number,
-                operation: &assignment.operation,
-                line,
-                // What was begun before was also run before.
-                attempt: 1 + u32::from(held.duplicate) + failed,
-                failed,
-            };
-            match executor.attempt(&attempt, |news| self.tell(number, news))? {
-                NextAction::Again(pause) => {
-                    self.flush()?;
-                    executor.pause(pause);
-                    failed += 1;
-                }
-                NextAction::End(end) => return self.ask(number, Ask::End(end)).map(drop),
-            }
+        let attempt = Attempt {
+            number,
+            operation: &assignment.operation,
+            line,
+            attempt,
+            failed,
+        };
+        let follows = executor.attempt(&attempt, |news| self.tell(number, news));
+        self.executor = Some(executor);
+        follows
+    }
+
+    /// Waits before the command is run again.
+    pub(super) fn pause(&mut self, pause: Duration) -> Result<(), WorkerError> {
+        self.flush()?;
+        if let Some(executor) = &mut self.executor {
+            executor.pause(pause);
         }
+        Ok(())
     }
 
     /// Tells the parent. That a command is about to start must have left this process before it does.

@@ -67,7 +67,8 @@ impl Worker {
         if has_id {
             // A claim is for the operation that comes next, so what was told before must be settled.
             self.await_replies()?;
-            if self.claim(assignment)? {
+            let claim = ShareRequest::Claim(operation.clone());
+            if let Said::Decided(_) = self.ask(number, Ask::Share(claim))? {
                 return Ok(());
             }
         }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::chance::Chance;
-use super::scenario::{SeededRun, Sharing};
+use super::scenario::SeededRun;
 use crate::bank::Outcome;
 use crate::protocol::Said;
 use crate::server::{InMemory, Incoming, Outgoing};
@@ -44,9 +44,7 @@ impl SimLedger {
         SimLedger {
             decider: match scenario.shares {
                 None => InMemory::Bank(Box::new(Memory::new(account, balance, overdraft))),
-                Some(Sharing::CompareAndSet | Sharing::Lock) => {
-                    InMemory::Shared(Box::new(Cells::new(account, balance, overdraft)))
-                }
+                Some(_) => InMemory::Shared(Box::new(Cells::new(account, balance, overdraft))),
             },
             is_slow: scenario.settings.ledger.is_some(),
             asked: VecDeque::new(),

@@ -10,6 +10,7 @@ use crate::bank::{
 use crate::event::{Micros, Mode};
 use crate::run::LineIds;
 use crate::run::{CommandSettings, Named, Settings, WorkLimits};
+use crate::sharing::{Manner, Sharing};
 use crate::work::Pace;
 use crate::workload::Item;
 
@@ -61,18 +62,11 @@ pub(super) struct SeededRun {
     pub(super) account: Name,
     pub(super) balance: Balance,
     /// The workers share the data: with compare-and-set, or with leases.
-    pub(super) shares: Option<Sharing>,
+    pub(super) shares: Option<Manner>,
     /// The longest that the ledger takes for a batch, in milliseconds.
     pub(super) ledger_takes: usize,
     /// The input's end is a failure.
     pub(super) input_fails: bool,
-}
-
-/// How simulated workers share the data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sharing {
-    CompareAndSet,
-    Lock,
 }
 
 fn amount(minor: usize) -> Amount {
@@ -90,9 +84,10 @@ impl SeededRun {
             (false, false, true),
             (false, false, false),
         ][chance.below(4)];
-        let shares = shared.then(|| match chance.below(2) {
-            0 => Sharing::CompareAndSet,
-            _ => Sharing::Lock,
+        let shares = shared.then(|| match chance.below(3) {
+            0 => Manner::of(Sharing::CompareAndSet),
+            1 => Manner::of(Sharing::Lock),
+            _ => Manner::of(Sharing::LockPerAccount).in_lock_order(true),
         });
         let lasts = !shared && chance.happens(600);
         let simulated = simulated || shared && chance.happens(500);

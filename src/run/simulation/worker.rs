@@ -4,17 +4,17 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::chance::Chance;
-use super::scenario::HOST_CLOCK;
-use super::scenario::{Evil, Sharing};
-use crate::bank::{Action, Cell, Outcome, WorkEnd, touched};
+use super::scenario::{Evil, HOST_CLOCK};
+use crate::bank::WorkEnd;
+use crate::command::NextAction;
 use crate::event::Micros;
 use crate::exit::Exit;
 use crate::link::Arrived;
-use crate::protocol::{
-    Ask, Assignment, Reply, Report, Said, ShareReply, ShareRequest, Timing, WorkerRequest,
-};
+use crate::protocol::{Ask, Assignment, Reply, Report, Said, ShareReply, Timing, WorkerRequest};
+use crate::sharing::Manner;
 use crate::status::Status;
 use crate::work::{AttemptEnd, CommandEvent, Termination, Work};
+use crate::worker::operation::{OperationInWork, UnexpectedAnswer, WorkerStep};
 
 /// What is on its way to a worker.
 #[derive(Clone, Debug)]
@@ -33,10 +33,8 @@ enum At {
     Idle,
     /// It waits for an answer.
     Asking,
-    /// Its work takes until its timer, then it posts.
+    /// Its work takes until its timer.
     Working,
-    /// Its work on shared data takes until its timer, then it writes.
-    Sharing(Vec<Cell>),
     /// Its command runs until its timer.
     Running,
     /// It waits until its timer before another attempt.
@@ -51,12 +49,15 @@ pub(super) struct SimWorker {
     pub(super) timer: Option<Duration>,
     inbox: VecDeque<(Duration, ToWorker)>,
     assignments: VecDeque<Assignment>,
-    current: Option<Assignment>,
-    attempt: u32,
+    /// The operation that it is at, as the real worker does it.
+    operation: Option<OperationInWork>,
+    /// The number of the last one.
+    number: u64,
+    /// How many attempts of its command have failed.
+    failed: u32,
     due: usize,
     link_closed: bool,
-    shares: Option<Sharing>,
-    worked: bool,
+    shares: Option<Manner>,
     now: Duration,
     /// The requests whose answers are due and when each was sent, where it tells that.
     times: Option<VecDeque<(u64, Duration)>>,
@@ -69,7 +70,7 @@ pub(super) struct SimWorker {
 
 impl SimWorker {
     pub(super) fn new(
-        shares: Option<Sharing>,
+        shares: Option<Manner>,
         tells_times: bool,
         now: Duration,
         evil: Evil,
@@ -81,12 +82,12 @@ impl SimWorker {
             timer: (!hangs).then(|| now + chance.millis(20)),
             inbox: VecDeque::new(),
             assignments: VecDeque::new(),
-            current: None,
-            attempt: 0,
+            operation: None,
+            number: 0,
+            failed: 0,
             due: 0,
             link_closed: false,
             shares,
-            worked: false,
             now,
             times: tells_times.then(VecDeque::new),
             no_more_commands: false,
@@ -128,7 +129,7 @@ impl SimWorker {
             && *at <= now
         {
             if let Some((_, message)) = self.inbox.pop_front() {
-                self.receive(message, now, &mut sent, chance);
+                self.receive(message, &mut sent, chance);
             }
         }
         let ends = self.ends_command && matches!(self.at, At::Running | At::Pausing);
@@ -137,7 +138,7 @@ impl SimWorker {
             self.timer_is_over(now, &mut sent, chance);
         }
         if self.exit.is_none() && self.at == At::Idle {
-            self.go_on(&mut sent);
+            self.go_on(&mut sent, chance);
         }
         if chance.happens(evil.rogue) && self.exit.is_none() {
             self.ask_nonsense(&mut sent, chance);
@@ -145,13 +146,13 @@ impl SimWorker {
         sent.all()
     }
 
-    fn receive(&mut self, message: ToWorker, now: Duration, sent: &mut Sent, chance: &mut Chance) {
+    fn receive(&mut self, message: ToWorker, sent: &mut Sent, chance: &mut Chance) {
         match message {
             ToWorker::Assignments(assignments) => self.assignments.extend(assignments),
             ToWorker::Closed => {
                 self.link_closed = true;
                 if self.due > 0 {
-                    self.exit = Some(Exit::Status(Status::Died.code().into()));
+                    self.exit = Some(died());
                 }
             }
             ToWorker::Replies(replies) => {
@@ -159,48 +160,16 @@ impl SimWorker {
                     if said != Said::Shared(ShareReply::Waiting) {
                         self.returned(number, sent);
                     }
-                    let current = self.current.as_ref().map(|current| current.number);
                     self.due = self.due.saturating_sub(1);
-                    if self.at == At::Asking && current == Some(number) {
-                        self.answered(said, now, sent, chance);
+                    if let Some(operation) = &mut self.operation
+                        && self.at == At::Asking
+                        && self.number == number
+                    {
+                        operation.answered(said);
+                        self.at = At::Idle;
+                        self.go_on(sent, chance);
                     }
                 }
-            }
-        }
-    }
-
-    fn answered(&mut self, said: Said, now: Duration, sent: &mut Sent, chance: &mut Chance) {
-        let Some(current) = self.current.clone() else {
-            return;
-        };
-        match (said, current.work) {
-            (Said::Decided(answer), Work::Simulated(work))
-                if matches!(answer.outcome, Outcome::Held { .. }) =>
-            {
-                self.at = At::Working;
-                self.timer = Some(now + work);
-            }
-            (Said::Decided(answer), Work::Command { .. })
-                if matches!(answer.outcome, Outcome::Held { .. }) =>
-            {
-                self.attempt = 0;
-                self.run_command(now, sent, chance);
-            }
-            (Said::Decided(_), _) => self.at = At::Idle,
-            (Said::Shared(ShareReply::Waiting), _) => self.due += 1,
-            // Simulated workers share no memory.
-            (Said::Shared(ShareReply::Turn), _) => {}
-            (Said::Shared(ShareReply::Claimed), _) => self.read(&current, sent),
-            (Said::Shared(ShareReply::Cells(cells) | ShareReply::Conflict(cells)), work) => {
-                let takes = !std::mem::replace(&mut self.worked, true);
-                self.at = At::Sharing(cells);
-                self.timer = Some(
-                    now + if takes {
-                        work.duration()
-                    } else {
-                        Duration::ZERO
-                    },
-                );
             }
         }
     }
@@ -208,59 +177,77 @@ impl SimWorker {
     fn timer_is_over(&mut self, now: Duration, sent: &mut Sent, chance: &mut Chance) {
         match std::mem::replace(&mut self.at, At::Idle) {
             At::Starting => sent.arrived.push(Arrived::Ready),
-            At::Working => self.ask(Ask::End(WorkEnd::Post { amount: None }), sent),
-            At::Sharing(cells) => self.write(&cells, sent),
-            At::Running => self.command_ended(now, sent, chance),
-            At::Pausing => self.run_command(now, sent, chance),
+            At::Working => {
+                if let Some(operation) = &mut self.operation {
+                    operation.worked();
+                }
+            }
+            At::Running => self.command_ended(sent, chance),
+            At::Pausing => {}
             at @ (At::Idle | At::Asking | At::Hanging) => self.at = at,
+        }
+        self.now = now;
+    }
+
+    /// Does what the operation says until it waits, and the next operations, until the end.
+    fn go_on(&mut self, sent: &mut Sent, chance: &mut Chance) {
+        while self.at == At::Idle && self.exit.is_none() {
+            let Some(operation) = &mut self.operation else {
+                if !self.take_next() {
+                    return;
+                }
+                continue;
+            };
+            match operation.next() {
+                Ok(WorkerStep::AskAhead(ask)) => self.ask(ask, sent),
+                Ok(WorkerStep::Ask(ask)) => {
+                    self.ask(ask, sent);
+                    self.at = At::Asking;
+                }
+                Ok(WorkerStep::Await) => {
+                    self.due += 1;
+                    self.at = At::Asking;
+                }
+                Ok(WorkerStep::Work(work)) => self.wait(At::Working, work),
+                Ok(WorkerStep::Attempt { attempt, failed }) => {
+                    self.run_command(attempt, failed, sent, chance);
+                }
+                Ok(WorkerStep::Pause(pause)) => self.wait(At::Pausing, pause),
+                Ok(WorkerStep::Done) => self.operation = None,
+                Err(UnexpectedAnswer) => self.exit = Some(died()),
+            }
         }
     }
 
-    /// The next operations, or the end.
-    fn go_on(&mut self, sent: &mut Sent) {
-        while let Some(assignment) = self.assignments.pop_front() {
-            let operation = assignment.operation.clone();
-            let (number, work) = (assignment.number, assignment.work);
-            self.worked = false;
-            self.current = Some(assignment.clone());
-            match work {
-                _ if self.shares.is_some() && operation.id.is_some() => {
-                    return self.ask(Ask::Share(ShareRequest::Claim(operation)), sent);
-                }
-                _ if self.shares.is_some() => return self.read(&assignment, sent),
-                Work::None => {
-                    self.due += 1;
-                    self.sends(number);
-                    let ask = Ask::Execute;
-                    sent.requests.push(WorkerRequest { number, ask });
-                }
-                Work::Command { .. } if self.no_more_commands || self.ends_command => {
-                    self.exit = Some(Exit::Status(0));
-                    return;
-                }
-                Work::Simulated(_) | Work::Command { .. } => {
-                    return self.ask(Ask::Begin, sent);
-                }
+    fn wait(&mut self, at: At, time: Duration) {
+        self.at = at;
+        self.timer = Some(self.now + time);
+    }
+
+    /// Takes the next operation; false if there is none, or it ends before.
+    fn take_next(&mut self) -> bool {
+        let Some(assignment) = self.assignments.pop_front() else {
+            if self.link_closed {
+                let is_well = self.due == 0;
+                self.exit = Some(if is_well { Exit::Status(0) } else { died() });
             }
+            return false;
+        };
+        self.number = assignment.number;
+        let is_command = matches!(assignment.work, Work::Command { .. });
+        if is_command && (self.no_more_commands || self.ends_command) {
+            self.exit = Some(Exit::Status(0));
+            return false;
         }
-        if self.link_closed {
-            let code = if self.due == 0 {
-                0
-            } else {
-                Status::Died.code().into()
-            };
-            self.exit = Some(Exit::Status(code));
-        }
+        self.operation = Some(OperationInWork::new(assignment, self.shares));
+        true
     }
 
     fn ask(&mut self, ask: Ask, sent: &mut Sent) {
-        if let Some(current) = &self.current {
-            let number = current.number;
-            self.due += 1;
-            self.at = At::Asking;
-            self.sends(number);
-            sent.requests.push(WorkerRequest { number, ask });
-        }
+        let number = self.number;
+        self.due += 1;
+        self.sends(number);
+        sent.requests.push(WorkerRequest { number, ask });
     }
 
     fn sends(&mut self, number: u64) {
@@ -291,47 +278,21 @@ impl SimWorker {
         }
     }
 
-    fn read(&mut self, assignment: &Assignment, sent: &mut Sent) {
-        let names = touched(&assignment.operation);
-        let locks = self.shares == Some(Sharing::Lock);
-        let request = match locks && assignment.operation.action != Action::Balance {
-            true => ShareRequest::Lock(names),
-            false => ShareRequest::Read(names),
-        };
-        self.ask(Ask::Share(request), sent);
-    }
-
-    fn write(&mut self, cells: &[Cell], sent: &mut Sent) {
-        let Some(current) = self.current.clone() else {
-            return;
-        };
-        let operation = &current.operation;
-        let own = cells
-            .iter()
-            .find(|cell| cell.name == operation.account && cell.open);
-        let view = own.map(|cell| cell.account.view());
-        let request = match Cell::decide(operation, cells) {
-            Ok(after) if self.shares == Some(Sharing::Lock) => ShareRequest::Write(after),
-            Ok(after) => ShareRequest::CompareAndSet(after),
-            Err(rejection) => ShareRequest::Settle(match (&operation.action, view) {
-                (Action::Balance, Some(view)) => Outcome::Viewed { seq: 0, view },
-                _ => Outcome::Refused { rejection, view },
-            }),
-        };
-        self.ask(Ask::Share(request), sent);
-    }
-
     /// Asks what no worker may ask now.
     fn ask_nonsense(&mut self, sent: &mut Sent, chance: &mut Chance) {
-        let number = self.current.as_ref().map_or(0, |current| current.number);
-        let (number, ask) = match (chance.below(4), &self.current) {
-            (0, Some(_)) => (number, Ask::Execute),
-            (1, Some(_)) => (number, Ask::Begin),
+        let number = self.number;
+        let (number, ask) = match (chance.below(4), number) {
+            (0, 1..) => (number, Ask::Execute),
+            (1, 1..) => (number, Ask::Begin),
             (2, _) => (number + 1, Ask::End(WorkEnd::Post { amount: None })),
             _ => (number, Ask::End(WorkEnd::Void)),
         };
         sent.requests.push(WorkerRequest { number, ask });
     }
+}
+
+fn died() -> Exit {
+    Exit::Status(Status::Died.code().into())
 }
 
 /// What a worker sends in one step: reports before the requests that follow from them.

@@ -3,40 +3,40 @@
 use super::*;
 
 impl SimWorker {
-    pub(super) fn run_command(&mut self, now: Duration, sent: &mut Sent, chance: &mut Chance) {
+    pub(super) fn run_command(
+        &mut self,
+        attempt: u32,
+        failed: u32,
+        sent: &mut Sent,
+        chance: &mut Chance,
+    ) {
         if self.no_more_commands || self.ends_command {
-            let trouble = Some("the run was asked to end".to_string());
-            let termination = Some(Termination::Asked);
-            self.report(
-                CommandEvent::Ended(AttemptEnd {
-                    trouble,
-                    termination,
-                    ..AttemptEnd::default()
-                }),
-                sent,
-            );
-            return self.ask(Ask::End(WorkEnd::Void), sent);
+            let asked = AttemptEnd {
+                trouble: Some("the run was asked to end".to_string()),
+                termination: Some(Termination::Asked),
+                ..AttemptEnd::default()
+            };
+            return self.attempted(asked, NextAction::End(WorkEnd::Void), sent);
         }
-        self.attempt += 1;
-        self.report(
-            CommandEvent::Starting {
-                attempt: self.attempt,
-            },
-            sent,
-        );
-        self.at = At::Running;
-        self.timer = Some(now + chance.millis(2_000));
+        self.failed = failed;
+        self.report(CommandEvent::Starting { attempt }, sent);
+        self.wait(At::Running, chance.millis(2_000));
     }
 
-    pub(super) fn command_ended(&mut self, now: Duration, sent: &mut Sent, chance: &mut Chance) {
+    fn attempted(&mut self, ended: AttemptEnd, follows: NextAction, sent: &mut Sent) {
+        self.report(CommandEvent::Ended(ended), sent);
+        if let Some(operation) = &mut self.operation {
+            operation.attempted(follows);
+        }
+    }
+
+    pub(super) fn command_ended(&mut self, sent: &mut Sent, chance: &mut Chance) {
         let mut ended = AttemptEnd {
             exit: Some(Exit::Status(0)),
             ..AttemptEnd::default()
         };
-        let part = self
-            .current
-            .as_ref()
-            .and_then(|current| current.operation.amount());
+        let operation = self.operation.as_ref();
+        let part = operation.and_then(|operation| operation.assignment().operation.amount());
         let failed = |status| Some(Exit::Status(status));
         let end = match chance.below(8) {
             _ if self.ends_command => {
@@ -57,26 +57,20 @@ impl SimWorker {
                 ended.exit = failed(1);
                 WorkEnd::Void
             }
-            4 if self.attempt < 3 => {
+            4 if self.failed < 2 => {
                 let pause = chance.millis(500);
                 (ended.exit, ended.again) = (failed(1), Some(pause));
-                self.report(CommandEvent::Ended(ended), sent);
-                self.at = At::Pausing;
-                self.timer = Some(now + pause);
-                return;
+                return self.attempted(ended, NextAction::Again(pause), sent);
             }
             5 => WorkEnd::Post { amount: part },
             _ => WorkEnd::Post { amount: None },
         };
-        self.report(CommandEvent::Ended(ended), sent);
-        self.ask(Ask::End(end), sent);
+        self.attempted(ended, NextAction::End(end), sent);
     }
 
     fn report(&mut self, news: CommandEvent, sent: &mut Sent) {
-        if let Some(current) = &self.current {
-            let number = current.number;
-            sent.arrived
-                .push(Arrived::Reports(vec![Report { number, news }]));
-        }
+        let number = self.number;
+        let reports = vec![Report { number, news }];
+        sent.arrived.push(Arrived::Reports(reports));
     }
 }
