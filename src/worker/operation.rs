@@ -44,11 +44,11 @@ pub(crate) struct UnexpectedAnswer;
 #[derive(Debug)]
 pub(crate) struct OperationInWork {
     assignment: Assignment,
-    stage: Stage,
+    stage: WorkStage,
 }
 
 #[derive(Debug)]
-enum Stage {
+enum WorkStage {
     /// The bank was asked for nothing.
     New,
     /// It was asked to set the money aside.
@@ -76,8 +76,8 @@ impl OperationInWork {
     /// the bank decides.
     pub(crate) fn new(assignment: Assignment, manner: Option<Manner>) -> Self {
         let stage = match manner {
-            Some(manner) => Stage::Sharing(Box::new(SharedCells::new(&assignment, manner))),
-            None => Stage::New,
+            Some(manner) => WorkStage::Sharing(Box::new(SharedCells::new(&assignment, manner))),
+            None => WorkStage::New,
         };
         OperationInWork { assignment, stage }
     }
@@ -88,31 +88,31 @@ impl OperationInWork {
 
     /// What comes next. The same again, until what it asks for was done.
     pub(crate) fn next(&mut self) -> Result<WorkerStep, UnexpectedAnswer> {
-        let (stage, step) = match std::mem::replace(&mut self.stage, Stage::Done) {
+        let (stage, step) = match std::mem::replace(&mut self.stage, WorkStage::Done) {
             // No wait before the next operation's request.
-            Stage::New if self.assignment.work == Work::None => {
-                (Stage::Done, WorkerStep::AskAhead(Ask::Execute))
+            WorkStage::New if self.assignment.work == Work::None => {
+                (WorkStage::Done, WorkerStep::AskAhead(Ask::Execute))
             }
-            Stage::New => (Stage::Beginning, WorkerStep::Ask(Ask::Begin)),
-            Stage::Beginning => (Stage::Beginning, WorkerStep::Await),
-            Stage::Working(work) => (Stage::Working(work), WorkerStep::Work(work)),
-            Stage::Attempting { attempt, failed } => (
-                Stage::Attempting { attempt, failed },
+            WorkStage::New => (WorkStage::Beginning, WorkerStep::Ask(Ask::Begin)),
+            WorkStage::Beginning => (WorkStage::Beginning, WorkerStep::Await),
+            WorkStage::Working(work) => (WorkStage::Working(work), WorkerStep::Work(work)),
+            WorkStage::Attempting { attempt, failed } => (
+                WorkStage::Attempting { attempt, failed },
                 WorkerStep::Attempt { attempt, failed },
             ),
-            Stage::Pausing {
+            WorkStage::Pausing {
                 pause,
                 attempt,
                 failed,
             } => (
-                Stage::Attempting { attempt, failed },
+                WorkStage::Attempting { attempt, failed },
                 WorkerStep::Pause(pause),
             ),
-            Stage::Ending(end) => (Stage::Done, WorkerStep::Ask(Ask::End(end))),
-            Stage::Done => (Stage::Done, WorkerStep::Done),
-            Stage::Sharing(mut cells) => {
+            WorkStage::Ending(end) => (WorkStage::Done, WorkerStep::Ask(Ask::End(end))),
+            WorkStage::Done => (WorkStage::Done, WorkerStep::Done),
+            WorkStage::Sharing(mut cells) => {
                 let step = cells.next(&self.assignment)?;
-                (Stage::Sharing(cells), step)
+                (WorkStage::Sharing(cells), step)
             }
         };
         self.stage = stage;
@@ -122,51 +122,51 @@ impl OperationInWork {
     /// The answer to what was asked.
     pub(crate) fn answered(&mut self, said: Said) {
         match (&mut self.stage, said) {
-            (Stage::Sharing(cells), said) => cells.answered(said),
-            (Stage::Beginning, said) => self.stage = self.begun(said),
+            (WorkStage::Sharing(cells), said) => cells.answered(said),
+            (WorkStage::Beginning, said) => self.stage = self.begun(said),
             _ => {}
         }
     }
 
-    fn begun(&self, said: Said) -> Stage {
+    fn begun(&self, said: Said) -> WorkStage {
         let Said::Decided(Answer {
             outcome: Outcome::Held { .. },
             duplicate,
             ..
         }) = said
         else {
-            return Stage::Done;
+            return WorkStage::Done;
         };
         match self.assignment.work {
-            Work::Command { .. } => Stage::Attempting {
+            Work::Command { .. } => WorkStage::Attempting {
                 // What was begun before was also run before.
                 attempt: 1 + u32::from(duplicate),
                 failed: 0,
             },
-            work => Stage::Working(work.duration()),
+            work => WorkStage::Working(work.duration()),
         }
     }
 
     /// The simulated work is done.
     pub(crate) fn worked(&mut self) {
         match &mut self.stage {
-            Stage::Sharing(cells) => cells.worked(),
-            stage => *stage = Stage::Ending(WorkEnd::Post { amount: None }),
+            WorkStage::Sharing(cells) => cells.worked(),
+            stage => *stage = WorkStage::Ending(WorkEnd::Post { amount: None }),
         }
     }
 
     /// The command was run, and this follows.
     pub(crate) fn attempted(&mut self, follows: NextAction) {
-        let Stage::Attempting { attempt, failed } = self.stage else {
+        let WorkStage::Attempting { attempt, failed } = self.stage else {
             return;
         };
         self.stage = match follows {
-            NextAction::Again(pause) => Stage::Pausing {
+            NextAction::Again(pause) => WorkStage::Pausing {
                 pause,
                 attempt: attempt + 1,
                 failed: failed + 1,
             },
-            NextAction::End(end) => Stage::Ending(end),
+            NextAction::End(end) => WorkStage::Ending(end),
         };
     }
 }

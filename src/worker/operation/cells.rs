@@ -11,13 +11,13 @@ pub(super) struct SharedCells {
     manner: Manner,
     steps: Steps<Vec<Cell>>,
     cells: CellMessages,
-    /// What is asked before the first step and after the last one.
-    frame: Frame,
+    /// Where it stands: before its steps, at them, or after.
+    phase: SharePhase,
 }
 
-/// What is asked beside the steps.
+/// What comes before the steps, and after.
 #[derive(Debug, PartialEq, Eq)]
-enum Frame {
+enum SharePhase {
     /// The id is to be claimed.
     Claim,
     /// The steps are taken.
@@ -30,7 +30,7 @@ enum Frame {
 
 /// Why a step cannot be taken yet, or not at all.
 #[derive(Debug)]
-enum Pending {
+enum Blocked {
     /// This must be answered first.
     Ask(ShareRequest),
     /// The work must be done first.
@@ -71,9 +71,9 @@ impl SharedCells {
         SharedCells {
             manner,
             steps: Steps::new(sharing),
-            frame: match operation.id {
-                Some(_) => Frame::Claim,
-                None => Frame::Open,
+            phase: match operation.id {
+                Some(_) => SharePhase::Claim,
+                None => SharePhase::Open,
             },
             cells: CellMessages {
                 leases: leases(&operation, manner),
@@ -92,13 +92,13 @@ impl SharedCells {
         let pending = self.take_steps();
         Ok(match pending {
             None => WorkerStep::Done,
-            Some(Pending::Ask(_)) if self.cells.is_asked => WorkerStep::Await,
-            Some(Pending::Ask(request)) => {
+            Some(Blocked::Ask(_)) if self.cells.is_asked => WorkerStep::Await,
+            Some(Blocked::Ask(request)) => {
                 self.cells.is_asked = true;
                 WorkerStep::Ask(Ask::Share(request))
             }
-            Some(Pending::Work) => WorkerStep::Work(assignment.work.duration()),
-            Some(Pending::Unexpected) => return Err(UnexpectedAnswer),
+            Some(Blocked::Work) => WorkerStep::Work(assignment.work.duration()),
+            Some(Blocked::Unexpected) => return Err(UnexpectedAnswer),
         })
     }
 
@@ -114,73 +114,73 @@ impl SharedCells {
     }
 
     /// Takes all steps that can be taken; what the next one waits for.
-    fn take_steps(&mut self) -> Option<Pending> {
+    fn take_steps(&mut self) -> Option<Blocked> {
         loop {
-            let taken = match &self.frame {
-                Frame::Closed => return None,
-                Frame::Claim => self.claim(),
-                Frame::Settle(outcome) => {
+            let taken = match &self.phase {
+                SharePhase::Closed => return None,
+                SharePhase::Claim => self.claim(),
+                SharePhase::Settle(outcome) => {
                     let (outcome, is_view) = (*outcome, matches!(outcome, Outcome::Viewed { .. }));
                     match is_view && !self.cells.worked {
-                        true => Err(Pending::Work),
+                        true => Err(Blocked::Work),
                         false => {
                             let settled = self.cells.decided(|| ShareRequest::Settle(outcome));
-                            settled.map(|()| Frame::Closed)
+                            settled.map(|()| SharePhase::Closed)
                         }
                     }
                 }
-                Frame::Open => self.step(),
+                SharePhase::Open => self.step(),
             };
             match taken {
-                Ok(frame) => self.frame = frame,
+                Ok(phase) => self.phase = phase,
                 Err(pending) => return Some(pending),
             }
         }
     }
 
-    fn claim(&mut self) -> Result<Frame, Pending> {
+    fn claim(&mut self) -> Result<SharePhase, Blocked> {
         let operation = self.cells.operation.clone();
         Ok(
             match self.cells.answer(|| ShareRequest::Claim(operation))? {
                 // It is decided by its id alone.
-                Said::Decided(_) => Frame::Closed,
-                Said::Shared(_) => Frame::Open,
+                Said::Decided(_) => SharePhase::Closed,
+                Said::Shared(_) => SharePhase::Open,
             },
         )
     }
 
-    fn step(&mut self) -> Result<Frame, Pending> {
+    fn step(&mut self) -> Result<SharePhase, Blocked> {
         let sharing = self.manner.sharing;
         if self.steps.accepted().is_none() {
             self.steps.step(sharing, &mut self.cells)?;
-            return Ok(Frame::Open);
+            return Ok(SharePhase::Open);
         }
         Ok(match self.cells.rejection {
-            Some(rejection) => Frame::Settle(self.cells.refused(rejection)),
-            None => Frame::Closed,
+            Some(rejection) => SharePhase::Settle(self.cells.refused(rejection)),
+            None => SharePhase::Closed,
         })
     }
 }
 
 impl CellMessages {
     /// The answer to this request, once it has come.
-    fn answer(&mut self, request: impl FnOnce() -> ShareRequest) -> Result<Said, Pending> {
-        let said = self.said.take().ok_or_else(|| Pending::Ask(request()))?;
+    fn answer(&mut self, request: impl FnOnce() -> ShareRequest) -> Result<Said, Blocked> {
+        let said = self.said.take().ok_or_else(|| Blocked::Ask(request()))?;
         self.is_asked = false;
         Ok(said)
     }
 
-    fn decided(&mut self, request: impl FnOnce() -> ShareRequest) -> Result<(), Pending> {
+    fn decided(&mut self, request: impl FnOnce() -> ShareRequest) -> Result<(), Blocked> {
         match self.answer(request)? {
             Said::Decided(_) => Ok(()),
-            Said::Shared(_) => Err(Pending::Unexpected),
+            Said::Shared(_) => Err(Blocked::Unexpected),
         }
     }
 
-    fn cells(&mut self, request: impl FnOnce() -> ShareRequest) -> Result<Vec<Cell>, Pending> {
+    fn cells(&mut self, request: impl FnOnce() -> ShareRequest) -> Result<Vec<Cell>, Blocked> {
         match self.answer(request)? {
             Said::Shared(ShareReply::Cells(cells)) => Ok(cells),
-            _ => Err(Pending::Unexpected),
+            _ => Err(Blocked::Unexpected),
         }
     }
 
@@ -206,10 +206,10 @@ impl CellMessages {
         }
     }
 
-    fn work(&self) -> Result<(), Pending> {
+    fn work(&self) -> Result<(), Blocked> {
         match self.worked {
             true => Ok(()),
-            false => Err(Pending::Work),
+            false => Err(Blocked::Work),
         }
     }
 }
@@ -228,16 +228,16 @@ fn leases(operation: &Operation, manner: Manner) -> Vec<Vec<Name>> {
 
 impl SharedMemory for CellMessages {
     type Draft = Vec<Cell>;
-    type Error = Pending;
+    type Error = Blocked;
 
-    fn acquire(&mut self, number: usize) -> Result<(), Pending> {
+    fn acquire(&mut self, number: usize) -> Result<(), Blocked> {
         let names = self.leases.get(number).cloned().unwrap_or_default();
         let cells = self.cells(|| ShareRequest::Lock(names))?;
         self.leased.extend(cells);
         Ok(())
     }
 
-    fn read(&mut self) -> Result<Option<Vec<Cell>>, Pending> {
+    fn read(&mut self) -> Result<Option<Vec<Cell>>, Blocked> {
         let names = touched(&self.operation);
         let cells = if self.leased.is_empty() {
             self.cells(|| ShareRequest::Read(names))?
@@ -249,26 +249,26 @@ impl SharedMemory for CellMessages {
         Ok(self.decide(cells))
     }
 
-    fn write(&mut self, after: &Vec<Cell>) -> Result<(), Pending> {
+    fn write(&mut self, after: &Vec<Cell>) -> Result<(), Blocked> {
         self.work()?;
         self.decided(|| ShareRequest::Write(after.clone()))
     }
 
-    fn compare_and_set(&mut self, after: &Vec<Cell>) -> Result<Compared<Vec<Cell>>, Pending> {
+    fn compare_and_set(&mut self, after: &Vec<Cell>) -> Result<Compared<Vec<Cell>>, Blocked> {
         self.work()?;
         match self.answer(|| ShareRequest::CompareAndSet(after.clone()))? {
             Said::Decided(_) => Ok(Compared::Set),
             Said::Shared(ShareReply::Conflict(now)) => Ok(Compared::Changed(self.decide(now))),
-            Said::Shared(_) => Err(Pending::Unexpected),
+            Said::Shared(_) => Err(Blocked::Unexpected),
         }
     }
 
     /// The write, or the refusal's own message, ends all leases.
-    fn release(&mut self, _number: usize) -> Result<(), Pending> {
+    fn release(&mut self, _number: usize) -> Result<(), Blocked> {
         Ok(())
     }
 
-    fn ask(&mut self, _part: Part) -> Result<bool, Pending> {
-        Err(Pending::Unexpected)
+    fn ask(&mut self, _part: Part) -> Result<bool, Blocked> {
+        Err(Blocked::Unexpected)
     }
 }
