@@ -59,7 +59,8 @@ pub enum ReplayError {
     },
     /// Shared memory has no such way to share.
     #[error(
-        "`--shared-memory` takes the orders of `none`, `lock` and the mutexes per account, since {0}: leave it out"
+        "`--shared-memory` cannot take this order, since {0}; without the flag, processes take it as the \
+         token says"
     )]
     NotInMemory(&'static str),
     /// The processes cannot be run.
@@ -118,7 +119,7 @@ pub fn replay(
         differently: None,
     };
     if by == StepTakers::SharedMemory {
-        processes::check_shared_memory(scenario)?;
+        processes::check_shared_memory(scenario, played)?;
     }
     // Threads need nothing ended or cleaned away, so signals keep what they do by themselves there.
     let mut kept = match by {

@@ -10,12 +10,12 @@ use super::turns::{WorkerTurn, accesses, turns};
 use super::{OrderEnd, ReplayError, StepPace, StepTakers};
 use crate::driver::{Driver, RunPlan};
 use crate::event::{AccountSummary, Event, Mode, Summary};
-use crate::explore::{Played, Scenario};
+use crate::explore::{Met, Played, Scenario, StepTaken};
 use crate::report::Detail;
 use crate::report::Reporter;
 use crate::run::{GivenOrder, RequestTurn, TurnTaken, TurnWatch};
 use crate::shared_memory::{MemorySharing, Primitive};
-use crate::sharing::{Manner, Sharing};
+use crate::sharing::{Manner, NextStep, Sharing};
 use crate::supervisor::Signals;
 use crate::wake::{Alarm, Waker};
 use crate::work::Pace;
@@ -92,19 +92,41 @@ fn balances(scenario: &Scenario, accounts: &[AccountSummary]) -> Vec<i64> {
 }
 
 /// Refuses orders that are none of shared memory.
-pub(super) fn check_shared_memory(scenario: &Scenario) -> Result<(), ReplayError> {
+pub(super) fn check_shared_memory(scenario: &Scenario, played: &Played) -> Result<(), ReplayError> {
     let why = match scenario.manner().sharing {
-        Sharing::Owner | Sharing::OwnerWithWork => "no owner decides there",
-        Sharing::CompareAndSet => "a compare-and-set there is of one account after the other",
-        Sharing::Unguarded | Sharing::Lock | Sharing::LockPerAccount => return Ok(()),
+        Sharing::Owner | Sharing::OwnerWithWork => "no process there owns the balance and decides",
+        Sharing::CompareAndSet if !notices_conflicts(scenario, played) => {
+            "a compare-and-set in memory is of the account that gives, and an operation of this order \
+             decides again because of the other account alone"
+        }
+        _ => return Ok(()),
     };
     Err(ReplayError::NotInMemory(why))
+}
+
+/// Whether each operation that decides again does so since the account that gives was written.
+fn notices_conflicts(scenario: &Scenario, played: &Played) -> bool {
+    let steps = &played.steps;
+    let is_noticed = |(place, step): (usize, &StepTaken)| {
+        if !matches!(step.met, Met::Changed | Met::ChangedAndRefused) {
+            return true;
+        }
+        let debit = scenario.sides(step.process)[0];
+        let own = |before: &StepTaken| before.process == step.process;
+        let read = steps[..place].iter().rposition(own).unwrap_or(0);
+        steps[read..place].iter().any(|write| {
+            let is_write = write.step == NextStep::CompareAndSet && write.met == Met::Fine;
+            is_write && scenario.sides(write.process).contains(&debit)
+        })
+    };
+    steps.iter().enumerate().all(is_noticed)
 }
 
 /// How workers share memory in this manner.
 fn memory_sharing(manner: Manner) -> MemorySharing {
     MemorySharing {
         primitive: match manner.sharing {
+            Sharing::CompareAndSet => Primitive::Cas,
             Sharing::Lock => Primitive::Mutex,
             Sharing::LockPerAccount => Primitive::MutexPerAccount,
             _ => Primitive::None,

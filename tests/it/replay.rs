@@ -202,6 +202,23 @@ fn a_replay_shows_the_order_and_where_it_ends() {
 }
 
 #[test]
+fn a_compare_and_set_in_memory_decides_again_as_the_order_says() {
+    for token in [
+        "x1/cas/main=1000/w500,d500/12122",
+        "x1/cas/main=1000/w600,w600/1212",
+        "x1/cas/main=1000/w1,w2,d3,w4/12341234423322",
+    ] {
+        let all = ["--threads", "--processes", "--shared-memory"];
+        let all = all.map(|by| {
+            let replayed = replayed(token, by, "20");
+            assert_eq!(replayed["reproduced"], 20, "{token} {by}");
+            (steps(&replayed), replayed["balances"].clone())
+        });
+        assert!(all[0] == all[1] && all[1] == all[2], "{token}: {all:?}");
+    }
+}
+
+#[test]
 fn a_deadlock_is_replayed_and_ended_by_its_deadline() {
     let token = "x1/mutex-per-account/a=10,b=10/t5=a=b,t5=b=a/12";
     for by in takers(token) {
@@ -279,13 +296,17 @@ fn what_is_no_token_is_refused() {
         assert_eq!(run.stderr.matches(expected).count(), 1, "{run:?}");
         assert!(!run.stderr.contains("explored"), "{run:?}");
     }
-    for way in ["cas", "owner"] {
-        let run = run(&[
-            "replay",
-            &format!("x1/{way}/main=1/w1/1"),
-            "--shared-memory",
-        ]);
+    for (token, expected) in [
+        ("x1/owner/main=1/w1/1", "no process there owns the balance"),
+        // The loan gives from `@loans`, which no other operation has written.
+        (
+            "x1/cas/main=1000/w100,l100/12122",
+            "because of the other account alone",
+        ),
+    ] {
+        let run = run(&["replay", token, "--shared-memory"]);
         assert_eq!(run.code(), 2, "{run:?}");
+        assert!(run.stderr.contains(expected), "{run:?}");
     }
     let run = run(&["replay", "x1/none/main=1/w1/11", "--step"]);
     assert_eq!((run.code(), run.stdout.as_str()), (2, ""), "{run:?}");

@@ -19,6 +19,8 @@ pub(super) struct Lanes<'a> {
     pids: &'a [u32],
     /// How wide a lane with words in it is; `None`: no room for words.
     lane: Option<usize>,
+    /// Without words in the lanes, there is room for a letter in each, and the words behind them.
+    has_letters: bool,
 }
 
 impl<'a> Lanes<'a> {
@@ -28,6 +30,7 @@ impl<'a> Lanes<'a> {
             played,
             pids,
             lane: None,
+            has_letters: true,
         };
         let steps = played.steps.iter().map(StepSeen::from);
         let steps = steps.map(|step| words::phrase(scenario, &step));
@@ -37,6 +40,9 @@ impl<'a> Lanes<'a> {
         let widest = widths.map(|text| text.chars().count()).max().unwrap_or(0);
         let room = (WIDTH - MARGIN) / lanes.count().max(1);
         lanes.lane = Some(widest + GAP).filter(|lane| *lane <= room);
+        let letters = lanes.narrow(|_| '.').chars().count() + GAP;
+        let behind = lanes.who(lanes.count().saturating_sub(1)).chars().count() + 1 + widest;
+        lanes.has_letters = MARGIN + letters + behind <= WIDTH;
         lanes
     }
 
@@ -109,10 +115,19 @@ impl<'a> Lanes<'a> {
                 false => "|".to_string(),
             });
         }
+        let who = self.who(process);
+        if !self.has_letters {
+            return cut(&format!("{first:>4}  {who} {text}"));
+        }
         let lanes = self.narrow(|lane| if lane == process { letter } else { '.' });
+        cut(&format!("{first:>4}  {lanes}  {who} {text}"))
+    }
+
+    /// An operation by its number, and its process.
+    fn who(&self, process: usize) -> String {
         let pid = self.pids.get(process);
         let pid = pid.map_or(String::new(), |pid| format!(" (pid {pid})"));
-        cut(&format!("{first:>4}  {lanes}  {}{pid} {text}", process + 1))
+        format!("{}{pid}", process + 1)
     }
 
     /// A row of lanes with words in them.
@@ -131,6 +146,9 @@ impl<'a> Lanes<'a> {
     }
 
     fn narrow_head(&self) -> String {
+        if !self.has_letters {
+            return cut("step  operation");
+        }
         let tens = |process: usize| match (process + 1) / 10 {
             0 => ' ',
             tens => char::from_digit(tens as u32, 10).unwrap_or(' '),
@@ -147,4 +165,29 @@ impl<'a> Lanes<'a> {
 fn cut(line: &str) -> String {
     let line: String = line.chars().take(WIDTH).collect();
     format!("{}\n", line.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explore::{play, read_token};
+
+    #[test]
+    fn sixty_operations_fit_with_whole_values() {
+        let operations = ["w1", "d1"].repeat(30).join(",");
+        let letters = ('1'..='9').chain('a'..='z').chain('A'..='Y');
+        let order: String = letters.flat_map(|letter| [letter, letter]).collect();
+        let token = format!("x1/none/main=1000/{operations}/{order}");
+        let (scenario, order) = read_token(&token).expect("a token");
+        let played = play(&scenario, &order).expect("an order");
+        let steps: Vec<StepSeen> = played.steps.iter().map(StepSeen::from).collect();
+        for pids in [vec![], vec![4_194_303; 60]] {
+            let picture = Lanes::new(&scenario, &played, &pids).picture(&steps);
+            let rows: Vec<&str> = picture.lines().skip(1).collect();
+            assert_eq!(rows.len(), 120);
+            for row in rows {
+                assert!(row.len() <= WIDTH && row.ends_with(".00"), "{row}");
+            }
+        }
+    }
 }

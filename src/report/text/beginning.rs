@@ -50,7 +50,11 @@ pub(super) fn run_started(run: &RunStarted, detail: Detail, out: &mut Vec<u8>) -
         }
         (Mechanism::Memory, _) => {
             let sync = run.sync.as_deref().unwrap_or_default();
-            writeln!(out, "{parent} made the memory (sync {sync})")
+            writeln!(out, "{parent} made the memory (sync {sync})")?;
+            writeln!(
+                out,
+                "v0, v1 and so on count the updates that a balance includes"
+            )
         }
         (_, Some(ledger)) => {
             let ledger = one_line(ledger);

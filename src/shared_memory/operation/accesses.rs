@@ -109,6 +109,8 @@ impl<W: SharedWords, S: Surroundings> SharedMemory for MappedOperation<'_, W, S>
         if debit.compare_and_set(before, after).is_err() {
             self.worker_slot.reach(WriteProgress::Before);
             let seen = self.read_cells(MemoryAccess::Conflict)?;
+            self.surroundings
+                .saw([seen[0].balance(), seen[1].balance()])?;
             return Ok(Compared::Changed(self.decide(&seen)));
         }
         self.half_written(&intent, MemoryAccess::Wrote)?;
@@ -130,6 +132,7 @@ impl<W: SharedWords, S: Surroundings> SharedMemory for MappedOperation<'_, W, S>
         };
         self.wrote(1, access, intent.credit.after)?;
         self.written = Some(intent);
+        self.surroundings.saw(intent.balances())?;
         Ok(Compared::Set)
     }
 
