@@ -5,6 +5,7 @@
 //! see and keeps what they return.
 
 mod account;
+mod allowance;
 mod amount;
 mod detail;
 mod idempotency_keys;
@@ -16,6 +17,7 @@ mod name;
 mod operation;
 mod packed;
 mod rejection;
+mod reversal;
 mod share;
 pub(crate) mod text;
 mod unit;
@@ -23,6 +25,10 @@ mod unit;
 use serde::{Deserialize, Serialize};
 
 pub use account::{Account, Sides};
+pub use allowance::{
+    Allowance, AllowanceChange, AllowanceError, Budget, BudgetView, Percent, Period, Postings,
+    Zone, refill_id,
+};
 pub use amount::{Amount, AmountError, AmountText, Balance, Decimal, Rounded};
 pub use detail::{
     AnnotationError, Annotations, MAX_DETAIL, MAX_MEMO, MAX_META, MAX_META_VALUES, OperationDetail,
@@ -30,16 +36,17 @@ pub use detail::{
 };
 pub use idempotency_keys::{IdempotencyKeys, KnownId, State, VoidReason};
 pub use journal::{
-    Asked, BootTime, Expiry, Journal, Line, Moment, Now, NullJournal, Owner, OwnerChange, Record,
-    Request, RequestContext, RunLine, WorkEnd,
+    Asked, BootTime, EntryKey, Expiry, Journal, Line, Moment, Now, NullJournal, Owner, OwnerChange,
+    Record, Request, RequestContext, RunLine, WorkEnd,
 };
 pub use ledger_state::{Hold, LastNumbers, LedgerState};
 pub use lines::{LineState, LineStates};
 pub use money_text::{NoMoney, signed_minor};
-pub use name::{Id, IdError, LOANS, MAX_ID, MAX_NAME, Name, NameError, WORLD};
+pub use name::{BUDGET, Id, IdError, LOANS, MAX_ID, MAX_NAME, Name, NameError, WORLD};
 pub use operation::{Action, Kind, Movement, Operation, OperationError};
 pub use packed::{MAX_BALANCE, MAX_UPDATES, Packed};
 pub use rejection::Rejection;
+pub use reversal::reversal_id;
 pub use share::{Cell, LockWait, MemoryAccess, RepairedBy, SharePoint, WaitInVain, touched};
 pub use unit::{MAX_DECIMALS, MAX_UNIT, Unit, UnitError};
 
@@ -121,6 +128,9 @@ pub struct Answer {
     pub decided: u64,
     /// The movement's other account after it, where money moved just now.
     pub other_side: Option<View>,
+    /// How the allowance stands of the account that gives: where its funds are not enough, and once in each
+    /// window where so much is spent that a warning is due.
+    pub budget: Option<BudgetView>,
 }
 
 impl Answer {
@@ -140,6 +150,7 @@ impl From<Outcome> for Answer {
             duplicate: false,
             decided: 0,
             other_side: None,
+            budget: None,
         }
     }
 }

@@ -146,6 +146,8 @@ enum Command {
     Post(Flags<one::PostArgs>),
     /// Give back what was set aside
     Void(Flags<one::VoidArgs>),
+    /// Post the opposite of an entry, once
+    Reverse(Flags<one::ReverseArgs>),
     /// List what was posted
     History(Flags<history::HistoryArgs>),
     /// List the named runs of a ledger, and how many lines of each came to what
@@ -282,6 +284,7 @@ pub fn main() -> ExitCode {
         Command::Hold(Flags(args)) => one::hold(args),
         Command::Post(Flags(args)) => one::post(args),
         Command::Void(Flags(args)) => one::void(args),
+        Command::Reverse(Flags(args)) => one::reverse(args),
         Command::History(Flags(args)) => history::history(args),
         Command::Runs(Flags(args)) => runs::runs(args),
         Command::Skip(Flags(args)) => runs::skip(args),

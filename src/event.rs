@@ -3,6 +3,7 @@
 //! The types here are the lines of `--output json` and `--events`, field by field, and the text that
 //! people read is made of the same. What draws or judges a run reads them back with [`Event::read`].
 
+mod budget;
 mod fault;
 mod fields;
 mod mode;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bank::{Balance, Name, Rejection, Unit, UnitError};
 
+pub use budget::BudgetEvent;
 pub use fault::{Cause, Fault, Reason};
 pub use fields::{Micros, Total, decimal, is_zero, rfc3339};
 pub use mode::Mode;
@@ -194,6 +196,8 @@ events! {
     Voided(OperationEvent) = "voided",
     /// An account was opened, as a person asked.
     Opened(OperationEvent) = "opened",
+    /// So much of an account's allowance is spent that a warning was asked for.
+    LowBudget(BudgetEvent) = "low_budget",
     /// A line of the input is no operation.
     Invalid(InvalidLine) = "invalid",
     /// One way to synchronise was tried in `sync`.

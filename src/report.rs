@@ -63,7 +63,7 @@ pub use runs::{given_up, runs, skipped};
 #[cfg(test)]
 pub(crate) use shown::draw_all;
 pub use shown::drawn;
-pub use single::{Answers, Subject, refusal};
+pub use single::{Answers, Subject, low_budget, refusal};
 pub use stderr::{be_quiet, note, stderr_has_colour, stderr_line, usage_error};
 pub use timeline::TimelineStyle;
 pub use verified::verified;

@@ -28,8 +28,8 @@ mod workers;
 
 use std::time::Duration;
 
-use crate::bank::{Name, RequestContext, SharePoint, WorkEnd};
-use crate::event::Event;
+use crate::bank::{Answer, Name, RequestContext, SharePoint, WorkEnd};
+use crate::event::{BudgetEvent, Event};
 use crate::exit::Exit;
 use crate::link::Arrival;
 use crate::protocol::{Assignment, Reply};
@@ -204,6 +204,13 @@ impl Out {
             *at = (self.now + self.stood).into();
         }
         self.events.push(event);
+    }
+
+    /// Tells the warning that an answer about this account comes with.
+    fn low_budget(&mut self, account: &Name, answer: &Answer) {
+        if let Some(budget) = BudgetEvent::warned(account, answer) {
+            self.event(Event::LowBudget(budget));
+        }
     }
 
     /// What was gathered, the events last; only the end of the run comes after them.

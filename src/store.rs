@@ -49,7 +49,7 @@ use engine::Engine;
 use lease::Lease;
 use sqlite::Sqlite;
 
-use crate::bank::{Account, Balance, Name, Unit, View};
+use crate::bank::{Account, Allowance, Balance, Budget, BudgetView, Name, Unit, View};
 
 /// Where a ledger that lasts is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +109,8 @@ pub struct Standing {
     pub view: View,
     /// How far below zero it may go; `None`: the bank's own, which have no limit.
     pub overdraft: Option<Balance>,
+    /// How its allowance stands, if it has one.
+    pub allowance: Option<StandingAllowance>,
     /// Of the updates written to it, how many its money does not include.
     pub lost_updates: u64,
     /// Additions that check no funds took it below its limit. It is not told to clients: no ledger that
@@ -124,8 +126,30 @@ impl Standing {
             name: name.clone(),
             view: account.view(),
             overdraft: (!name.is_the_banks()).then(|| account.overdraft()),
+            allowance: None,
             lost_updates: 0,
             overdrawn: false,
         }
     }
+
+    /// How an account with an allowance stands.
+    pub fn with_budget(name: &Name, account: &Account, budget: Option<&Budget>) -> Self {
+        let allowance = budget.map(|budget| StandingAllowance {
+            allowance: budget.allowance().clone(),
+            view: budget.view(account),
+        });
+        Standing {
+            allowance,
+            ..Standing::of(name, account)
+        }
+    }
+}
+
+/// An allowance, and how it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandingAllowance {
+    /// What the account is filled up to in each window.
+    pub allowance: Allowance,
+    /// What was spent and what is left in this one.
+    pub view: BudgetView,
 }

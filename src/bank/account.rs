@@ -176,6 +176,20 @@ impl Sides {
         self
     }
 
+    /// Moves it, whatever is available: only the end of the integers is in the way.
+    pub fn book(mut self, amount: Amount) -> Result<Self, Rejection> {
+        let arrived = self.credit.posted.checked_add(amount.minor());
+        let left = self.debit.posted.checked_sub(amount.minor());
+        let (Some(arrived), Some(left)) = (arrived, left) else {
+            return Err(Rejection::BalanceOverflow);
+        };
+        if left.checked_sub(self.debit.held).is_none() {
+            return Err(Rejection::BalanceOverflow);
+        }
+        (self.credit.posted, self.debit.posted) = (arrived, left);
+        Ok(self)
+    }
+
     /// Begins and posts in one step, for an operation without work.
     pub fn execute(self, amount: Amount) -> Result<Self, Rejection> {
         self.begin(amount)?.post(amount, amount)

@@ -4,7 +4,9 @@ use core::time::Duration; // a length of time; the bank has no clock
 
 use serde::{Deserialize, Serialize};
 
-use super::{Amount, Balance, Hold, Id, Name, Operation, Rejection, View, VoidReason};
+use super::{
+    AllowanceChange, Amount, Balance, Hold, Id, Name, Operation, Rejection, View, VoidReason,
+};
 
 /// What the bank is asked to decide.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +51,20 @@ pub enum Request {
         /// How far below zero it may go; `None` leaves that as it is, which is 0 at first.
         #[serde(deserialize_with = "Balance::read_limit")]
         overdraft: Option<Balance>,
+        /// What becomes of its allowance; `None` leaves that as it is.
+        allowance: Option<AllowanceChange>,
     },
+    /// Post the opposite of an entry, once.
+    Reverse(EntryKey),
+}
+
+/// Which entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EntryKey {
+    /// The one of this number.
+    Seq(u64),
+    /// The one that was posted under this id.
+    Id(Id),
 }
 
 /// How work ended, and what becomes of the money that its caller set aside for it.
@@ -295,7 +310,20 @@ pub enum Record<'a> {
         account: &'a Name,
         /// How far below zero it may go.
         overdraft: Balance,
-        /// The account.
+        /// What changed about its allowance, and when the window of that moment began.
+        allowance: Option<(&'a AllowanceChange, Moment)>,
+        /// The account, before what its allowance moves.
+        view: View,
+    },
+    /// An account with an allowance entered a window. What that moves follows.
+    Window {
+        /// The record's number.
+        number: u64,
+        /// Which account.
+        account: &'a Name,
+        /// When the window began.
+        start: Moment,
+        /// The account before.
         view: View,
     },
 }

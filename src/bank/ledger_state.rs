@@ -6,8 +6,8 @@ use hashbrown::HashMap;
 
 use super::journal::{Asked, Journal, Moment, Now, Owner, RequestContext, RunLine};
 use super::{
-    Account, Answer, Balance, IdempotencyKeys, LOANS, LineStates, Name, Operation, View,
-    VoidReason, WORLD,
+    Account, Answer, Balance, Budget, Id, IdempotencyKeys, LOANS, LineStates, Name, Operation,
+    View, VoidReason, WORLD, refill_id,
 };
 use decision::{Decision, End};
 
@@ -37,6 +37,10 @@ pub struct LedgerState {
     begun: HashMap<(u32, u64), u64>,
     ids: IdempotencyKeys,
     lines: LineStates,
+    /// Of the accounts in these places that have an allowance.
+    budgets: HashMap<usize, Budget>,
+    /// What was posted, as far as it may be made undone by what is decided next.
+    posted: HashMap<u64, Operation>,
     last: LastNumbers,
     now: Now,
     overdraft: Balance,
@@ -65,6 +69,8 @@ impl LedgerState {
             begun: HashMap::new(),
             ids: IdempotencyKeys::default(),
             lines: LineStates::default(),
+            budgets: HashMap::new(),
+            posted: HashMap::new(),
             last: LastNumbers::default(),
             now: Now::default(),
             overdraft,
@@ -90,10 +96,11 @@ impl LedgerState {
     pub fn decide(&mut self, asked: &Asked, journal: &mut impl Journal) -> Option<Answer> {
         let mut decision = Decision::new(&asked.caller, self, journal);
         let answer = decision.answer(&asked.request)?;
-        let other_side = decision.other_side;
+        let (other_side, budget) = (decision.other_side, decision.budget);
         Some(Answer {
             decided: self.last.seq + self.last.record,
             other_side,
+            budget,
             ..answer
         })
     }
@@ -204,6 +211,52 @@ impl LedgerState {
             }
             None => self.add(name, account),
         }
+    }
+
+    /// Brings in what is known of the allowance of the account in this place.
+    pub fn bring_budget(&mut self, slot: usize, budget: Option<Budget>) {
+        match budget {
+            Some(budget) => drop(self.budgets.insert(slot, budget)),
+            None => drop(self.budgets.remove(&slot)),
+        }
+    }
+
+    /// What is known of the allowance of the account in this place.
+    pub fn budget(&self, slot: usize) -> Option<&Budget> {
+        self.budgets.get(&slot)
+    }
+
+    /// Whether an account that is here has an allowance.
+    pub fn has_budgets(&self) -> bool {
+        !self.budgets.is_empty()
+    }
+
+    /// The id of the refill that is due for this account, if one is.
+    pub fn due_refill(&self, name: &Name) -> Option<Id> {
+        let budget = self.budgets.get(&self.slot(name)?)?;
+        let wall = self.now.wall;
+        let is_due = budget
+            .is_due(wall)
+            .then(|| budget.allowance().window(wall).0);
+        refill_id(name, is_due?, None)
+    }
+
+    fn refill_id(&self, name: &Name, start: Moment) -> Option<Id> {
+        let id = refill_id(name, start, None)?;
+        match self.ids.get(&id) {
+            None => Some(id),
+            Some(_) => refill_id(name, start, Some(self.last.seq + 1)),
+        }
+    }
+
+    /// Brings in an entry that may be reversed.
+    pub fn bring_posted(&mut self, seq: u64, operation: Operation) {
+        self.posted.insert(seq, operation);
+    }
+
+    /// What was posted as the entry of this number, if it is here.
+    pub fn posted(&self, seq: u64) -> Option<&Operation> {
+        self.posted.get(&seq)
     }
 
     /// Brings in a hold.

@@ -20,6 +20,8 @@ pub struct Name(SmolStr);
 pub static WORLD: Name = Name(SmolStr::new_static("@world"));
 /// The bank's own account where loans come from.
 pub static LOANS: Name = Name(SmolStr::new_static("@loans"));
+/// The bank's own account where allowances come from.
+pub static BUDGET: Name = Name(SmolStr::new_static("@budget"));
 
 impl Name {
     /// A user's account.
@@ -50,6 +52,14 @@ impl Name {
             "@loans" => Ok(LOANS.clone()),
             _ if text.starts_with('@') => Err(NameError::NotTheBanks),
             _ => Name::user(text),
+        }
+    }
+
+    /// Any account that there can be.
+    pub fn any(text: &str) -> Result<Self, NameError> {
+        match text {
+            "@budget" => Ok(BUDGET.clone()),
+            _ => Name::other_side(text),
         }
     }
 
@@ -84,7 +94,7 @@ impl Serialize for Name {
 
 impl<'de> Deserialize<'de> for Name {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        text::read(deserializer, Name::other_side)
+        text::read(deserializer, Name::any)
     }
 }
 

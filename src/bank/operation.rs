@@ -5,9 +5,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Amount, Annotations, Id, LOANS, Name, OperationDetail, Outcome, Rejection, WORLD};
+use super::{
+    Amount, Annotations, BUDGET, Id, LOANS, Name, OperationDetail, Outcome, Rejection, WORLD,
+};
 
-/// The five operations.
+/// The five operations of a user, and what else moves money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -21,10 +23,28 @@ pub enum Kind {
     Loan,
     /// The balance is looked at.
     Balance,
+    /// An account with an allowance enters a window.
+    Refill,
+    /// Money of an allowance goes back to the budget.
+    Lapse,
+    /// An entry is made undone by its opposite.
+    Reverse,
 }
 
 impl Kind {
-    /// All five, in the order in which the built-in workload runs them.
+    /// All, also those that no user asks for as an operation.
+    pub const EVERY: [Kind; 8] = [
+        Kind::Withdraw,
+        Kind::Deposit,
+        Kind::Transfer,
+        Kind::Loan,
+        Kind::Balance,
+        Kind::Refill,
+        Kind::Lapse,
+        Kind::Reverse,
+    ];
+
+    /// The five of a user, in the order in which the built-in workload runs them.
     pub const ALL: [Kind; 5] = [
         Kind::Withdraw,
         Kind::Deposit,
@@ -41,6 +61,9 @@ impl Kind {
             Kind::Transfer => "transfer",
             Kind::Loan => "loan",
             Kind::Balance => "balance",
+            Kind::Refill => "refill",
+            Kind::Lapse => "lapse",
+            Kind::Reverse => "reverse",
         }
     }
 }
@@ -80,6 +103,19 @@ pub enum Action {
     Loan(Amount),
     /// Changes nothing.
     Balance,
+    /// `@budget -> account`, by the bank itself.
+    Refill(Amount),
+    /// `account -> @budget`, by the bank itself.
+    Lapse(Amount),
+    /// The opposite of an entry, whose number the operation carries.
+    Reverse {
+        /// How much.
+        amount: Amount,
+        /// The other account.
+        other: Name,
+        /// The money comes from the other account; else it goes there.
+        comes_in: bool,
+    },
 }
 
 /// One operation of a user.
@@ -99,7 +135,7 @@ pub struct Operation {
 /// Why an operation's parts do not fit together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OperationError {
-    /// A word that is none of the five.
+    /// A word that is no operation of a user.
     #[error("an operation is one of `withdraw`, `deposit`, `transfer`, `loan`, `balance`")]
     UnknownKind,
     /// A movement without an amount.
@@ -126,6 +162,9 @@ impl Operation {
             return Err(OperationError::NeedlessTo(kind));
         }
         let action = match (kind, amount) {
+            (Kind::Refill | Kind::Lapse | Kind::Reverse, _) => {
+                return Err(OperationError::UnknownKind);
+            }
             (Kind::Balance, None) => Action::Balance,
             (Kind::Balance, Some(_)) => return Err(OperationError::NeedlessAmount),
             (_, None) => return Err(OperationError::NoAmount(kind)),
@@ -156,7 +195,7 @@ impl Operation {
         Operation { detail, ..self }
     }
 
-    /// Which of the five it is.
+    /// Which kind it is.
     pub fn kind(&self) -> Kind {
         match self.action {
             Action::Withdraw(_) => Kind::Withdraw,
@@ -164,7 +203,15 @@ impl Operation {
             Action::Transfer { .. } => Kind::Transfer,
             Action::Loan(_) => Kind::Loan,
             Action::Balance => Kind::Balance,
+            Action::Refill(_) => Kind::Refill,
+            Action::Lapse(_) => Kind::Lapse,
+            Action::Reverse { .. } => Kind::Reverse,
         }
+    }
+
+    /// Whether a user may ask for it as it is.
+    pub fn is_a_users(&self) -> bool {
+        Kind::ALL.contains(&self.kind()) && self.to() != Some(&BUDGET)
     }
 
     /// How much it moves, if it moves anything.
@@ -176,6 +223,23 @@ impl Operation {
     pub fn to(&self) -> Option<&Name> {
         match &self.action {
             Action::Transfer { to, .. } => Some(to),
+            Action::Reverse {
+                other,
+                comes_in: false,
+                ..
+            } => Some(other),
+            _ => None,
+        }
+    }
+
+    /// The other account that money comes from, where the operation does not tell by its kind.
+    pub fn from(&self) -> Option<&Name> {
+        match &self.action {
+            Action::Reverse {
+                other,
+                comes_in: true,
+                ..
+            } => Some(other),
             _ => None,
         }
     }
@@ -187,6 +251,14 @@ impl Operation {
             Action::Deposit(amount) => (&WORLD, &self.account, amount),
             Action::Transfer { amount, to } => (&self.account, to, amount),
             Action::Loan(amount) => (&LOANS, &self.account, amount),
+            Action::Refill(amount) => (&BUDGET, &self.account, amount),
+            Action::Lapse(amount) => (&self.account, &BUDGET, amount),
+            Action::Reverse {
+                amount,
+                other,
+                comes_in: true,
+            } => (other, &self.account, amount),
+            Action::Reverse { amount, other, .. } => (&self.account, other, amount),
             Action::Balance => return None,
         };
         Some(Movement {
@@ -206,7 +278,7 @@ impl Operation {
             Action::Deposit(_) => Action::Deposit(amount),
             Action::Transfer { to, .. } => Action::Transfer { amount, to },
             Action::Loan(_) => Action::Loan(amount),
-            Action::Balance => Action::Balance,
+            own => own,
         };
         Operation { action, ..self }
     }

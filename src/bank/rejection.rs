@@ -39,11 +39,15 @@ pub enum Rejection {
     LineDone,
     /// The memory that processes share has no room for another account.
     TooManyAccounts,
+    /// There is no entry of that number or id.
+    UnknownEntry,
+    /// The entry is a reversal, or moves an allowance.
+    NotReversible,
 }
 
 impl Rejection {
     /// All of them, in a fixed order.
-    pub const ALL: [Rejection; 15] = [
+    pub const ALL: [Rejection; 17] = [
         Rejection::InsufficientFunds,
         Rejection::UnknownAccount,
         Rejection::SameAccount,
@@ -59,6 +63,8 @@ impl Rejection {
         Rejection::Declined,
         Rejection::LineDone,
         Rejection::TooManyAccounts,
+        Rejection::UnknownEntry,
+        Rejection::NotReversible,
     ];
 
     /// The stable word for it in JSON output.
@@ -79,6 +85,8 @@ impl Rejection {
             Rejection::Declined => "declined",
             Rejection::LineDone => "line_done",
             Rejection::TooManyAccounts => "too_many_accounts",
+            Rejection::UnknownEntry => "unknown_entry",
+            Rejection::NotReversible => "not_reversible",
         }
     }
 }
@@ -103,6 +111,8 @@ impl fmt::Display for Rejection {
             Rejection::TooManyAccounts => {
                 "the shared memory holds 65,536 accounts, and has no room for another"
             }
+            Rejection::UnknownEntry => "there is no such entry",
+            Rejection::NotReversible => "a reversal, a refill or a lapse is not reversed",
         })
     }
 }

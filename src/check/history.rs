@@ -67,6 +67,8 @@ pub struct Observed {
     pub account: u32,
     /// The other account.
     pub other: u32,
+    /// The money comes from it; else it goes there.
+    pub comes_in: bool,
     /// The caller's id.
     pub id: u32,
     /// How long it took, in microseconds; the largest stands for what is not known.
@@ -149,10 +151,10 @@ impl Observed {
 
     /// The accounts that give and receive; none of a view.
     pub fn sides(&self) -> Option<(u32, u32)> {
-        match self.kind {
-            Kind::Balance => None,
-            Kind::Withdraw | Kind::Transfer => Some((self.account, self.other)),
-            Kind::Deposit | Kind::Loan => Some((self.other, self.account)),
+        match (self.kind, self.comes_in) {
+            (Kind::Balance, _) => None,
+            (_, false) => Some((self.account, self.other)),
+            (_, true) => Some((self.other, self.account)),
         }
     }
 

@@ -289,6 +289,7 @@ impl<'a> RuleReplay<'a> {
         // A void does not say which account it is about; the hold does.
         let one = Observed {
             kind: Kind::Withdraw,
+            comes_in: false,
             account: match one.account {
                 NO_TEXT => debit,
                 account => account,

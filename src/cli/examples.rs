@@ -53,7 +53,8 @@ Examples:
 const OPEN: &str = "\
 Examples:
   bank-par open ops --ledger bank.db
-  bank-par open ops --overdraft 100 --ledger bank.db";
+  bank-par open ops --overdraft 100 --ledger bank.db
+  bank-par open openai --allowance 5/day --warn-at 80% --ledger bank.db";
 
 const DEPOSIT: &str = "\
 Examples:
@@ -97,6 +98,11 @@ Examples:
 const VOID: &str = "\
 Examples:
   bank-par void job-17 --ledger bank.db";
+
+const REVERSE: &str = "\
+Examples:
+  bank-par reverse invoice-17 --ledger bank.db     under this id
+  bank-par reverse 42 --ledger bank.db             the entry number 42";
 
 const HISTORY: &str = "\
 Examples:
@@ -162,6 +168,7 @@ const EXAMPLES: [(&str, &str); 24] = [
     ("hold", HOLD),
     ("post", POST),
     ("void", VOID),
+    ("reverse", REVERSE),
     ("history", HISTORY),
     ("runs", RUNS),
     ("skip", SKIP),

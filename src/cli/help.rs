@@ -24,7 +24,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
     (
         "One operation at a time, for scripts",
         &[
-            "deposit", "withdraw", "transfer", "loan", "balance", "hold", "post", "void",
+            "deposit", "withdraw", "transfer", "loan", "balance", "hold", "post", "void", "reverse",
         ],
     ),
     (
@@ -43,6 +43,7 @@ const HEADINGS: [(&str, &[&str]); 5] = [
         "Operations",
         &[
             "account",
+            "allowance",
             "amount",
             "balance",
             "dry_run",
@@ -52,8 +53,11 @@ const HEADINGS: [(&str, &[&str]); 5] = [
             "ops",
             "overdraft",
             "retry_refused",
+            "rollover",
             "strict",
             "to",
+            "warn_at",
+            "zone",
         ],
     ),
     (

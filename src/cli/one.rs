@@ -2,26 +2,28 @@
 
 mod balance;
 mod hold;
+mod open;
+mod reverse;
 mod work;
 
 pub(super) use balance::{BalanceArgs, balance};
 pub(super) use hold::{HoldArgs, PostArgs, VoidArgs, hold, post, void};
+pub(super) use open::{OpenArgs, open};
+pub(super) use reverse::{ReverseArgs, reverse};
 
 use std::slice;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
 
-use super::ledger::{
-    LedgerArgs, LedgerFlag, UnitArgs, amount_of, balance_of, open_counting, open_or_create,
-};
+use super::ledger::{LedgerArgs, LedgerFlag, UnitArgs, amount_of, open_counting, open_or_create};
 use super::workload::{other_side, user};
 use super::{CliResult, Failure};
 use crate::bank::{
     AmountText, Annotations, Answer, Asked, Balance, Id, IdError, Kind, Name, Operation,
     OperationDetail, Outcome, Rejection, Request, RequestContext,
 };
-use crate::event::OperationEvent;
+use crate::event::{BudgetEvent, Event, OperationEvent};
 use crate::report::{Answers, Format, Output, ProtectedFiles, Receipt, Subject};
 use crate::status::Status;
 use crate::store::{Access, EntryQuery, Ledger, Place};
@@ -88,20 +90,6 @@ pub(super) struct TransferArgs {
     to: Name,
 }
 
-#[derive(Args)]
-pub(super) struct OpenArgs {
-    /// Which account
-    #[arg(value_parser = user)]
-    account: Name,
-    /// How far below zero it may go; without this an open account keeps its limit
-    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
-    overdraft: Option<AmountText>,
-    #[command(flatten)]
-    unit: UnitArgs,
-    #[command(flatten)]
-    single: SingleArgs,
-}
-
 fn meta(text: &str) -> anyhow::Result<(String, String)> {
     let (name, text) = text
         .split_once('=')
@@ -163,28 +151,9 @@ fn execute(kind: Kind, to: Option<Name>, args: MoveArgs) -> CliResult {
     let status = single
         .answers
         .answer(Subject::Operation(&operation), &answer);
+    single.answers.warn(&operation.account, &answer);
     let status = status.worse(overspent).worse(single.answers.finish());
     ended(status.worse(receipt.finish()))
-}
-
-/// `bank-par open`
-pub(super) fn open(args: OpenArgs) -> CliResult {
-    let OpenArgs {
-        account,
-        overdraft,
-        unit,
-        single,
-    } = args;
-    let amounts: Vec<&AmountText> = overdraft.iter().collect();
-    let mut single = Single::create(single, &unit, &amounts)?;
-    let overdraft = overdraft.as_ref().map(balance_of).transpose()?;
-    let request = Request::Open {
-        account: account.clone(),
-        overdraft,
-    };
-    let answer = single.ask(RequestContext::default(), request)?;
-    let name = &account;
-    single.finish(Subject::Account { name, overdraft }, &answer)
 }
 
 impl OperationArgs {
@@ -308,6 +277,9 @@ impl Single {
         let mut event = event.answered(answer);
         event.add_overdraft(|_| self.answers.overdraft);
         receipt.tell(event);
+        if let Some(budget) = BudgetEvent::warned(&operation.account, answer) {
+            receipt.tell(Event::LowBudget(budget));
+        }
     }
 
     /// How far below zero the account may go whose money was not enough just now, if that can be seen: the

@@ -11,7 +11,7 @@ use super::guard_report::GuardReport;
 use super::retry_policy::RetryPolicy;
 use super::settle::{Settlement, verdict};
 use super::watch::{GuardExit, GuardWaiter};
-use crate::bank::{Answer, Asked, Id, Operation, Request, RequestContext, WorkEnd};
+use crate::bank::{Answer, Asked, BudgetView, Id, Operation, Request, RequestContext, WorkEnd};
 use crate::exit::Exit;
 use crate::report::stderr_line;
 use crate::store::{
@@ -63,6 +63,14 @@ pub struct OneShotRun {
     pub doubt: Option<String>,
 }
 
+impl OneShotRun {
+    /// The same with the warning that was due when the money was set aside.
+    fn warned(mut self, budget: Option<BudgetView>) -> Self {
+        self.answer.budget = budget.or(self.answer.budget);
+        self
+    }
+}
+
 /// Why a one-shot operation could not be run, or not to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum OneShotError {
@@ -106,6 +114,7 @@ pub fn run(plan: &OneShotPlan, ledger: &mut dyn Ledger) -> Result<OneShotEnd, On
     match attempted {
         Ok((seen, follows)) => {
             let ran = one_shot.settle(&seen, follows, &mut watcher);
+            let ran = ran.map(|ran| ran.warned(answer.budget));
             ran.map(OneShotEnd::Ran)
                 .map_err(|error| plan.untold(&seen, error))
         }

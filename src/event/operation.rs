@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::fields::{Micros, is_zero};
+use super::fields::{Micros, is_zero, rfc3339};
 use super::{Event, EventFields, Fault, Reason};
 use crate::bank::{
     Amount, Annotations, Answer, Balance, Id, Kind, Name, Operation, Outcome, Rejection, UNORDERED,
@@ -31,6 +31,12 @@ pub struct OperationEvent {
     /// A transfer's other account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<Name>,
+    /// The other account that money comes from, of a reversal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<Name>,
+    /// The number of the entry that it makes undone, of a reversal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reverses: Option<u64>,
     /// What was asked for; where it was posted, what was really moved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub amount: Option<Balance>,
@@ -52,6 +58,9 @@ pub struct OperationEvent {
     /// Its caller's texts by name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub meta: Option<Box<BTreeMap<String, String>>>,
+    /// When the account is refilled, where its money was not enough and it has an allowance (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refills: Option<Box<str>>,
     /// What is posted on its account after it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub balance: Option<Balance>,
@@ -133,12 +142,15 @@ pub struct OperationEvent {
 impl From<Operation> for OperationEvent {
     fn from(operation: Operation) -> Self {
         let (op, amount) = (operation.kind(), operation.amount());
-        let to = operation.to().cloned();
+        let reverses = operation.reverses();
+        let (to, from) = (operation.to().cloned(), operation.from().cloned());
         let event = OperationEvent {
             id: operation.id,
             op: Some(op),
             account: Some(operation.account),
             to,
+            from,
+            reverses,
             amount: amount.map(Balance::from),
             ..OperationEvent::default()
         };
@@ -236,6 +248,9 @@ impl OperationEvent {
         self.decided = answer.decided;
         if self.op == Some(Kind::Transfer) {
             self.to_balance = answer.other_side.map(|view| view.posted);
+        }
+        if let (Outcome::Refused { .. }, Some(budget)) = (&answer.outcome, &answer.budget) {
+            self.refills = Some(rfc3339(budget.next).into());
         }
         self.ended(&answer.outcome)
     }

@@ -48,10 +48,10 @@ fn reason() -> impl Strategy<Value = Reason> {
 
 prop_compose! {
     fn operation()(
-        id in of("[^\\p{Cc}]{1,20}"), op in of(select(&Kind::ALL[..])),
-        names in (of(name()), of(name())), amounts in vec(of(balance()), 7),
-        numbers in vec(of(any::<u64>()), 4), small in vec(any::<u32>(), 3),
-        flags in vec(any::<bool>(), 3), reason in of(reason()), texts in vec(of(text()), 4),
+        id in of("[^\\p{Cc}]{1,20}"), op in of(select(&Kind::EVERY[..])),
+        names in (of(name()), of(name()), of(name())), amounts in vec(of(balance()), 7),
+        numbers in vec(of(any::<u64>()), 5), small in vec(any::<u32>(), 3),
+        flags in vec(any::<bool>(), 3), reason in of(reason()), texts in vec(of(text()), 5),
         times in vec(of(micros()), 3), ends in (of(any::<i32>()), of(any::<i32>())),
     ) -> OperationEvent {
         let boxed = |place: usize| texts[place].clone().map(String::into_boxed_str);
@@ -63,6 +63,9 @@ prop_compose! {
             op,
             account: names.0,
             to: names.1,
+            from: names.2,
+            reverses: numbers[4],
+            refills: boxed(4),
             amount: amounts[0],
             set_aside: amounts[1],
             excess: amounts[2],

@@ -185,6 +185,8 @@ struct EntryLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     amount: Option<Balance>,
     #[serde(skip_serializing_if = "Option::is_none")]
     excess: Option<Balance>,
@@ -196,6 +198,10 @@ struct EntryLine<'a> {
     meta: BTreeMap<String, String>,
     balance: Balance,
     available: Balance,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reverses: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reversed_by: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -215,10 +221,13 @@ impl<'a> EntryLine<'a> {
             op: entry.kind().word(),
             account: entry.operation.account.as_str(),
             to: entry.operation.to().map(Name::as_str),
+            from: entry.operation.from().map(Name::as_str),
             amount: entry.amount().map(Balance::from),
             excess: entry.excess.map(Balance::from),
             balance: entry.view.posted,
             available: entry.view.available,
+            reverses: entry.operation.reverses(),
+            reversed_by: entry.reversed_by,
             run: entry.run.as_ref().map(RunName::as_str),
             line: entry.line,
         }
@@ -240,6 +249,7 @@ mod tests {
             at: Moment::new(1_795_438_800_000_001),
             operation: operation.expect("an operation"),
             excess: None,
+            reversed_by: None,
             view: View {
                 posted: Balance::new(-1_250),
                 available: Balance::new(-2_250),

@@ -197,6 +197,10 @@ impl Printer {
                 self.write();
                 stderr_line(format_args!("warning: {text}"));
             }
+            if let Event::LowBudget(budget) = event {
+                self.write();
+                stderr_line(super::low_budget(budget));
+            }
             for rendering in &mut self.renderings {
                 rendering.take(event);
             }

@@ -1,6 +1,7 @@
 //! The answers to one operation at a time: a line that a person reads and a script can cut, or one
 //! JSON object. Both are a stable interface.
 
+mod budget;
 mod json;
 mod text;
 
@@ -11,10 +12,12 @@ use std::fmt::Display;
 
 use super::columns::{self, Column, fixed, id, moments, numbers, or_nothing, words};
 use super::{Format, Output, stderr_line};
-use crate::bank::{Answer, Balance, Id, Name, Operation, Outcome, Rejection, View};
-use crate::event::decimal;
+
+use crate::bank::{Answer, Balance, EntryKey, Id, Name, Operation, Outcome, Rejection, View};
+use crate::event::{BudgetEvent, Event, decimal};
 use crate::status::Status;
 use crate::store::{OpenHold, RunName, Standing};
+pub use budget::low_budget;
 
 const ACCOUNTS: [Column; 5] = [
     words("account", 16),
@@ -50,6 +53,8 @@ pub enum Subject<'a> {
         /// The limit that was asked for.
         overdraft: Option<Balance>,
     },
+    /// An entry that was to be reversed.
+    Entry(&'a EntryKey),
 }
 
 /// What a refusal is told with. The overdraft is the account's limit, where that matters.
@@ -97,6 +102,20 @@ impl Answers {
         status(answer)
     }
 
+    /// Prints the warning that the answer about an account comes with, if it does.
+    pub fn warn(&mut self, account: &Name, answer: &Answer) {
+        let Some(budget) = BudgetEvent::warned(account, answer) else {
+            return;
+        };
+        match self.format {
+            Format::Json => drop(Event::LowBudget(budget).write(&mut self.output.block)),
+            Format::Text => {
+                self.output.write();
+                stderr_line(low_budget(&budget));
+            }
+        }
+    }
+
     /// Prints a hold's id, which is all that a script needs for the second step.
     pub fn held(&mut self, operation: &Operation, answer: &Answer) -> Status {
         match (self.format, answer.outcome, &operation.id) {
@@ -132,7 +151,8 @@ impl Answers {
                     &available,
                     overdraft,
                 ];
-                self.row(&ACCOUNTS, &cells);
+                let block = &mut self.output.block;
+                budget::account(block, &ACCOUNTS, &cells, standing, self.output.on_terminal);
             }
         }
     }

@@ -3,6 +3,7 @@
 mod beginning;
 mod holder_killed;
 mod mechanism;
+mod refused;
 mod steps;
 mod summary;
 
@@ -12,12 +13,13 @@ use std::io::{self, Write};
 
 use beginning::run_started;
 use holder_killed::KilledHolders;
+use refused::{planned, refused};
 use steps::StepText;
 
 use super::Detail;
 use super::money::MoneyText;
-use crate::bank::{Balance, Decimal, Kind, Name, Operation, Rejection, Unit, WORLD};
-use crate::event::{Event, InvalidLine, Micros, OperationEvent, Race, Reason, Repair};
+use crate::bank::{Balance, Decimal, Kind, Name, Operation, Unit, WORLD};
+use crate::event::{Event, InvalidLine, Micros, OperationEvent, Race, Repair};
 
 /// The lines so far, as far as later ones depend on them.
 #[derive(Default)]
@@ -158,43 +160,6 @@ fn completed(operation: &OperationEvent, out: &mut Vec<u8>) -> io::Result<()> {
     writeln!(out, "{balance}{}", mark(operation.duplicate))
 }
 
-fn refused(operation: &OperationEvent, out: &mut Vec<u8>) -> io::Result<()> {
-    let Some(Reason::Rejected(rejection)) = operation.reason else {
-        return Ok(());
-    };
-    write!(out, "{} refused: {rejection}", NamedOperation(operation))?;
-    if let (Rejection::InsufficientFunds, Some(available)) = (rejection, operation.available) {
-        write!(out, ". Available: {}", MoneyText::of(available))?;
-        if let Some(overdraft) = operation.overdraft {
-            write!(out, ", and {} of overdraft", MoneyText::of(overdraft))?;
-        }
-    }
-    writeln!(out, "{}", mark(operation.duplicate))
-}
-
-fn planned(operation: &OperationEvent, out: &mut Vec<u8>) -> io::Result<()> {
-    let title = NamedOperation(operation);
-    if let Some(Reason::Rejected(rejection)) = operation.reason {
-        write!(out, "{title} would be refused: {rejection}")?;
-        if let (Rejection::InsufficientFunds, Some(available)) = (rejection, operation.available) {
-            write!(out, ". Available then: {}", MoneyText::of(available))?;
-        }
-        return writeln!(out);
-    }
-    match operation.amount {
-        None => writeln!(out, "{title} would be shown"),
-        Some(_) if !operation.command => writeln!(out, "{title} would be posted"),
-        Some(amount) => {
-            let amount = MoneyText::of(amount);
-            let id = operation.id.as_ref().map_or("", |id| id.as_str());
-            writeln!(
-                out,
-                "{title} would set aside {amount}, run the command as `{id}`, and post it if that succeeds"
-            )
-        }
-    }
-}
-
 /// What went wrong with an operation, and what its command wrote.
 fn ill(operation: &OperationEvent, what: &str, out: &mut Vec<u8>) -> io::Result<()> {
     let title = NamedOperation(operation);
@@ -257,6 +222,9 @@ impl<'a> Description<'a> {
             Some(Kind::Deposit) => "Deposit of ",
             Some(Kind::Transfer) => "Transfer of ",
             Some(Kind::Loan) => "Loan application for ",
+            Some(Kind::Refill) => "Refill of ",
+            Some(Kind::Lapse) => "Lapse of ",
+            Some(Kind::Reverse) => "Reversal of ",
             Some(Kind::Balance) | None => "Balance",
         })?;
         if let Some(amount) = self.amount {

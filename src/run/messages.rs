@@ -205,6 +205,7 @@ impl Run {
                         ..*answer
                     };
                     self.out.event(state.event_of(first).answered(&held));
+                    self.out.low_budget(&first.operation.account, answer);
                 }
                 if self.settings.command.is_some() && self.shutdown.ends_by().is_some() {
                     self.out.push(Effect::StartNoMoreCommands(vec![worker]));
@@ -253,7 +254,11 @@ impl Run {
             self.tell_overspent(excess, event.clone());
         }
         let event = event.running(ran.as_deref()).after(elapsed);
+        let account = event.account.clone();
         self.out.event(event.answered(&answer));
+        if let Some(account) = account {
+            self.out.low_budget(&account, &answer);
+        }
     }
 
     /// Ends a worker that does what no worker does.

@@ -69,7 +69,7 @@ impl Latencies {
             sorted.sort_unstable();
             Latencies { kind, sorted }
         };
-        let all = Kind::ALL.into_iter().map(of_kind);
+        let all = Kind::EVERY.into_iter().map(of_kind);
         all.filter(|latencies| !latencies.sorted.is_empty())
             .collect()
     }

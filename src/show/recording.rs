@@ -226,6 +226,7 @@ impl Recording {
             | Event::Overspent(_)
             | Event::Voided(_)
             | Event::Opened(_)
+            | Event::LowBudget(_)
             | Event::Invalid(_)
             | Event::Raced(_)
             | Event::Repaired(_)

@@ -17,6 +17,7 @@
 //! holds and runs are kept beside them, so that opening a ledger reads nothing but what is asked for.
 
 pub(crate) mod backend;
+mod budgets;
 mod cache;
 pub(crate) mod copy;
 mod due;

@@ -148,6 +148,8 @@ pub struct Entry {
     pub excess: Option<Amount>,
     /// The operation's account after it.
     pub view: View,
+    /// The number of the entry that made it undone.
+    pub reversed_by: Option<u64>,
     /// The named run that it belongs to.
     pub run: Option<RunName>,
     /// The line of that run's input.

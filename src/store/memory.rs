@@ -33,6 +33,7 @@ impl Memory {
         ask(Request::Open {
             account: account.clone(),
             overdraft: None,
+            allowance: None,
         });
         if let Some(amount) = Amount::new(balance.minor()) {
             ask(Request::Execute(Operation {

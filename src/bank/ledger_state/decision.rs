@@ -1,17 +1,20 @@
 //! The decision about one request.
 
+mod budgets;
 mod ends;
 mod holds;
 mod lines;
 mod requests;
+mod reversal;
 
 use super::{Hold, LedgerState};
 use crate::bank::idempotency_keys::refused;
 use crate::bank::journal::{Journal, Owner, Record, RequestContext, RunLine};
 use crate::bank::{
-    Account, Amount, Answer, Balance, LineState, Movement, Name, Operation, Outcome, Rejection,
-    Sides, State, View, VoidReason,
+    Account, AllowanceChange, Amount, Answer, Balance, BudgetView, LineState, Movement, Name,
+    Operation, Outcome, Rejection, Sides, State, View, VoidReason,
 };
+use budgets::BudgetChange;
 
 /// How an operation that was begun ends.
 #[derive(Clone, Copy)]
@@ -45,6 +48,8 @@ pub(super) struct Decision<'a, J> {
     pub(super) journal: &'a mut J,
     /// The movement's other account after it, once money has moved.
     pub(super) other_side: Option<View>,
+    /// How the allowance of its account stands, where that is to be told.
+    pub(super) budget: Option<BudgetView>,
 }
 
 impl<'a, J: Journal> Decision<'a, J> {
@@ -58,6 +63,7 @@ impl<'a, J: Journal> Decision<'a, J> {
             state,
             journal,
             other_side: None,
+            budget: None,
         }
     }
 
@@ -68,6 +74,7 @@ impl<'a, J: Journal> Decision<'a, J> {
         if let Some(rejection) = self.line_objection() {
             return refused(rejection);
         }
+        self.touch(operation);
         let decided = match operation.movement() {
             None => self.look(operation, None),
             Some(movement) => self
@@ -116,6 +123,7 @@ impl<'a, J: Journal> Decision<'a, J> {
         if let Some(rejection) = self.line_objection() {
             return refused(rejection);
         }
+        self.touch(operation);
         match self.set_aside(operation) {
             Ok(()) => self.held(operation, owner).into(),
             Err(rejection) => self.refuse(operation, rejection).into(),
@@ -132,6 +140,7 @@ impl<'a, J: Journal> Decision<'a, J> {
                 let found = self.find(&movement, self.caller.strict)?;
                 let found = found.decided(|sides| sides.begin(movement.amount))?;
                 self.keep_debit(&found);
+                self.note_spent(found.debit);
                 Ok(())
             }
         }
@@ -166,7 +175,13 @@ impl<'a, J: Journal> Decision<'a, J> {
         Outcome::Held { view }
     }
 
-    pub(super) fn open(&mut self, name: &Name, overdraft: Option<Balance>) -> Answer {
+    pub(super) fn open(
+        &mut self,
+        name: &Name,
+        overdraft: Option<Balance>,
+        allowance: Option<&AllowanceChange>,
+    ) -> Answer {
+        self.touch_account(name);
         let slot = self.state.slot(name);
         let old = slot.map(|slot| self.state.accounts[slot]);
         let new = match (old, overdraft) {
@@ -175,26 +190,51 @@ impl<'a, J: Journal> Decision<'a, J> {
             (None, overdraft) => Account::new(overdraft.unwrap_or(self.state.overdraft)),
         };
         let new = new.opened();
-        let view = new.view();
-        let duplicate = old == Some(new);
+        let record = self.state.last.record + 1;
+        let budget = self.change_budget(allowance, name, new, record);
+        let duplicate = old == Some(new) && matches!(budget, BudgetChange::Same);
         if !duplicate {
-            let slot = self.state.bring_account(name, new);
-            self.journal.changed(slot);
-            let number = self.next_record();
-            let overdraft = new.overdraft();
-            self.journal.record(
-                self.caller,
-                &Record::Opened {
-                    number,
-                    account: name,
-                    overdraft,
-                    view,
-                },
-            );
+            self.opened(name, new, budget, allowance);
         }
+        let view = self.state.view_or_nothing(name);
         Answer {
             duplicate,
             ..Outcome::Opened { view }.into()
+        }
+    }
+
+    /// The account is open: from here on nothing can fail.
+    fn opened(
+        &mut self,
+        name: &Name,
+        account: Account,
+        budget: BudgetChange,
+        allowance: Option<&AllowanceChange>,
+    ) {
+        let slot = self.state.bring_account(name, account);
+        self.journal.changed(slot);
+        let number = self.next_record();
+        let start = match &budget {
+            BudgetChange::Same => None,
+            BudgetChange::Removed => Some(self.state.now.wall),
+            BudgetChange::To(budget, _) => Some(budget.start()),
+        };
+        let record = Record::Opened {
+            number,
+            account: name,
+            overdraft: account.overdraft(),
+            allowance: allowance.zip(start),
+            view: account.view(),
+        };
+        self.journal.record(self.caller, &record);
+        match budget {
+            BudgetChange::Same => {}
+            BudgetChange::Removed => self.state.bring_budget(slot, None),
+            BudgetChange::To(budget, postings) => {
+                let start = budget.start();
+                self.state.bring_budget(slot, Some(*budget));
+                self.post_budget(name, start, postings);
+            }
         }
     }
 
@@ -214,6 +254,9 @@ impl<'a, J: Journal> Decision<'a, J> {
 
     fn refuse(&mut self, operation: &Operation, rejection: Rejection) -> Outcome {
         let view = self.state.view(&operation.account);
+        if rejection == Rejection::InsufficientFunds {
+            self.tell_refill(operation);
+        }
         if self.is_remembered(operation) {
             let number = self.next_record();
             self.journal.record(
@@ -307,6 +350,9 @@ impl<'a, J: Journal> Decision<'a, J> {
         };
         self.state.accounts[credit] = sides.credit;
         self.journal.changed(credit);
+        if operation.is_a_users() {
+            self.note_moved(debit, credit, movement.amount);
+        }
         self.state.last.seq += 1;
         let seq = self.state.last.seq;
         let (own, other) = if operation.account == *movement.debit {

@@ -176,6 +176,7 @@ impl Course {
             duplicate,
             decided,
             other_side,
+            ..
         }) = answer
         else {
             prop_assert_eq!(&after, &before);
@@ -227,6 +228,7 @@ impl Course {
                 let request = Request::Open {
                     account: name.clone(),
                     overdraft: limit.map(Balance::new),
+                    allowance: None,
                 };
                 (
                     decide(ledger_state, 0, request),

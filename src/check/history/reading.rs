@@ -8,7 +8,7 @@ use super::{
     Happened, LOANS_NUMBER, Observed, ObservedEnd, ObservedHistory, ObservedRun, ToldCounts,
     UNTOLD, WORLD_NUMBER, missing_field,
 };
-use crate::bank::{Balance, Kind, LOANS, Moment, Name, WORLD};
+use crate::bank::{BUDGET, Balance, Kind, LOANS, Moment, Name, WORLD};
 use crate::event::{
     Cause, Event, EventError, Micros, Mode, OperationEvent, Reason, RunStarted, Summary, is_cut,
 };
@@ -288,6 +288,7 @@ impl ObservedHistory {
             operation: 0,
             account: NO_TEXT,
             other: WORLD_NUMBER,
+            comes_in: false,
             id: NO_TEXT,
             elapsed_us: u32::MAX,
             return_us: u64::MAX,
@@ -299,6 +300,16 @@ impl ObservedHistory {
             other_balance: UNTOLD,
             seq: 0,
             decided: 0,
+        }
+    }
+
+    /// The other account of an operation.
+    fn other(&mut self, kind: Kind, told: &OperationEvent) -> u32 {
+        match (kind, told.to.as_ref().or(told.from.as_ref())) {
+            (Kind::Transfer | Kind::Reverse, Some(other)) => self.names.number(other.as_str()),
+            (Kind::Refill | Kind::Lapse, _) => self.names.number(BUDGET.as_str()),
+            (Kind::Loan, _) => LOANS_NUMBER,
+            _ => WORLD_NUMBER,
         }
     }
 
@@ -338,11 +349,8 @@ impl ObservedHistory {
             pid: told.pid,
             operation: number_in_run(place.1, told)?,
             account: name(&mut self.names, &told.account),
-            other: match (kind, &told.to) {
-                (Kind::Transfer, Some(_)) => name(&mut self.names, &told.to),
-                (Kind::Loan, _) => LOANS_NUMBER,
-                _ => WORLD_NUMBER,
-            },
+            comes_in: comes_in(kind, told),
+            other: self.other(kind, told),
             id: match &told.id {
                 Some(id) => self.ids.number(id.as_str()),
                 None => NO_TEXT,
@@ -389,4 +397,13 @@ fn number_in_run(line: u32, told: &OperationEvent) -> Result<u32, LineFault> {
     };
     let line = line.into();
     u32::try_from(number).map_err(|_| LineFault::TooMany { line })
+}
+
+/// Whether the money comes from the other account.
+fn comes_in(kind: Kind, told: &OperationEvent) -> bool {
+    match kind {
+        Kind::Deposit | Kind::Loan | Kind::Refill => true,
+        Kind::Reverse => told.from.is_some(),
+        Kind::Withdraw | Kind::Transfer | Kind::Balance | Kind::Lapse => false,
+    }
 }

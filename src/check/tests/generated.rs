@@ -109,6 +109,7 @@ impl Made {
             Request::Open {
                 account: account.clone(),
                 overdraft: None,
+                allowance: None,
             },
         );
         let deposit = Operation::new(Kind::Deposit, None, account, None, Amount::new(100_000));

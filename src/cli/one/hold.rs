@@ -120,6 +120,7 @@ pub(in crate::cli) fn hold(mut args: HoldArgs) -> CliResult {
     single.answers.overdraft = single.overdraft_of(&operation, &answer);
     single.record(&mut receipt, &operation, &answer);
     let status = single.answers.held(&operation, &answer);
+    single.answers.warn(&operation.account, &answer);
     let status = status.worse(single.answers.finish());
     super::ended(status.worse(receipt.finish()))
 }

@@ -11,10 +11,10 @@ use crate::cli::command::{CommandArgs, InDoubtAction, stop_or_retry};
 use crate::cli::moment::duration;
 use crate::cli::{CliResult, Failure, destination};
 use crate::command::{OneShotEnd, OneShotError, OneShotPlan, OneShotRun, run};
-use crate::event::{Cause, Event, Fault, OperationEvent};
+use crate::event::{BudgetEvent, Cause, Event, Fault, OperationEvent};
 use crate::exit::Exit;
 use crate::ids;
-use crate::report::{BareMoney, Destination, Format, Receipt, refusal, stderr_line};
+use crate::report::{BareMoney, Destination, Format, Receipt, low_budget, refusal, stderr_line};
 use crate::status::{Ending, Status};
 use crate::work::{self, Termination};
 
@@ -196,6 +196,11 @@ impl Settled<'_> {
         if let Some(unbooked) = &ran.unbooked {
             stderr_line(unbooked);
         }
+        let account = &self.plan.operation.account;
+        if let Some(budget) = BudgetEvent::warned(account, &ran.answer) {
+            stderr_line(low_budget(&budget));
+            self.receipt.tell(Event::LowBudget(budget));
+        }
         let overspent = self.tell_overspent(outcome);
         self.decided(&ran.answer, Some(ran));
         if let Outcome::Refused { .. } = ran.answer.outcome {
@@ -322,7 +327,9 @@ fn not_run_status(rejection: Rejection, try_later: u8) -> u8 {
         | Rejection::ExceedsHold
         | Rejection::Declined
         | Rejection::LineDone
-        | Rejection::TooManyAccounts => 76,
+        | Rejection::TooManyAccounts
+        | Rejection::UnknownEntry
+        | Rejection::NotReversible => 76,
         Rejection::UnknownAccount | Rejection::SameAccount | Rejection::BalanceOverflow => 77,
         Rejection::InDoubt => IN_DOUBT,
     }

@@ -134,6 +134,7 @@ fn requests_arrive_with_their_callers_in_frames_of_their_own() {
         Request::Open {
             account: Name::default(),
             overdraft: Some(Balance::new(0)),
+            allowance: None,
         },
     ];
     let decide = |request: Request| LedgerRequest::Decide(Asked { caller, request });
@@ -205,6 +206,7 @@ fn every_finding_arrives_as_it_was_told() {
             name: crate::bank::WORLD.clone(),
             view: view(),
             overdraft: None,
+            allowance: None,
             lost_updates: 0,
             overdrawn: false,
         })),
@@ -223,6 +225,7 @@ fn every_finding_arrives_as_it_was_told() {
             operation: operation(None),
             excess: Amount::new(3),
             view: view(),
+            reversed_by: Some(4),
             run: Some(run.clone()),
             line: Some(9),
         }),

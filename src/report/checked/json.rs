@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{HistoryReport, words};
-use crate::bank::Balance;
+use crate::bank::{Balance, Kind};
 use crate::check::{ClaimedBy, Contradiction, Happened, Judgement, LeftOpen, Observed, TierReport};
 use crate::event::add_line;
 
@@ -72,6 +72,8 @@ struct EventPart<'a> {
     account: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     amount: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -206,9 +208,11 @@ impl<'a> EventPart<'a> {
             op: one.kind.word(),
             account: account(one.account),
             to: match one.kind {
-                crate::bank::Kind::Transfer => account(one.other),
+                Kind::Transfer => account(one.other),
+                Kind::Reverse if !one.comes_in => account(one.other),
                 _ => None,
             },
+            from: account(one.other).filter(|_| one.kind == Kind::Reverse && one.comes_in),
             amount: one.sides().map(|_| money(one.amount)),
             balance: one.balance().map(money),
             available: one.available().map(money),

@@ -71,6 +71,16 @@ fn asked(history: &ObservedHistory, one: &Observed) -> String {
         (_, Kind::Deposit) => format!("deposit {amount} to {account}{id}"),
         (_, Kind::Loan) => format!("lend {amount} to {account}{id}"),
         (_, Kind::Balance) => format!("look at {account}{id}"),
+        (_, Kind::Refill) => format!("refill {account} with {amount}{id}"),
+        (_, Kind::Lapse) => format!("give {amount} of {account} back to its budget{id}"),
+        (_, Kind::Reverse) => {
+            let other = name(history, one.other);
+            let (from, to) = match one.comes_in {
+                true => (other, account),
+                false => (account, other),
+            };
+            format!("move {amount} back from {from} to {to}{id}")
+        }
         (_, Kind::Transfer) => {
             let other = name(history, one.other);
             format!("transfer {amount} from {account} to {other}{id}")

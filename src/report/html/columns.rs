@@ -31,7 +31,7 @@ pub(super) struct PageColumns<'a> {
     total: usize,
     shown: usize,
     ends: BTreeMap<&'static str, u64>,
-    kinds: [&'static str; 5],
+    kinds: [&'static str; 8],
     end_words: [&'static str; 5],
     accounts: Vec<&'a str>,
     lanes: LaneColumns,
@@ -172,7 +172,7 @@ impl<'a> PageColumns<'a> {
             total: picture.operations.len(),
             shown: chosen.len(),
             ends,
-            kinds: Kind::ALL.map(Kind::word),
+            kinds: Kind::EVERY.map(Kind::word),
             end_words: OperationEnd::ALL.map(OperationEnd::word),
             accounts: picture
                 .accounts

@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Subject;
-use crate::bank::{Annotations, Answer, Balance, Id, Kind, Name, Operation};
+use crate::bank::{
+    Annotations, Answer, Balance, EntryKey, Id, Kind, Name, Operation, Percent, Period,
+};
 use crate::event::{Event, OperationEvent, Total, add_line, is_zero, rfc3339};
-use crate::store::{OpenHold, RunName, Standing};
+use crate::store::{OpenHold, RunName, Standing, StandingAllowance};
 
 /// What an answer is subject, as an event.
 pub(super) fn event(subject: Subject<'_>, answer: &Answer, overdraft: Option<Balance>) -> Event {
@@ -16,6 +18,16 @@ pub(super) fn event(subject: Subject<'_>, answer: &Answer, overdraft: Option<Bal
         Subject::Operation(operation) => operation.clone().into(),
         Subject::Hold(id) => OperationEvent {
             id: Some(id.clone()),
+            ..OperationEvent::default()
+        },
+        Subject::Entry(EntryKey::Id(id)) => OperationEvent {
+            op: Some(Kind::Reverse),
+            id: Some(id.clone()),
+            ..OperationEvent::default()
+        },
+        Subject::Entry(EntryKey::Seq(seq)) => OperationEvent {
+            op: Some(Kind::Reverse),
+            reverses: Some(*seq),
             ..OperationEvent::default()
         },
         Subject::Account { name, overdraft } => OperationEvent {
@@ -36,6 +48,7 @@ pub(super) fn account(standing: &Standing, held: i128, out: &mut Vec<u8>) {
         held: Total(held),
         available: standing.view.available,
         overdraft: standing.overdraft,
+        allowance: standing.allowance.as_ref().map(AllowanceFields::new),
     };
     let _ = add_line(out, "balance", &line);
 }
@@ -71,6 +84,39 @@ struct AccountLine<'a> {
     available: Balance,
     #[serde(skip_serializing_if = "Option::is_none")]
     overdraft: Option<Balance>,
+    #[serde(flatten)]
+    allowance: Option<AllowanceFields<'a>>,
+}
+
+/// What the line of an account with an allowance tells of it.
+#[derive(Serialize)]
+struct AllowanceFields<'a> {
+    limit: Balance,
+    period: Period,
+    zone: &'a str,
+    #[serde(skip_serializing_if = "is_zero")]
+    rollover: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warn_at: Option<Percent>,
+    spent: Balance,
+    left: Balance,
+    refills: String,
+}
+
+impl<'a> AllowanceFields<'a> {
+    fn new(standing: &'a StandingAllowance) -> Self {
+        let StandingAllowance { allowance, view } = standing;
+        AllowanceFields {
+            limit: view.limit.into(),
+            period: allowance.period,
+            zone: allowance.zone.name(),
+            rollover: allowance.rollover,
+            warn_at: allowance.warn,
+            spent: view.spent,
+            left: view.left,
+            refills: rfc3339(view.next),
+        }
+    }
 }
 
 /// `hold`.

@@ -226,6 +226,7 @@ fn accounts_and_holds_are_listed() {
         name: name("ops"),
         view: ops_view(),
         overdraft: Some(Balance::new(1_000)),
+        allowance: None,
         lost_updates: 0,
         overdrawn: false,
     };

@@ -3,7 +3,10 @@
 use std::fmt::{self, Display};
 
 use super::Subject;
-use crate::bank::{Answer, Balance, Id, Name, Operation, Outcome, Rejection, Unit, View, WORLD};
+use super::budget::ToTheSecond;
+use crate::bank::{
+    Answer, Balance, EntryKey, Id, Name, Operation, Outcome, Rejection, Unit, View, WORLD,
+};
 use crate::event::rfc3339;
 use crate::report::columns::or_nothing;
 use crate::report::money::BareMoney;
@@ -30,6 +33,11 @@ pub(super) fn answer(subject: Subject<'_>, answer: &Answer, out: &mut Vec<u8>) {
     if let Some(to) = other_side(subject) {
         line += &format!(" to {to}");
     }
+    if let Subject::Operation(operation) = subject
+        && let Some(from) = operation.from()
+    {
+        line += &format!(" from {from}");
+    }
     if answer.duplicate {
         line += " duplicate";
     }
@@ -48,7 +56,8 @@ impl Display for Described<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Subject::Account { name, .. } => name.fmt(f),
-            Subject::Hold(id) => f.write_str(id.as_str()),
+            Subject::Hold(id) | Subject::Entry(EntryKey::Id(id)) => f.write_str(id.as_str()),
+            Subject::Entry(EntryKey::Seq(seq)) => seq.fmt(f),
             Subject::Operation(operation) => {
                 let (kind, account) = (operation.kind(), &operation.account);
                 match operation.amount() {
@@ -63,7 +72,7 @@ impl Display for Described<'_> {
 fn other_side(subject: Subject<'_>) -> Option<&Name> {
     match subject {
         Subject::Operation(operation) => operation.to(),
-        Subject::Hold(_) | Subject::Account { .. } => None,
+        Subject::Hold(_) | Subject::Account { .. } | Subject::Entry(_) => None,
     }
 }
 
@@ -97,6 +106,11 @@ impl Display for Refusal<'_> {
                     )?;
                 }
             }
+            (Rejection::InsufficientFunds, Subject::Entry(_)) => {
+                let available = view.map(|view| view.available).unwrap_or_default();
+                write!(f, ": the account that gives has {available} available")?;
+            }
+            (Rejection::UnknownEntry, Subject::Entry(EntryKey::Seq(seq))) => write!(f, ": {seq}")?,
             (Rejection::UnknownAccount, _) => {
                 if let Some(account) = unknown(*subject, view) {
                     write!(
@@ -114,6 +128,9 @@ impl Display for Refusal<'_> {
                 }
             }
         }
+        if let Some(budget) = answer.budget {
+            write!(f, "; it is refilled at {}", ToTheSecond(budget.next))?;
+        }
         f.write_str(if answer.duplicate { " (duplicate)" } else { "" })
     }
 }
@@ -125,7 +142,7 @@ fn unknown<'a>(subject: Subject<'a>, view: Option<View>) -> Option<&'a Name> {
         Subject::Account { name, .. } => Some(name),
         Subject::Operation(operation) if view.is_none() => Some(&operation.account),
         Subject::Operation(operation) => operation.to().filter(|to| **to != WORLD),
-        Subject::Hold(_) => None,
+        Subject::Hold(_) | Subject::Entry(_) => None,
     }
 }
 
@@ -133,7 +150,8 @@ fn id(subject: Subject<'_>) -> Option<&Id> {
     match subject {
         Subject::Operation(operation) => operation.id.as_ref(),
         Subject::Hold(id) => Some(id),
-        Subject::Account { .. } => None,
+        Subject::Entry(EntryKey::Id(id)) => Some(id),
+        Subject::Account { .. } | Subject::Entry(EntryKey::Seq(_)) => None,
     }
 }
 

@@ -6,14 +6,16 @@ use std::collections::{BTreeSet, HashMap};
 use super::backend::{Backend, DueBy, WantedRows};
 use super::cache::CacheState;
 use super::{Engine, UnitOfWork};
-use crate::bank::{Account, Name, NullJournal, Owner, VoidReason};
-use crate::store::{LedgerError, OpenHold};
+use crate::bank::{
+    Account, Amount, Budget, Name, Now, NullJournal, Owner, Postings, Sides, VoidReason,
+};
+use crate::store::{LedgerError, OpenHold, Standing};
 
 /// What the next writer will do before anything else.
 #[derive(Default)]
 pub(super) struct Due {
     /// The accounts as they will be.
-    accounts: HashMap<Name, Account>,
+    accounts: HashMap<Name, (Account, Option<Budget>)>,
     /// The holds that will be given back.
     ended: BTreeSet<u64>,
     /// Those that will be in doubt.
@@ -21,9 +23,28 @@ pub(super) struct Due {
 }
 
 impl Due {
-    /// The account as it will be.
-    pub(super) fn account(&self, name: &Name, account: Account) -> Account {
-        self.accounts.get(name).copied().unwrap_or(account)
+    /// How the account will stand, with the refill that is due by now.
+    pub(super) fn standing(
+        &self,
+        name: &Name,
+        known: (Account, Option<Budget>),
+        now: &Now,
+    ) -> Standing {
+        let (mut account, mut budget) = self.accounts.get(name).cloned().unwrap_or(known);
+        if let Some(budget) = budget.as_mut().filter(|budget| budget.is_due(now.wall)) {
+            let window = budget.allowance().window(now.wall);
+            let mut sides = Sides {
+                debit: Account::the_banks(),
+                credit: account,
+            };
+            // No hold is looked at by the number of the record.
+            let Postings { lapse, refill } = budget.enter(window, &sides, u64::MAX);
+            let minor = |amount: Option<Amount>| amount.map_or(0, Amount::minor);
+            let moved = minor(refill).saturating_sub(minor(lapse));
+            sides.credit.posted = account.posted.saturating_add(moved);
+            account = sides.credit;
+        }
+        Standing::with_budget(name, &account, budget.as_ref())
     }
 
     /// The hold as it will be, if it will be there.
@@ -99,8 +120,9 @@ impl UnitOfWork<'_> {
             state.abandon(number, &mut NullJournal);
         }
         let account = |name: Name| {
-            let account = *state.account(&name)?;
-            Some((name, account))
+            let slot = state.place(&name)?;
+            let (account, budget) = (state.at(slot).1, state.budget(slot).cloned());
+            Some((name, (account, budget)))
         };
         due.accounts = names.into_iter().filter_map(account).collect();
         Ok(due)

@@ -7,8 +7,8 @@ use super::rows::{
     VOIDED, sound,
 };
 use crate::bank::{
-    Account, Amount, Asked, Id, IdempotencyKeys, KnownId, LedgerState, Name, Operation, Owner,
-    Request, State, VoidReason,
+    Account, Amount, Asked, Budget, EntryKey, Id, IdempotencyKeys, KnownId, LedgerState, Name,
+    Operation, Owner, Request, State, VoidReason,
 };
 use crate::store::{LedgerError, LedgerRequest, NEW_RUN};
 
@@ -62,6 +62,8 @@ impl UnitOfWork<'_> {
                     want_id(&mut wanted, state.ids(), id);
                 }
                 Request::Open { account, .. } => want_account(&mut wanted, state, account),
+                Request::Reverse(EntryKey::Id(id)) => want_id(&mut wanted, state.ids(), id),
+                Request::Reverse(EntryKey::Seq(_)) => {}
             }
         }
         wanted.accounts.sort_unstable();
@@ -108,21 +110,22 @@ impl UnitOfWork<'_> {
 
     fn take_accounts(&mut self, rows: Vec<(Name, Read<AccountRow>)>) -> Result<(), LedgerError> {
         for (name, row) in rows {
-            let (key, account) = self.sound_account(&name, row)?;
+            let (key, account, budget) = self.sound_account(&name, row)?;
             let slot = self.cache.state.bring_account(&name, account);
+            self.cache.state.bring_budget(slot, budget);
             self.cache.keys.know(slot, key);
         }
         Ok(())
     }
 
-    /// The key and the account of this name, if its row is right.
+    /// The key, the account and its allowance of this name, if its row is right.
     pub(super) fn sound_account(
         &self,
         name: &Name,
         row: Read<AccountRow>,
-    ) -> Result<(i64, Account), LedgerError> {
+    ) -> Result<(i64, Account, Option<Budget>), LedgerError> {
         let row = sound(row).ok().filter(|row| row.name == name.as_str());
-        let found = row.and_then(|row| Some((row.key, row.account()?)));
+        let found = row.and_then(|row| Some((row.key, row.account()?, row.budget()?)));
         found.ok_or_else(|| self.damaged(format!("the row of the account `{name}` is wrong")))
     }
 
@@ -245,10 +248,10 @@ fn want_id(wanted: &mut WantedRows, known: &IdempotencyKeys, id: &Id) {
     }
 }
 
-fn want_accounts(wanted: &mut WantedRows, state: &LedgerState, operation: &Operation) {
+pub(super) fn want_accounts(wanted: &mut WantedRows, state: &LedgerState, operation: &Operation) {
     want_account(wanted, state, &operation.account);
-    if let Some(to) = operation.to() {
-        want_account(wanted, state, to);
+    if let Some(other) = operation.to().or(operation.from()) {
+        want_account(wanted, state, other);
     }
 }
 

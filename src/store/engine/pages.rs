@@ -43,12 +43,11 @@ impl UnitOfWork<'_> {
         })?;
         let mut found = HashMap::new();
         for (name, row) in loaded.accounts {
-            let (_, account) = self.sound_account(&name, row)?;
-            let account = due.account(&name, account);
-            found.insert(name, account);
+            let (_, account, budget) = self.sound_account(&name, row)?;
+            let standing = due.standing(&name, (account, budget), &self.now);
+            found.insert(name, standing);
         }
-        let standing = |name| found.get(name).map(|account| Standing::of(name, account));
-        Ok(names.iter().map(standing).collect())
+        Ok(names.iter().map(|name| found.get(name).cloned()).collect())
     }
 
     pub(super) fn accounts_after(
@@ -61,9 +60,9 @@ impl UnitOfWork<'_> {
         let wrong = || self.damaged("the row of an account is wrong");
         let standing = |row| {
             let row: AccountRow = sound(row).map_err(|_| wrong())?;
-            let name = Name::other_side(&row.name).map_err(|_| wrong())?;
-            let account = due.account(&name, row.account().ok_or_else(wrong)?);
-            Ok(Standing::of(&name, &account))
+            let name = Name::any(&row.name).map_err(|_| wrong())?;
+            let known = row.account().zip(row.budget()).ok_or_else(wrong)?;
+            Ok(due.standing(&name, known, &self.now))
         };
         page.into_iter().map(standing).collect()
     }
@@ -115,6 +114,7 @@ impl UnitOfWork<'_> {
             let row = self.sound_entry(read)?;
             looked_at = row.seq;
             if query.until.is_some_and(|until| row.at >= until) {
+                self.note_reversals(&mut entries)?;
                 return Ok(Entries {
                     entries,
                     looked_at: looked_at - 1,
@@ -127,6 +127,7 @@ impl UnitOfWork<'_> {
             let entry = told(row, run).ok_or_else(|| self.wrong_entry(seq.cast_signed()))?;
             entries.push(entry);
         }
+        self.note_reversals(&mut entries)?;
         if !is_full {
             looked_at = last.min(up_to).max(after);
         }
@@ -319,6 +320,7 @@ fn told(row: EntryRow, run: Option<RunName>) -> Option<Entry> {
         operation: row.operation()?,
         excess: row.excess.and_then(Amount::new),
         view: row.view(),
+        reversed_by: None,
         run,
         line: row.line.map(|line| line.number),
     })

@@ -6,12 +6,12 @@ use super::backend::{AccountChange, Changes};
 use super::cache::CacheKeys;
 use super::rows::{
     AccountRow, Content, DOUBTED, EXPIRED, EntryRow, HELD, Hash, HoldRow, KEPT, NewEntry, OPENED,
-    OwnerColumns, REFUSED, RecordRow, SKIPPED, Stored, TAKEN_OVER, UNSPENT, VIEWED, VOIDED,
-    checksum, link, op,
+    OwnerColumns, REFUSED, RecordRow, SKIPPED, Stored, TAKEN_OVER, UNSPENT, VIEWED, VOIDED, WINDOW,
+    WindowDetail, checksum, link, op,
 };
 use crate::bank::{
-    Amount, Hold, Journal, LedgerState, Now, Operation, OwnerChange, Record, Rejection,
-    RequestContext, View, VoidReason,
+    AllowanceChange, Amount, Hold, Journal, LedgerState, Moment, Now, Operation, OwnerChange,
+    Record, Rejection, RequestContext, View, VoidReason,
 };
 
 /// Turns what is decided in one transaction into rows.
@@ -36,7 +36,7 @@ impl<'a> Recorder<'a> {
     pub(crate) fn finish(mut self, state: &LedgerState) {
         for (slot, key) in self.keys.take_changed() {
             let (name, account) = state.at(slot);
-            let row = AccountRow::of(key.number, name, &account);
+            let row = AccountRow::of(key.number, name, &account, state.budget(slot));
             self.changes.accounts.push(AccountChange {
                 row: Stored::sealed(row, &mut self.content),
                 is_new: key.is_new,
@@ -91,10 +91,10 @@ impl<'a> Recorder<'a> {
             Record::Held { .. } | Record::Released { .. } | Record::OwnerChanged { .. } => {
                 self.write_hold(caller, record);
             }
-            Record::Refused { .. }
-            | Record::Viewed { .. }
-            | Record::Skipped { .. }
-            | Record::Opened { .. } => self.write_other(caller, record),
+            Record::Refused { .. } | Record::Viewed { .. } | Record::Skipped { .. } => {
+                self.write_other(caller, record)
+            }
+            Record::Opened { .. } | Record::Window { .. } => self.write_account(record),
         }
     }
 
@@ -237,10 +237,18 @@ impl<'a> Recorder<'a> {
                 note: Some(SmolStr::new(reason)),
                 ..self.now()
             }),
+            _ => {}
+        }
+    }
+
+    /// Writes what became of an account.
+    fn write_account(&mut self, record: &Record<'_>) {
+        match *record {
             Record::Opened {
                 number,
                 account,
                 overdraft,
+                allowance,
                 view,
             } => self.add(RecordRow {
                 record: number,
@@ -248,6 +256,24 @@ impl<'a> Recorder<'a> {
                 account: account.text().clone(),
                 overdraft: Some(overdraft.minor()),
                 view: Some(parts(view)),
+                detail: allowance.and_then(|(change, window)| changed(change, window).to_text()),
+                ..self.now()
+            }),
+            Record::Window {
+                number,
+                account,
+                start,
+                view,
+            } => self.add(RecordRow {
+                record: number,
+                kind: WINDOW,
+                account: account.text().clone(),
+                view: Some(parts(view)),
+                detail: WindowDetail {
+                    allowance: None,
+                    window: start,
+                }
+                .to_text(),
                 ..self.now()
             }),
             _ => {}
@@ -306,6 +332,18 @@ fn change_kind(change: OwnerChange) -> i64 {
         OwnerChange::Doubted => DOUBTED,
         OwnerChange::TakenOver => TAKEN_OVER,
         OwnerChange::Kept => KEPT,
+    }
+}
+
+/// What the record of an account carries whose allowance changes.
+fn changed(change: &AllowanceChange, window: Moment) -> WindowDetail {
+    let allowance = match change {
+        AllowanceChange::Set(allowance) => Some(allowance.clone()),
+        AllowanceChange::Removed => None,
+    };
+    WindowDetail {
+        allowance: Some(allowance),
+        window,
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) use entry::{EntryRow, NewEntry};
 pub(crate) use hold::{HoldRow, LineColumns, OwnerColumns};
 pub(crate) use record::{
     DOUBTED, EXPIRED, HELD, KEPT, OPENED, REFUSED, RecordRow, SKIPPED, TAKEN_OVER, UNSPENT, VIEWED,
-    VOIDED,
+    VOIDED, WINDOW, WindowDetail,
 };
 pub(crate) use run::{LineRow, RunRow};
 
@@ -223,7 +223,8 @@ impl KeptRow for Unit {
 
 /// The bank's own accounts, with which a ledger begins.
 pub(crate) fn own_accounts() -> [AccountRow; 2] {
-    [(1, &WORLD), (2, &LOANS)].map(|(key, name)| AccountRow::of(key, name, &Account::the_banks()))
+    let own = Account::the_banks();
+    [(1, &WORLD), (2, &LOANS)].map(|(key, name)| AccountRow::of(key, name, &own, None))
 }
 
 /// How an operation is numbered.
@@ -234,11 +235,14 @@ pub(crate) fn op(kind: Kind) -> i64 {
         Kind::Transfer => 2,
         Kind::Loan => 3,
         Kind::Balance => 4,
+        Kind::Refill => 5,
+        Kind::Lapse => 6,
+        Kind::Reverse => 7,
     }
 }
 
 fn kind(op: i64) -> Option<Kind> {
-    Kind::ALL.into_iter().find(|kind| self::op(*kind) == op)
+    Kind::EVERY.into_iter().find(|kind| self::op(*kind) == op)
 }
 
 /// An operation from the columns that say it.

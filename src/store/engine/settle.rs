@@ -82,6 +82,8 @@ impl UnitOfWork<'_> {
             limit: MAX_EXPIRED,
         });
         let left = self.load_missing(&wanted)?;
+        self.load_reversed(batch)?;
+        self.load_refilled(batch, &left)?;
         let (state, mut recorder) = self.cache.recorder(self.now);
         for hold in &left.due {
             state.release(*hold, VoidReason::Expired, &mut recorder);

@@ -1,5 +1,6 @@
 //! What every ledger that lasts does, over each backend.
 
+mod budgets;
 mod details;
 #[cfg(feature = "postgres")]
 mod in_postgres;

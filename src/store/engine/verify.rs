@@ -8,6 +8,7 @@
 //! log of those who write meanwhile grow. What was walked never changes, so the pages fit together; the
 //! rest of the tail and what is kept beside it are read in one transaction, as of one moment.
 
+mod budgets;
 mod hold_ends;
 mod lookups;
 mod recount;

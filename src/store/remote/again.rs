@@ -115,7 +115,8 @@ impl UnderWay {
             | Request::PostHold { .. }
             | Request::VoidHold { .. }
             | Request::DeclineHold { .. }
-            | Request::Open { .. } => true,
+            | Request::Open { .. }
+            | Request::Reverse(_) => true,
             Request::End(WorkEnd::Post { .. } | WorkEnd::Void | WorkEnd::Decline) => {
                 let begun = self.begun.get(&(caller.run, caller.number));
                 begun.is_some_and(|begun| match begun.by_id(request) {

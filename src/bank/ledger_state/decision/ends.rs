@@ -43,6 +43,7 @@ impl<J: Journal> Decision<'_, J> {
         end: End,
     ) -> Outcome {
         let operation = &taken.operation;
+        self.touch(operation);
         let caller = match taken.line {
             Some(RunLine { run, line }) => &RequestContext {
                 run,
@@ -63,7 +64,7 @@ impl<J: Journal> Decision<'_, J> {
                 decision.refuse(operation, Rejection::Declined)
             }
         };
-        self.other_side = decision.other_side;
+        (self.other_side, self.budget) = (decision.other_side, decision.budget);
         outcome
     }
 
@@ -79,8 +80,11 @@ impl<J: Journal> Decision<'_, J> {
             .and_then(|found| found.decided(|sides| sides.post(movement.amount, amount)));
         match posted {
             Ok(found) => {
+                let rest = movement.amount.minor().saturating_sub(amount.minor());
                 let movement = Movement { amount, ..movement };
-                self.enter(operation, &movement, found, Some(hold))
+                let outcome = self.enter(operation, &movement, found, Some(hold));
+                self.lapse(hold, movement.debit, rest);
+                outcome
             }
             Err(rejection) => {
                 self.give_back(hold, operation, VoidReason::Voided);
@@ -113,6 +117,9 @@ impl<J: Journal> Decision<'_, J> {
                 view,
             },
         );
+        if let Some(movement) = operation.movement() {
+            self.lapse(hold, movement.debit, movement.amount.minor());
+        }
         let is_unspent = release == VoidReason::Unspent;
         self.note_line(is_unspent.then_some(LineState::Done));
         if is_unspent {

@@ -106,6 +106,9 @@ impl<J: Journal> Decision<'_, J> {
         {
             let operation = self.state.holds.get(&hold).map(|hold| &hold.operation);
             let view = operation.and_then(|operation| self.state.view(&operation.account));
+            if let Some(operation) = operation.cloned() {
+                self.tell_refill(&operation);
+            }
             return Outcome::Refused { rejection, view }.into();
         }
         self.end_two_steps(hold, End::Post(amount))
@@ -184,7 +187,9 @@ impl<J: Journal> Decision<'_, J> {
         };
         Err(match known.state {
             State::Held { hold, .. } | State::InDoubt { hold } => {
-                return Ok((hold, known.operation.amount()));
+                let operation = known.operation.clone();
+                self.touch(&operation);
+                return Ok((hold, operation.amount()));
             }
             State::UnderWay => refused(Rejection::InProgress),
             State::Released(VoidReason::Expired) => no(Rejection::Expired).into(),

@@ -10,6 +10,13 @@ impl<J: Journal> Decision<'_, J> {
     /// Answers a request, if it is one that the caller can ask.
     pub(in crate::bank::ledger_state) fn answer(&mut self, request: &Request) -> Option<Answer> {
         Some(match request {
+            Request::Execute(operation)
+            | Request::Begin(operation)
+            | Request::Hold { operation, .. }
+                if !operation.is_a_users() =>
+            {
+                return None;
+            }
             Request::Execute(operation) => self.execute(operation),
             Request::Begin(operation) => self.begin(operation, false)?,
             Request::End(end) => self.end_work(end)?,
@@ -24,7 +31,12 @@ impl<J: Journal> Decision<'_, J> {
             Request::PostHold { id, amount } => self.post_hold(id, *amount),
             Request::VoidHold { id } => self.void_hold(id),
             Request::DeclineHold { id } => self.decline_hold(id),
-            Request::Open { account, overdraft } => self.open(account, *overdraft),
+            Request::Open {
+                account,
+                overdraft,
+                allowance,
+            } => self.open(account, *overdraft, allowance.as_ref()),
+            Request::Reverse(entry) => self.reverse(entry),
         })
     }
 

@@ -3,7 +3,7 @@
 use smol_str::SmolStr;
 
 use super::{Content, KeptRow, checksum};
-use crate::bank::{Account, Name};
+use crate::bank::{Account, Budget, Moment, Name};
 
 /// An account as it is kept.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub(crate) struct AccountRow {
 }
 
 impl AccountRow {
-    pub(crate) fn of(key: i64, name: &Name, account: &Account) -> Self {
+    pub(crate) fn of(key: i64, name: &Name, account: &Account, budget: Option<&Budget>) -> Self {
         let (posted, held, floor) = account.parts();
         AccountRow {
             key,
@@ -31,8 +31,8 @@ impl AccountRow {
             held,
             floor,
             opened: account.is_opened().then_some(1),
-            allowance: None,
-            refilled: None,
+            allowance: budget.map(|budget| SmolStr::new(budget.to_text())),
+            refilled: budget.map(|budget| budget.start().micros()),
         }
     }
 
@@ -44,6 +44,16 @@ impl AccountRow {
             Some(1) => Some(account.opened()),
             Some(_) => None,
         }
+    }
+
+    /// What is known of its allowance; `None` if that is none.
+    pub(crate) fn budget(&self) -> Option<Option<Budget>> {
+        let Some(text) = &self.allowance else {
+            return self.refilled.is_none().then_some(None);
+        };
+        let refilled = Moment::new(self.refilled?);
+        let budget = Budget::read(text).filter(|budget| budget.start() == refilled);
+        budget.map(Some)
     }
 }
 

@@ -3,7 +3,9 @@
 use smol_str::SmolStr;
 
 use super::{Content, Hash, KeptRow, Stored, checksum, kind, operation, view};
-use crate::bank::{Amount, Kind, Line, Moment, Operation, Outcome, View};
+use crate::bank::{
+    Action, Amount, Id, Kind, Line, Moment, Name, Operation, OperationDetail, Outcome, View,
+};
 
 /// A posted movement as it is kept, with its accounts' names.
 #[derive(Clone, Debug)]
@@ -68,9 +70,45 @@ impl EntryRow {
 
     /// What was asked for, with the amount that was moved.
     pub(crate) fn operation(&self) -> Option<Operation> {
+        let kind = kind(self.op)?;
+        if !Kind::ALL.contains(&kind) {
+            return self.the_banks(kind);
+        }
         let (account, other) = self.accounts();
         let (id, detail) = (self.id.as_deref(), self.detail.as_deref());
         operation(self.op, account, other, Some(self.amount), id, detail)
+    }
+
+    /// What the bank itself moves.
+    fn the_banks(&self, kind: Kind) -> Option<Operation> {
+        let amount = Amount::new(self.amount)?;
+        let (debit, credit) = (Name::any(&self.debit).ok()?, Name::any(&self.credit).ok()?);
+        let (account, action) = match kind {
+            Kind::Refill => (credit, Action::Refill(amount)),
+            Kind::Lapse => (debit, Action::Lapse(amount)),
+            // An operation is about a user's account, and of two users' about the one that gave.
+            _ => {
+                let comes_in = !credit.is_the_banks();
+                let (account, other) = match comes_in {
+                    true => (credit, debit),
+                    false => (debit, credit),
+                };
+                let action = Action::Reverse {
+                    amount,
+                    other,
+                    comes_in,
+                };
+                (account, action)
+            }
+        };
+        let id = self.id.as_deref().map(Id::new).transpose().ok()?;
+        let detail = self.detail.as_deref().map(OperationDetail::read);
+        Some(Operation {
+            id,
+            account: Some(account).filter(|account| !account.is_the_banks())?,
+            action,
+            detail: detail.transpose().ok()?,
+        })
     }
 
     /// What every repeat is answered with.

@@ -1,9 +1,10 @@
 //! The rows of records: what else was decided and must not be forgotten.
 
+use serde::{Deserialize, Deserializer, Serialize};
 use smol_str::SmolStr;
 
 use super::{Content, Hash, KeptRow, checksum, op, operation, view};
-use crate::bank::{Amount, BootTime, Line, Moment, Operation, Outcome, Rejection, View};
+use crate::bank::{Allowance, Amount, BootTime, Line, Moment, Operation, Outcome, Rejection, View};
 
 /// What kind of record a row is.
 pub(crate) const HELD: i64 = 0;
@@ -17,6 +18,36 @@ pub(crate) const TAKEN_OVER: i64 = 7;
 pub(crate) const UNSPENT: i64 = 8;
 pub(crate) const KEPT: i64 = 9;
 pub(crate) const SKIPPED: i64 = 10;
+pub(crate) const WINDOW: i64 = 11;
+
+/// What the record of a window carries, and that of an account whose allowance changes.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WindowDetail {
+    /// The allowance that the account has from now on; nothing in it: it has none any more.
+    #[serde(
+        default,
+        deserialize_with = "also_none",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) allowance: Option<Option<Allowance>>,
+    /// When the window began.
+    pub(crate) window: Moment,
+}
+
+/// Reads what is there, also where that is nothing.
+fn also_none<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<Allowance>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+impl WindowDetail {
+    /// The text of it.
+    pub(crate) fn to_text(&self) -> Option<SmolStr> {
+        serde_json::to_string(self).ok().map(SmolStr::from)
+    }
+}
 
 /// A record as it stands in the file.
 #[derive(Clone, Debug, Default)]
@@ -107,6 +138,11 @@ impl RecordRow {
 
     pub(crate) fn view(&self) -> Option<View> {
         self.view.map(view)
+    }
+
+    /// What it tells of an allowance, if it does.
+    pub(crate) fn window(&self) -> Option<WindowDetail> {
+        serde_json::from_str(self.detail.as_deref()?).ok()
     }
 
     /// The outcome that it settles, if it settles one.

@@ -243,6 +243,7 @@ fn step() -> impl Strategy<Value = (Request, u64, [bool; 3], bool)> {
         1 => (0i64..9).prop_map(|minor| Request::Open {
             account: Name::user("a").expect("a name"),
             overdraft: Some(Balance::new(minor)),
+            allowance: None,
         }),
     ];
     (request, 0u64..4, any::<[bool; 3]>(), any::<bool>())

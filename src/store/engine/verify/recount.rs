@@ -1,21 +1,22 @@
 //! The ledger, added up anew from its entries and records: what each of them says must follow from
 //! those before it by the bank's rules.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::RowCheck;
+use super::budgets::{DuePosting, is_the_opposite};
 use super::hold_ends::{
     Ender, has_expired, is_ended_by, is_of_run, may_tell_what_was_spent, same_content,
 };
 use super::shape::{has_its_columns, is_remembered};
 use super::words::{must_be_refused, shown, told};
 use crate::bank::{
-    Account, Amount, Balance, Expiry, Hold, LOANS, Moment, Movement, Name, Operation, Owner,
-    Rejection, RunLine, Sides, View, WORLD,
+    Account, Amount, BUDGET, Balance, Budget, Expiry, Hold, Kind, LOANS, Moment, Movement, Name,
+    Operation, Owner, Rejection, RunLine, Sides, View, WORLD,
 };
 use crate::store::engine::rows::{
     DOUBTED, EXPIRED, EntryRow, HELD, Head, KEPT, OPENED, OwnerColumns, REFUSED, RecordRow,
-    SKIPPED, TAKEN_OVER, UNSPENT, VIEWED,
+    SKIPPED, TAKEN_OVER, UNSPENT, VIEWED, WINDOW,
 };
 
 /// The ledger as the rows so far make it.
@@ -24,6 +25,10 @@ pub(super) struct Recount {
     pub(super) accounts: HashMap<Name, Account>,
     /// The open holds by number.
     pub(super) holds: BTreeMap<u64, Hold>,
+    /// The allowances of accounts.
+    pub(super) budgets: HashMap<Name, Budget>,
+    /// What allowances move next.
+    pub(super) due: VecDeque<DuePosting>,
     /// What was given back last, and the number of that record.
     given_back: Option<(u64, Operation)>,
 }
@@ -35,12 +40,14 @@ impl Recount {
             head: Head::default(),
             accounts: HashMap::from(own),
             holds: BTreeMap::new(),
+            budgets: HashMap::new(),
+            due: VecDeque::new(),
             given_back: None,
         }
     }
 
-    /// Money moves.
-    pub(super) fn entry(&mut self, row: &EntryRow) -> RowCheck {
+    /// Money moves. A reversal is held against the entry that it makes undone.
+    pub(super) fn entry(&mut self, row: &EntryRow, reversed: Option<Operation>) -> RowCheck {
         let operation = row.operation().ok_or(NO_OPERATION)?;
         let movement = operation.movement().ok_or("moves nothing")?;
         let (debit, credit) = (movement.debit.as_str(), movement.credit.as_str());
@@ -52,45 +59,76 @@ impl Recount {
                 operation.kind(),
             ));
         }
+        self.is_due(row, &operation)?;
+        if operation.kind() == Kind::Reverse {
+            is_the_opposite(&operation, reversed)?;
+        }
+        let mut given_back = 0;
         let moved = match row.hold {
             None if row.excess.is_some() => {
                 return Err("is more than was set aside, and nothing was".into());
             }
             None => self
                 .sides(&movement)
-                .and_then(|sides| sides.execute(movement.amount)),
+                .and_then(|sides| match operation.kind() {
+                    Kind::Refill | Kind::Lapse => sides.book(movement.amount),
+                    _ => sides.execute(movement.amount),
+                }),
             Some(number) => {
-                let (run, line) = (row.run, row.line);
-                let held = self.post(number, &operation, movement.amount, &Ender { run, line })?;
-                let amount = held.operation.amount();
-                let amount = amount
-                    .ok_or_else(|| format!("posts the hold {number}, which moves nothing"))?;
-                let more = movement.amount.minor().saturating_sub(amount.minor());
-                if row.excess != Some(more).filter(|more| *more > 0) {
-                    return Err(format!(
-                        "says {:?} of how much more it is than was set aside",
-                        row.excess
-                    ));
-                }
+                let held = self.ended(row, number, &operation, &movement)?;
+                given_back = held.minor().saturating_sub(movement.amount.minor());
                 let sides = self.sides(&movement).map_err(must_be_refused)?;
-                if !matches!(held.owner, Owner::Run { .. }) {
-                    let more = sides.check_excess(amount, movement.amount);
-                    more.map_err(must_be_refused)?;
-                }
-                sides.post(amount, movement.amount)
+                sides.post(held, movement.amount)
             }
         };
         let Sides { debit, credit } = moved.map_err(must_be_refused)?;
         self.accounts.insert(movement.debit.clone(), debit);
         self.accounts.insert(movement.credit.clone(), credit);
-        self.shows(&operation.account, row.view())
+        if operation.is_a_users() {
+            self.note_moved(&movement);
+        }
+        self.shows(&operation.account, row.view())?;
+        if let Some(hold) = row.hold {
+            self.lapse(hold, movement.debit, given_back);
+        }
+        Ok(())
+    }
+
+    /// Ends the hold that an entry posts, and tells how much was set aside.
+    fn ended(
+        &mut self,
+        row: &EntryRow,
+        number: u64,
+        operation: &Operation,
+        movement: &Movement<'_>,
+    ) -> RowCheck<Amount> {
+        let (run, line) = (row.run, row.line);
+        let held = self.post(number, operation, movement.amount, &Ender { run, line })?;
+        let amount = held.operation.amount();
+        let amount =
+            amount.ok_or_else(|| format!("posts the hold {number}, which moves nothing"))?;
+        let more = movement.amount.minor().saturating_sub(amount.minor());
+        if row.excess != Some(more).filter(|more| *more > 0) {
+            return Err(format!(
+                "says {:?} of how much more it is than was set aside",
+                row.excess
+            ));
+        }
+        if !matches!(held.owner, Owner::Run { .. }) {
+            let sides = self.sides(movement).map_err(must_be_refused)?;
+            let more = sides.check_excess(amount, movement.amount);
+            more.map_err(must_be_refused)?;
+        }
+        Ok(amount)
     }
 
     /// What else was decided.
     pub(super) fn record(&mut self, row: &RecordRow) -> RowCheck {
         has_its_columns(row)?;
+        self.nothing_is_due()?;
         match row.kind {
             OPENED => return self.opened(row),
+            WINDOW => return self.window(row),
             SKIPPED => return skipped(row),
             _ => {}
         }
@@ -187,6 +225,11 @@ impl Recount {
             let sides = self.sides(&movement).map_err(must_be_refused)?;
             let debit = sides.void(movement.amount).debit;
             self.accounts.insert(movement.debit.clone(), debit);
+            self.lapse(
+                row.hold.unwrap_or(0),
+                movement.debit,
+                movement.amount.minor(),
+            );
         }
         self.given_back = Some((row.record, operation.clone()));
         Ok(())
@@ -257,7 +300,8 @@ impl Recount {
         let account = account.opened();
         self.accounts.insert(name.clone(), account);
         let view = row.view().ok_or("says no balance")?;
-        self.shows(&name, view)
+        self.shows(&name, view)?;
+        self.allowance(row, &name, account)
     }
 
     /// Ends a hold of which so much is posted, or more.
@@ -303,6 +347,7 @@ impl Recount {
     fn begin(&mut self, operation: &Operation) -> Result<(), Rejection> {
         if let (Some(movement), Some(sides)) = (operation.movement(), self.decide(operation)?) {
             self.accounts.insert(movement.debit.clone(), sides.debit);
+            self.note_spent(movement.debit);
         }
         Ok(())
     }
@@ -316,9 +361,12 @@ impl Recount {
         }
     }
 
-    fn sides(&self, movement: &Movement<'_>) -> Result<Sides, Rejection> {
+    pub(super) fn sides(&self, movement: &Movement<'_>) -> Result<Sides, Rejection> {
         movement.check()?;
-        let account = |name| self.accounts.get(name).copied();
+        let account = |name: &Name| match self.accounts.get(name) {
+            None if *name == BUDGET => Some(Account::the_banks()),
+            account => account.copied(),
+        };
         let new = || Account::new(Balance::default());
         Ok(Sides {
             debit: account(movement.debit).ok_or(Rejection::UnknownAccount)?,
@@ -327,7 +375,7 @@ impl Recount {
     }
 
     /// A row must show the account as it is after it.
-    fn shows(&self, name: &Name, said: View) -> RowCheck {
+    pub(super) fn shows(&self, name: &Name, said: View) -> RowCheck {
         let account = self.accounts.get(name).copied();
         let must = account
             .unwrap_or_else(|| Account::new(Balance::default()))

@@ -3,7 +3,7 @@
 use super::RowCheck;
 use crate::store::engine::rows::{
     DOUBTED, EXPIRED, HELD, KEPT, OPENED, REFUSED, RecordRow, SKIPPED, TAKEN_OVER, UNSPENT, VIEWED,
-    VOIDED,
+    VOIDED, WINDOW,
 };
 
 /// The columns that each kind of record has (`+`), never has (`-`), or may have (`?`). What an operation
@@ -38,6 +38,7 @@ pub(super) fn has_its_columns(row: &RecordRow) -> RowCheck {
         TAKEN_OVER => b"+??+--++?++----?",
         KEPT => b"+??+--+??+-?-?-?",
         SKIPPED => b"-------++-----+-",
+        WINDOW => b"---+-----------+",
         kind => return Err(format!("is of the kind {kind}, which there is not")),
     };
     let there = [

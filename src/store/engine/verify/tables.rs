@@ -16,6 +16,7 @@ impl Walk {
     pub(super) fn check_tables(&self, tx: &mut dyn Tx) -> Checked {
         let head = self.check_head(&tx.position()?.head);
         head.map_err(|stop| stop.of("the head of the ledger"))?;
+        self.count.nothing_is_due().map_err(Stop::from)?;
         self.check_accounts(tx)?;
         self.check_holds(tx)?;
         for read in tx.runs(RunFilter::All)? {
@@ -64,7 +65,7 @@ impl Walk {
     /// Returns the account's name, and what it has.
     fn check_account(&self, read: &Stored<AccountRow>, number: i64) -> Checked<(&Name, i64)> {
         let row = &read.row;
-        let name = Name::other_side(&row.name).ok();
+        let name = Name::any(&row.name).ok();
         let known = name.and_then(|name| self.count.accounts.get_key_value(&name));
         let Some((name, must)) = known else {
             return wrong(format!(
@@ -91,6 +92,14 @@ impl Walk {
             let (said, must) = (said.is_opened(), must.is_opened());
             return wrong(format!(
                 "(`{name}`) says {said} of whether it was opened, must be {must}"
+            ));
+        }
+        let budget = self.count.budgets.get(name);
+        let must = budget.map(|budget| (budget.to_text(), budget.start().micros()));
+        let (text, start) = must.unzip();
+        if (row.allowance.as_deref(), row.refilled) != (text.as_deref(), start) {
+            return wrong(format!(
+                "(`{name}`) says another allowance than its records, or that it stands otherwise"
             ));
         }
         Ok((name, row.posted))

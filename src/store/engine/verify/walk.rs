@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::recount::Recount;
 use super::{Checked, wrong};
-use crate::bank::{LastNumbers, Moment, Unit};
+use crate::bank::{LastNumbers, Moment, Operation, Unit};
 use crate::store::engine::backend::{EntryFilter, FoundById, IdOfRow, RecordFilter, Tx};
 use crate::store::engine::rows::{
     Content, EntryRow, Hash, Head, Read, RecordRow, checksum, link, number_of,
@@ -178,7 +178,8 @@ impl Walk {
         let hash = entry.hash(&mut self.content);
         self.step(&hash, stored.checksum, entry.at)?;
         self.count.head.last.seq = entry.seq;
-        self.count.entry(entry)?;
+        let reversed = reversed(tx, entry)?;
+        self.count.entry(entry, reversed)?;
         self.check_run(tx, entry.run, entry.line, |began| began.seq < entry.seq)?;
         self.check_posted_once(entry)?;
         self.check_entry_id(entry, found)
@@ -279,6 +280,23 @@ impl Walk {
             "this is another history than was expected: it never was at {expect}"
         ))
     }
+}
+
+/// What the entry that this one makes undone has moved.
+fn reversed(tx: &mut dyn Tx, entry: &EntryRow) -> Checked<Option<Operation>> {
+    let operation = entry.operation();
+    let number = operation.as_ref().and_then(Operation::reverses);
+    let Some(number) = number.filter(|number| (1..entry.seq).contains(number)) else {
+        return Ok(None);
+    };
+    let found = tx.entries(&EntryFilter {
+        after: number - 1,
+        up_to: Some(number),
+        limit: 1,
+        ..EntryFilter::default()
+    })?;
+    let found = found.into_iter().next().transpose()?;
+    Ok(found.and_then(|found| found.row.operation()))
 }
 
 /// The rows of a page that have an id, after this record.

@@ -94,6 +94,7 @@ fn a_run_lives_from_what_it_sets_aside_to_what_becomes_of_that() {
             Request::Open {
                 account: Name::user("b").expect("a name"),
                 overdraft: None,
+                allowance: None,
             },
             20,
         ),

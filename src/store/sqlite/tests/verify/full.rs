@@ -119,6 +119,7 @@ impl Full {
         let open = Request::Open {
             account: Name::user("b").expect("a name"),
             overdraft: Some(Balance::new(20)),
+            allowance: None,
         };
         ask(&mut self.ledger, RequestContext::default(), open);
         let again = Request::Execute(operation(Kind::Withdraw, Some("again"), "b", None, 60));

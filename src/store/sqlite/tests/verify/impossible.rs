@@ -30,7 +30,15 @@ fn a_row_that_cannot_follow_is_named_however_well_it_is_forged() {
                 "the entry 2 says what is no operation",
             ),
             (
+                "UPDATE entries SET op = 5 WHERE seq = 2",
+                "the entry 2 moves money from `@loans` to `b`, as a refill it must be from `@budget`",
+            ),
+            (
                 "UPDATE entries SET op = 7 WHERE seq = 2",
+                "the entry 2 reverses no entry",
+            ),
+            (
+                "UPDATE entries SET op = 8 WHERE seq = 2",
                 "the entry 2 says what is no operation",
             ),
             (
@@ -142,8 +150,8 @@ fn a_row_that_cannot_follow_is_named_however_well_it_is_forged() {
                 "the record 2 says posted 0.01, available 0.01, must be no balance",
             ),
             (
-                "UPDATE records SET kind = 11 WHERE record = 4",
-                "the record 4 is of the kind 11",
+                "UPDATE records SET kind = 12 WHERE record = 4",
+                "the record 4 is of the kind 12",
             ),
             (
                 "UPDATE records SET overdraft = 1 WHERE record = 4",

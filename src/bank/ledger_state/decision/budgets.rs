@@ -1,0 +1,199 @@
+//! Accounts with an allowance: the first touch in a window refills them, and what holds of earlier windows give
+//! back goes to `@budget`.
+
+use super::{Decision, FoundSides};
+use crate::bank::journal::{Journal, Moment, Record, RequestContext};
+use crate::bank::{
+    Account, Action, AllowanceChange, Amount, BUDGET, Budget, BudgetView, Name, Operation,
+    Postings, Sides,
+};
+
+/// What becomes of an account's budget where it is opened.
+pub(super) enum BudgetChange {
+    /// Nothing.
+    Same,
+    /// It has another one, and this much moves. The window began at this moment.
+    To(Box<Budget>, Postings),
+    /// It has none any more.
+    Removed,
+}
+
+impl<J: Journal> Decision<'_, J> {
+    /// Refills what is due of the accounts that an operation is about.
+    pub(in crate::bank::ledger_state) fn touch(&mut self, operation: &Operation) {
+        if self.state.budgets.is_empty() {
+            return;
+        }
+        self.touch_account(&operation.account);
+        if let Some(other) = operation.to().or(operation.from()) {
+            self.touch_account(other);
+        }
+    }
+
+    /// Refills the account if it enters another window by now.
+    pub(super) fn touch_account(&mut self, name: &Name) {
+        let wall = self.state.now.wall;
+        let slot = self.state.slot(name).filter(|slot| {
+            let budget = self.state.budgets.get(slot);
+            budget.is_some_and(|budget| budget.is_due(wall))
+        });
+        let Some(slot) = slot else { return };
+        let number = self.next_record();
+        let sides = self.state.budget_sides(slot);
+        let Some(budget) = self.state.budgets.get_mut(&slot) else {
+            return;
+        };
+        let window = budget.allowance().window(wall);
+        let postings = budget.enter(window, &sides, number);
+        let (start, view) = (budget.start(), sides.credit.view());
+        let record = Record::Window {
+            number,
+            account: name,
+            start,
+            view,
+        };
+        self.journal.record(&RequestContext::default(), &record);
+        self.journal.changed(slot);
+        self.post_budget(name, start, postings);
+    }
+
+    /// Posts what a window, or another allowance, moves.
+    pub(super) fn post_budget(&mut self, name: &Name, start: Moment, postings: Postings) {
+        let Postings { lapse, refill } = postings;
+        if let Some(amount) = lapse {
+            self.move_budget(name, Action::Lapse(amount), None);
+        }
+        if let Some(amount) = refill {
+            self.move_budget(name, Action::Refill(amount), Some(start));
+        }
+    }
+
+    /// Moves money between an account and `@budget`, whatever is available.
+    fn move_budget(&mut self, name: &Name, action: Action, refilled: Option<Moment>) {
+        let operation = Operation {
+            id: refilled.and_then(|start| self.state.refill_id(name, start)),
+            account: name.clone(),
+            action,
+            detail: None,
+        };
+        let (Some(movement), Some(slot)) = (operation.movement(), self.state.slot(name)) else {
+            return;
+        };
+        let budget = self.state.budget_slot();
+        let (debit, credit) = match movement.credit == name {
+            true => (budget, slot),
+            false => (slot, budget),
+        };
+        let sides = Sides {
+            debit: self.state.accounts[debit],
+            credit: self.state.accounts[credit],
+        };
+        // How much may move was bounded by what both accounts hold.
+        if let Ok(sides) = sides.book(movement.amount) {
+            let caller = RequestContext::default();
+            let mut decision = Decision::new(&caller, self.state, self.journal);
+            let credit = Some(credit);
+            let found = FoundSides {
+                sides,
+                debit,
+                credit,
+            };
+            decision.enter(&operation, &movement, found, None);
+        }
+    }
+
+    /// A hold has given back so much to this account: what a refill stands in for goes to the budget.
+    pub(super) fn lapse(&mut self, hold: u64, name: &Name, given_back: i64) {
+        let slot = self.state.slot(name);
+        let budget = slot.and_then(|slot| self.state.budgets.get_mut(&slot));
+        if let Some(amount) = budget.and_then(|budget| budget.lapse(hold, given_back)) {
+            self.move_budget(name, Action::Lapse(amount), None);
+        }
+    }
+
+    /// Money moves from one account to the other as a user asked.
+    pub(super) fn note_moved(&mut self, debit: usize, credit: usize, amount: Amount) {
+        if self.state.budgets.is_empty() {
+            return;
+        }
+        if let Some(budget) = self.state.budgets.get_mut(&credit) {
+            budget.receive(amount);
+        }
+        self.note_spent(debit);
+    }
+
+    /// Money of this account went out or was set aside.
+    pub(super) fn note_spent(&mut self, slot: usize) {
+        if let Some(budget) = self.state.budgets.get_mut(&slot) {
+            let account = &self.state.accounts[slot];
+            if budget.spend(account) {
+                self.budget = Some(budget.view(account));
+            }
+        }
+    }
+
+    /// Has the answer tell when the account is refilled whose funds were not enough.
+    pub(super) fn tell_refill(&mut self, operation: &Operation) {
+        if !self.state.budgets.is_empty() {
+            let from = operation.movement().map(|movement| movement.debit);
+            self.budget = from.and_then(|from| self.state.budget_view(from));
+        }
+    }
+
+    /// What an allowance that is asked for changes about an account, of which the record has this number.
+    pub(super) fn change_budget(
+        &self,
+        change: Option<&AllowanceChange>,
+        name: &Name,
+        account: Account,
+        record: u64,
+    ) -> BudgetChange {
+        let slot = self.state.slot(name);
+        let known = slot.and_then(|slot| self.state.budgets.get(&slot));
+        match (change, known) {
+            (None, _) | (Some(AllowanceChange::Removed), None) => BudgetChange::Same,
+            (Some(AllowanceChange::Removed), Some(_)) => BudgetChange::Removed,
+            (Some(AllowanceChange::Set(new)), Some(known)) if known.allowance() == new => {
+                BudgetChange::Same
+            }
+            (Some(AllowanceChange::Set(new)), known) => {
+                let window = new.window(self.state.now.wall);
+                let sides = Sides {
+                    debit: self.state.budget_account(),
+                    credit: account,
+                };
+                let (budget, postings) =
+                    Budget::changed(known, new.clone(), window, &sides, record);
+                BudgetChange::To(Box::new(budget), postings)
+            }
+        }
+    }
+}
+
+impl crate::bank::LedgerState {
+    /// How the allowance of an account stands, if it has one.
+    pub fn budget_view(&self, name: &Name) -> Option<BudgetView> {
+        let slot = self.slot(name)?;
+        let budget = self.budgets.get(&slot)?;
+        Some(budget.view(&self.accounts[slot]))
+    }
+
+    fn budget_account(&self) -> Account {
+        let slot = self.slot(&BUDGET);
+        slot.map_or_else(Account::the_banks, |slot| self.accounts[slot])
+    }
+
+    fn budget_slot(&mut self) -> usize {
+        match self.slot(&BUDGET) {
+            Some(slot) => slot,
+            None => self.add(&BUDGET, Account::the_banks()),
+        }
+    }
+
+    fn budget_sides(&self, slot: usize) -> Sides {
+        Sides {
+            debit: self.budget_account(),
+            credit: self.accounts[slot],
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! Accounts with an allowance, and entries that are reversed.
+
+mod simulated;
+
+use std::sync::{Arc, Mutex};
+
+use super::tables::{InMemory, Shared};
+use super::*;
+use crate::bank::{Allowance, AllowanceChange, EntryKey, Moment, Period, Rejection, Zone};
+use crate::store::clock::{Clock, ClockTime};
+use crate::store::{Entry, EntryQuery};
+
+const MINUTE: i64 = 60_000_000;
+/// 2026-03-27T22:00:00Z: two days before Berlin's clocks are set to summer time.
+const BEGIN: i64 = 1_774_648_800_000_000;
+const LIMIT: i64 = 500;
+
+/// Some processes that share a ledger and a clock.
+struct Shells {
+    rows: Shared,
+    clock: Arc<Mutex<ClockTime>>,
+    open: Vec<Engine<InMemory>>,
+}
+
+impl Shells {
+    fn new(count: usize, allowance: Allowance) -> Self {
+        let (wall, boot_time) = (Moment::new(BEGIN), None);
+        let clock = Arc::new(Mutex::new(ClockTime { wall, boot_time }));
+        let mut shells = Shells {
+            rows: Shared::new(),
+            clock,
+            open: Vec::new(),
+        };
+        for _ in 0..count {
+            let shell = shells.start();
+            shells.open.push(shell);
+        }
+        shells.set(Some(AllowanceChange::Set(allowance)));
+        shells
+    }
+
+    fn start(&self) -> Engine<InMemory> {
+        let mut shell = Engine::new(self.rows.open());
+        shell.clock = Clock::Set(self.clock.clone());
+        shell
+    }
+
+    fn set(&mut self, allowance: Option<AllowanceChange>) -> Answer {
+        let account = Name::user("a").expect("a name");
+        let overdraft = None;
+        self.ask(
+            0,
+            Request::Open {
+                account,
+                overdraft,
+                allowance,
+            },
+        )
+    }
+
+    fn pass(&self, micros: i64) {
+        let mut clock = self.clock.lock().expect("a clock");
+        clock.wall = Moment::new(clock.wall.micros() + micros);
+    }
+
+    fn now(&self) -> Moment {
+        self.clock.lock().expect("a clock").wall
+    }
+
+    fn ask(&mut self, shell: usize, request: Request) -> Answer {
+        let count = self.open.len();
+        let asked = Asked {
+            caller: RequestContext::default(),
+            request,
+        };
+        let answers = self.open[shell % count].transact(&[asked]);
+        answers.expect("an answer")[0].expect("decided")
+    }
+
+    fn withdraw(&mut self, minor: i64) -> Answer {
+        self.ask(0, withdraw(minor))
+    }
+
+    fn available(&mut self) -> i64 {
+        let names = [Name::user("a").expect("a name")];
+        let seen = self.open[0].look_up(&names).expect("an answer").remove(0);
+        seen.expect("an account").view.available.minor()
+    }
+
+    fn entries(&mut self) -> Vec<Entry> {
+        let query = EntryQuery {
+            limit: 500,
+            ..EntryQuery::default()
+        };
+        self.open[0].entries(&query).expect("entries").entries
+    }
+
+    #[track_caller]
+    fn verify(&mut self) {
+        let verified = self.open[0].verify(None).expect("verified");
+        assert_eq!(verified.violation, None);
+    }
+}
+
+fn allowance(period: Period, rollover: bool) -> Allowance {
+    Allowance {
+        amount: Amount::new(LIMIT).expect("positive"),
+        period,
+        rollover,
+        warn: "80%".parse().ok(),
+        zone: Zone::new("Europe/Berlin").expect("a zone"),
+    }
+}
+
+const DAY: i64 = 1_440 * MINUTE;
+
+#[test]
+fn the_first_touch_in_a_window_refills_once() {
+    let mut shells = Shells::new(3, allowance(Period::Day, false));
+    assert_eq!(shells.available(), LIMIT);
+    shells.withdraw(400);
+    assert_eq!(shells.available(), 100);
+    shells.pass(DAY);
+    // Nothing is written by looking.
+    assert_eq!((shells.available(), shells.entries().len()), (LIMIT, 2));
+    assert!(matches!(
+        shells.withdraw(450).outcome,
+        Outcome::Posted { seq: 4, .. }
+    ));
+    for shell in 0..3 {
+        let refused = shells.ask(shell, withdraw(51));
+        let Outcome::Refused {
+            rejection: Rejection::InsufficientFunds,
+            ..
+        } = refused.outcome
+        else {
+            panic!("not refused: {refused:?}");
+        };
+        let next = refused.budget.expect("when it is refilled").next;
+        assert_eq!(next, allowance(Period::Day, false).window(shells.now()).1);
+    }
+    let refills: Vec<(u64, Option<String>)> = shells
+        .entries()
+        .iter()
+        .filter(|entry| entry.kind() == Kind::Refill)
+        .map(|entry| (entry.seq, entry.id().map(|id| id.as_str().to_string())))
+        .collect();
+    let id = |start: &str| Some(format!("allowance:a:{start}"));
+    assert_eq!(
+        refills,
+        [
+            (1, id("2026-03-26T23:00:00Z")),
+            (3, id("2026-03-27T23:00:00Z"))
+        ]
+    );
+    shells.verify();
+}
+
+#[test]
+fn a_warning_is_told_once_in_each_window() {
+    let mut shells = Shells::new(1, allowance(Period::Day, false));
+    let mut warned = Vec::new();
+    for minor in [399, 1, 50] {
+        warned.push(shells.withdraw(minor).budget.is_some());
+    }
+    shells.pass(DAY);
+    for minor in [100, 300, 10] {
+        warned.push(shells.withdraw(minor).budget.is_some());
+    }
+    assert_eq!(warned, [false, true, false, false, true, false]);
+    shells.verify();
+}
+
+#[test]
+fn a_refill_of_a_window_that_is_still_ahead_is_taken_back() {
+    let mut shells = Shells::new(2, allowance(Period::Day, false));
+    shells.withdraw(400);
+    // A clock is a year ahead for a while.
+    shells.pass(365 * DAY);
+    shells.withdraw(100);
+    assert_eq!(shells.available(), 400);
+    shells.pass(-365 * DAY);
+    assert_eq!(shells.available(), 0);
+    assert!(matches!(
+        shells.withdraw(1).outcome,
+        Outcome::Refused { .. }
+    ));
+    // A clock flickers at midnight.
+    shells.pass(DAY);
+    for _ in 0..3 {
+        shells.withdraw(100);
+        shells.pass(-DAY);
+        shells.withdraw(1);
+        shells.pass(DAY);
+    }
+    assert_eq!(shells.available(), 200);
+    shells.verify();
+}
+
+#[test]
+fn what_an_earlier_hold_gives_back_goes_to_the_budget() {
+    for rollover in [false, true] {
+        let mut shells = Shells::new(2, allowance(Period::Day, rollover));
+        shells.ask(0, hold("one", None));
+        shells.ask(0, hold("two", None));
+        shells.withdraw(440);
+        shells.pass(DAY);
+        assert_eq!(
+            shells.available(),
+            LIMIT,
+            "as much as was there is set aside"
+        );
+        shells.withdraw(LIMIT);
+        let id = |id| Id::new(id).expect("an id");
+        shells.ask(1, Request::VoidHold { id: id("one") });
+        let amount = Amount::new(10);
+        shells.ask(
+            1,
+            Request::PostHold {
+                id: id("two"),
+                amount,
+            },
+        );
+        let left = if rollover { 50 } else { 0 };
+        assert_eq!(shells.available(), left);
+        shells.verify();
+    }
+}
+
+#[test]
+fn deposits_are_never_taken_back() {
+    let mut shells = Shells::new(1, allowance(Period::Day, false));
+    let deposit = Request::Execute(operation(Kind::Deposit, None, "a", 10_000));
+    shells.ask(0, deposit);
+    shells.ask(0, hold("one", None));
+    shells.withdraw(600);
+    shells.pass(DAY);
+    assert_eq!(shells.available(), 9_870);
+    shells.ask(
+        0,
+        Request::VoidHold {
+            id: Id::new("one").expect("an id"),
+        },
+    );
+    assert_eq!(shells.available(), 9_900);
+    shells.withdraw(9_700);
+    shells.pass(DAY);
+    assert_eq!(shells.available(), LIMIT);
+    shells.verify();
+}
+
+#[test]
+fn an_allowance_changes_by_the_difference_and_ends() {
+    let mut shells = Shells::new(1, allowance(Period::Day, false));
+    shells.withdraw(200);
+    let set = |shells: &mut Shells, minor: i64| {
+        let amount = Amount::new(minor).expect("positive");
+        let allowance = Allowance {
+            amount,
+            ..allowance(Period::Day, false)
+        };
+        shells.set(Some(AllowanceChange::Set(allowance)))
+    };
+    for (minor, left) in [(800, 600), (800, 600), (300, 100), (100, 0), (500, 300)] {
+        let answer = set(&mut shells, minor);
+        assert_eq!(shells.available(), left, "{minor}: {answer:?}");
+    }
+    shells.set(Some(AllowanceChange::Removed));
+    shells.pass(DAY);
+    assert_eq!(shells.available(), 300);
+    assert!(shells.set(Some(AllowanceChange::Removed)).duplicate);
+    set(&mut shells, 400);
+    assert_eq!(shells.available(), 400);
+    shells.verify();
+}
+
+#[test]
+fn an_entry_is_reversed_once() {
+    let mut shells = Shells::new(2, allowance(Period::Day, false));
+    let paid = Operation {
+        id: Id::new("paid").ok(),
+        ..operation(Kind::Withdraw, None, "a", 300)
+    };
+    shells.ask(0, Request::Execute(paid));
+    let by_id = || Request::Reverse(EntryKey::Id(Id::new("paid").expect("an id")));
+    let reversed = shells.ask(0, by_id());
+    assert!(matches!(reversed.outcome, Outcome::Posted { seq: 3, .. }) && !reversed.duplicate);
+    for request in [by_id(), Request::Reverse(EntryKey::Seq(2))] {
+        let again = shells.ask(1, request);
+        assert_eq!((again.outcome, again.duplicate), (reversed.outcome, true));
+    }
+    let mut refused = |seq| shells.ask(1, Request::Reverse(EntryKey::Seq(seq))).outcome;
+    for (seq, why) in [
+        (1, Rejection::NotReversible),
+        (3, Rejection::NotReversible),
+        (9, Rejection::UnknownEntry),
+        (0, Rejection::UnknownEntry),
+    ] {
+        let said = refused(seq);
+        assert!(
+            matches!(said, Outcome::Refused { rejection, .. } if rejection == why),
+            "{seq}: {said:?}"
+        );
+    }
+    let entries = shells.entries();
+    let told: Vec<_> = entries
+        .iter()
+        .map(|entry| (entry.operation.reverses(), entry.reversed_by))
+        .collect();
+    assert_eq!(told, [(None, None), (None, Some(3)), (Some(2), None)]);
+    shells.verify();
+}
+
+#[test]
+fn a_reversal_obeys_funds_and_that_refusal_is_not_remembered() {
+    let mut shells = Shells::new(1, allowance(Period::Day, false));
+    shells.ask(
+        0,
+        Request::Execute(operation(Kind::Deposit, None, "a", 100)),
+    );
+    shells.withdraw(550);
+    let reverse = || Request::Reverse(EntryKey::Seq(2));
+    let refused = shells.ask(0, reverse());
+    assert!(matches!(
+        refused.outcome,
+        Outcome::Refused {
+            rejection: Rejection::InsufficientFunds,
+            ..
+        }
+    ));
+    assert!(refused.budget.is_some());
+    shells.pass(DAY);
+    assert!(matches!(
+        shells.ask(0, reverse()).outcome,
+        Outcome::Posted { .. }
+    ));
+    assert!(shells.ask(0, reverse()).duplicate);
+    shells.verify();
+}
+
+#[test]
+fn accounts_without_an_allowance_cost_no_look_up() {
+    let mut shells = Shells::new(1, allowance(Period::Day, false));
+    let mut plain = shells.start();
+    let of_b = |minor| Asked {
+        caller: RequestContext::default(),
+        request: Request::Execute(operation(Kind::Deposit, None, "b", minor)),
+    };
+    plain.transact(&[of_b(1)]).expect("an answer");
+    let before = plain.backend.calls;
+    plain.transact(&[of_b(1), of_b(2)]).expect("an answer");
+    let after = plain.backend.calls;
+    assert_eq!(
+        after.loads - before.loads,
+        1,
+        "what is due is looked for, and nothing else"
+    );
+    shells.verify();
+}

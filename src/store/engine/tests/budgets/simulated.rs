@@ -1,0 +1,137 @@
+//! What is set aside in a window never exceeds the allowance, whatever the clocks do and whichever process comes
+//! first.
+
+use proptest::prelude::*;
+
+use super::*;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Pass(i64),
+    Jump(i64),
+    Withdraw(i64),
+    Hold(i64),
+    Post(usize, i64),
+    Void(usize),
+    Reverse(u64),
+    Kill,
+}
+
+fn steps() -> impl Strategy<Value = Vec<(usize, Step)>> {
+    let step = prop_oneof![
+        3 => (1i64..600).prop_map(Step::Pass),
+        2 => prop_oneof![Just(-1i64), Just(1), -3_000i64..3_000, -600_000i64..600_000].prop_map(Step::Jump),
+        6 => (1i64..300).prop_map(Step::Withdraw),
+        4 => (1i64..300).prop_map(Step::Hold),
+        3 => (0usize..20, 1i64..300).prop_map(|(hold, part)| Step::Post(hold, part)),
+        3 => (0usize..20).prop_map(Step::Void),
+        1 => (1u64..40).prop_map(Step::Reverse),
+        1 => Just(Step::Kill),
+    ];
+    prop::collection::vec((0usize..40, step), 1..60)
+}
+
+/// What was set aside and not given back while the clock stood in one window.
+struct Visit {
+    window: Moment,
+    number: u32,
+    spent: i64,
+}
+
+/// A hold, and what it set aside in which visit.
+struct OpenHoldOf {
+    amount: i64,
+    visit: u32,
+}
+
+/// Does the steps, and holds what is set aside in each visit of a window against the limit.
+fn check(steps: Vec<(usize, Step)>, shells: usize) {
+    let allowance = allowance(Period::Day, false);
+    let mut shells = Shells::new(shells, allowance.clone());
+    let mut visit = Visit {
+        window: allowance.window(shells.now()).0,
+        number: 0,
+        spent: 0,
+    };
+    let mut holds: Vec<Option<OpenHoldOf>> = Vec::new();
+    let mut returned = 0;
+    for (shell, step) in steps {
+        let (window, _) = allowance.window(shells.now());
+        if window != visit.window {
+            let number = visit.number + 1;
+            visit = Visit {
+                window,
+                number,
+                spent: 0,
+            };
+        }
+        let id = |number: usize| Id::new(&format!("hold-{number}")).expect("an id");
+        match step {
+            Step::Pass(minutes) | Step::Jump(minutes) => shells.pass(minutes * MINUTE),
+            Step::Withdraw(minor) => {
+                if let Outcome::Posted { .. } = shells.ask(shell, withdraw(minor)).outcome {
+                    visit.spent += minor;
+                }
+            }
+            Step::Hold(minor) => {
+                let operation = operation(Kind::Withdraw, None, "a", minor);
+                let operation = Operation {
+                    id: Some(id(holds.len())),
+                    ..operation
+                };
+                let lasts = None;
+                let asked = shells.ask(shell, Request::Hold { operation, lasts });
+                let is_held = matches!(asked.outcome, Outcome::Held { .. });
+                holds.push(is_held.then_some(OpenHoldOf {
+                    amount: minor,
+                    visit: visit.number,
+                }));
+                visit.spent += if is_held { minor } else { 0 };
+            }
+            Step::Post(hold, part) => {
+                let Some(open) = holds.get_mut(hold).and_then(Option::take) else {
+                    continue;
+                };
+                let part = part.min(open.amount);
+                let amount = Amount::new(part);
+                let id = id(hold);
+                shells.ask(shell, Request::PostHold { id, amount });
+                if open.visit == visit.number {
+                    visit.spent -= open.amount - part;
+                }
+            }
+            Step::Void(hold) => {
+                let Some(open) = holds.get_mut(hold).and_then(Option::take) else {
+                    continue;
+                };
+                shells.ask(shell, Request::VoidHold { id: id(hold) });
+                if open.visit == visit.number {
+                    visit.spent -= open.amount;
+                }
+            }
+            Step::Reverse(seq) => {
+                let asked = shells.ask(shell, Request::Reverse(EntryKey::Seq(seq)));
+                if let (Outcome::Posted { amount, .. }, false) = (asked.outcome, asked.duplicate) {
+                    returned += amount.minor();
+                }
+            }
+            Step::Kill => {
+                let shell = shell % shells.open.len();
+                let started = shells.start();
+                shells.open[shell] = started;
+            }
+        }
+        let most = LIMIT + returned;
+        assert!(visit.spent <= most, "{} of {most}", visit.spent);
+    }
+    shells.verify();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn what_is_set_aside_in_a_window_never_exceeds_the_allowance(steps in steps()) {
+        check(steps, 4);
+    }
+}
