@@ -53,6 +53,11 @@ impl Kind {
         Kind::Balance,
     ];
 
+    /// Whether money comes to the account that it is about; of a reversal, its operation tells.
+    pub fn comes_in(self) -> bool {
+        matches!(self, Kind::Deposit | Kind::Loan | Kind::Refill)
+    }
+
     /// The stable word for it on the command line, in workloads and in JSON output.
     pub fn word(self) -> &'static str {
         match self {

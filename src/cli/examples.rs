@@ -152,7 +152,7 @@ Examples:
   bank-par man parallel | man -l -
   bank-par man --dir ~/.local/share/man/man1";
 
-const EXAMPLES: [(&str, &str); 24] = [
+const EXAMPLES: [(&str, &str); 25] = [
     ("parallel", PARALLEL),
     ("server-share", SERVER_SHARE),
     ("queue", QUEUE),

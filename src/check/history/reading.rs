@@ -349,7 +349,7 @@ impl ObservedHistory {
             pid: told.pid,
             operation: number_in_run(place.1, told)?,
             account: name(&mut self.names, &told.account),
-            comes_in: comes_in(kind, told),
+            comes_in: kind.comes_in() || kind == Kind::Reverse && told.from.is_some(),
             other: self.other(kind, told),
             id: match &told.id {
                 Some(id) => self.ids.number(id.as_str()),
@@ -397,13 +397,4 @@ fn number_in_run(line: u32, told: &OperationEvent) -> Result<u32, LineFault> {
     };
     let line = line.into();
     u32::try_from(number).map_err(|_| LineFault::TooMany { line })
-}
-
-/// Whether the money comes from the other account.
-fn comes_in(kind: Kind, told: &OperationEvent) -> bool {
-    match kind {
-        Kind::Deposit | Kind::Loan | Kind::Refill => true,
-        Kind::Reverse => told.from.is_some(),
-        Kind::Withdraw | Kind::Transfer | Kind::Balance | Kind::Lapse => false,
-    }
 }
