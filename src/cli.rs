@@ -4,6 +4,7 @@ mod arguments;
 mod backup;
 mod check;
 mod command;
+mod compare;
 mod completions;
 mod copy;
 mod examples;
@@ -126,6 +127,8 @@ enum Command {
     Show(Flags<show::ShowArgs>),
     /// Whether recorded histories can be true: sums, ids, the claimed order, balances
     Check(Flags<check::CheckArgs>),
+    /// Measure every way to share: how fast, how right, and beside which limit
+    Compare(Flags<compare::CompareArgs>),
     /// Create a ledger, and say what its amounts count
     Init(Flags<init::InitArgs>),
     /// Open an account in a ledger that lasts, or set its overdraft limit
@@ -274,6 +277,7 @@ pub fn main() -> ExitCode {
         Command::Replay(Flags(args)) => replay::replay(args),
         Command::Show(Flags(args)) => show::show(args),
         Command::Check(Flags(args)) => check::check(args),
+        Command::Compare(Flags(args)) => compare::compare(args),
         Command::Init(Flags(args)) => init::init(args),
         Command::Open(Flags(args)) => one::open(args),
         Command::Deposit(Flags(args)) => one::deposit(args),

@@ -28,7 +28,7 @@ use crate::workload::{Feed, Item, Next};
 pub use dry_run::dry_run;
 pub use forecast::Forecast;
 use plan::WorkerCommand;
-pub use plan::{Commands, RunPlan};
+pub use plan::{Commands, Measured, RunPlan};
 
 const ALARM: PollKey = PollKey::Own(0);
 const SIGNALS: PollKey = PollKey::Own(1);
@@ -255,6 +255,7 @@ impl<'a> Driver<'a> {
             conduct: self.plan.conduct,
             unit: Unit::current().clone(),
             memory: self.store.worker_slot(worker)?,
+            measure: self.plan.measured.as_ref().map(|one| one.worker(worker)),
             tells_times: self.plan.tells_steps(),
             command_spec: self
                 .command

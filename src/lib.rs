@@ -36,6 +36,8 @@
 //! | [`explore`] | every order of those steps, counted; the shortest that loses money: pure |
 //! | [`check`] | whether recorded histories can be true: sums, the claimed order, balances without one; the smallest contradiction: pure |
 //! | [`replay`] | one order of those steps, taken for real: by threads, by workers whose requests the run decides in that order, or by workers that share memory |
+//! | [`compare`] | every way to share, measured beside the limit that the system sets |
+//! | [`latencies`] | how long operations took, as a histogram, and how a worker hands that to its parent |
 //! | [`race`] | the threads of `sync`, with each remedy |
 //! | [`show`] | a recording as a picture: lanes, strokes, balances, lost updates: pure |
 //! | [`event`], [`report`] | what happened, and the only place that prints it |
@@ -73,12 +75,14 @@ pub mod check;
 pub mod child;
 pub mod cli;
 pub mod command;
+pub mod compare;
 pub mod driver;
 
 pub mod event;
 pub mod exit;
 pub mod explore;
 pub mod ids;
+pub mod latencies;
 pub mod limits;
 pub mod link;
 pub mod parent;

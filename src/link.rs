@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::poll::{PollKey, PollSet};
-use crate::protocol::{Outbox, ProtocolError, Report, Timing, ToWorker, WorkerRequest};
+use crate::protocol::{Outbox, Probe, ProtocolError, Report, Timing, ToWorker, WorkerRequest};
 use crate::sharing::Transport;
 use crate::wake::Waker;
 
@@ -107,6 +107,8 @@ pub enum Arrived {
     Reports(Vec<Report>),
     /// A block of times.
     Timings(Vec<Timing>),
+    /// A block of probes.
+    Probes(Vec<Probe>),
     /// Its link has ended; all that it sent was delivered.
     Closed,
     /// It sent what no worker sends, or its link failed; nothing more is read from it.

@@ -80,6 +80,16 @@ pub struct Timing {
     pub returned_us: u64,
 }
 
+/// A message of any size that is sent back as it came: by it `compare` measures a link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// Which one it is.
+    pub number: u64,
+    /// What it carries.
+    #[serde(with = "serde_bytes")]
+    pub padding: Vec<u8>,
+}
+
 /// What the parent answers about one operation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
@@ -109,6 +119,8 @@ pub enum ToParent {
     Reports(Vec<Report>),
     /// A block of times.
     Timings(Vec<Timing>),
+    /// A block of probes.
+    Probes(Vec<Probe>),
     /// Put on a shared queue by the parent itself: whatever the worker sent stands before it.
     Gone,
 }
@@ -120,6 +132,8 @@ pub enum ToWorker {
     Assignments(Vec<Assignment>),
     /// A block of replies.
     Replies(Vec<Reply>),
+    /// A block of probes, as they came.
+    Probes(Vec<Probe>),
 }
 
 /// What foreign bytes can be wrong about.

@@ -5,6 +5,7 @@
 
 mod checked;
 mod columns;
+mod compared;
 mod created;
 mod destination;
 mod document;
@@ -49,6 +50,7 @@ use sink::Sink;
 use stderr::be_silent;
 
 pub use checked::{HistoryReport, checked};
+pub use compared::{ComparisonFormat, announce_comparison, compared};
 pub use created::created;
 pub use destination::{Destination, DestinationError, ProtectedFiles, check_streams};
 pub use document::{Document, DocumentError, DocumentKind};

@@ -23,7 +23,7 @@ use std::os::fd::AsRawFd;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use intent::{Intent, Trace};
-pub(crate) use mapping::{Inherited, Mapping};
+pub(crate) use mapping::{Extent, Inherited, Mapping};
 pub(crate) use operation::MappedOperation;
 pub use primitive::{MemorySharing, Primitive};
 pub(crate) use surroundings::{GaveUp, Surroundings};

@@ -20,6 +20,7 @@ use rustix::process::Signal;
 
 use crate::bank::WorkEnd;
 use crate::command::Executor;
+use crate::latencies::Stopwatch;
 use crate::link::{LinkError, Received, WorkerEnd};
 use crate::parent::die_with;
 use crate::protocol::{
@@ -58,7 +59,9 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), WorkerError>
         return Ok(());
     }
     let executor = executor.map_err(|source| WorkerError::Commands { worker, source })?;
-    Worker::connect(args, executor)?.serve()
+    let mut worker = Worker::connect(args, executor)?;
+    worker.serve()?;
+    worker.leave_measured()
 }
 
 struct Worker {
@@ -80,10 +83,12 @@ struct Worker {
     asked: &'static str,
     /// When it sent the requests whose answers are due, where it tells that.
     times: Option<SentTimes>,
+    /// How long its operations take, where that is measured.
+    stopwatch: Option<Stopwatch>,
 }
 
 impl Worker {
-    fn connect(args: WorkerArgs, executor: Option<Executor>) -> Result<Self, WorkerError> {
+    fn connect(mut args: WorkerArgs, executor: Option<Executor>) -> Result<Self, WorkerError> {
         let WorkerArgs { worker, parent, .. } = args;
         let link = args.transport.worker(worker, &args.address);
         let link = link.map_err(|source| WorkerError::Link {
@@ -95,6 +100,8 @@ impl Worker {
         let memory = args.memory.map(inherited).transpose();
         let memory = memory.map_err(|source| WorkerError::Memory { worker, source })?;
         let times = args.tells_times.then(SentTimes::default);
+        let stopwatch = args.measure.take().map(Stopwatch::start).transpose();
+        let stopwatch = stopwatch.map_err(|source| WorkerError::Measure { worker, source })?;
         Ok(Worker {
             args,
             link,
@@ -107,6 +114,7 @@ impl Worker {
             limit: REPLY_LIMIT,
             asked: "request",
             times,
+            stopwatch,
         })
     }
 
@@ -124,8 +132,30 @@ impl Worker {
                 Some(ToWorker::Replies(replies)) => {
                     self.due = self.due.saturating_sub(replies.len())
                 }
+                Some(ToWorker::Probes(_)) => return Err(self.unexpected()),
                 None => return Ok(()),
             }
+        }
+    }
+
+    /// Leaves what was measured, for the parent to find once this process has ended.
+    fn leave_measured(self) -> Result<(), WorkerError> {
+        let worker = self.args.worker;
+        let left = self.stopwatch.map_or(Ok(()), Stopwatch::finish);
+        left.map_err(|source| WorkerError::Measure { worker, source })
+    }
+
+    /// An operation begins, where that is measured.
+    fn begin_lap(&mut self) {
+        if let Some(stopwatch) = &mut self.stopwatch {
+            stopwatch.begin();
+        }
+    }
+
+    /// So many of those that began first have ended.
+    fn end_laps(&mut self, count: usize) {
+        if let Some(stopwatch) = &mut self.stopwatch {
+            stopwatch.end(count);
         }
     }
 
@@ -140,7 +170,13 @@ impl Worker {
             self.leaving = true;
             return Ok(());
         }
-        self.work_through(OperationInWork::new(assignment, manner))
+        self.begin_lap();
+        self.work_through(OperationInWork::new(assignment, manner))?;
+        if manner.is_some() {
+            // Where the bank is asked, it ends with the answer.
+            self.end_laps(1);
+        }
+        Ok(())
     }
 
     /// Does what the operation says, one thing after another.
@@ -183,6 +219,7 @@ impl Worker {
                 Some(ToWorker::Replies(replies)) => {
                     self.due = self.due.saturating_sub(replies.len());
                 }
+                Some(ToWorker::Probes(_)) => return Err(self.unexpected()),
                 None => return Err(self.parent_gone()),
             }
         }
@@ -220,6 +257,7 @@ impl Worker {
                         return Ok(reply.said);
                     }
                 }
+                Some(ToWorker::Probes(_)) => return Err(self.unexpected()),
                 None => return Err(self.parent_gone()),
             }
         }
@@ -259,6 +297,9 @@ impl Worker {
 
     /// A message that came, after the times of the requests that it answers were noted.
     fn came(&mut self, message: ToWorker) -> Result<ToWorker, WorkerError> {
+        if let (Conduct::AskTheBank, ToWorker::Replies(replies)) = (self.args.conduct, &message) {
+            self.end_laps(replies.len());
+        }
         if let (Some(times), ToWorker::Replies(replies)) = (&mut self.times, &message) {
             let put = times.returned(replies, &mut self.outbox);
             put.map_err(|error| self.broken(error.into()))?;
@@ -300,63 +341,4 @@ fn what_asks(ask: &Ask) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sharing::Transport;
-
-    /// A server that says nothing, and then, perhaps, goes away.
-    struct Silence {
-        ends: bool,
-    }
-
-    impl WorkerEnd for Silence {
-        fn send(&mut self, outbox: &mut Outbox) -> Result<(), LinkError> {
-            outbox.send_each(|_| Ok(()))
-        }
-
-        fn receive(&mut self, _: Option<Duration>) -> Result<Received, LinkError> {
-            Ok(if self.ends {
-                Received::Closed
-            } else {
-                Received::Nothing
-            })
-        }
-    }
-
-    fn ask_silence(ends: bool) -> String {
-        let args = WorkerArgs {
-            tells_times: false,
-            transport: Transport::Pipe,
-            address: "-".to_string(),
-            worker: 3,
-            parent: 42,
-            conduct: Conduct::AskTheBank,
-            unit: crate::bank::Unit::default(),
-            command_spec: None,
-            memory: None,
-        };
-        let mut worker = Worker {
-            args,
-            link: Box::new(Silence { ends }),
-            executor: None,
-            memory: None,
-            outbox: Outbox::new(3),
-            assignments: VecDeque::new(),
-            leaving: false,
-            due: 0,
-            limit: Duration::from_millis(2),
-            asked: "request",
-            times: None,
-        };
-        let said = worker.ask(1, Ask::End(WorkEnd::Post { amount: None }));
-        said.expect_err("no answer").to_string()
-    }
-
-    #[test]
-    fn a_worker_says_for_whom_it_waited_in_vain() {
-        let waited = "worker 3 waited 2ms for the server (pid 42) to answer its post";
-        assert_eq!(ask_silence(false), waited);
-        let left = "worker 3: the server (pid 42) went away with an answer due";
-        assert_eq!(ask_silence(true), left);
-    }
-}
+mod tests;

@@ -20,6 +20,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::{Duration, Instant};
 
 use crate::bank::{Line, Name, Operation, Outcome};
 use crate::wake::Waker;
@@ -202,6 +203,12 @@ pub struct Feed {
 #[derive(Debug)]
 enum FeedState {
     Reading(Receiver<Message>),
+    /// These again and again, until so long after the first was taken.
+    Repeating {
+        operations: Vec<Operation>,
+        lasting: Duration,
+        began: Option<Instant>,
+    },
     Failed(WorkloadError),
     Ended,
 }
@@ -246,13 +253,21 @@ impl Feed {
 
     /// These, in this order.
     pub fn list(operations: Vec<Operation>) -> Feed {
-        let item = |operation| Item::Operation {
-            line: None,
-            operation,
-        };
         Feed {
-            items: operations.into_iter().map(item).collect(),
+            items: operations.into_iter().map(unread).collect(),
             rest: FeedState::Ended,
+        }
+    }
+
+    /// These again and again, for so long after the first is taken.
+    pub fn repeating(operations: Vec<Operation>, lasting: Duration) -> Feed {
+        Feed {
+            items: VecDeque::new(),
+            rest: FeedState::Repeating {
+                operations,
+                lasting,
+                began: None,
+            },
         }
     }
 
@@ -315,15 +330,27 @@ impl Feed {
                 Next::NotYet
             }
             FeedState::Failed(error) => Next::Failed(error),
-            FeedState::Ended => Next::End,
+            // Its time is over.
+            FeedState::Repeating { .. } | FeedState::Ended => Next::End,
         }
     }
 
     /// Takes over a block of what was read, if there is one. Anything beyond stays in the channel, whose
     /// bound is what makes the reader wait.
     fn receive(&mut self) {
-        let FeedState::Reading(blocks) = &self.rest else {
-            return;
+        let blocks = match &mut self.rest {
+            FeedState::Reading(blocks) => blocks,
+            FeedState::Repeating {
+                operations,
+                lasting,
+                began,
+            } => {
+                if began.get_or_insert_with(Instant::now).elapsed() < *lasting {
+                    self.items.extend(operations.iter().cloned().map(unread));
+                }
+                return;
+            }
+            FeedState::Failed(_) | FeedState::Ended => return,
         };
         match blocks.try_recv() {
             Ok(Message::Items(block)) => self.items.extend(block),
@@ -334,6 +361,14 @@ impl Feed {
                 self.rest = FeedState::Failed(WorkloadError::Vanished)
             }
         }
+    }
+}
+
+/// An operation that stands on no line.
+fn unread(operation: Operation) -> Item {
+    Item::Operation {
+        line: None,
+        operation,
     }
 }
 

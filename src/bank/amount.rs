@@ -18,6 +18,9 @@ use text::{parse_minor, parse_rounded_up};
 pub struct Amount(i64);
 
 impl Amount {
+    /// One minor unit.
+    pub const SMALLEST: Amount = Amount(1);
+
     /// The amount of `minor` units, if that is more than nothing.
     pub fn new(minor: i64) -> Option<Self> {
         (minor > 0).then_some(Amount(minor))

@@ -2,16 +2,21 @@
 
 use std::process::ExitCode;
 
-use bank_par::{cli, command, report, supervisor, worker};
+use bank_par::{cli, command, compare, report, supervisor, worker};
 
 fn main() -> ExitCode {
-    supervisor::begin_process();
     let mut arguments = std::env::args_os().skip(1);
+    let first = arguments.next();
+    if first.as_ref().is_some_and(|first| first == compare::EMPTY) {
+        return ExitCode::SUCCESS;
+    }
+    supervisor::begin_process();
     // These must start fast, and their arguments are none of a user's, so they come before clap.
-    match arguments.next() {
+    match first {
         Some(first) if first == worker::ENTRY => work(arguments),
         Some(first) if first == command::GUARD => command::run_guard(arguments),
         Some(first) if first == command::EXEC => command::run_exec(arguments),
+        Some(first) if first == compare::ENTRY => compare::run_child(arguments),
         _ => cli::main(),
     }
 }

@@ -14,9 +14,10 @@ use super::{Cli, GENERAL};
 use crate::report;
 
 /// The commands that change nothing that lasts, and so may be offered for one that was mistyped.
-const HARMLESS: [&str; 14] = [
+const HARMLESS: [&str; 15] = [
     "balance",
     "check",
+    "compare",
     "completions",
     "explore",
     "help",

@@ -33,7 +33,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
             "init", "open", "history", "runs", "skip", "verify", "backup", "copy", "serve",
         ],
     ),
-    ("Study", &["explore", "replay", "check", "show"]),
+    ("Study", &["explore", "replay", "check", "compare", "show"]),
     ("Shell", &["completions", "man"]),
 ];
 
@@ -63,16 +63,21 @@ const HEADINGS: [(&str, &[&str]); 5] = [
     (
         "Processes and threads",
         &[
+            "each",
             "jobs",
             "kill_holder",
             "lock",
             "lock_order",
             "ops_per_worker",
+            "pin",
+            "quick",
             "rounds",
+            "sizes",
             "sync",
             "threads",
             "time_scale",
             "timeout",
+            "workers",
         ],
     ),
     ("Ledger", &["decimals", "ledger", "run", "unit"]),

@@ -252,6 +252,7 @@ impl ModeArgs {
             kill_before: None,
             operations: self.workload.known(),
             detail: Detail::Results,
+            measured: None,
         })
     }
 }

@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bank::{Balance, Name, RequestContext, SharePoint};
 use crate::command::{CommandSpec, GRACE, RetryPolicy};
 use crate::event::{Mode, RunStarted};
 use crate::ids;
+use crate::latencies::MeasureArgs;
 use crate::limits::Limits;
 use crate::link::Folder;
 use crate::report::Detail;
@@ -60,6 +62,30 @@ pub struct RunPlan {
     pub operations: Option<u64>,
     /// How much of it is told.
     pub detail: Detail,
+    /// Its workers measure how long their operations take.
+    pub measured: Option<Measured>,
+}
+
+/// How the workers of a run measure.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    /// Where each leaves what it measured.
+    pub folder: Arc<Folder>,
+    /// How many operations each has in its hands at a time, at most.
+    pub in_hand: usize,
+    /// The processors that they stay on, one after another; none: any.
+    pub cpus: Vec<usize>,
+}
+
+impl Measured {
+    /// What this worker is told.
+    pub fn worker(&self, worker: u32) -> MeasureArgs {
+        let count = self.cpus.len().max(1);
+        MeasureArgs {
+            file: self.folder.measured_by(worker),
+            cpu: self.cpus.get(worker as usize % count).copied(),
+        }
+    }
 }
 
 /// A command that is the work of every operation that moves money.
@@ -114,6 +140,7 @@ impl RunPlan {
             mode: self.mode.clone(),
             jobs: self.jobs,
             ops_per_worker: self.ops_per_worker,
+            in_hand: self.measured.as_ref().map(|measured| measured.in_hand),
             pace: self.pace,
             limits,
             command: command.transpose()?,

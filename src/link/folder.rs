@@ -34,6 +34,7 @@ const RANDOM: usize = 12;
 const ATTEMPTS: usize = 16;
 
 /// A private folder, locked for as long as its run lives.
+#[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
     _lock: File,
@@ -81,6 +82,11 @@ impl Folder {
             }
         }
         Err(io::Error::other("others remove what is made in it"))
+    }
+
+    /// The file in which this worker of a run leaves what it measured.
+    pub fn measured_by(&self, worker: u32) -> PathBuf {
+        self.path.join(format!("{}{worker}", abandoned::MEASURED))
     }
 
     /// Its path. With anything that this program puts into it, it is UTF-8 and no longer than a socket's
@@ -159,7 +165,7 @@ mod tests {
         let folder = create_in(&[relative, &long, &missing, &short]).expect("the last one");
         assert!(folder.path().starts_with(&short));
         assert_eq!(fs::read_dir(&long).expect("a folder").count(), 0);
-        let error = create_in(&[&long, &missing]).err().expect("no place");
+        let error = create_in(&[&long, &missing]).expect_err("no place");
         let error = error.to_string();
         for part in [
             "too long",

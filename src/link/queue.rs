@@ -187,6 +187,7 @@ impl QueueLinks {
             Ok(ToParent::Requests(requests)) => Arrived::Requests(requests),
             Ok(ToParent::Reports(reports)) => Arrived::Reports(reports),
             Ok(ToParent::Timings(timings)) => Arrived::Timings(timings),
+            Ok(ToParent::Probes(probes)) => Arrived::Probes(probes),
             Ok(ToParent::Gone) => Arrived::Closed,
             Ok(ToParent::Hello) => Arrived::Broken(ProtocolError::Kind(1).to_string()),
             Err(error) => Arrived::Broken(error.to_string()),

@@ -272,6 +272,9 @@ fn deliver(worker: u32, end: &mut StreamEnd, arrivals: &mut Vec<Arrival>) -> boo
             Ok(Some((sender, ToParent::Timings(timings)))) if sender == worker => {
                 Arrived::Timings(timings)
             }
+            Ok(Some((sender, ToParent::Probes(probes)))) if sender == worker => {
+                Arrived::Probes(probes)
+            }
             Ok(Some(_)) => Arrived::Broken("a message is not in its place".to_string()),
             Err(error) => Arrived::Broken(error.to_string()),
         };

@@ -6,7 +6,9 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Assignment, ProtocolError, Reply, Report, Timing, ToParent, ToWorker, WorkerRequest};
+use super::{
+    Assignment, Probe, ProtocolError, Reply, Report, Timing, ToParent, ToWorker, WorkerRequest,
+};
 
 /// The most bytes of a frame after its length. A longer one is refused before anything is allocated.
 pub const MAX_FRAME: usize = 65_536;
@@ -29,6 +31,7 @@ const ASSIGNMENTS: u8 = 4;
 const REPLIES: u8 = 5;
 const REPORTS: u8 = 6;
 const TIMINGS: u8 = 7;
+const PROBES: u8 = 8;
 
 /// Frames on their way out, back to back.
 pub struct Outbox {
@@ -75,6 +78,11 @@ impl Outbox {
     /// Adds the times of a request.
     pub fn timing(&mut self, timing: &Timing) -> Result<(), ProtocolError> {
         self.element(TIMINGS, timing)
+    }
+
+    /// Adds a probe, in either direction.
+    pub fn probe(&mut self, probe: &Probe) -> Result<(), ProtocolError> {
+        self.element(PROBES, probe)
     }
 
     /// Adds an operation for the worker.
@@ -238,6 +246,7 @@ impl<'a> Frame<'a> {
             REQUESTS => self.elements().map(ToParent::Requests),
             REPORTS => self.elements().map(ToParent::Reports),
             TIMINGS => self.elements().map(ToParent::Timings),
+            PROBES => self.elements().map(ToParent::Probes),
             kind => Err(ProtocolError::Kind(kind)),
         }
     }
@@ -247,6 +256,7 @@ impl<'a> Frame<'a> {
         match self.kind {
             ASSIGNMENTS => self.elements().map(ToWorker::Assignments),
             REPLIES => self.elements().map(ToWorker::Replies),
+            PROBES => self.elements().map(ToWorker::Probes),
             kind => Err(ProtocolError::Kind(kind)),
         }
     }

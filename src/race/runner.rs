@@ -19,7 +19,11 @@ pub(super) struct Runner<'a> {
     plan: &'a RacePlan,
     deltas: &'a [i64],
     stop: &'a AtomicBool,
+    times: bool,
 }
+
+/// Where operations are timed, one in so many is: a look at the clock takes longer than most of them.
+pub const TIMED: u64 = 64;
 
 /// What threads did, as they know it themselves.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +38,8 @@ pub(super) struct ThreadTally {
     pub(super) moved: i64,
     /// From the first start to the last end.
     span: Option<(Instant, Instant)>,
+    /// How long some of them took, where that is asked for.
+    pub(super) times: Vec<Duration>,
 }
 
 impl ThreadTally {
@@ -51,7 +57,15 @@ impl ThreadTally {
         }
     }
 
-    fn joined(self, other: ThreadTally) -> ThreadTally {
+    fn timed(&mut self, act: impl FnOnce() -> bool) -> bool {
+        let before = Instant::now();
+        let accepted = act();
+        self.times.push(before.elapsed());
+        accepted
+    }
+
+    fn joined(mut self, other: ThreadTally) -> ThreadTally {
+        self.times.extend(other.times);
         let span = match (self.span, other.span) {
             (Some(one), Some(two)) => Some((one.0.min(two.0), one.1.max(two.1))),
             (one, two) => one.or(two),
@@ -62,13 +76,32 @@ impl ThreadTally {
             updates: self.updates + other.updates,
             moved: self.moved + other.moved,
             span,
+            times: self.times,
         }
     }
 }
 
 impl<'a> Runner<'a> {
     pub(super) fn new(plan: &'a RacePlan, deltas: &'a [i64], stop: &'a AtomicBool) -> Self {
-        Runner { plan, deltas, stop }
+        Runner {
+            plan,
+            deltas,
+            stop,
+            times: false,
+        }
+    }
+
+    /// The same, and some of the operations are timed.
+    pub(super) fn timing(self) -> Self {
+        Runner {
+            times: true,
+            ..self
+        }
+    }
+
+    /// One round.
+    pub(super) fn deltas(&self) -> &'a [i64] {
+        self.deltas
     }
 
     /// Every thread touches the balance itself.
@@ -144,7 +177,12 @@ impl<'a> Runner<'a> {
                 }
                 for &delta in stride {
                     let operation = RaceOperation::new(tally.operations, delta, floor);
-                    tally.note(delta, hand(operation));
+                    let is_timed = self.times && tally.operations.is_multiple_of(TIMED);
+                    let accepted = match is_timed {
+                        true => tally.timed(|| hand(operation)),
+                        false => hand(operation),
+                    };
+                    tally.note(delta, accepted);
                 }
             }
         }

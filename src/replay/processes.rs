@@ -173,6 +173,7 @@ pub(super) fn plan(scenario: &Scenario, by: StepTakers) -> RunPlan {
         kill_before: None,
         operations: Some(scenario.operations().len() as u64),
         detail: Detail::Results,
+        measured: None,
     }
 }
 

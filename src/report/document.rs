@@ -9,10 +9,12 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
+use tempfile::NamedTempFile;
 
 use super::destination::{Destination, DestinationError, ProtectedFiles};
 use super::trace::{MAX_TRACE, TRACE_START, trace};
-use super::{html, table};
+use super::{compared, html, table};
+use crate::compare::Comparison;
 use crate::show::Picture;
 
 /// What a document shows.
@@ -153,10 +155,29 @@ impl Document {
         protected: &ProtectedFiles,
     ) -> Result<Option<String>, DocumentError> {
         self.check(protected)?;
-        self.replace(picture).map_err(|cause| self.failed(cause))
+        let written = self.replace(|out| self.put(picture, out));
+        written.map_err(|cause| self.failed(cause))
     }
 
-    fn replace(&self, picture: &Picture) -> io::Result<Option<String>> {
+    /// Writes a page of a comparison.
+    ///
+    /// # Errors
+    ///
+    /// What [`DocumentError`] says.
+    pub fn write_comparison(
+        &self,
+        comparison: &Comparison,
+        protected: &ProtectedFiles,
+    ) -> Result<(), DocumentError> {
+        self.check(protected)?;
+        let written = self.replace(|out| compared::write_page(comparison, out));
+        written.map_err(|cause| self.failed(cause))
+    }
+
+    fn replace<T>(
+        &self,
+        put: impl FnOnce(&mut BufWriter<NamedTempFile>) -> io::Result<T>,
+    ) -> io::Result<T> {
         let path = self.target();
         let mut new = tempfile::Builder::new();
         new.prefix(".bank-par-");
@@ -165,7 +186,7 @@ impl Document {
             .permissions(Permissions::from_mode(mode & 0o777))
             .tempfile_in(folder_of(&path))?;
         let mut out = BufWriter::new(new);
-        let note = self.put(picture, &mut out)?;
+        let note = put(&mut out)?;
         let new = out.into_inner().map_err(io::IntoInnerError::into_error)?;
         new.persist(&path).map_err(|error| error.error)?;
         Ok(note)

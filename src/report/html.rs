@@ -57,7 +57,7 @@ pub(super) fn write(picture: &Picture, out: &mut impl Write) -> io::Result<()> {
 }
 
 /// How a policy names a script or a style.
-fn hash(text: &str) -> String {
+pub(super) fn hash(text: &str) -> String {
     format!(
         "'sha256-{}'",
         STANDARD.encode(Sha256::digest(text.as_bytes()))

@@ -34,6 +34,7 @@ impl Run {
                     }
                     self.tell_process(worker, Event::Connected);
                 }
+                Arrived::Probes(_) => self.blame(worker, "sent a probe, which no run answers"),
                 Arrived::Closed => ended.push((worker, None)),
                 Arrived::Broken(why) => ended.push((worker, Some(why))),
             }

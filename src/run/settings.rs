@@ -23,6 +23,8 @@ pub struct Settings {
     pub jobs: usize,
     /// How many operations a worker takes before it is replaced; `None`: no limit.
     pub ops_per_worker: Option<u64>,
+    /// How many operations a worker may have in its hands; `None`: as many as keep it busy.
+    pub in_hand: Option<usize>,
     /// How long simulated work takes.
     pub pace: Pace,
     /// How long work may take.
@@ -75,6 +77,8 @@ impl Settings {
     pub(super) fn window(&self) -> usize {
         if self.command.is_some() || !self.pace.is_none() {
             1
+        } else if let Some(in_hand) = self.in_hand {
+            in_hand
         } else if self.ledger.is_some() {
             (IN_HANDS / self.jobs.max(1)).max(WINDOW)
         } else {

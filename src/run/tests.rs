@@ -43,6 +43,7 @@ impl Bench {
             mode: Mode::Parallel,
             jobs,
             ops_per_worker: None,
+            in_hand: None,
             pace: Pace::CLASSIC,
             limits: WorkLimits::default(),
             command: None,

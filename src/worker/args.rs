@@ -10,6 +10,7 @@ use super::ENTRY;
 use crate::bank::Unit;
 use crate::child::{pass, received};
 use crate::command::CommandSpec;
+use crate::latencies::MeasureArgs;
 use crate::shared_memory::{MemoryPlace, MemorySharing};
 use crate::sharing::{Manner, SharingChoice, Transport};
 
@@ -53,6 +54,9 @@ pub struct WorkerArgs {
     pub unit: Unit,
     /// The memory that it shares, if it does.
     pub memory: Option<MemoryPlace>,
+    /// It measures how long its operations take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measure: Option<MeasureArgs>,
     /// It tells when it sent each request and had its answer.
     pub tells_times: bool,
     /// The command that it runs for operations that have one as their work.
@@ -122,6 +126,7 @@ mod tests {
                     conduct,
                     unit: Unit::new(6, "USD").expect("a unit"),
                     memory: None,
+                    measure: None,
                     command_spec: command_spec.clone(),
                 };
                 let mut command = Command::new("worker");

@@ -41,6 +41,14 @@ pub enum WorkerError {
         /// What the system said.
         source: io::Error,
     },
+    /// It cannot measure.
+    #[error("worker {worker} cannot measure its operations: {source}")]
+    Measure {
+        /// The worker's number.
+        worker: u32,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A reply did not come.
     #[error("worker {worker} waited {limit:?} for the server (pid {parent}) to answer its {asked}")]
     NoReply {
@@ -72,6 +80,7 @@ impl WorkerError {
             WorkerError::Link { .. }
             | WorkerError::Commands { .. }
             | WorkerError::Memory { .. }
+            | WorkerError::Measure { .. }
             | WorkerError::ParentGone { .. } => Status::Died,
         }
     }

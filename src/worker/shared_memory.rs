@@ -72,6 +72,7 @@ impl Worker {
                 return Ok(());
             }
         }
+        self.begin_lap();
         if let Some(worker_slot) = memory.table.worker_slot(memory.worker_slot) {
             worker_slot.begin(number);
         }
@@ -95,6 +96,8 @@ impl Worker {
             Err(Ended::GaveUp(why)) => return self.tell_parent(number, ShareRequest::GaveUp(why)),
             Err(Ended::Failed(error)) => return Err(error),
         };
+        // What the parent is told of it is no part of the operation itself.
+        self.end_laps(1);
         if has_id || sharing.takes_turns {
             return self.ask(number, decided).map(drop);
         }

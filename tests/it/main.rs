@@ -15,6 +15,8 @@ mod cli;
 mod command_ends;
 #[cfg(target_os = "linux")]
 mod commands;
+#[cfg(target_os = "linux")]
+mod compare;
 mod corrected;
 #[cfg(target_os = "linux")]
 mod damage;

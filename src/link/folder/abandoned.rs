@@ -12,6 +12,8 @@ use super::{PREFIX, RANDOM};
 const RENDEZVOUS: &str = "socket";
 /// The only thing that is made in the folder of a command's attempt.
 const SPENT: &str = "actual";
+/// What a worker that measures leaves for its parent begins with this, and ends with its number.
+pub(super) const MEASURED: &str = "measured-";
 /// The most folders that one start looks at, so that what cannot be removed costs little.
 const MOST: usize = 256;
 
@@ -51,7 +53,7 @@ fn clear(folder: &OwnedFd) {
     for name in names(folder) {
         let Ok(text) = name.to_str() else { continue };
         let inside = match text {
-            "server" => {
+            text if text == "server" || text.starts_with(MEASURED) => {
                 let _ = unlinkat(folder, &*name, AtFlags::empty());
                 continue;
             }
@@ -104,7 +106,13 @@ mod tests {
     use std::fs::{self, File};
     use std::os::unix::fs::symlink;
 
-    const MADE: [&str; 4] = [".tmpAbC123/socket", "server", "work/actual", "1f/actual"];
+    const MADE: [&str; 5] = [
+        ".tmpAbC123/socket",
+        "server",
+        "measured-7",
+        "work/actual",
+        "1f/actual",
+    ];
 
     /// A folder of a run in `home`, with what runs put there.
     fn run(home: &Path, name: &str) -> std::path::PathBuf {

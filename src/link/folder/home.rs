@@ -27,6 +27,7 @@ const NAMES: u32 = 9;
 const LOOKS: u32 = 64;
 
 /// The folder, shared with the user's other runs: the last one that leaves removes it.
+#[derive(Debug)]
 pub(super) struct Home {
     path: PathBuf,
     /// Held in part by each run; the one that removes the folder holds all of it.
@@ -299,7 +300,7 @@ mod tests {
         for number in 2..=NAMES {
             fs::write(name(place.path(), &format!("-{number}")), "").expect("room");
         }
-        let error = find(place.path()).err().expect("nothing is free");
+        let error = find(place.path()).expect_err("nothing is free");
         assert!(error.to_string().contains("are not ours"), "{error}");
     }
 }

@@ -100,6 +100,7 @@ impl SeededRun {
             mode: Mode::Other("simulated".to_string()),
             jobs: chance.between(1, 4),
             ops_per_worker: chance.happens(600).then(|| chance.between(1, 4) as u64),
+            in_hand: None,
             pace: match simulated {
                 true => Pace::new([0.001, 1.0][chance.below(2)]).expect("in range"),
                 false => Pace::NONE,

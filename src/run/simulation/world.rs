@@ -295,7 +295,7 @@ impl World {
                         .iter()
                         .for_each(|report| self.promises.reported(report));
                 }
-                Arrived::Timings(_) => {}
+                Arrived::Timings(_) | Arrived::Probes(_) => {}
                 Arrived::Closed | Arrived::Broken(_) => process.link_end_told = true,
             }
             if !matches!(what, Arrived::Requests(_)) {
