@@ -1,5 +1,5 @@
-//! The figures of the real program on this machine, beside a peer or a limit measured in the same
-//! run: `cargo bench`, or one section of them: `cargo bench -- serve`. Medians; a shared machine is
+//! The figures of the real program on this machine: `bank-par compare`, and what that does not cover, beside a peer in the same
+//! run: `cargo bench`, or one section of them: `cargo bench -- durable`. Medians; a shared machine is
 //! noisy, so look at the ratios.
 
 // A bench is a program of its own: it prints, and divides times by times.
@@ -14,8 +14,6 @@
 mod commands;
 #[path = "figures/durable.rs"]
 mod durable;
-#[path = "figures/serve.rs"]
-mod serve;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -25,7 +23,6 @@ use std::time::{Duration, Instant};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_bank-par");
 const PAIRS: usize = 5;
-const PROCESSES: usize = 2_000;
 const MODES: [&str; 4] = ["parallel", "pipe", "queue", "server-share"];
 
 /// A part of the figures, and a folder for its files.
@@ -33,16 +30,15 @@ type Section = fn(&Path);
 
 fn main() {
     let folder = tempfile::tempdir().expect("a folder for the workloads");
-    let sections: [(&str, Section); 9] = [
+    let sections: [(&str, Section); 8] = [
+        ("ways", |_| ways()),
         ("five", |_| beyond_the_longest()),
-        ("processes", processes_per_second),
         ("operations", operations_per_second),
         ("memory", memory),
         ("durable", durable::runs),
         ("command", durable::one_command),
         ("commands", commands::overhead),
         ("thousand", commands::thousand),
-        ("serve", serve::operations_per_second),
     ];
     // Cargo itself adds `--bench`.
     let wanted: Vec<String> = std::env::args().skip(1).collect();
@@ -66,33 +62,11 @@ fn beyond_the_longest() {
     }
 }
 
-/// One process per operation, beside the cheapest way a shell has to start as many processes.
-fn processes_per_second(folder: &Path) {
-    let path = workload(folder, PROCESSES, 1);
-    let numbers = folder.join("numbers");
-    let lines: String = (0..PROCESSES).map(|n| format!("{n}\n")).collect();
-    fs::write(&numbers, lines).expect("a file");
-    println!(
-        "processes per second, {PROCESSES} operations, --jobs 2, beside `xargs -P2 -n1 /bin/true`"
-    );
-    for mode in MODES {
-        let (mut ours, mut peers, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..PAIRS {
-            let own = time(bank_par(&[mode, &path, "--jobs", "2"]));
-            let peer = time(xargs(&numbers));
-            ours.push(own);
-            peers.push(peer);
-            ratios.push(Duration::from_secs_f64(
-                peer.as_secs_f64() / own.as_secs_f64(),
-            ));
-        }
-        let rate = |time: Duration| PROCESSES as f64 / time.as_secs_f64();
-        let (own, peer, ratio) = (rate(median(ours)), rate(median(peers)), median(ratios));
-        println!(
-            "  {mode:<14}{own:>9.0}/s   xargs {peer:>6.0}/s   ratio {:.2}",
-            ratio.as_secs_f64()
-        );
-    }
+/// Every way to share, in memory, by messages, by starting processes and on a ledger, beside the limits.
+fn ways() {
+    let mut compare = Command::new(PROGRAM);
+    let status = compare.arg("compare").status().expect("the program");
+    assert!(status.success(), "{status}");
 }
 
 /// JSON Lines in and out through two workers that live as long as the run.
@@ -176,13 +150,6 @@ fn pooled(mode: &str, path: &str) -> Command {
         "--output",
         "json",
     ])
-}
-
-fn xargs(numbers: &Path) -> Command {
-    let mut command = Command::new("xargs");
-    let input = fs::File::open(numbers).expect("the file written above");
-    command.args(["-P2", "-n1", "/bin/true"]).stdin(input);
-    command
 }
 
 fn time(mut command: Command) -> Duration {
