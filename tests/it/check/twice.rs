@@ -21,7 +21,7 @@ fn a_run_that_is_read_twice_counts_once() {
     let (ledger, recordings) = (Ledger::new(), Recordings::new());
     ledger.say("deposit 100");
     let events = recordings.path("events");
-    let (lines, ledger) = (mixed(40), ledger.path());
+    let (lines, ledger) = (mixed(), ledger.path());
     feed(
         &[
             "parallel",
