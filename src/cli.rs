@@ -239,6 +239,7 @@ impl OutputArgs {
             detail: Detail::Results,
             text_shows_steps: false,
             pictures: Pictures::default(),
+            lists_repeats: false,
             live: None,
             protected,
         })

@@ -47,7 +47,8 @@ use drawing::Drawer;
 use live::Live;
 use printer::{Printer, Progress, Rendering};
 use sink::Sink;
-use stderr::be_silent;
+use stderr::{be_silent, is_quiet, stdout_has_colour};
+use text::TextManner;
 
 pub use checked::{HistoryReport, checked};
 pub use compared::{ComparisonFormat, announce_comparison, compared};
@@ -105,6 +106,8 @@ pub struct Outputs {
     pub text_shows_steps: bool,
     /// What is drawn when the run has ended.
     pub pictures: Pictures,
+    /// Text lists again what a continued run did earlier, which else is only counted.
+    pub lists_repeats: bool,
     /// How a person sees what happens while it does.
     pub live: Option<LiveWish>,
     /// What must not be written to.
@@ -175,12 +178,21 @@ impl Reporter {
             // A recording is written first: what is seen on stdout is recorded.
             Format::Json => {
                 let sinks = recording.into_iter().chain([stdout]).collect();
-                vec![Rendering::new(Format::Json, detail, sinks)]
+                vec![Rendering::json(detail, sinks)]
             }
             Format::Text => {
-                let recording = Rendering::new(Format::Json, detail, Vec::from_iter(recording));
-                let shown = outputs.shown_detail();
-                vec![recording, Rendering::new(Format::Text, shown, vec![stdout])]
+                let recording = Rendering::json(detail, Vec::from_iter(recording));
+                let manner = TextManner {
+                    lists_repeats: outputs.lists_repeats,
+                    is_quiet: is_quiet(),
+                    is_for_person: stdout.is_terminal(),
+                    has_colour: stdout_has_colour(),
+                };
+                let shown = match manner.is_quiet {
+                    true => Detail::Results,
+                    false => outputs.shown_detail(),
+                };
+                vec![recording, Rendering::text(manner, shown, stdout)]
             }
         };
         let drawer = Drawer::new(outputs.pictures, outputs.protected);
@@ -298,7 +310,7 @@ mod tests {
         let stdout = Sink::stdout(File::from(std::os::fd::OwnedFd::from(writer)));
         let (alarm, waker) = Alarm::new().expect("an alarm");
         let sinks = recording.into_iter().chain([stdout]).collect();
-        let rendering = Rendering::new(Format::Json, Detail::Results, sinks);
+        let rendering = Rendering::json(Detail::Results, sinks);
         let reporter = Reporter::over(vec![rendering], Drawer::default(), None, waker);
         (reporter.expect("a reporter"), reader, alarm)
     }

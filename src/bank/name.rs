@@ -1,5 +1,6 @@
 //! The names of accounts, and the ids that callers give their operations.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -76,6 +77,42 @@ impl Name {
     /// The name's text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The order in which a person reads names: `acct-2` before `acct-10`.
+    pub fn cmp_as_read(&self, other: &Self) -> Ordering {
+        cmp_as_read(&self.0, &other.0).then_with(|| self.cmp(other))
+    }
+}
+
+/// Compares two texts with the numbers in them as numbers.
+fn cmp_as_read(one: &str, other: &str) -> Ordering {
+    let (mut one, mut other) = (one, other);
+    loop {
+        let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+        match (digits(one), digits(other)) {
+            (0, _) | (_, 0) => {}
+            (first, second) => {
+                let (number, rest) = one.split_at(first);
+                let (others, others_rest) = other.split_at(second);
+                let (number, others) = (
+                    number.trim_start_matches('0'),
+                    others.trim_start_matches('0'),
+                );
+                let order = number.len().cmp(&others.len()).then(number.cmp(others));
+                if order != Ordering::Equal {
+                    return order;
+                }
+                (one, other) = (rest, others_rest);
+                continue;
+            }
+        }
+        let (mut letters, mut others) = (one.chars(), other.chars());
+        match (letters.next(), others.next()) {
+            (None, None) => return Ordering::Equal,
+            (first, second) if first != second => return first.cmp(&second),
+            _ => (one, other) = (letters.as_str(), others.as_str()),
+        }
     }
 }
 
@@ -225,6 +262,21 @@ mod tests {
         assert!(Id::new(&"i".repeat(128)).is_ok());
         for text in ["", "a\u{0}", "a\nb", &"i".repeat(129)] {
             assert_eq!(Id::new(text), Err(IdError));
+        }
+    }
+
+    #[test]
+    fn names_stand_in_the_order_in_which_a_person_reads_them() {
+        let names = [
+            "@loans", "@world", "a", "a-", "acct-2", "acct-010", "acct-10", "acct-11", "acct-11b",
+            "b1.9", "b1.10",
+        ];
+        for (at, one) in names.iter().enumerate() {
+            for (place, other) in names.iter().enumerate() {
+                let name = |text: &str| Name::other_side(text).expect("a name");
+                let order = name(one).cmp_as_read(&name(other));
+                assert_eq!(order, at.cmp(&place), "{one} {other}");
+            }
         }
     }
 }

@@ -80,7 +80,7 @@ const HEADINGS: [(&str, &[&str]); 5] = [
             "workers",
         ],
     ),
-    ("Ledger", &["decimals", "ledger", "run", "unit"]),
+    ("Ledger", &["decimals", "ledger", "repeats", "run", "unit"]),
     (
         "Command as work",
         &[

@@ -279,7 +279,10 @@ pub(super) fn start(mut plan: RunPlan, opening: Option<Opening>, args: ModeArgs)
     source.check().map_err(Failure::usage)?;
     let protected = protected(&source, opening.as_ref().map(|opening| &opening.place));
     let outputs = args.outputs(protected, plan.commands.is_some());
-    let outputs = outputs.map_err(Failure::usage)?;
+    let mut outputs = outputs.map_err(Failure::usage)?;
+    outputs.lists_repeats = opening
+        .as_ref()
+        .is_some_and(|opening| opening.named.repeats);
     plan.detail = outputs.most_detail();
     let open = |Opening {
                     place,

@@ -29,6 +29,9 @@ pub(super) struct NamedArgs {
     /// Run the lines again that the run was refused
     #[arg(long, requires = "run")]
     retry_refused: bool,
+    /// List in text what the run did earlier, which else is only counted
+    #[arg(long, requires = "run")]
+    pub(super) repeats: bool,
 }
 
 /// A run with a name that was opened.

@@ -34,6 +34,9 @@ pub struct Summary {
     pub skipped: u64,
     /// Of those completed and refused, how many were answered with a stored outcome.
     pub duplicates: u64,
+    /// The money of all operations that were posted in this run, and not before.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub moved: Total,
     /// Worker processes started.
     pub processes: u64,
     /// From start to end.

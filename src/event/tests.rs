@@ -151,6 +151,7 @@ prop_compose! {
             invalid: counts[5],
             skipped: counts[6],
             duplicates: counts[7],
+            moved: Total::default(),
             processes: counts[8],
             elapsed_us: times.0,
             sequential_us: times.1,

@@ -1,14 +1,18 @@
 //! Rows of columns: aligned and with titles for a person at a terminal, else with one tab between, so
 //! that `cut -f` finds them.
 //!
-//! A table is no wider than its terminal: columns become narrower, and words are cut where they do not
-//! fit. MoneyText is never cut, and what identifies a row stands on a line of its own if there is no room.
+//! A table is as wide as its terminal has room for: words get more of a wide one and are cut in a narrow one,
+//! and where all columns do not fit, a row goes on in a second line. Money is never cut, and what identifies a
+//! row stands on a line of its own if there is no room. A person reads how long ago something was, a script
+//! the moment itself.
 
 use std::borrow::Cow;
 use std::io;
 use std::iter;
+use std::time::{Duration, SystemTime};
 
 use rustix::termios::tcgetwinsize;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::bank::Unit;
 
@@ -34,7 +38,7 @@ enum ColumnKind {
     Fixed,
     /// End below each other, and are never cut.
     Numbers,
-    /// To the second, and without the year where there is no room.
+    /// How long ago they were, or until they come.
     Moments,
     /// Identifies the row: the last cell, whole, if need be on a line of its own.
     Id,
@@ -65,7 +69,7 @@ pub(super) const fn numbers(title: &'static str, width: usize) -> Column {
 
 /// A column of moments, or of words in their place.
 pub(super) const fn moments(title: &'static str) -> Column {
-    column(title, WITH_YEAR, ColumnKind::Moments)
+    column(title, MOMENT, ColumnKind::Moments)
 }
 
 /// The column that identifies a row; a terminal shows it last.
@@ -77,11 +81,14 @@ const fn column(title: &'static str, width: usize, kind: ColumnKind) -> Column {
     Column { title, width, kind }
 }
 
-/// `2026-11-23 13:00:00`
-const WITH_YEAR: usize = 19;
+/// `59 min ago`, `2026-11-23`
+const MOMENT: usize = 10;
 
-/// `11-23 13:00:00`
-const WITHOUT_YEAR: usize = 14;
+/// What identifies a row is usually not wider.
+const USUAL_ID: usize = 36;
+
+/// A column of words gets at most so much of a wide terminal.
+const WIDEST_WORDS: usize = 32;
 
 /// What amounts count, in the rows of a ledger in which that is not `$`.
 const UNIT: Column = words("unit", 8);
@@ -134,7 +141,7 @@ pub(super) fn titles(out: &mut Vec<u8>, columns: &[Column], aligned: bool) {
 /// Adds one row; a cell for which there is nothing holds `-`.
 pub(super) fn row(out: &mut Vec<u8>, columns: &[Column], aligned: bool, cells: &[&str]) {
     let line = match aligned {
-        true => aligned_row(columns, cells, terminal_width()),
+        true => aligned_row(columns, cells, terminal_width(), SystemTime::now()),
         false => cells.join("\t"),
     };
     out.extend(line.as_bytes());
@@ -146,45 +153,51 @@ pub(super) fn terminal_width() -> usize {
     size.ok().filter(|width| *width > 0).unwrap_or(USUAL_WIDTH)
 }
 
-pub(super) fn aligned_row(columns: &[Column], cells: &[&str], room: usize) -> String {
+pub(super) fn aligned_row(
+    columns: &[Column],
+    cells: &[&str],
+    room: usize,
+    now: SystemTime,
+) -> String {
     let layout = Layout::within(columns, room);
-    let (mut line, mut end) = (String::new(), 0);
+    let (mut rows, mut row, mut end) = (Vec::new(), String::new(), 0);
     for ((column, cell), width) in columns.iter().zip(cells).zip(&layout.widths) {
         if column.kind == ColumnKind::Id {
             continue;
         }
-        if !line.is_empty() {
-            line.extend(iter::repeat_n(' ', layout.gap));
+        if end > 0 && end + layout.gap + width > room {
+            rows.push(std::mem::replace(&mut row, " ".repeat(INDENT)));
+            end = INDENT;
+        } else if end > 0 {
+            row.extend(iter::repeat_n(' ', layout.gap));
             end += layout.gap;
         }
         end += width;
         let cell = match column.kind {
             ColumnKind::Words => cut(&printable(cell), *width),
-            ColumnKind::Moments => shortened(cell, *width).to_string(),
+            ColumnKind::Moments => relative(cell, now).to_string(),
             ColumnKind::Fixed | ColumnKind::Numbers | ColumnKind::Id => cell.to_string(),
         };
-        // What was too wide before it is made up for here.
-        let filled = width_of(&line) + width_of(&cell);
+        // What was too wide before is made up for here.
+        let filled = row.width() + cell.width();
         let padding = iter::repeat_n(' ', end.saturating_sub(filled));
         match column.kind {
-            ColumnKind::Numbers => line.extend(padding.chain(cell.chars())),
-            _ => line.extend(cell.chars().chain(padding)),
+            ColumnKind::Numbers => row.extend(padding.chain(cell.chars())),
+            _ => row.extend(cell.chars().chain(padding)),
         }
     }
     let mut ids = columns.iter().zip(cells);
     if let Some((_, id)) = ids.find(|(column, _)| column.kind == ColumnKind::Id) {
         let id = cut(&printable(id), room.saturating_sub(INDENT));
-        if width_of(&line) + layout.gap + width_of(&id) <= room {
-            line.extend(iter::repeat_n(' ', layout.gap));
-        } else {
-            line.truncate(line.trim_end().len());
-            line.push('\n');
-            line.extend(iter::repeat_n(' ', INDENT));
+        match row.width() + layout.gap + id.width() <= room {
+            true => row.extend(iter::repeat_n(' ', layout.gap)),
+            false => rows.push(std::mem::replace(&mut row, " ".repeat(INDENT))),
         }
-        line.push_str(&id);
+        row.push_str(&id);
     }
-    line.truncate(line.trim_end().len());
-    line
+    rows.push(row);
+    let rows: Vec<&str> = rows.iter().map(|row| row.trim_end()).collect();
+    rows.join("\n")
 }
 
 /// How wide the columns are in so much room.
@@ -202,11 +215,14 @@ impl Layout {
         if layout.width() > room {
             layout.gap = 1;
         }
+        let has_id = columns.iter().any(|column| column.kind == ColumnKind::Id);
+        let reserve = if has_id { USUAL_ID } else { 0 };
+        while layout.width() + reserve < room && layout.widen(columns) {}
         for (kind, least) in [
             (ColumnKind::Words, 8),
             (ColumnKind::Numbers, 10),
-            (ColumnKind::Moments, WITHOUT_YEAR),
             (ColumnKind::Words, 6),
+            (ColumnKind::Numbers, 7),
         ] {
             while layout.width() > room && layout.narrow(columns, kind, least) {}
         }
@@ -216,6 +232,15 @@ impl Layout {
     fn width(&self) -> usize {
         let gaps = self.widths.len().saturating_sub(1) * self.gap;
         self.widths.iter().sum::<usize>() + gaps
+    }
+
+    /// Gives to the narrowest column of words. Tells whether there was one that takes more.
+    fn widen(&mut self, columns: &[Column]) -> bool {
+        let is_words = |at: &usize| columns[*at].kind == ColumnKind::Words;
+        let words = (0..columns.len()).filter(is_words);
+        let narrowest = words.min_by_key(|at| self.widths[*at]);
+        let narrowest = narrowest.filter(|at| self.widths[*at] < WIDEST_WORDS);
+        narrowest.map(|at| self.widths[at] += 1).is_some()
     }
 
     /// Takes from the widest column of a kind. Tells whether there was one to take from.
@@ -231,12 +256,32 @@ impl Layout {
     }
 }
 
-/// A moment to the second; other words are as they are.
-fn shortened(text: &str, width: usize) -> Cow<'_, str> {
-    match (text.get(..10), text.get(11..19), text.len()) {
-        (Some(day), Some(time), 27) if width < WITH_YEAR => format!("{} {time}", &day[5..]).into(),
-        (Some(day), Some(time), 27) => format!("{day} {time}").into(),
-        _ => text.into(),
+/// A moment as a person tells it; other words are as they are.
+fn relative(text: &str, now: SystemTime) -> Cow<'_, str> {
+    let is_moment = text.len() == 27 && text.ends_with('Z');
+    let moment = is_moment.then(|| humantime::parse_rfc3339(text).ok());
+    let Some(moment) = moment.flatten() else {
+        return text.into();
+    };
+    match (now.duration_since(moment), moment.duration_since(now)) {
+        (_, Ok(until)) if until < A_MONTH => format!("in {}", unit_of(until)).into(),
+        (Ok(since), _) if since < Duration::from_secs(1) => "now".into(),
+        (Ok(since), _) if since < A_MONTH => format!("{} ago", unit_of(since)).into(),
+        _ => text.get(..10).unwrap_or(text).into(),
+    }
+}
+
+/// Beyond, a person is told the day.
+const A_MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// A duration in the largest unit of which there is one.
+fn unit_of(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min", seconds / 60),
+        3_600..86_400 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
     }
 }
 
@@ -252,7 +297,7 @@ fn printable(text: &str) -> String {
 
 /// The text, or its beginning and a sign that there is more.
 pub(super) fn cut(text: &str, width: usize) -> String {
-    if width_of(text) <= width {
+    if text.width() <= width {
         return text.to_string();
     }
     let mut room = width.saturating_sub(1);
@@ -266,23 +311,9 @@ pub(super) fn cut(text: &str, width: usize) -> String {
     text.chars().take_while(fits).chain(['…']).collect()
 }
 
-fn width_of(text: &str) -> usize {
-    text.chars().map(columns_of).sum()
-}
-
-/// How many columns a letter takes: those of East Asian scripts take two.
+/// How many columns a letter takes.
 fn columns_of(c: char) -> usize {
-    match u32::from(c) {
-        0x1100..=0x115f
-        | 0x2e80..=0xa4cf
-        | 0xac00..=0xd7a3
-        | 0xf900..=0xfaff
-        | 0xfe30..=0xfe6f
-        | 0xff00..=0xff60
-        | 0xffe0..=0xffe6
-        | 0x20000..=0x3fffd => 2,
-        _ => 1,
-    }
+    c.width().unwrap_or_default()
 }
 
 /// A cell's text, or the sign for nothing.
@@ -302,29 +333,31 @@ mod tests {
         fixed("op", 8),
     ];
 
+    const MOMENT_OF_ALL: &str = "2026-11-23T13:00:00.000001Z";
+
     fn lines(cells: [&str; 5], room: usize) -> Vec<String> {
-        let row = aligned_row(&COLUMNS, &cells, room);
+        let now = humantime::parse_rfc3339("2026-11-23T15:30:00Z").expect("a moment");
+        let row = aligned_row(&COLUMNS, &cells, room, now);
         row.lines().map(str::to_string).collect()
     }
 
     #[test]
     fn a_person_gets_a_table_and_a_script_gets_tabs() {
-        let cells = ["a b", "main", "2026-11-23T13:00:00.000001Z", "1.50", "loan"];
-        let row = "main        2026-11-23 13:00:00          1.50  loan      a b";
+        let cells = ["a b", "main", MOMENT_OF_ALL, "1.50", "loan"];
+        let row = "main        2 h ago             1.50  loan      a b";
         assert_eq!(lines(cells, 80), [row]);
-        let titles = "who         when                         what  op        id";
+        let titles = "who         when                what  op        id";
         let names = COLUMNS.each_ref().map(|column| column.title);
         assert_eq!(lines(names, 80), [titles]);
         let mut out = Vec::new();
         super::row(&mut out, &COLUMNS, false, &cells);
         super::titles(&mut out, &COLUMNS, false);
-        let tabs = "a b\tmain\t2026-11-23T13:00:00.000001Z\t1.50\tloan\n";
+        let tabs = format!("a b\tmain\t{MOMENT_OF_ALL}\t1.50\tloan\n");
         assert_eq!(String::from_utf8(out).expect("text"), tabs);
     }
 
     #[test]
     fn a_table_keeps_to_its_terminal_and_its_columns() {
-        let moment = "2026-11-23T13:00:00.000001Z";
         let long = "n".repeat(64);
         for (name, id) in [
             ("main", "a"),
@@ -332,22 +365,45 @@ mod tests {
             ("会計会計会計会計会計", "会計"),
             ("a\u{202e}b\u{200b}", "\u{301}\u{7f}"),
         ] {
-            let rows = lines([id, name, moment, "-12.50", "transfer"], 52);
-            let (first, rest) = rows.split_first().expect("a row");
-            assert!(rows.iter().all(|row| width_of(row) <= 52), "{rows:?}");
-            let end = first.find("-12.50").expect("the money");
-            assert_eq!(width_of(&first[..end]), 34, "{rows:?}");
-            assert!(rest.iter().all(|row| row.starts_with("    ")), "{rows:?}");
+            for (room, end) in [(40, 28), (52, 36), (80, 36), (200, 58)] {
+                let rows = lines([id, name, MOMENT_OF_ALL, "-12.50", "transfer"], room);
+                assert!(rows.iter().all(|row| row.width() <= room), "{rows:?}");
+                let (first, rest) = rows.split_first().expect("a row");
+                let at = first.find("-12.50").expect("the money") + "-12.50".len();
+                assert_eq!(first[..at].width(), end, "{room}: {rows:?}");
+                assert!(rest.iter().all(|row| row.starts_with("    ")), "{rows:?}");
+            }
         }
-        let rows = lines(
-            [&long, "main", "in doubt", "92233720368547758.07", "loan"],
-            52,
-        );
-        assert!(rows[0].contains("92233720368547758.07"), "{rows:?}");
+    }
+
+    #[test]
+    fn money_is_never_cut_and_moves_only_what_it_must() {
+        let long = "n".repeat(64);
+        let much = "92233720368547758.07";
+        let rows = lines([&long, "main", "in doubt", much, "loan"], 52);
+        assert!(rows[0].contains(much), "{rows:?}");
+        assert_eq!(rows[1].trim(), format!("{}…", "n".repeat(47)));
         let wide = lines(["a", "main", "in doubt", "922337203685477", "no"], 80);
         let usual = lines(["a", "main", "in doubt", "9.22", "no"], 80);
         assert_eq!(wide[0].rfind(" a"), usual[0].rfind(" a"), "{wide:?}");
-        assert_eq!(rows[1].trim(), format!("{}…", "n".repeat(47)));
+    }
+
+    #[test]
+    fn a_moment_is_told_as_a_person_does() {
+        let now = humantime::parse_rfc3339("2026-11-23T13:00:00.000001Z").expect("a moment");
+        for (moment, told) in [
+            ("2026-11-23T12:59:59.500001Z", "now"),
+            ("2026-11-23T12:59:18.000001Z", "42 s ago"),
+            ("2026-11-23T12:57:30.000001Z", "2 min ago"),
+            ("2026-11-23T16:30:00.000001Z", "in 3 h"),
+            ("2026-11-21T12:00:00.000001Z", "2 d ago"),
+            ("2026-10-01T12:00:00.000001Z", "2026-10-01"),
+            ("2027-10-01T12:00:00.000001Z", "2027-10-01"),
+            ("never", "never"),
+            ("2026-10-01T12:00:00.00000xZ", "2026-10-01T12:00:00.00000xZ"),
+        ] {
+            assert_eq!(relative(moment, now), told, "{moment}");
+        }
     }
 
     #[test]

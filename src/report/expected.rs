@@ -3,7 +3,7 @@
 use super::samples::{
     Asked, COMPLETED_JSON, account, answered, completed, failed, posted, refused, summary, view,
 };
-use super::text::Text;
+use super::text::{Text, TextManner};
 use super::{Detail, Format};
 use crate::bank::{Balance, Kind, Name, Rejection, WORLD};
 use crate::event::{
@@ -12,7 +12,10 @@ use crate::event::{
 use crate::status::Status;
 
 fn format(format: Format, events: &[Event]) -> String {
-    let mut text = Text::default();
+    let mut text = Text::new(TextManner {
+        lists_repeats: true,
+        ..TextManner::default()
+    });
     let mut out = Vec::new();
     for event in events {
         match format {
@@ -247,7 +250,7 @@ Balance of @loans: -$500.00 (as it must be)
 Balance of @world: -$500.00 (as it must be)
 Sum over all accounts: $0.00
 ",
-        r#"{"v":1,"type":"summary","mode":"parallel","status":0,"operations":5,"completed":5,"refused":0,"failed":0,"in_doubt":0,"invalid":0,"skipped":0,"duplicates":0,"processes":5,"elapsed_us":4004321,"sequential_us":10004999,"balances":[{"account":"@loans","balance":"-500.00","available":"-500.00","expected":"-500.00"},{"account":"@world","balance":"-500.00","available":"-500.00","expected":"-500.00"},{"account":"main","balance":"1000.00","available":"1000.00","expected":"1000.00"}],"accounts_omitted":0,"sum":"0.00","wrong_accounts":0,"lost_updates":0}"#,
+        r#"{"v":1,"type":"summary","mode":"parallel","status":0,"operations":5,"completed":5,"refused":0,"failed":0,"in_doubt":0,"invalid":0,"skipped":0,"duplicates":0,"moved":"2000.00","processes":5,"elapsed_us":4004321,"sequential_us":10004999,"balances":[{"account":"@loans","balance":"-500.00","available":"-500.00","expected":"-500.00"},{"account":"@world","balance":"-500.00","available":"-500.00","expected":"-500.00"},{"account":"main","balance":"1000.00","available":"1000.00","expected":"1000.00"}],"accounts_omitted":0,"sum":"0.00","wrong_accounts":0,"lost_updates":0}"#,
     );
 }
 
@@ -273,7 +276,7 @@ fn a_summary_of_a_run_on_a_ledger_that_lasts() {
 Elapsed: 4.004 s (one after another: 10.004 s)
 Balance of main: $500.00
 ",
-        r#"{"v":1,"type":"summary","mode":"parallel","ledger":"bank.db","status":0,"operations":5,"completed":5,"refused":0,"failed":0,"in_doubt":0,"invalid":0,"skipped":0,"duplicates":0,"processes":5,"elapsed_us":4004321,"sequential_us":10004999,"balances":[{"account":"main","balance":"500.00","available":"500.00"}],"accounts_omitted":0}"#,
+        r#"{"v":1,"type":"summary","mode":"parallel","ledger":"bank.db","status":0,"operations":5,"completed":5,"refused":0,"failed":0,"in_doubt":0,"invalid":0,"skipped":0,"duplicates":0,"moved":"2000.00","processes":5,"elapsed_us":4004321,"sequential_us":10004999,"balances":[{"account":"main","balance":"500.00","available":"500.00"}],"accounts_omitted":0}"#,
     );
 }
 
@@ -315,7 +318,7 @@ Wrong: 1 account
 Sum over all accounts: -$300.00 (must be $0.00)
 Ended early: stdout was closed
 ",
-        r#"{"v":1,"type":"summary","mode":"server-share","status":3,"operations":1001,"completed":998,"refused":1,"failed":1,"in_doubt":1,"invalid":2,"skipped":1,"duplicates":1,"processes":1,"elapsed_us":4004321,"sequential_us":10004999,"balances":[{"account":"@world","balance":"-1000.00","available":"-1000.00","expected":"-1000.00"},{"account":"main","balance":"700.00","available":"700.00","expected":"1000.00","lost_updates":3},{"account":"ops","balance":"0.00","available":"0.00","expected":"0.00","lost_updates":1}],"accounts_omitted":0,"sum":"-300.00","wrong_accounts":1,"lost_updates":4,"ended_early":"stdout was closed"}"#,
+        r#"{"v":1,"type":"summary","mode":"server-share","status":3,"operations":1001,"completed":998,"refused":1,"failed":1,"in_doubt":1,"invalid":2,"skipped":1,"duplicates":1,"moved":"2000.00","processes":1,"elapsed_us":4004321,"sequential_us":10004999,"balances":[{"account":"@world","balance":"-1000.00","available":"-1000.00","expected":"-1000.00"},{"account":"main","balance":"700.00","available":"700.00","expected":"1000.00","lost_updates":3},{"account":"ops","balance":"0.00","available":"0.00","expected":"0.00","lost_updates":1}],"accounts_omitted":0,"sum":"-300.00","wrong_accounts":1,"lost_updates":4,"ended_early":"stdout was closed"}"#,
     );
 }
 

@@ -14,7 +14,7 @@ use crate::store::{Entry, RunName};
 
 const COLUMNS: [Column; 8] = [
     numbers("seq", 8),
-    moments("time (UTC)"),
+    moments("when"),
     fixed("op", 8),
     words("account", 16),
     words("to", 16),
@@ -288,8 +288,12 @@ mod tests {
             &[entry(Some("a b")), of_a_run()],
             seen,
         );
-        let seen = "     seq time (UTC)          op       account  to           amount    balance id\n      17 2026-11-23 13:00:00 transfer main     rent         500.00     -12.50\n    a b\n";
-        check(EntryFormat::Text, true, &[entry(Some("a b"))], seen);
+        let seen = "     seq when       op       account   to               amount        balance id\n      17 2001-09-09 transfer main      rent             500.00         -12.50\n    a b\n";
+        let of_old = Entry {
+            at: Moment::new(1_000_000_000_000_000),
+            ..entry(Some("a b"))
+        };
+        check(EntryFormat::Text, true, &[of_old], seen);
     }
 
     #[test]

@@ -8,8 +8,8 @@ use std::thread;
 use super::drawing::Drawer;
 use super::live::Live;
 use super::sink::Sink;
-use super::text::Text;
-use super::{BACKLOG_LIMIT, Broken, Detail, Format, stderr_line};
+use super::text::{Text, TextManner};
+use super::{BACKLOG_LIMIT, Broken, Detail, stderr_line};
 use crate::event::Event;
 use crate::wake::Waker;
 
@@ -95,12 +95,20 @@ pub(super) struct Rendering {
 }
 
 impl Rendering {
-    pub(super) fn new(format: Format, detail: Detail, sinks: Vec<Sink>) -> Self {
+    /// JSON Lines for these.
+    pub(super) fn json(detail: Detail, sinks: Vec<Sink>) -> Self {
+        Rendering::of(Formatter::Json, detail, sinks)
+    }
+
+    /// Lines for people.
+    pub(super) fn text(manner: TextManner, detail: Detail, stdout: Sink) -> Self {
+        let formatter = Formatter::Text(Text::new(manner));
+        Rendering::of(formatter, detail, vec![stdout])
+    }
+
+    fn of(formatter: Formatter, detail: Detail, sinks: Vec<Sink>) -> Self {
         Rendering {
-            formatter: match format {
-                Format::Text => Formatter::Text(Text::default()),
-                Format::Json => Formatter::Json,
-            },
+            formatter,
             detail,
             block: Vec::new(),
             sinks,

@@ -170,6 +170,7 @@ impl<'a> SkippedRow<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::SystemTime;
 
     #[test]
     fn a_table_of_runs_keeps_to_80_columns_with_the_longest_names() {
@@ -186,13 +187,13 @@ mod tests {
         };
         let cells = cells(&run);
         let cells = cells.each_ref().map(String::as_str);
-        let table = columns::aligned_row(&COLUMNS, &cells, 80);
+        let table = columns::aligned_row(&COLUMNS, &cells, 80, SystemTime::UNIX_EPOCH);
         let name = format!("\n    {}", run.name);
         assert!(table.ends_with(&name), "{table}");
         assert!(table.lines().all(|line| line.len() <= 80), "{table}");
         let titles = COLUMNS.each_ref().map(Column::title);
         assert!(titles.iter().all(|title| !title.is_empty()));
-        let titles = columns::aligned_row(&COLUMNS, &titles, 80);
+        let titles = columns::aligned_row(&COLUMNS, &titles, 80, SystemTime::UNIX_EPOCH);
         assert!(titles.lines().all(|line| line.len() <= 80), "{titles}");
     }
 }

@@ -170,6 +170,7 @@ pub(super) fn summary() -> Summary {
         invalid: 0,
         skipped: 0,
         duplicates: 0,
+        moved: Total(200_000),
         processes: 5,
         elapsed_us: Micros(4_004_321),
         sequential_us: Micros(10_004_999),

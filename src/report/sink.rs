@@ -47,6 +47,11 @@ impl Sink {
         }
     }
 
+    /// Whether a person looks on.
+    pub(super) fn is_terminal(&self) -> bool {
+        self.is_terminal
+    }
+
     pub(super) fn is_whole(&self) -> bool {
         self.file.is_some()
     }

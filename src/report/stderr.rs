@@ -60,6 +60,11 @@ pub fn stderr_has_colour() -> bool {
     AutoStream::choice(&io::stderr()) != ColorChoice::Never
 }
 
+/// Whether stdout takes colour.
+pub(super) fn stdout_has_colour() -> bool {
+    AutoStream::choice(&io::stdout()) != ColorChoice::Never
+}
+
 /// The text with the word that tells its kind in colour, where stderr has that.
 fn marked(text: &str) -> String {
     for (word, colour) in [("error:", AnsiColor::Red), ("warning:", AnsiColor::Yellow)] {

@@ -3,6 +3,7 @@
 mod beginning;
 mod holder_killed;
 mod mechanism;
+mod paint;
 mod refused;
 mod steps;
 mod summary;
@@ -21,9 +22,37 @@ use super::money::MoneyText;
 use crate::bank::{Balance, Decimal, Kind, Name, Operation, Unit, WORLD};
 use crate::event::{Event, InvalidLine, Micros, OperationEvent, Race, Repair};
 
+/// For whom the lines are.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct TextManner {
+    /// What a continued run did earlier is listed again.
+    pub(super) lists_repeats: bool,
+    /// Only what went wrong is told, and how the run ended.
+    pub(super) is_quiet: bool,
+    /// A person reads them, and may be told more than a script goes by.
+    pub(super) is_for_person: bool,
+    /// What went wrong is coloured.
+    pub(super) has_colour: bool,
+}
+
+impl TextManner {
+    fn leaves_out(self, event: &Event) -> bool {
+        let is_repeat = |operation: &OperationEvent| operation.duplicate && operation.worker == 0;
+        match event {
+            Event::Completed(operation) => {
+                self.is_quiet || is_repeat(operation) && !self.lists_repeats
+            }
+            Event::Refused(operation) => is_repeat(operation) && !self.lists_repeats,
+            Event::RunStarted(_) | Event::Started(_) | Event::Skipped(_) => self.is_quiet,
+            _ => false,
+        }
+    }
+}
+
 /// The lines so far, as far as later ones depend on them.
 #[derive(Default)]
 pub(super) struct Text {
+    manner: TextManner,
     /// The header of the table of remedies is printed.
     raced: bool,
     holders: KilledHolders,
@@ -31,14 +60,34 @@ pub(super) struct Text {
 }
 
 impl Text {
-    /// Adds the lines of an event. A warning has none, it is said on stderr; a hold has none either,
-    /// because the start was told just before.
+    pub(super) fn new(manner: TextManner) -> Self {
+        Text {
+            manner,
+            ..Text::default()
+        }
+    }
+
+    /// Adds the lines of an event that are wanted.
     pub(super) fn write(
         &mut self,
         event: &Event,
         detail: Detail,
         out: &mut Vec<u8>,
     ) -> io::Result<()> {
+        if self.manner.leaves_out(event) {
+            return Ok(());
+        }
+        let from = out.len();
+        self.lines(event, detail, out)?;
+        if self.manner.has_colour {
+            paint::paint(event, out, from);
+        }
+        Ok(())
+    }
+
+    /// Adds the lines of an event. A warning has none, it is said on stderr; a hold has none either,
+    /// because the start was told just before.
+    fn lines(&mut self, event: &Event, detail: Detail, out: &mut Vec<u8>) -> io::Result<()> {
         match event {
             Event::RunStarted(run) => {
                 self.steps.run_started(run);
@@ -83,7 +132,7 @@ impl Text {
             Event::Raced(race) => self.raced(race, out),
             Event::HolderKilled(killed) => self.holders.killed(killed, out),
             Event::Repaired(repair) => repaired(repair, out),
-            Event::Summary(summary) => summary::ended(summary, out),
+            Event::Summary(summary) => summary::ended(summary, self.manner.is_for_person, out),
             step => self.steps.write(step, out),
         }
     }

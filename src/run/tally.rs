@@ -32,6 +32,8 @@ pub(super) struct Tally {
     pub(super) status: Status,
     /// The work that was done, summed.
     pub(super) worked: Duration,
+    /// The money that was moved, in minor units.
+    moved: i128,
     world: i128,
     loans: i128,
     accounts: HashMap<Name, i128>,
@@ -104,6 +106,7 @@ impl Tally {
     fn move_money(&mut self, operation: &Operation, amount: Amount) {
         if let Some(movement) = operation.movement() {
             let amount = i128::from(amount.minor());
+            self.moved += amount;
             *self.expected_of(movement.debit) -= amount;
             *self.expected_of(movement.credit) += amount;
         }
@@ -122,7 +125,7 @@ impl Tally {
     /// The users' accounts that the run dealt with, the first by name as far as they are listed.
     pub(super) fn touched(&self) -> Vec<Name> {
         let mut names: Vec<Name> = self.accounts.keys().cloned().collect();
-        names.sort_unstable();
+        names.sort_unstable_by(Name::cmp_as_read);
         names.truncate(MAX_LISTED);
         names
     }
@@ -166,6 +169,7 @@ impl Tally {
             invalid,
             skipped,
             duplicates,
+            moved: Total(self.moved),
             processes: 0,
             elapsed_us: Micros::default(),
             sequential_us: Micros::default(),
@@ -180,11 +184,12 @@ impl Tally {
     }
 
     /// Holds every balance against what it must be. Any difference is a violation.
-    pub(super) fn check(mut self, mode: Mode, standings: Vec<Standing>) -> Summary {
+    pub(super) fn check(mut self, mode: Mode, mut standings: Vec<Standing>) -> Summary {
         let sum = standings
             .iter()
             .map(|standing| i128::from(standing.view.posted.minor()))
             .sum();
+        list_first_by_name(&mut standings);
         let lost_updates = standings.iter().map(|standing| standing.lost_updates).sum();
         let (mut wrong_accounts, mut overdrawn_accounts) = (0, 0);
         let mut balances = Vec::new();
@@ -229,4 +234,14 @@ impl Tally {
             ..self.summary(mode)
         }
     }
+}
+
+/// Puts those first that a summary lists, in the order in which a person reads their names.
+fn list_first_by_name(standings: &mut [Standing]) {
+    let by_name = |one: &Standing, other: &Standing| one.name.cmp_as_read(&other.name);
+    if standings.len() > MAX_LISTED {
+        standings.select_nth_unstable_by(MAX_LISTED, by_name);
+    }
+    let listed = standings.len().min(MAX_LISTED);
+    standings[..listed].sort_unstable_by(by_name);
 }

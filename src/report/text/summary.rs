@@ -11,7 +11,8 @@ use crate::report::money::MoneyText;
 /// The accounts that a summary shows; people read no more.
 const ACCOUNTS_SHOWN: usize = 10;
 
-pub(super) fn ended(summary: &Summary, out: &mut Vec<u8>) -> io::Result<()> {
+/// A person is also told how much money moved, and how much faster it went than one after another.
+pub(super) fn ended(summary: &Summary, is_for_person: bool, out: &mut Vec<u8>) -> io::Result<()> {
     writeln!(out)?;
     counts(summary, out)?;
     if summary.processes > 0 {
@@ -21,14 +22,38 @@ pub(super) fn ended(summary: &Summary, out: &mut Vec<u8>) -> io::Result<()> {
     write!(out, "Elapsed: {} s", Seconds(summary.elapsed_us))?;
     if summary.sequential_us > Micros::default() {
         let sequential = Seconds(summary.sequential_us);
-        write!(out, " (one after another: {sequential} s)")?;
+        write!(out, " (one after another: {sequential} s")?;
+        if let Some(speed_up) = SpeedUp::of(summary).filter(|_| is_for_person) {
+            write!(out, ", {speed_up}")?;
+        }
+        write!(out, ")")?;
     }
     writeln!(out)?;
+    if is_for_person && summary.moved != Total(0) {
+        writeln!(out, "Moved: {}", MoneyText(summary.moved.0))?;
+    }
     accounts(summary, out)?;
     if let Some(why) = &summary.ended_early {
         writeln!(out, "Ended early: {}", one_line(why))?;
     }
     Ok(())
+}
+
+/// How many times as fast a run was as its work one after another, in tenths.
+struct SpeedUp(u64);
+
+impl SpeedUp {
+    fn of(summary: &Summary) -> Option<Self> {
+        let Micros(elapsed) = summary.elapsed_us;
+        let tenths = summary.sequential_us.0.saturating_mul(10);
+        tenths.checked_div(elapsed).map(SpeedUp)
+    }
+}
+
+impl Display for SpeedUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{} times as fast", self.0 / 10, self.0 % 10)
+    }
 }
 
 fn counts(summary: &Summary, out: &mut Vec<u8>) -> io::Result<()> {
@@ -62,7 +87,11 @@ fn counts(summary: &Summary, out: &mut Vec<u8>) -> io::Result<()> {
 /// The users' accounts before the bank's own, and among them first those that are wrong.
 fn accounts(summary: &Summary, out: &mut Vec<u8>) -> io::Result<()> {
     let mut accounts: Vec<&AccountSummary> = summary.balances.iter().collect();
-    accounts.sort_by_key(|account| (account.account.is_the_banks(), is_right(account)));
+    accounts.sort_by(|one, other| {
+        let group = |one: &AccountSummary| (one.account.is_the_banks(), is_right(one));
+        let by_name = || one.account.cmp_as_read(&other.account);
+        group(one).cmp(&group(other)).then_with(by_name)
+    });
     for account in accounts.iter().take(ACCOUNTS_SHOWN) {
         let (name, posted) = (&account.account, MoneyText::of(account.balance));
         write!(out, "Balance of {name}: {posted}")?;
@@ -119,5 +148,55 @@ impl Display for Verdict<'_> {
             (false, 0) => write!(f, "must be {}", MoneyText::of(expected)),
             (false, _) => write!(f, "must be {}: {lost} lost", MoneyText::of(expected)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bank::Name;
+    use crate::report::samples;
+
+    fn lines(summary: &Summary, is_for_person: bool) -> String {
+        let mut out = Vec::new();
+        ended(summary, is_for_person, &mut out).expect("memory");
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn a_person_is_told_what_moved_and_how_much_faster_and_a_script_what_it_knows() {
+        let summary = samples::summary();
+        let (person, script) = (lines(&summary, true), lines(&summary, false));
+        assert!(
+            person.contains(
+                "Elapsed: 4.004 s (one after another: 10.004 s, 2.4 times as fast)\nMoved: $2000.00\n"
+            ),
+            "{person}"
+        );
+        let more = [", 2.4 times as fast", "Moved: $2000.00\n"];
+        let without = more
+            .iter()
+            .fold(person, |text, more| text.replace(more, ""));
+        assert_eq!(without, script);
+    }
+
+    #[test]
+    fn accounts_stand_in_the_order_in_which_they_are_read() {
+        let account = |name: &str| AccountSummary {
+            account: Name::other_side(name).expect("a name"),
+            ..samples::summary().balances[2].clone()
+        };
+        let names = ["@world", "acct-10", "acct-2", "acct-1", "b"];
+        let summary = Summary {
+            balances: names.map(account).to_vec(),
+            ..samples::summary()
+        };
+        let told = lines(&summary, false);
+        let told: Vec<&str> = told
+            .lines()
+            .filter_map(|line| line.strip_prefix("Balance of "))
+            .filter_map(|line| line.split(':').next())
+            .collect();
+        assert_eq!(told, ["acct-1", "acct-2", "acct-10", "b", "@world"]);
     }
 }
