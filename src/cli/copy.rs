@@ -20,7 +20,7 @@ pub(super) struct CopyArgs {
     #[arg(value_name = "TO", value_parser = LedgerFlag::from_str)]
     to: LedgerFlag,
     /// How the result is written to stdout
-    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    #[arg(long, short, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     output: Format,
 }
 
