@@ -226,6 +226,7 @@ fn every_remedy_has_a_row() {
         }))
     };
     let text = "\
+with each remedy 4 threads do 10,000 operations each
 remedy                  expected          actual    lost updates    ns/operation
 none                    $1000.00        -$234.50          12,345           1,252
 mutex                   $1000.00        $1000.00               0           1,252

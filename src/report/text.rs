@@ -2,6 +2,7 @@
 
 mod beginning;
 mod holder_killed;
+mod manner;
 mod mechanism;
 mod paint;
 mod refused;
@@ -14,6 +15,7 @@ use std::io::{self, Write};
 
 use beginning::run_started;
 use holder_killed::KilledHolders;
+pub(super) use manner::TextManner;
 use refused::{planned, refused};
 use steps::StepText;
 
@@ -21,33 +23,6 @@ use super::Detail;
 use super::money::MoneyText;
 use crate::bank::{Balance, Decimal, Kind, Name, Operation, Unit, WORLD};
 use crate::event::{Event, InvalidLine, Micros, OperationEvent, Race, Repair};
-
-/// For whom the lines are.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct TextManner {
-    /// What a continued run did earlier is listed again.
-    pub(super) lists_repeats: bool,
-    /// Only what went wrong is told, and how the run ended.
-    pub(super) is_quiet: bool,
-    /// A person reads them, and may be told more than a script goes by.
-    pub(super) is_for_person: bool,
-    /// What went wrong is coloured.
-    pub(super) has_colour: bool,
-}
-
-impl TextManner {
-    fn leaves_out(self, event: &Event) -> bool {
-        let is_repeat = |operation: &OperationEvent| operation.duplicate && operation.worker == 0;
-        match event {
-            Event::Completed(operation) => {
-                self.is_quiet || is_repeat(operation) && !self.lists_repeats
-            }
-            Event::Refused(operation) => is_repeat(operation) && !self.lists_repeats,
-            Event::RunStarted(_) | Event::Started(_) | Event::Skipped(_) => self.is_quiet,
-            _ => false,
-        }
-    }
-}
 
 /// The lines so far, as far as later ones depend on them.
 #[derive(Default)]
