@@ -76,7 +76,7 @@ impl Pace {
             Kind::Deposit => 2,
             Kind::Transfer => 4,
             Kind::Loan => 1,
-            Kind::Balance | Kind::Refill | Kind::Lapse | Kind::Reverse => 0,
+            Kind::Balance | Kind::Open | Kind::Refill | Kind::Lapse | Kind::Reverse => 0,
         };
         Duration::from_secs(classic).mul_f64(self.0)
     }

@@ -9,6 +9,7 @@ mod done;
 mod fields;
 mod json;
 mod lines;
+mod opening;
 mod parse;
 mod quotes;
 mod reader;
@@ -75,6 +76,8 @@ pub struct Defaults {
     /// The other account of a transfer that names none, without which that is no operation; of no
     /// concern to the other operations.
     pub to: Option<Name>,
+    /// Lines may open accounts.
+    pub opens: bool,
 }
 
 /// How an operation is written on a line.

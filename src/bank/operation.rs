@@ -1,94 +1,14 @@
 //! What a user asks for.
 
-use std::fmt;
-use std::str::FromStr;
+mod kind;
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Amount, Annotations, BUDGET, Id, LOANS, Name, OperationDetail, Outcome, Rejection, WORLD,
+    AllowanceChange, Amount, Annotations, BUDGET, Balance, Id, LOANS, Name, OperationDetail,
+    Outcome, Rejection, WORLD,
 };
-
-/// The five operations of a user, and what else moves money.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// Money leaves the bank.
-    Withdraw,
-    /// Money comes into the bank.
-    Deposit,
-    /// Money goes to another account.
-    Transfer,
-    /// The bank lends money.
-    Loan,
-    /// The balance is looked at.
-    Balance,
-    /// An account with an allowance enters a window.
-    Refill,
-    /// Money of an allowance goes back to the budget.
-    Lapse,
-    /// An entry is made undone by its opposite.
-    Reverse,
-}
-
-impl Kind {
-    /// All, also those that no user asks for as an operation.
-    pub const EVERY: [Kind; 8] = [
-        Kind::Withdraw,
-        Kind::Deposit,
-        Kind::Transfer,
-        Kind::Loan,
-        Kind::Balance,
-        Kind::Refill,
-        Kind::Lapse,
-        Kind::Reverse,
-    ];
-
-    /// The five of a user, in the order in which the built-in workload runs them.
-    pub const ALL: [Kind; 5] = [
-        Kind::Withdraw,
-        Kind::Deposit,
-        Kind::Transfer,
-        Kind::Loan,
-        Kind::Balance,
-    ];
-
-    /// Whether money comes to the account that it is about; of a reversal, its operation tells.
-    pub fn comes_in(self) -> bool {
-        matches!(self, Kind::Deposit | Kind::Loan | Kind::Refill)
-    }
-
-    /// The stable word for it on the command line, in workloads and in JSON output.
-    pub fn word(self) -> &'static str {
-        match self {
-            Kind::Withdraw => "withdraw",
-            Kind::Deposit => "deposit",
-            Kind::Transfer => "transfer",
-            Kind::Loan => "loan",
-            Kind::Balance => "balance",
-            Kind::Refill => "refill",
-            Kind::Lapse => "lapse",
-            Kind::Reverse => "reverse",
-        }
-    }
-}
-
-impl FromStr for Kind {
-    type Err = OperationError;
-
-    fn from_str(text: &str) -> Result<Self, OperationError> {
-        Kind::ALL
-            .into_iter()
-            .find(|kind| kind.word() == text)
-            .ok_or(OperationError::UnknownKind)
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.word())
-    }
-}
+pub use kind::Kind;
 
 /// What an operation does to its account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +28,14 @@ pub enum Action {
     Loan(Amount),
     /// Changes nothing.
     Balance,
+    /// Opens the account, or changes its limits.
+    Open {
+        /// How far below zero it may go; `None` leaves that as it is.
+        #[serde(deserialize_with = "Balance::read_limit")]
+        overdraft: Option<Balance>,
+        /// What becomes of its allowance; `None` leaves that as it is.
+        allowance: Option<Box<AllowanceChange>>,
+    },
     /// `@budget -> account`, by the bank itself.
     Refill(Amount),
     /// `account -> @budget`, by the bank itself.
@@ -141,7 +69,7 @@ pub struct Operation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OperationError {
     /// A word that is no operation of a user.
-    #[error("an operation is one of `withdraw`, `deposit`, `transfer`, `loan`, `balance`")]
+    #[error("an operation is one of `withdraw`, `deposit`, `transfer`, `loan`, `balance`, `open`")]
     UnknownKind,
     /// A movement without an amount.
     #[error("`{0}` needs an amount")]
@@ -167,7 +95,7 @@ impl Operation {
             return Err(OperationError::NeedlessTo(kind));
         }
         let action = match (kind, amount) {
-            (Kind::Refill | Kind::Lapse | Kind::Reverse, _) => {
+            (Kind::Open | Kind::Refill | Kind::Lapse | Kind::Reverse, _) => {
                 return Err(OperationError::UnknownKind);
             }
             (Kind::Balance, None) => Action::Balance,
@@ -195,6 +123,26 @@ impl Operation {
         detail.unwrap_or_default()
     }
 
+    /// Opens an account, or changes its limits. That needs no id: a repeat changes nothing.
+    pub fn opening(
+        account: Name,
+        overdraft: Option<Balance>,
+        allowance: Option<AllowanceChange>,
+    ) -> Self {
+        let allowance = allowance.map(Box::new);
+        let action = Action::Open {
+            overdraft,
+            allowance,
+        };
+        let (id, detail) = (None, None);
+        Operation {
+            id,
+            account,
+            action,
+            detail,
+        }
+    }
+
     /// The same, carrying this.
     pub fn carrying(self, detail: Option<OperationDetail>) -> Self {
         Operation { detail, ..self }
@@ -208,6 +156,7 @@ impl Operation {
             Action::Transfer { .. } => Kind::Transfer,
             Action::Loan(_) => Kind::Loan,
             Action::Balance => Kind::Balance,
+            Action::Open { .. } => Kind::Open,
             Action::Refill(_) => Kind::Refill,
             Action::Lapse(_) => Kind::Lapse,
             Action::Reverse { .. } => Kind::Reverse,
@@ -216,7 +165,8 @@ impl Operation {
 
     /// Whether a user may ask for it as it is.
     pub fn is_a_users(&self) -> bool {
-        Kind::ALL.contains(&self.kind()) && self.to() != Some(&BUDGET)
+        let kind = self.kind();
+        (kind == Kind::Open || Kind::ALL.contains(&kind)) && self.to() != Some(&BUDGET)
     }
 
     /// How much it moves, if it moves anything.
@@ -264,7 +214,7 @@ impl Operation {
                 comes_in: true,
             } => (other, &self.account, amount),
             Action::Reverse { amount, other, .. } => (&self.account, other, amount),
-            Action::Balance => return None,
+            Action::Balance | Action::Open { .. } => return None,
         };
         Some(Movement {
             debit,

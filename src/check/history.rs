@@ -303,7 +303,9 @@ impl ObservedHistory {
 
 /// What a line must say and does not.
 fn missing_field(happened: Happened, told: &OperationEvent) -> Option<&'static str> {
-    let moves_money = told.op.is_some_and(|kind| kind != Kind::Balance);
+    let moves_money = told
+        .op
+        .is_some_and(|kind| !matches!(kind, Kind::Balance | Kind::Open));
     if told.op.is_none() && happened == Happened::Completed {
         Some("op")
     } else if told.op.is_some() && told.account.is_none() {
@@ -313,4 +315,10 @@ fn missing_field(happened: Happened, told: &OperationEvent) -> Option<&'static s
     } else {
         None
     }
+}
+
+/// What it did. What opens an account moves nothing, as a view does not.
+fn kind_of(told: &OperationEvent) -> Kind {
+    let kind = told.op.filter(|kind| *kind != Kind::Open);
+    kind.unwrap_or(Kind::Balance)
 }

@@ -289,7 +289,7 @@ impl<'a> SumChecks<'a> {
         for number in answers {
             let one = self.history.at(*number);
             let which = match one.happened {
-                Happened::Completed => 0,
+                Happened::Completed | Happened::Opened => 0,
                 Happened::Refused => 1,
                 Happened::Failed => 2,
                 Happened::InDoubt => 3,

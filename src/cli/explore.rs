@@ -171,7 +171,7 @@ fn starts(args: &ExploreArgs) -> Result<Vec<(Name, Balance)>, Failure> {
 /// All operations that move money, and how many views there are.
 fn operations(workload: &WorkloadArgs) -> Result<(Vec<Operation>, usize), Failure> {
     let (mut alarm, waker) = Alarm::new().map_err(Failure::died)?;
-    let mut feed = workload.feed(false, None, waker)?;
+    let mut feed = workload.feed(false, false, None, waker)?;
     let (mut operations, mut views) = (Vec::new(), 0);
     let mut ids = HashSet::new();
     // One more than there may be, so that too many are told from enough.

@@ -290,6 +290,7 @@ pub(super) fn start(mut plan: RunPlan, opening: Option<Opening>, args: ModeArgs)
                     in_doubt,
                 }| named.open(&place, &args.unit, in_doubt);
     let lasts = opening.is_some();
+    let opens = plan.conduct == Conduct::AskTheBank;
     let (ledger, opened) = opening.map(open).transpose()?.unzip();
     let done = opened.flatten().map(|ContinuedRun { done, lines, ids }| {
         if let Some(named) = &mut plan.named {
@@ -298,7 +299,7 @@ pub(super) fn start(mut plan: RunPlan, opening: Option<Opening>, args: ModeArgs)
         }
         done
     });
-    let feed = args.workload.feed(lasts, done, waker.clone())?;
+    let feed = args.workload.feed(lasts, opens, done, waker.clone())?;
     let reporter = Reporter::start(outputs, waker.clone()).map_err(Failure::usage)?;
     let context = format!("`{}` cannot go on", plan.mode);
     let order = Box::new(AsArrived);
@@ -315,7 +316,7 @@ pub(super) fn start(mut plan: RunPlan, opening: Option<Opening>, args: ModeArgs)
 pub(super) fn collect(plan: RunPlan, args: &ModeArgs) -> Result<(Ending, Vec<Event>), Failure> {
     make_room_for(args.jobs, false).map_err(Failure::usage)?;
     let (alarm, waker) = Alarm::new().map_err(Failure::died)?;
-    let feed = args.workload.feed(false, None, waker.clone())?;
+    let feed = args.workload.feed(false, false, None, waker.clone())?;
     let (reporter, events) = Reporter::collecting(waker.clone());
     let order = Box::new(AsArrived);
     let run = || {
@@ -361,7 +362,7 @@ fn dry_run(plan: RunPlan, args: &BankArgs) -> CliResult {
             Forecast::in_memory(memory, plan.strict)
         }
     };
-    let feed = workload.feed(lasts, None, waker.clone())?;
+    let feed = workload.feed(lasts, true, None, waker.clone())?;
     let reporter = Reporter::start(outputs, waker).map_err(Failure::usage)?;
     let name = plan.named.as_ref().map(|named| named.name.as_str());
     let commands = plan.commands.as_ref();

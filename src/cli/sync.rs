@@ -50,7 +50,7 @@ pub(super) fn sync(args: SyncArgs) -> CliResult {
     args.ledger.check(Mode::Sync.word(), why)?;
     args.unit.settle()?;
     let (mut alarm, waker) = Alarm::new().map_err(Failure::died)?;
-    let mut feed = args.workload.feed(false, None, waker.clone())?;
+    let mut feed = args.workload.feed(false, false, None, waker.clone())?;
     let outputs = args
         .output
         .outputs(protected(&args.workload.source(), None))

@@ -215,17 +215,20 @@ impl WorkloadArgs {
         }
     }
 
-    /// Opens the input, or puts the built-in operations together. For a named run, `done` is what it has
+    /// Opens the input, or puts the built-in operations together; whether its lines may open accounts. For a
+    /// named run, `done` is what it has
     /// done of the input.
     pub(super) fn feed(
         &self,
         lasts: bool,
+        opens: bool,
         done: Option<RunProgress>,
         waker: Waker,
     ) -> Result<Feed, Failure> {
         let defaults = Defaults {
             account: self.account.clone(),
             to: self.to(lasts),
+            opens,
         };
         let format = self.format.map(|format| match format {
             InputFormat::Jsonl => WorkloadFormat::JsonLines,

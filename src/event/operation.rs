@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::fields::{Micros, is_zero, rfc3339};
 use super::{Event, EventFields, Fault, Reason};
 use crate::bank::{
-    Amount, Annotations, Answer, Balance, Id, Kind, Name, Operation, Outcome, Rejection, UNORDERED,
-    View,
+    Action, Amount, Annotations, Answer, Balance, Id, Kind, Name, Operation, Outcome, Rejection,
+    UNORDERED, View,
 };
 use crate::exit::Exit;
 use crate::work::{CommandReport, Termination, last_line};
@@ -144,6 +144,10 @@ impl From<Operation> for OperationEvent {
         let (op, amount) = (operation.kind(), operation.amount());
         let reverses = operation.reverses();
         let (to, from) = (operation.to().cloned(), operation.from().cloned());
+        let overdraft = match operation.action {
+            Action::Open { overdraft, .. } => overdraft,
+            _ => None,
+        };
         let event = OperationEvent {
             id: operation.id,
             op: Some(op),
@@ -152,6 +156,7 @@ impl From<Operation> for OperationEvent {
             from,
             reverses,
             amount: amount.map(Balance::from),
+            overdraft,
             ..OperationEvent::default()
         };
         match operation.detail {

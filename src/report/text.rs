@@ -93,6 +93,10 @@ impl Text {
                     "{title} overspent: {excess} more was spent than was set aside"
                 )
             }
+            Event::Opened(operation) => {
+                let duplicate = mark(operation.duplicate);
+                writeln!(out, "{} completed{duplicate}", NamedOperation(operation))
+            }
             Event::Skipped(operation) => {
                 let line = operation.line.unwrap_or_default();
                 write!(out, "Line {line} was given up and is not run")?;
@@ -160,7 +164,7 @@ fn repaired(repair: &Repair, out: &mut Vec<u8>) -> io::Result<()> {
 /// A view says what it saw and no more, so its start has no line.
 fn started(operation: &OperationEvent, out: &mut Vec<u8>) -> io::Result<()> {
     match operation.op {
-        Some(Kind::Balance) => Ok(()),
+        Some(Kind::Balance | Kind::Open) => Ok(()),
         _ => writeln!(out, "{} started", NamedOperation(operation)),
     }
 }
@@ -246,6 +250,7 @@ impl<'a> Description<'a> {
             Some(Kind::Deposit) => "Deposit of ",
             Some(Kind::Transfer) => "Transfer of ",
             Some(Kind::Loan) => "Loan application for ",
+            Some(Kind::Open) => "Opening",
             Some(Kind::Refill) => "Refill of ",
             Some(Kind::Lapse) => "Lapse of ",
             Some(Kind::Reverse) => "Reversal of ",

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::settings::Settings;
-use crate::bank::{Id, Kind, Line, Operation};
+use crate::bank::{Id, Line, Operation};
 
 /// Gives operations ids.
 #[derive(Clone, Debug)]
@@ -61,7 +61,7 @@ impl Ids {
 
     /// Gives an operation an id if it needs one.
     pub fn name(&mut self, line: Option<Line>, operation: &mut Operation) {
-        if operation.id.is_some() || operation.kind() == Kind::Balance {
+        if operation.id.is_some() || operation.amount().is_none() {
             return;
         }
         if let Some(only) = &self.only

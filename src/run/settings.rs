@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::resume::Named;
-use crate::bank::{Balance, Kind, Line, Name, Operation, RequestContext, SharePoint};
+use crate::bank::{Balance, Line, Name, Operation, RequestContext, SharePoint};
 use crate::event::{Micros, Mode};
 use crate::work::{Pace, Work};
 
@@ -97,10 +97,11 @@ impl Settings {
         self.window().min(quota).max(1)
     }
 
-    /// What an operation's work is. A view sets nothing aside, and has no command.
+    /// What an operation's work is. A view and what opens an account set nothing
+    /// aside, and have no command.
     pub(super) fn work_of(&self, operation: &Operation, line: Option<Line>) -> Work {
         match &self.command {
-            Some(_) if operation.kind() != Kind::Balance => Work::Command {
+            Some(_) if operation.amount().is_some() => Work::Command {
                 line: line.map(|line| line.number),
             },
             _ => Work::lasting(self.pace.of(operation.kind())),

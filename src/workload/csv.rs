@@ -106,11 +106,10 @@ fn unknown_column(name: &str) -> String {
             Excerpt(name)
         );
     }
-    let known: Vec<String> = words().map(|word| format!("`{word}`")).collect();
     format!(
         "`{}` is not a column; CSV begins with the names of its columns, some of {}, and `meta.NAME`",
         Excerpt(name),
-        known.join(", ")
+        Field::names()
     )
 }
 

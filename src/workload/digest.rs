@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::lines::{InputLine, MAX_LINE};
-use crate::bank::Operation;
+use crate::bank::{Action, Operation};
 use crate::store::LineDigests;
 
 /// How much of a line that is too long counts. Its beginning is a little longer or shorter, depending
@@ -73,6 +73,15 @@ fn of_operation(operation: &Operation) -> u64 {
         operation.id.as_ref().map_or("", |id| id.as_str()),
     ];
     let mut text = parts.join("\n");
+    if let Action::Open {
+        overdraft,
+        allowance,
+    } = &operation.action
+    {
+        text.push('\n');
+        // What is said of an account has always a JSON.
+        text += &serde_json::to_string(&(overdraft, allowance)).unwrap_or_default();
+    }
     if let Some(detail) = &operation.detail {
         text.push('\n');
         text += detail.text();

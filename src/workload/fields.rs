@@ -23,10 +23,15 @@ pub(super) enum Field {
     Id,
     Memo,
     Date,
+    Overdraft,
+    Allowance,
+    Zone,
+    Rollover,
+    WarnAt,
 }
 
 impl Field {
-    pub(super) const ALL: [Field; 7] = [
+    pub(super) const ALL: [Field; 12] = [
         Field::Op,
         Field::Amount,
         Field::Account,
@@ -34,7 +39,29 @@ impl Field {
         Field::Id,
         Field::Memo,
         Field::Date,
+        Field::Overdraft,
+        Field::Allowance,
+        Field::Zone,
+        Field::Rollover,
+        Field::WarnAt,
     ];
+
+    /// Those of a line that opens an account, beside `account`.
+    pub(super) const OF_ACCOUNTS: [Field; 5] = [
+        Field::Overdraft,
+        Field::Allowance,
+        Field::Zone,
+        Field::Rollover,
+        Field::WarnAt,
+    ];
+
+    /// Those of an operation that moves money, in words.
+    pub(super) fn names() -> String {
+        let all = Field::ALL.into_iter();
+        let own = all.filter(|field| !Field::OF_ACCOUNTS.contains(field));
+        let names: Vec<String> = own.map(|field| format!("`{}`", field.word())).collect();
+        names.join(", ")
+    }
 
     pub(super) fn word(self) -> &'static str {
         match self {
@@ -45,6 +72,11 @@ impl Field {
             Field::Id => "id",
             Field::Memo => "memo",
             Field::Date => "date",
+            Field::Overdraft => "overdraft",
+            Field::Allowance => "allowance",
+            Field::Zone => "zone",
+            Field::Rollover => "rollover",
+            Field::WarnAt => "warn_at",
         }
     }
 }
@@ -67,7 +99,7 @@ impl<'a> Fields<'a> {
     }
 
     /// What a field says, as `parse` understands it.
-    fn read<T, E: Display>(
+    pub(super) fn read<T, E: Display>(
         &self,
         field: Field,
         parse: impl FnOnce(&str) -> Result<T, E>,
@@ -84,6 +116,10 @@ impl<'a> Fields<'a> {
         let kind: Kind = self
             .read(Field::Op, str::parse)?
             .ok_or("the field `op` is missing")?;
+        if kind == Kind::Open {
+            return self.opening(defaults);
+        }
+        self.refuse(kind, &Field::OF_ACCOUNTS)?;
         let amount = self.read(Field::Amount, str::parse::<Amount>)?;
         let account = self.read(Field::Account, Name::user)?;
         let account = account.unwrap_or_else(|| defaults.account.clone());
@@ -94,6 +130,20 @@ impl<'a> Fields<'a> {
         let id = self.read(Field::Id, Id::new)?;
         let operation = Operation::new(kind, id, account, to, amount).map_err(|e| e.to_string())?;
         Ok(operation.carrying(self.detail()?))
+    }
+
+    /// Refuses fields that an operation of this kind does not have.
+    pub(super) fn refuse(&self, kind: Kind, fields: &[Field]) -> Result<(), String> {
+        let given = fields
+            .iter()
+            .find(|field| self.texts[**field as usize].is_some());
+        match given {
+            Some(field) => Err(format!("`{kind}` takes no `{}`", field.word())),
+            None if kind == Kind::Open && !self.meta.is_empty() => {
+                Err(format!("`{kind}` takes no `meta`"))
+            }
+            None => Ok(()),
+        }
     }
 
     /// What the operation carries.

@@ -30,6 +30,16 @@ struct Object<'a> {
     #[serde(borrow)]
     date: Option<&'a RawValue>,
     #[serde(borrow)]
+    overdraft: Option<&'a RawValue>,
+    #[serde(borrow)]
+    allowance: Option<&'a RawValue>,
+    #[serde(borrow)]
+    zone: Option<&'a RawValue>,
+    #[serde(borrow)]
+    rollover: Option<&'a RawValue>,
+    #[serde(borrow)]
+    warn_at: Option<&'a RawValue>,
+    #[serde(borrow)]
     meta: Option<&'a RawValue>,
 }
 
@@ -65,6 +75,11 @@ pub(super) fn parse(line: &str) -> Result<Fields<'_>, String> {
         (Field::Id, object.id),
         (Field::Memo, object.memo),
         (Field::Date, object.date),
+        (Field::Overdraft, object.overdraft),
+        (Field::Allowance, object.allowance),
+        (Field::Zone, object.zone),
+        (Field::Rollover, object.rollover),
+        (Field::WarnAt, object.warn_at),
     ];
     let mut fields = Fields::default();
     for (field, value) in values {
@@ -102,10 +117,19 @@ fn add_meta<'a>(meta: &'a str, fields: &mut Fields<'a>) -> Result<(), String> {
 fn text(field: Field, value: &str) -> Result<Cow<'_, str>, String> {
     match value.as_bytes().first() {
         Some(b'"') => unescape(field, value),
-        Some(b'-' | b'0'..=b'9') if field == Field::Amount => Ok(Cow::Borrowed(value)),
-        _ if field == Field::Amount => Err("field `amount`: not a string or a number".into()),
+        Some(b'-' | b'0'..=b'9') if is_number(field) => Ok(Cow::Borrowed(value)),
+        Some(b't' | b'f') if field == Field::Rollover => Ok(Cow::Borrowed(value)),
+        _ if is_number(field) => Err(format!(
+            "field `{}`: not a string or a number",
+            field.word()
+        )),
         _ => Err(format!("field `{}`: not a string", field.word())),
     }
+}
+
+/// Whether a number is as good as a string.
+fn is_number(field: Field) -> bool {
+    matches!(field, Field::Amount | Field::Overdraft | Field::WarnAt)
 }
 
 fn unescape(field: Field, string: &str) -> Result<Cow<'_, str>, String> {
@@ -135,18 +159,12 @@ fn reason(error: &serde_json::Error) -> String {
 }
 
 fn unknown_field(name: &str) -> String {
-    let known = || {
-        names()
-            .map(|name| format!("`{name}`"))
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
     match nearest(name, names()) {
         Some(near) => format!("unknown field `{}`: did you mean `{near}`?", Excerpt(name)),
         None => format!(
-            "unknown field `{}`: an operation has {}",
+            "unknown field `{}`: an operation has {}, `meta`",
             Excerpt(name),
-            known()
+            Field::names()
         ),
     }
 }

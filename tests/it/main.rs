@@ -49,6 +49,7 @@ mod named;
 mod numbers;
 mod one_file;
 mod oneshot;
+mod openings;
 mod output;
 mod place;
 #[cfg(target_os = "linux")]

@@ -4,6 +4,7 @@ mod budgets;
 mod ends;
 mod holds;
 mod lines;
+mod opening;
 mod requests;
 mod reversal;
 
@@ -11,10 +12,9 @@ use super::{Hold, LedgerState};
 use crate::bank::idempotency_keys::refused;
 use crate::bank::journal::{Journal, Owner, Record, RequestContext, RunLine};
 use crate::bank::{
-    Account, AllowanceChange, Amount, Answer, Balance, BudgetView, LineState, Movement, Name,
-    Operation, Outcome, Rejection, Sides, State, View, VoidReason,
+    Account, Action, Amount, Answer, BudgetView, LineState, Movement, Operation, Outcome,
+    Rejection, Sides, State, View, VoidReason,
 };
-use budgets::BudgetChange;
 
 /// How an operation that was begun ends.
 #[derive(Clone, Copy)]
@@ -73,6 +73,13 @@ impl<'a, J: Journal> Decision<'a, J> {
         }
         if let Some(rejection) = self.line_objection() {
             return refused(rejection);
+        }
+        if let Action::Open {
+            overdraft,
+            allowance,
+        } = &operation.action
+        {
+            return self.open(&operation.account, *overdraft, allowance.as_deref());
         }
         self.touch(operation);
         let decided = match operation.movement() {
@@ -173,69 +180,6 @@ impl<'a, J: Journal> Decision<'a, J> {
         };
         self.state.ids.put(operation, state);
         Outcome::Held { view }
-    }
-
-    pub(super) fn open(
-        &mut self,
-        name: &Name,
-        overdraft: Option<Balance>,
-        allowance: Option<&AllowanceChange>,
-    ) -> Answer {
-        self.touch_account(name);
-        let slot = self.state.slot(name);
-        let old = slot.map(|slot| self.state.accounts[slot]);
-        let new = match (old, overdraft) {
-            (Some(account), None) => account,
-            (Some(account), Some(overdraft)) => account.with_overdraft(overdraft),
-            (None, overdraft) => Account::new(overdraft.unwrap_or(self.state.overdraft)),
-        };
-        let new = new.opened();
-        let record = self.state.last.record + 1;
-        let budget = self.change_budget(allowance, name, new, record);
-        let duplicate = old == Some(new) && matches!(budget, BudgetChange::Same);
-        if !duplicate {
-            self.opened(name, new, budget, allowance);
-        }
-        let view = self.state.view_or_nothing(name);
-        Answer {
-            duplicate,
-            ..Outcome::Opened { view }.into()
-        }
-    }
-
-    /// The account is open: from here on nothing can fail.
-    fn opened(
-        &mut self,
-        name: &Name,
-        account: Account,
-        budget: BudgetChange,
-        allowance: Option<&AllowanceChange>,
-    ) {
-        let slot = self.state.bring_account(name, account);
-        self.journal.changed(slot);
-        let number = self.next_record();
-        let start = match &budget {
-            BudgetChange::Same => None,
-            BudgetChange::Removed => Some(self.state.now.wall),
-            BudgetChange::To(budget, _) => Some(budget.start()),
-        };
-        let record = Record::Opened {
-            number,
-            account: name,
-            overdraft: account.overdraft(),
-            allowance: allowance.zip(start),
-            view: account.view(),
-        };
-        self.journal.record(self.caller, &record);
-        match budget {
-            BudgetChange::Same => {}
-            BudgetChange::Removed => self.state.bring_budget(slot, None),
-            BudgetChange::To(budget, postings) => {
-                let start = budget.start();
-                self.state.bring_budget(slot, Some(*budget));
-                self.post_budget(name, start, postings);
-            }
-        }
     }
 
     fn known(&self, operation: &Operation, two_steps: bool) -> Option<Answer> {

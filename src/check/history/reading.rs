@@ -6,7 +6,7 @@ use super::super::text_table::{NO_TEXT, TextTable};
 use super::repeated::identity;
 use super::{
     Happened, LOANS_NUMBER, Observed, ObservedEnd, ObservedHistory, ObservedRun, ToldCounts,
-    UNTOLD, WORLD_NUMBER, missing_field,
+    UNTOLD, WORLD_NUMBER, kind_of, missing_field,
 };
 use crate::bank::{BUDGET, Balance, Kind, LOANS, Moment, Name, WORLD};
 use crate::event::{
@@ -323,7 +323,7 @@ impl ObservedHistory {
             let line = u64::from(place.1);
             return Err(LineFault::Missing { line, field });
         }
-        let kind = told.op.unwrap_or(Kind::Balance);
+        let kind = kind_of(told);
         let name = |names: &mut TextTable, name: &Option<Name>| match name {
             Some(name) => names.number(name.as_str()),
             None => NO_TEXT,

@@ -65,8 +65,8 @@ fn asked(history: &ObservedHistory, one: &Observed) -> String {
     let id = id.unwrap_or_default();
     match (one.happened, one.kind) {
         (Happened::Began, _) => "the run began".to_string(),
-        (Happened::Opened, _) => format!("open {account}"),
         (Happened::Voided, _) => format!("void{id}"),
+        (Happened::Opened, _) | (_, Kind::Open) => format!("open {account}"),
         (_, Kind::Withdraw) => format!("withdraw {amount} from {account}{id}"),
         (_, Kind::Deposit) => format!("deposit {amount} to {account}{id}"),
         (_, Kind::Loan) => format!("lend {amount} to {account}{id}"),

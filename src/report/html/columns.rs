@@ -31,7 +31,7 @@ pub(super) struct PageColumns<'a> {
     total: usize,
     shown: usize,
     ends: BTreeMap<&'static str, u64>,
-    kinds: [&'static str; 8],
+    kinds: [&'static str; 9],
     end_words: [&'static str; 5],
     accounts: Vec<&'a str>,
     lanes: LaneColumns,

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::{MoneyText, NamedOperation, mark};
-use crate::bank::Rejection;
+use crate::bank::{Kind, Rejection};
 use crate::event::{OperationEvent, Reason};
 
 /// Why an operation was refused, and what could have gone out.
@@ -35,6 +35,7 @@ pub(super) fn planned(operation: &OperationEvent, out: &mut Vec<u8>) -> io::Resu
         return writeln!(out);
     }
     match operation.amount {
+        None if operation.op == Some(Kind::Open) => writeln!(out, "{title} would be done"),
         None => writeln!(out, "{title} would be shown"),
         Some(_) if !operation.command => writeln!(out, "{title} would be posted"),
         Some(amount) => {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::UnitOfWork;
 use super::backend::{AccountsAfter, EntryFilter, LinesOf, RecordFilter, WantedRows};
 use super::due::Due;
-use super::rows::{AccountRow, EntryRow, REFUSED, Read, SKIPPED, UNSPENT, VIEWED, sound};
+use super::rows::{AccountRow, EntryRow, OPENED, REFUSED, Read, SKIPPED, UNSPENT, VIEWED, sound};
 use crate::bank::{Amount, Moment, Name};
 use crate::store::{
     DoneLine, Entries, Entry, EntryQuery, LedgerError, LineEnd, MAX_PAGE, OpenHold, RunName,
@@ -262,7 +262,7 @@ impl UnitOfWork<'_> {
     fn recorded_lines(&mut self, reading: &mut LineReading) -> Result<Vec<DoneLine>, LedgerError> {
         let page = self.tx.records(&RecordFilter {
             after: reading.record,
-            kinds: &[REFUSED, VIEWED, UNSPENT, SKIPPED],
+            kinds: &[REFUSED, VIEWED, UNSPENT, OPENED, SKIPPED],
             lines: Some(reading.of),
             limit: MAX_PAGE,
         })?;

@@ -94,7 +94,7 @@ impl<'a> Recorder<'a> {
             Record::Refused { .. } | Record::Viewed { .. } | Record::Skipped { .. } => {
                 self.write_other(caller, record)
             }
-            Record::Opened { .. } | Record::Window { .. } => self.write_account(record),
+            Record::Opened { .. } | Record::Window { .. } => self.write_account(caller, record),
         }
     }
 
@@ -242,7 +242,7 @@ impl<'a> Recorder<'a> {
     }
 
     /// Writes what became of an account.
-    fn write_account(&mut self, record: &Record<'_>) {
+    fn write_account(&mut self, caller: &RequestContext, record: &Record<'_>) {
         match *record {
             Record::Opened {
                 number,
@@ -256,6 +256,8 @@ impl<'a> Recorder<'a> {
                 account: account.text().clone(),
                 overdraft: Some(overdraft.minor()),
                 view: Some(parts(view)),
+                run: run_of(caller).filter(|_| caller.line.is_some()),
+                line: caller.line,
                 detail: allowance.and_then(|(change, window)| changed(change, window).to_text()),
                 ..self.now()
             }),

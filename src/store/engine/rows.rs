@@ -238,6 +238,7 @@ pub(crate) fn op(kind: Kind) -> i64 {
         Kind::Refill => 5,
         Kind::Lapse => 6,
         Kind::Reverse => 7,
+        Kind::Open => 8,
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::UnitOfWork;
 use super::backend::{LinesOf, RecordFilter, RunFilter, Table, WantedRows};
 use super::rows::{
-    EXPIRED, HELD, HoldRow, LineRow, REFUSED, RecordRow, RunRow, SKIPPED, UNSPENT, VIEWED, VOIDED,
+    EXPIRED, HELD, HoldRow, LineRow, OPENED, REFUSED, RecordRow, RunRow, SKIPPED, UNSPENT, VIEWED,
+    VOIDED,
 };
 use crate::bank::{Id, LastNumbers, Line, Outcome, Owner, RunLine};
 use crate::store::{
@@ -218,7 +219,7 @@ impl Counted {
             HELD => {
                 self.ended.remove(&line);
             }
-            VIEWED | UNSPENT => {
+            VIEWED | UNSPENT | OPENED => {
                 self.ended.remove(&line);
                 self.done += 1;
             }

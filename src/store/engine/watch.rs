@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use super::UnitOfWork;
 use super::backend::Table;
 use super::rows::{
-    DOUBTED, HELD, KEPT, LineRow, REFUSED, RunRow, SKIPPED, TAKEN_OVER, UNSPENT, VIEWED,
+    DOUBTED, HELD, KEPT, LineRow, OPENED, REFUSED, RunRow, SKIPPED, TAKEN_OVER, UNSPENT, VIEWED,
 };
 use crate::bank::{LastNumbers, LineState, LineStates};
 use crate::store::LedgerError;
@@ -56,7 +56,7 @@ impl UnitOfWork<'_> {
             DOUBTED | TAKEN_OVER | KEPT => {}
             HELD => note(lines, &row, Some(LineState::Begun { hold: row.number })),
             REFUSED => note(lines, &row, Some(LineState::Refused)),
-            VIEWED | UNSPENT | SKIPPED => note(lines, &row, Some(LineState::Done)),
+            VIEWED | UNSPENT | OPENED | SKIPPED => note(lines, &row, Some(LineState::Done)),
             _ => note(lines, &row, None),
         };
         let records = Table::Records;

@@ -215,7 +215,9 @@ impl Begun {
 
 /// Whether the ledger knows it again when it is asked twice.
 fn is_known(operation: &Operation, caller: &RequestContext) -> bool {
-    operation.id.is_some() || operation.kind() == Kind::Balance || caller.line.is_some()
+    operation.id.is_some()
+        || matches!(operation.kind(), Kind::Balance | Kind::Open)
+        || caller.line.is_some()
 }
 
 #[cfg(test)]

@@ -105,7 +105,7 @@ fn a_line_that_is_too_long_is_invalid() {
         &format!("op\n{long}"),
         &[&format!(
             "2! op `{}…`: an operation is one of `withdraw`, `deposit`, `transfer`, `loan`, \
-             `balance`",
+             `balance`, `open`",
             &long[..80]
         )],
     );
@@ -114,7 +114,7 @@ fn a_line_that_is_too_long_is_invalid() {
 #[test]
 fn a_byte_order_mark_is_skipped_only_at_the_start() {
     let bad = "op `\u{feff}balance`: an operation is one of `withdraw`, `deposit`, `transfer`, \
-               `loan`, `balance`"
+               `loan`, `balance`, `open`"
         .replace('\u{feff}', "\\u{feff}");
     check(
         "\u{feff}op\n\u{feff}balance\n\"\n\u{feff}balance",

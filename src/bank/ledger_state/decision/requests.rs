@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::{Decision, End};
 use crate::bank::journal::{Journal, Request, WorkEnd};
-use crate::bank::{Answer, VoidReason};
+use crate::bank::{Answer, Kind, VoidReason};
 
 impl<J: Journal> Decision<'_, J> {
     /// Answers a request, if it is one that the caller can ask.
@@ -14,6 +14,12 @@ impl<J: Journal> Decision<'_, J> {
             | Request::Begin(operation)
             | Request::Hold { operation, .. }
                 if !operation.is_a_users() =>
+            {
+                return None;
+            }
+            // There is no work between, and nothing to set aside.
+            Request::Begin(operation) | Request::Hold { operation, .. }
+                if operation.kind() == Kind::Open =>
             {
                 return None;
             }

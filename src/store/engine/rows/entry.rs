@@ -87,7 +87,7 @@ impl EntryRow {
             Kind::Refill => (credit, Action::Refill(amount)),
             Kind::Lapse => (debit, Action::Lapse(amount)),
             // An operation is about a user's account, and of two users' about the one that gave.
-            _ => {
+            Kind::Reverse => {
                 let comes_in = !credit.is_the_banks();
                 let (account, other) = match comes_in {
                     true => (credit, debit),
@@ -100,6 +100,7 @@ impl EntryRow {
                 };
                 (account, action)
             }
+            _ => return None,
         };
         let id = self.id.as_deref().map(Id::new).transpose().ok()?;
         let detail = self.detail.as_deref().map(OperationDetail::read);

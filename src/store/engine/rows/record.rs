@@ -159,6 +159,7 @@ impl RecordRow {
                 view: view?,
             },
             UNSPENT => Outcome::Unspent { view: view? },
+            OPENED => Outcome::Opened { view: view? },
             _ => return None,
         })
     }

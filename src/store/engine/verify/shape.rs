@@ -33,7 +33,7 @@ pub(super) fn has_its_columns(row: &RecordRow) -> RowCheck {
         EXPIRED => b"+??+--???+-?-?-?",
         REFUSED => b"+???+-???------?",
         VIEWED => b"+--+--????-----?",
-        OPENED => b"---+-+---------?",
+        OPENED => b"---+-+-??------?",
         DOUBTED => b"+??+--+??+-----?",
         TAKEN_OVER => b"+??+--++?++----?",
         KEPT => b"+??+--+??+-?-?-?",

@@ -214,7 +214,7 @@ fn what_is_wrong_is_shown() {
         r#"{"op":"steal"}"#,
         &[
             "1! op `steal`: an operation is one of `withdraw`, `deposit`, `transfer`, `loan`, \
-           `balance`",
+           `balance`, `open`",
         ],
     );
     json(
