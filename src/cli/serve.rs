@@ -7,7 +7,7 @@ use std::process::Stdio;
 use anyhow::{Context, anyhow};
 use clap::Args;
 
-use super::ledger::{LedgerArgs, VARIABLE};
+use super::ledger::LedgerArgs;
 use super::one::ended;
 use super::{CliResult, Failure};
 use crate::child::this_program;
@@ -138,7 +138,7 @@ fn leave_running(ledger: &Place, socket: &PathBuf, max_clients: u32) -> CliResul
         Place::File(path) | Place::Server(path) => command.arg("--ledger").arg(path),
         // All users can read the words of a command, and a password may be in it.
         #[cfg(feature = "postgres")]
-        Place::Postgres(address) => command.env(VARIABLE, address.secret()),
+        Place::Postgres(address) => command.env(super::ledger::VARIABLE, address.secret()),
     };
     command.arg("--socket").arg(socket);
     command.args(["--max-clients", &max_clients.to_string()]);

@@ -86,9 +86,9 @@ pub fn run(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
 
 /// Nothing is what comes of it where the end was asked for before the beginning.
 fn guard(args: &GuardArgs, words: &[OsString]) -> io::Result<Option<Exit>> {
-    let mut supervisor = CommandSupervisor::new(args.parent, Session::Shared)?;
+    let lease = args.lease.as_ref();
+    let mut supervisor = CommandSupervisor::new(args.parent, Session::Shared, lease)?;
     let report = GuardReport::inherited(args.report)?;
-    let _alive = args.lease.as_ref().map(LeaseShare::take).transpose()?;
     if !die_with(args.parent, Signal::CONT) || !supervisor.may_start() {
         return Ok(None);
     }

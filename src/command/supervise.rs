@@ -20,6 +20,7 @@ use crate::exit::Exit;
 use crate::parent::is_living_parent;
 use crate::poll::{PollKey, PollSet, wait_readable};
 use crate::report::stderr_line;
+use crate::store::{HeldShare, LeaseShare};
 use crate::supervisor::{
     END_AT_ONCE, END_COMMAND, START_NO_MORE, Signals, adopt_orphans, end_children, end_of,
     signal_descendants, stop_self,
@@ -45,6 +46,8 @@ pub(crate) struct CommandSupervisor {
     protected: HashSet<Pid>,
     /// No further command is to be started.
     no_more: bool,
+    /// While it lasts, the run is its parent's.
+    lease: Option<HeldShare>,
 }
 
 /// A command that is gone.
@@ -88,20 +91,35 @@ enum Asker {
 
 impl CommandSupervisor {
     /// A supervisor for this parent. From here on this process hears signals and inherits orphans.
-    pub(crate) fn new(parent: u32, session: Session) -> io::Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// The run has ended, or the operating system said no.
+    pub(crate) fn new(
+        parent: u32,
+        session: Session,
+        lease: Option<&LeaseShare>,
+    ) -> io::Result<Self> {
+        let signals = Signals::listen_to_parent()?;
         Ok(CommandSupervisor {
             protected: adopt_orphans(),
             parent,
             session,
-            signals: Signals::listen_to_parent()?,
+            signals,
             no_more: false,
+            lease: lease.map(LeaseShare::take).transpose()?,
         })
     }
 
     /// Whether a further command may be started.
     pub(super) fn may_start(&mut self) -> bool {
         self.handle_signals(None);
-        !self.no_more
+        !self.no_more && self.is_leased()
+    }
+
+    /// Whether no other host may have the run before a command is ended here.
+    fn is_leased(&self) -> bool {
+        self.lease.as_ref().is_none_or(HeldShare::is_sure)
     }
 
     /// Waits so long, or until nothing more is to be started.
@@ -148,6 +166,9 @@ impl CommandSupervisor {
                     stdout: Capture::finish(running.stdout),
                     stderr: Capture::finish(running.stderr),
                 };
+            }
+            if !self.is_leased() {
+                running.end(Termination::Asked, true);
             }
             running.enforce(timeout);
             if self.wait(&mut running, timeout).is_err() {

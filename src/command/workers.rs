@@ -18,7 +18,7 @@ use super::settle::{Settlement, verdict};
 use super::supervise::{CommandSupervisor, Exited};
 use crate::bank::{Operation, WorkEnd};
 use crate::limits::Limits;
-use crate::store::{HeldShare, LeaseShare};
+use crate::store::LeaseShare;
 use crate::work::{AttemptEnd, CommandEvent, Stream, Termination};
 
 /// How long a process is waited for where the system has none left: others end all the time.
@@ -73,8 +73,6 @@ pub enum NextAction {
 pub struct Executor {
     command_spec: CommandSpec,
     supervisor: CommandSupervisor,
-    /// While it lives, the run does.
-    _alive: Option<HeldShare>,
 }
 
 impl Executor {
@@ -84,16 +82,10 @@ impl Executor {
     ///
     /// The run has ended, or the operating system said no.
     pub fn new(command_spec: CommandSpec, parent: u32) -> io::Result<Self> {
-        let supervisor = CommandSupervisor::new(parent, Session::Own)?;
-        let _alive = command_spec
-            .lease
-            .as_ref()
-            .map(LeaseShare::take)
-            .transpose()?;
+        let lease = command_spec.lease.as_ref();
         Ok(Executor {
+            supervisor: CommandSupervisor::new(parent, Session::Own, lease)?,
             command_spec,
-            supervisor,
-            _alive,
         })
     }
 

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use super::engine::Engine;
 use super::engine::backend::{Backend, Tx, TxMode};
 use super::engine::copy::copy;
 use super::engine::rows::sound;
@@ -21,7 +20,7 @@ impl Place {
             #[cfg(feature = "postgres")]
             Place::Postgres(address) => read(&mut *from, |unit, fill| {
                 let copied = Postgres::create(address, unit, fill)?;
-                Engine::new(copied).check_all(None)
+                super::engine::Engine::new(copied).check_all(None)
             }),
             Place::Server(path) => Err(LedgerError::NoPlace {
                 path: path.clone(),

@@ -3,7 +3,11 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
+#[cfg(feature = "postgres")]
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -48,13 +52,79 @@ pub struct LeaseShare(OsString);
 
 /// A share of a run's lease. The kernel takes it away when its process ends, however it ends.
 pub struct HeldShare {
-    _file: File,
+    file: File,
+    /// The file says until when the lease lasts.
+    is_timed: bool,
+}
+
+/// The clock that all processes of this machine share, that is never set, and that goes on while the
+/// machine sleeps.
+pub(super) fn boot_clock() -> Duration {
+    use rustix::time::{ClockId, clock_gettime};
+    #[cfg(target_os = "linux")]
+    let clock = ClockId::Boottime;
+    #[cfg(not(target_os = "linux"))]
+    let clock = ClockId::Monotonic;
+    // It counts from the machine's start, so it is never negative.
+    Duration::try_from(clock_gettime(clock)).unwrap_or_default()
+}
+
+/// How long before the end of a lease that has one all must be over that rests on it: a command is ended
+/// within that time, also on a busy machine.
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// What a share begins with that leads to a file which says until when the lease lasts.
+const TIMED: &str = "until:";
+
+/// Until when the leases of this process last, for the processes that work for it: it is theirs to read.
+#[cfg(feature = "postgres")]
+pub(super) struct LeaseEnd(File);
+
+#[cfg(feature = "postgres")]
+impl LeaseEnd {
+    /// A lease that has ended.
+    pub(super) fn new() -> io::Result<Self> {
+        use rustix::fs::{MemfdFlags, memfd_create};
+        let file = memfd_create("lease", MemfdFlags::CLOEXEC)?;
+        let end = LeaseEnd(file.into());
+        end.set(Duration::ZERO)?;
+        Ok(end)
+    }
+
+    /// The leases last until the boot-time clock shows this.
+    pub(super) fn set(&self, end: Duration) -> io::Result<()> {
+        let micros = u64::try_from(end.as_micros()).unwrap_or(u64::MAX);
+        self.0.write_all_at(&micros.to_le_bytes(), 0)
+    }
+
+    /// What other processes of this user read it by while this one lives.
+    pub(super) fn share(&self) -> LeaseShare {
+        let (process, file) = (std::process::id(), self.0.as_raw_fd());
+        LeaseShare(format!("{TIMED}/proc/{process}/fd/{file}").into())
+    }
+}
+
+impl HeldShare {
+    /// Whether the lease surely lasts long enough to end what rests on it.
+    pub fn is_sure(&self) -> bool {
+        let mut end = [0; 8];
+        !self.is_timed
+            || self.file.read_exact_at(&mut end, 0).is_ok_and(|()| {
+                boot_clock() + MARGIN < Duration::from_micros(u64::from_le_bytes(end))
+            })
+    }
 }
 
 impl LeaseShare {
     /// The lock of a run on a byte of a ledger's file: the file, and the run's number behind it.
     pub(super) fn of_file(ledger: &Path, run: u32) -> Self {
         LeaseShare(ledger.join(run.to_string()).into())
+    }
+
+    /// A share of a lease that has ended.
+    #[cfg(feature = "postgres")]
+    pub(super) fn ended() -> Self {
+        LeaseShare(OsString::from(TIMED))
     }
 
     /// Takes the share. The process that began the run must have its lease. This process must not open
@@ -64,6 +134,16 @@ impl LeaseShare {
     ///
     /// The run has ended, or the operating system said no.
     pub fn take(&self) -> io::Result<HeldShare> {
+        if let Some(path) = self.0.to_str().and_then(|text| text.strip_prefix(TIMED)) {
+            let share = HeldShare {
+                file: File::open(path)?,
+                is_timed: true,
+            };
+            return match share.is_sure() {
+                true => Ok(share),
+                false => Err(io::Error::other("the lease of its run has ended")),
+            };
+        }
         let place = Path::new(&self.0);
         let run = place.file_name().and_then(|run| run.to_str()?.parse().ok());
         let (Some(ledger), Some(run)) = (place.parent(), run) else {
@@ -71,7 +151,10 @@ impl LeaseShare {
         };
         let file = File::open(ledger)?;
         match byte_lock::try_lock(&file, byte_of(run), LockKind::Shared)? {
-            true => Ok(HeldShare { _file: file }),
+            true => Ok(HeldShare {
+                file,
+                is_timed: false,
+            }),
             false => Err(io::Error::other("its run has ended")),
         }
     }

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)];
 
 /// What became of a batch.
-enum BatchFate {
+pub(super) enum BatchFate {
     /// It counts, also where a standby takes over.
     Counts,
     /// It does not count and never will.
@@ -98,7 +98,10 @@ impl Postgres {
 }
 
 /// Asks once. Nothing is known where a standby has not confirmed it.
-fn ask(session: &mut PgSession, batch: &str) -> Result<Option<BatchFate>, postgres::Error> {
+pub(super) fn ask(
+    session: &mut PgSession,
+    batch: &str,
+) -> Result<Option<BatchFate>, postgres::Error> {
     let sql = format!(
         "{BEGIN_WRITING}; {LOCK_HEAD}; INSERT INTO batches (id, at) VALUES ('{batch}', clock_timestamp()) ON CONFLICT (id) DO NOTHING RETURNING id AS missing; INSERT INTO batches (id, at) VALUES (gen_random_uuid(), clock_timestamp())"
     );

@@ -13,9 +13,12 @@ use std::time::{Duration, Instant};
 
 use super::address::ServerAddress;
 use super::session::PgSession;
+use crate::store::Lease;
+use crate::store::lease::{LeaseEnd, LeaseShare, boot_clock};
 
-/// How long a lease lasts, in SQL.
+/// How long a lease lasts, in SQL and as the processes of this host count it.
 const LASTS: &str = "interval '30 seconds'";
+const LASTS_HERE: Duration = Duration::from_secs(30);
 /// How often it is made to last longer.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How long the end of a lease that was not ended with its run is waited for.
@@ -24,10 +27,14 @@ const RELEASE: Duration = Duration::from_secs(5);
 /// The runs of this process, and the epochs of their leases.
 type LeaseEpochs = Arc<Mutex<BTreeMap<u32, String>>>;
 
+/// Until when all leases of this process surely last.
+type SharedEnd = Arc<Mutex<Option<LeaseEnd>>>;
+
 /// The leases of one ledger that this process has.
 pub(super) struct RunLeases {
     address: ServerAddress,
     epochs: LeaseEpochs,
+    end: SharedEnd,
     /// Leads to the thread, once there is one.
     thread: Option<Sender<Release>>,
 }
@@ -52,6 +59,7 @@ impl RunLeases {
         RunLeases {
             address,
             epochs: Arc::default(),
+            end: Arc::default(),
             thread: None,
         }
     }
@@ -62,7 +70,8 @@ impl RunLeases {
         &mut self,
         session: &mut PgSession,
         run: u32,
-    ) -> Result<Option<RunLease>, postgres::Error> {
+    ) -> Result<Option<Lease>, postgres::Error> {
+        let asked_at = boot_clock();
         let sql = format!(
             "INSERT INTO leases (run, epoch, expires) VALUES ($1, gen_random_uuid(), clock_timestamp() + {LASTS}) ON CONFLICT (run) DO NOTHING RETURNING epoch::text"
         );
@@ -71,13 +80,29 @@ impl RunLeases {
             return Ok(None);
         };
         let epoch: String = row.try_get(0)?;
-        lock(&self.epochs).insert(run, epoch.clone());
-        Ok(Some(RunLease {
+        let is_first = lock(&self.epochs).insert(run, epoch.clone()).is_none();
+        let share = self.share(asked_at, is_first && lock(&self.epochs).len() == 1);
+        let lease = RunLease {
             run,
             epoch,
             epochs: Arc::clone(&self.epochs),
             thread: self.thread(),
-        }))
+        };
+        Ok(Some(Lease::new(lease, Some(share))))
+    }
+
+    /// What the run's own processes see by whether the lease lasts. The first lease of several ends first,
+    /// until all are made to last longer.
+    fn share(&self, asked_at: Duration, is_first: bool) -> LeaseShare {
+        let mut end = lock(&self.end);
+        if end.is_none() {
+            *end = LeaseEnd::new().ok();
+        }
+        if let Some(end) = end.as_ref().filter(|_| is_first) {
+            // One that cannot be told counts as ended.
+            let _ = end.set(asked_at + LASTS_HERE);
+        }
+        end.as_ref().map_or_else(LeaseShare::ended, LeaseEnd::share)
     }
 
     /// The thread, which is started for the first lease. Without one a lease just ends earlier.
@@ -88,6 +113,7 @@ impl RunLeases {
                 address: self.address.clone(),
                 session: None,
                 epochs: Arc::clone(&self.epochs),
+                end: Arc::clone(&self.end),
             };
             let thread = thread::Builder::new().name("leases".into());
             let started = thread.spawn(move || keeper.keep(&releases));
@@ -152,6 +178,7 @@ struct Keeper {
     address: ServerAddress,
     session: Option<PgSession>,
     epochs: LeaseEpochs,
+    end: SharedEnd,
 }
 
 impl Keeper {
@@ -167,25 +194,39 @@ impl Keeper {
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     next = Instant::now() + HEARTBEAT;
-                    let Some(rows) = rows(&lock(&self.epochs)) else {
-                        continue;
-                    };
                     // One that fails is made good by the next.
-                    let _ = self.ask(&format!(
-                        "UPDATE leases SET expires = clock_timestamp() + {LASTS} WHERE (run, epoch) IN ({rows})"
-                    ));
+                    let _ = self.prolong();
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }
 
-    fn ask(&mut self, sql: &str) -> Result<(), postgres::Error> {
+    /// Makes all leases last longer.
+    fn prolong(&mut self) -> Result<(), postgres::Error> {
+        let (asked_at, own) = (boot_clock(), lock(&self.epochs).clone());
+        let Some(rows) = rows(&own) else {
+            return Ok(());
+        };
+        let prolonged = self.ask(&format!(
+            "UPDATE leases SET expires = clock_timestamp() + {LASTS} WHERE (run, epoch) IN ({rows}) RETURNING run"
+        ))?;
+        if prolonged == own.len()
+            && let Some(end) = &*lock(&self.end)
+        {
+            // One that cannot be told ends earlier.
+            let _ = end.set(asked_at + LASTS_HERE);
+        }
+        Ok(())
+    }
+
+    /// Asks the server, and tells how many rows it answers with.
+    fn ask(&mut self, sql: &str) -> Result<usize, postgres::Error> {
         let session = match self.session.take().filter(PgSession::is_usable) {
             Some(session) => session,
             None => PgSession::connect(&self.address)?,
         };
-        self.session.insert(session).script(sql).map(drop)
+        Ok(self.session.insert(session).script(sql)?.len())
     }
 }
 
@@ -198,7 +239,7 @@ fn rows(epochs: &BTreeMap<u32, String>) -> Option<String> {
     (!rows.is_empty()).then(|| rows.join(", "))
 }
 
-fn lock(epochs: &LeaseEpochs) -> MutexGuard<'_, BTreeMap<u32, String>> {
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     // What is kept under it is right after every step.
-    epochs.lock().unwrap_or_else(PoisonError::into_inner)
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

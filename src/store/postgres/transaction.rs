@@ -132,8 +132,7 @@ impl Tx for PgTransaction<'_> {
             ..
         } = &mut *self.ledger;
         let leased = leases.take(session, run);
-        let leased = leased.map_err(|error| faults::not_done(name, "write", &error))?;
-        Ok(leased.map(|leased| Lease::new(leased, None)))
+        leased.map_err(|error| faults::not_done(name, "write", &error))
     }
 
     fn dead_runs(&mut self) -> Result<Vec<RunRow>, LedgerError> {

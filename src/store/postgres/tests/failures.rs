@@ -1,0 +1,155 @@
+//! Connections that end, and servers that crash: what was acknowledged counts once, and nothing else does.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::relay::{Cut, Relay};
+use super::*;
+use crate::bank::Request;
+use crate::store::Certainty;
+
+/// Deposits 1, and tells whether that counts.
+fn deposit(ledger: &mut SchemaLedger) -> bool {
+    let request = Request::Execute(operation(Kind::Deposit, None, "a", 1));
+    let caller = Default::default();
+    match ledger.transact(&[Asked { caller, request }]) {
+        Ok(answers) => {
+            let outcome = answers[0].expect("decided").outcome;
+            assert!(matches!(outcome, Outcome::Posted { .. }), "{outcome:?}");
+            true
+        }
+        Err(error) => {
+            assert_eq!(error.certainty(), Certainty::NotDone, "{error}");
+            assert!(error.may_pass(), "{error}");
+            false
+        }
+    }
+}
+
+/// Ends the connection at each message of a batch.
+fn cut_everywhere(cut: Cut) {
+    with_server(|cluster| {
+        let address = cluster.new_ledger();
+        let relay = Relay::new(cluster.folder(), cut);
+        let [there, here] =
+            [cluster.folder(), relay.folder()].map(|folder| folder.display().to_string());
+        let mut other = open(&address);
+        let mut ledger = open(&address.replace(&there, &here));
+        let mut counted = i64::from(deposit(&mut ledger));
+        let mut refused = 0;
+        for message in 0.. {
+            relay.cut_after(message);
+            match deposit(&mut ledger) {
+                true => counted += 1,
+                false => refused += 1,
+            }
+            let has_cut = relay.has_cut();
+            relay.cut_after(-1);
+            assert_eq!(balance(&mut other), counted, "after the message {message}");
+            if !has_cut {
+                break;
+            }
+        }
+        // At least what was loaded and what was applied was lost with its connection.
+        assert!(refused >= 2, "{refused}");
+        assert!(counted > 2, "{counted}");
+    });
+}
+
+#[test]
+fn a_connection_that_ends_before_any_message_leaves_nothing_open() {
+    cut_everywhere(Cut::Before);
+}
+
+#[test]
+fn a_connection_that_ends_after_any_message_leaves_nothing_open() {
+    cut_everywhere(Cut::After);
+}
+
+/// Deposits while `disturb` does its worst, until it has been done so often.
+fn disturbed(cluster: &Cluster, times: usize, disturb: impl Fn(&mut SchemaLedger) + Sync) {
+    let address = cluster.new_ledger();
+    let mut ledger = open(&address);
+    let mut counted = i64::from(deposit(&mut ledger));
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..times {
+                disturb(&mut open_again(&address));
+            }
+            is_over.store(true, Ordering::SeqCst);
+        });
+        while !is_over.load(Ordering::SeqCst) {
+            counted += i64::from(deposit(&mut ledger));
+        }
+    });
+    assert_eq!(balance(&mut open_again(&address)), counted);
+}
+
+/// Opens a ledger of a server that may be starting.
+fn open_again(address: &str) -> SchemaLedger {
+    let began = Instant::now();
+    loop {
+        let address = PostgresAddress::of(address).expect("an address");
+        match Postgres::open(&address, Access::Existing) {
+            Ok(ledger) => return Engine::new(ledger),
+            Err(error) => assert!(began.elapsed() < Duration::from_secs(60), "{error}"),
+        }
+    }
+}
+
+#[test]
+fn sessions_that_an_administrator_ends_lose_and_double_nothing() {
+    with_server(|cluster| {
+        disturbed(cluster, 30, |other| {
+            let schema = &other.backend.address.schema;
+            let sql = format!(
+                "SELECT pg_terminate_backend(l.pid) FROM pg_locks l WHERE l.relation = '{schema}.head'::regclass AND l.pid <> pg_backend_pid()"
+            );
+            // It may be gone already, and this connection with it.
+            let _ = other.backend.session.script(&sql);
+        });
+    });
+}
+
+#[test]
+fn a_server_that_crashes_loses_and_doubles_nothing() {
+    // Its own, since a crash ends the sessions of all.
+    match Cluster::start(&["restart_after_crash=on"]) {
+        Ok(cluster) => disturbed(&cluster, 4, |other| {
+            let rows = other
+                .backend
+                .session
+                .script("SELECT pg_backend_pid() AS pid");
+            let pid = rows
+                .ok()
+                .and_then(|rows| text_of(&rows, "pid")?.parse().ok());
+            let pid = pid.and_then(rustix::process::Pid::from_raw);
+            if let Some(pid) = pid {
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+        }),
+        Err(missing) => stderr_line(format_args!("not checked: {missing}")),
+    }
+}
+
+#[test]
+fn a_commit_of_which_the_server_warns_is_asked_about() {
+    with_server(|cluster| {
+        let mut ledger = open(&cluster.new_ledger());
+        assert!(deposit(&mut ledger));
+        let known = ledger.backend.last_batch.clone().expect("a batch");
+        // It counts, and one that was never written does not.
+        let found = commit::ask(&mut ledger.backend.session, &known);
+        assert!(matches!(found, Ok(Some(commit::BatchFate::Counts))));
+        let unknown = "00000000-0000-4000-8000-000000000000";
+        let found = commit::ask(&mut ledger.backend.session, unknown);
+        assert!(matches!(found, Ok(Some(commit::BatchFate::DoesNot))));
+        // A commit outside of a transaction is a warning.
+        let warning = ledger.backend.session.commit().expect("answered");
+        assert!(warning.is_some());
+        assert!(deposit(&mut ledger));
+        assert_eq!(balance(&mut ledger), 2);
+    });
+}

@@ -1,0 +1,99 @@
+//! A relay between a ledger and its server, which ends the connection at a chosen message.
+
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::thread;
+
+use tempfile::TempDir;
+
+/// Where the connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// The server does not get the message.
+    Before,
+    /// The server gets the message, and its answer does not arrive.
+    After,
+}
+
+/// A relay.
+pub(super) struct Relay {
+    folder: TempDir,
+    /// How many more messages pass; below zero where all do.
+    left: Arc<AtomicI64>,
+}
+
+impl Relay {
+    /// A relay to the server whose socket is in this folder.
+    pub(super) fn new(server: &Path, cut: Cut) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let socket = |folder: &Path| folder.join(".s.PGSQL.5432");
+        let listener = UnixListener::bind(socket(folder.path())).expect("a socket");
+        let left = Arc::new(AtomicI64::new(-1));
+        let (server, counted): (PathBuf, _) = (socket(server), Arc::clone(&left));
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let (Ok(client), counted) = (client, Arc::clone(&counted)) else {
+                    return;
+                };
+                let server = UnixStream::connect(&server).expect("the server");
+                thread::spawn(move || relay(client, server, cut, &counted));
+            }
+        });
+        Relay { folder, left }
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Ends the connection once so many further messages have passed.
+    pub(super) fn cut_after(&self, messages: i64) {
+        self.left.store(messages, Ordering::SeqCst);
+    }
+
+    /// Whether it has ended a connection since then.
+    pub(super) fn has_cut(&self) -> bool {
+        self.left.load(Ordering::SeqCst) < 0
+    }
+}
+
+/// Passes on what both say, message by message from the client.
+fn relay(mut client: UnixStream, mut server: UnixStream, cut: Cut, left: &AtomicI64) {
+    let (mut answers, mut back) = (
+        server.try_clone().expect("a socket"),
+        client.try_clone().expect("a socket"),
+    );
+    let answering = thread::spawn(move || std::io::copy(&mut answers, &mut back));
+    let mut is_first = true;
+    while let Some(message) = message(&mut client, is_first) {
+        is_first = false;
+        let is_last = left.load(Ordering::SeqCst) >= 0 && left.fetch_sub(1, Ordering::SeqCst) == 0;
+        if is_last {
+            let _ = client.shutdown(std::net::Shutdown::Both);
+        }
+        if is_last && cut == Cut::Before || server.write_all(&message).is_err() {
+            break;
+        }
+        if is_last {
+            // The server does what it was told, and notices then that the connection has ended.
+            break;
+        }
+    }
+    let _ = server.shutdown(std::net::Shutdown::Write);
+    let _ = answering.join();
+    let _ = client.shutdown(std::net::Shutdown::Both);
+}
+
+/// The next message; the first one has no kind.
+fn message(from: &mut UnixStream, is_first: bool) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; if is_first { 4 } else { 5 }];
+    from.read_exact(&mut bytes).ok()?;
+    let length = bytes[bytes.len() - 4..].try_into().expect("four bytes");
+    let begun = bytes.len();
+    bytes.resize(begun + u32::from_be_bytes(length) as usize - 4, 0);
+    from.read_exact(&mut bytes[begun..]).ok()?;
+    Some(bytes)
+}
