@@ -13,7 +13,9 @@ use std::fmt::Display;
 use super::columns::{self, Column, fixed, id, moments, numbers, or_nothing, words};
 use super::{Format, Output, stderr_line};
 
-use crate::bank::{Answer, Balance, EntryKey, Id, Name, Operation, Outcome, Rejection, View};
+use crate::bank::{
+    Answer, Balance, EntryKey, Id, Moment, Name, Operation, Outcome, Rejection, View,
+};
 use crate::event::{BudgetEvent, Event, decimal};
 use crate::status::Status;
 use crate::store::{OpenHold, RunName, Standing};
@@ -153,6 +155,18 @@ impl Answers {
                 ];
                 let block = &mut self.output.block;
                 budget::account(block, &ACCOUNTS, &cells, standing, self.output.on_terminal);
+            }
+        }
+    }
+
+    /// Prints what was posted to an account before this moment. What was set aside then, no entry tells.
+    pub fn account_at(&mut self, name: &Name, posted: i128, at: Moment) {
+        match self.format {
+            Format::Json => json::account_at(name, posted, at, &mut self.output.block),
+            Format::Text => {
+                let (posted, nothing) = (decimal(posted), or_nothing(None));
+                let cells = [name.as_str(), &posted, nothing, nothing, nothing];
+                self.row(&ACCOUNTS, &cells);
             }
         }
     }

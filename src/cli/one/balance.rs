@@ -1,10 +1,13 @@
 //! How accounts stand, and what is set aside.
 
+mod at;
+
 use clap::Args;
 
 use super::{Single, SingleArgs, ended};
-use crate::bank::{Answer, Name, Outcome, Rejection};
+use crate::bank::{Answer, Moment, Name, Outcome, Rejection};
 use crate::cli::ledger::UnitArgs;
+use crate::cli::moment::moment;
 use crate::cli::named::all_runs;
 use crate::cli::workload::other_side;
 use crate::cli::{CliResult, Failure};
@@ -20,6 +23,9 @@ pub(in crate::cli) struct BalanceArgs {
     /// List what is set aside instead: id, op, account, to, amount, since, expires, run, line
     #[arg(long)]
     holds: bool,
+    /// Show what was posted before this moment instead: `2026-11-23`, `2026-11-23 10:00` (UTC), `today`, or `2h` ago
+    #[arg(long, value_name = "TIME", value_parser = moment, conflicts_with = "holds")]
+    at: Option<Moment>,
     #[command(flatten)]
     single: SingleArgs,
 }
@@ -27,6 +33,9 @@ pub(in crate::cli) struct BalanceArgs {
 /// `bank-par balance`
 pub(in crate::cli) fn balance(args: BalanceArgs) -> CliResult {
     let mut single = Single::open(args.single, Access::Read, &UnitArgs::default())?;
+    if let Some(at) = args.at {
+        return single.accounts_at(at, &args.accounts);
+    }
     let status = match (args.holds, args.accounts.is_empty()) {
         (true, _) => single.holds(&args.accounts)?,
         (false, true) => single.all_accounts()?,

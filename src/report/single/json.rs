@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Subject;
 use crate::bank::{
-    Annotations, Answer, Balance, EntryKey, Id, Kind, Name, Operation, Percent, Period,
+    Annotations, Answer, Balance, EntryKey, Id, Kind, Moment, Name, Operation, Percent, Period,
 };
 use crate::event::{Event, OperationEvent, Total, add_line, is_zero, rfc3339};
 use crate::store::{OpenHold, RunName, Standing, StandingAllowance};
@@ -49,6 +49,16 @@ pub(super) fn account(standing: &Standing, held: i128, out: &mut Vec<u8>) {
         available: standing.view.available,
         overdraft: standing.overdraft,
         allowance: standing.allowance.as_ref().map(AllowanceFields::new),
+    };
+    let _ = add_line(out, "balance", &line);
+}
+
+/// Adds the line of an account as it stood before a moment.
+pub(super) fn account_at(account: &Name, posted: i128, at: Moment, out: &mut Vec<u8>) {
+    let line = EarlierAccountLine {
+        account,
+        balance: Total(posted),
+        at: rfc3339(at),
     };
     let _ = add_line(out, "balance", &line);
 }
@@ -117,6 +127,14 @@ impl<'a> AllowanceFields<'a> {
             refills: rfc3339(view.next),
         }
     }
+}
+
+/// `balance --at`.
+#[derive(Serialize)]
+struct EarlierAccountLine<'a> {
+    account: &'a Name,
+    balance: Total,
+    at: String,
 }
 
 /// `hold`.
