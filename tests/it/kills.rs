@@ -5,6 +5,8 @@
 mod command;
 mod points;
 
+pub(crate) use points::under_strace;
+
 use std::fmt::Write;
 use std::path::PathBuf;
 

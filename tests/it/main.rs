@@ -9,6 +9,8 @@
 )]
 
 mod annotations;
+#[cfg(target_os = "linux")]
+mod budgets;
 mod check;
 mod cli;
 #[cfg(target_os = "linux")]

@@ -12,7 +12,7 @@ use crate::ledger::{at_once, create};
 use crate::power::has_strace;
 
 /// This command, which is killed on its `number`th call of this name, or a process that it starts on its own.
-pub(super) fn under_strace(call: &str, number: u64, command: &Command) -> Command {
+pub(crate) fn under_strace(call: &str, number: u64, command: &Command) -> Command {
     let mut strace = Command::new("strace");
     strace.args(["-f", "-o", "/dev/null", "-e", &format!("trace={call}")]);
     strace.args(["-e", &format!("inject={call}:signal=KILL:when={number}")]);
