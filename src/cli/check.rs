@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -104,6 +104,9 @@ fn refuse_twice(files: &[PathBuf]) -> anyhow::Result<()> {
 /// Reads all lines of a file.
 fn read(history: &mut ObservedHistory, number: usize, file: &Path) -> anyhow::Result<()> {
     let name = named(file);
+    if is_stdin(file) && io::stdin().is_terminal() {
+        report::note("reading a history from the terminal; end with Ctrl-D");
+    }
     let input: Box<dyn Read> = match is_stdin(file) {
         true => Box::new(io::stdin().lock()),
         false => Box::new(File::open(file).with_context(|| format!("cannot read `{name}`"))?),

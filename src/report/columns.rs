@@ -90,6 +90,9 @@ const MOMENT: usize = 10;
 /// What identifies a row is usually not wider.
 const USUAL_ID: usize = 36;
 
+/// Words that have less are short anyway, and get no more.
+const WIDENED_FROM: usize = 10;
+
 /// A column of words gets at most so much of a wide terminal.
 const WIDEST_WORDS: usize = 32;
 
@@ -168,7 +171,13 @@ pub(super) fn aligned_row(
         if column.kind == ColumnKind::Id {
             continue;
         }
-        if end > 0 && end + layout.gap + width > room {
+        let cell = match column.kind {
+            ColumnKind::Words => cut(&printable(cell), *width),
+            ColumnKind::Moments => relative(cell, now).to_string(),
+            ColumnKind::Fixed | ColumnKind::Numbers | ColumnKind::Id => cell.to_string(),
+        };
+        let least = (end + width).max(row.width() + cell.width()) + layout.gap;
+        if end > 0 && least > room {
             rows.push(std::mem::replace(&mut row, " ".repeat(INDENT)));
             end = INDENT;
         } else if end > 0 {
@@ -176,11 +185,6 @@ pub(super) fn aligned_row(
             end += layout.gap;
         }
         end += width;
-        let cell = match column.kind {
-            ColumnKind::Words => cut(&printable(cell), *width),
-            ColumnKind::Moments => relative(cell, now).to_string(),
-            ColumnKind::Fixed | ColumnKind::Numbers | ColumnKind::Id => cell.to_string(),
-        };
         // What was too wide before is made up for here.
         let filled = row.width() + cell.width();
         let padding = iter::repeat_n(' ', end.saturating_sub(filled));
@@ -239,7 +243,9 @@ impl Layout {
 
     /// Gives to the narrowest column of words. Tells whether there was one that takes more.
     fn widen(&mut self, columns: &[Column]) -> bool {
-        let is_words = |at: &usize| columns[*at].kind == ColumnKind::Words;
+        let is_words = |at: &usize| {
+            columns[*at].kind == ColumnKind::Words && columns[*at].width >= WIDENED_FROM
+        };
         let words = (0..columns.len()).filter(is_words);
         let narrowest = words.min_by_key(|at| self.widths[*at]);
         let narrowest = narrowest.filter(|at| self.widths[*at] < WIDEST_WORDS);

@@ -274,3 +274,43 @@ fn a_person_who_types_operations_is_told_how_to_end() {
     is_clean(&screen);
     assert_eq!(raw.matches("reading").count(), 1);
 }
+
+#[test]
+fn a_table_fits_its_terminal_and_a_pipe_gets_it_exactly() {
+    let ledger = crate::ledger::Ledger::new();
+    let long = "a-rather-long-name-of-an-account";
+    ledger.say(&format!("deposit 1234567.89 --account {long} --id first"));
+    ledger.say("hold 5 --account a-rather-long-name-of-an-account --id second --expires 5h");
+    at_each_width(|columns| {
+        for words in ["balance", "balance --holds", "history", "runs"] {
+            let script = format!("bank-par {words} --ledger {}", ledger.path());
+            let mut seen = Watched::start(columns, &script);
+            while seen.read() {}
+            let screen = seen.screen();
+            let is_wide = columns == 200;
+            match words {
+                "runs" => assert!(
+                    screen.starts_with("   done  refused") || columns == 40,
+                    "{screen}"
+                ),
+                _ => assert_eq!(screen.contains(long), is_wide, "{words}: {screen}"),
+            }
+            match words {
+                "balance" => assert!(screen.contains("1234567.89"), "{screen}"),
+                "history" => assert!(
+                    screen.contains(" ago") || screen.contains("now"),
+                    "{screen}"
+                ),
+                "balance --holds" => assert!(screen.contains("in 4 h"), "{screen}"),
+                _ => {}
+            }
+            // No line was broken by the terminal.
+            let is_broken = |row: u16| seen.parser.screen().row_wrapped(row);
+            assert!(!(0..ROWS).any(is_broken), "{words} at {columns}: {screen}");
+        }
+    });
+    let piped = ledger.say("balance --holds");
+    let row: Vec<&str> = piped.trim_end().split('\t').collect();
+    assert_eq!((row[0], row[2]), ("second", long), "{piped}");
+    assert!(row[6].ends_with('Z') && row[6].len() == 27, "{piped}");
+}
