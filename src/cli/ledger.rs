@@ -147,6 +147,14 @@ pub(super) fn balance_of(text: &AmountText) -> Result<Balance, Failure> {
     text.balance().map_err(|error| wrong_amount(text, error))
 }
 
+/// The same of a flag, which is named where the amount is none.
+pub(super) fn of_flag<T>(flag: &str, amount: Result<T, Failure>) -> Result<T, Failure> {
+    amount.map_err(|failure| Failure {
+        error: failure.error.context(format!("`{flag}`")),
+        ..failure
+    })
+}
+
 fn wrong_amount(text: &AmountText, error: AmountError) -> Failure {
     Failure::usage(anyhow!("amount `{text}`: {error}"))
 }

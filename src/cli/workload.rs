@@ -12,7 +12,7 @@ use rustix::fs::{FileType, fstat, tell};
 use rustix::io::ioctl_fionread;
 
 use super::Failure;
-use super::ledger::{amount_of, balance_of};
+use super::ledger::{amount_of, balance_of, of_flag};
 use crate::bank::{AmountText, Balance, Kind, Name, Operation, WORLD};
 use crate::report::note;
 use crate::wake::Waker;
@@ -155,7 +155,7 @@ impl WorkloadArgs {
     /// What the account starts with, in memory.
     pub(super) fn balance(&self) -> Result<Balance, Failure> {
         match &self.balance {
-            Some(balance) => balance_of(balance),
+            Some(balance) => of_flag("--balance", balance_of(balance)),
             None => balance_of(&DEFAULT_BALANCE.parse().map_err(Failure::usage)?),
         }
     }
@@ -163,7 +163,7 @@ impl WorkloadArgs {
     /// How far below zero every account may go, in memory.
     pub(super) fn overdraft(&self) -> Result<Balance, Failure> {
         let overdraft = self.overdraft.as_ref().map(balance_of).transpose();
-        Ok(overdraft?.unwrap_or_default())
+        Ok(of_flag("--overdraft", overdraft)?.unwrap_or_default())
     }
 
     /// Refuses the demonstration where it would move real money or run a real command, and what only
@@ -291,7 +291,10 @@ impl WorkloadArgs {
             let kind = choice.kind;
             let amount = match kind {
                 Kind::Balance => None,
-                _ => Some(amount_of(choice.amount.as_ref().unwrap_or(&self.amount))?),
+                _ => Some(match &choice.amount {
+                    Some(amount) => of_flag("--op", amount_of(amount))?,
+                    None => of_flag("--amount", amount_of(&self.amount))?,
+                }),
             };
             let to = self.to(false).filter(|_| kind == Kind::Transfer);
             Operation::new(kind, None, self.account.clone(), to, amount).map_err(Failure::usage)
