@@ -259,7 +259,16 @@ impl Budget {
         }
         let lapse = given_back.clamp(0, window.replaced);
         window.replaced -= lapse;
-        self.kept.granted = (self.kept.granted - lapse).max(0);
+        // For a hold of a window before the last one, an earlier refill stands in.
+        let earlier = match &mut self.kept.before {
+            Some(before) if hold <= before.since => {
+                let earlier = lapse.min(before.replaced);
+                before.replaced -= earlier;
+                earlier
+            }
+            _ => 0,
+        };
+        self.kept.granted = (self.kept.granted - (lapse - earlier)).max(0);
         Amount::new(lapse)
     }
 
