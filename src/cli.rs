@@ -28,6 +28,7 @@ mod shared_memory;
 mod show;
 mod sync;
 mod verify;
+mod web;
 mod workload;
 
 use std::process::ExitCode;
@@ -129,6 +130,8 @@ enum Command {
     Check(Flags<check::CheckArgs>),
     /// Measure every way to share: how fast, how right, and beside which limit
     Compare(Flags<compare::CompareArgs>),
+    /// Open a page with screens to click, on which real processes run
+    Web(Flags<web::WebArgs>),
     /// Create a ledger, and say what its amounts count
     Init(Flags<init::InitArgs>),
     /// Open an account in a ledger that lasts, or set its overdraft limit
@@ -279,6 +282,7 @@ pub fn main() -> ExitCode {
         Command::Show(Flags(args)) => show::show(args),
         Command::Check(Flags(args)) => check::check(args),
         Command::Compare(Flags(args)) => compare::compare(args),
+        Command::Web(Flags(args)) => web::web(args),
         Command::Init(Flags(args)) => init::init(args),
         Command::Open(Flags(args)) => one::open(args),
         Command::Deposit(Flags(args)) => one::deposit(args),

@@ -22,7 +22,7 @@ mod workers;
 
 use std::time::Duration;
 
-pub use exec::{ENTRY as EXEC, run as run_exec};
+pub use exec::{ENTRY as EXEC, run as run_exec, this_program_with};
 pub use guard::{ENTRY as GUARD, run as run_guard};
 pub use one::{OneShotEnd, OneShotError, OneShotPlan, OneShotRun, run};
 pub use retry_policy::RetryPolicy;

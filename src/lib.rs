@@ -41,6 +41,7 @@
 //! | [`race`] | the threads of `sync`, with each remedy |
 //! | [`show`] | a recording as a picture: lanes, strokes, balances, lost updates: pure |
 //! | [`event`], [`report`] | what happened, and the only place that prints it |
+//! | [`web`] | a page of this machine on which runs are started by a click: who may ask, what was chosen, the runs as processes and their events |
 //! | [`status`], [`exit`] | the exit statuses; how another process ended |
 //! | [`wake`] | waking a thread that polls; a clock that stands still while the process is stopped |
 //!
@@ -101,6 +102,7 @@ pub mod status;
 pub mod store;
 pub mod supervisor;
 pub mod wake;
+pub mod web;
 pub mod work;
 pub mod worker;
 pub mod workload;

@@ -58,6 +58,7 @@ pub use document::{Document, DocumentError, DocumentKind};
 pub use drawing::{Pictures, TimelineWish};
 pub use explored::{Exploration, Replay, StepScreen, explored, replayed};
 pub use history::{EntryFormat, History};
+pub use html::{LANES_SCRIPT, STYLES as PAGE_STYLES, UPLOT, hash as content_hash};
 pub use live::{LiveStyle, LiveWish, end_the_lines, live_style, without_the_lines};
 pub use money::BareMoney;
 pub use output::Output;

@@ -153,7 +153,13 @@ Examples:
   bank-par man parallel | man -l -
   bank-par man --dir ~/.local/share/man/man1";
 
-const EXAMPLES: [(&str, &str); 25] = [
+const WEB: &str = "\
+Examples:
+  bank-par web
+  bank-par web --no-open --port 7070
+  bank-par web --socket ~/.bank/page";
+
+const EXAMPLES: [(&str, &str); 26] = [
     ("parallel", PARALLEL),
     ("server-share", SERVER_SHARE),
     ("queue", QUEUE),
@@ -177,6 +183,7 @@ const EXAMPLES: [(&str, &str); 25] = [
     ("backup", BACKUP),
     ("copy", COPY),
     ("serve", SERVE),
+    ("web", WEB),
     ("completions", COMPLETIONS),
     ("man", MAN),
 ];

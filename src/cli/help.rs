@@ -33,7 +33,10 @@ const GROUPS: [(&str, &[&str]); 5] = [
             "init", "open", "history", "runs", "skip", "verify", "backup", "copy", "serve",
         ],
     ),
-    ("Study", &["explore", "replay", "check", "compare", "show"]),
+    (
+        "Study",
+        &["explore", "replay", "check", "compare", "show", "web"],
+    ),
     ("Shell", &["completions", "man"]),
 ];
 

@@ -42,7 +42,19 @@ struct ExecArgs {
 
 /// What starts a process that becomes this command, and that this process keeps.
 pub(super) fn command(words: &[OsString], session: Session, limits: Limits) -> io::Result<Command> {
-    let mut command = this_program("bank-par: command");
+    tied("bank-par: command", words, session, limits)
+}
+
+/// What starts this program anew with these words, in a session of its own. The kernel kills it once the
+/// thread that started it has ended, however that came.
+pub fn this_program_with(words: &[OsString]) -> io::Result<Command> {
+    let mut all = vec![OsString::from("/proc/self/exe")];
+    all.extend_from_slice(words);
+    tied("bank-par: run", &all, Session::Own, Limits::now())
+}
+
+fn tied(title: &str, words: &[OsString], session: Session, limits: Limits) -> io::Result<Command> {
+    let mut command = this_program(title);
     let args = ExecArgs {
         supervisor: std::process::id(),
         session,

@@ -21,20 +21,24 @@ use columns::PageColumns;
 pub(super) const START: &str = "<!doctype html>\n<!-- bank-par report -->\n";
 
 const PAGE: &str = include_str!("html/page.html");
-const STYLES: [&str; 2] = [
+/// What both pages look like.
+pub const STYLES: [&str; 2] = [
     include_str!("html/uplot.css"),
     include_str!("html/page.css"),
 ];
+/// Draws lanes, here and on the page that shows runs as they happen.
+pub const LANES_SCRIPT: &str = include_str!("html/lanes.js");
 const SCRIPT: &str = include_str!("html/page.js");
 /// uPlot 1.6.32, as its authors publish it; its licence lies beside it.
-const UPLOT: &str = include_str!("html/uplot.js");
+pub const UPLOT: &str = include_str!("html/uplot.js");
 
 /// Writes the page of a picture.
 pub(super) fn write(picture: &Picture, out: &mut impl Write) -> io::Result<()> {
     let style = STYLES.concat();
     let policy = format!(
-        "default-src 'none'; script-src {} {}; style-src {}; base-uri 'none'; form-action 'none'",
+        "default-src 'none'; script-src {} {} {}; style-src {}; base-uri 'none'; form-action 'none'",
         hash(UPLOT),
+        hash(LANES_SCRIPT),
         hash(SCRIPT),
         hash(&style),
     );
@@ -45,6 +49,7 @@ pub(super) fn write(picture: &Picture, out: &mut impl Write) -> io::Result<()> {
         ("{{STYLE}}", &style),
         ("{{DATA}}", &data),
         ("{{UPLOT}}", UPLOT),
+        ("{{LANES}}", LANES_SCRIPT),
         ("{{SCRIPT}}", SCRIPT),
     ] {
         let (before, after) = rest.split_once(place).unwrap_or((rest, ""));
@@ -57,7 +62,7 @@ pub(super) fn write(picture: &Picture, out: &mut impl Write) -> io::Result<()> {
 }
 
 /// How a policy names a script or a style.
-pub(super) fn hash(text: &str) -> String {
+pub fn hash(text: &str) -> String {
     format!(
         "'sha256-{}'",
         STANDARD.encode(Sha256::digest(text.as_bytes()))

@@ -74,7 +74,7 @@ pub enum AddressError {
 }
 
 /// A socket that is listened on. Its file is removed when this is dropped.
-pub(super) struct ListenAddress {
+pub struct ListenAddress {
     path: PathBuf,
     listener: Listener,
     /// The file's own identity: another server's file of the same name is left alone.
@@ -83,7 +83,7 @@ pub(super) struct ListenAddress {
 
 impl ListenAddress {
     /// Begins to listen. The socket of a server that has died is replaced, that of a living one never.
-    pub(super) fn claim(path: &Path) -> Result<Self, AddressError> {
+    pub fn claim(path: &Path) -> Result<Self, AddressError> {
         let length = path.as_os_str().len();
         if !(1..=MAX_PATH).contains(&length) {
             return Err(AddressError::Path(path.to_path_buf()));
@@ -112,13 +112,14 @@ impl ListenAddress {
     }
 
     /// The next connection that waits, and its user.
-    pub(super) fn accept(&self) -> io::Result<(OwnedFd, Option<u32>)> {
+    pub fn accept(&self) -> io::Result<(OwnedFd, Option<u32>)> {
         let stream = self.listener.accept()?;
         let user = stream.peer_creds()?.euid();
         Ok((OwnedFd::from(stream), user))
     }
 
-    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+    /// What is readable once a connection waits.
+    pub fn fd(&self) -> BorrowedFd<'_> {
         self.listener.as_fd()
     }
 }

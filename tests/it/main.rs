@@ -10,6 +10,8 @@
 
 mod annotations;
 #[cfg(target_os = "linux")]
+mod browser;
+#[cfg(target_os = "linux")]
 mod budgets;
 mod check;
 mod cli;
@@ -75,6 +77,8 @@ mod surroundings;
 mod terminal;
 mod units;
 mod verify;
+#[cfg(target_os = "linux")]
+mod web;
 #[cfg(target_os = "linux")]
 mod work;
 mod workloads;

@@ -2,35 +2,10 @@
 // Everything that comes from a recording is put into the page as text, never as markup.
 (() => {
   const $ = (id) => document.getElementById(id);
-  const SVG = "http://www.w3.org/2000/svg";
-  const ROW = 24;
+  const drawing = lanesOfProcesses;
+  const { MARKS, MEANINGS, ROW, STROKES, bar, brief, element, endMark, shape, strokesOf, time } = drawing;
   const LANES = 200;
   const ROWS = 100;
-  const STROKES = ["start", "begin", "wait", "work", "settle", "execute"];
-  const MEANINGS = {
-    start: "its process starts", begin: "asks, is begun", wait: "waits for others", work: "works",
-    settle: "asks, is posted or voided", execute: "done in one step",
-  };
-  const MARKS = {
-    completed: "completed", refused: "refused", failed: "failed", "in doubt": "in doubt",
-    unfinished: "no end is known",
-  };
-
-  function element(name, attributes = {}, ...children) {
-    const made = document.createElement(name);
-    for (const [key, value] of Object.entries(attributes)) {
-      if (value !== undefined && value !== null) made.setAttribute(key, value);
-    }
-    made.append(...children.map(String_));
-    return made;
-  }
-  const String_ = (child) => (child instanceof Node ? child : String(child));
-  function shape(name, attributes = {}, ...children) {
-    const made = document.createElementNS(SVG, name);
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-    made.append(...children);
-    return made;
-  }
   const money = (text) => {
     if (text === null || text === undefined) return "";
     const { name, is_sign } = data.unit;
@@ -38,12 +13,6 @@
     return text.startsWith("-") ? `-${name}${text.slice(1)}` : `${name}${text}`;
   };
   const minor = (text) => (text === null ? null : BigInt(text.replace(".", "")));
-  function time(micros) {
-    if (micros < 1000) return `${Math.round(micros)} µs`;
-    if (micros < 1e6) return `${(micros / 1e3).toFixed(1)} ms`;
-    return `${(micros / 1e6).toFixed(3)} s`;
-  }
-  const brief = (micros) => (micros === 0 ? "0" : time(micros).replace(/(\.\d*?)0+ /, "$1 ").replace(". ", " "));
   const count = (number, one, many) => `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
@@ -128,27 +97,6 @@
 
   const view = { from: 0, until: 1, page: 0, chosen: null };
 
-  function strokesOf(operation) {
-    const ended = Math.max(operation.ended, operation.begun);
-    const clamp = (at, least, most) => Math.min(Math.max(at, least), most);
-    const ready = operation.ready === null ? operation.begun : clamp(operation.ready, operation.begun, ended);
-    const strokes = [["start", operation.begun, ready]];
-    const waitFrom = operation.wait_from, worked = operation.work_from !== null;
-    const workFrom = worked ? clamp(operation.work_from, ready, ended) : ended;
-    if (!worked && waitFrom === null) {
-      strokes.push(["execute", ready, ended]);
-    } else {
-      const from = waitFrom === null ? workFrom : clamp(waitFrom, ready, workFrom);
-      const until = waitFrom === null ? workFrom : clamp(operation.wait_until, from, workFrom);
-      strokes.push(["begin", ready, from], ["wait", from, until], ["begin", until, workFrom]);
-      if (worked) {
-        const workUntil = clamp(operation.work_until, workFrom, ended);
-        strokes.push(["work", workFrom, workUntil], ["settle", workUntil, ended]);
-      }
-    }
-    return strokes.filter(([, from, until]) => from < until);
-  }
-
   function describe(operation) {
     const lane = lanes[operation.lane];
     const parts = [
@@ -164,34 +112,6 @@
     return parts.join(" · ");
   }
 
-  function endMark(end, x, y) {
-    const kind = `end ${end.replace(" ", "-")}`;
-    switch (end) {
-      case "completed": return shape("circle", { class: kind, cx: x, cy: y, r: 4 });
-      case "refused": return shape("path", { class: kind, d: `M${x - 4} ${y - 4}L${x + 4} ${y + 4}M${x - 4} ${y + 4}L${x + 4} ${y - 4}` });
-      case "failed": return shape("path", { class: kind, d: `M${x} ${y - 5}L${x + 5} ${y + 4}L${x - 5} ${y + 4}Z` });
-      case "in doubt": return shape("rect", { class: kind, x: x - 4, y: y - 4, width: 8, height: 8 });
-      default: return shape("path", { class: kind, d: `M${x - 5} ${y}q2.5 -5 5 0t5 0` });
-    }
-  }
-
-  function bar(kind, x, y, width) {
-    const thick = kind === "work" || kind === "wait" || kind === "start" ? 12 : 5;
-    return shape("rect", { class: kind, x, y: y - thick / 2, width: Math.max(width, 1), height: thick });
-  }
-
-  function ticks(from, until, room) {
-    const least = (until - from) / Math.max(1, Math.floor(room / 64));
-    let step = 1;
-    for (const digits of [1, 2, 5]) {
-      const power = 10 ** Math.ceil(Math.log10(Math.max(least / digits, 1)));
-      if (digits * power >= least && (step < least || digits * power < step)) step = digits * power;
-    }
-    const found = [];
-    for (let at = Math.ceil(from / step) * step; at <= until; at += step) found.push(at);
-    return found;
-  }
-
   function laneName(lane) {
     const own = lane.operations;
     const run = data.runs.length > 1 ? `${lane.run + 1}/` : "";
@@ -203,84 +123,15 @@
   }
 
   function drawLanes() {
-    const plot = $("plot");
-    const width = Math.max(plot.clientWidth, 280);
-    const left = width < 600 ? 96 : 170;
-    const room = width - left - 12;
     const begin = view.page * LANES;
     const shown = lanes.slice(begin, begin + LANES);
-    const x = (at) => left + ((at - view.from) / (view.until - view.from)) * room;
-    const height = 26 + shown.length * ROW;
-    const svg = shape("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "img", "aria-label": $("lanes-text").textContent });
-    svg.append(shape("defs", {},
-      shape("pattern", { id: "hatch", width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, shape("path", { d: "M0 0V6" })),
-      shape("clipPath", { id: "inside" }, shape("rect", { x: left - 6, y: 0, width: room + 12, height }))));
-    for (const at of ticks(view.from, view.until, room)) {
-      svg.append(shape("line", { class: "grid", x1: x(at), x2: x(at), y1: 20, y2: height }));
-      const label = shape("text", { class: "tick", x: x(at), y: 14, "text-anchor": at === view.from ? "start" : "middle" });
-      label.textContent = brief(at);
-      svg.append(label);
-    }
-    shown.forEach((lane, place) => {
-      const y = 26 + place * ROW + ROW / 2;
-      const group = shape("g", { class: "lane" });
-      const label = shape("text", { x: 6, y: y + 4 });
-      const name = laneName(lane);
-      label.textContent = name.length * 6.6 > left - 10 ? `${name.slice(0, Math.floor((left - 16) / 6.6))}…` : name;
-      const inside = shape("g", { "clip-path": "url(#inside)" });
-      if (lane.spawned !== null && lane.exited !== null) {
-        inside.append(shape("line", { class: "life", x1: x(lane.spawned), x2: x(lane.exited), y1: y, y2: y }));
-      }
-      for (const number of lane.operations) {
-        const operation = operations[number];
-        if (operation.ended < view.from || operation.begun > view.until) continue;
-        inside.append(drawOperation(operation, x, y));
-      }
-      group.append(label, inside);
-      svg.append(group);
+    drawing.drawLanes($("plot"), {
+      lanes: shown, operations, from: view.from, until: view.until, chosen: view.chosen, label: $("lanes-text").textContent,
+      nameOf: laneName, describe, point: (operation) => { $("chosen").textContent = describe(operation); },
+      choose: (operation) => choose(operation.place, false),
     });
-    plot.replaceChildren(svg);
     $("window").textContent = `${time(view.from)} to ${time(view.until)}`;
     document.documentElement.dataset.lanes = shown.length;
-  }
-
-  // Both sides of a movement are read at once and written at once, and have one letter.
-  function lettersOf(operation) {
-    const letters = [];
-    for (const access of operation.accesses) {
-      const letter = access.step === "read" ? "r" : access.step === "conflict" ? "c" : access.lost_to === null ? "w" : "L";
-      const last = letters[letters.length - 1];
-      if (!last || last[0] !== access.at || (last[1] === "r") !== (letter === "r")) letters.push([access.at, letter]);
-      else if (letter === "L") last[1] = "L";
-    }
-    return letters;
-  }
-
-  function drawOperation(operation, x, y) {
-    const group = shape("g", { class: `operation${operation.place === view.chosen ? " chosen" : ""}` });
-    const title = shape("title");
-    title.textContent = describe(operation);
-    group.append(title);
-    for (const [kind, from, until] of strokesOf(operation)) {
-      group.append(bar(kind, x(from), y, x(until) - x(from)));
-    }
-    const letters = lettersOf(operation);
-    if (operation.end !== "completed" || !letters.some(([, letter]) => "wL".includes(letter))) {
-      group.append(endMark(operation.end, x(operation.ended), y));
-    }
-    let last = -Infinity;
-    for (const [at, letter] of letters) {
-      const middle = Math.max(x(at), last + 14);
-      last = middle;
-      const mark = shape("g", { class: `access${letter === "L" ? " lost" : ""}` });
-      const text = shape("text", { x: middle, y: y + 4 });
-      text.textContent = letter;
-      mark.append(shape("rect", { x: middle - 6, y: y - 8, width: 12, height: 16, rx: 3 }), text);
-      group.append(mark);
-    }
-    group.addEventListener("pointerenter", () => { $("chosen").textContent = describe(operation); });
-    group.addEventListener("click", () => choose(operation.place, false));
-    return group;
   }
 
   function choose(place, reveal) {

@@ -2,8 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::process::Command;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,30 +10,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{Documents, recording};
+use crate::browser::has_browser;
 use crate::cli::{Run, Running, run};
-
-/// Whether Chromium is there; without it a test says so and checks nothing, unless every test must be run
-/// (`BANK_PAR_ALL_TESTS`), as in `.ci/run`.
-#[expect(clippy::print_stderr, reason = "whoever runs the tests must know")]
-fn has_browser() -> bool {
-    static FOUND: OnceLock<bool> = OnceLock::new();
-    let found = FOUND.get_or_init(|| {
-        let version = Command::new("chromium")
-            .arg("--version")
-            .stdout(Stdio::null())
-            .status();
-        version.is_ok_and(|status| status.success())
-    });
-    if !found {
-        let missing = "this test needs Chromium: install the package `chromium`";
-        assert!(
-            std::env::var_os("BANK_PAR_ALL_TESTS").is_none(),
-            "{missing}"
-        );
-        eprintln!("not checked: {missing}");
-    }
-    *found
-}
 
 /// Opens a page and waits until its scripts rest. Its document, as it is then, is stdout.
 fn open(page: &Path, flags: &[&str]) -> Run {

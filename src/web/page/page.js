@@ -1,0 +1,328 @@
+"use strict";
+// Whatever a run tells is put into the page as text, never as markup.
+(() => {
+  const $ = (id) => document.getElementById(id);
+  const { drawLanes, element, time } = lanesOfProcesses;
+  const { drawn, recording, take } = recordingOfRun;
+  const MOST_PANES = 4;
+  const MOST_WORKERS = 12;
+  const FRAME = 80;
+  const OPERATIONS = [["withdraw", "Withdraw"], ["deposit", "Deposit"], ["transfer", "Transfer"], ["loan", "Loan"], ["balance", "View balance"]];
+  const SCREENS = [
+    { mode: "parallel", title: "Parallel", text: "One process for each operation. Each asks the bank in the parent process over a local socket, so no update is lost." },
+    {
+      mode: "server-share", title: "Server process", without: "none", sync: ["cas", "lock", "none"],
+      text: "One process for each operation. The workers read and write the balance itself, which a server process keeps. With nothing that keeps them apart, updates are lost.",
+    },
+    { mode: "queue", title: "Queue", text: "One process for each operation. All put their requests on one queue, which the bank takes them from." },
+    { mode: "pipe", title: "Pipe", text: "One process for each operation. Each has a pair of anonymous pipes to the bank." },
+    {
+      mode: "shared-memory", title: "Shared memory", without: "none", sync: ["mutex", "atomic", "cas", "spin", "mutex-per-account", "semaphore", "robust", "file-lock", "none"],
+      text: "One process for each operation. All read and write the same memory, with the primitive that you choose between them.",
+    },
+    {
+      mode: "sync", title: "Threads and races", without: "none", sync: ["", "none", "mutex", "rwlock", "atomic", "cas", "spin", "channel", "semaphore"],
+      text: "Threads of one process race for one balance in memory: with nothing between them, and with each remedy.",
+    },
+  ];
+  const REMEDIES = { "server-share": "lock", "shared-memory": "mutex", sync: "mutex" };
+  let screen = SCREENS[0];
+  const panes = [];
+
+  function trouble(text) {
+    $("trouble").hidden = !text;
+    $("trouble").textContent = text ?? "";
+  }
+
+  async function ask(path, body) {
+    const options = body === undefined ? {} : { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+    let answer;
+    try {
+      answer = await fetch(path, options);
+    } catch {
+      throw new Error("the page's server is gone: start `bank-par web` again");
+    }
+    const text = await answer.text();
+    let value;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      throw new Error(text.trim());
+    }
+    if (!answer.ok) throw new Error(value.error);
+    return value;
+  }
+
+  // Says what went wrong, and does the rest only if nothing did.
+  async function attempt(act) {
+    trouble(null);
+    try {
+      return await act();
+    } catch (error) {
+      trouble(error.message);
+      return undefined;
+    }
+  }
+
+  // ---- choices ----
+
+  function show(next) {
+    screen = next;
+    document.title = `bank-par: ${screen.title}`;
+    for (const button of $("screens").children) {
+      if (button.dataset.mode === screen.mode) button.setAttribute("aria-current", "page");
+      else button.removeAttribute("aria-current");
+    }
+    $("screen-title").textContent = screen.title;
+    $("screen-text").textContent = screen.text;
+    const isRace = screen.mode === "sync";
+    $("sync-field").hidden = !screen.sync;
+    $("threads-field").hidden = $("rounds-field").hidden = !isRace;
+    $("speed-field").hidden = isRace;
+    $("sync").replaceChildren(...(screen.sync ?? []).map((word) => element("option", { value: word }, word || "each, one after another")));
+    const buttons = OPERATIONS.map(([op, title]) => button(title, () => run([op], $("sync").value), { "data-op": op }));
+    const all = OPERATIONS.map(([op]) => op);
+    buttons.push(button("All five", () => run(all, $("sync").value), { "data-op": "all", class: "main" }));
+    if (screen.without) buttons.push(button("All five, without and with a remedy", () => compare(all), { "data-op": "compare" }));
+    $("operations").replaceChildren(...buttons);
+  }
+
+  function button(title, act, attributes = {}) {
+    const made = element("button", { type: "button", ...attributes }, title);
+    made.addEventListener("click", () => attempt(act));
+    return made;
+  }
+
+  function choice(ops, sync) {
+    const chosen = {
+      mode: screen.mode, balance: $("balance").value.trim(), time_scale: $("speed").value,
+      operations: ops.map((op) => ({ op, count: Number($("count").value), ...(op === "balance" ? {} : { amount: $("amount").value.trim() }) })),
+    };
+    if (screen.sync && sync) chosen.sync = sync;
+    if (screen.mode === "sync") {
+      chosen.threads = Number($("threads").value);
+      chosen.rounds = Number($("rounds").value);
+    }
+    return chosen;
+  }
+
+  const run = (ops, sync) => begin(choice(ops, sync));
+  async function compare(ops) {
+    const chosen = $("sync").value;
+    const remedy = chosen && chosen !== screen.without ? chosen : REMEDIES[screen.mode];
+    await Promise.all([begin(choice(ops, screen.without)), begin(choice(ops, remedy))]);
+  }
+
+  async function begin(chosen) {
+    const begun = await ask("/runs", chosen);
+    open(begun, chosen);
+  }
+
+  // ---- one run ----
+
+  function open({ run: number, words }, chosen) {
+    const id = `run-${number}`;
+    const pane = {
+      number, run: recording(), chosen: null, ended: null, dirty: true, began: performance.now(), last: 0, curve: null,
+      state: element("p", { class: "state" }), balance: element("p", { class: "balance" }), note: element("p", { class: "wrong" }),
+      plot: element("div", { class: "plot", id: `${id}-plot` }), about: element("p", { class: "about" }, "Point at an operation."),
+      chart: element("div", { class: "curve", role: "img", "aria-label": "The balance over time" }), log: element("ol", { class: "log", tabindex: "0", "aria-label": "Messages and steps" }),
+      workers: element("div", { class: "tools workers", role: "group", "aria-label": "Kill a worker" }),
+      races: element("table", { class: "races" }),
+    };
+    pane.stop = button("Stop", () => ask(`/runs/${number}/stop`, {}), { "data-do": "stop" });
+    pane.again = button("Run again", () => begin(chosen), { "data-do": "again" });
+    pane.again.disabled = !chosen;
+    const close = button("Close", () => remove(pane), { "data-do": "close" });
+    const messages = element("details", {}, element("summary", {}, "Messages and steps"), pane.log);
+    pane.box = element("article", { class: "run", id, "aria-labelledby": `${id}-title` },
+      element("h3", { id: `${id}-title` }, `bank-par ${words.map(quoted).join(" ")}`),
+      element("div", { class: "facts" }, pane.balance, pane.note, element("div", { class: "tools" }, pane.stop, pane.again, close)), pane.state, pane.workers,
+      pane.plot, pane.about, element("div", { class: "scroll" }, pane.races), pane.chart, messages);
+    pane.races.parentElement.hidden = true;
+    panes.unshift(pane);
+    $("runs").prepend(pane.box);
+    while (panes.length > MOST_PANES) {
+      const oldest = panes.findLast((one) => one.ended);
+      if (!oldest) break;
+      remove(oldest);
+    }
+    listen(pane);
+    draw(pane);
+  }
+
+  const quoted = (word) => (/^[\w=.:-]+$/.test(word) ? word : `'${word}'`);
+
+  function remove(pane) {
+    pane.source?.close();
+    panes.splice(panes.indexOf(pane), 1);
+    pane.curve?.destroy();
+    pane.box.remove();
+  }
+
+  function listen(pane) {
+    const source = new EventSource(`/runs/${pane.number}/events`);
+    pane.source = source;
+    source.addEventListener("message", ({ data }) => {
+      take(pane.run, JSON.parse(data));
+      pane.dirty = true;
+    });
+    source.addEventListener("missed", ({ data }) => { pane.run.missed += Number(data); pane.dirty = true; });
+    source.addEventListener("end", ({ data }) => {
+      source.close();
+      pane.ended = JSON.parse(data);
+      pane.dirty = true;
+      announce(pane);
+    });
+    source.addEventListener("error", () => {
+      if (source.readyState === EventSource.CLOSED && !pane.ended) {
+        pane.ended = { status: null, signal: null, words: "the page's server is gone" };
+        pane.dirty = true;
+      }
+    });
+  }
+
+  function state(pane) {
+    const { counts, missed, killed } = pane.run;
+    const parts = Object.entries(counts).filter(([end, number]) => number > 0 || end === "completed").map(([end, number]) => `${number.toLocaleString("en")} ${end}`);
+    if (killed) parts.push(`${killed} ${killed === 1 ? "worker" : "workers"} killed`);
+    if (missed) parts.push(`${missed.toLocaleString("en")} events were not shown: too many for this page`);
+    if (!pane.ended) parts.unshift("running");
+    else if (pane.ended.signal) parts.unshift(`ended by signal ${pane.ended.signal}`);
+    else parts.unshift(pane.ended.status === null ? "not run" : `ended with status ${pane.ended.status}`);
+    if (pane.run.summary?.elapsed_us) parts.push(time(pane.run.summary.elapsed_us));
+    return parts.join(" · ");
+  }
+
+  function note(pane) {
+    const { summary } = pane.run;
+    const own = summary?.balances?.find((one) => one.account === pane.run.account);
+    const parts = [];
+    if (own && own.expected !== undefined && own.expected !== own.balance) parts.push(`It must be ${own.expected}.`);
+    const lost = summary?.lost_updates ?? pane.run.lost;
+    if (lost) parts.push(`${lost} ${lost === 1 ? "update is" : "updates are"} lost.`);
+    if (pane.ended?.words) parts.push(pane.ended.words);
+    return parts.join(" ");
+  }
+
+  // Screen readers are told the end, not each step.
+  function announce(pane) {
+    $("totals").textContent = `Run ${pane.number}: ${state(pane)}. Balance ${pane.run.balance ?? "unknown"}. ${note(pane)}`;
+  }
+
+  const nameOf = (pane) => (lane) => {
+    const own = lane.operations.map((place) => pane.run.operations[place]).filter(Boolean);
+    const what = own.length === 1 ? `${own[0].op} ` : "";
+    return `${what}${lane.pid}${lane.exit === null ? "" : " killed"}`;
+  };
+  function describe(operation) {
+    const { lane } = operation;
+    return [
+      `Operation ${operation.number}`, [operation.op, operation.amount, operation.account].filter(Boolean).join(" "), `worker ${lane.worker}, process ${lane.pid}`,
+      operation.end + (operation.reason ? `: ${operation.reason}` : ""), operation.balance === null ? "" : `balance ${operation.balance}`,
+    ].filter(Boolean).join(" · ");
+  }
+
+  function drawPlot(pane, now) {
+    const { operations, lanes } = drawn(pane.run, now);
+    pane.plot.hidden = pane.about.hidden = lanes.length === 0;
+    if (lanes.length === 0) return;
+    drawLanes(pane.plot, {
+      lanes, operations, from: 0, until: Math.max(now * 1.04, 1000), chosen: pane.chosen, label: `${lanes.length} lanes, one for each process`,
+      nameOf: nameOf(pane), describe, point: (operation) => { pane.about.textContent = describe(operation); },
+      choose: (operation) => { pane.chosen = operation.place; pane.about.textContent = describe(operation); pane.dirty = true; },
+    });
+  }
+
+  function drawWorkers(pane) {
+    const alive = pane.ended ? [] : [...pane.run.alive].slice(0, MOST_WORKERS);
+    const key = alive.map(([worker]) => worker).join();
+    if (pane.workersKey === key) return;
+    pane.workersKey = key;
+    // A button that has the focus keeps it, as long as its worker lives.
+    const focused = document.activeElement?.dataset?.pid;
+    pane.workers.replaceChildren(...alive.map(([worker, pid]) => button(`Kill worker ${worker} (${pid})`, () => ask(`/runs/${pane.number}/kill`, { pid }), { "data-pid": pid })));
+    if (focused) pane.workers.querySelector(`[data-pid="${focused}"]`)?.focus();
+  }
+
+  function drawCurve(pane, now) {
+    const { points } = pane.run;
+    pane.chart.hidden = points.length < 2;
+    if (points.length < 2) return;
+    const columns = [[...points.map(([at]) => at), now], [...points.map(([, value]) => value), points[points.length - 1][1]]];
+    const width = Math.max(pane.chart.clientWidth, 240);
+    if (!pane.curve) {
+      const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+      const axis = { stroke: color("text"), grid: { stroke: color("line"), width: 1 }, ticks: { stroke: color("line") } };
+      pane.curve = new uPlot({
+        width, height: 120, legend: { show: false }, cursor: { show: false }, scales: { x: { time: false } },
+        series: [{}, { stroke: color("posted"), width: 2, paths: uPlot.paths.stepped({ align: 1 }), points: { show: false } }],
+        axes: [{ ...axis, space: 84, values: (_, marks) => marks.map(time) }, { ...axis, size: 70 }],
+      }, columns, pane.chart);
+    } else {
+      if (pane.curve.width !== width) pane.curve.setSize({ width, height: 120 });
+      pane.curve.setData(columns);
+    }
+  }
+
+  function drawRaces(pane) {
+    const { races } = pane.run;
+    pane.races.parentElement.hidden = races.length === 0;
+    if (races.length === pane.racesDrawn) return;
+    pane.racesDrawn = races.length;
+    const head = ["Remedy", "Lost updates", "Balance", "Must be", "Each"].map((title) => element("th", { scope: "col" }, title));
+    const rows = races.map((race) => element("tr", {}, element("th", { scope: "row" }, race.remedy),
+      element("td", { class: race.lost_updates ? "number lost" : "number" }, race.lost_updates.toLocaleString("en")),
+      element("td", { class: "number" }, race.actual), element("td", { class: "number" }, race.expected), element("td", { class: "number" }, `${race.ns_per_operation} ns`)));
+    pane.races.replaceChildren(element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...rows));
+  }
+
+  function draw(pane) {
+    const { run } = pane;
+    const now = pane.ended ? run.at : Math.max(run.at, (performance.now() - pane.began) * 1000);
+    pane.state.textContent = state(pane);
+    const available = run.available !== null && run.available !== run.balance ? ` (${run.available} available)` : "";
+    pane.balance.textContent = run.balance === null ? "" : `${run.balance}${available}`;
+    pane.note.textContent = note(pane);
+    pane.stop.disabled = Boolean(pane.ended);
+    drawWorkers(pane);
+    drawPlot(pane, now);
+    drawRaces(pane);
+    drawCurve(pane, now);
+    if (pane.log.parentElement.open) pane.log.replaceChildren(...run.lines.map((line) => element("li", {}, line)));
+    pane.box.dataset.ended = pane.ended ? "true" : "false";
+  }
+
+  function frame(at) {
+    for (const pane of panes) {
+      if ((pane.dirty || !pane.ended) && at - pane.last >= FRAME) {
+        pane.last = at;
+        pane.dirty = false;
+        draw(pane);
+      }
+    }
+    requestAnimationFrame(frame);
+  }
+
+  function main() {
+    for (const one of SCREENS) {
+      const made = element("button", { type: "button", "data-mode": one.mode }, one.title);
+      made.addEventListener("click", () => show(one));
+      $("screens").append(made);
+    }
+    show(SCREENS[0]);
+    const again = () => panes.forEach((pane) => {
+      pane.curve?.destroy();
+      pane.curve = null;
+      pane.dirty = true;
+    });
+    window.addEventListener("resize", () => panes.forEach((pane) => { pane.dirty = true; }));
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
+    // Runs that another page of this browser has left.
+    attempt(async () => (await ask("/runs")).runs.forEach((one) => open(one, null)));
+    requestAnimationFrame(frame);
+    document.documentElement.dataset.ready = "true";
+  }
+
+  main();
+})();

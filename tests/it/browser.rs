@@ -1,0 +1,161 @@
+//! A real browser: Chromium without a window, spoken to by its own protocol over a pair of pipes.
+
+use std::io::{BufRead, Write};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::cli::Running;
+use crate::process::until;
+
+/// Whether Chromium is there; without it a test says so and checks nothing, unless every test must be run
+/// (`BANK_PAR_ALL_TESTS`), as in `.ci/run`.
+#[expect(clippy::print_stderr, reason = "whoever runs the tests must know")]
+pub(crate) fn has_browser() -> bool {
+    static FOUND: OnceLock<bool> = OnceLock::new();
+    let found = FOUND.get_or_init(|| {
+        let version = Command::new("chromium")
+            .arg("--version")
+            .stdout(Stdio::null())
+            .status();
+        version.is_ok_and(|status| status.success())
+    });
+    if !found {
+        let missing = "this test needs Chromium: install the package `chromium`";
+        assert!(
+            std::env::var_os("BANK_PAR_ALL_TESTS").is_none(),
+            "{missing}"
+        );
+        eprintln!("not checked: {missing}");
+    }
+    *found
+}
+
+/// A browser with one page.
+pub(crate) struct Browser {
+    running: Running,
+    session: Option<String>,
+    last: u64,
+    /// What the page complained about.
+    complaints: Vec<Value>,
+    _profile: TempDir,
+}
+
+impl Browser {
+    /// Starts one, whose window has this size.
+    pub(crate) fn start(width: u32, height: u32) -> Self {
+        let profile = tempfile::tempdir().unwrap();
+        let mut command = Command::new("sh");
+        // The protocol is spoken on the descriptors 3 and 4.
+        command
+            .args(["-c", "exec chromium \"$@\" 3<&0 4>&1 </dev/null", "sh"])
+            .args(["--headless", "--no-sandbox", "--disable-gpu"])
+            .arg("--remote-debugging-pipe")
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .arg("about:blank")
+            .env("HOME", profile.path());
+        let mut browser = Browser {
+            running: Running::start(command),
+            session: None,
+            last: 0,
+            complaints: Vec::new(),
+            _profile: profile,
+        };
+        let targets = browser.call("Target.getTargets", json!({}));
+        let mut targets = targets["targetInfos"].as_array().unwrap().iter();
+        let page = targets.find(|target| target["type"] == "page").unwrap();
+        let attach = json!({ "targetId": page["targetId"], "flatten": true });
+        let attached = browser.call("Target.attachToTarget", attach);
+        browser.session = attached["sessionId"].as_str().map(String::from);
+        for domain in ["Page", "Runtime", "Log"] {
+            browser.call(&format!("{domain}.enable"), json!({}));
+        }
+        let size =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        browser.call("Emulation.setDeviceMetricsOverride", size);
+        browser
+    }
+
+    /// Asks the browser for something, and returns what it answers.
+    fn call(&mut self, method: &str, params: Value) -> Value {
+        self.last += 1;
+        let mut message = json!({ "id": self.last, "method": method, "params": params });
+        if let Some(session) = &self.session {
+            message["sessionId"] = json!(session);
+        }
+        let stdin = self.running.stdin.as_mut().unwrap();
+        write!(stdin, "{message}\0").unwrap();
+        stdin.flush().unwrap();
+        loop {
+            let mut answer = Vec::new();
+            let stdout = self.running.stdout.as_mut().unwrap();
+            stdout.read_until(0, &mut answer).unwrap();
+            assert_eq!(answer.pop(), Some(0), "the browser has ended");
+            let answer: Value = serde_json::from_slice(&answer).unwrap();
+            if answer["id"] == self.last {
+                assert!(answer["error"].is_null(), "{method}: {answer}");
+                return answer["result"].clone();
+            }
+            let complaints = [
+                "Log.entryAdded",
+                "Runtime.consoleAPICalled",
+                "Runtime.exceptionThrown",
+            ];
+            if complaints.contains(&answer["method"].as_str().unwrap_or_default()) {
+                self.complaints.push(answer);
+            }
+        }
+    }
+
+    /// Opens an address.
+    pub(crate) fn open(&mut self, address: &str) {
+        self.call("Page.navigate", json!({ "url": address }));
+    }
+
+    /// What a script in the page comes to; nothing where it fails, as it does in a page that is just loading.
+    pub(crate) fn eval(&mut self, script: &str) -> Value {
+        let params = json!({ "expression": script, "awaitPromise": true, "returnByValue": true });
+        self.call("Runtime.evaluate", params)["result"]["value"].clone()
+    }
+
+    /// Waits until a script comes to something.
+    pub(crate) fn wait_for(&mut self, script: &str) -> Value {
+        until(script, || {
+            let value = self.eval(script);
+            let is_something = !value.is_null() && value != false && value != "";
+            is_something.then_some(value)
+        })
+    }
+
+    /// Clicks, with the mouse, on the middle of what a selector names.
+    pub(crate) fn click(&mut self, selector: &str) {
+        let script = format!(
+            "(() => {{ const found = document.querySelector({selector:?}); if (!found || found.disabled) return null; \
+             found.scrollIntoView({{ block: 'center' }}); const box = found.getBoundingClientRect(); \
+             return [box.x + box.width / 2, box.y + box.height / 2]; }})()"
+        );
+        let place = self.wait_for(&script);
+        for kind in ["mousePressed", "mouseReleased"] {
+            let params = json!({ "type": kind, "x": place[0], "y": place[1], "button": "left", "clickCount": 1 });
+            self.call("Input.dispatchMouseEvent", params);
+        }
+    }
+
+    /// Presses a key.
+    pub(crate) fn press(&mut self, key: &str) {
+        let text = if key == "Enter" { "\r" } else { "" };
+        let code = if key == "Enter" { 13 } else { 9 };
+        for kind in ["keyDown", "keyUp"] {
+            let params =
+                json!({ "type": kind, "key": key, "text": text, "windowsVirtualKeyCode": code });
+            self.call("Input.dispatchKeyEvent", params);
+        }
+    }
+
+    /// Checks that the page has complained about nothing so far.
+    pub(crate) fn assert_content(&self) {
+        assert!(self.complaints.is_empty(), "{:?}", self.complaints);
+    }
+}

@@ -1,0 +1,122 @@
+//! The page in a real browser.
+
+use super::Page;
+use crate::browser::{Browser, has_browser};
+use crate::process::{Process, until};
+
+const ENDED: &str = "document.querySelector('.run:first-child')?.dataset.ended === 'true'";
+
+/// A browser that shows the page.
+fn opened(page: &Page, width: u32, height: u32) -> Browser {
+    let mut browser = Browser::start(width, height);
+    browser.open(&page.link());
+    browser
+        .wait_for("document.documentElement?.dataset.ready === 'true' && location.search === ''");
+    browser
+}
+
+fn text(browser: &mut Browser, selector: &str) -> String {
+    let found = browser.eval(&format!(
+        "document.querySelector({selector:?})?.textContent"
+    ));
+    found.as_str().unwrap_or_default().to_string()
+}
+
+#[test]
+fn each_screen_is_clicked_through() {
+    if !has_browser() {
+        return;
+    }
+    let page = Page::start();
+    let mut browser = opened(&page, 1280, 720);
+    for mode in [
+        "parallel",
+        "server-share",
+        "queue",
+        "pipe",
+        "shared-memory",
+        "sync",
+    ] {
+        browser.click(&format!("[data-mode='{mode}']"));
+        browser.eval("document.querySelector('#speed').value = '0'; document.querySelector('#rounds').value = 10");
+        let before = browser.eval("document.querySelectorAll('.run').length");
+        browser.click("[data-op='all']");
+        browser.wait_for(&format!(
+            "document.querySelector('.run h3')?.textContent.startsWith('bank-par {mode} ') && {ENDED}"
+        ));
+        let state = text(&mut browser, ".run .state");
+        assert!(
+            state.starts_with("ended with status 0"),
+            "{mode}: {state} {before}"
+        );
+        assert_eq!(text(&mut browser, ".run .balance"), "1000.00", "{mode}");
+        if mode != "sync" {
+            let lanes = browser.eval("document.querySelectorAll('.run:first-child .lane').length");
+            assert_eq!(lanes, 5, "{mode}");
+        }
+        browser.click(".run [data-do='close']");
+    }
+    browser.assert_content();
+}
+
+#[test]
+fn real_processes_are_seen_killed_and_run_again() {
+    if !has_browser() {
+        return;
+    }
+    let page = Page::start();
+    let mut browser = opened(&page, 390, 844);
+    let wide = browser.eval("document.documentElement.scrollWidth");
+    assert!(wide.as_u64().unwrap() <= 390, "{wide}");
+    browser.eval("document.querySelector('#speed').value = '1'; document.querySelector('[data-op=withdraw]').focus()");
+    browser.press("Enter");
+    let pid = browser.wait_for("document.querySelector('.run [data-pid]')?.dataset.pid");
+    let worker = Process(pid.as_str().unwrap().parse().unwrap());
+    assert!(worker.state().is_some());
+    browser.click(".run [data-pid]");
+    until("the worker's end", || {
+        worker.state().is_none().then_some(())
+    });
+    browser.wait_for(ENDED);
+    let state = text(&mut browser, ".run .state");
+    assert!(
+        state.contains("1 failed") && state.contains("1 worker killed"),
+        "{state}"
+    );
+    let said = text(&mut browser, "#totals");
+    assert!(
+        said.contains("1 worker killed"),
+        "a screen reader is told: {said}"
+    );
+    browser.eval("document.querySelector('#speed').value = '0'");
+    browser.click(".run [data-do='again']");
+    browser.wait_for("document.querySelectorAll('.run').length === 2");
+    browser.click(".run [data-do='stop']");
+    browser.wait_for(ENDED);
+    browser.assert_content();
+}
+
+#[test]
+fn the_same_work_is_seen_without_and_with_a_remedy() {
+    if !has_browser() {
+        return;
+    }
+    let page = Page::start();
+    let mut browser = opened(&page, 1280, 720);
+    browser.click("[data-mode='server-share']");
+    browser.eval("document.querySelector('#speed').value = '0.1'");
+    browser.click("[data-op='compare']");
+    browser.wait_for("document.querySelectorAll('.run[data-ended=true]').length === 2");
+    let of = |browser: &mut Browser, sync: &str, part: &str| {
+        let script = format!(
+            "[...document.querySelectorAll('.run')].find((run) => run.textContent.includes('--sync={sync}')).querySelector('{part}').textContent"
+        );
+        browser.eval(&script).as_str().unwrap().to_string()
+    };
+    assert_eq!(of(&mut browser, "cas", ".balance"), "1000.00");
+    assert_eq!(of(&mut browser, "cas", ".wrong"), "");
+    assert!(of(&mut browser, "none", ".wrong").contains("lost"));
+    let letters = browser.eval("[...document.querySelectorAll('.access text')].map((letter) => letter.textContent).join('')");
+    assert!(letters.as_str().unwrap().contains('L'), "{letters}");
+    browser.assert_content();
+}
