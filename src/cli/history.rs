@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use super::ledger::{self, LedgerArgs};
 use super::moment::moment;
 use super::one::ended;
-use super::workload::other_side;
+use super::workload::any_account;
 use super::{CliResult, Failure};
 use crate::bank::{Moment, Name};
 use crate::report::{EntryFormat, History, Output, ProtectedFiles};
@@ -27,7 +27,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 #[derive(Args)]
 pub(super) struct HistoryArgs {
     /// Only entries with this account on one of their sides
-    #[arg(value_parser = other_side)]
+    #[arg(value_parser = any_account)]
     account: Option<Name>,
     /// Only entries of this moment and later: `2026-11-23`, `2026-11-23 10:00` (UTC), `today`, or `2h` ago
     #[arg(long, value_name = "TIME", value_parser = moment)]

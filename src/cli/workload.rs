@@ -76,6 +76,11 @@ pub(super) fn other_side(text: &str) -> Result<Name, crate::bank::NameError> {
     Name::other_side(text)
 }
 
+/// Any account, which is only looked at.
+pub(super) fn any_account(text: &str) -> Result<Name, crate::bank::NameError> {
+    Name::any(text)
+}
+
 /// A file, unless that is a word that has slipped off a flag and there is no such file.
 fn no_stray_word(file: PathBuf) -> Result<PathBuf, String> {
     let word = file.to_str().unwrap_or_default();

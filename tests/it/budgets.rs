@@ -58,6 +58,7 @@ fn shells_share_an_allowance_and_are_warned_once() {
         let why = "insufficient funds: `api` has 0.19 available; it is refilled at 2";
         assert!(run.stderr.contains(why), "{run:?}");
     }
+    assert_eq!(ledger.money("@budget")[0], "-5.00");
     ledger.verify();
 }
 

@@ -9,7 +9,7 @@ use crate::bank::{Answer, Moment, Name, Outcome, Rejection};
 use crate::cli::ledger::UnitArgs;
 use crate::cli::moment::moment;
 use crate::cli::named::all_runs;
-use crate::cli::workload::other_side;
+use crate::cli::workload::any_account;
 use crate::cli::{CliResult, Failure};
 use crate::report::Subject;
 use crate::status::Status;
@@ -18,7 +18,7 @@ use crate::store::{Access, MAX_PAGE};
 #[derive(Args)]
 pub(in crate::cli) struct BalanceArgs {
     /// Which accounts; all of them without this
-    #[arg(value_name = "ACCOUNT", value_parser = other_side)]
+    #[arg(value_name = "ACCOUNT", value_parser = any_account)]
     accounts: Vec<Name>,
     /// List what is set aside instead: id, op, account, to, amount, since, expires, run, line
     #[arg(long)]

@@ -5,6 +5,7 @@ use std::fmt::{self, Display};
 use crate::bank::Moment;
 use crate::event::{BudgetEvent, rfc3339};
 use crate::report::columns::{self, Column};
+use crate::report::money::BareMoney;
 use crate::store::Standing;
 
 /// A moment to the second, as nearly all windows begin.
@@ -31,6 +32,7 @@ pub fn low_budget(budget: &BudgetEvent) -> impl Display + use<> {
         ..
     } = budget;
     let refills = ToTheSecond(*refills);
+    let [limit, spent, left] = [limit, spent, left].map(|money| BareMoney(*money));
     format!(
         "warning: `{account}` has spent {spent} of its allowance of {limit}: {left} is left until {refills}"
     )
