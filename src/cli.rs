@@ -7,6 +7,7 @@ mod command;
 mod compare;
 mod completions;
 mod copy;
+mod doctor;
 mod examples;
 mod explore;
 mod flags;
@@ -166,6 +167,8 @@ enum Command {
     Backup(Flags<backup::BackupArgs>),
     /// Copy a ledger from a file to a PostgreSQL database or back, with all that it says
     Copy(Flags<copy::CopyArgs>),
+    /// Name the settings of a ledger's server that can lose what was acknowledged
+    Doctor(Flags<doctor::DoctorArgs>),
     /// Serve a ledger to many clients at a time, on a local socket
     Serve(Flags<serve::ServeArgs>),
     /// Print what lets a shell complete the words of this program
@@ -300,6 +303,7 @@ pub fn main() -> ExitCode {
         Command::Verify(Flags(args)) => verify::verify(args),
         Command::Backup(Flags(args)) => backup::backup(args),
         Command::Copy(Flags(args)) => copy::copy(args),
+        Command::Doctor(Flags(args)) => doctor::doctor(args),
         Command::Serve(Flags(args)) => serve::serve(args),
         Command::Completions(Flags(args)) => completions::completions(args),
         Command::Man(Flags(args)) => man::man(args),

@@ -33,6 +33,7 @@ mod verified;
 mod expected;
 #[cfg(test)]
 mod samples;
+mod settings;
 
 use std::fs::File;
 use std::io;
@@ -64,6 +65,7 @@ pub use money::BareMoney;
 pub use output::Output;
 pub use receipt::Receipt;
 pub use runs::{given_up, runs, skipped};
+pub use settings::settings;
 #[cfg(test)]
 pub(crate) use shown::draw_all;
 pub use shown::drawn;

@@ -89,6 +89,40 @@ impl Place {
     }
 }
 
+impl Place {
+    /// The settings of its server on which durability rests; `None` where it has no such server.
+    pub fn settings(&self) -> Result<Option<Vec<ServerSetting>>, LedgerError> {
+        match self {
+            Place::File(_) | Place::Server(_) => Ok(None),
+            #[cfg(feature = "postgres")]
+            Place::Postgres(address) => {
+                let mut ledger = postgres::Postgres::open(address, Access::Read)?;
+                ledger.settings().map(Some)
+            }
+        }
+    }
+
+    /// The statements by which its owner lets others use the ledger; none where the system's permissions do.
+    pub fn grants(&self) -> Result<Vec<String>, LedgerError> {
+        match self {
+            Place::File(_) | Place::Server(_) => Ok(Vec::new()),
+            #[cfg(feature = "postgres")]
+            Place::Postgres(address) => address.grants(),
+        }
+    }
+}
+
+/// A setting of a server on which durability rests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerSetting {
+    /// What it is called.
+    pub name: String,
+    /// What it is.
+    pub value: String,
+    /// What may happen, where it is not as it must be.
+    pub danger: Option<&'static str>,
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

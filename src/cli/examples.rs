@@ -135,6 +135,10 @@ Examples:
   bank-par copy bank.db 'postgres://bank@db.example/money?sslmode=disable'
   bank-par copy 'postgres:///money?schema=ops' ops.db";
 
+const DOCTOR: &str = "\
+Examples:
+  bank-par doctor --ledger 'postgres:///money'";
+
 const SERVE: &str = "\
 Examples:
   bank-par serve --ledger bank.db --socket ~/.bank/socket
@@ -159,7 +163,7 @@ Examples:
   bank-par web --no-open --port 7070
   bank-par web --socket ~/.bank/page";
 
-const EXAMPLES: [(&str, &str); 26] = [
+const EXAMPLES: [(&str, &str); 27] = [
     ("parallel", PARALLEL),
     ("server-share", SERVER_SHARE),
     ("queue", QUEUE),
@@ -182,6 +186,7 @@ const EXAMPLES: [(&str, &str); 26] = [
     ("verify", VERIFY),
     ("backup", BACKUP),
     ("copy", COPY),
+    ("doctor", DOCTOR),
     ("serve", SERVE),
     ("web", WEB),
     ("completions", COMPLETIONS),

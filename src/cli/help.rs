@@ -31,6 +31,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
         "A ledger that lasts",
         &[
             "init", "open", "history", "runs", "skip", "verify", "backup", "copy", "serve",
+            "doctor",
         ],
     ),
     (

@@ -34,5 +34,12 @@ pub(super) fn init(args: InitArgs) -> CliResult {
             false
         }
     };
-    ended(report::created(output, args.output, &place, is_new))
+    let grants = place.grants().map_err(Failure::ledger)?;
+    ended(report::created(
+        output,
+        args.output,
+        &place,
+        is_new,
+        &grants,
+    ))
 }

@@ -17,6 +17,7 @@ mod load;
 mod pages;
 mod schema;
 mod session;
+mod settings;
 mod transaction;
 mod values;
 

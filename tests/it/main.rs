@@ -56,6 +56,8 @@ mod oneshot;
 mod openings;
 mod output;
 mod place;
+#[cfg(all(target_os = "linux", feature = "postgres"))]
+mod postgres;
 #[cfg(target_os = "linux")]
 mod power;
 mod private;

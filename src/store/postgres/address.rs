@@ -54,6 +54,11 @@ impl PostgresAddress {
         &self.0
     }
 
+    /// The statements by which its owner lets others use the ledger.
+    pub(in crate::store) fn grants(&self) -> Result<Vec<String>, LedgerError> {
+        Ok(super::settings::grants(&self.resolve()?.schema))
+    }
+
     /// Finds out all that is needed to connect.
     pub(super) fn resolve(&self) -> Result<ServerAddress, LedgerError> {
         let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());

@@ -2,7 +2,7 @@
 //! tests, however they end, and takes its folder along.
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -31,7 +31,8 @@ read -r end || true
 pub(crate) struct Cluster {
     /// Ends the server when its standard input is closed, with this process at the latest.
     _script: Child,
-    folder: PathBuf,
+    /// The folder of its socket.
+    pub(crate) folder: PathBuf,
 }
 
 impl Cluster {
@@ -88,11 +89,6 @@ impl Cluster {
             .get_or_init(start)
             .as_ref()
             .map_err(|missing| *missing)
-    }
-
-    /// The folder of its socket.
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
     }
 
     /// The address of a ledger in a schema that no other test uses.

@@ -31,9 +31,9 @@ fn deposit(ledger: &mut SchemaLedger) -> bool {
 fn cut_everywhere(cut: Cut) {
     with_server(|cluster| {
         let address = cluster.new_ledger();
-        let relay = Relay::new(cluster.folder(), cut);
+        let relay = Relay::new(&cluster.folder, cut);
         let [there, here] =
-            [cluster.folder(), relay.folder()].map(|folder| folder.display().to_string());
+            [cluster.folder.as_path(), relay.folder()].map(|folder| folder.display().to_string());
         let mut other = open(&address);
         let mut ledger = open(&address.replace(&there, &here));
         let mut counted = i64::from(deposit(&mut ledger));
