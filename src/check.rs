@@ -22,7 +22,7 @@ mod text_table;
 mod trail;
 mod unordered;
 
-pub use contradiction::{Contradiction, Disagreement};
+pub use contradiction::{Contradiction, Disagreement, FittingOrder};
 pub use history::{Happened, LineFault, Observed, ObservedHistory};
 pub use order::ClaimedBy;
 pub use text_table::NO_TEXT;

@@ -15,6 +15,18 @@ pub struct Contradiction {
     pub omitted: u64,
     /// No answer can be left out without the contradiction going away.
     pub is_smallest: bool,
+    /// What fits before it, where an order is claimed and was tried.
+    pub fitting: Option<FittingOrder>,
+}
+
+/// The longest beginning of a claimed order in which each answer can be true after those before it. The
+/// next one is the last answer of the contradiction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FittingOrder {
+    /// How many answers it has.
+    pub answers: u64,
+    /// The latest of them, in their order, by their numbers in the history.
+    pub latest: Vec<u32>,
 }
 
 impl Contradiction {
@@ -25,6 +37,7 @@ impl Contradiction {
             summary: None,
             omitted: 0,
             is_smallest: true,
+            fitting: None,
         }
     }
 

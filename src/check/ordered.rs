@@ -1,11 +1,14 @@
 //! The second tier: the order that a history claims, tried by the bank's rules.
 
-use super::contradiction::Contradiction;
+use super::contradiction::{Contradiction, FittingOrder};
 use super::history::{Happened, ObservedHistory};
 use super::order::{ClaimedBy, ClaimedOrder};
 use super::rules::RuleReplay;
 use super::shrink::shrink;
 use super::{LeftOpen, TierReport};
+
+/// How many of the answers that fit are kept to be shown before the one that does not.
+const MOST_LATEST: usize = 8;
 
 /// Judges the answers about one ledger; `None` if they claim no order.
 pub(super) fn judge(history: &ObservedHistory, answers: &[u32]) -> Option<(ClaimedBy, TierReport)> {
@@ -45,7 +48,15 @@ fn replay(
             replayed.forget_held();
         }
         if let Err(why) = replayed.step(*number) {
-            return Some(shrink(history, order, position, why));
+            let before = &order.answers[..position as usize];
+            let fitting = FittingOrder {
+                answers: history.answers(before),
+                latest: before[before.len().saturating_sub(MOST_LATEST)..].to_vec(),
+            };
+            return Some(Contradiction {
+                fitting: Some(fitting),
+                ..shrink(history, order, position, why)
+            });
         }
     }
     let left_open = replayed.left_open;

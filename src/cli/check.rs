@@ -10,15 +10,18 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 
 use super::one::ended;
+use super::pictures::ReportArg;
 use super::{CliResult, Failure};
 use crate::check::{ObservedHistory, check as check_history};
-use crate::report::{self, Format, HistoryReport, Output, ProtectedFiles};
+use crate::report::{self, Format, FoundOut, HistoryReport, ProtectedFiles};
 
 const EXAMPLES: &str = "\
 Examples:
   bank-par parallel ops.jsonl --events run.jsonl; bank-par check run.jsonl
   bank-par server-share --sync none --output json | bank-par check -
       money was lost
+  bank-par check run.jsonl --report check.html
+      what contradicts what, in a browser
   bank-par check shell-*.jsonl
       the recordings of all that wrote to one ledger
 
@@ -40,6 +43,8 @@ pub(super) struct CheckArgs {
     /// How the result is written to stdout
     #[arg(long, short, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     output: Format,
+    #[command(flatten)]
+    report: ReportArg,
 }
 
 /// `bank-par check`
@@ -52,7 +57,7 @@ pub(super) fn check(args: CheckArgs) -> CliResult {
                 false => protected.input(file),
             },
         );
-    let output = Output::open(&protected).map_err(Failure::usage)?;
+    let output = args.report.open(&protected)?;
     refuse_twice(&args.files).map_err(Failure::usage)?;
     let mut history = ObservedHistory::default();
     for (number, file) in args.files.iter().enumerate() {
@@ -69,7 +74,8 @@ pub(super) fn check(args: CheckArgs) -> CliResult {
         files: &files,
         checked: &checked,
     };
-    ended(report::checked(output, args.output, &found))
+    let status = report::checked(output, args.output, &found);
+    ended(status.worse(args.report.write(FoundOut::History(&found), &protected)))
 }
 
 fn is_stdin(file: &Path) -> bool {

@@ -10,12 +10,11 @@ use clap::{Args, ValueEnum};
 
 use super::moment::duration;
 use super::one::ended;
-use super::pictures::{document, document_file};
+use super::pictures::ReportArg;
 use super::{CliResult, Failure, protected};
 use crate::bank::{Action, Amount, Balance, Kind, MAX_BALANCE, Name, Operation, WORLD};
 use crate::compare::{CompareError, ComparePlan, Placement, Section, compare as measure};
-use crate::report::{self, ComparisonFormat, DocumentKind, Output};
-
+use crate::report::{self, ComparisonFormat, FoundOut};
 use crate::status::{Ending, Status};
 use crate::supervisor::Signals;
 use crate::wake::{Alarm, TICK};
@@ -85,9 +84,8 @@ pub(super) struct CompareArgs {
     /// How the figures are written to stdout
     #[arg(long, short, value_enum, default_value_t = ComparisonFormat::Text, value_name = "FORMAT")]
     output: ComparisonFormat,
-    /// Also write a page for a browser, which loads nothing from elsewhere
-    #[arg(long, value_name = "FILE.html", value_parser = document_file())]
-    report: Option<PathBuf>,
+    #[command(flatten)]
+    report: ReportArg,
 }
 
 impl ValueEnum for Section {
@@ -146,15 +144,7 @@ impl ValueEnum for ComparisonFormat {
 /// `bank-par compare`
 pub(super) fn compare(args: CompareArgs) -> CliResult {
     let protected = protected(&args.source(), None);
-    let document = args.report.as_deref().map(document(DocumentKind::Report));
-    if let Some(document) = &document {
-        document.check(&protected).map_err(Failure::usage)?;
-    }
-    let output = match &document {
-        Some(document) => Output::open(&document.protect(protected.clone())),
-        None => Output::open(&protected),
-    };
-    let output = output.map_err(Failure::usage)?;
+    let output = args.report.open(&protected)?;
     let plan = args.plan()?;
     report::announce_comparison(&plan);
     let mut signals = Signals::listen().map_err(Failure::died)?;
@@ -174,14 +164,9 @@ pub(super) fn compare(args: CompareArgs) -> CliResult {
         }
         Err(error) => return Err(Failure::died(error)),
     };
-    let mut status = report::compared(output, args.output, &comparison);
-    if let Some(document) = &document
-        && let Err(error) = document.write_comparison(&comparison, &protected)
-    {
-        report::stderr_line(error);
-        status = status.worse(Status::EndedEarly);
-    }
-    ended(status)
+    let status = report::compared(output, args.output, &comparison);
+    let found = FoundOut::Comparison(&comparison);
+    ended(status.worse(args.report.write(found, &protected)))
 }
 
 impl CompareArgs {

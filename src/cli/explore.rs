@@ -7,11 +7,12 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 
 use super::ledger::MemoryArgs;
+use super::pictures::ReportArg;
 use super::workload::WorkloadArgs;
 use super::{CliResult, Failure, choice, one::ended, protected};
 use crate::bank::{Action, Balance, Name, Operation};
 use crate::explore::{Bounds, MAX_OPERATIONS, Scenario, explore as explore_orders};
-use crate::report::{self, Exploration, Format, Output};
+use crate::report::{self, Exploration, Format, FoundOut};
 use crate::sharing::{Manner, Sharing, SharingChoice, Transport};
 use crate::wake::{Alarm, TICK};
 use crate::workload::{Item, Next};
@@ -31,6 +32,8 @@ const EXAMPLES: &str = "\
 Examples:
   bank-par explore --op withdraw --op deposit
       two operations: 6 orders, 4 of them wrong
+  bank-par explore --amount 500 --report orders.html
+      where the orders end, and the shortest wrong one, in a browser
   bank-par explore --op withdraw --op deposit --sync lock
       none of them is wrong
   bank-par explore --amount 500 --final 0
@@ -77,6 +80,8 @@ pub(super) struct ExploreArgs {
     /// How the result is written to stdout
     #[arg(long, short, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     output: Format,
+    #[command(flatten)]
+    report: ReportArg,
 }
 
 /// One `--open`.
@@ -136,7 +141,8 @@ pub(super) fn explore(args: ExploreArgs) -> CliResult {
     let overdraft = args.workload.overdraft()?;
     let scenario = Scenario::new(manner, starts, overdraft, operations);
     let scenario = scenario.map_err(Failure::usage)?;
-    let output = Output::open(&protected(&args.workload.source(), None)).map_err(Failure::usage)?;
+    let protected = protected(&args.workload.source(), None);
+    let output = args.report.open(&protected)?;
     let bounds = Bounds {
         states: args.max_states as usize,
         seed: args.seed,
@@ -151,7 +157,9 @@ pub(super) fn explore(args: ExploreArgs) -> CliResult {
         wanted,
         found: &found,
     };
-    ended(report::explored(output, args.output, &exploration))
+    let status = report::explored(output, args.output, &exploration);
+    let found = FoundOut::Exploration(&exploration);
+    ended(status.worse(args.report.write(found, &protected)))
 }
 
 /// The account of operations that name none, and those that are open beside it.

@@ -6,10 +6,12 @@ use anyhow::{anyhow, bail};
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
+use super::Failure;
 use crate::report::{
-    Destination, Document, DocumentKind, Format, Pictures, ProtectedFiles, TimelineStyle,
-    TimelineWish,
+    Destination, Document, DocumentKind, Format, FoundOut, Output, Pictures, ProtectedFiles,
+    TimelineStyle, TimelineWish, stderr_line,
 };
+use crate::status::Status;
 
 /// The most operations of which a terminal shows the timeline where nothing else is asked for.
 const MOST_UNASKED: u64 = 12;
@@ -32,6 +34,44 @@ pub(super) struct DocumentArgs {
     /// Write a page for a browser, which loads nothing from elsewhere
     #[arg(long, value_name = "FILE.html", value_parser = document_file())]
     report: Option<PathBuf>,
+}
+
+/// The page of what was found out.
+#[derive(Args, Clone)]
+pub(super) struct ReportArg {
+    /// Also write a page for a browser, which loads nothing from elsewhere
+    #[arg(long, value_name = "FILE.html", value_parser = document_file())]
+    report: Option<PathBuf>,
+}
+
+impl ReportArg {
+    fn document(&self) -> Option<Document> {
+        self.report.as_deref().map(document(DocumentKind::Report))
+    }
+
+    /// Refuses a file that may not be replaced, and takes stdout, which must not be that file either.
+    pub(super) fn open(&self, protected: &ProtectedFiles) -> Result<Output, Failure> {
+        let mut protected = protected.clone();
+        if let Some(document) = self.document() {
+            document.check(&protected).map_err(Failure::usage)?;
+            protected = document.protect(protected);
+        }
+        Output::open(&protected).map_err(Failure::usage)
+    }
+
+    /// Writes the page, if one was asked for; what was found is told all the same where that fails.
+    pub(super) fn write(&self, found: FoundOut, protected: &ProtectedFiles) -> Status {
+        let written = self
+            .document()
+            .map(|document| document.write_page(found, protected));
+        match written {
+            Some(Err(error)) => {
+                stderr_line(error);
+                Status::EndedEarly
+            }
+            None | Some(Ok(())) => Status::Posted,
+        }
+    }
 }
 
 /// When something is shown to a person.

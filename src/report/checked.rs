@@ -1,6 +1,7 @@
 //! What a check of a history found: a verdict for each tier, and the smallest contradiction in words.
 
 mod json;
+mod page;
 mod words;
 
 use std::fmt::{self, Write as _};
@@ -10,6 +11,7 @@ use crate::check::{
     CheckedHistory, ClaimedBy, Contradiction, Judgement, LeftOpen, ObservedHistory, TierReport,
 };
 use crate::status::Status;
+pub(super) use page::page;
 use words::Paragraph;
 
 /// What was checked, and what was found.
@@ -58,26 +60,27 @@ fn verdict(judgement: Judgement) -> &'static str {
     }
 }
 
-fn write_text(report: &HistoryReport, out: &mut String) -> fmt::Result {
-    let checked = report.checked;
+/// What each tier looks at, and why it may have nothing to look at.
+fn tiers(checked: &CheckedHistory) -> [(&'static str, &'static str, &TierReport); 3] {
     let [sums, ordered, unordered] = &checked.tiers;
     let order = match checked.claimed_by {
         Some(ClaimedBy::Decided) => "rules in the order of `decided`",
         Some(ClaimedBy::Seq) => "rules in the order of `seq`",
         None => "rules in a claimed order",
     };
-    tier("sums and ids", sums, "no answers", out)?;
-    tier(order, ordered, "no answer has `decided` or `seq`", out)?;
     let why = match ordered.judgement {
         Judgement::NotTold => "no answer has a `balance`",
         _ => "not needed: an order is claimed",
     };
-    tier("balances without an order", unordered, why, out)?;
-    for tier in &checked.tiers {
-        for open in &tier.left_open {
-            writeln!(out, "{}", Paragraph::new("Left open: ", left_open(*open)))?;
-        }
-    }
+    [
+        ("sums and ids", "no answers", sums),
+        (order, "no answer has `decided` or `seq`", ordered),
+        ("balances without an order", why, unordered),
+    ]
+}
+
+/// The contradictions, each with the way in which it was found.
+fn contradictions(checked: &CheckedHistory) -> Vec<(&'static str, &Contradiction)> {
     let in_order = match checked.claimed_by {
         Some(ClaimedBy::Seq) => "In the order of `seq`",
         _ => "In the order of `decided`",
@@ -89,6 +92,20 @@ fn write_text(report: &HistoryReport, out: &mut String) -> fmt::Result {
         .collect();
     // Answers that contradict each other say more than that their sum is another.
     found.sort_by_key(|(_, contradiction)| contradiction.summary.is_some());
+    found
+}
+
+fn write_text(report: &HistoryReport, out: &mut String) -> fmt::Result {
+    let checked = report.checked;
+    for (name, not_told, one) in tiers(checked) {
+        tier(name, one, not_told, out)?;
+    }
+    for tier in &checked.tiers {
+        for open in &tier.left_open {
+            writeln!(out, "{}", Paragraph::new("Left open: ", left_open(*open)))?;
+        }
+    }
+    let found = contradictions(checked);
     for (name, contradiction) in &found {
         show(report, name, contradiction, out)?;
     }
@@ -196,6 +213,20 @@ fn left_open(open: LeftOpen) -> String {
     }
 }
 
+/// What contradicts what.
+fn title(contradiction: &Contradiction, has_summary: bool) -> String {
+    let all = contradiction.answers.len() as u64 + contradiction.omitted;
+    match (all, has_summary) {
+        (0, _) => "the summary is contradicted".to_string(),
+        (1, false) => "this answer cannot be true".to_string(),
+        (1, true) => "this answer and the summary contradict each other".to_string(),
+        (_, false) => format!("these {all} answers contradict each other"),
+        (_, true) => format!("these {all} answers and the summary contradict each other"),
+    }
+}
+
+const NOT_SMALLEST: &str = "Not all of them may be needed for that.";
+
 /// The answers that contradict each other, and how.
 fn show(
     report: &HistoryReport,
@@ -203,20 +234,11 @@ fn show(
     contradiction: &Contradiction,
     out: &mut String,
 ) -> fmt::Result {
-    let shown = contradiction.answers.len() as u64;
     let summary = contradiction
         .summary
         .and_then(|run| report.history.summary(run));
-    let all = shown + contradiction.omitted;
     writeln!(out)?;
-    let title = match (all, summary.is_some()) {
-        (0, _) => "the summary is contradicted:".to_string(),
-        (1, false) => "this answer cannot be true:".to_string(),
-        (1, true) => "this answer and the summary contradict each other:".to_string(),
-        (_, false) => format!("these {all} answers contradict each other:"),
-        (_, true) => format!("these {all} answers and the summary contradict each other:"),
-    };
-    writeln!(out, "{tier}, {title}")?;
+    writeln!(out, "{tier}, {}:", title(contradiction, summary.is_some()))?;
     for answer in &contradiction.answers {
         let one = report.history.at(*answer);
         let place = report.place(one.file, one.line);
@@ -238,7 +260,7 @@ fn show(
     let why = words::why(report.history, contradiction);
     writeln!(out, "{}", Paragraph::new("", why))?;
     if !contradiction.is_smallest {
-        writeln!(out, "Not all of them may be needed for that.")?;
+        writeln!(out, "{NOT_SMALLEST}")?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use std::io::{self, IsTerminal};
 use super::{Output, note};
 use crate::compare::{ComparePlan, Comparison, Placement};
 use crate::status::Status;
-pub(super) use page::write as write_page;
+pub(super) use page::page;
 use table::{Row, tables};
 
 /// How a comparison looks on stdout.

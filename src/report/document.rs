@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 
 use super::destination::{Destination, DestinationError, ProtectedFiles};
 use super::trace::{MAX_TRACE, TRACE_START, trace};
-use super::{compared, html, table};
+use super::{Exploration, HistoryReport, checked, compared, explored, html, table};
 use crate::compare::Comparison;
 use crate::show::Picture;
 
@@ -26,6 +26,27 @@ pub enum DocumentKind {
     Report,
     /// The operations, for a spreadsheet.
     Table,
+}
+
+/// What was found out, and is shown as a page.
+#[derive(Clone, Copy, Debug)]
+pub enum FoundOut<'a> {
+    /// What `compare` measured.
+    Comparison(&'a Comparison),
+    /// What `explore` found.
+    Exploration(&'a Exploration<'a>),
+    /// What `check` found.
+    History(&'a HistoryReport<'a>),
+}
+
+impl FoundOut<'_> {
+    fn page(self) -> String {
+        match self {
+            FoundOut::Comparison(comparison) => compared::page(comparison),
+            FoundOut::Exploration(exploration) => explored::page(exploration),
+            FoundOut::History(history) => checked::page(history),
+        }
+    }
 }
 
 /// A picture that is written to a file.
@@ -159,18 +180,19 @@ impl Document {
         written.map_err(|cause| self.failed(cause))
     }
 
-    /// Writes a page of a comparison.
+    /// Writes a page of what was found out.
     ///
     /// # Errors
     ///
     /// What [`DocumentError`] says.
-    pub fn write_comparison(
+    pub fn write_page(
         &self,
-        comparison: &Comparison,
+        found: FoundOut,
         protected: &ProtectedFiles,
     ) -> Result<(), DocumentError> {
         self.check(protected)?;
-        let written = self.replace(|out| compared::write_page(comparison, out));
+        let page = found.page();
+        let written = self.replace(|out| out.write_all(page.as_bytes()));
         written.map_err(|cause| self.failed(cause))
     }
 

@@ -4,6 +4,7 @@
 mod ends;
 mod json;
 mod lanes;
+mod page;
 mod replayed;
 mod words;
 
@@ -19,10 +20,14 @@ use crate::explore::{Draws, Explored, Method, Played, Scenario, token};
 use crate::status::Status;
 use lanes::Lanes;
 
+pub(super) use page::page;
 pub use replayed::{Replay, StepScreen, replayed};
 
 /// The most letters of a count with all its digits in text; JSON has them all.
 const MAX_COUNT: usize = 26;
+
+/// The row of the totals whose share is told.
+const WRONG: &str = "wrong";
 
 /// What was explored.
 #[derive(Clone, Copy, Debug)]
@@ -70,10 +75,8 @@ fn write_text(exploration: &Exploration, out: &mut String) -> fmt::Result {
     for (number, operation) in (1..).zip(scenario.operations()) {
         writeln!(out, "{number:>4}  {}", Description::of(operation))?;
     }
-    match exploration.views {
-        0 => {}
-        1 => writeln!(out, "      1 view is left out: it changes nothing")?,
-        views => writeln!(out, "      {views} views are left out: they change nothing")?,
+    if let Some(words) = views_left_out(exploration) {
+        writeln!(out, "      {words}")?;
     }
     writeln!(out)?;
     totals(exploration, out)?;
@@ -81,6 +84,15 @@ fn write_text(exploration: &Exploration, out: &mut String) -> fmt::Result {
     ends::finals(exploration, out)?;
     ends::others(exploration, out)?;
     example(exploration, out)
+}
+
+/// How many views are left out.
+fn views_left_out(exploration: &Exploration) -> Option<String> {
+    match exploration.views {
+        0 => None,
+        1 => Some("1 view is left out: it changes nothing".to_string()),
+        views => Some(format!("{views} views are left out: they change nothing")),
+    }
 }
 
 /// How the orders were counted.
@@ -97,44 +109,60 @@ fn method(method: Method, out: &mut String) -> fmt::Result {
     }
 }
 
-fn totals(exploration: &Exploration, out: &mut String) -> fmt::Result {
+/// What is counted: how far it is indented, what it is, and how many orders there are of it.
+type TotalRow = (usize, &'static str, BigUint);
+
+fn total_rows(exploration: &Exploration) -> Vec<TotalRow> {
     let found = exploration.found;
     let tally = &found.tally;
-    method(found.method, out)?;
-    let mut rows = vec![(0, "orders of the steps", &tally.orders)];
-    let luck = found.right_by_luck();
-    let right = &tally.orders - &tally.wrong;
+    let mut rows = vec![(0, "orders of the steps", tally.orders.clone())];
     match found.method {
-        Method::Drawn(_) => rows.push((2, "right", &right)),
+        Method::Drawn(_) => rows.push((2, "right", &tally.orders - &tally.wrong)),
         _ => {
-            rows.push((2, "right, one operation after another", &found.serial));
+            let serial = found.serial.clone();
+            rows.push((2, "right, one operation after another", serial));
             let interleaved = match exploration.sync {
                 "none" => "right by luck",
                 _ => "right, with steps in between",
             };
-            rows.push((2, interleaved, &luck));
+            rows.push((2, interleaved, found.right_by_luck()));
         }
     }
-    rows.push((2, "wrong", &tally.wrong));
+    rows.push((2, WRONG, tally.wrong.clone()));
     if let Some(judged) = tally.accounts.first() {
-        rows.push((4, "an update is lost", &judged.lost));
-        rows.push((4, "more is paid out than there was", &judged.overdrawn));
+        rows.push((4, "an update is lost", judged.lost.clone()));
+        let overdrawn = judged.overdrawn.clone();
+        rows.push((4, "more is paid out than there was", overdrawn));
     }
-    rows.push((4, "they wait for each other for ever", &tally.deadlocks));
+    let deadlocks = tally.deadlocks.clone();
+    rows.push((4, "they wait for each other for ever", deadlocks));
     let anywhere = tally.wrong_anywhere.as_ref();
     if let Some(anywhere) = anywhere.filter(|all| **all != tally.wrong) {
-        rows.push((2, "wrong in any account, or the sum", anywhere));
+        rows.push((2, "wrong in any account, or the sum", anywhere.clone()));
     }
     if let Some(broken) = &tally.sum_broken {
-        rows.push((2, "the sum over all accounts is broken", broken));
+        let what = "the sum over all accounts is broken";
+        rows.push((2, what, broken.clone()));
     }
-    let width = short(&tally.orders).len();
-    for (indent, label, count) in rows {
-        let count = short(count);
+    rows
+}
+
+/// What is not counted where accounts are counted one by one.
+fn uncounted(exploration: &Exploration) -> Option<&'static str> {
+    let is_unknown = exploration.found.tally.sum_broken.is_none();
+    is_unknown.then_some("The formula counts each account by itself, and not how the sum ends.")
+}
+
+fn totals(exploration: &Exploration, out: &mut String) -> fmt::Result {
+    let orders = &exploration.found.tally.orders;
+    method(exploration.found.method, out)?;
+    let width = short(orders).len();
+    for (indent, label, count) in total_rows(exploration) {
         let share = match label {
-            "wrong" => format!("  {}", percent(&tally.wrong, &tally.orders)),
+            WRONG => format!("  {}", percent(&count, orders)),
             _ => String::new(),
         };
+        let count = short(&count);
         writeln!(
             out,
             "{:indent$}{label:<rest$}  {count:>width$}{share}",
@@ -142,13 +170,10 @@ fn totals(exploration: &Exploration, out: &mut String) -> fmt::Result {
             rest = 38 - indent
         )?;
     }
-    if tally.sum_broken.is_none() {
-        writeln!(
-            out,
-            "  The formula counts each account by itself, and not how the sum ends."
-        )?;
+    match uncounted(exploration) {
+        Some(words) => writeln!(out, "  {words}"),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn drawn(draws: Draws, out: &mut String) -> fmt::Result {
@@ -185,25 +210,48 @@ fn drawn(draws: Draws, out: &mut String) -> fmt::Result {
 
 fn example(exploration: &Exploration, out: &mut String) -> fmt::Result {
     let Exploration {
-        scenario,
-        found,
-        wanted,
-        ..
+        scenario, found, ..
     } = *exploration;
     writeln!(out)?;
     let Some(played) = &found.example else {
-        return match (wanted, found.tally.has_wrong()) {
-            (Some(wanted), _) => {
-                writeln!(out, "No order was found that ends with {}.", money(wanted))
-            }
-            (None, true) => writeln!(out, "Finding the shortest wrong order would take too long."),
-            (None, false) => match found.method {
-                Method::Drawn(_) => writeln!(out, "No wrong order was drawn."),
-                _ => writeln!(out, "There is no wrong order."),
-            },
-        };
+        return writeln!(out, "{}", no_example(exploration));
     };
-    let which = match (wanted, found.is_shortest) {
+    writeln!(
+        out,
+        "{};\ntime runs down, and each operation has a process of its own:",
+        which_order(exploration, played)
+    )?;
+    writeln!(out)?;
+    let steps: Vec<StepSeen> = played.steps.iter().map(StepSeen::from).collect();
+    out.push_str(&Lanes::new(scenario, played, &[]).picture(&steps));
+    writeln!(out)?;
+    out.push_str(&ended(scenario, played));
+    writeln!(out, "\n{REPLAY}:\n  {}", replay_command(scenario, played))
+}
+
+const REPLAY: &str = "Have real processes do it";
+
+/// What takes this order for real.
+fn replay_command(scenario: &Scenario, played: &Played) -> String {
+    format!("bank-par replay {}", token(scenario, &played.order))
+}
+
+/// Why there is no example.
+fn no_example(exploration: &Exploration) -> String {
+    let found = exploration.found;
+    match (exploration.wanted, found.tally.has_wrong()) {
+        (Some(wanted), _) => format!("No order was found that ends with {}.", money(wanted)),
+        (None, true) => "Finding the shortest wrong order would take too long.".to_string(),
+        (None, false) => match found.method {
+            Method::Drawn(_) => "No wrong order was drawn.".to_string(),
+            _ => "There is no wrong order.".to_string(),
+        },
+    }
+}
+
+/// Which order it is, and how long.
+fn which_order(exploration: &Exploration, played: &Played) -> String {
+    let which = match (exploration.wanted, exploration.found.is_shortest) {
         (Some(wanted), true) => format!("The shortest order that ends with {}", money(wanted)),
         (Some(wanted), false) => format!("An order that ends with {}", money(wanted)),
         (None, true) => "The shortest wrong order".to_string(),
@@ -211,21 +259,10 @@ fn example(exploration: &Exploration, out: &mut String) -> fmt::Result {
     };
     let (steps, preemptions) = (played.steps.len(), played.preemptions);
     let plural = |count: usize| if count == 1 { "" } else { "s" };
-    writeln!(
-        out,
-        "{which}, of {steps} step{} with {preemptions} interruption{};\ntime runs down, and each operation has a process of its own:",
+    format!(
+        "{which}, of {steps} step{} with {preemptions} interruption{}",
         plural(steps),
         plural(preemptions)
-    )?;
-    writeln!(out)?;
-    let steps: Vec<StepSeen> = played.steps.iter().map(StepSeen::from).collect();
-    out.push_str(&Lanes::new(scenario, played, &[]).picture(&steps));
-    writeln!(out)?;
-    out.push_str(&ended(scenario, played));
-    let token = token(scenario, &played.order);
-    writeln!(
-        out,
-        "\nHave real processes do it:\n  bank-par replay {token}"
     )
 }
 
@@ -254,8 +291,7 @@ fn ended(scenario: &Scenario, played: &Played) -> String {
         }
     }
     if played.verdict.sum_broken {
-        text +=
-            "MoneyText has appeared or vanished: the sum over all accounts is not what it was.\n";
+        text += "Money has appeared or vanished: the sum over all accounts is not what it was.\n";
     }
     text
 }

@@ -1,6 +1,8 @@
 //! A real browser: Chromium without a window, spoken to by its own protocol over a pair of pipes.
 
+use std::fs;
 use std::io::{BufRead, Write};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
@@ -10,27 +12,87 @@ use tempfile::TempDir;
 use crate::cli::Running;
 use crate::process::until;
 
-/// Whether Chromium is there; without it a test says so and checks nothing, unless every test must be run
-/// (`BANK_PAR_ALL_TESTS`), as in `.ci/run`.
+/// Chromium itself where Debian keeps it: what stands in the path there is a script, which complains of the
+/// surroundings of tests.
+fn program() -> &'static str {
+    const DEBIAN: &str = "/usr/lib/chromium/chromium";
+    match Path::new(DEBIAN).exists() {
+        true => DEBIAN,
+        false => "chromium",
+    }
+}
+
+/// Says what a test needs and has not, unless every test must be run (`BANK_PAR_ALL_TESTS`), as in `.ci/run`.
 #[expect(clippy::print_stderr, reason = "whoever runs the tests must know")]
+fn not_checked(missing: &str) {
+    assert!(
+        std::env::var_os("BANK_PAR_ALL_TESTS").is_none(),
+        "{missing}"
+    );
+    eprintln!("not checked: {missing}");
+}
+
+/// Whether Chromium is there; without it a test says so and checks nothing.
 pub(crate) fn has_browser() -> bool {
     static FOUND: OnceLock<bool> = OnceLock::new();
     let found = FOUND.get_or_init(|| {
-        let version = Command::new("chromium")
+        let version = Command::new(program())
             .arg("--version")
             .stdout(Stdio::null())
             .status();
         version.is_ok_and(|status| status.success())
     });
     if !found {
-        let missing = "this test needs Chromium: install the package `chromium`";
-        assert!(
-            std::env::var_os("BANK_PAR_ALL_TESTS").is_none(),
-            "{missing}"
-        );
-        eprintln!("not checked: {missing}");
+        not_checked("this test needs Chromium: install the package `chromium`");
     }
     *found
+}
+
+/// Opens the page of a file in a window of this width, and returns what a script has seen in it.
+pub(crate) fn ask(page: &Path, width: u32, script: &str) -> Value {
+    let mut browser = Browser::start(width, 900);
+    browser.open_file(page);
+    let seen = browser.ask(script);
+    browser.assert_content();
+    seen
+}
+
+/// What axe finds that is serious for people who see little or use no mouse, in the light and in the dark;
+/// nothing where the browser or axe is missing.
+pub(crate) fn complaints(page: &Path) -> Vec<String> {
+    let axe = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("target/tools/axe/axe_playwright_python/axe.min.js");
+    let Ok(axe) = fs::read_to_string(&axe) else {
+        not_checked(
+            "this test needs axe: `pip install --no-deps --target target/tools/axe axe-playwright-python==0.1.8`",
+        );
+        return Vec::new();
+    };
+    if !has_browser() {
+        return Vec::new();
+    }
+    let mut browser = Browser::start(1000, 900);
+    browser.open_file(page);
+    browser.eval(&axe);
+    let mut complaints = Vec::new();
+    for light in ["light", "dark"] {
+        browser.be_in(light);
+        let seen = browser.ask(
+            r##"
+            const found = await axe.run(document, { resultTypes: ["violations"] });
+            seen.passed = found.passes.map((one) => one.id);
+            seen.complaints = found.violations
+              .filter((one) => ["serious", "critical"].includes(one.impact))
+              .map((one) => `${one.id}: ${one.help}: ${one.nodes.map((node) => node.html).join(" ")}`);
+            "##,
+        );
+        let has_looked = |rule: &str| seen["passed"].as_array().unwrap().contains(&rule.into());
+        assert!(has_looked("color-contrast"), "{light}: {seen}");
+        let found = seen["complaints"].as_array().unwrap().iter();
+        complaints.extend(found.map(|one| format!("{light}: {}", one.as_str().unwrap())));
+    }
+    browser.assert_content();
+    complaints
 }
 
 /// A browser with one page.
@@ -50,7 +112,8 @@ impl Browser {
         let mut command = Command::new("sh");
         // The protocol is spoken on the descriptors 3 and 4.
         command
-            .args(["-c", "exec chromium \"$@\" 3<&0 4>&1 </dev/null", "sh"])
+            .args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null"])
+            .arg(program())
             .args(["--headless", "--no-sandbox", "--disable-gpu"])
             .arg("--remote-debugging-pipe")
             .arg(format!("--user-data-dir={}", profile.path().display()))
@@ -112,6 +175,42 @@ impl Browser {
     /// Opens an address.
     pub(crate) fn open(&mut self, address: &str) {
         self.call("Page.navigate", json!({ "url": address }));
+    }
+
+    /// Opens the page of a file, and waits until its script has drawn it, if it has one.
+    pub(crate) fn open_file(&mut self, page: &Path) {
+        self.open(&format!("file://{}", page.display()));
+        self.wait_for(
+            "location.protocol === 'file:' && document.readyState === 'complete' && \
+             (document.documentElement.dataset.ready === 'true' || !document.querySelector('#data'))",
+        );
+    }
+
+    /// Shows the page as a person sees it who prefers `light` or `dark`.
+    pub(crate) fn be_in(&mut self, light: &str) {
+        let preferred = json!([{ "name": "prefers-color-scheme", "value": light }]);
+        self.call(
+            "Emulation.setEmulatedMedia",
+            json!({ "features": preferred }),
+        );
+    }
+
+    /// What a script has seen in the page: it puts that into `seen`.
+    pub(crate) fn ask(&mut self, script: &str) -> Value {
+        let seen = self.eval(&format!(
+            r##"
+            (async () => {{
+              const $$ = (selector) => [...document.querySelectorAll(selector)];
+              const text = (selector) => document.querySelector(selector).textContent;
+              const press = (key) => document.querySelector("#plot").dispatchEvent(new KeyboardEvent("keydown", {{ key, cancelable: true }}));
+              const seen = {{}};
+              {script}
+              return seen;
+            }})().catch((error) => ({{ error: String(error) }}))
+            "##
+        ));
+        assert!(seen["error"].is_null(), "{seen}");
+        seen
     }
 
     /// What a script in the page comes to; nothing where it fails, as it does in a page that is just loading.

@@ -55,6 +55,8 @@ mod one_file;
 mod oneshot;
 mod openings;
 mod output;
+#[cfg(target_os = "linux")]
+mod pages;
 mod place;
 #[cfg(all(target_os = "linux", feature = "postgres"))]
 mod postgres;

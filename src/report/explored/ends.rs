@@ -10,36 +10,70 @@ use crate::explore::{AccountEnds, FinalBalance};
 /// How many final balances have a line each in text, beside the right one; JSON has them all.
 const MAX_FINALS: usize = 20;
 
+/// How a balance of the judged account is reached.
+pub(super) struct ReachedBalance<'a> {
+    pub(super) minor: i64,
+    pub(super) end: &'a FinalBalance,
+}
+
+/// The balances of the judged account, of many the lowest, the highest and the right one; and how many are
+/// left out.
+pub(super) fn reached<'a>(
+    exploration: &Exploration<'a>,
+    most: usize,
+) -> (Vec<ReachedBalance<'a>>, usize) {
+    let Some(AccountEnds { finals, .. }) = exploration.found.tally.accounts.first() else {
+        return (Vec::new(), 0);
+    };
+    let must = must_end_with(exploration);
+    let last = finals.len().saturating_sub(most / 2);
+    let is_shown = |number: usize, minor: i64| {
+        finals.len() <= most || number < most / 2 || number >= last || must == Some(minor)
+    };
+    let numbered = finals.iter().enumerate();
+    let shown = numbered.filter(|(number, (minor, _))| is_shown(*number, **minor));
+    let rows = shown.map(|(_, (minor, end))| ReachedBalance { minor: *minor, end });
+    let rows: Vec<_> = rows.collect();
+    let omitted = finals.len() - rows.len();
+    (rows, omitted)
+}
+
+/// What the judged account must hold at the end, where that does not depend on what is refused.
+fn must_end_with(exploration: &Exploration) -> Option<i64> {
+    let scenario = exploration.scenario;
+    scenario.refuses_nothing().then(|| scenario.end(0))
+}
+
+/// What the judged account begins with, and what it must end with.
+pub(super) fn beginning(exploration: &Exploration) -> Option<String> {
+    let place = exploration.scenario.places().first()?;
+    let start = format!("{} starts with {}", place.name, money(place.start));
+    Some(match must_end_with(exploration) {
+        Some(must) => format!("{start}, must end with {}, and ends with", money(must)),
+        None => format!("{start} and ends with"),
+    })
+}
+
 /// The balances of the judged account, a line each.
 pub(super) fn finals(exploration: &Exploration, out: &mut String) -> fmt::Result {
-    let (scenario, tally) = (exploration.scenario, &exploration.found.tally);
-    let (Some(place), Some(ends)) = (scenario.places().first(), tally.accounts.first()) else {
+    let Some(beginning) = beginning(exploration) else {
         return Ok(());
     };
-    let must = scenario.refuses_nothing().then(|| scenario.end(0));
-    write!(out, "{} starts with {}", place.name, money(place.start))?;
-    match must {
-        Some(must) => writeln!(out, ", must end with {}, and ends with", money(must))?,
-        None => writeln!(out, " and ends with")?,
-    }
-    let texts = |(ended, end): (&i64, &FinalBalance)| {
-        let mark = match (&end.wrong, must) {
-            (wrong, _) if *wrong == BigUint::ZERO => "  right".to_string(),
+    writeln!(out, "{beginning}")?;
+    let must = must_end_with(exploration);
+    let texts = |row: &ReachedBalance| {
+        let FinalBalance { orders, wrong, .. } = row.end;
+        let mark = match must {
+            _ if *wrong == BigUint::ZERO => "  right".to_string(),
             // Where there is one right balance, every other one is wrong.
-            (wrong, Some(_)) if *wrong == end.orders => String::new(),
-            (wrong, None) if *wrong == end.orders => "  wrong".to_string(),
-            (wrong, _) => format!("  {} of them wrong", short(wrong)),
+            Some(_) if wrong == orders => String::new(),
+            None if wrong == orders => "  wrong".to_string(),
+            _ => format!("  {} of them wrong", short(wrong)),
         };
-        (money(*ended), short(&end.orders), mark)
+        (money(row.minor), short(orders), mark)
     };
-    let last = ends.finals.len().saturating_sub(MAX_FINALS / 2);
-    let is_shown = |(number, (ended, _)): &(usize, (&i64, _))| {
-        let few = ends.finals.len() <= MAX_FINALS;
-        few || *number < MAX_FINALS / 2 || *number >= last || must == Some(**ended)
-    };
-    let all = ends.finals.iter().enumerate();
-    let rows = all.filter(is_shown).map(|(_, row)| texts(row));
-    let rows: Vec<_> = rows.collect();
+    let (rows, omitted) = reached(exploration, MAX_FINALS);
+    let rows: Vec<_> = rows.iter().map(texts).collect();
     let widest = |length: fn(&(String, String, String)) -> usize| rows.iter().map(length).max();
     let balances = widest(|row| row.0.len()).unwrap_or(0);
     let counts = widest(|row| row.1.len()).unwrap_or(0);
@@ -50,7 +84,7 @@ pub(super) fn finals(exploration: &Exploration, out: &mut String) -> fmt::Result
             orders(count)
         )?;
     }
-    match ends.finals.len() - rows.len() {
+    match omitted {
         0 => Ok(()),
         more => writeln!(
             out,

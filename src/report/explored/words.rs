@@ -136,10 +136,9 @@ fn holder(scenario: &Scenario, played: &Played, place: usize) -> Option<usize> {
     holder
 }
 
-/// Which writes of an account others wrote over without having seen them, a line for each operation
-/// that did.
-pub(super) fn overwritten(scenario: &Scenario, played: &Played) -> Vec<String> {
-    let mut lines = Vec::new();
+/// The writes that wrote over others which their operation had not seen: which step, and the operations
+/// whose writes those were.
+pub(super) fn blind_writes(scenario: &Scenario, played: &Played) -> Vec<(usize, Vec<usize>)> {
     let shares = |one: usize, other: usize| {
         let sides = scenario.sides(other);
         scenario
@@ -147,6 +146,7 @@ pub(super) fn overwritten(scenario: &Scenario, played: &Played) -> Vec<String> {
             .iter()
             .any(|place| sides.contains(place))
     };
+    let mut found = Vec::new();
     for (at, write) in played.steps.iter().enumerate() {
         if write.step != NextStep::Write {
             continue;
@@ -159,22 +159,32 @@ pub(super) fn overwritten(scenario: &Scenario, played: &Played) -> Vec<String> {
         let lost = before[read..]
             .iter()
             .filter(|taken| taken.step == NextStep::Write && shares(taken.process, write.process));
-        let lost: Vec<String> = lost.map(|taken| (taken.process + 1).to_string()).collect();
-        let who = write.process + 1;
-        match &lost[..] {
-            [] => {}
-            [one] => lines.push(format!(
-                "{who} wrote over the write of {one}, which it had not seen."
-            )),
-            many @ [.., _] if many.len() <= 8 => lines.push(format!(
-                "{who} wrote over the writes of {}, which it had not seen.",
-                many.join(", ")
-            )),
-            many => lines.push(format!(
-                "{who} wrote over the writes of {} others, which it had not seen.",
-                many.len()
-            )),
+        let lost: Vec<usize> = lost.map(|taken| taken.process).collect();
+        if !lost.is_empty() {
+            found.push((at, lost));
         }
     }
-    lines
+    found
+}
+
+/// Which writes of an account others wrote over without having seen them, a line for each operation
+/// that did.
+pub(super) fn overwritten(scenario: &Scenario, played: &Played) -> Vec<String> {
+    let line = |(at, lost): (usize, Vec<usize>)| {
+        let who = played.steps[at].process + 1;
+        let numbers: Vec<String> = lost.iter().map(|one| (one + 1).to_string()).collect();
+        match &numbers[..] {
+            [one] => format!("{who} wrote over the write of {one}, which it had not seen."),
+            many if many.len() <= 8 => format!(
+                "{who} wrote over the writes of {}, which it had not seen.",
+                many.join(", ")
+            ),
+            many => format!(
+                "{who} wrote over the writes of {} others, which it had not seen.",
+                many.len()
+            ),
+        }
+    };
+    let found = blind_writes(scenario, played);
+    found.into_iter().map(line).collect()
 }
