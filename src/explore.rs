@@ -17,6 +17,7 @@ mod shared_state;
 mod taken;
 mod tally;
 mod token;
+mod walk;
 
 #[cfg(test)]
 mod tests;
@@ -29,7 +30,8 @@ pub use scenario::{MAX_OPERATIONS, Scenario, ScenarioError, SharedAccount};
 pub use shared_state::{Met, StepTaken};
 pub use taken::{OrderEnd, Replayed, StepSeen, StepTakers};
 pub use tally::{AccountEnds, FinalBalance, OrderTally, OrderVerdict};
-pub use token::{TokenError, read_token, token};
+pub use token::{TokenError, read_begun_token, read_token, token};
+pub use walk::{Prospects, Walked, walk};
 
 use order::{Wanted, constructed, shortest};
 

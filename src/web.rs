@@ -10,6 +10,7 @@ mod answer;
 mod choice;
 mod client;
 mod live_run;
+mod order;
 mod request;
 mod runs;
 mod site;

@@ -5,6 +5,7 @@
 use super::order::{StepOrder, play};
 use super::scenario::{MAX_OPERATIONS, Scenario, ScenarioError};
 use super::shared_state::{Met, SharedState, StepTaken};
+use super::walk::{Walked, walk};
 use crate::bank::{AmountError, Balance, Kind, Name, Operation, WORLD};
 use crate::sharing::{Manner, Sharing, SharingChoice, Transport};
 
@@ -178,6 +179,28 @@ fn written(operation: &Operation, account: Option<&Name>) -> String {
 ///
 /// A text that is none, or an order that its operations cannot follow.
 pub fn read_token(text: &str) -> Result<(Scenario, StepOrder), TokenError> {
+    let (scenario, numbers, order) = parts_of(text)?;
+    match play(&scenario, &numbers) {
+        Ok(_) => Ok((scenario, numbers)),
+        Err(position) => Err(no_order(&scenario, (&numbers, order), position)),
+    }
+}
+
+/// The scenario of a token whose order may end before its operations do, the order, and where it has led.
+///
+/// # Errors
+///
+/// A text that is none, or an order that its operations cannot follow.
+pub fn read_begun_token(text: &str) -> Result<(Scenario, StepOrder, Walked), TokenError> {
+    let (scenario, numbers, order) = parts_of(text)?;
+    match walk(&scenario, &numbers) {
+        Ok(walked) => Ok((scenario, numbers, walked)),
+        Err(position) => Err(no_order(&scenario, (&numbers, order), position)),
+    }
+}
+
+/// The scenario of a token, and its order, as numbers and as it stands there.
+fn parts_of(text: &str) -> Result<(Scenario, StepOrder, &str), TokenError> {
     let parts: Vec<&str> = text.split('/').collect();
     let [VERSION, manner, starts, operations, order] = parts[..] else {
         return Err(not_whole(text, &parts));
@@ -197,10 +220,7 @@ pub fn read_token(text: &str) -> Result<(Scenario, StepOrder), TokenError> {
     let number = |sign: u8| SIGNS.iter().position(|known| *known == sign);
     let numbers: Option<StepOrder> = order.bytes().map(number).collect();
     let numbers = numbers.ok_or_else(|| malformed(order, "an order of operations"))?;
-    match play(&scenario, &numbers) {
-        Ok(_) => Ok((scenario, numbers)),
-        Err(position) => Err(no_order(&scenario, (&numbers, order), position)),
-    }
+    Ok((scenario, numbers, order))
 }
 
 /// Why a text of other parts is no token.

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::bank::{AmountText, Kind};
 use crate::event::Mode;
+use crate::explore::{TokenError, read_token};
 
 /// The most operations of one click.
 const MAX_OPERATIONS: u64 = 1_000_000;
@@ -11,6 +12,8 @@ const MAX_OPERATIONS: u64 = 1_000_000;
 const MAX_WITH_STEPS: u64 = 200;
 /// The most operations that have a process each.
 const MAX_PROCESSES: u64 = 1_000;
+/// The most operations that are put in every order.
+const MAX_EXPLORED: u64 = 12;
 /// The most kinds of operations, one behind the other.
 const MAX_LINES: usize = 64;
 
@@ -27,6 +30,22 @@ pub(super) struct RunChoice {
     operations: Vec<OperationChoice>,
     threads: Option<u16>,
     rounds: Option<u32>,
+}
+
+/// Operations of which every order is looked at.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExploreChoice {
+    sync: String,
+    balance: String,
+    operations: Vec<OperationChoice>,
+}
+
+/// An order, which may have only begun.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OrderChoice {
+    pub(super) token: String,
 }
 
 /// Some operations that were chosen.
@@ -49,6 +68,8 @@ pub(super) enum ChoiceError {
     Operation(String),
     #[error("choose 1 to {MAX_OPERATIONS} operations")]
     Count,
+    #[error("choose 1 to {MAX_EXPLORED} operations to put in every order")]
+    Explored,
     #[error("`{0}` is no speed: write a factor such as 1 or 0.25")]
     Speed(String),
     #[error("`{0}` is no way to share")]
@@ -102,6 +123,32 @@ impl RunChoice {
             true => Ok(total),
             false => Err(ChoiceError::Count),
         }
+    }
+}
+
+impl ExploreChoice {
+    /// The words of the command.
+    pub(super) fn words(&self) -> Result<Vec<String>, ChoiceError> {
+        let mut words = vec!["explore".to_string()];
+        words.push(format!("--sync={}", sync_word(&self.sync)?));
+        words.push(format!("--balance={}", amount(&self.balance)?));
+        let counts = self.operations.iter().map(|operation| operation.count);
+        let total = counts.fold(0, u64::saturating_add);
+        if self.operations.len() > MAX_LINES || !(1..=MAX_EXPLORED).contains(&total) {
+            return Err(ChoiceError::Explored);
+        }
+        for operation in &self.operations {
+            words.push(operation.word()?);
+        }
+        Ok(words)
+    }
+}
+
+impl OrderChoice {
+    /// The words of the command that lets real processes take the order.
+    pub(super) fn words(&self) -> Result<Vec<String>, TokenError> {
+        read_token(&self.token)?;
+        Ok(vec!["replay".to_string(), self.token.clone()])
     }
 }
 
@@ -189,6 +236,23 @@ mod tests {
             words(&race).as_deref(),
             Ok("sync --balance=1000 --op=loan --threads=4 --rounds=9")
         );
+    }
+
+    #[test]
+    fn orders_are_explored_and_replayed_by_commands_too() {
+        let explored = r#"{"sync":"lock","balance":"1000","operations":[{"op":"loan","amount":"5","count":2}]}"#;
+        let explored: ExploreChoice = serde_json::from_str(explored).expect("a choice");
+        assert_eq!(
+            explored.words().map(|words| words.join(" ")).as_deref(),
+            Ok("explore --sync=lock --balance=1000 --op=loan=5*2")
+        );
+        let order = |token: &str| OrderChoice {
+            token: token.to_string(),
+        };
+        let whole = order("x1/none/main=1000/w500,d500/1221");
+        assert_eq!(whole.words().map(|words| words.len()), Ok(2));
+        assert!(order("x1/none/main=1000/w500,d500/12").words().is_err());
+        assert!(order("--ledger").words().is_err());
     }
 
     #[test]

@@ -1,19 +1,21 @@
 //! What there is under which path.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::admission::{Admission, Door};
 use super::answer::{WebAnswer, stream_head};
-use super::choice::RunChoice;
+use super::choice::{ExploreChoice, OrderChoice, RunChoice};
 use super::client::BrowserLink;
 use super::live_run::{KillError, LiveRun};
+use super::order::begun;
 use super::request::WebRequest;
 use super::runs::{BeginError, PageRuns};
 
@@ -77,7 +79,10 @@ impl Site {
         let answer = match (request.method.as_str(), path.as_slice()) {
             ("GET", [""]) => WebAnswer::page(),
             ("GET", ["runs"]) => self.under_way(),
-            ("POST", ["runs"]) => self.begin(&request.body),
+            ("POST", ["runs"]) => self.begin(&request.body, RunChoice::words),
+            ("POST", ["explorations"]) => self.begin(&request.body, ExploreChoice::words),
+            ("POST", ["replays"]) => self.begin(&request.body, OrderChoice::words),
+            ("POST", ["orders"]) => walk(&request.body),
             (method, ["runs", number, action]) => {
                 let number = number.parse().ok();
                 let Some(run) = number.and_then(|number| self.runs.of(number)) else {
@@ -110,20 +115,36 @@ impl Site {
         WebAnswer::json(200, &json!({ "runs": runs }))
     }
 
-    fn begin(&self, body: &[u8]) -> WebAnswer {
-        let choice: RunChoice = match serde_json::from_slice(body) {
-            Ok(choice) => choice,
-            Err(error) => return WebAnswer::refusal(400, &format!("this is no choice: {error}")),
-        };
-        let words = match choice.words() {
+    /// Begins what was chosen.
+    fn begin<C: DeserializeOwned, E: Display>(
+        &self,
+        body: &[u8],
+        words: impl FnOnce(&C) -> Result<Vec<String>, E>,
+    ) -> WebAnswer {
+        let words = match chosen(body).and_then(|choice| words(&choice).map_err(|e| e.to_string()))
+        {
             Ok(words) => words,
-            Err(error) => return WebAnswer::refusal(400, &error.to_string()),
+            Err(why) => return WebAnswer::refusal(400, &why),
         };
         match self.runs.begin(words) {
             Ok(run) => WebAnswer::json(201, &described(&run)),
             Err(error @ BeginError::TooMany) => WebAnswer::refusal(429, &error.to_string()),
             Err(error) => WebAnswer::refusal(503, &error.to_string()),
         }
+    }
+}
+
+fn chosen<C: DeserializeOwned>(body: &[u8]) -> Result<C, String> {
+    serde_json::from_slice(body).map_err(|error| format!("this is no choice: {error}"))
+}
+
+/// Where an order has led so far.
+fn walk(body: &[u8]) -> WebAnswer {
+    let choice = chosen::<OrderChoice>(body);
+    let begun = choice.and_then(|choice| begun(&choice.token).map_err(|error| error.to_string()));
+    match begun {
+        Ok(begun) => WebAnswer::json(200, &begun),
+        Err(why) => WebAnswer::refusal(400, &why),
     }
 }
 

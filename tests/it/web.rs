@@ -286,6 +286,8 @@ fn what_is_too_large_or_senseless_is_refused() {
         ("\u{0}\u{1}\u{2}\r\n\r\n".to_string(), 400),
         (page.head("POST", "/", "Content-Length: -1\r\n"), 400),
         (page.posted("/runs", "{"), 400),
+        (page.posted("/orders", r#"{"token":"x1/none"}"#), 400),
+        (page.posted("/replays", r#"{"token":"--processes"}"#), 400),
         (
             page.posted("/runs", &choice("pipe", r#"{"op":"rm","count":1}"#, "")),
             400,

@@ -24,6 +24,10 @@
       mode: "sync", title: "Threads and races", without: "none", sync: ["", "none", "mutex", "rwlock", "atomic", "cas", "spin", "channel", "semaphore"],
       text: "Threads of one process race for one balance in memory: with nothing between them, and with each remedy.",
     },
+    {
+      mode: "orders", title: "Orders", sync: ["none", "cas", "lock", "mutex-per-account"],
+      text: "Whose step comes when decides what is left. See how every order ends, choose an order yourself, step by step, and let real processes take it.",
+    },
   ];
   const REMEDIES = { "server-share": "lock", "shared-memory": "mutex", sync: "mutex" };
   let screen = SCREENS[0];
@@ -75,11 +79,19 @@
     }
     $("screen-title").textContent = screen.title;
     $("screen-text").textContent = screen.text;
-    const isRace = screen.mode === "sync";
+    const isRace = screen.mode === "sync", isOrder = screen.mode === "orders";
+    $("which").hidden = $("token-field").hidden = !isOrder;
     $("sync-field").hidden = !screen.sync;
     $("threads-field").hidden = $("rounds-field").hidden = !isRace;
-    $("speed-field").hidden = isRace;
+    $("speed-field").hidden = isRace || isOrder;
     $("sync").replaceChildren(...(screen.sync ?? []).map((word) => element("option", { value: word }, word || "each, one after another")));
+    if (isOrder) {
+      $("operations").replaceChildren(
+        button("How every order ends", () => begin(explored(), "/explorations"), { "data-op": "explore" }),
+        button("Choose an order yourself", () => playOrder(tokenOfChoice()), { "data-op": "play", class: "main" }),
+        button("Open the token", () => playOrder($("token").value.trim()), { "data-op": "open" }));
+      return;
+    }
     const buttons = OPERATIONS.map(([op, title]) => button(title, () => run([op], $("sync").value), { "data-op": op }));
     const all = OPERATIONS.map(([op]) => op);
     buttons.push(button("All five", () => run(all, $("sync").value), { "data-op": "all", class: "main" }));
@@ -113,14 +125,96 @@
     await Promise.all([begin(choice(ops, screen.without)), begin(choice(ops, remedy))]);
   }
 
-  async function begin(chosen) {
-    const begun = await ask("/runs", chosen);
-    open(begun, chosen);
+  async function begin(chosen, path = "/runs") {
+    open(await ask(path, chosen), chosen, path);
+  }
+
+  // ---- orders ----
+
+  const picked = () => [...$("which").querySelectorAll("input:checked")].map((box) => box.value);
+  function explored() {
+    const amount = $("amount").value.trim(), count = Number($("count").value);
+    return { sync: $("sync").value, balance: $("balance").value.trim(), operations: picked().map((op) => ({ op, amount, count })) };
+  }
+  function tokenOfChoice() {
+    const amount = $("amount").value.trim();
+    const operations = picked().flatMap((op) => Array(Math.min(Number($("count").value), 12)).fill(op[0] + amount));
+    return `x1/${$("sync").value}/main=${$("balance").value.trim()}/${operations.join(",")}/`;
+  }
+
+  const SIGNS = "123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXY";
+
+  // An order that a person takes, one step after the other.
+  async function playOrder(token) {
+    const player = {
+      box: element("article", { class: "run player" }), title: element("h3"), outlook: element("p", { class: "outlook", "aria-live": "polite" }),
+      able: element("div", { class: "tools", role: "group", "aria-label": "Whose step comes next" }), steps: element("ol", { class: "log" }), more: element("div", { class: "tools" }),
+    };
+    player.box.append(player.title, player.outlook, player.able, player.more, player.steps);
+    await goOn(player, token);
+    $("runs").prepend(player.box);
+    player.able.querySelector("button")?.focus();
+  }
+
+  async function goOn(player, token) {
+    // A second click waits for the first.
+    const buttons = [...player.able.children, ...player.more.children];
+    const enable = (enabled) => buttons.forEach((one) => { one.disabled = !enabled; });
+    enable(false);
+    const order = await ask("/orders", { token }).finally(() => enable(true));
+    const name = (process) => [process + 1, order.operations[process].op, order.operations[process].amount].filter(Boolean).join(" ");
+    const back = order.token.slice(0, -1);
+    const link = element("a", { href: `#${order.token}` }, order.token);
+    player.title.replaceChildren(link);
+    player.able.replaceChildren(...order.able.map((process) => button(name(process), async () => {
+      await goOn(player, order.token + SIGNS[process]);
+      player.able.querySelector("button")?.focus();
+    }, { "data-step": process + 1 })));
+    player.more.replaceChildren();
+    if (order.steps.length) player.more.append(button("Take the last step back", () => goOn(player, back), { "data-do": "back" }));
+    if (order.end) player.more.append(button("Let real processes take it", () => begin({ token: order.token }, "/replays"), { "data-do": "replay", class: "main" }));
+    player.more.append(button("Close", () => player.box.remove(), { "data-do": "close" }));
+    const held = (balances) => balances.map((one) => `${one.account} = ${one.balance}${one.expected && one.expected !== one.balance ? ` (must be ${one.expected})` : ""}`).join(", ");
+    player.steps.replaceChildren(...order.steps.map((step) => element("li", {}, [name(step.process), step.step, held(step.balances), step.met].filter(Boolean).join(" · "))));
+    player.outlook.className = `outlook${order.end?.wrong || order.can_end_well === false ? " wrong" : ""}`;
+    player.outlook.textContent = outlook(order, held);
+  }
+
+  function outlook(order, held) {
+    if (order.end) {
+      const how = order.end.deadlock ? "Deadlock: each waits for another." : order.end.wrong ? "It has ended wrong." : "It has ended well.";
+      return `${how} ${held(order.end.balances)}`;
+    }
+    if (order.can_end_well === null) return "Whose step comes next? What can still become of it takes too long to find out.";
+    if (!order.can_end_well) return "It can no longer end well, whatever comes next.";
+    return order.can_end_wrong ? "It can still end well, and it can still go wrong. Whose step comes next?" : "From here on it ends well, whatever comes next.";
+  }
+
+  // How often each balance is left, as bars.
+  function drawExplored(pane) {
+    const { explored: found, replayed } = pane.run;
+    if (found && !pane.exploredDrawn) {
+      pane.exploredDrawn = true;
+      const [account] = found.accounts;
+      const most = Math.max(...account.finals.map((one) => one.orders));
+      const rows = account.finals.map((one) => element("tr", {}, element("th", { scope: "row", class: one.balance === account.expected ? "number" : "number lost" }, one.balance),
+        element("td", { class: "number" }, one.orders.toLocaleString("en")), element("td", { class: "wide" }, element("meter", { min: 0, max: most, value: one.orders, "aria-hidden": "true" }))));
+      pane.races.replaceChildren(element("caption", {}, `${found.wrong.toLocaleString("en")} of ${found.orders.toLocaleString("en")} orders end wrong; ${account.account} must be ${account.expected}.`),
+        element("thead", {}, element("tr", {}, ...["It ends with", "Orders", ""].map((title) => element("th", { scope: "col" }, title)))), element("tbody", {}, ...rows));
+      if (found.example) pane.again.after(button("Look at a wrong one", () => playOrder(found.example.token), { "data-do": "example" }));
+    }
+    if (replayed && !pane.replayedDrawn) {
+      pane.replayedDrawn = true;
+      const rows = replayed.steps.map((step) => element("tr", {}, element("th", { scope: "row" }, `${step.process} (process ${step.pid ?? "?"})`), element("td", {}, step.step),
+        element("td", {}, (step.balances ?? []).map((one) => `${one.account} = ${one.balance}`).join(", "))));
+      pane.races.replaceChildren(element("caption", {}, `Taken ${replayed.times} times by real processes; ${replayed.reproduced} times it ended as it must in this order.`), element("tbody", {}, ...rows));
+    }
+    if (found || replayed) pane.races.parentElement.hidden = false;
   }
 
   // ---- one run ----
 
-  function open({ run: number, words }, chosen) {
+  function open({ run: number, words }, chosen, path) {
     const id = `run-${number}`;
     const pane = {
       number, run: recording(), chosen: null, ended: null, dirty: true, began: performance.now(), last: 0, curve: null,
@@ -131,7 +225,7 @@
       races: element("table", { class: "races" }),
     };
     pane.stop = button("Stop", () => ask(`/runs/${number}/stop`, {}), { "data-do": "stop" });
-    pane.again = button("Run again", () => begin(chosen), { "data-do": "again" });
+    pane.again = button("Run again", () => begin(chosen, path), { "data-do": "again" });
     pane.again.disabled = !chosen;
     const close = button("Close", () => remove(pane), { "data-do": "close" });
     const messages = element("details", {}, element("summary", {}, "Messages and steps"), pane.log);
@@ -184,7 +278,7 @@
 
   function state(pane) {
     const { counts, missed, killed } = pane.run;
-    const parts = Object.entries(counts).filter(([end, number]) => number > 0 || end === "completed").map(([end, number]) => `${number.toLocaleString("en")} ${end}`);
+    const parts = Object.entries(counts).filter(([, number]) => number > 0).map(([end, number]) => `${number.toLocaleString("en")} ${end}`);
     if (killed) parts.push(`${killed} ${killed === 1 ? "worker" : "workers"} killed`);
     if (missed) parts.push(`${missed.toLocaleString("en")} events were not shown: too many for this page`);
     if (!pane.ended) parts.unshift("running");
@@ -267,8 +361,8 @@
 
   function drawRaces(pane) {
     const { races } = pane.run;
-    pane.races.parentElement.hidden = races.length === 0;
-    if (races.length === pane.racesDrawn) return;
+    if (races.length === (pane.racesDrawn ?? 0)) return;
+    pane.races.parentElement.hidden = false;
     pane.racesDrawn = races.length;
     const head = ["Remedy", "Lost updates", "Balance", "Must be", "Each"].map((title) => element("th", { scope: "col" }, title));
     const rows = races.map((race) => element("tr", {}, element("th", { scope: "row" }, race.remedy),
@@ -288,6 +382,7 @@
     drawWorkers(pane);
     drawPlot(pane, now);
     drawRaces(pane);
+    drawExplored(pane);
     drawCurve(pane, now);
     if (pane.log.parentElement.open) pane.log.replaceChildren(...run.lines.map((line) => element("li", {}, line)));
     pane.box.dataset.ended = pane.ended ? "true" : "false";
@@ -320,6 +415,13 @@
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
     // Runs that another page of this browser has left.
     attempt(async () => (await ask("/runs")).runs.forEach((one) => open(one, null)));
+    const linked = () => location.hash.startsWith("#x1/") && attempt(() => {
+      show(SCREENS.find((one) => one.mode === "orders"));
+      $("token").value = decodeURIComponent(location.hash.slice(1));
+      return playOrder($("token").value);
+    });
+    window.addEventListener("hashchange", linked);
+    linked();
     requestAnimationFrame(frame);
     document.documentElement.dataset.ready = "true";
   }

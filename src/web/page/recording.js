@@ -11,7 +11,7 @@ const recordingOfRun = (() => {
     return {
       lanes: [], operations: [], lines: [], points: [], byWorker: new Map(), byOperation: new Map(), alive: new Map(),
       writes: new Map(), counts: { completed: 0, refused: 0, failed: 0, "in doubt": 0 }, at: 0, account: "main",
-      balance: null, available: null, races: [], summary: null, mechanism: "", parent: null, lost: 0, missed: 0, killed: 0,
+      balance: null, available: null, races: [], summary: null, explored: null, replayed: null, mechanism: "", parent: null, lost: 0, missed: 0, killed: 0,
     };
   }
 
@@ -130,6 +130,8 @@ const recordingOfRun = (() => {
       if (event.signal !== undefined) { lane.exit = event.signal; run.killed += 1; }
       run.alive.delete(event.worker);
     },
+    explored(run, event) { run.explored = event; },
+    replayed(run, event) { run.replayed = event; },
     raced(run, event) { run.races.push(event); },
     summary(run, event) {
       run.summary = event;

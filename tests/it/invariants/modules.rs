@@ -89,7 +89,7 @@ const KNOWN: [(&str, &str); 33] = [
     ("wake", "bank poll"),
     (
         "web",
-        "bank child command event ids poll report serve status supervisor wake",
+        "bank child command event explore ids poll report serve sharing status supervisor wake",
     ),
     ("work", "bank exit"),
     (

@@ -120,3 +120,46 @@ fn the_same_work_is_seen_without_and_with_a_remedy() {
     assert!(letters.as_str().unwrap().contains('L'), "{letters}");
     browser.assert_content();
 }
+
+#[test]
+fn an_order_is_chosen_step_by_step_and_taken_by_real_processes() {
+    if !has_browser() {
+        return;
+    }
+    let page = Page::start();
+    let mut browser = opened(&page, 1280, 720);
+    browser.click("[data-mode='orders']");
+    browser.click("[data-op='explore']");
+    browser.wait_for(ENDED);
+    assert_eq!(
+        browser.eval("document.querySelectorAll('.run meter').length"),
+        3
+    );
+    let counts = text(&mut browser, ".run caption");
+    assert!(counts.starts_with("4 of 6 orders end wrong"), "{counts}");
+    browser.click("[data-op='play']");
+    let outlook = |browser: &mut Browser, begin: &str| {
+        let script =
+            format!("document.querySelector('.outlook')?.textContent.startsWith('{begin}')");
+        browser.wait_for(&script);
+    };
+    outlook(&mut browser, "It can still end well");
+    browser.click("[data-step='1']");
+    browser.click("[data-step='2']");
+    outlook(&mut browser, "It can no longer end well");
+    browser.click("[data-do='back']");
+    browser.wait_for("document.querySelectorAll('.player li').length === 1");
+    for (step, taken) in [(1, 2), (2, 3), (2, 4)] {
+        browser.click(&format!("[data-step='{step}']"));
+        browser.wait_for(&format!(
+            "document.querySelectorAll('.player li').length === {taken}"
+        ));
+    }
+    outlook(&mut browser, "It has ended well");
+    browser.click("[data-do='replay']");
+    browser.wait_for("document.querySelector('.run:first-child caption')?.textContent.includes('10 times it ended')");
+    // A link that holds an order opens it.
+    browser.eval("location.hash = '#x1/none/main=1000/w500,d500/122'");
+    browser.wait_for("document.querySelectorAll('.player').length === 2 && document.querySelectorAll('.player li').length === 7");
+    browser.assert_content();
+}
