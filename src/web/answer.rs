@@ -146,3 +146,31 @@ fn page() -> &'static str {
         [before, &scripts.concat(), after].concat()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_is_whole_and_runs_only_its_own_scripts() {
+        let page = page();
+        assert!(!page.contains("{{") && page.ends_with("</html>\n"));
+        let scripts = page.split("<script>").skip(1);
+        let scripts: Vec<&str> = scripts
+            .filter_map(|rest| rest.split("</script>").next())
+            .collect();
+        assert_eq!(scripts.len(), SCRIPTS.len());
+        for script in scripts {
+            assert!(policy().contains(&content_hash(script)));
+            for markup in [
+                "innerHTML",
+                "outerHTML",
+                "insertAdjacentHTML",
+                "document.write",
+                "localStorage",
+            ] {
+                assert!(!script.contains(markup), "{markup}");
+            }
+        }
+    }
+}
