@@ -237,7 +237,10 @@ impl Reporter {
     /// Hands over events in their order; never blocks.
     pub fn tell(&self, events: Vec<Event>) {
         let Some(sender) = &self.events else { return };
-        self.progress.told(events.iter().map(Event::weight).sum());
+        // What the caller collects itself is never written, so it is no backlog that would keep a run waiting.
+        if !self.progress.done() {
+            self.progress.told(events.iter().map(Event::weight).sum());
+        }
         // Without a printer there is a failure to be seen in `broken`.
         let _ = sender.send(events);
     }
@@ -291,110 +294,4 @@ fn stdout() -> Result<Sink, ReportError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::destination::OpenedDestination;
-    use crate::report::samples;
-    use crate::wake::Alarm;
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    use std::fs;
-    use std::io::{PipeReader, Read};
-
-    fn recorder(path: &std::path::Path) -> Sink {
-        Sink::recording(OpenedDestination {
-            name: path.display().to_string(),
-            file: File::create(path).expect("a file"),
-            is_shared: false,
-        })
-    }
-
-    /// A reporter whose stdout is a pipe.
-    fn piped(recording: Option<Sink>) -> (Reporter, PipeReader, Alarm) {
-        let (reader, writer) = io::pipe().expect("a pipe");
-        let stdout = Sink::stdout(File::from(std::os::fd::OwnedFd::from(writer)));
-        let (alarm, waker) = Alarm::new().expect("an alarm");
-        let sinks = recording.into_iter().chain([stdout]).collect();
-        let rendering = Rendering::json(Detail::Results, sinks);
-        let reporter = Reporter::over(vec![rendering], Drawer::default(), None, waker);
-        (reporter.expect("a reporter"), reader, alarm)
-    }
-
-    /// Waits as a caller does: on the alarm alone.
-    fn wait_until(alarm: &mut Alarm, mut reached: impl FnMut() -> bool) {
-        while !reached() {
-            let patience = Timespec {
-                tv_sec: 30,
-                tv_nsec: 0,
-            };
-            let mut fds = [PollFd::new(&*alarm, PollFlags::IN)];
-            assert_eq!(poll(&mut fds, Some(&patience)), Ok(1), "no wake-up came");
-            alarm.reset();
-        }
-    }
-
-    #[test]
-    fn everything_told_is_written_to_both_outputs() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("events.jsonl");
-        let (mut reporter, mut reader, mut alarm) = piped(Some(recorder(&path)));
-        let reading = thread::spawn(move || {
-            let mut all = String::new();
-            reader.read_to_string(&mut all).map(|_| all)
-        });
-        for _ in 0..100 {
-            reporter.tell(vec![samples::completed(); 100]);
-        }
-        let closed = reporter.close();
-        wait_until(&mut alarm, || closed.is_written());
-        assert_eq!((reporter.backlog(), reporter.broken()), (0, None));
-        let seen = reading.join().expect("no panic").expect("text");
-        assert_eq!(seen.lines().count(), 10_000);
-        assert!(seen.lines().all(|line| line == samples::COMPLETED_JSON));
-        assert_eq!(fs::read_to_string(&path).expect("text"), seen);
-    }
-
-    #[test]
-    fn one_event_is_seen_before_there_are_more() {
-        let (reporter, mut reader, _alarm) = piped(None);
-        reporter.tell(vec![samples::completed()]);
-        let mut line = vec![0; samples::COMPLETED_JSON.len()];
-        reader.read_exact(&mut line).expect("a line");
-        assert_eq!(line, samples::COMPLETED_JSON.as_bytes());
-    }
-
-    #[test]
-    fn a_reader_that_stops_reading_blocks_nobody_and_may_go_away() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("events.jsonl");
-        let (mut reporter, reader, mut alarm) = piped(Some(recorder(&path)));
-        reporter.tell(vec![samples::completed(); 2 * BACKLOG_LIMIT]);
-        let closed = reporter.close();
-        assert!(!closed.is_written() && reporter.backlog() > BACKLOG_LIMIT);
-        drop(reader);
-        wait_until(&mut alarm, || reporter.broken() == Some(Broken::Closed));
-        wait_until(&mut alarm, || closed.is_written());
-        assert_eq!(reporter.backlog(), 0);
-        let recorded = fs::read_to_string(&path).expect("text");
-        assert_eq!(recorded.lines().count(), 2 * BACKLOG_LIMIT);
-    }
-
-    #[test]
-    fn a_failed_output_is_named_and_the_other_goes_on() {
-        let (mut reporter, mut reader, mut alarm) = piped(Some(recorder("/dev/full".as_ref())));
-        reporter.tell(vec![samples::completed()]);
-        wait_until(&mut alarm, || reporter.broken().is_some());
-        let Some(Broken::Failed(why)) = reporter.broken() else {
-            panic!("a full file is a failure");
-        };
-        assert!(why.starts_with("cannot write to `/dev/full`: "), "{why}");
-        assert!(why.contains("os error 28"), "{why}");
-        reporter.tell(vec![samples::completed()]);
-        let closed = reporter.close();
-        wait_until(&mut alarm, || closed.is_written());
-        drop(closed);
-        let mut seen = String::new();
-        drop(reporter);
-        reader.read_to_string(&mut seen).expect("text");
-        assert_eq!(seen.lines().count(), 2);
-    }
-}
+mod tests;
