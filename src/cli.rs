@@ -20,6 +20,7 @@ mod modes;
 mod moment;
 mod named;
 mod one;
+mod pacing;
 mod pictures;
 mod progress;
 mod replay;

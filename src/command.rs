@@ -18,6 +18,7 @@ mod retry_policy;
 mod settle;
 mod supervise;
 mod watch;
+mod words;
 mod workers;
 
 use std::time::Duration;
@@ -26,6 +27,7 @@ pub use exec::{ENTRY as EXEC, run as run_exec, this_program_with};
 pub use guard::{ENTRY as GUARD, run as run_guard};
 pub use one::{OneShotEnd, OneShotError, OneShotPlan, OneShotRun, run};
 pub use retry_policy::RetryPolicy;
+pub use words::{FieldError, check_fields, filled};
 pub use workers::{Attempt, CommandSpec, Executor, NextAction};
 
 /// How long a command has between being asked to end and being killed.

@@ -12,6 +12,7 @@ mod given_order;
 mod ids;
 mod lock_waits;
 mod messages;
+mod pacing;
 mod requests;
 mod resume;
 mod settings;
@@ -44,6 +45,8 @@ use dispatch::Dispatch;
 pub use dispatch::Rest;
 pub use given_order::{GivenOrder, RequestTurn, TurnRequest, TurnTaken, TurnWatch};
 pub use ids::{Ids, LineIds};
+use pacing::InputOrder;
+pub use pacing::{FailureLimit, Halt, Pacing};
 use requests::Requests;
 pub use requests::{AsArrived, Pending, RequestOrder};
 pub use resume::Named;
@@ -191,6 +194,8 @@ struct Out {
     stood: Duration,
     effects: Vec<Effect>,
     events: Vec<Event>,
+    /// Where results are told in the order of the input.
+    input_order: Option<InputOrder>,
     conclusion: Option<Conclusion>,
 }
 
@@ -203,7 +208,10 @@ impl Out {
         if let Some(at) = event.at_mut() {
             *at = (self.now + self.stood).into();
         }
-        self.events.push(event);
+        match &mut self.input_order {
+            Some(order) => order.take(event, &mut self.events),
+            None => self.events.push(event),
+        }
     }
 
     /// Tells the warning that an answer about this account comes with.
@@ -253,6 +261,10 @@ impl Run {
             None => Tally::new(&settings.starts),
             Some(_) => Tally::default(),
         };
+        let out = Out {
+            input_order: settings.pacing.keep_order.then(InputOrder::default),
+            ..Out::default()
+        };
         Run {
             ids: Ids::of(&settings),
             kill_before: settings.kill_before,
@@ -267,7 +279,7 @@ impl Run {
             waits_extended_at: Duration::ZERO,
             told_deadlock: false,
             steps: StepEvents::default(),
-            out: Out::default(),
+            out,
         }
     }
 
@@ -313,7 +325,8 @@ impl Run {
             return now;
         }
         let latest = now + TICK;
-        let next = self.next_deadline();
+        let handout = self.next_handout().filter(|at| *at > now);
+        let next = self.next_deadline().into_iter().chain(handout).min();
         next.map_or(latest, |next| next.clamp(now, latest))
     }
 

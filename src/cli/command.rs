@@ -11,12 +11,16 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use rustix::fs::{Access, access};
 
+use super::Failure;
 use super::moment::duration;
-use crate::command::RetryPolicy;
+use crate::bank::Operation;
+use crate::command::{RetryPolicy, check_fields, filled};
 
 #[derive(Args)]
 pub(super) struct CommandArgs {
-    /// Set the money aside, run this, then post it if the command succeeds and give it back if not
+    /// Set the money aside, run this, then post it if the command succeeds and give it back if not; in its
+    /// arguments stand `{id}`, `{op}`, `{account}`, `{to}`, `{amount}`, `{memo}` and `{meta.NAME}` for what the
+    /// operation has
     #[arg(last = true, value_name = "COMMAND")]
     pub(super) words: Vec<OsString>,
     /// Run a command that failed again, up to so many times, with the same id
@@ -40,14 +44,14 @@ impl CommandArgs {
         }
     }
 
-    /// The command line, for people.
-    pub(super) fn told(&self) -> String {
-        let words = self.words.iter().map(|word| word.to_string_lossy());
-        words.collect::<Vec<_>>().join(" ")
+    /// The words of the command for this operation.
+    pub(super) fn words_for(&self, operation: &Operation) -> Result<Vec<OsString>, Failure> {
+        filled(&self.words, operation).map_err(Failure::usage)
     }
 
-    /// Refuses a flag, or nothing, in the place of the command, which begins behind `--`.
-    pub(super) fn check_name(&self) -> anyhow::Result<()> {
+    /// Refuses a flag, or nothing, in the place of the command, which begins behind `--`, and fields that
+    /// no operation has in its arguments.
+    pub(super) fn check_words(&self) -> anyhow::Result<()> {
         match self.words.first() {
             Some(word) if word.as_bytes().starts_with(b"-") => bail!(
                 "`{0}` stands where the command begins: flags stand before `--`, and a program of that name is called `./{0}`",
@@ -57,13 +61,13 @@ impl CommandArgs {
             None if env::args_os().skip_while(|word| word != "--").count() == 1 => bail!(
                 "no command stands behind `--`; nothing was done (if it came from a variable, that is empty)"
             ),
-            _ => Ok(()),
+            _ => Ok(check_fields(&self.words)?),
         }
     }
 
     /// Refuses a command that is not there: a run would fail every one of its operations.
     pub(super) fn check(&self) -> anyhow::Result<()> {
-        self.check_name()?;
+        self.check_words()?;
         match self.words.first() {
             Some(program) if !is_there(program, env::var_os("PATH").as_deref()) => bail!(
                 "there is no command `{}`: name a program in `PATH`, or a file that may be executed such as `./pay.sh`",

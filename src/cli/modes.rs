@@ -9,6 +9,7 @@ use super::command::{CommandArgs, InDoubtAction};
 use super::ledger::{LedgerArgs, MemoryArgs, UnitArgs};
 use super::moment::duration;
 use super::named::{ContinuedRun, NamedArgs};
+use super::pacing::PacingArgs;
 use super::pictures::PictureArgs;
 use super::progress::ProgressArgs;
 use super::workload::WorkloadArgs;
@@ -18,7 +19,7 @@ use crate::driver::{self, Commands, Driver, Forecast, RunPlan};
 use crate::event::{Event, Mode};
 use crate::limits::{self, Limits};
 use crate::report::{Broken, Detail, Outputs, ProtectedFiles, Reporter};
-use crate::run::AsArrived;
+use crate::run::{AsArrived, Pacing};
 use crate::sharing::{Manner, Sharing, Transport};
 use crate::status::{Ending, Status};
 use crate::store::{Memory, Place};
@@ -98,6 +99,8 @@ pub(super) struct BankArgs {
     #[arg(long)]
     strict: bool,
     #[command(flatten)]
+    pacing: PacingArgs,
+    #[command(flatten)]
     command: CommandArgs,
     /// Say what would be run, and what refused if all were run in this order, and touch nothing
     #[arg(long, short = 'n')]
@@ -145,6 +148,7 @@ pub(super) fn ask_the_bank(mode: Mode, args: BankArgs) -> CliResult {
     }
     let mut plan = args.mode.plan(mode, Conduct::AskTheBank)?;
     plan.strict = args.strict;
+    plan.pacing = args.pacing.pacing();
     plan.named = args.named.named();
     plan.commands = args.command.is_given().then(|| Commands {
         words: args.command.words.clone(),
@@ -247,6 +251,7 @@ impl ModeArgs {
             timeout: self.timeout,
             lease_limit: None,
             pace: self.time_scale.unwrap_or(built_in),
+            pacing: Pacing::default(),
             commands: None,
             named: None,
             kill_before: None,

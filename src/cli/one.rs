@@ -127,7 +127,7 @@ fn execute(kind: Kind, to: Option<Name>, args: MoveArgs) -> CliResult {
     if args.work.is_dry_run() {
         args.single.learn_unit(&args.unit)?;
         let operation = args.operation.operation(kind, to, &args.amount)?;
-        args.work.say(&args.work.named(operation)?, false);
+        args.work.say(&args.work.named(operation)?, false)?;
         return ended(Status::Posted);
     }
     // Money cannot go out of a ledger that does not exist, and a new one has no account that is open.

@@ -16,6 +16,7 @@ use super::exec::{self, Session};
 use super::retry_policy::RetryPolicy;
 use super::settle::{Settlement, verdict};
 use super::supervise::{CommandSupervisor, Exited};
+use super::words::filled;
 use crate::bank::{Operation, WorkEnd};
 use crate::limits::Limits;
 use crate::store::LeaseShare;
@@ -29,7 +30,7 @@ const SPAWN_PAUSE: Duration = Duration::from_millis(50);
 /// What the workers of a run do for their operations.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandSpec {
-    /// The command and its arguments, which follow as arguments of their own.
+    /// The command and its arguments, with fields of the operation, which follow as arguments of their own.
     #[serde(skip)]
     pub words: Vec<OsString>,
     /// How long an attempt may take, and how often it is made again.
@@ -198,7 +199,8 @@ impl Executor {
             run: command_spec.run.as_deref(),
             line: attempt.line,
         };
-        let mut command = exec::command(&command_spec.words, Session::Own, command_spec.limits)?;
+        let words = filled(&command_spec.words, attempt.operation).map_err(io::Error::other)?;
+        let mut command = exec::command(&words, Session::Own, command_spec.limits)?;
         env.give_to(&mut command);
         command
             .stdin(Stdio::piped())

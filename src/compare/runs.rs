@@ -10,7 +10,7 @@ use crate::driver::{Driver, RunPlan};
 use crate::event::{Event, Summary};
 use crate::latencies::{childrens_cpu, own_cpu};
 use crate::report::{Detail, Reporter};
-use crate::run::AsArrived;
+use crate::run::{AsArrived, Pacing};
 use crate::server::RunLedger;
 use crate::shared_memory::MemorySharing;
 use crate::sharing::Transport;
@@ -70,6 +70,7 @@ impl Meter<'_> {
             timeout: None,
             lease_limit: None,
             pace: Pace::NONE,
+            pacing: Pacing::default(),
             commands: None,
             named: None,
             kill_before: None,

@@ -14,7 +14,7 @@ use crate::latencies::MeasureArgs;
 use crate::limits::Limits;
 use crate::link::Folder;
 use crate::report::Detail;
-use crate::run::{CommandSettings, Named, Settings, WorkLimits};
+use crate::run::{CommandSettings, Named, Pacing, Settings, WorkLimits};
 use crate::server::{RunLedger, RunStore};
 use crate::sharing::Transport;
 use crate::store::{AtStake, Cells, MappedCells, Memory};
@@ -52,6 +52,8 @@ pub struct RunPlan {
     pub lease_limit: Option<Duration>,
     /// How long simulated work takes.
     pub pace: Pace,
+    /// How operations are handed out.
+    pub pacing: Pacing,
     /// The command that is the operations' work, instead of simulated work.
     pub commands: Option<Commands>,
     /// The run can be continued.
@@ -143,6 +145,7 @@ impl RunPlan {
             in_hand: self.measured.as_ref().map(|measured| measured.in_hand),
             pace: self.pace,
             limits,
+            pacing: self.pacing,
             command: command.transpose()?,
             named: self.named.clone(),
             caller,

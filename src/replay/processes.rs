@@ -13,7 +13,7 @@ use crate::event::{AccountSummary, Event, Mode, Summary};
 use crate::explore::{Met, Played, Scenario, StepTaken};
 use crate::report::Detail;
 use crate::report::Reporter;
-use crate::run::{GivenOrder, RequestTurn, TurnTaken, TurnWatch};
+use crate::run::{GivenOrder, Pacing, RequestTurn, TurnTaken, TurnWatch};
 use crate::shared_memory::{MemorySharing, Primitive};
 use crate::sharing::{Manner, NextStep, Sharing};
 use crate::supervisor::Signals;
@@ -168,6 +168,7 @@ pub(super) fn plan(scenario: &Scenario, by: StepTakers) -> RunPlan {
         timeout: None,
         lease_limit: Some(DEADLOCK_LIMIT),
         pace: work.unwrap_or(Pace::NONE),
+        pacing: Pacing::default(),
         commands: None,
         named: None,
         kill_before: None,

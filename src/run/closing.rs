@@ -103,6 +103,9 @@ impl Run {
         };
         let advice = self.advice(&summary);
         let status = summary.status;
+        if let Some(order) = &mut self.out.input_order {
+            order.finish(&mut self.out.events);
+        }
         self.out.event(Event::Summary(Box::new(summary)));
         self.out.conclusion = Some(Conclusion { status, advice });
     }

@@ -1,6 +1,7 @@
 //! Operations go out to workers, and workers are started for them and let go.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::{Effect, Run};
 use crate::bank::{Line, Operation, Outcome};
@@ -52,6 +53,8 @@ pub(super) struct Dispatch {
     paused: bool,
     last_number: u32,
     last_ordinal: u64,
+    /// Nothing is handed out before.
+    not_before: Duration,
 }
 
 impl Default for Dispatch {
@@ -66,6 +69,7 @@ impl Default for Dispatch {
             paused: false,
             last_number: 0,
             last_ordinal: 0,
+            not_before: Duration::ZERO,
         }
     }
 }
@@ -192,6 +196,17 @@ impl Dispatch {
         })
     }
 
+    /// Nothing is handed out before this time.
+    pub(super) fn not_before(&self) -> Duration {
+        self.not_before
+    }
+
+    /// The number of the operation that stands next, if one does.
+    fn next_ordinal(&self) -> u64 {
+        let returned = self.returned.front();
+        returned.map_or(self.last_ordinal + 1, |next| next.ordinal)
+    }
+
     fn ordinal(&mut self) -> u64 {
         self.last_ordinal += 1;
         self.last_ordinal
@@ -254,10 +269,14 @@ impl Run {
         let room = window.saturating_sub(state.hand.len());
         let most = room.min(usize::try_from(left).unwrap_or(usize::MAX));
         let (mut assignments, mut bytes) = (Vec::new(), 0);
-        while assignments.len() < most && bytes < WINDOW_BYTES {
+        while assignments.len() < most
+            && bytes < WINDOW_BYTES
+            && self.dispatch.not_before <= self.out.now
+        {
             let Some(next) = self.next_operation() else {
                 break;
             };
+            self.dispatch.not_before = self.out.now + self.settings.pacing.spacing;
             bytes += weight(&next.operation);
             assignments.extend(self.assign(worker, next));
         }
@@ -299,7 +318,14 @@ impl Run {
     /// reported.
     pub(super) fn next_operation(&mut self) -> Option<NextOperation> {
         loop {
-            match self.dispatch.next()? {
+            if !self.is_in_reach(self.dispatch.next_ordinal()) {
+                return None;
+            }
+            let next = self.dispatch.next()?;
+            if let Some(order) = &mut self.out.input_order {
+                order.read(self.dispatch.last_ordinal);
+            }
+            match next {
                 NextItem::Operation(mut next) => {
                     self.ids.name(next.line, &mut next.operation);
                     return Some(next);
@@ -334,6 +360,7 @@ impl Run {
             || workers.spawn_limit_reached
             || workers.is_spawning()
             || workers.live() >= self.settings.jobs
+            || self.has_spare_workers()
         {
             return;
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::pacing::Pacing;
 use super::resume::Named;
 use crate::bank::{Balance, Line, Name, Operation, RequestContext, SharePoint};
 use crate::event::{Micros, Mode};
@@ -29,6 +30,8 @@ pub struct Settings {
     pub pace: Pace,
     /// How long work may take.
     pub limits: WorkLimits,
+    /// How operations are handed out.
+    pub pacing: Pacing,
     /// The command that is the operations' work, if one is.
     pub command: Option<CommandSettings>,
     /// The run can be continued.

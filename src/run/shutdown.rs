@@ -85,7 +85,7 @@ impl Run {
     }
 
     /// Says at once that nothing more begins, and what is waited for.
-    fn acknowledge(&mut self) {
+    pub(super) fn acknowledge(&mut self) {
         let under_way = self.workers.all().filter_map(|state| {
             let first = state.hand.front()?;
             Some(format!("{} by {state}", first.operation.kind()))

@@ -24,6 +24,14 @@ pub(super) struct Counts {
     duplicates: u64,
 }
 
+impl Counts {
+    /// How many failed or are in doubt, and how many ended at all.
+    pub(super) fn failed_and_ended(self) -> (u64, u64) {
+        let failed = self.failed + self.in_doubt;
+        (failed, failed + self.completed + self.refused)
+    }
+}
+
 /// The counts of a run, and its own idea of every balance, added up from what was completed and not
 /// from what the store says.
 #[derive(Debug, Default)]

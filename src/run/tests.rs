@@ -53,6 +53,7 @@ impl Bench {
             kill_before: None,
             steps: false,
             clock_us: Default::default(),
+            pacing: Pacing::default(),
             starts: Vec::new(),
         };
         let run = Run::new(settings, order);

@@ -1,6 +1,7 @@
 //! A command as the work of every operation of a workload.
 
 mod doubt;
+mod handed_out;
 mod leftovers;
 mod outcomes;
 mod shared;

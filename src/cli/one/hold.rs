@@ -102,7 +102,7 @@ pub(in crate::cli) fn hold(mut args: HoldArgs) -> CliResult {
     if args.work.is_dry_run() {
         args.single.learn_unit(&unit)?;
         let operation = args.operation.operation(kind, args.to, &args.amount)?;
-        args.work.say(&operation, true);
+        args.work.say(&operation, true)?;
         return super::ended(Status::Posted);
     }
     let mut single = Single::open(args.single, Access::Existing, &unit)?;

@@ -63,7 +63,9 @@ impl WorkArgs {
     }
 
     /// Says what would be done.
-    pub(super) fn say(&self, operation: &Operation, is_held: bool) {
+    pub(super) fn say(&self, operation: &Operation, is_held: bool) -> Result<(), Failure> {
+        let words = self.command.words_for(operation)?;
+        let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
         let amount = operation
             .amount()
             .map(|amount| BareMoney(amount.into()).to_string());
@@ -71,16 +73,17 @@ impl WorkArgs {
             "would set aside {} on `{}`, run `{}`, and {} it as a {} if that succeeds",
             amount.unwrap_or_default(),
             operation.account,
-            self.command.told(),
+            words.join(" "),
             if is_held { "hold" } else { "post" },
             operation.kind(),
         ));
+        Ok(())
     }
 
     /// Refuses outputs that cannot be had, before anything is done.
     pub(super) fn check(&self, single: &SingleArgs) -> anyhow::Result<()> {
         let with_command = self.is_given();
-        self.command.check_name()?;
+        self.command.check_words()?;
         if with_command && single.output == Format::Json {
             bail!(
                 "stdout is the command's, so `--output json` has no place there: use `--events FILE`, or `--events fd:3` with `3>FILE`"
@@ -111,6 +114,7 @@ impl WorkArgs {
         hold: Option<Option<Duration>>,
         caller: RequestContext,
     ) -> CliResult {
+        let command = self.command.words_for(&operation)?;
         let receipt = self.receipt(&single)?;
         let plan = OneShotPlan {
             operation,
@@ -120,7 +124,7 @@ impl WorkArgs {
                 ..caller
             },
             retry: self.command.retry(self.timeout),
-            command: self.command.words,
+            command,
         };
         let mut settled = Settled {
             plan: &plan,

@@ -9,7 +9,7 @@ use crate::bank::{
 };
 use crate::event::{Micros, Mode};
 use crate::run::LineIds;
-use crate::run::{CommandSettings, Named, Settings, WorkLimits};
+use crate::run::{CommandSettings, Named, Pacing, Settings, WorkLimits};
 use crate::sharing::{Manner, Sharing};
 use crate::work::Pace;
 use crate::workload::Item;
@@ -133,6 +133,11 @@ impl SeededRun {
             kill_before: None,
             steps: chance.happens(500),
             clock_us: HOST_CLOCK,
+            pacing: Pacing {
+                spacing: Duration::from_millis([0, 40][usize::from(chance.happens(200))]),
+                halt: None,
+                keep_order: false,
+            },
             starts: vec![(account.clone(), balance)],
         };
         let count = chance.below(14);
