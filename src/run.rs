@@ -46,7 +46,7 @@ pub use dispatch::Rest;
 pub use given_order::{GivenOrder, RequestTurn, TurnRequest, TurnTaken, TurnWatch};
 pub use ids::{Ids, LineIds};
 use pacing::InputOrder;
-pub use pacing::{FailureLimit, Halt, Pacing};
+pub use pacing::{FailureLimit, HaltRule, Pacing};
 use requests::Requests;
 pub use requests::{AsArrived, Pending, RequestOrder};
 pub use resume::Named;

@@ -6,14 +6,14 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::moment::duration;
-use crate::run::{FailureLimit, Halt, Pacing};
+use crate::run::{FailureLimit, HaltRule, Pacing};
 
 #[derive(Args)]
 pub(super) struct PacingArgs {
     /// End when so many operations have failed, such as `now,fail=1`, `soon,fail=3` or `soon,fail=10%`: with
     /// `soon` those under way go on to their end, with `now` they are ended
     #[arg(long, value_name = "WHEN,fail=N", value_parser = halt)]
-    halt: Option<Halt>,
+    halt: Option<HaltRule>,
     /// Tell what became of the operations in the order of the input, not as they end
     #[arg(long, short)]
     keep_order: bool,
@@ -36,7 +36,7 @@ impl PacingArgs {
     }
 }
 
-fn halt(text: &str) -> anyhow::Result<Halt> {
+fn halt(text: &str) -> anyhow::Result<HaltRule> {
     let why = "it is `now` or `soon`, and after how many failures, such as `now,fail=1` or `soon,fail=10%`";
     let (when, limit) = text.split_once(",fail=").context(why)?;
     let at_once = match when {
@@ -54,7 +54,7 @@ fn halt(text: &str) -> anyhow::Result<Halt> {
             FailureLimit::Count(count.context(why)?)
         }
     };
-    Ok(Halt { at_once, failures })
+    Ok(HaltRule { at_once, failures })
 }
 
 /// The time from one operation to the next.
@@ -96,12 +96,12 @@ mod tests {
         let failures = FailureLimit::Count(1);
         assert_eq!(
             halt("now,fail=1").expect("a halt"),
-            Halt { at_once, failures }
+            HaltRule { at_once, failures }
         );
         let (at_once, failures) = (false, FailureLimit::Percent(10));
         assert_eq!(
             halt("soon,fail=10%").expect("a halt"),
-            Halt { at_once, failures }
+            HaltRule { at_once, failures }
         );
         for wrong in [
             "now",

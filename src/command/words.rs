@@ -22,7 +22,7 @@ pub enum FieldError {
 }
 
 /// A field of an operation.
-enum Field {
+enum ArgumentField {
     Id,
     Op,
     Account,
@@ -38,7 +38,7 @@ pub fn check_fields(words: &[OsString]) -> Result<(), FieldError> {
     arguments
         .flat_map(|word| pieces(word.as_bytes()))
         .try_for_each(|piece| match piece {
-            Piece::Named(name) => Field::named(name).map(drop),
+            Piece::Named(name) => ArgumentField::named(name).map(drop),
             Piece::Literal(_) => Ok(()),
         })
 }
@@ -64,7 +64,7 @@ fn argument(
         match piece {
             Piece::Literal(bytes) => text.extend_from_slice(bytes),
             Piece::Named(name) => {
-                let value = Field::named(name)?.of(operation, added)?;
+                let value = ArgumentField::named(name)?.of(operation, added)?;
                 text.extend_from_slice(value.as_bytes());
             }
         }
@@ -72,17 +72,17 @@ fn argument(
     Ok(OsString::from_vec(text))
 }
 
-impl Field {
+impl ArgumentField {
     fn named(name: &str) -> Result<Self, FieldError> {
         Ok(match name {
-            "id" => Field::Id,
-            "op" => Field::Op,
-            "account" => Field::Account,
-            "to" => Field::To,
-            "amount" => Field::Amount,
-            "memo" => Field::Memo,
+            "id" => ArgumentField::Id,
+            "op" => ArgumentField::Op,
+            "account" => ArgumentField::Account,
+            "to" => ArgumentField::To,
+            "amount" => ArgumentField::Amount,
+            "memo" => ArgumentField::Memo,
             _ => match name.strip_prefix(META) {
-                Some(name) if !name.is_empty() => Field::Meta(name.to_string()),
+                Some(name) if !name.is_empty() => ArgumentField::Meta(name.to_string()),
                 _ => return Err(FieldError::Unknown(name.to_string())),
             },
         })
@@ -91,16 +91,16 @@ impl Field {
     fn of(self, operation: &Operation, added: &Annotations) -> Result<String, FieldError> {
         let text = |text: Option<&str>| text.unwrap_or_default().to_string();
         Ok(match self {
-            Field::Id => text(operation.id.as_ref().map(Id::as_str)),
-            Field::Op => operation.kind().word().to_string(),
-            Field::Account => operation.account.to_string(),
-            Field::To => text(operation.to().map(Name::as_str)),
-            Field::Amount => {
+            ArgumentField::Id => text(operation.id.as_ref().map(Id::as_str)),
+            ArgumentField::Op => operation.kind().word().to_string(),
+            ArgumentField::Account => operation.account.to_string(),
+            ArgumentField::To => text(operation.to().map(Name::as_str)),
+            ArgumentField::Amount => {
                 let amount = operation.amount();
                 amount.map(|amount| amount.to_string()).unwrap_or_default()
             }
-            Field::Memo => text(added.memo.as_deref()),
-            Field::Meta(name) => match added.meta.get(&name) {
+            ArgumentField::Memo => text(added.memo.as_deref()),
+            ArgumentField::Meta(name) => match added.meta.get(&name) {
                 Some(value) => value.clone(),
                 None => return Err(FieldError::NoMeta(name)),
             },

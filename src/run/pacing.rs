@@ -23,14 +23,14 @@ pub struct Pacing {
     /// The least time between two of them.
     pub spacing: Duration,
     /// When no more are.
-    pub halt: Option<Halt>,
+    pub halt: Option<HaltRule>,
     /// Results are told in the order of the input.
     pub keep_order: bool,
 }
 
 /// After which failures nothing more is handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Halt {
+pub struct HaltRule {
     /// What is under way is ended too.
     pub at_once: bool,
     /// How many failures it takes.

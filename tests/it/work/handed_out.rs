@@ -119,7 +119,7 @@ fn what_is_under_way_goes_on_or_is_ended() {
         ("now", "sleep 600", [0, 0, 2, 0]),
     ] {
         let office = Office::with("10");
-        office.write("in.jsonl", &lines(9));
+        office.write("in.jsonl", &lines(2));
         let mut command = office.command(
             &format!("parallel in.jsonl --jobs 2 --halt {halt},fail=1"),
             script,
