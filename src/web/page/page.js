@@ -277,7 +277,10 @@
   }
 
   function state(pane) {
-    const { counts, missed, killed } = pane.run;
+    const { missed, killed, summary } = pane.run;
+    // What the run itself says at its end counts, also for events that this page has missed.
+    const counts = summary?.completed === undefined ? pane.run.counts
+      : { completed: summary.completed, refused: summary.refused, failed: summary.failed, "in doubt": summary.in_doubt };
     const parts = Object.entries(counts).filter(([, number]) => number > 0).map(([end, number]) => `${number.toLocaleString("en")} ${end}`);
     if (killed) parts.push(`${killed} ${killed === 1 ? "worker" : "workers"} killed`);
     if (missed) parts.push(`${missed.toLocaleString("en")} events were not shown: too many for this page`);

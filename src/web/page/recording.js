@@ -3,6 +3,7 @@
 // and lines alone, so that a page that is open for long stays small.
 const recordingOfRun = (() => {
   const MOST_LANES = 200;
+  const MOST_OPERATIONS = 500;
   const MOST_LINES = 200;
   const MOST_POINTS = 1000;
   const ENDS = { completed: "completed", refused: "refused", failed: "failed", in_doubt: "in doubt" };
@@ -32,12 +33,13 @@ const recordingOfRun = (() => {
       run.byOperation.delete(run.operations[number].number);
       run.operations[number] = undefined;
     }
-    if (run.operations.length > 10 * MOST_LANES) compact(run);
   }
 
-  // Places of operations that were forgotten are given back.
+  // The last operations are kept, and the places of all that were forgotten are given back.
   function compact(run) {
-    run.operations = run.operations.filter(Boolean);
+    const known = run.operations.filter(Boolean);
+    for (const old of known.slice(0, -MOST_OPERATIONS)) run.byOperation.delete(old.number);
+    run.operations = known.slice(-MOST_OPERATIONS);
     for (const lane of run.lanes) lane.operations = [];
     run.operations.forEach((operation, place) => {
       operation.place = place;
@@ -48,6 +50,7 @@ const recordingOfRun = (() => {
   function operationOf(run, event) {
     let operation = run.byOperation.get(event.operation);
     if (!operation) {
+      if (run.operations.length >= 2 * MOST_OPERATIONS) compact(run);
       const lane = laneOf(run, event);
       const begun = Math.max(lane.spawned, event.elapsed_us === undefined ? event.at_us : event.at_us - event.elapsed_us);
       operation = {

@@ -103,8 +103,15 @@ fn the_same_work_is_seen_without_and_with_a_remedy() {
     }
     let page = Page::start();
     let mut browser = opened(&page, 1280, 720);
+    // A page that cannot draw all of a large run has its totals all the same.
+    browser.eval("document.querySelector('#speed').value = '0'; document.querySelector('#count').value = '3000'");
+    browser.click("[data-op='deposit']");
+    browser.wait_for(ENDED);
+    let state = text(&mut browser, ".run .state");
+    assert!(state.contains("3,000 completed"), "{state}");
     browser.click("[data-mode='server-share']");
-    browser.eval("document.querySelector('#speed').value = '0.1'");
+    browser.eval("document.querySelector('#speed').value = '0.1'; document.querySelector('#count').value = '1'");
+    browser.click(".run [data-do='close']");
     browser.click("[data-op='compare']");
     browser.wait_for("document.querySelectorAll('.run[data-ended=true]').length === 2");
     let of = |browser: &mut Browser, sync: &str, part: &str| {
