@@ -93,6 +93,7 @@ impl Failure {
 #[command(
     name = "bank-par",
     version,
+    long_version = VERSION,
     max_term_width = 80,
     arg_required_else_help = true,
     disable_help_flag = true
@@ -104,6 +105,17 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+/// What `--version` says.
+const VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\ncommit: ",
+    env!("BANK_PAR_COMMIT"),
+    "\nbuild: ",
+    env!("BANK_PAR_BUILD"),
+    ", ",
+    env!("BANK_PAR_TARGET")
+);
 
 /// The heading of the flags that every command has.
 const GENERAL: &str = "General";

@@ -10,6 +10,11 @@ pub(crate) const FIRST: &str = include_str!("../../tests/recordings/first.jsonl"
 /// Two more on the same ledger, 300 ms later, by another parent.
 pub(crate) const SECOND: &str = include_str!("../../tests/recordings/second.jsonl");
 
+/// Two operations of which the second waits for the lock that the first has.
+pub(crate) const WAITS: &str = include_str!("../../tests/recordings/waits.jsonl");
+/// An operation that adds to shared memory in one step.
+pub(crate) const ADDITIONS: &str = include_str!("../../tests/recordings/additions.jsonl");
+
 /// The picture of some recordings, each a file.
 pub(crate) fn picture(recordings: &[&str]) -> Picture {
     let mut recording = Recording::default();

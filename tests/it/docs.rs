@@ -116,6 +116,19 @@ fn the_manual_prints_what_it_says() {
 }
 
 #[test]
+fn the_lesson_prints_what_it_says() {
+    check("docs/lesson.md");
+}
+
+#[test]
+fn the_lesson_fits_a_projector() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/lesson.md");
+    let lesson = std::fs::read_to_string(path).unwrap();
+    let wide = lesson.lines().find(|line| line.chars().count() > 80);
+    assert_eq!(wide, None);
+}
+
+#[test]
 fn an_output_is_compared_line_by_line() {
     let cases = [
         ("a\nb\n", "a\nb\n", true),

@@ -67,6 +67,8 @@ mod private;
 mod process;
 mod promised;
 mod races;
+#[cfg(target_os = "linux")]
+mod released;
 mod replay;
 mod serve;
 #[cfg(target_os = "linux")]

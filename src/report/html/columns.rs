@@ -1,6 +1,8 @@
 //! The data of a page, column by column: one list for each field, which compresses well. Times are
 //! microseconds, money is text.
 
+mod accesses;
+
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
@@ -10,12 +12,9 @@ use crate::bank::{Decimal, Kind};
 use crate::report::money::UnitObject;
 use crate::report::shown::word;
 use crate::show::{
-    Binned, CellAccess, CellStep, Latencies, OperationEnd, Picture, PicturedOperation, PicturedRun,
-    percentile,
+    Binned, Latencies, OperationEnd, Picture, PicturedOperation, PicturedRun, percentile,
 };
-
-/// The most reads and writes of shared balances that a page lists.
-const MAX_ACCESSES: usize = 20_000;
+use accesses::{AccessColumns, WaitColumns, access_columns, wait_columns};
 
 /// The most accounts of which a page shows how they went.
 const MAX_COURSES: usize = 16;
@@ -38,6 +37,7 @@ pub(super) struct PageColumns<'a> {
     operations: OperationColumns<'a>,
     accesses: AccessColumns,
     accesses_omitted: usize,
+    waits: WaitColumns,
     courses: Vec<CourseColumns>,
     bins: BinColumns,
     latency_bounds: Vec<u64>,
@@ -110,17 +110,6 @@ struct OperationColumns<'a> {
     seq: Vec<Option<u64>>,
 }
 
-#[derive(Default, Serialize)]
-struct AccessColumns {
-    at: Vec<u64>,
-    operation: Vec<usize>,
-    account: Vec<usize>,
-    step: Vec<&'static str>,
-    balance: Vec<String>,
-    version: Vec<u64>,
-    lost_to: Vec<Option<usize>>,
-}
-
 #[derive(Serialize)]
 struct CourseColumns {
     account: usize,
@@ -183,6 +172,7 @@ impl<'a> PageColumns<'a> {
             operations,
             accesses,
             accesses_omitted,
+            waits: wait_columns(picture, &places),
             courses: courses(picture),
             bins: bin_columns(picture),
             latencies: latencies
@@ -290,36 +280,6 @@ fn add<'a>(columns: &mut OperationColumns<'a>, operation: &'a PicturedOperation,
     columns.detail.push(operation.detail.as_deref());
     columns.balance.push(operation.balance.map(money));
     columns.seq.push(operation.seq);
-}
-
-/// The reads and writes of operations that are listed, and how many there are no room for.
-fn access_columns(picture: &Picture, places: &HashMap<usize, usize>) -> (AccessColumns, usize) {
-    let mut columns = AccessColumns::default();
-    for access in picture.accesses.iter().take(MAX_ACCESSES) {
-        let Some(operation) = places.get(&access.operation) else {
-            continue;
-        };
-        columns.at.push(access.at);
-        columns.operation.push(*operation);
-        columns.account.push(access.account);
-        columns.step.push(step_word(access));
-        columns.balance.push(money(access.balance));
-        columns.version.push(access.version);
-        columns.lost_to.push(match access.step {
-            CellStep::Write { lost_to, .. } => lost_to.and_then(|over| places.get(&over).copied()),
-            _ => None,
-        });
-    }
-    let omitted = picture.accesses.len() - columns.at.len();
-    (columns, omitted)
-}
-
-fn step_word(access: &CellAccess) -> &'static str {
-    match access.step {
-        CellStep::Read => "read",
-        CellStep::Conflict => "conflict",
-        CellStep::Write { .. } => "write",
-    }
 }
 
 fn courses(picture: &Picture) -> Vec<CourseColumns> {

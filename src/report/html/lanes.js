@@ -130,7 +130,7 @@ const lanesOfProcesses = (() => {
   function lettersOf(operation) {
     const letters = [];
     for (const access of operation.accesses) {
-      const letter = access.step === "read" ? "r" : access.step === "conflict" ? "c" : access.lost_to === null ? "w" : "L";
+      const letter = access.step === "read" ? "r" : access.step === "conflict" ? "c" : access.lost_to !== null ? "L" : access.step === "add" ? "a" : "w";
       const last = letters[letters.length - 1];
       if (!last || last[0] !== access.at || (last[1] === "r") !== (letter === "r")) letters.push([access.at, letter]);
       else if (letter === "L") last[1] = "L";
@@ -147,7 +147,7 @@ const lanesOfProcesses = (() => {
       group.append(bar(kind, x(from), y, x(until) - x(from)));
     }
     const letters = lettersOf(operation);
-    if (operation.end !== "completed" || !letters.some(([, letter]) => "wL".includes(letter))) {
+    if (operation.end !== "completed" || !letters.some(([, letter]) => "wLa".includes(letter))) {
       group.append(endMark(operation.end, x(operation.ended), y));
     }
     let last = -Infinity;

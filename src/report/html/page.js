@@ -182,7 +182,7 @@
       if (data.ends[end] > 0) legend.append(element("li", {}, shape("svg", { viewBox: "0 0 32 16", "aria-hidden": "true" }, endMark(end, 16, 8)), meaning));
     }
     if (data.accesses.at.length) {
-      for (const text of ["r reads the shared balance", "w writes", "L writes an update that is lost", "c it has changed, reads again"]) legend.append(element("li", {}, text));
+      for (const text of ["r reads the shared balance", "w writes", "a adds in one step", "L writes an update that is lost", "c it has changed, reads again"]) legend.append(element("li", {}, text));
     }
     const plot = $("plot");
     const pages = Math.ceil(lanes.length / LANES);
@@ -226,14 +226,21 @@
 
   function sharedSection() {
     const accesses = rows(data.accesses);
-    $("shared").hidden = accesses.length === 0;
+    const waits = rows(data.waits);
+    $("shared").hidden = accesses.length + waits.length === 0;
     const lost = accesses.filter((access) => access.lost_to !== null).length;
-    $("shared-text").textContent = `${count(accesses.length, "read or write", "reads and writes")} of shared balances; ${count(lost, "update was lost", "updates were lost")}.` +
+    $("shared-text").textContent = `${count(accesses.length, "read or write", "reads and writes")} of shared balances; ${count(lost, "update was lost", "updates were lost")}` +
+      (waits.length ? `; ${count(waits.length, "wait", "waits")} for locks.` : ".") +
       (data.accesses_omitted ? ` ${data.accesses_omitted.toLocaleString("en")} later ones are left out.` : "");
-    const words = { read: "reads", conflict: "does not write: it has changed; reads", write: "writes" };
+    const words = { read: "reads", conflict: "does not write: it has changed; reads", write: "writes", add: "adds in one step, to" };
+    const vain = { deadlock: ": a deadlock", holder_died: ", in vain: its process has died" };
     cells($("accesses"), [["Time", "number"], ["Operation", "nowrap"], ["Does", "nowrap"], ["Account", "nowrap"], ["Balance", "number"], ["Version", "number"], ["Lost", "nowrap"]],
-      accesses.map((access) => {
+      [...accesses, ...waits].sort((one, other) => one.at - other.at).map((access) => {
         const who = operations[access.operation];
+        if (access.step === undefined) {
+          const holder = access.holder === null ? "another operation" : `${operations[access.holder].number} ${operations[access.holder].op}`;
+          return [time(access.at), `${who.number} ${who.op}`, `waits: ${holder} has the lock${vain[access.in_vain] ?? ""}`, access.accounts, "", "", ""];
+        }
         const over = access.lost_to === null ? "" : element("span", { class: "lost" }, `LOST: ${operations[access.lost_to].number} ${operations[access.lost_to].op} writes over it unseen`);
         return [time(access.at), `${who.number} ${who.op}`, words[access.step], data.accounts[access.account], money(access.balance), access.version, over];
       }));

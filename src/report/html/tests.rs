@@ -3,7 +3,7 @@ use std::io::Read;
 use serde_json::Value;
 
 use super::*;
-use crate::show::samples::{LESSON, many, picture};
+use crate::show::samples::{ADDITIONS, LESSON, WAITS, many, picture};
 
 fn page(picture: &Picture) -> String {
     let mut out = Vec::new();
@@ -74,6 +74,19 @@ fn the_data_are_the_recording() {
     let lost = data["accesses"]["lost_to"].as_array().expect("a column");
     assert_eq!(lost.iter().filter(|over| !over.is_null()).count(), 5);
     assert_eq!(data["courses"][0]["posted"][0], "1000.00");
+}
+
+#[test]
+fn waits_and_additions_are_told() {
+    let data = data(&page(&picture(&[WAITS, ADDITIONS])));
+    assert_eq!(data["waits"]["operation"], serde_json::json!([1]));
+    assert_eq!(
+        data["waits"]["accounts"],
+        serde_json::json!(["@world, main"])
+    );
+    let steps = data["accesses"]["step"].as_array().expect("a column");
+    let count = |word: &str| steps.iter().filter(|step| **step == word).count();
+    assert_eq!([count("write"), count("add")], [4, 2]);
 }
 
 #[test]

@@ -99,6 +99,40 @@ fn lanes_zoom_and_answer_to_keys() {
 }
 
 #[test]
+fn waits_and_additions_are_seen() {
+    if !has_browser() {
+        return;
+    }
+    let documents = Documents::new();
+    let recordings = ["waits.jsonl", "additions.jsonl"].map(recording);
+    let page = report(&documents, &recordings);
+    let seen = ask(
+        &page,
+        1000,
+        r##"
+        seen.waits = $$("#accesses tbody tr").map((row) => row.textContent).filter((row) => row.includes("waits"));
+        seen.letters = $$("#plot .access text").map((letter) => letter.textContent).join("");
+        seen.text = text("#shared-text");
+        "##,
+    );
+    let waits = seen["waits"].as_array().unwrap();
+    assert_eq!(waits.len(), 1, "{seen}");
+    let wait = waits[0].as_str().unwrap();
+    assert!(
+        wait.contains("2 depositwaits: ") && wait.contains("has the lock"),
+        "{wait}"
+    );
+    assert_eq!(seen["letters"], "rwrwaa");
+    assert!(
+        seen["text"]
+            .as_str()
+            .unwrap()
+            .ends_with("1 wait for locks."),
+        "{seen}"
+    );
+}
+
+#[test]
 fn the_table_is_searched_and_sorted() {
     if !has_browser() {
         return;
