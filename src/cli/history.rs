@@ -1,8 +1,9 @@
 //! `history`: the entries of a ledger, in pages.
 
+mod backwards;
+mod filter;
 mod follow;
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use anyhow::anyhow;
@@ -15,7 +16,9 @@ use super::workload::any_account;
 use super::{CliResult, Failure};
 use crate::bank::{Moment, Name};
 use crate::report::{EntryFormat, History, Output, ProtectedFiles};
-use crate::store::{Access, EntryQuery, Ledger, LedgerError, MAX_PAGE};
+use crate::store::{Access, EntryQuery, MAX_PAGE};
+use backwards::walk_back;
+use filter::{EntryFilter, FilterArgs};
 use follow::Followed;
 
 /// The most entries of `--tail`.
@@ -52,6 +55,11 @@ pub(super) struct HistoryArgs {
     /// Go on with new entries as they come, until interrupted; also where the ledger's file is replaced by a later copy of it, or its server started anew
     #[arg(long, short, conflicts_with = "until")]
     follow: bool,
+    /// The newest first
+    #[arg(long, conflicts_with = "follow")]
+    reverse: bool,
+    #[command(flatten)]
+    filter: FilterArgs,
     /// How entries are written to stdout
     #[arg(long, short, value_enum, default_value_t = HistoryFormat::Text, value_name = "FORMAT")]
     output: HistoryFormat,
@@ -67,6 +75,8 @@ enum HistoryFormat {
     Json,
     /// Comma-separated values with a header
     Csv,
+    /// A journal for hledger
+    Hledger,
 }
 
 /// `bank-par history`
@@ -76,6 +86,7 @@ pub(super) fn history(args: HistoryArgs) -> CliResult {
         HistoryFormat::Text => EntryFormat::Text,
         HistoryFormat::Json => EntryFormat::Json,
         HistoryFormat::Csv => EntryFormat::Csv,
+        HistoryFormat::Hledger => EntryFormat::Hledger,
     };
     let mut query = EntryQuery {
         after: args.after,
@@ -91,93 +102,70 @@ pub(super) fn history(args: HistoryArgs) -> CliResult {
         return Err(Failure::usage(error));
     }
     let output = Output::open(&ProtectedFiles::default().ledger(&place)).map_err(Failure::usage)?;
-    if let Some(count) = args.tail {
+    let mut left = args.limit.or(args.tail).unwrap_or(u64::MAX);
+    if args.reverse || args.tail.is_some() {
         let mut ledger = ledger::open(&place, Access::Read)?;
-        query.after = before_the_last(&mut *ledger, &query, count).map_err(Failure::ledger)?;
+        // What amounts count is known where a ledger is open.
+        let wanted = args.filter.wanted()?;
+        if args.reverse {
+            let mut history = History::begin(output, format);
+            walk_back(&mut *ledger, &query, &wanted, |entry| {
+                history.entry(entry);
+                left -= 1;
+                left > 0 && history.output().write()
+            })
+            .map_err(Failure::ledger)?;
+            return ended(history.finish());
+        }
+        let mut first = None;
+        let mut count = left;
+        walk_back(&mut *ledger, &query, &wanted, |entry| {
+            first = Some(entry.seq);
+            count -= 1;
+            count > 0
+        })
+        .map_err(Failure::ledger)?;
+        query.after = first.map_or(query.after, |first| first - 1);
+        left = u64::MAX;
     }
     let mut ledger = Followed::open(place)?;
+    let wanted = args.filter.wanted()?;
     let mut history = History::begin(output, format);
-    let left = args.limit.unwrap_or(u64::MAX);
-    tell(&mut ledger, query, left, args.follow, &mut history)?;
+    tell(
+        &mut ledger,
+        (query, &wanted),
+        left,
+        args.follow,
+        &mut history,
+    )?;
     ended(history.finish())
-}
-
-/// The number of the entry after which the last `count` come that are asked for.
-fn before_the_last(
-    ledger: &mut dyn Ledger,
-    query: &EntryQuery,
-    count: u64,
-) -> Result<u64, LedgerError> {
-    let is_all = query.account.is_none() && query.since.is_none() && query.until.is_none();
-    if is_all {
-        let last = last_of_all(ledger, query.after)?;
-        return Ok(query.after.max(last.saturating_sub(count)));
-    }
-    let mut wanted = query.clone();
-    let mut last = VecDeque::new();
-    loop {
-        let page = ledger.entries(&wanted)?;
-        for entry in &page.entries {
-            last.push_back(entry.seq);
-            if last.len() as u64 > count {
-                last.pop_front();
-            }
-        }
-        if page.is_last {
-            let first = last.front().map(|first| first - 1);
-            return Ok(first.unwrap_or(page.looked_at).max(query.after));
-        }
-        wanted.after = wanted.after.max(page.looked_at);
-    }
-}
-
-/// The number of the last entry after this one, which is found without reading all: there is none
-/// between two numbers that has no entry.
-fn last_of_all(ledger: &mut dyn Ledger, after: u64) -> Result<u64, LedgerError> {
-    let mut goes_beyond = |after: u64| {
-        let limit = 1;
-        let query = EntryQuery {
-            after,
-            limit,
-            ..EntryQuery::default()
-        };
-        Ok::<_, LedgerError>(!ledger.entries(&query)?.entries.is_empty())
-    };
-    let (mut least, mut step) = (after, 1);
-    while goes_beyond(least.saturating_add(step))? {
-        least += step;
-        step *= 2;
-    }
-    // The last one is beyond `least`, unless there is none at all, and at most `most`.
-    let mut most = least.saturating_add(step);
-    while least < most {
-        let middle = least + (most - least) / 2;
-        match goes_beyond(middle)? {
-            true => least = middle + 1,
-            false => most = middle,
-        }
-    }
-    Ok(most)
 }
 
 /// Prints page after page until there is no more, or the output is closed. The ledger is asked for one
 /// page at a time and left alone while that is written.
 fn tell(
     ledger: &mut Followed,
-    mut query: EntryQuery,
+    (mut query, wanted): (EntryQuery, &EntryFilter),
     mut left: u64,
     follow: bool,
     history: &mut History,
 ) -> Result<(), Failure> {
     loop {
-        query.limit = usize::try_from(left).map_or(MAX_PAGE, |left| left.min(MAX_PAGE));
+        // Of those that are asked for, a page may have any number that is wanted.
+        if wanted.is_all() {
+            query.limit = usize::try_from(left).map_or(MAX_PAGE, |left| left.min(MAX_PAGE));
+        }
         let page = match ledger.entries(&query, follow)? {
             Some(page) => page,
             None if history.output().wait(LOOK_AGAIN) => continue,
             None => return Ok(()),
         };
-        page.entries.iter().for_each(|entry| history.entry(entry));
-        left = left.saturating_sub(page.entries.len() as u64);
+        for entry in page.entries.iter().filter(|entry| wanted.has(entry)) {
+            if left > 0 {
+                history.entry(entry);
+                left -= 1;
+            }
+        }
         query.after = query.after.max(page.looked_at);
         let output = history.output();
         if left == 0 || !output.write() || page.is_last && !follow {

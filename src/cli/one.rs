@@ -4,6 +4,7 @@ mod balance;
 mod hold;
 mod open;
 mod reverse;
+mod wait;
 mod work;
 
 pub(super) use balance::{BalanceArgs, balance};
@@ -27,6 +28,7 @@ use crate::event::{BudgetEvent, Event, OperationEvent};
 use crate::report::{Answers, Format, Output, ProtectedFiles, Receipt, Subject};
 use crate::status::Status;
 use crate::store::{Access, EntryQuery, Ledger, Place};
+use wait::{Wait, WaitArgs};
 use work::WorkArgs;
 
 /// Where the ledger is, and how the answer looks.
@@ -63,6 +65,8 @@ struct OperationArgs {
     /// Decide anew what was refused under this id before
     #[arg(long, requires = "id")]
     retry_refused: bool,
+    #[command(flatten)]
+    wait: WaitArgs,
 }
 
 /// `deposit`, `withdraw` and `loan`.
@@ -124,6 +128,7 @@ pub(super) fn loan(args: MoveArgs) -> CliResult {
 fn execute(kind: Kind, to: Option<Name>, args: MoveArgs) -> CliResult {
     let caller = args.operation.caller();
     args.work.check(&args.single).map_err(Failure::usage)?;
+    args.work.check_return(kind).map_err(Failure::usage)?;
     if args.work.is_dry_run() {
         args.single.learn_unit(&args.unit)?;
         let operation = args.operation.operation(kind, to, &args.amount)?;
@@ -137,13 +142,15 @@ fn execute(kind: Kind, to: Option<Name>, args: MoveArgs) -> CliResult {
         }
         _ => Single::open(args.single, Access::Existing, &args.unit)?,
     };
+    let mut wait = args.operation.wait.begin()?;
     let operation = args.operation.operation(kind, to, &args.amount)?;
     if args.work.is_given() {
         let operation = args.work.named(operation)?;
-        return args.work.run(single, operation, None, caller);
+        return args.work.run(single, operation, None, (caller, wait));
     }
     let mut receipt = args.work.receipt(&single)?;
-    let answer = single.ask(caller, Request::Execute(operation.clone()))?;
+    let request = Request::Execute(operation.clone());
+    let answer = single.ask_waiting(caller, &request, &operation, &mut wait)?;
     single.answers.overdraft = single.overdraft_of(&operation, &answer);
     single.record(&mut receipt, &operation, &answer);
     let overspent = work::tell_overspent(&operation, &answer.outcome);
@@ -160,7 +167,7 @@ impl OperationArgs {
     fn caller(&self) -> RequestContext {
         RequestContext {
             strict: self.strict,
-            retry: self.retry_refused,
+            retry: self.retry_refused || self.wait.is_given(),
             ..RequestContext::default()
         }
     }
@@ -265,6 +272,22 @@ impl Single {
                 "the ledger has no answer: it is not known whether the operation counts"
             ),
         })
+    }
+
+    /// The same, as long as what is in the way may be waited for.
+    fn ask_waiting(
+        &mut self,
+        caller: RequestContext,
+        request: &Request,
+        operation: &Operation,
+        wait: &mut Wait,
+    ) -> Result<Answer, Failure> {
+        loop {
+            let answer = self.ask(caller, request.clone())?;
+            if !wait.again(self, operation, &answer)? {
+                return Ok(answer);
+            }
+        }
     }
 
     /// Records how an operation without work ended.

@@ -27,6 +27,8 @@ pub struct OneShotPlan {
     /// Set aside in the first of two steps, which stays held when the command succeeds, for so long;
     /// `None`: one step.
     pub hold: Option<Option<Duration>>,
+    /// It is given back whatever becomes of the command.
+    pub gives_back: bool,
     /// On which terms the bank is asked.
     pub caller: RequestContext,
     /// The command and its arguments.
@@ -193,7 +195,7 @@ impl OneShotPlan {
         RequestContext {
             run,
             number: 1,
-            has_side_effects: true,
+            has_side_effects: !self.gives_back,
             ..self.caller
         }
     }
@@ -298,6 +300,7 @@ impl OneShot<'_> {
         let (mut finer, mut unbooked, mut doubt) = (None, None, None);
         let signal = watcher.signal();
         let request = match follows {
+            _ if self.plan.gives_back => Request::End(WorkEnd::Void),
             Some(Settlement::Failed | Settlement::Declined) => Request::End(WorkEnd::Void),
             None => {
                 doubt = Some("the command's end was not seen".to_string());

@@ -1,5 +1,7 @@
 //! Entries, one each: as columns, JSON Lines or CSV. All three are a stable interface.
 
+mod hledger;
+
 use std::collections::BTreeMap;
 
 use csv_core::Writer;
@@ -49,6 +51,8 @@ pub enum EntryFormat {
     Json,
     /// Comma-separated values with a header.
     Csv,
+    /// A journal of hledger.
+    Hledger,
 }
 
 /// The entries of a ledger, one after another.
@@ -73,6 +77,7 @@ impl History {
             }
             EntryFormat::Json => {}
             EntryFormat::Csv => history.record(&CSV_FIELDS),
+            EntryFormat::Hledger => hledger::begin(&mut history.output.block),
         }
         history
     }
@@ -82,6 +87,7 @@ impl History {
         match self.format {
             EntryFormat::Text => self.row(entry),
             EntryFormat::Csv => self.fields(entry),
+            EntryFormat::Hledger => hledger::entry(entry, &mut self.output.block),
             // Memory takes every byte, so nothing fails.
             EntryFormat::Json => drop(add_line(
                 &mut self.output.block,

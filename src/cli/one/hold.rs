@@ -98,6 +98,7 @@ pub(in crate::cli) fn hold(mut args: HoldArgs) -> CliResult {
         None => Kind::Withdraw,
     };
     args.work.check(&args.single).map_err(Failure::usage)?;
+    args.work.check_kept().map_err(Failure::usage)?;
     let unit = UnitArgs::default();
     if args.work.is_dry_run() {
         args.single.learn_unit(&unit)?;
@@ -106,17 +107,18 @@ pub(in crate::cli) fn hold(mut args: HoldArgs) -> CliResult {
         return super::ended(Status::Posted);
     }
     let mut single = Single::open(args.single, Access::Existing, &unit)?;
+    let mut wait = args.operation.wait.begin()?;
     let operation = args.operation.operation(kind, args.to, &args.amount)?;
     if args.work.is_given() {
         let lasts = Some(args.expires.0);
-        return args.work.run(single, operation, lasts, caller);
+        return args.work.run(single, operation, lasts, (caller, wait));
     }
     let request = Request::Hold {
         operation: operation.clone(),
         lasts: args.expires.0,
     };
     let mut receipt = args.work.receipt(&single)?;
-    let answer = single.ask(caller, request)?;
+    let answer = single.ask_waiting(caller, &request, &operation, &mut wait)?;
     single.answers.overdraft = single.overdraft_of(&operation, &answer);
     single.record(&mut receipt, &operation, &answer);
     let status = single.answers.held(&operation, &answer);

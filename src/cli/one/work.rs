@@ -5,8 +5,8 @@ use std::time::Duration;
 use anyhow::bail;
 use clap::Args;
 
-use super::{Single, SingleArgs, ended};
-use crate::bank::{Answer, Balance, Id, Operation, Outcome, Rejection, RequestContext};
+use super::{Single, SingleArgs, Wait, ended};
+use crate::bank::{Answer, Balance, Id, Kind, Operation, Outcome, Rejection, RequestContext};
 use crate::cli::command::{CommandArgs, InDoubtAction, stop_or_retry};
 use crate::cli::moment::duration;
 use crate::cli::{CliResult, Failure, destination};
@@ -28,6 +28,9 @@ pub(super) struct WorkArgs {
     /// The status when the money is not there, or is busy, and the command does not run
     #[arg(long, default_value_t = 75, value_name = "N", requires = "words")]
     refused_code: u8,
+    /// Set aside while the command runs, and give back whatever becomes of it: a seat
+    #[arg(long, requires = "words")]
+    give_back: bool,
     /// End the command, and all that it started, when it takes longer [default: never]
     #[arg(long, value_parser = duration, value_name = "DURATION", requires = "words")]
     timeout: Option<Duration>,
@@ -101,6 +104,27 @@ impl WorkArgs {
         }
     }
 
+    /// Refuses to give back what was never set aside.
+    pub(super) fn check_return(&self, kind: Kind) -> anyhow::Result<()> {
+        match kind {
+            Kind::Withdraw | Kind::Transfer => Ok(()),
+            _ if !self.give_back => Ok(()),
+            _ => bail!(
+                "`--give-back` is for `withdraw` and `transfer`: nothing is set aside for a `{kind}`"
+            ),
+        }
+    }
+
+    /// Refuses to give back what a `hold` is to keep.
+    pub(super) fn check_kept(&self) -> anyhow::Result<()> {
+        if self.give_back {
+            bail!(
+                "`hold` keeps what is set aside, so `--give-back` has no place there: use `withdraw`"
+            );
+        }
+        Ok(())
+    }
+
     /// Where the operation's end is recorded.
     pub(super) fn receipt(&self, single: &Single) -> Result<Receipt, Failure> {
         Receipt::open(self.events.as_ref(), &single.protected).map_err(Failure::usage)
@@ -112,13 +136,14 @@ impl WorkArgs {
         mut single: Single,
         operation: Operation,
         hold: Option<Option<Duration>>,
-        caller: RequestContext,
+        (caller, mut wait): (RequestContext, Wait),
     ) -> CliResult {
         let command = self.command.words_for(&operation)?;
         let receipt = self.receipt(&single)?;
         let plan = OneShotPlan {
             operation,
             hold,
+            gives_back: self.give_back,
             caller: RequestContext {
                 retry_in_doubt: self.in_doubt == InDoubtAction::Retry,
                 ..caller
@@ -132,7 +157,14 @@ impl WorkArgs {
             receipt,
             overdraft: None,
         };
-        let outcome = match run(&plan, &mut *single.ledger) {
+        let ran = loop {
+            match run(&plan, &mut *single.ledger) {
+                Ok(OneShotEnd::NotRun(answer))
+                    if wait.again(&mut single, &plan.operation, &answer)? => {}
+                ran => break ran,
+            }
+        };
+        let outcome = match ran {
             Ok(OneShotEnd::NotRun(answer)) => settled.not_run(single, &answer),
             Ok(OneShotEnd::Ran(ran)) => settled.ran(&ran),
             Err(error) => Err(settled.failed(error)),
@@ -259,6 +291,10 @@ impl Settled<'_> {
     fn decided(&mut self, answer: &Answer, ran: Option<&OneShotRun>) {
         match answer.outcome {
             Outcome::Held { .. } => self.receipt.tell(self.event(ran).answered(answer)),
+            Outcome::Voided { .. } if self.plan.gives_back => {
+                let event = self.event(ran).after(self.receipt.elapsed());
+                self.receipt.tell(event.answered(answer));
+            }
             Outcome::Voided { .. } => {
                 let is_late = ran.is_some_and(|ran| ran.timed_out);
                 let exit = ran.and_then(|ran| ran.exit);
