@@ -129,6 +129,11 @@ fn the_lesson_fits_a_projector() {
 }
 
 #[test]
+fn the_recipes_print_what_they_say() {
+    check("docs/recipes.md");
+}
+
+#[test]
 fn an_output_is_compared_line_by_line() {
     let cases = [
         ("a\nb\n", "a\nb\n", true),

@@ -21,6 +21,7 @@ mod command_ends;
 mod commands;
 #[cfg(target_os = "linux")]
 mod compare;
+mod coprocess;
 mod corrected;
 #[cfg(target_os = "linux")]
 mod damage;
@@ -46,6 +47,7 @@ mod ledger;
 mod live;
 #[cfg(target_os = "linux")]
 mod locked;
+mod look_back;
 mod many;
 mod meant;
 mod modes;
@@ -70,6 +72,7 @@ mod races;
 #[cfg(target_os = "linux")]
 mod released;
 mod replay;
+mod seats;
 mod serve;
 #[cfg(target_os = "linux")]
 mod shared_memory;
