@@ -7,6 +7,7 @@ mod checked;
 mod columns;
 mod compared;
 mod created;
+mod csv;
 mod destination;
 mod document;
 mod drawing;

@@ -18,7 +18,7 @@ use crate::bank::{Moment, Name};
 use crate::report::{EntryFormat, History, Output, ProtectedFiles};
 use crate::store::{Access, EntryQuery, MAX_PAGE};
 use backwards::walk_back;
-use filter::{EntryFilter, FilterArgs};
+use filter::{EntrySelection, FilterArgs};
 use follow::Followed;
 
 /// The most entries of `--tail`.
@@ -145,7 +145,7 @@ pub(super) fn history(args: HistoryArgs) -> CliResult {
 /// page at a time and left alone while that is written.
 fn tell(
     ledger: &mut Followed,
-    (mut query, wanted): (EntryQuery, &EntryFilter),
+    (mut query, wanted): (EntryQuery, &EntrySelection),
     mut left: u64,
     follow: bool,
     history: &mut History,

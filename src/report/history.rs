@@ -4,12 +4,12 @@ mod hledger;
 
 use std::collections::BTreeMap;
 
-use csv_core::Writer;
 use serde::Serialize;
 
 use super::Output;
 use super::columns::{self, Column, fixed, id, moments, numbers, or_nothing, words};
-use crate::bank::{Annotations, Balance, Id, Name, Unit};
+use super::csv::CsvRecords;
+use crate::bank::{Annotations, Balance, Id, Name};
 use crate::event::{add_line, rfc3339};
 use crate::status::Status;
 use crate::store::{Entry, RunName};
@@ -59,7 +59,7 @@ pub enum EntryFormat {
 pub struct History {
     output: Output,
     format: EntryFormat,
-    csv: Writer,
+    csv: CsvRecords,
 }
 
 impl History {
@@ -68,7 +68,7 @@ impl History {
         let mut history = History {
             output,
             format,
-            csv: Writer::new(),
+            csv: CsvRecords::new(),
         };
         let aligned = history.output.on_terminal;
         match format {
@@ -76,7 +76,7 @@ impl History {
                 columns::money_titles(&mut history.output.block, &COLUMNS, aligned)
             }
             EntryFormat::Json => {}
-            EntryFormat::Csv => history.record(&CSV_FIELDS),
+            EntryFormat::Csv => history.csv.header(&CSV_FIELDS, &mut history.output.block),
             EntryFormat::Hledger => hledger::begin(&mut history.output.block),
         }
         history
@@ -136,8 +136,8 @@ impl History {
             // Texts have always a JSON.
             false => serde_json::to_string(&meta).unwrap_or_default(),
         };
-        self.record(&[
-            &entry.seq.to_string(),
+        let fields = [
+            &*entry.seq.to_string(),
             &rfc3339(entry.at),
             entry.kind().word(),
             entry.operation.account.as_str(),
@@ -151,31 +151,8 @@ impl History {
             date.as_deref().unwrap_or_default(),
             memo.as_deref().unwrap_or_default(),
             &meta,
-        ]);
-    }
-
-    /// Adds a record, and behind it what amounts count where that is not `$`: by the name of the column.
-    fn record(&mut self, fields: &[&str]) {
-        let unit = Unit::current();
-        let unit = match fields == CSV_FIELDS {
-            _ if unit.is_default() => &[][..],
-            true => &["unit"],
-            false => &[unit.name()],
-        };
-        let fields = [fields, unit].concat();
-        let out = &mut self.output.block;
-        let mut at = out.len();
-        // At most every byte of a field is doubled and two quotes and a delimiter stand around it.
-        let most: usize = fields.iter().map(|field| 2 * field.len() + 3).sum();
-        out.resize(at + most, 0);
-        for (number, field) in fields.iter().enumerate() {
-            if number > 0 {
-                at += self.csv.delimiter(&mut out[at..]).1;
-            }
-            at += self.csv.field(field.as_bytes(), &mut out[at..]).2;
-        }
-        at += self.csv.terminator(&mut out[at..]).1;
-        out.truncate(at);
+        ];
+        self.csv.record(&fields, &mut self.output.block);
     }
 }
 

@@ -2,6 +2,7 @@
 //! JSON object. Both are a stable interface.
 
 mod budget;
+mod csv;
 mod json;
 mod text;
 
@@ -11,6 +12,7 @@ mod tests;
 use std::fmt::Display;
 
 use super::columns::{self, Column, fixed, id, moments, numbers, or_nothing, words};
+use super::csv::CsvRecords;
 use super::{Format, Output, stderr_line};
 
 use crate::bank::{
@@ -72,6 +74,8 @@ pub fn refusal<'a>(
 pub struct Answers {
     output: Output,
     format: Format,
+    /// Lists are comma-separated values instead.
+    records: Option<CsvRecords>,
     /// How far below zero the account may go whose money was not enough, where that is known.
     pub overdraft: Option<Balance>,
 }
@@ -82,8 +86,14 @@ impl Answers {
         Answers {
             output,
             format,
+            records: None,
             overdraft: None,
         }
+    }
+
+    /// Lists are comma-separated values with a header.
+    pub fn list_as_csv(&mut self) {
+        self.records = Some(CsvRecords::new());
     }
 
     /// Prints one answer; returns the status that follows from it. A refusal is a message on stderr, unless a program reads.
@@ -132,13 +142,16 @@ impl Answers {
 
     /// Begins a list of accounts.
     pub fn accounts(&mut self) {
-        self.titles(&ACCOUNTS);
+        self.titles(&ACCOUNTS, &csv::ACCOUNTS);
     }
 
     /// Prints how an account stands.
     pub fn account(&mut self, standing: &Standing) {
         let View { posted, available } = standing.view;
         let held = i128::from(posted.minor()) - i128::from(available.minor());
+        if let Some(records) = &mut self.records {
+            return csv::account(records, standing, held, &mut self.output.block);
+        }
         match self.format {
             Format::Json => json::account(standing, held, &mut self.output.block),
             Format::Text => {
@@ -161,6 +174,9 @@ impl Answers {
 
     /// Prints what was posted to an account before this moment. What was set aside then, no entry tells.
     pub fn account_at(&mut self, name: &Name, posted: i128, at: Moment) {
+        if let Some(records) = &mut self.records {
+            return csv::account_at(records, name, posted, &mut self.output.block);
+        }
         match self.format {
             Format::Json => json::account_at(name, posted, at, &mut self.output.block),
             Format::Text => {
@@ -173,11 +189,14 @@ impl Answers {
 
     /// Begins a list of holds.
     pub fn holds(&mut self) {
-        self.titles(&HOLDS);
+        self.titles(&HOLDS, &csv::HOLDS);
     }
 
     /// Prints what is set aside, and for which run, if that has a name.
     pub fn hold(&mut self, hold: &OpenHold, run: Option<&RunName>) {
+        if let Some(records) = &mut self.records {
+            return csv::hold(records, hold, run, &mut self.output.block);
+        }
         match self.format {
             Format::Json => json::hold(hold, run, &mut self.output.block),
             Format::Text => {
@@ -197,7 +216,10 @@ impl Answers {
         self.output.finish()
     }
 
-    fn titles(&mut self, columns: &[Column]) {
+    fn titles(&mut self, columns: &[Column], names: &[&str]) {
+        if let Some(records) = &mut self.records {
+            return records.header(names, &mut self.output.block);
+        }
         let aligned = self.output.on_terminal && self.format == Format::Text;
         columns::money_titles(&mut self.output.block, columns, aligned);
     }

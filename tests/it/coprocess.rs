@@ -1,5 +1,6 @@
 //! The programs of the page on other languages, each run as it stands there.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -21,7 +22,10 @@ fn check(language: &str, interpreter: &str, flag: &str) {
         .stdout(Stdio::null())
         .status();
     if version.is_err() {
-        eprintln!("`{interpreter}` is not installed: its program was not run");
+        let _ = writeln!(
+            std::io::stderr(),
+            "`{interpreter}` is not installed: its program was not run"
+        );
         return;
     }
     let folder = Path::new(env!("CARGO_BIN_EXE_bank-par")).parent().unwrap();

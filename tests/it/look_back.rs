@@ -1,5 +1,6 @@
 //! Looking back: which entries are told, from which end, and as a journal of hledger.
 
+use std::io::Write as _;
 use std::process::Command;
 
 use crate::cli::Running;
@@ -58,7 +59,10 @@ fn hledger_takes_the_journal() {
             .output()
     };
     let Ok(checked) = hledger(&["check"]) else {
-        eprintln!("`hledger` is not installed: it did not check the journal");
+        let _ = writeln!(
+            std::io::stderr(),
+            "`hledger` is not installed: it did not check the journal"
+        );
         return;
     };
     assert!(checked.status.success(), "{checked:?}\n{journal}");
@@ -77,4 +81,27 @@ fn hledger_takes_the_journal() {
             "-4.000000 USD liabilities:loans"
         ]
     );
+}
+
+#[test]
+fn accounts_and_holds_are_listed_as_csv() {
+    let ledger = ledger();
+    ledger.say("hold 1 --id h,1 --account ops --expires never");
+    assert_eq!(
+        ledger.say("balance main ops --output csv"),
+        "account,posted,held,available,overdraft,allowance,spent,left,refills,unit\n\
+         main,19.999655,0.000000,19.999655,0.000000,,,,,USD\n\
+         ops,4.000000,1.000000,3.000000,0.000000,,,,,USD\n"
+    );
+    let holds = ledger.say("balance --holds --output csv");
+    let rows: Vec<&str> = holds.lines().collect();
+    assert_eq!(
+        rows[0],
+        "id,op,account,to,amount,since,expires,run,line,unit"
+    );
+    assert!(
+        rows[1].starts_with("\"h,1\",withdraw,ops,,1.000000,2"),
+        "{holds}"
+    );
+    assert!(rows[1].ends_with("Z,never,,,USD"), "{holds}");
 }

@@ -2,13 +2,13 @@
 
 use crate::store::{Entry, EntryQuery, Ledger, LedgerError, MAX_PAGE};
 
-use super::filter::EntryFilter;
+use super::filter::EntrySelection;
 
 /// Visits what is asked for and wanted, the newest first, until that says to stop.
 pub(super) fn walk_back(
     ledger: &mut dyn Ledger,
     query: &EntryQuery,
-    wanted: &EntryFilter,
+    wanted: &EntrySelection,
     mut visit: impl FnMut(&Entry) -> bool,
 ) -> Result<(), LedgerError> {
     let mut last = last_of_all(ledger, query.after)?;

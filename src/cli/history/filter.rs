@@ -31,7 +31,7 @@ pub(super) struct FilterArgs {
 
 /// What an entry must have to be told.
 #[derive(Default)]
-pub(super) struct EntryFilter {
+pub(super) struct EntrySelection {
     id: Option<Id>,
     run: Option<RunName>,
     op: Option<Kind>,
@@ -42,8 +42,8 @@ pub(super) struct EntryFilter {
 
 impl FilterArgs {
     /// The same, once it is known what amounts count.
-    pub(super) fn wanted(&self) -> Result<EntryFilter, Failure> {
-        Ok(EntryFilter {
+    pub(super) fn wanted(&self) -> Result<EntrySelection, Failure> {
+        Ok(EntrySelection {
             id: self.id.clone(),
             run: self.run.clone(),
             op: self.op,
@@ -54,10 +54,10 @@ impl FilterArgs {
     }
 }
 
-impl EntryFilter {
+impl EntrySelection {
     /// Whether every entry is told.
     pub(super) fn is_all(&self) -> bool {
-        let EntryFilter {
+        let EntrySelection {
             id,
             run,
             op,

@@ -2,16 +2,16 @@
 
 mod at;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::{Single, SingleArgs, ended};
 use crate::bank::{Answer, Moment, Name, Outcome, Rejection};
-use crate::cli::ledger::UnitArgs;
+use crate::cli::ledger::{LedgerArgs, UnitArgs};
 use crate::cli::moment::moment;
 use crate::cli::named::all_runs;
 use crate::cli::workload::any_account;
 use crate::cli::{CliResult, Failure};
-use crate::report::Subject;
+use crate::report::{Format, Subject};
 use crate::status::Status;
 use crate::store::{Access, MAX_PAGE};
 
@@ -26,13 +26,35 @@ pub(in crate::cli) struct BalanceArgs {
     /// Show what was posted before this moment instead: `2026-11-23`, `2026-11-23 10:00` (UTC), `today`, or `2h` ago
     #[arg(long, value_name = "TIME", value_parser = moment, conflicts_with = "holds")]
     at: Option<Moment>,
+    /// How the list is written to stdout
+    #[arg(long, short, value_enum, default_value_t = BalanceFormat::Text, value_name = "FORMAT")]
+    output: BalanceFormat,
     #[command(flatten)]
-    single: SingleArgs,
+    ledger: LedgerArgs,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum BalanceFormat {
+    /// For people
+    Text,
+    /// For programs: JSON, one object a line
+    Json,
+    /// Comma-separated values with a header
+    Csv,
 }
 
 /// `bank-par balance`
 pub(in crate::cli) fn balance(args: BalanceArgs) -> CliResult {
-    let mut single = Single::open(args.single, Access::Read, &UnitArgs::default())?;
+    let output = match args.output {
+        BalanceFormat::Json => Format::Json,
+        BalanceFormat::Text | BalanceFormat::Csv => Format::Text,
+    };
+    let ledger = args.ledger;
+    let single = SingleArgs { ledger, output };
+    let mut single = Single::open(single, Access::Read, &UnitArgs::default())?;
+    if args.output == BalanceFormat::Csv {
+        single.answers.list_as_csv();
+    }
     if let Some(at) = args.at {
         return single.accounts_at(at, &args.accounts);
     }

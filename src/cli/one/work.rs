@@ -1,12 +1,14 @@
 //! `... -- COMMAND`: a command as the operation's work.
 
+mod seat;
+
 use std::time::Duration;
 
 use anyhow::bail;
 use clap::Args;
 
 use super::{Single, SingleArgs, Wait, ended};
-use crate::bank::{Answer, Balance, Id, Kind, Operation, Outcome, Rejection, RequestContext};
+use crate::bank::{Answer, Balance, Id, Operation, Outcome, Rejection, RequestContext};
 use crate::cli::command::{CommandArgs, InDoubtAction, stop_or_retry};
 use crate::cli::moment::duration;
 use crate::cli::{CliResult, Failure, destination};
@@ -102,27 +104,6 @@ impl WorkArgs {
             }
             Some(events) => Ok(events.check(&single.protected())?),
         }
-    }
-
-    /// Refuses to give back what was never set aside.
-    pub(super) fn check_return(&self, kind: Kind) -> anyhow::Result<()> {
-        match kind {
-            Kind::Withdraw | Kind::Transfer => Ok(()),
-            _ if !self.give_back => Ok(()),
-            _ => bail!(
-                "`--give-back` is for `withdraw` and `transfer`: nothing is set aside for a `{kind}`"
-            ),
-        }
-    }
-
-    /// Refuses to give back what a `hold` is to keep.
-    pub(super) fn check_kept(&self) -> anyhow::Result<()> {
-        if self.give_back {
-            bail!(
-                "`hold` keeps what is set aside, so `--give-back` has no place there: use `withdraw`"
-            );
-        }
-        Ok(())
     }
 
     /// Where the operation's end is recorded.
