@@ -93,7 +93,7 @@ fn one_stopped_worker_of_four_does_not_hold_up_the_others() {
                 "--jobs",
                 "4",
                 "--timeout",
-                "6s",
+                "12s",
             ],
         );
         let mut said = 0;

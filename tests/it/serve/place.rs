@@ -177,7 +177,7 @@ fn a_log_that_takes_nothing_keeps_no_client_waiting() {
 fn only_a_file_is_served() {
     for (place, why) in [
         ("memory", "ends with this command"),
-        ("unix:x", "in a file"),
+        ("unix:x", "not another server"),
     ] {
         let words = ["serve", "--ledger", place, "--socket", "sockets/bank"];
         let run = Running::start(program(&words)).finish();
