@@ -124,6 +124,6 @@ mod tests {
     #[test]
     fn who_waits_longer_looks_more_often() {
         let pauses = [0, 10, 30, 3_600].map(|seconds| pause_after(Duration::from_secs(seconds)));
-        assert_eq!(pauses.map(|pause| pause.as_millis()), [400, 284, 50, 50]);
+        assert_eq!(pauses.map(|pause| pause.as_millis()), [400, 283, 50, 50]);
     }
 }
