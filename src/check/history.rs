@@ -97,6 +97,13 @@ fn told(minor: i64) -> Option<i64> {
     (minor != UNTOLD).then_some(minor)
 }
 
+impl ObservedRun {
+    /// It was cut short, so that operations may have been under way of which no line tells.
+    pub(super) fn is_cut_short(&self) -> bool {
+        self.end.as_ref().is_none_or(|end| end.is_early)
+    }
+}
+
 impl Observed {
     /// What the account holds after it, where that was told.
     pub fn balance(&self) -> Option<i64> {
@@ -202,6 +209,8 @@ pub(super) struct ObservedEnd {
     pub has_all: bool,
     /// The ledger lasts, and others may have written to it.
     pub lasts: bool,
+    /// Work was left.
+    pub is_early: bool,
     /// The updates of shared cells that were lost, as it says itself.
     pub lost_updates: u64,
 }

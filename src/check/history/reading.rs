@@ -8,7 +8,7 @@ use super::{
     Happened, LOANS_NUMBER, Observed, ObservedEnd, ObservedHistory, ObservedRun, ToldCounts,
     UNTOLD, WORLD_NUMBER, kind_of, missing_field,
 };
-use crate::bank::{BUDGET, Balance, Kind, LOANS, Moment, Name, WORLD};
+use crate::bank::{BUDGET, Balance, Kind, LOANS, Moment, WORLD};
 use crate::event::{
     Cause, Event, EventError, Micros, Mode, OperationEvent, Reason, RunStarted, Summary, is_cut,
 };
@@ -259,6 +259,7 @@ impl ObservedHistory {
             balances: balances.collect(),
             has_all: told.accounts_omitted == Some(0) && told.balances.is_some(),
             lasts: summary.ledger.is_some(),
+            is_early: summary.ended_early.is_some(),
             lost_updates: summary.lost_updates.unwrap_or(0),
         };
         let run = &mut self.runs[self.state.run as usize];
@@ -324,10 +325,6 @@ impl ObservedHistory {
             return Err(LineFault::Missing { line, field });
         }
         let kind = kind_of(told);
-        let name = |names: &mut TextTable, name: &Option<Name>| match name {
-            Some(name) => names.number(name.as_str()),
-            None => NO_TEXT,
-        };
         let money = |balance: Option<Balance>| balance.map_or(UNTOLD, Balance::minor);
         let amount = told.amount.map_or(0, Balance::minor);
         let ran = told.exit.is_some() || told.signal.is_some() || told.attempts.is_some();
@@ -348,7 +345,10 @@ impl ObservedHistory {
             },
             pid: told.pid,
             operation: number_in_run(place.1, told)?,
-            account: name(&mut self.names, &told.account),
+            account: match &told.account {
+                Some(account) => self.names.number(account.as_str()),
+                None => NO_TEXT,
+            },
             comes_in: kind.comes_in() || kind == Kind::Reverse && told.from.is_some(),
             other: self.other(kind, told),
             id: match &told.id {

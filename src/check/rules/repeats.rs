@@ -144,6 +144,8 @@ impl Repeats<'_> {
                 .get(one.id as usize)
                 .is_none_or(|known| known.answers < 2);
             return match self.is_new(one.id) && is_alone {
+                // Nor is an answer told of one that was claimed when its run was cut short.
+                true if self.may_be_claimed(one) => Ok(false),
                 true => wrong,
                 false => Ok(true),
             };
@@ -172,6 +174,13 @@ impl Repeats<'_> {
             IdState::Unknown => true,
             IdState::UnderWay | IdState::InDoubt | IdState::Refused(_) => false,
         }
+    }
+
+    /// Whether an operation may have been under way of which no line tells.
+    fn may_be_claimed(&self, one: &Observed) -> bool {
+        let ledger = self.history.ledger_of(one);
+        let mut runs = self.history.runs.iter().skip(1);
+        runs.any(|run| run.ledger == ledger && run.is_cut_short())
     }
 
     /// Whether the operation that has the id was answered before this one was asked for.

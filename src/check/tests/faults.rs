@@ -326,7 +326,16 @@ fn faults_in_an_order_that_is_claimed_are_caught() {
             l[12]["id"] = json!("z")
         }),
         ("a conflict with nothing", "refused", |l| {
+            l[13]["id"] = json!("z");
+            l.push(summary());
+        }),
+        ("a conflict in a run without an end", "undecided", |l| {
             l[13]["id"] = json!("z")
+        }),
+        ("a conflict in a run cut short", "undecided", |l| {
+            l[13]["id"] = json!("z");
+            l.push(summary());
+            l[16]["ended_early"] = json!("interrupted");
         }),
         ("a conflict with the same", "refused", |l| {
             l[13]["op"] = json!("deposit");
