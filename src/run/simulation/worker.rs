@@ -287,6 +287,7 @@ impl SimWorker {
             (2, _) => (number + 1, Ask::End(WorkEnd::Post { amount: None })),
             _ => (number, Ask::End(WorkEnd::Void)),
         };
+        self.sends(number);
         sent.requests.push(WorkerRequest { number, ask });
     }
 }
