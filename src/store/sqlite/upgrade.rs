@@ -150,24 +150,26 @@ fn alter(connection: &Connection) -> Result<(), UpgradeStop> {
     if !(FIRST..FORMAT).contains(&format) {
         return Ok(());
     }
-    // A file whose creation did not come to its end has no tables yet.
-    if !table_texts(connection)?.is_empty() {
-        for (_, table, what) in ADDED.into_iter().filter(|(since, ..)| *since > format) {
-            let sql = match table {
-                "" => what.to_string(),
-                table => format!("ALTER TABLE {table} ADD COLUMN {what}"),
-            };
-            connection.execute_batch(&sql)?;
-        }
-        if !are_ours(&table_texts(connection)?) {
-            return Err(UpgradeStop::Damaged("its tables are not those of a ledger"));
-        }
-        if format < 3 {
-            mark_opened(connection)?;
-            rewrite_head(connection)?;
-        }
-        put_unit(connection, &Unit::default())?;
+    if table_texts(connection)?.is_empty() {
+        return Err(UpgradeStop::Damaged(
+            "it has no tables, as a copy that was made without the `-wal` file beside it",
+        ));
     }
+    for (_, table, what) in ADDED.into_iter().filter(|(since, ..)| *since > format) {
+        let sql = match table {
+            "" => what.to_string(),
+            table => format!("ALTER TABLE {table} ADD COLUMN {what}"),
+        };
+        connection.execute_batch(&sql)?;
+    }
+    if !are_ours(&table_texts(connection)?) {
+        return Err(UpgradeStop::Damaged("its tables are not those of a ledger"));
+    }
+    if format < 3 {
+        mark_opened(connection)?;
+        rewrite_head(connection)?;
+    }
+    put_unit(connection, &Unit::default())?;
     connection.pragma_update(None, "user_version", FORMAT)?;
     Ok(())
 }

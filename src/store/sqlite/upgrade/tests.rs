@@ -191,6 +191,15 @@ fn a_file_that_an_earlier_program_uses_is_left_alone() {
     FORMAT_2.check(&mut open(&path));
 }
 
+/// It is refused, and its format is what it was.
+fn is_left_as_it_was(path: &Path, format: u32) {
+    let refused = Sqlite::open(path, Access::Existing).err();
+    assert!(matches!(refused, Some(LedgerError::Damaged { .. })));
+    let connection = Connection::open(path).expect("a connection");
+    let now = connection.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0));
+    assert_eq!(now.expect("a format"), format);
+}
+
 #[test]
 fn a_file_with_other_tables_is_left_as_it_was() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -201,9 +210,16 @@ fn a_file_with_other_tables_is_left_as_it_was() {
         .execute_batch("CREATE TABLE more (one INTEGER PRIMARY KEY)")
         .expect("a table");
     drop(connection);
-    let refused = Sqlite::open(&path, Access::Existing).err();
-    assert!(matches!(refused, Some(LedgerError::Damaged { .. })));
-    let connection = Connection::open(&path).expect("a connection");
-    let format = connection.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0));
-    assert_eq!(format.expect("a format"), FORMAT_2.format);
+    is_left_as_it_was(&path, FORMAT_2.format);
+}
+
+#[test]
+fn a_copy_without_its_log_is_left_as_it_was() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("bank.db");
+    for earlier in [FORMAT_2, FORMAT_3] {
+        Earlier { sql: "", ..earlier }.make(&path);
+        is_left_as_it_was(&path, earlier.format);
+        std::fs::remove_file(&path).expect("removed");
+    }
 }
