@@ -181,7 +181,7 @@ pub enum AnnotationError {
     Control,
     /// No day and no moment.
     #[error(
-        "a date is written as `2026-11-26`, or with a time and its zone as `2026-11-26T13:00:00Z`"
+        "a date is written as `2026-11-26`, or with a time and its zone as `2026-11-26T13:00:00Z`, and its day exists"
     )]
     Date,
 }
