@@ -11,14 +11,15 @@ use clap::{Args, ValueEnum};
 use super::moment::duration;
 use super::one::ended;
 use super::pictures::ReportArg;
+use super::workload::each_operation;
 use super::{CliResult, Failure, protected};
 use crate::bank::{Action, Amount, Balance, Kind, MAX_BALANCE, Name, Operation, WORLD};
 use crate::compare::{CompareError, ComparePlan, Placement, Section, compare as measure};
 use crate::report::{self, ComparisonFormat, FoundOut};
 use crate::status::{Ending, Status};
 use crate::supervisor::Signals;
-use crate::wake::{Alarm, TICK};
-use crate::workload::{Defaults, Feed, Item, Next, WorkloadSource};
+use crate::wake::Alarm;
+use crate::workload::{Defaults, Feed, WorkloadSource};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -244,28 +245,16 @@ impl CompareArgs {
         let feed = Feed::start(self.source(), None, defaults, None, waker);
         let mut feed = feed.map_err(Failure::usage)?;
         let mut operations = Vec::new();
-        loop {
-            match feed.next() {
-                Next::End => break,
-                Next::NotYet => alarm.wait(TICK).map_err(Failure::died)?,
-                Next::Failed(error) => return Err(Failure::usage(error)),
-                Next::Item(Item::Invalid { line, reason }) => {
-                    return Err(Failure::usage(anyhow!("line {line} is invalid: {reason}")));
-                }
-                // No comparison has a name.
-                Next::Item(Item::Done { .. } | Item::Skipped { .. }) => {}
-                Next::Item(Item::Operation { operation, .. }) => {
-                    let id = None;
-                    operations.push(Operation { id, ..operation });
-                }
-            }
-            if operations.len() > MAX_OPERATIONS {
-                let why = anyhow!(
+        each_operation(&mut feed, &mut alarm, |operation| {
+            let id = None;
+            operations.push(Operation { id, ..operation });
+            match operations.len() <= MAX_OPERATIONS {
+                true => Ok(true),
+                false => Err(Failure::usage(anyhow!(
                     "there are more than {MAX_OPERATIONS} operations, and the runs do them again and again: give fewer"
-                );
-                return Err(Failure::usage(why));
+                ))),
             }
-        }
+        })?;
         let moves = |operation: &Operation| operation.kind() != Kind::Balance;
         match operations.iter().any(moves) {
             true => Ok(operations),

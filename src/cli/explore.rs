@@ -8,14 +8,13 @@ use clap::Args;
 
 use super::ledger::MemoryArgs;
 use super::pictures::ReportArg;
-use super::workload::WorkloadArgs;
+use super::workload::{WorkloadArgs, each_operation};
 use super::{CliResult, Failure, choice, one::ended, protected};
 use crate::bank::{Action, Balance, Name, Operation};
 use crate::explore::{Bounds, MAX_OPERATIONS, Scenario, explore as explore_orders};
 use crate::report::{self, Exploration, Format, FoundOut};
 use crate::sharing::{Manner, Sharing, SharingChoice, Transport};
-use crate::wake::{Alarm, TICK};
-use crate::workload::{Item, Next};
+use crate::wake::Alarm;
 
 /// The ways whose orders can be explored.
 const MANNERS: [Manner; 7] = [
@@ -182,33 +181,22 @@ fn operations(workload: &WorkloadArgs) -> Result<(Vec<Operation>, usize), Failur
     let mut feed = workload.feed(false, false, None, waker)?;
     let (mut operations, mut views) = (Vec::new(), 0);
     let mut ids = HashSet::new();
-    // One more than there may be, so that too many are told from enough.
-    while operations.len() <= MAX_OPERATIONS {
-        match feed.next() {
-            Next::End => break,
-            Next::NotYet => alarm.wait(TICK).map_err(Failure::died)?,
-            Next::Failed(error) => return Err(Failure::usage(error)),
-            Next::Item(Item::Invalid { line, reason }) => {
-                return Err(Failure::usage(anyhow!("line {line} is invalid: {reason}")));
-            }
-            // No exploration has a name.
-            Next::Item(Item::Done { .. } | Item::Skipped { .. }) => {}
-            Next::Item(Item::Operation { operation, .. }) => {
-                if let Some(id) = operation.id.clone()
-                    && !ids.insert(id.clone())
-                {
-                    let id = id.as_str();
-                    let twice = anyhow!(
-                        "the id `{id}` stands on two lines, and an operation is done once; leave one of them out"
-                    );
-                    return Err(Failure::usage(twice));
-                }
-                match operation.action {
-                    Action::Balance => views += 1,
-                    _ => operations.push(operation),
-                }
-            }
+    each_operation(&mut feed, &mut alarm, |operation| {
+        if let Some(id) = operation.id.clone()
+            && !ids.insert(id.clone())
+        {
+            let id = id.as_str();
+            let twice = anyhow!(
+                "the id `{id}` stands on two lines, and an operation is done once; leave one of them out"
+            );
+            return Err(Failure::usage(twice));
         }
-    }
+        match operation.action {
+            Action::Balance => views += 1,
+            _ => operations.push(operation),
+        }
+        // One more than there may be, so that too many are told from enough.
+        Ok(operations.len() <= MAX_OPERATIONS)
+    })?;
     Ok((operations, views))
 }

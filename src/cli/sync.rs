@@ -11,7 +11,7 @@ use clap::Args;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 
 use super::ledger::{MemoryArgs, UnitArgs};
-use super::workload::WorkloadArgs;
+use super::workload::{WorkloadArgs, each_item};
 use super::{CliResult, Failure, OutputArgs, choice, protected};
 use crate::event::{Event, InvalidLine, Mode, RunStarted};
 use crate::poll::wait_readable;
@@ -21,7 +21,7 @@ use crate::sharing::SharingChoice;
 use crate::status::{Ending, Status};
 use crate::supervisor::{Signals, end_by, stop_self};
 use crate::wake::{Alarm, TICK, Waker, host_clock, wall_clock};
-use crate::workload::{Feed, Item, Next};
+use crate::workload::{Feed, Item};
 
 #[derive(Args)]
 pub(super) struct SyncArgs {
@@ -155,26 +155,25 @@ impl Course {
         alarm: &mut Alarm,
     ) -> Result<Vec<i64>, Failure> {
         let mut deltas = Vec::new();
-        while (deltas.len() as i64) <= MAX_UPDATES {
-            match feed.next() {
-                Next::End => break,
-                Next::NotYet => alarm.wait(TICK).map_err(Failure::died)?,
-                Next::Failed(error) => return Err(Failure::usage(error)),
-                Next::Item(Item::Invalid { line, reason }) => {
-                    self.begin(plan, only)?;
-                    self.invalid(line, reason);
-                }
+        each_item(feed, alarm, |item| {
+            let invalid = match item {
                 // No run of threads has a name.
-                Next::Item(Item::Done { .. } | Item::Skipped { .. }) => {}
-                Next::Item(Item::Operation { line, operation }) => match plan.delta(&operation) {
-                    Ok(delta) => deltas.push(delta),
-                    Err(reason) => {
-                        self.begin(plan, only)?;
-                        self.invalid(line.map_or(0, |line| line.number), reason);
+                Item::Done { .. } | Item::Skipped { .. } => None,
+                Item::Invalid { line, reason } => Some((line, reason)),
+                Item::Operation { line, operation } => match plan.delta(&operation) {
+                    Ok(delta) => {
+                        deltas.push(delta);
+                        None
                     }
+                    Err(reason) => Some((line.map_or(0, |line| line.number), reason)),
                 },
+            };
+            if let Some((line, reason)) = invalid {
+                self.begin(plan, only)?;
+                self.invalid(line, reason);
             }
-        }
+            Ok((deltas.len() as i64) <= MAX_UPDATES)
+        })?;
         Ok(deltas)
     }
 

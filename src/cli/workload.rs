@@ -5,7 +5,7 @@ use std::iter;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use rustix::fs::{FileType, fstat, tell};
@@ -15,8 +15,8 @@ use super::Failure;
 use super::ledger::{amount_of, balance_of, of_flag};
 use crate::bank::{AmountText, Balance, Kind, Name, Operation, WORLD};
 use crate::report::note;
-use crate::wake::Waker;
-use crate::workload::{Defaults, Feed, RunProgress, WorkloadFormat, WorkloadSource};
+use crate::wake::{Alarm, TICK, Waker};
+use crate::workload::{Defaults, Feed, Item, Next, RunProgress, WorkloadFormat, WorkloadSource};
 
 /// What the account starts with, in memory.
 const DEFAULT_BALANCE: &str = "1000";
@@ -309,6 +309,43 @@ impl WorkloadArgs {
             .flat_map(|choice| iter::repeat_n(choice, choice.count));
         all.map(operation).collect()
     }
+}
+
+/// Reads a workload until it ends or no more is wanted, which `take` says by false. For commands that need all
+/// of it before they begin.
+pub(super) fn each_item(
+    feed: &mut Feed,
+    alarm: &mut Alarm,
+    mut take: impl FnMut(Item) -> Result<bool, Failure>,
+) -> Result<(), Failure> {
+    loop {
+        match feed.next() {
+            Next::End => return Ok(()),
+            Next::NotYet => alarm.wait(TICK).map_err(Failure::died)?,
+            Next::Failed(error) => return Err(Failure::usage(error)),
+            Next::Item(item) => {
+                if !take(item)? {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+/// Reads the operations of a workload in which no line may be invalid.
+pub(super) fn each_operation(
+    feed: &mut Feed,
+    alarm: &mut Alarm,
+    mut take: impl FnMut(Operation) -> Result<bool, Failure>,
+) -> Result<(), Failure> {
+    each_item(feed, alarm, |item| match item {
+        Item::Operation { operation, .. } => take(operation),
+        Item::Invalid { line, reason } => {
+            Err(Failure::usage(anyhow!("line {line} is invalid: {reason}")))
+        }
+        // These are of named runs.
+        Item::Done { .. } | Item::Skipped { .. } => Ok(true),
+    })
 }
 
 /// Whether standard input is a pipe, a socket or a file, and has bytes that were not read.
