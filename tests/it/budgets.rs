@@ -209,19 +209,11 @@ fn a_refill_or_a_reversal_that_is_killed_at_any_call_counts_once() {
     if !has_strace() {
         return;
     }
-    let calls = [
-        "openat",
-        "pwrite64",
-        "fsync",
-        "ftruncate",
-        "write",
-        "unlink",
-    ];
     let kills = at_once(2, |place| {
         let ledger = Ledger::new();
         ledger.say("deposit 1000");
         let mut kills = 0;
-        for (number, call) in calls.iter().enumerate() {
+        for (number, call) in crate::kills::CALLS.iter().enumerate() {
             if number % 2 != place {
                 continue;
             }

@@ -5,7 +5,7 @@
 mod command;
 mod points;
 
-pub(crate) use points::under_strace;
+pub(crate) use points::{CALLS, under_strace};
 
 use std::fmt::Write;
 use std::path::PathBuf;

@@ -59,7 +59,8 @@ fn kill_at_each(rig: &mut Rig, call: &str, fresh: bool) {
     }
 }
 
-const CALLS: [&str; 6] = [
+/// The calls at which what a command does to a ledger can be cut.
+pub(crate) const CALLS: [&str; 6] = [
     "openat",
     "pwrite64",
     "fsync",
