@@ -1,7 +1,8 @@
 //! The text and the JSON that every kind of event must become.
 
 use super::samples::{
-    Asked, COMPLETED_JSON, account, answered, completed, failed, posted, refused, summary, view,
+    COMPLETED_JSON, SampleOperation, account, answered, completed, failed, posted, refused,
+    summary, view,
 };
 use super::text::{Text, TextManner};
 use super::{Detail, Format};
@@ -48,18 +49,18 @@ fn check_text(event: Event, expected: &str) {
 #[test]
 fn what_goes_on_before_a_result() {
     check(
-        Event::Started(Asked::of(Kind::Withdraw).event()),
+        Event::Started(SampleOperation::of(Kind::Withdraw).event()),
         "Withdrawal of $500.00 started\n",
         r#"{"v":1,"type":"started","op":"withdraw","account":"main","amount":"500.00","operation":4,"worker":3,"pid":4711,"at_us":1500}"#,
     );
     check(
-        Event::Started(Asked::of(Kind::Balance).event()),
+        Event::Started(SampleOperation::of(Kind::Balance).event()),
         "",
         r#"{"v":1,"type":"started","op":"balance","account":"main","operation":4,"worker":3,"pid":4711,"at_us":1500}"#,
     );
     check(
         Event::Held(
-            Asked::of(Kind::Withdraw)
+            SampleOperation::of(Kind::Withdraw)
                 .event()
                 .seeing(Some(view(100_000, 50_000))),
         ),
@@ -77,13 +78,17 @@ fn the_classic_words() {
         (Kind::Transfer, "Transfer of $500.00"),
         (Kind::Loan, "Loan application for $500.00"),
     ] {
-        let started = Event::Started(Asked::of(kind).event());
+        let started = Event::Started(SampleOperation::of(kind).event());
         check_text(started, &format!("{title} started"));
         let completed = format!("{title} completed. Updated balance: $500.00");
-        check_text(posted(Asked::of(kind)), &completed);
+        check_text(posted(SampleOperation::of(kind)), &completed);
     }
     check_text(
-        answered(Asked::of(Kind::Balance), view(100_000, 100_000), false),
+        answered(
+            SampleOperation::of(Kind::Balance),
+            view(100_000, 100_000),
+            false,
+        ),
         "Current balance: $1000.00",
     );
 }
@@ -96,18 +101,22 @@ fn what_was_completed() {
         COMPLETED_JSON,
     );
     check(
-        posted(Asked::of(Kind::Transfer).on("ops").to("rent")),
+        posted(SampleOperation::of(Kind::Transfer).on("ops").to("rent")),
         "Transfer of $500.00 to rent (account ops) completed. Updated balance: $500.00\n",
         r#"{"v":1,"type":"completed","op":"transfer","account":"ops","to":"rent","amount":"500.00","balance":"500.00","available":"400.00","seq":2,"decided":5,"operation":4,"worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
     );
     check(
-        answered(Asked::of(Kind::Loan).id("l"), view(-500, -500), true),
+        answered(
+            SampleOperation::of(Kind::Loan).id("l"),
+            view(-500, -500),
+            true,
+        ),
         "Loan application for $500.00 (id `l`) completed. Updated balance: -$5.00 (duplicate)\n",
         r#"{"v":1,"type":"completed","id":"l","op":"loan","account":"main","amount":"500.00","balance":"-5.00","available":"-5.00","seq":2,"decided":5,"duplicate":true,"operation":4,"worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
     );
     check(
         answered(
-            Asked::of(Kind::Deposit).line(7).unaided(),
+            SampleOperation::of(Kind::Deposit).line(7).unaided(),
             view(500, 500),
             true,
         ),
@@ -115,7 +124,11 @@ fn what_was_completed() {
         r#"{"v":1,"type":"completed","op":"deposit","account":"main","amount":"500.00","balance":"5.00","available":"5.00","seq":2,"decided":5,"duplicate":true,"operation":4,"line":7,"at_us":1500,"elapsed_us":1200}"#,
     );
     check(
-        answered(Asked::of(Kind::Balance).on("ops"), view(0, 0), false),
+        answered(
+            SampleOperation::of(Kind::Balance).on("ops"),
+            view(0, 0),
+            false,
+        ),
         "Current balance (account ops): $0.00\n",
         r#"{"v":1,"type":"completed","op":"balance","account":"ops","balance":"0.00","available":"0.00","seq":2,"decided":5,"operation":4,"worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
     );
@@ -125,7 +138,7 @@ fn what_was_completed() {
 fn what_was_refused_or_failed() {
     check(
         refused(
-            Asked::of(Kind::Withdraw),
+            SampleOperation::of(Kind::Withdraw),
             Rejection::InsufficientFunds,
             Some(view(20_000, 10_000)),
             false,
@@ -134,7 +147,7 @@ fn what_was_refused_or_failed() {
         r#"{"v":1,"type":"refused","op":"withdraw","account":"main","amount":"500.00","balance":"200.00","available":"100.00","decided":5,"reason":"insufficient_funds","operation":4,"worker":3,"pid":4711,"at_us":1500,"elapsed_us":1200}"#,
     );
     let mut in_debt = refused(
-        Asked::of(Kind::Withdraw),
+        SampleOperation::of(Kind::Withdraw),
         Rejection::InsufficientFunds,
         Some(view(-100, -100)),
         false,
@@ -147,7 +160,7 @@ fn what_was_refused_or_failed() {
     );
     check(
         refused(
-            Asked::of(Kind::Balance),
+            SampleOperation::of(Kind::Balance),
             Rejection::UnknownAccount,
             None,
             false,
@@ -157,7 +170,7 @@ fn what_was_refused_or_failed() {
     );
     check(
         refused(
-            Asked::of(Kind::Transfer).id("t").to("main"),
+            SampleOperation::of(Kind::Transfer).id("t").to("main"),
             Rejection::SameAccount,
             Some(view(0, 0)),
             true,
@@ -167,7 +180,7 @@ fn what_was_refused_or_failed() {
     );
     check(
         failed(
-            Asked::of(Kind::Deposit),
+            SampleOperation::of(Kind::Deposit),
             Cause::Died,
             "worker 3 was killed\nby signal 9",
         ),
@@ -203,7 +216,10 @@ fn a_nasty_id_comes_back_as_it_was() {
         "</script>",
         "\u{2028}ü💰\u{200b}",
     ] {
-        let line = format(Format::Json, &[posted(Asked::of(Kind::Loan).id(id))]);
+        let line = format(
+            Format::Json,
+            &[posted(SampleOperation::of(Kind::Loan).id(id))],
+        );
         assert_eq!(line.lines().count(), 1);
         let object: serde_json::Value = serde_json::from_str(&line).expect("JSON");
         assert_eq!((&object["id"], &object["op"]), (&id.into(), &"loan".into()));

@@ -12,14 +12,18 @@ use crate::status::Status;
 
 /// An event as many runs have it.
 pub(super) fn completed() -> Event {
-    posted(Asked::of(Kind::Withdraw).id("payout-000017").line(17))
+    posted(
+        SampleOperation::of(Kind::Withdraw)
+            .id("payout-000017")
+            .line(17),
+    )
 }
 
 /// Its line.
 pub(super) const COMPLETED_JSON: &str = r#"{"v":1,"type":"completed","id":"payout-000017","op":"withdraw","account":"main","amount":"500.00","balance":"500.00","available":"400.00","seq":2,"decided":5,"operation":4,"worker":3,"pid":4711,"line":17,"at_us":1500,"elapsed_us":1200}"#;
 
 /// What is asked for, put together word by word.
-pub(super) struct Asked {
+pub(super) struct SampleOperation {
     kind: Kind,
     id: Option<&'static str>,
     account: Name,
@@ -28,9 +32,9 @@ pub(super) struct Asked {
     unaided: bool,
 }
 
-impl Asked {
+impl SampleOperation {
     pub(super) fn of(kind: Kind) -> Self {
-        Asked {
+        SampleOperation {
             kind,
             id: None,
             account: Name::default(),
@@ -41,7 +45,7 @@ impl Asked {
     }
 
     pub(super) fn id(self, id: &'static str) -> Self {
-        Asked {
+        SampleOperation {
             id: Some(id),
             ..self
         }
@@ -49,18 +53,18 @@ impl Asked {
 
     pub(super) fn on(self, account: &str) -> Self {
         let account = Name::user(account).expect("a name");
-        Asked { account, ..self }
+        SampleOperation { account, ..self }
     }
 
     pub(super) fn to(self, to: &'static str) -> Self {
-        Asked {
+        SampleOperation {
             to: Some(to),
             ..self
         }
     }
 
     pub(super) fn line(self, line: u64) -> Self {
-        Asked {
+        SampleOperation {
             line: Some(line),
             ..self
         }
@@ -68,7 +72,7 @@ impl Asked {
 
     /// Without a worker.
     pub(super) fn unaided(self) -> Self {
-        Asked {
+        SampleOperation {
             unaided: true,
             ..self
         }
@@ -99,7 +103,7 @@ pub(super) fn view(posted: i64, available: i64) -> View {
     }
 }
 
-pub(super) fn answered(asked: Asked, view: View, duplicate: bool) -> Event {
+pub(super) fn answered(asked: SampleOperation, view: View, duplicate: bool) -> Event {
     let event = asked.event().after(ELAPSED);
     let amount = Amount::new(50_000).expect("positive");
     let outcome = match event.op {
@@ -117,12 +121,12 @@ pub(super) fn answered(asked: Asked, view: View, duplicate: bool) -> Event {
     })
 }
 
-pub(super) fn posted(asked: Asked) -> Event {
+pub(super) fn posted(asked: SampleOperation) -> Event {
     answered(asked, view(50_000, 40_000), false)
 }
 
 pub(super) fn refused(
-    asked: Asked,
+    asked: SampleOperation,
     rejection: Rejection,
     view: Option<View>,
     duplicate: bool,
@@ -134,7 +138,7 @@ pub(super) fn refused(
     })
 }
 
-pub(super) fn failed(asked: Asked, cause: Cause, detail: &str) -> Event {
+pub(super) fn failed(asked: SampleOperation, cause: Cause, detail: &str) -> Event {
     Event::Failed(asked.event().after(ELAPSED).faulted(Fault {
         cause,
         detail: detail.into(),

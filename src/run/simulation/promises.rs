@@ -28,7 +28,7 @@ pub(super) use hold;
 
 /// How an operation ended, as it was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+enum SimEnd {
     Completed { duplicate: bool },
     Refused,
     Failed,
@@ -40,7 +40,7 @@ enum End {
 pub(super) struct Promises {
     /// The lines that operations were assigned for, by their numbers, with the operation as assigned.
     assigned: HashMap<u64, (u64, Operation)>,
-    ends: HashMap<u64, End>,
+    ends: HashMap<u64, SimEnd>,
     invalid: HashMap<u64, ()>,
     /// The operations whose command was reported to have started and not to have ended.
     running: HashSet<u64>,
@@ -135,7 +135,7 @@ impl Promises {
         match event {
             Event::Completed(operation) => {
                 let duplicate = operation.duplicate;
-                self.end(operation, End::Completed { duplicate })?;
+                self.end(operation, SimEnd::Completed { duplicate })?;
                 let moves = operation.op != Some(Kind::Balance);
                 if let (Some(seq), true, false) = (operation.seq, moves, duplicate) {
                     let of = |number| self.assigned.get(&number).map(|(line, _)| *line);
@@ -151,7 +151,7 @@ impl Promises {
                 }
             }
             Event::Refused(operation) => {
-                self.end(operation, End::Refused)?;
+                self.end(operation, SimEnd::Refused)?;
                 let line = operation.line.unwrap_or_default();
                 let Some(Reason::Rejected(rejection)) = operation.reason else {
                     return Err(format!(
@@ -168,7 +168,7 @@ impl Promises {
                 });
             }
             Event::Failed(operation) => {
-                self.end(operation, End::Failed)?;
+                self.end(operation, SimEnd::Failed)?;
                 let cause = self.never_posted(operation, ledger)?;
                 self.met(cause.status());
                 let of = |number| self.assigned.get(number).map(|(line, _)| *line);
@@ -182,7 +182,7 @@ impl Promises {
                 );
             }
             Event::InDoubt(operation) => {
-                self.end(operation, End::Doubted)?;
+                self.end(operation, SimEnd::Doubted)?;
                 self.in_doubt += i128::from(operation.amount.map_or(0, Balance::minor));
                 let cause = self.never_posted(operation, ledger)?;
                 self.met(cause.status());
@@ -229,7 +229,7 @@ impl Promises {
         Ok(())
     }
 
-    fn end(&mut self, operation: &OperationEvent, end: End) -> Result<(), Broken> {
+    fn end(&mut self, operation: &OperationEvent, end: SimEnd) -> Result<(), Broken> {
         let line = operation.line.unwrap_or_default();
         let before = self.ends.insert(line, end);
         hold!(
@@ -240,7 +240,8 @@ impl Promises {
             self.summary.is_none(),
             "line {line} ended after the summary"
         );
-        let is_new = end != (End::Completed { duplicate: true }) || self.may_repeat.contains(&line);
+        let is_new =
+            end != (SimEnd::Completed { duplicate: true }) || self.may_repeat.contains(&line);
         hold!(is_new, "line {line} is told to be done before");
         Ok(())
     }

@@ -18,7 +18,7 @@ use crate::worker::operation::{OperationInWork, UnexpectedAnswer, WorkerStep};
 
 /// What is on its way to a worker.
 #[derive(Clone, Debug)]
-pub(super) enum ToWorker {
+pub(super) enum SimMessage {
     Assignments(Vec<Assignment>),
     Replies(Vec<Reply>),
     Closed,
@@ -47,7 +47,7 @@ enum At {
 pub(super) struct SimWorker {
     at: At,
     pub(super) timer: Option<Duration>,
-    inbox: VecDeque<(Duration, ToWorker)>,
+    inbox: VecDeque<(Duration, SimMessage)>,
     assignments: VecDeque<Assignment>,
     /// The operation that it is at, as the real worker does it.
     operation: Option<OperationInWork>,
@@ -96,7 +96,7 @@ impl SimWorker {
         }
     }
 
-    pub(super) fn post(&mut self, message: ToWorker, now: Duration, chance: &mut Chance) {
+    pub(super) fn post(&mut self, message: SimMessage, now: Duration, chance: &mut Chance) {
         let last = self.inbox.back().map_or(Duration::ZERO, |(at, _)| *at);
         let at = last.max(now + chance.millis(3));
         self.inbox.push_back((at, message));
@@ -146,16 +146,16 @@ impl SimWorker {
         sent.all()
     }
 
-    fn receive(&mut self, message: ToWorker, sent: &mut Sent, chance: &mut Chance) {
+    fn receive(&mut self, message: SimMessage, sent: &mut Sent, chance: &mut Chance) {
         match message {
-            ToWorker::Assignments(assignments) => self.assignments.extend(assignments),
-            ToWorker::Closed => {
+            SimMessage::Assignments(assignments) => self.assignments.extend(assignments),
+            SimMessage::Closed => {
                 self.link_closed = true;
                 if self.due > 0 {
                     self.exit = Some(died());
                 }
             }
-            ToWorker::Replies(replies) => {
+            SimMessage::Replies(replies) => {
                 for Reply { number, said } in replies {
                     if said != Said::Shared(ShareReply::Waiting) {
                         self.returned(number, sent);

@@ -8,7 +8,7 @@ use super::ledger::SimLedger;
 use super::promises::{Broken, Promises, hold, limit};
 use super::recorded::Recorded;
 use super::scenario::SeededRun;
-use super::worker::{SimWorker, ToWorker};
+use super::worker::{SimMessage, SimWorker};
 use crate::exit::Exit;
 use crate::link::{Arrival, Arrived};
 use crate::protocol::Assignment;
@@ -25,7 +25,7 @@ const HANGUP: i32 = 1;
 const KILLED: i32 = 9;
 
 /// One process and its link, as the parent's side of the world sees them.
-struct Process {
+struct SimProcess {
     worker: SimWorker,
     to_parent: VecDeque<(Duration, Arrived)>,
     /// Its end and that of its link were prepared for the parent.
@@ -51,14 +51,14 @@ pub(super) struct World {
     now: Duration,
     wakes_at: Duration,
     effects: VecDeque<Effect>,
-    processes: BTreeMap<u32, Process>,
+    processes: BTreeMap<u32, SimProcess>,
     ledger: SimLedger,
     input: VecDeque<Item>,
     input_ended: bool,
     closing: bool,
     signals: usize,
     /// What arrived of workers that were given up.
-    late: HashSet<(u64, Kind)>,
+    late: HashSet<(u64, AskKind)>,
     started: u64,
     conclusion: Option<Conclusion>,
     /// The run's own process was ended.
@@ -169,7 +169,7 @@ impl World {
     }
 
     fn parent_is_due(&self) -> bool {
-        let has_news = |process: &Process| {
+        let has_news = |process: &SimProcess| {
             let message = process.to_parent.front();
             message.is_some_and(|(at, _)| *at <= self.now) || process.ended && !process.exit_told
         };
@@ -349,7 +349,7 @@ impl World {
 }
 
 /// Puts something on the way to the parent.
-fn send(process: &mut Process, what: Arrived, now: Duration, chance: &mut Chance) {
+fn send(process: &mut SimProcess, what: Arrived, now: Duration, chance: &mut Chance) {
     let last = process
         .to_parent
         .back()
@@ -360,4 +360,4 @@ fn send(process: &mut Process, what: Arrived, now: Duration, chance: &mut Chance
 
 mod deaths;
 mod effects;
-use effects::{Kind, kind};
+use effects::{AskKind, kind};

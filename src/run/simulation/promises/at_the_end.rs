@@ -26,16 +26,17 @@ impl Promises {
             "{} of {started} workers were told",
             self.processes.len()
         );
-        let count = |is: fn(&End) -> bool| self.ends.values().filter(|end| is(end)).count() as u64;
+        let count =
+            |is: fn(&SimEnd) -> bool| self.ends.values().filter(|end| is(end)).count() as u64;
         let counts = summary;
         let told = [
             (
                 counts.completed,
-                count(|end| matches!(end, End::Completed { .. })),
+                count(|end| matches!(end, SimEnd::Completed { .. })),
             ),
-            (counts.refused, count(|end| *end == End::Refused)),
-            (counts.failed, count(|end| *end == End::Failed)),
-            (counts.in_doubt, count(|end| *end == End::Doubted)),
+            (counts.refused, count(|end| *end == SimEnd::Refused)),
+            (counts.failed, count(|end| *end == SimEnd::Failed)),
+            (counts.in_doubt, count(|end| *end == SimEnd::Doubted)),
             (counts.invalid, self.invalid.len() as u64),
             (summary.processes, started),
         ];
@@ -83,7 +84,7 @@ impl Promises {
         for post in &ledger.posts {
             let line = self.assigned.get(&post.number).map(|(line, _)| *line);
             let end = line.and_then(|line| self.ends.get(&line));
-            let completed = end == Some(&End::Completed { duplicate: false });
+            let completed = end == Some(&SimEnd::Completed { duplicate: false });
             hold!(
                 completed,
                 "{line:?} is posted, and what was told is {end:?}"

@@ -9,7 +9,7 @@ use crate::server::{Incoming, Outgoing, RunRequest};
 
 /// Which request it is, whatever it is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
+pub(super) enum AskKind {
     Execute,
     Begin,
     End,
@@ -17,22 +17,22 @@ pub(super) enum Kind {
 }
 
 /// Which request a worker sent.
-pub(super) fn kind(ask: &Ask) -> Kind {
+pub(super) fn kind(ask: &Ask) -> AskKind {
     match ask {
-        Ask::Execute => Kind::Execute,
-        Ask::Begin => Kind::Begin,
-        Ask::End(_) => Kind::End,
-        Ask::Share(request) => Kind::Share(discriminant(request)),
+        Ask::Execute => AskKind::Execute,
+        Ask::Begin => AskKind::Begin,
+        Ask::End(_) => AskKind::End,
+        Ask::Share(request) => AskKind::Share(discriminant(request)),
     }
 }
 
 /// Which request of a worker the run submits.
-fn submitted(request: &RunRequest) -> Kind {
+fn submitted(request: &RunRequest) -> AskKind {
     match request {
-        RunRequest::Bank(Request::Execute(_)) => Kind::Execute,
-        RunRequest::Bank(Request::Begin(_)) => Kind::Begin,
-        RunRequest::Bank(_) => Kind::End,
-        RunRequest::Share(_, request) => Kind::Share(discriminant(request)),
+        RunRequest::Bank(Request::Execute(_)) => AskKind::Execute,
+        RunRequest::Bank(Request::Begin(_)) => AskKind::Begin,
+        RunRequest::Bank(_) => AskKind::End,
+        RunRequest::Share(_, request) => AskKind::Share(discriminant(request)),
     }
 }
 
@@ -46,7 +46,7 @@ impl World {
                     .iter()
                     .all(|reply| (reply.number >> 32) as u32 == worker);
                 hold!(is_its, "worker {worker} gets the replies of another");
-                self.post(worker, ToWorker::Replies(replies));
+                self.post(worker, SimMessage::Replies(replies));
             }
             Effect::CloseLink(worker) => {
                 if let Some(process) = self.processes.get_mut(&worker) {
@@ -57,7 +57,7 @@ impl World {
                     process.closing = true;
                     process.contact = self.now;
                 }
-                self.post(worker, ToWorker::Closed);
+                self.post(worker, SimMessage::Closed);
             }
             Effect::Kill(worker) => {
                 if let Some(process) = self.processes.get_mut(&worker) {
@@ -154,7 +154,7 @@ impl World {
         self.started += 1;
         let (evil, shares) = (self.scenario.evil, self.scenario.shares);
         let tells_times = self.scenario.settings.steps;
-        let process = Process {
+        let process = SimProcess {
             worker: SimWorker::new(shares, tells_times, self.now, evil, &mut self.chance),
             to_parent: VecDeque::new(),
             ended: false,
@@ -199,11 +199,11 @@ impl World {
             process.given <= most,
             "worker {worker} was given more than {most}"
         );
-        self.post(worker, ToWorker::Assignments(assignments));
+        self.post(worker, SimMessage::Assignments(assignments));
         Ok(())
     }
 
-    fn post(&mut self, worker: u32, message: ToWorker) {
+    fn post(&mut self, worker: u32, message: SimMessage) {
         if let Some(process) = self.processes.get_mut(&worker) {
             process.worker.post(message, self.now, &mut self.chance);
         }
