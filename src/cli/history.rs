@@ -79,21 +79,29 @@ enum HistoryFormat {
     Hledger,
 }
 
+impl From<HistoryFormat> for EntryFormat {
+    fn from(format: HistoryFormat) -> Self {
+        match format {
+            HistoryFormat::Text => EntryFormat::Text,
+            HistoryFormat::Json => EntryFormat::Json,
+            HistoryFormat::Csv => EntryFormat::Csv,
+            HistoryFormat::Hledger => EntryFormat::Hledger,
+        }
+    }
+}
+
 /// `bank-par history`
 pub(super) fn history(args: HistoryArgs) -> CliResult {
     let place = args.ledger.place()?;
-    let format = match args.output {
-        HistoryFormat::Text => EntryFormat::Text,
-        HistoryFormat::Json => EntryFormat::Json,
-        HistoryFormat::Csv => EntryFormat::Csv,
-        HistoryFormat::Hledger => EntryFormat::Hledger,
-    };
+    let format = EntryFormat::from(args.output);
     let mut query = EntryQuery {
         after: args.after,
         account: args.account,
         since: args.since,
         until: args.until,
         limit: MAX_PAGE,
+        // The other forms have no place for them.
+        with_reversals: format == EntryFormat::Json,
     };
     if let (Some(since), Some(until)) = (query.since, query.until)
         && since > until

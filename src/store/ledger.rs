@@ -120,6 +120,8 @@ pub struct EntryQuery {
     pub until: Option<Moment>,
     /// At most so many; never more than [`MAX_PAGE`].
     pub limit: usize,
+    /// Each also says by which entry it was reversed, which takes another look.
+    pub with_reversals: bool,
 }
 
 /// A page of entries.
@@ -148,7 +150,7 @@ pub struct Entry {
     pub excess: Option<Amount>,
     /// The operation's account after it.
     pub view: View,
-    /// The number of the entry that made it undone.
+    /// The number of the entry that made it undone, where [`EntryQuery::with_reversals`] asks for it.
     pub reversed_by: Option<u64>,
     /// The named run that it belongs to.
     pub run: Option<RunName>,

@@ -60,6 +60,7 @@ fn every_question_arrives_as_it_was_asked() {
         since: Some(Moment::new(-4)),
         until: None,
         limit: MAX_PAGE,
+        with_reversals: true,
     };
     let longest = Name::user(&"x".repeat(64)).expect("a name");
     let questions = [

@@ -109,17 +109,13 @@ impl UnitOfWork<'_> {
         let is_full = page.len() == limit;
         let mut names = HashMap::new();
         let mut entries = Vec::with_capacity(page.len());
-        let mut looked_at = after;
+        let (mut looked_at, mut ended_at) = (after, None);
         for read in page {
             let row = self.sound_entry(read)?;
             looked_at = row.seq;
             if query.until.is_some_and(|until| row.at >= until) {
-                self.note_reversals(&mut entries)?;
-                return Ok(Entries {
-                    entries,
-                    looked_at: looked_at - 1,
-                    is_last: true,
-                });
+                ended_at = Some(looked_at - 1);
+                break;
             }
             let run = row.run.map(|run| self.name_of_run(run, &mut names));
             let run = run.transpose()?.flatten();
@@ -127,14 +123,16 @@ impl UnitOfWork<'_> {
             let entry = told(row, run).ok_or_else(|| self.wrong_entry(seq.cast_signed()))?;
             entries.push(entry);
         }
-        self.note_reversals(&mut entries)?;
+        if query.with_reversals {
+            self.note_reversals(&mut entries)?;
+        }
         if !is_full {
             looked_at = last.min(up_to).max(after);
         }
         Ok(Entries {
             entries,
-            looked_at,
-            is_last: looked_at >= last,
+            looked_at: ended_at.unwrap_or(looked_at),
+            is_last: ended_at.is_some() || looked_at >= last,
         })
     }
 

@@ -62,6 +62,7 @@ fn answers(path: &Path) -> Result<Vec<String>, LedgerError> {
     said.push(format!("{:?}", ledger.holds(0)?));
     let query = EntryQuery {
         limit: 500,
+        with_reversals: true,
         ..EntryQuery::default()
     };
     said.push(format!("{:?}", ledger.entries(&query)?));

@@ -90,6 +90,7 @@ impl Shells {
     fn entries(&mut self) -> Vec<Entry> {
         let query = EntryQuery {
             limit: 500,
+            with_reversals: true,
             ..EntryQuery::default()
         };
         self.open[0].entries(&query).expect("entries").entries
