@@ -143,6 +143,12 @@ impl Browser {
 
     /// Asks the browser for something, and returns what it answers.
     fn call(&mut self, method: &str, params: Value) -> Value {
+        self.answer(method, params)
+            .unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    /// Asks the browser for something, and returns what it answers, or the error that it reports.
+    fn answer(&mut self, method: &str, params: Value) -> Result<Value, Value> {
         self.last += 1;
         let mut message = json!({ "id": self.last, "method": method, "params": params });
         if let Some(session) = &self.session {
@@ -158,8 +164,11 @@ impl Browser {
             assert_eq!(answer.pop(), Some(0), "the browser has ended");
             let answer: Value = serde_json::from_slice(&answer).unwrap();
             if answer["id"] == self.last {
-                assert!(answer["error"].is_null(), "{method}: {answer}");
-                return answer["result"].clone();
+                return if answer["error"].is_null() {
+                    Ok(answer["result"].clone())
+                } else {
+                    Err(answer["error"].clone())
+                };
             }
             let complaints = [
                 "Log.entryAdded",
@@ -213,16 +222,19 @@ impl Browser {
         seen
     }
 
-    /// What a script in the page comes to; nothing where it fails, as it does in a page that is just loading.
+    /// What a script in the page comes to; nothing where it throws.
     pub(crate) fn eval(&mut self, script: &str) -> Value {
         let params = json!({ "expression": script, "awaitPromise": true, "returnByValue": true });
         self.call("Runtime.evaluate", params)["result"]["value"].clone()
     }
 
-    /// Waits until a script comes to something.
+    /// Waits until a script comes to something. A page that is left or loaded meanwhile takes the
+    /// script with it, which the browser reports as an error: it is asked again in the next page.
     pub(crate) fn wait_for(&mut self, script: &str) -> Value {
+        let params = json!({ "expression": script, "awaitPromise": true, "returnByValue": true });
         until(script, || {
-            let value = self.eval(script);
+            let answer = self.answer("Runtime.evaluate", params.clone()).ok()?;
+            let value = answer["result"]["value"].clone();
             let is_something = !value.is_null() && value != false && value != "";
             is_something.then_some(value)
         })
