@@ -9,114 +9,38 @@
 mod child;
 mod durable;
 mod echo;
-mod figure;
 mod memory;
 mod processes;
 mod raw;
 mod runs;
-mod selection;
 mod threads;
-mod way;
 
+use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGCHLD, SIGTSTP};
 
-use crate::bank::{Balance, Name, Operation};
 use crate::child::{pass, spawn, this_program};
+use crate::comparison::{
+    self, ComparePlan, Comparison, Figure, FigureSetting, Placement, Sample, Way,
+};
 use crate::driver::Measured;
 use crate::latencies::{MeasuredTimes, own_cpus, stay_on};
 use crate::link::Folder;
-use crate::race::{RaceError, RacePlan};
+use crate::race::RaceError;
 use crate::sharing::Transport;
 use crate::store::LedgerError;
 use crate::supervisor::{Signals, stop_self};
 use child::{ChildArgs, ChildTask};
 pub use child::{EMPTY, ENTRY, run as run_child};
-pub use figure::{Comparison, Figure, Sample, Section};
-pub use selection::FigureSetting;
-pub use way::Way;
 
 /// How long after its time a measurement is given up.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// What is to be compared, and how.
-#[derive(Clone, Debug)]
-pub struct ComparePlan {
-    /// What the runs in memory do again and again.
-    pub operations: Vec<Operation>,
-    /// Whose balance it is.
-    pub account: Name,
-    /// What stands on it before.
-    pub balance: Balance,
-    /// How far below zero every account may go.
-    pub overdraft: Balance,
-    /// How many workers several are.
-    pub several: u32,
-    /// How long each measurement lasts.
-    pub each: Duration,
-    /// How often each is taken.
-    pub rounds: u32,
-    /// The sizes of messages, in bytes.
-    pub sizes: Vec<usize>,
-    /// Where processes run.
-    pub placement: Placement,
-    /// Where the files are made that are written and synced.
-    pub folder: PathBuf,
-    /// What is measured.
-    pub sections: Vec<Section>,
-}
-
-/// Where processes run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Placement {
-    /// Wherever the system puts them.
-    Free,
-    /// All on one processor.
-    OneCore,
-    /// The parent on the first processor, and each worker on the next one in turn.
-    Spread,
-}
-
-impl Placement {
-    /// The stable word for it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Placement::Free => "free",
-            Placement::OneCore => "one-core",
-            Placement::Spread => "spread",
-        }
-    }
-}
-
-impl ComparePlan {
-    /// How many figures there are.
-    pub fn count(&self) -> usize {
-        selection::figures(self).len()
-    }
-
-    /// Whether threads can run these operations: they have one balance.
-    fn fits_threads(&self) -> bool {
-        let race = self.race(1);
-        self.operations.iter().all(|one| race.delta(one).is_ok())
-    }
-
-    /// A race of so many threads.
-    fn race(&self, threads: u32) -> RacePlan {
-        RacePlan {
-            account: self.account.clone(),
-            start: self.balance,
-            overdraft: self.overdraft,
-            threads,
-            rounds: 1,
-        }
-    }
-}
 
 /// Why there is no comparison.
 #[derive(Debug, thiserror::Error)]
@@ -161,7 +85,7 @@ impl From<io::Error> for CompareError {
 ///
 /// What [`CompareError`] says; nothing is left behind then.
 pub fn compare(plan: &ComparePlan, signals: &mut Signals) -> Result<Comparison, CompareError> {
-    let mut figures = selection::figures(plan);
+    let mut figures = comparison::figures(plan);
     let mut meter = Meter::new(plan, signals)?;
     for _ in 0..plan.rounds {
         for figure in &mut figures {
@@ -169,7 +93,44 @@ pub fn compare(plan: &ComparePlan, signals: &mut Signals) -> Result<Comparison, 
             figure.samples.push(sample);
         }
     }
-    Ok(Comparison::new(plan, figures))
+    Ok(measured_here(plan, figures))
+}
+
+/// What was measured, with what this machine tells of itself.
+fn measured_here(plan: &ComparePlan, figures: Vec<Figure>) -> Comparison {
+    let first_line = |file: &str, key: &str| {
+        let text = fs::read_to_string(file).ok()?;
+        let line = text.lines().find(|line| line.starts_with(key))?;
+        let value = line.split_once(':').map_or(line, |(_, value)| value);
+        Some(value.trim().to_string())
+    };
+    Comparison {
+        processors: own_cpus().map_or(1, |cpus| cpus.len()),
+        processor: first_line("/proc/cpuinfo", "model name"),
+        kernel: first_line("/proc/sys/kernel/osrelease", ""),
+        placement: plan.placement,
+        each: plan.each,
+        rounds: plan.rounds,
+        folder: plan.folder.display().to_string(),
+        is_in_memory: is_in_memory(&plan.folder),
+        figures,
+    }
+}
+
+/// Whether files of this folder are in memory, where a sync does nothing (`statfs(2)`).
+fn is_in_memory(folder: &Path) -> bool {
+    const TMPFS: i64 = 0x0102_1994;
+    const RAMFS: i64 = 0x8584_58f6;
+    #[cfg(target_os = "linux")]
+    {
+        let kind = rustix::fs::statfs(folder).map(|found| found.f_type);
+        kind.is_ok_and(|kind| [TMPFS, RAMFS].contains(&kind))
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (folder, TMPFS, RAMFS);
+        false
+    }
 }
 
 /// What takes the measurements.

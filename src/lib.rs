@@ -36,7 +36,8 @@
 //! | [`explore`] | every order of those steps, counted; the shortest that loses money: pure |
 //! | [`check`] | whether recorded histories can be true: sums, the claimed order, balances without one; the smallest contradiction: pure |
 //! | [`replay`] | one order of those steps, taken for real: by threads, by workers whose requests the run decides in that order, or by workers that share memory |
-//! | [`compare`] | every way to share, measured beside the limit that the system sets |
+//! | [`comparison`] | what is compared, in which settings and beside which limit; the figures and their medians: pure |
+//! | [`compare`] | takes those figures: every way to share, measured beside the limit that the system sets |
 //! | [`latencies`] | how long operations took, as a histogram, and how a worker hands that to its parent |
 //! | [`race`] | the threads of `sync`, with each remedy |
 //! | [`show`] | a recording as a picture: lanes, strokes, balances, lost updates: pure |
@@ -77,6 +78,7 @@ pub mod child;
 pub mod cli;
 pub mod command;
 pub mod compare;
+pub mod comparison;
 pub mod driver;
 
 pub mod event;

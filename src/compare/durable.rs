@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::{ChildTask, Children, CompareError, FigureSetting, Meter, Sample, measured_command};
+use super::{ChildTask, Children, CompareError, Meter, measured_command};
 use crate::bank::{Action, Amount, Asked, Balance, Name, Operation, Request, RequestContext, Unit};
+use crate::comparison::{FigureSetting, Sample};
 use crate::latencies::{MeasuredTimes, childrens_cpu, own_cpu};
 use crate::server::RunLedger;
 use crate::sharing::Transport;

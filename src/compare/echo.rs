@@ -5,7 +5,8 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use super::{ChildTask, Children, CompareError, FigureSetting, Meter, Sample, measured_command};
+use super::{ChildTask, Children, CompareError, Meter, measured_command};
+use crate::comparison::{FigureSetting, Sample};
 use crate::latencies::{Stopwatch, own_cpu};
 use crate::link::{Arrival, Arrived, Links, Received, WorkerEnd};
 use crate::poll::{PollKey, PollSet};

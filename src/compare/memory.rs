@@ -13,9 +13,8 @@ use rustix::thread::futex;
 use rustix::time::Timespec;
 
 use super::threads;
-use super::{
-    ChildTask, Children, CompareError, FigureSetting, Meter, PATIENCE, Sample, measured_command,
-};
+use super::{ChildTask, Children, CompareError, Meter, PATIENCE, measured_command};
+use crate::comparison::{FigureSetting, Sample};
 use crate::latencies::{MeasureArgs, Stopwatch, own_cpu, stay_on};
 use crate::shared_memory::{Extent, Mapping};
 

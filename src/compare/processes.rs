@@ -8,8 +8,9 @@ use std::time::Instant;
 
 use rustix::process::{WaitId, WaitIdOptions, waitid};
 
-use super::{Children, CompareError, EMPTY, FigureSetting, Meter, Sample, Way};
+use super::{Children, CompareError, EMPTY, Meter};
 use crate::child::{spawn, this_program};
+use crate::comparison::{FigureSetting, Sample, Way};
 use crate::driver::RunPlan;
 use crate::latencies::{childrens_cpu, own_cpu};
 use crate::worker::Conduct;

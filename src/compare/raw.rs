@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-use super::{
-    ChildTask, Children, CompareError, FigureSetting, Meter, Sample, Way, measured_command,
-};
+use super::{ChildTask, Children, CompareError, Meter, measured_command};
+use crate::comparison::{FigureSetting, Sample, Way};
 use crate::latencies::{Stopwatch, own_cpu};
 
 /// How much is read at once.

@@ -4,8 +4,9 @@ use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::Duration;
 
-use super::{CompareError, FigureSetting, Meter, Sample, Way};
+use super::{CompareError, Meter};
 use crate::bank::{Balance, Operation};
+use crate::comparison::{FigureSetting, Sample, Way};
 use crate::driver::{Driver, RunPlan};
 use crate::event::{Event, Summary};
 use crate::latencies::{childrens_cpu, own_cpu};

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{CompareError, Meter, Sample};
+use super::{CompareError, Meter};
 use crate::bank::Balance;
+use crate::comparison::Sample;
 use crate::latencies::{MeasuredTimes, own_cpu};
 use crate::race::{MAX_BALANCE, MAX_UPDATES, RacePlan, SyncMethod, TIMED, race_and_time};
 use crate::wake::host_clock;

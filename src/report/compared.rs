@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
 
 use super::{Output, note};
-use crate::compare::{ComparePlan, Comparison, Placement};
+use crate::comparison::{ComparePlan, Comparison, Placement};
 use crate::status::Status;
 pub(super) use page::page;
 use table::{Row, tables};

@@ -14,7 +14,7 @@ use tempfile::NamedTempFile;
 use super::destination::{Destination, DestinationError, ProtectedFiles};
 use super::trace::{MAX_TRACE, TRACE_START, trace};
 use super::{Exploration, HistoryReport, checked, compared, explored, html, table};
-use crate::compare::Comparison;
+use crate::comparison::Comparison;
 use crate::show::Picture;
 
 /// What a document shows.

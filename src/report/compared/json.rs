@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::NOTES;
-use crate::compare::{Comparison, Figure, Sample, Section};
+use crate::comparison::{Comparison, Figure, Sample, Section};
 use crate::event::add_line;
 
 /// `comparison`.

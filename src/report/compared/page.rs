@@ -2,7 +2,7 @@
 
 use super::table::{FigureTable, Row, name, number, tables};
 use super::{NOTES, surroundings};
-use crate::compare::{Comparison, Figure};
+use crate::comparison::{Comparison, Figure};
 use crate::report::plain_page::{Bar, PageTable, PlainPage, ROOM, StyledCell};
 
 /// Where the axis begins: so many a second.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::compare::{Comparison, Figure, FigureSetting, Section};
+use crate::comparison::{Comparison, Figure, FigureSetting, Section};
 
 /// A way, and its figures.
 pub(super) type Row = [String; 7];

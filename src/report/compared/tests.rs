@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::table::{number, percent, time};
 use super::*;
 use crate::bank::Balance;
-use crate::compare::{Figure, FigureSetting, Sample, Section, Way};
+use crate::comparison::{Figure, FigureSetting, Sample, Section, Way};
 use crate::race::SyncMethod;
 
 fn setting(way: Way, workers: u32) -> FigureSetting {

@@ -28,7 +28,7 @@ pub struct FigureSetting {
 impl FigureSetting {
     /// How many operations a worker of a run has in its hands. One that shares the data does them one by
     /// one, and has the next ones at hand.
-    pub(super) fn in_hand(self) -> u32 {
+    pub fn in_hand(self) -> u32 {
         match self.way {
             Way::DataServer(_) | Way::SharedMemory(_) => MANY,
             _ => self.in_flight,
@@ -60,7 +60,7 @@ impl fmt::Display for FigureSetting {
 }
 
 /// Everything that is to be measured, in the order in which it is.
-pub(super) fn figures(plan: &ComparePlan) -> Vec<Figure> {
+pub fn figures(plan: &ComparePlan) -> Vec<Figure> {
     let mut all = Selection {
         several: [1, plan.several.max(2)],
         has_threads: plan.fits_threads(),
@@ -223,7 +223,7 @@ mod tests {
 
     use super::*;
     use crate::bank::{Amount, Balance, Kind, Name, Operation};
-    use crate::compare::Placement;
+    use crate::comparison::Placement;
 
     /// A plan with a deposit to this account.
     fn plan(account: Name) -> ComparePlan {

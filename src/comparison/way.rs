@@ -70,7 +70,7 @@ impl Way {
     }
 
     /// The mode that it is a part of.
-    pub(super) fn mode(self) -> Mode {
+    pub fn mode(self) -> Mode {
         match self {
             Way::DataServer(_) => Mode::ServerShare,
             Way::SharedMemory(_) => Mode::SharedMemory,
@@ -117,7 +117,7 @@ impl Way {
     }
 
     /// Whether it has worker processes that can be told where to run.
-    pub(super) fn has_workers(self) -> bool {
+    pub fn has_workers(self) -> bool {
         !matches!(
             self,
             Way::Threads(_)

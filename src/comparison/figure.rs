@@ -1,14 +1,12 @@
 //! What was measured: samples as they were taken, and the medians of them.
 
-use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::{ComparePlan, FigureSetting, Placement, Way};
+use super::{FigureSetting, Placement, Way};
 use crate::bank::Balance;
-use crate::latencies::{MeasuredTimes, own_cpus};
+use crate::latencies::MeasuredTimes;
 
 /// The parts of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -116,7 +114,7 @@ fn some_nanos<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result<S
 
 impl Sample {
     /// What children measured, with the time that their parent's processor spent beside.
-    pub(super) fn of(latencies: &MeasuredTimes, cpu: Duration) -> Self {
+    pub fn of(latencies: &MeasuredTimes, cpu: Duration) -> Self {
         Sample {
             operations: latencies.operations(),
             elapsed: latencies.elapsed(),
@@ -196,26 +194,6 @@ impl Figure {
 }
 
 impl Comparison {
-    pub(super) fn new(plan: &ComparePlan, figures: Vec<Figure>) -> Self {
-        let first_line = |file: &str, key: &str| {
-            let text = fs::read_to_string(file).ok()?;
-            let line = text.lines().find(|line| line.starts_with(key))?;
-            let value = line.split_once(':').map_or(line, |(_, value)| value);
-            Some(value.trim().to_string())
-        };
-        Comparison {
-            processors: own_cpus().map_or(1, |cpus| cpus.len()),
-            processor: first_line("/proc/cpuinfo", "model name"),
-            kernel: first_line("/proc/sys/kernel/osrelease", ""),
-            placement: plan.placement,
-            each: plan.each,
-            rounds: plan.rounds,
-            folder: plan.folder.display().to_string(),
-            is_in_memory: is_in_memory(&plan.folder),
-            figures,
-        }
-    }
-
     /// The limit that a figure is held against.
     pub fn limit(&self, figure: &Figure) -> Option<&Figure> {
         let beside = figure.beside?;
@@ -238,21 +216,5 @@ impl Comparison {
     pub fn is_as_promised(&self) -> bool {
         let mut figures = self.figures.iter();
         figures.all(|figure| figure.is_right() || figure.setting.way.may_lose())
-    }
-}
-
-/// Whether files of this folder are in memory, where a sync does nothing (`statfs(2)`).
-fn is_in_memory(folder: &Path) -> bool {
-    const TMPFS: i64 = 0x0102_1994;
-    const RAMFS: i64 = 0x8584_58f6;
-    #[cfg(target_os = "linux")]
-    {
-        let kind = rustix::fs::statfs(folder).map(|found| found.f_type);
-        kind.is_ok_and(|kind| [TMPFS, RAMFS].contains(&kind))
-    }
-    #[cfg(not(target_os = "linux"))]
-    {
-        let _ = (folder, TMPFS, RAMFS);
-        false
     }
 }
