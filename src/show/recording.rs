@@ -8,12 +8,13 @@ use std::collections::HashMap;
 
 use super::clock::RunClock;
 use super::picture::{
-    CellAccess, CellStep, Lane, OperationEnd, PicturedOperation, PicturedRun, PicturedTotals,
-    PicturedWait, RequestTimes, RunBalance,
+    CellAccess, Lane, OperationEnd, PicturedOperation, PicturedRun, PicturedTotals, RequestTimes,
+    RunBalance,
 };
 use super::positions::{AccountPositions, Scope};
 use crate::bank::Balance;
 use crate::event::{Event, EventError, Micros, RunStarted, Summary, is_cut, rfc3339};
+use steps::RecordedWait;
 
 /// The most operations of which a picture is made; what a recording has beyond is counted.
 const MAX_OPERATIONS: usize = 2_000_000;
@@ -47,7 +48,7 @@ pub struct Recording {
     accounts: AccountPositions,
     courses: Vec<Vec<RecordedChange>>,
     accesses: Vec<CellAccess>,
-    waits: Vec<PicturedWait>,
+    waits: Vec<RecordedWait>,
     requests: Vec<RequestTimes>,
     source: String,
     line: u64,
@@ -61,6 +62,8 @@ pub struct Recording {
     /// How many operations ended that are not kept.
     left_out: u64,
     has_steps: bool,
+    /// How many steps are kept of operations that are not named yet.
+    early_steps: usize,
 }
 
 impl Default for Recording {
@@ -78,6 +81,8 @@ struct RecordedRun {
     lanes: HashMap<u32, usize>,
     /// Its operations, by their numbers.
     numbered: HashMap<u64, usize>,
+    /// The steps of operations that are not named yet, by their numbers.
+    early: HashMap<u64, Vec<Event>>,
     /// The operations that have not ended, of recordings that do not number them, by their workers.
     open: HashMap<u32, usize>,
     last_number: u64,
@@ -121,6 +126,7 @@ impl Recording {
             has_killed_holders: false,
             left_out: 0,
             has_steps: false,
+            early_steps: 0,
         }
     }
 
@@ -209,15 +215,13 @@ impl Recording {
                 }
             }
             Event::Exited(worker) => self.exited(worker),
-            Event::Request(request) => self.request(request),
-            Event::Read(cell) => self.access(cell, CellStep::Read),
-            Event::Conflict(cell) => self.access(cell, CellStep::Conflict),
-            Event::Wrote(cell) => {
-                let (overwrote, lost_to) = (0, None);
-                self.access(cell, CellStep::Write { overwrote, lost_to });
+            Event::Request(request) => self.step(request.operation, event),
+            Event::Read(cell) | Event::Conflict(cell) | Event::Wrote(cell) => {
+                self.step(cell.operation, event);
             }
-            Event::LeaseWait(lease) => self.lease(lease, false),
-            Event::LeaseGranted(lease) => self.lease(lease, true),
+            Event::LeaseWait(lease) | Event::LeaseGranted(lease) => {
+                self.step(lease.operation, event);
+            }
             Event::Summary(summary) => self.summary(summary),
             Event::HolderKilled(_) => self.has_killed_holders = true,
             Event::Planned(_)

@@ -1,5 +1,6 @@
 //! A recording that was read to its end becomes a picture.
 
+use super::steps::RecordedWait;
 use super::{MAX_OPERATIONS, RecordedChange, RecordedRun, Recording};
 use crate::event::RequestName;
 use crate::show::cell_history::mark_lost;
@@ -24,6 +25,8 @@ impl Recording {
         let decided = self.decided_at();
         self.work_between();
         self.started_late();
+        let waits = std::mem::take(&mut self.waits).into_iter();
+        let waits = waits.map(|wait| self.pictured_wait(wait)).collect();
         let mut picture = Picture {
             accounts: self.courses(&starts, &decided),
             notes: self.notes(notes),
@@ -31,7 +34,7 @@ impl Recording {
             lanes: self.lanes,
             operations: self.operations,
             accesses: self.accesses,
-            waits: self.waits,
+            waits,
             requests: self.requests,
             end: 0,
             left_out: self.left_out,
@@ -187,6 +190,23 @@ impl Recording {
                 let operation = &mut self.operations[*place];
                 operation.process_ready = lane.connected.filter(|ready| *ready > operation.begun);
             }
+        }
+    }
+
+    /// A wait, and which operation the process that had the lock was doing then.
+    fn pictured_wait(&self, wait: RecordedWait) -> PicturedWait {
+        let doing = |lane: usize| {
+            let operations = &self.lanes[lane].operations;
+            let has_begun = |place: &&usize| self.operations[**place].begun <= wait.at;
+            let latest = operations.iter().rev().find(has_begun);
+            latest.or(operations.first()).copied()
+        };
+        PicturedWait {
+            at: wait.at,
+            operation: wait.operation,
+            holder: wait.holder.and_then(doing),
+            in_vain: wait.in_vain,
+            accounts: wait.accounts,
         }
     }
 

@@ -68,6 +68,7 @@ impl Recording {
             seq: None,
             decided: None,
         });
+        self.place_early_steps(place);
         Some(place)
     }
 

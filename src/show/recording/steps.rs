@@ -1,8 +1,22 @@
 //! What a recording says of processes, requests and shared cells, where it has steps.
 
 use super::{Recording, moment};
-use crate::event::{CellEvent, LeaseEvent, RequestEvent, WorkerEvent};
-use crate::show::{CellAccess, CellStep, LaneEnd, PicturedWait, RequestTimes};
+use crate::bank::{Name, WaitInVain};
+use crate::event::{CellEvent, Event, LeaseEvent, RequestEvent, WorkerEvent};
+use crate::show::{CellAccess, CellStep, LaneEnd, RequestTimes};
+
+/// The most steps that are kept of operations which a recording has yet to name.
+const MAX_EARLY_STEPS: usize = 100_000;
+
+/// A wait for what another process had.
+pub(super) struct RecordedWait {
+    pub(super) at: u64,
+    pub(super) operation: usize,
+    pub(super) accounts: Vec<Name>,
+    /// The lane of the process that had it.
+    pub(super) holder: Option<usize>,
+    pub(super) in_vain: Option<WaitInVain>,
+}
 
 impl Recording {
     /// The lane of a process; `None` if none of its operations is kept.
@@ -30,17 +44,46 @@ impl Recording {
         };
     }
 
-    /// The operation of this number, of the run that is being read.
-    fn numbered(&mut self, number: u64) -> Option<usize> {
+    /// Takes a step of the operation of this number. An operation without work is named only when it has
+    /// ended; its steps are kept until then.
+    pub(super) fn step(&mut self, number: u64, event: &Event) {
         let run = self.run_of_step();
         self.has_steps = true;
-        self.runs[run].numbered.get(&number).copied()
+        if let Some(place) = self.runs[run].numbered.get(&number) {
+            self.place_step(*place, event);
+        } else if self.operations.len() < self.most && self.early_steps < MAX_EARLY_STEPS {
+            self.early_steps += 1;
+            let early = self.runs[run].early.entry(number).or_default();
+            early.push(event.clone());
+        }
     }
 
-    pub(super) fn request(&mut self, event: &RequestEvent) {
-        let Some(place) = self.numbered(event.operation) else {
-            return;
-        };
+    /// Takes the steps that were told of an operation before it was named.
+    pub(super) fn place_early_steps(&mut self, place: usize) {
+        let operation = &self.operations[place];
+        let early = self.runs[operation.run].early.remove(&operation.number);
+        for event in early.unwrap_or_default() {
+            self.early_steps -= 1;
+            self.place_step(place, &event);
+        }
+    }
+
+    fn place_step(&mut self, place: usize, event: &Event) {
+        match event {
+            Event::Request(request) => self.request(place, request),
+            Event::Read(cell) => self.access(place, cell, CellStep::Read),
+            Event::Conflict(cell) => self.access(place, cell, CellStep::Conflict),
+            Event::Wrote(cell) => {
+                let (overwrote, lost_to) = (0, None);
+                self.access(place, cell, CellStep::Write { overwrote, lost_to });
+            }
+            Event::LeaseWait(lease) => self.lease(place, lease, false),
+            Event::LeaseGranted(lease) => self.lease(place, lease, true),
+            _ => {}
+        }
+    }
+
+    fn request(&mut self, place: usize, event: &RequestEvent) {
         let sent = moment(event.sent_us.unwrap_or(event.received_us));
         let received = moment(event.received_us).max(sent);
         let decided = moment(event.decided_us).max(received);
@@ -60,10 +103,7 @@ impl Recording {
         self.heard(run, returned);
     }
 
-    pub(super) fn access(&mut self, event: &CellEvent, step: CellStep) {
-        let Some(place) = self.numbered(event.operation) else {
-            return;
-        };
+    fn access(&mut self, place: usize, event: &CellEvent, step: CellStep) {
         let run = self.operations[place].run;
         let account = self.account(run, event.account.as_str());
         let at = moment(event.at_us);
@@ -79,10 +119,7 @@ impl Recording {
         });
     }
 
-    pub(super) fn lease(&mut self, event: &LeaseEvent, granted: bool) {
-        let Some(place) = self.numbered(event.operation) else {
-            return;
-        };
+    fn lease(&mut self, place: usize, event: &LeaseEvent, granted: bool) {
         let at = moment(event.at_us);
         let from = at.saturating_sub(moment(event.waited_us));
         let operation = &mut self.operations[place];
@@ -92,14 +129,12 @@ impl Recording {
         if granted {
             return;
         }
-        let lane = event
-            .holder
-            .and_then(|holder| self.runs[run].lanes.get(&holder));
-        self.waits.push(PicturedWait {
+        let lane_of = |holder| self.runs[run].lanes.get(&holder).copied();
+        self.waits.push(RecordedWait {
             at,
             operation: place,
             accounts: event.accounts.clone(),
-            holder: lane.and_then(|lane| self.lanes[*lane].operations.last().copied()),
+            holder: event.holder.and_then(lane_of),
             in_vain: event.in_vain,
         });
     }

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::show::samples::{FIRST, LESSON, SECOND, picture};
+use crate::show::samples::{FIRST, LESSON, SECOND, WAITS, picture};
 use crate::show::{Picture, Stroke};
 
 fn strokes(picture: &Picture, place: usize) -> Vec<(Stroke, u64)> {
@@ -124,6 +124,23 @@ fn lost_updates_are_found_and_whose() {
         Some(expected.len() as u64),
         "as the run itself counted"
     );
+}
+
+/// An operation without work has one line, its result, and its steps stand before that.
+#[test]
+fn steps_that_are_told_before_their_operation_are_drawn() {
+    let result = |line: &&str| !line.contains("\"type\": \"started\"");
+    for (text, holder) in [(LESSON, None), (WAITS, Some(1))] {
+        let whole = picture(&[text]);
+        let without_work: Vec<&str> = text.lines().filter(result).collect();
+        let picture = picture(&[&without_work.join("\n")]);
+        assert_eq!(picture.accesses.len(), whole.accesses.len());
+        assert_eq!(picture.requests.len(), whole.requests.len());
+        assert_eq!(picture.waits.len(), whole.waits.len());
+        let number = |place: usize| picture.operations[place].number;
+        let found = picture.waits.first().and_then(|wait| wait.holder);
+        assert_eq!(found.map(number), holder);
+    }
 }
 
 #[test]
