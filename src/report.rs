@@ -30,6 +30,7 @@ mod text;
 mod timeline;
 mod trace;
 mod verified;
+mod wrap;
 
 #[cfg(test)]
 mod expected;

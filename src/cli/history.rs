@@ -120,7 +120,7 @@ pub(super) fn history(args: HistoryArgs) -> CliResult {
             walk_back(&mut *ledger, &query, &wanted, |entry| {
                 history.entry(entry);
                 left -= 1;
-                left > 0 && history.output().write()
+                left > 0 && history.output().write_if_long()
             })
             .map_err(Failure::ledger)?;
             return ended(history.finish());

@@ -43,7 +43,7 @@ pub fn checked(mut output: Output, format: Format, report: &HistoryReport) -> St
             let mut text = String::new();
             // Memory takes everything.
             let _ = write_text(report, &mut text);
-            output.block.extend(text.into_bytes());
+            output.text(&text);
         }
         Format::Json => json::write(report, &mut output.block),
     }

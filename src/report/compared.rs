@@ -7,12 +7,16 @@ mod table;
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
+use std::iter;
+use std::time::SystemTime;
 
+use super::columns::{Column, ReportTable, fixed, numbers};
+use super::wrap::wrap;
 use super::{Output, note};
 use crate::comparison::{ComparePlan, Comparison, Placement};
 use crate::status::Status;
 pub(super) use page::page;
-use table::{Row, tables};
+use table::tables;
 
 /// How a comparison looks on stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,10 +47,13 @@ pub fn announce_comparison(plan: &ComparePlan) {
     if io::stderr().is_terminal() {
         let (count, rounds) = (plan.count(), plan.rounds);
         let least = plan.each * rounds * u32::try_from(count).unwrap_or(u32::MAX);
-        let times = if rounds == 1 { "once" } else { "in turn" };
+        let times = match rounds {
+            1 => "once".to_string(),
+            rounds => format!("in {rounds} rounds"),
+        };
         note(format_args!(
-            "measures {count} figures {times}, {rounds} rounds: at least {} s",
-            least.as_secs()
+            "measures {count} figures {times}, which takes at least {} s",
+            least.as_millis().div_ceil(1_000)
         ));
     }
 }
@@ -55,14 +62,8 @@ pub fn announce_comparison(plan: &ComparePlan) {
 pub fn compared(mut output: Output, format: ComparisonFormat, comparison: &Comparison) -> Status {
     match format {
         ComparisonFormat::Json => json::write(comparison, &mut output.block),
-        ComparisonFormat::Text => {
-            let text = text(comparison);
-            output.block.extend(text.into_bytes());
-        }
-        ComparisonFormat::Markdown => {
-            let text = markdown(comparison);
-            output.block.extend(text.into_bytes());
-        }
+        ComparisonFormat::Text => output.text(&text(comparison, output.width())),
+        ComparisonFormat::Markdown => output.block.extend(markdown(comparison).into_bytes()),
     }
     let status = match comparison.is_as_promised() {
         true => Status::Posted,
@@ -116,49 +117,27 @@ fn surroundings(comparison: &Comparison) -> Vec<String> {
     ]
 }
 
-fn text(comparison: &Comparison) -> String {
-    let mut text = String::new();
+fn text(comparison: &Comparison, width: usize) -> String {
+    let mut text = Vec::new();
     for fact in surroundings(comparison) {
-        wrapped(&fact, "", &mut text);
+        text.extend(wrap(&format!("{fact}\n"), width).into_bytes());
     }
     for table in tables(comparison) {
-        let _ = writeln!(text, "\n{}", table.title);
-        let widths = table.widths();
-        for row in std::iter::once(&table.head).chain(&table.rows) {
-            let [way, figures @ ..] = row;
-            let _ = write!(text, "{way:<first$}", first = widths[0]);
-            for (figure, width) in figures.iter().zip(&widths[1..]) {
-                let _ = write!(text, " {figure:>width$}");
-            }
-            text.truncate(text.trim_end().len());
-            text.push('\n');
+        text.extend(format!("\n{}\n", table.title).into_bytes());
+        let figures = table.head.iter().skip(1).map(|title| numbers(title));
+        let columns: Vec<Column> = iter::once(fixed(table.head[0])).chain(figures).collect();
+        let mut aligned = ReportTable::new(&columns, true);
+        for row in &table.rows {
+            let cells: Vec<&str> = row.iter().map(String::as_str).collect();
+            aligned.row(&cells);
         }
+        aligned.lay_out(width, SystemTime::UNIX_EPOCH, &mut text);
     }
-    text += "\nNot like for like:\n";
+    text.extend(b"\nNot like for like:\n");
     for note in NOTES {
-        wrapped(note, "- ", &mut text);
+        text.extend(wrap(&format!("- {note}\n"), width).into_bytes());
     }
-    text
-}
-
-/// A paragraph for a terminal.
-fn wrapped(words: &str, mark: &str, out: &mut String) {
-    const WIDTH: usize = 80;
-    let indent = " ".repeat(mark.len());
-    let mut line = mark.to_string();
-    for word in words.split(' ') {
-        let is_first = line.len() == mark.len();
-        if !is_first && line.chars().count() + 1 + word.chars().count() > WIDTH {
-            out.push_str(&line);
-            out.push('\n');
-            line.clone_from(&indent);
-        } else if !is_first {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    out.push_str(&line);
-    out.push('\n');
+    String::from_utf8(text).unwrap_or_default()
 }
 
 fn markdown(comparison: &Comparison) -> String {
@@ -168,11 +147,10 @@ fn markdown(comparison: &Comparison) -> String {
     }
     for table in tables(comparison) {
         let _ = writeln!(text, "\n### {}\n", table.title);
-        let cells = |row: &Row| format!("| {} |", row.join(" | "));
-        let _ = writeln!(text, "{}", cells(&table.head));
+        let _ = writeln!(text, "| {} |", table.head.join(" | "));
         let _ = writeln!(text, "|---{}|", "|---:".repeat(table.head.len() - 1));
         for row in &table.rows {
-            let _ = writeln!(text, "{}", cells(row));
+            let _ = writeln!(text, "| {} |", row.join(" | "));
         }
     }
     text += "\nNot like for like:\n\n";

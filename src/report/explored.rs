@@ -62,7 +62,7 @@ pub fn explored(mut output: Output, format: Format, exploration: &Exploration) -
             let mut text = String::new();
             // Memory takes everything.
             let _ = write_text(exploration, &mut text);
-            output.block.extend(text.into_bytes());
+            output.text(&text);
         }
         Format::Json => json::write(exploration, &mut output.block),
     }

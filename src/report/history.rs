@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Output;
-use super::columns::{self, Column, fixed, id, moments, numbers, or_nothing, words};
+use super::columns::{Column, fixed, id, moments, numbers, or_nothing, words};
 use super::csv::CsvRecords;
 use crate::bank::{Annotations, Balance, Id, Name};
 use crate::event::{add_line, rfc3339};
@@ -15,13 +15,13 @@ use crate::status::Status;
 use crate::store::{Entry, RunName};
 
 const COLUMNS: [Column; 8] = [
-    numbers("seq", 8),
+    numbers("seq"),
     moments("when"),
-    fixed("op", 8),
-    words("account", 16),
-    words("to", 16),
-    numbers("amount", 14),
-    numbers("balance", 14),
+    fixed("op"),
+    words("account"),
+    words("to"),
+    numbers("amount"),
+    numbers("balance"),
     id("id"),
 ];
 
@@ -70,11 +70,8 @@ impl History {
             format,
             csv: CsvRecords::new(),
         };
-        let aligned = history.output.on_terminal;
         match format {
-            EntryFormat::Text => {
-                columns::money_titles(&mut history.output.block, &COLUMNS, aligned)
-            }
+            EntryFormat::Text => history.output.begin_table_of_money(&COLUMNS),
             EntryFormat::Json => {}
             EntryFormat::Csv => history.csv.header(&CSV_FIELDS, &mut history.output.block),
             EntryFormat::Hledger => hledger::begin(&mut history.output.block),
@@ -120,10 +117,9 @@ impl History {
             or_nothing(entry.id().map(Id::as_str)),
         ];
         let memo = entry.operation.annotations().memo;
-        let aligned = self.output.on_terminal;
-        columns::money_row(&mut self.output.block, &COLUMNS, aligned, &cells);
+        self.output.row(&cells);
         if let Some(memo) = memo {
-            columns::add_words(&mut self.output.block, aligned, &memo);
+            self.output.add_words(&memo);
         }
     }
 
@@ -257,6 +253,7 @@ mod tests {
     fn check(format: EntryFormat, on_terminal: bool, entries: &[Entry], expected: &str) {
         let mut history = History::begin(Output::for_test(on_terminal), format);
         entries.iter().for_each(|entry| history.entry(entry));
+        history.output.lay_out();
         let seen = String::from_utf8(history.output.block).expect("text");
         assert_eq!(seen, expected);
     }
@@ -271,7 +268,7 @@ mod tests {
             &[entry(Some("a b")), of_a_run()],
             seen,
         );
-        let seen = "     seq when       op       account   to               amount        balance id\n      17 2001-09-09 transfer main      rent             500.00         -12.50\n    a b\n";
+        let seen = "seq  when        op        account  to    amount  balance  id\n 17  2001-09-09  transfer  main     rent  500.00   -12.50  a b\n";
         let of_old = Entry {
             at: Moment::new(1_000_000_000_000_000),
             ..entry(Some("a b"))

@@ -2,17 +2,24 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write as _};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use super::columns::{Column, ReportTable, USUAL_WIDTH, terminal_width};
 use super::sink::Sink;
+use super::wrap::wrap;
 use super::{Broken, ProtectedFiles, ReportError, check_streams, stderr_line, stdout};
 use crate::status::Status;
+
+/// So many rows are laid out and written together.
+const LONG: usize = 1_000;
 
 /// Lines that were put together, until they are written in one block.
 pub struct Output {
     pub(super) block: Vec<u8>,
     /// A person looks on: columns are aligned and have titles.
     pub(super) on_terminal: bool,
+    /// The list that is being told.
+    table: Option<ReportTable>,
     stdout: Sink,
     broken: Option<Broken>,
 }
@@ -36,6 +43,7 @@ impl Output {
         Output {
             block: Vec::new(),
             on_terminal,
+            table: None,
             stdout,
             broken: None,
         }
@@ -52,13 +60,68 @@ impl Output {
         let _ = writeln!(self.block, "{text}");
     }
 
+    /// How long a line for people may be.
+    pub(super) fn width(&self) -> usize {
+        match self.on_terminal {
+            true => terminal_width(),
+            false => USUAL_WIDTH,
+        }
+    }
+
+    /// Puts sentences for people on it.
+    pub(super) fn text(&mut self, text: &str) {
+        let wrapped = self.on_terminal.then(|| wrap(text, terminal_width()));
+        let text = wrapped.as_deref().unwrap_or(text);
+        self.block.extend(text.as_bytes());
+    }
+
+    /// Begins a list of rows of these columns.
+    pub(super) fn begin_table(&mut self, columns: &[Column]) {
+        self.lay_out();
+        self.table = Some(ReportTable::new(columns, self.on_terminal));
+    }
+
+    /// Begins a list of rows with amounts.
+    pub(super) fn begin_table_of_money(&mut self, columns: &[Column]) {
+        self.lay_out();
+        self.table = Some(ReportTable::of_money(columns, self.on_terminal));
+    }
+
+    /// Adds a row to the list; a cell for which there is nothing holds `-`.
+    pub(super) fn row(&mut self, cells: &[&str]) {
+        if let Some(table) = &mut self.table {
+            table.row(cells);
+        }
+    }
+
+    /// Adds words of any length to the last row.
+    pub(super) fn add_words(&mut self, words: &str) {
+        if let Some(table) = &mut self.table {
+            table.add_words(words);
+        }
+    }
+
+    /// Lays out the rows that were added.
+    pub(super) fn lay_out(&mut self) {
+        if let Some(table) = &mut self.table {
+            table.lay_out(terminal_width(), SystemTime::now(), &mut self.block);
+        }
+    }
+
     /// Writes what is on it. Tells whether stdout takes more.
     pub fn write(&mut self) -> bool {
+        self.lay_out();
         if let Some(broken) = self.stdout.write(&self.block) {
             self.broken = Some(broken);
         }
         self.block.clear();
         self.broken.is_none()
+    }
+
+    /// Writes what is on it once it is long enough. Tells whether stdout takes more.
+    pub fn write_if_long(&mut self) -> bool {
+        let rows = self.table.as_ref().map_or(0, ReportTable::waiting);
+        rows < LONG && self.block.len() < LONG * 64 || self.write()
     }
 
     /// Waits so long, or until the reader of stdout goes away. Tells whether stdout takes more.

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::columns::{self, Column, fixed, id, numbers, or_nothing, words};
+use super::columns::{Column, fixed, id, numbers, or_nothing, words};
 use super::{Format, Output};
 use crate::event::{add_line, is_zero};
 use crate::status::Status;
@@ -11,39 +11,30 @@ use crate::store::{RunName, RunTotals};
 
 const COLUMNS: [Column; 8] = [
     id("run"),
-    numbers("done", 7),
-    numbers("refused", 7),
-    numbers("failed", 6),
-    numbers("in doubt", 8),
-    numbers("begun", 5),
-    numbers("skipped", 7),
-    fixed("live", 4),
+    numbers("done"),
+    numbers("refused"),
+    numbers("failed"),
+    numbers("in doubt"),
+    numbers("begun"),
+    numbers("skipped"),
+    fixed("live"),
 ];
 
 /// Prints which runs there are, and how many lines of each came to what.
 pub fn runs(mut output: Output, format: Format, runs: &[RunTotals]) -> Status {
-    let aligned = output.on_terminal;
-    if format == Format::Text {
-        columns::titles(&mut output.block, &COLUMNS, aligned);
+    if format == Format::Text && runs.is_empty() && output.on_terminal {
+        output.line("no run has a name here");
+    } else if format == Format::Text {
+        output.begin_table(&COLUMNS);
     }
     for run in runs {
         match format {
-            Format::Text => row(run, aligned, &mut output.block),
+            Format::Text => output.row(&cells(run).each_ref().map(String::as_str)),
             // Memory takes every byte, so nothing fails.
             Format::Json => drop(add_line(&mut output.block, "run", &RunTotalsLine::new(run))),
         }
     }
     output.finish()
-}
-
-fn row(run: &RunTotals, aligned: bool, out: &mut Vec<u8>) {
-    let cells = cells(run);
-    columns::row(
-        out,
-        &COLUMNS,
-        aligned,
-        &cells.each_ref().map(String::as_str),
-    );
 }
 
 fn cells(run: &RunTotals) -> [String; 8] {
@@ -60,7 +51,7 @@ fn cells(run: &RunTotals) -> [String; 8] {
     ]
 }
 
-const SKIPPED_COLUMNS: [Column; 2] = [numbers("line", 10), words("reason", 66)];
+const SKIPPED_COLUMNS: [Column; 2] = [numbers("line"), words("reason")];
 
 /// Prints which lines of a run were given up, and why.
 pub fn skipped(
@@ -69,17 +60,13 @@ pub fn skipped(
     run: &RunName,
     lines: &[(u64, String)],
 ) -> Status {
-    let aligned = output.on_terminal;
     if format == Format::Text {
-        columns::titles(&mut output.block, &SKIPPED_COLUMNS, aligned);
+        output.begin_table(&SKIPPED_COLUMNS);
     }
     for (line, reason) in lines {
         let reason = Some(reason.as_str()).filter(|reason| !reason.is_empty());
         match format {
-            Format::Text => {
-                let cells = [&line.to_string(), or_nothing(reason)];
-                columns::row(&mut output.block, &SKIPPED_COLUMNS, aligned, &cells);
-            }
+            Format::Text => output.row(&[&line.to_string(), or_nothing(reason)]),
             Format::Json => {
                 let skipped = SkippedRow {
                     reason,
@@ -170,6 +157,7 @@ impl<'a> SkippedRow<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::columns::ReportTable;
     use std::time::SystemTime;
 
     #[test]
@@ -185,15 +173,12 @@ mod tests {
             in_doubt: 6,
             is_live: true,
         };
-        let cells = cells(&run);
-        let cells = cells.each_ref().map(String::as_str);
-        let table = columns::aligned_row(&COLUMNS, &cells, 80, SystemTime::UNIX_EPOCH);
-        let name = format!("\n    {}", run.name);
-        assert!(table.ends_with(&name), "{table}");
+        let mut table = ReportTable::new(&COLUMNS, true);
+        table.row(&cells(&run).each_ref().map(String::as_str));
+        let mut out = Vec::new();
+        table.lay_out(80, SystemTime::UNIX_EPOCH, &mut out);
+        let table = String::from_utf8(out).expect("text");
+        assert!(table.ends_with(&format!("\n    {}\n", run.name)), "{table}");
         assert!(table.lines().all(|line| line.len() <= 80), "{table}");
-        let titles = COLUMNS.each_ref().map(Column::title);
-        assert!(titles.iter().all(|title| !title.is_empty()));
-        let titles = columns::aligned_row(&COLUMNS, &titles, 80, SystemTime::UNIX_EPOCH);
-        assert!(titles.lines().all(|line| line.len() <= 80), "{titles}");
     }
 }

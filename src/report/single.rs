@@ -11,7 +11,7 @@ mod tests;
 
 use std::fmt::Display;
 
-use super::columns::{self, Column, fixed, id, moments, numbers, or_nothing, words};
+use super::columns::{Column, fixed, id, moments, numbers, or_nothing, words};
 use super::csv::CsvRecords;
 use super::{Format, Output, stderr_line};
 
@@ -24,23 +24,23 @@ use crate::store::{OpenHold, RunName, Standing};
 pub use budget::low_budget;
 
 const ACCOUNTS: [Column; 5] = [
-    words("account", 16),
-    numbers("posted", 14),
-    numbers("held", 14),
-    numbers("available", 14),
-    numbers("overdraft", 14),
+    words("account"),
+    numbers("posted"),
+    numbers("held"),
+    numbers("available"),
+    numbers("overdraft"),
 ];
 
 const HOLDS: [Column; 9] = [
     id("id"),
-    fixed("op", 8),
-    words("account", 16),
-    words("to", 16),
-    numbers("amount", 14),
+    fixed("op"),
+    words("account"),
+    words("to"),
+    numbers("amount"),
     moments("since"),
     moments("expires"),
-    words("run", 6),
-    words("line", 4),
+    words("run"),
+    words("line"),
 ];
 
 /// What an answer is about.
@@ -166,8 +166,7 @@ impl Answers {
                     &available,
                     overdraft,
                 ];
-                let block = &mut self.output.block;
-                budget::account(block, &ACCOUNTS, &cells, standing, self.output.on_terminal);
+                budget::account(&mut self.output, &cells, standing);
             }
         }
     }
@@ -182,7 +181,7 @@ impl Answers {
             Format::Text => {
                 let (posted, nothing) = (decimal(posted), or_nothing(None));
                 let cells = [name.as_str(), &posted, nothing, nothing, nothing];
-                self.row(&ACCOUNTS, &cells);
+                self.output.row(&cells);
             }
         }
     }
@@ -201,7 +200,7 @@ impl Answers {
             Format::Json => json::hold(hold, run, &mut self.output.block),
             Format::Text => {
                 let cells = text::hold(hold, run);
-                self.row(&HOLDS, &cells.each_ref().map(String::as_str));
+                self.output.row(&cells.each_ref().map(String::as_str));
             }
         }
     }
@@ -220,13 +219,9 @@ impl Answers {
         if let Some(records) = &mut self.records {
             return records.header(names, &mut self.output.block);
         }
-        let aligned = self.output.on_terminal && self.format == Format::Text;
-        columns::money_titles(&mut self.output.block, columns, aligned);
-    }
-
-    fn row(&mut self, columns: &[Column], cells: &[&str]) {
-        let aligned = self.output.on_terminal;
-        columns::money_row(&mut self.output.block, columns, aligned, cells);
+        if self.format == Format::Text {
+            self.output.begin_table_of_money(columns);
+        }
     }
 }
 

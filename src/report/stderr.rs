@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 
+use super::columns::width_of;
 use super::live::above_the_lines;
 use super::text::one_line;
+use super::wrap::wrap;
 
 /// Stderr is a file that must not be written to, so that the exit status must do.
 static SILENT: AtomicBool = AtomicBool::new(false);
@@ -34,7 +36,11 @@ pub(super) fn is_quiet() -> bool {
 /// Says one line on stderr, as the program. A stderr that takes nothing is ignored.
 pub fn stderr_line(text: impl Display) {
     let text = text.to_string();
-    write(&format!("bank-par: {}\n", marked(&one_line(&text))));
+    let line = format!("bank-par: {}\n", marked(&one_line(&text)));
+    match width_of(io::stderr()) {
+        Some(width) => write(&wrap(&line, width)),
+        None => write(&line),
+    }
 }
 
 /// Says one line that a person may like to know and need not.

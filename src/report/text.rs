@@ -20,7 +20,9 @@ use refused::{planned, refused};
 use steps::StepText;
 
 use super::Detail;
+use super::columns::terminal_width;
 use super::money::MoneyText;
+use super::wrap::wrap_from;
 use crate::bank::{Balance, Decimal, Kind, Name, Operation, Unit, WORLD};
 use crate::event::{Event, InvalidLine, Micros, OperationEvent, Race, Repair};
 
@@ -56,6 +58,9 @@ impl Text {
         self.lines(event, detail, out)?;
         if self.manner.has_colour {
             paint::paint(event, out, from);
+        }
+        if self.manner.is_for_person {
+            wrap_from(out, from, terminal_width());
         }
         Ok(())
     }

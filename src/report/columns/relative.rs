@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 /// A moment as a person tells it; other words are as they are.
-pub(super) fn relative(text: &str, now: SystemTime) -> Cow<'_, str> {
+pub(in crate::report) fn relative(text: &str, now: SystemTime) -> Cow<'_, str> {
     let is_moment = text.len() == 27 && text.ends_with('Z');
     let moment = is_moment.then(|| humantime::parse_rfc3339(text).ok());
     let Some(moment) = moment.flatten() else {

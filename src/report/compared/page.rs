@@ -23,18 +23,19 @@ pub(in crate::report) fn page(comparison: &Comparison) -> String {
 fn section(table: &FigureTable, page: &mut PlainPage) {
     page.section(&table.title);
     chart(table, page);
-    let cell = |(column, text): (usize, &String)| -> StyledCell {
+    let cell = |(column, text): (usize, &str)| -> StyledCell {
         let class = if column == 0 { "" } else { "number" };
-        (text.clone(), class)
+        (text.to_string(), class)
     };
     let row = |(row, figure): (&Row, &&Figure)| {
         let class = if figure.is_right() { "" } else { "wrong" };
-        (class, row.iter().enumerate().map(cell).collect())
+        let cells = row.iter().map(String::as_str).enumerate();
+        (class, cells.map(cell).collect())
     };
     page.table(&PageTable {
         label: &table.title,
         class: "",
-        head: table.head.iter().enumerate().map(cell).collect(),
+        head: table.head.iter().copied().enumerate().map(cell).collect(),
         rows: table.rows.iter().zip(&table.figures).map(row).collect(),
     });
 }

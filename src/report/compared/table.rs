@@ -5,25 +5,34 @@ use std::time::Duration;
 use crate::comparison::{Comparison, Figure, FigureSetting, Section};
 
 /// A way, and its figures.
-pub(super) type Row = [String; 7];
+pub(super) type Row = Vec<String>;
 
 /// The figures that are looked at together.
 pub(super) struct FigureTable<'a> {
     pub(super) title: String,
-    pub(super) head: Row,
+    pub(super) head: Vec<&'static str>,
     pub(super) rows: Vec<Row>,
     /// The figures of the rows.
     pub(super) figures: Vec<&'a Figure>,
 }
 
 impl FigureTable<'_> {
-    /// How wide each column is.
-    pub(super) fn widths(&self) -> [usize; 7] {
-        let rows = || std::iter::once(&self.head).chain(&self.rows);
-        let width = |column: usize| rows().map(|row| row[column].chars().count()).max();
-        std::array::from_fn(|column| width(column).unwrap_or_default())
+    /// Leaves out what was measured of no row.
+    fn without_empty_columns(mut self) -> Self {
+        let is_empty = |column: &usize| self.rows.iter().all(|row| row[*column] == NOTHING);
+        let empty: Vec<usize> = (0..self.head.len()).filter(is_empty).collect();
+        for column in empty.into_iter().rev() {
+            self.head.remove(column);
+            for row in &mut self.rows {
+                row.remove(column);
+            }
+        }
+        self
     }
 }
+
+/// Stands where there is no figure.
+const NOTHING: &str = "-";
 
 /// All tables of a comparison.
 pub(super) fn tables(comparison: &Comparison) -> Vec<FigureTable<'_>> {
@@ -44,7 +53,8 @@ pub(super) fn tables(comparison: &Comparison) -> Vec<FigureTable<'_>> {
             }),
         }
     }
-    tables
+    let tables = tables.into_iter();
+    tables.map(FigureTable::without_empty_columns).collect()
 }
 
 fn title(figure: &Figure) -> String {
@@ -68,33 +78,33 @@ fn title(figure: &Figure) -> String {
     }
 }
 
-fn head(section: Section) -> Row {
+fn head(section: Section) -> Vec<&'static str> {
     let rate = match section {
         Section::Sharing => "ops/s",
         Section::Links => "msgs/s",
         Section::Processes => "starts/s",
         Section::Durable => "commits/s",
     };
-    ["way", rate, "p50", "p99", "CPU each", "lost", "of limit"].map(String::from)
+    vec!["way", rate, "p50", "p99", "CPU each", "lost", "of limit"]
 }
 
 fn row(comparison: &Comparison, figure: &Figure) -> Row {
     let (lost, is_right) = (figure.lost_updates(), figure.is_right());
-    [
+    vec![
         name(figure),
         number(figure.rate()),
-        figure.p50().map_or("-".to_string(), time),
-        figure.p99().map_or("-".to_string(), time),
+        figure.p50().map_or(NOTHING.to_string(), time),
+        figure.p99().map_or(NOTHING.to_string(), time),
         time(figure.cpu_each()),
         match (figure.setting.has_balance(), lost, is_right) {
-            (false, ..) => "-".to_string(),
+            (false, ..) => NOTHING.to_string(),
             (true, 0, false) => "wrong".to_string(),
             (true, lost, _) => number(lost),
         },
         match (figure.setting.way.is_limit(), comparison.ratio(figure)) {
             (true, _) => "limit".to_string(),
             (false, Some(ratio)) => percent(ratio),
-            (false, None) => "-".to_string(),
+            (false, None) => NOTHING.to_string(),
         },
     ]
 }

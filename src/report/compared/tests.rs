@@ -61,19 +61,19 @@ fn comparison() -> Comparison {
 
 #[test]
 fn figures_are_aligned_beside_their_limit() {
-    let text = text(&comparison());
+    let text = text(&comparison(), 80);
     let expected = "\
 2 processors, <script>Fast & \"new\"
 all processes and threads on one processor
 3 rounds of 100 ms for each figure
 files in /tmp/<b>, which is in memory: a sync does nothing there, so the durable
-figures are those of no disk
+  figures are those of no disk
 
 Sharing one balance, 2 workers
-way                     ops/s   p50     p99 CPU each  lost of limit
-threads add to one word 20.0M 80 ns 12.3 us    75 ns     -    limit
-sync none               10.0M 80 ns 12.3 us   150 ns 1.23k      50%
-sync mutex              1.50k 80 ns 12.3 us   1.0 ms     0    <0.1%
+way                      ops/s    p50      p99  CPU each   lost  of limit
+threads add to one word  20.0M  80 ns  12.3 us     75 ns      -     limit
+sync none                10.0M  80 ns  12.3 us    150 ns  1.23k       50%
+sync mutex               1.50k  80 ns  12.3 us    1.0 ms      0     <0.1%
 
 Not like for like:
 ";

@@ -27,7 +27,7 @@ pub struct Replay<'a> {
 /// Prints how the order ended; returns the status that follows from it.
 pub fn replayed(mut output: Output, format: Format, replay: &Replay) -> Status {
     match format {
-        Format::Text => output.block.extend(text(replay).into_bytes()),
+        Format::Text => output.text(&text(replay)),
         // Memory takes every byte, so nothing fails.
         Format::Json => drop(add_line(
             &mut output.block,

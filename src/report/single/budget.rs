@@ -1,10 +1,12 @@
 //! How an allowance stands, in words.
 
 use std::fmt::{self, Display};
+use std::time::SystemTime;
 
 use crate::bank::Moment;
 use crate::event::{BudgetEvent, rfc3339};
-use crate::report::columns::{self, Column};
+use crate::report::Output;
+use crate::report::columns::relative;
 use crate::report::money::BareMoney;
 use crate::store::Standing;
 
@@ -40,29 +42,23 @@ pub fn low_budget(budget: &BudgetEvent) -> impl Display + use<> {
 
 /// Adds the row of an account. One with an allowance has four more cells for a script, and one more line on a
 /// terminal.
-pub(super) fn account(
-    out: &mut Vec<u8>,
-    columns: &[Column],
-    cells: &[&str],
-    standing: &Standing,
-    on_terminal: bool,
-) {
+pub(super) fn account(output: &mut Output, cells: &[&str], standing: &Standing) {
     let Some(allowance) = &standing.allowance else {
-        return columns::money_row(out, columns, on_terminal, cells);
+        return output.row(cells);
     };
     let (allowance, view) = (&allowance.allowance, &allowance.view);
     let (spent, left) = (view.spent.to_string(), view.left.to_string());
-    let refills = ToTheSecond(view.next).to_string();
-    if on_terminal {
-        columns::money_row(out, columns, true, cells);
+    if output.on_terminal {
+        output.row(cells);
         let zone = &allowance.zone;
-        let line = format!(
-            "    {allowance} ({zone}): {spent} spent, {left} left, refilled at {refills}\n"
-        );
-        return out.extend(line.into_bytes());
+        let refills = rfc3339(view.next);
+        let refills = relative(&refills, SystemTime::now());
+        return output.add_words(&format!(
+            "{allowance} ({zone}): {spent} spent, {left} left, refilled {refills}"
+        ));
     }
-    let allowance = allowance.to_string();
+    let (allowance, refills) = (allowance.to_string(), ToTheSecond(view.next).to_string());
     let more = [allowance.as_str(), &spent, &left, &refills];
     let cells: Vec<&str> = cells.iter().copied().chain(more).collect();
-    columns::money_row(out, columns, false, &cells);
+    output.row(&cells);
 }

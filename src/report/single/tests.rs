@@ -34,7 +34,8 @@ fn answers(format: Format) -> Answers {
     Answers::new(Output::for_test(false), format)
 }
 
-fn seen(answers: Answers) -> String {
+fn seen(mut answers: Answers) -> String {
+    answers.output.lay_out();
     String::from_utf8(answers.output.block).expect("text")
 }
 

@@ -117,7 +117,7 @@ impl Drawing<'_> {
     }
 
     fn lane_end(&self, lane: &Lane, only: Option<usize>) -> String {
-        let mut end = only.map_or(String::new(), |place| {
+        let end = only.map_or(String::new(), |place| {
             let operation = &self.picture.operations[place];
             let whole = ending(operation);
             // The story has the reason that has no room here.
@@ -133,10 +133,11 @@ impl Drawing<'_> {
             Some(LaneEnd::Signal(signal)) => format!("signal {signal}"),
             None => return end,
         };
-        if !end.is_empty() {
-            end += ", ";
+        // What ended the process says more than that its operation failed.
+        match end.is_empty() || end.len() + ", ".len() + crash.len() > self.end {
+            true => crash,
+            false => format!("{end}, {crash}"),
         }
-        end + &crash
     }
 
     fn glyph(&self, drawn: Drawn) -> char {

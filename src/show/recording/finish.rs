@@ -1,6 +1,5 @@
 //! A recording that was read to its end becomes a picture.
 
-use super::steps::RecordedWait;
 use super::{MAX_OPERATIONS, RecordedChange, RecordedRun, Recording};
 use crate::event::RequestName;
 use crate::show::cell_history::mark_lost;
@@ -190,23 +189,6 @@ impl Recording {
                 let operation = &mut self.operations[*place];
                 operation.process_ready = lane.connected.filter(|ready| *ready > operation.begun);
             }
-        }
-    }
-
-    /// A wait, and which operation the process that had the lock was doing then.
-    fn pictured_wait(&self, wait: RecordedWait) -> PicturedWait {
-        let doing = |lane: usize| {
-            let operations = &self.lanes[lane].operations;
-            let has_begun = |place: &&usize| self.operations[**place].begun <= wait.at;
-            let latest = operations.iter().rev().find(has_begun);
-            latest.or(operations.first()).copied()
-        };
-        PicturedWait {
-            at: wait.at,
-            operation: wait.operation,
-            holder: wait.holder.and_then(doing),
-            in_vain: wait.in_vain,
-            accounts: wait.accounts,
         }
     }
 

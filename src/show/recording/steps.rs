@@ -3,7 +3,7 @@
 use super::{Recording, moment};
 use crate::bank::{Name, WaitInVain};
 use crate::event::{CellEvent, Event, LeaseEvent, RequestEvent, WorkerEvent};
-use crate::show::{CellAccess, CellStep, LaneEnd, RequestTimes};
+use crate::show::{CellAccess, CellStep, LaneEnd, PicturedWait, RequestTimes};
 
 /// The most steps that are kept of operations which a recording has yet to name.
 const MAX_EARLY_STEPS: usize = 100_000;
@@ -137,5 +137,22 @@ impl Recording {
             holder: event.holder.and_then(lane_of),
             in_vain: event.in_vain,
         });
+    }
+
+    /// A wait, and which operation the process that had the lock was doing then.
+    pub(super) fn pictured_wait(&self, wait: RecordedWait) -> PicturedWait {
+        let doing = |lane: usize| {
+            let operations = &self.lanes[lane].operations;
+            let has_begun = |place: &&usize| self.operations[**place].begun <= wait.at;
+            let latest = operations.iter().rev().find(has_begun);
+            latest.or(operations.first()).copied()
+        };
+        PicturedWait {
+            at: wait.at,
+            operation: wait.operation,
+            holder: wait.holder.and_then(doing),
+            in_vain: wait.in_vain,
+            accounts: wait.accounts,
+        }
     }
 }

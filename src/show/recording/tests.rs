@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::show::samples::{FIRST, LESSON, SECOND, WAITS, picture};
-use crate::show::{Picture, Stroke};
+use crate::show::{CellStep, Picture, Stroke};
 
 fn strokes(picture: &Picture, place: usize) -> Vec<(Stroke, u64)> {
     let strokes = picture.operations[place].strokes().into_iter();

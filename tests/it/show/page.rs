@@ -122,7 +122,7 @@ fn waits_and_additions_are_seen() {
         wait.contains("2 depositwaits: ") && wait.contains("has the lock"),
         "{wait}"
     );
-    assert_eq!(seen["letters"], "rwrwaa");
+    assert_eq!(seen["letters"], "rwrwaaaa");
     assert!(
         seen["text"]
             .as_str()
