@@ -23,6 +23,7 @@ mod one;
 mod pacing;
 mod pictures;
 mod progress;
+mod rehearse;
 mod replay;
 mod runs;
 mod serve;
@@ -142,6 +143,8 @@ enum Command {
     Show(Flags<show::ShowArgs>),
     /// Whether recorded histories can be true: sums, ids, the claimed order, balances
     Check(Flags<check::CheckArgs>),
+    /// Try on copies whether a command pays once when processes are killed and commands fail
+    Rehearse(Flags<rehearse::RehearseArgs>),
     /// Measure every way to share: how fast, how right, and beside which limit
     Compare(Flags<compare::CompareArgs>),
     /// Open a page with screens to click, on which real processes run
@@ -297,6 +300,7 @@ pub fn main() -> ExitCode {
         Command::Replay(Flags(args)) => replay::replay(args),
         Command::Show(Flags(args)) => show::show(args),
         Command::Check(Flags(args)) => check::check(args),
+        Command::Rehearse(Flags(args)) => rehearse::rehearse(args),
         Command::Compare(Flags(args)) => compare::compare(args),
         Command::Web(Flags(args)) => web::web(args),
         Command::Init(Flags(args)) => init::init(args),

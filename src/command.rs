@@ -23,7 +23,7 @@ mod workers;
 
 use std::time::Duration;
 
-pub use exec::{ENTRY as EXEC, run as run_exec, this_program_with};
+pub use exec::{ENTRY as EXEC, command_of_this_process, run as run_exec, this_program_with};
 pub use guard::{ENTRY as GUARD, run as run_guard};
 pub use one::{OneShotEnd, OneShotError, OneShotPlan, OneShotRun, run};
 pub use retry_policy::RetryPolicy;

@@ -26,6 +26,7 @@
 //! | [`poll`] | waiting until descriptors are ready |
 //! | [`parent`] | what ties a child to the process that started it |
 //! | [`ids`] | random ids |
+//! | [`lot`] | numbers that a seed repeats |
 //! | [`limits`] | the system's limits of open files and processes |
 //! | [`worker`] | the child's side: one operation after another |
 //! | [`command`] | a command as an operation's work: set aside, run, post or give back; ended with its supervisor, whichever process dies first |
@@ -36,6 +37,8 @@
 //! | [`explore`] | every order of those steps, counted; the shortest that loses money: pure |
 //! | [`check`] | whether recorded histories can be true: sums, the claimed order, balances without one; the smallest contradiction: pure |
 //! | [`replay`] | one order of those steps, taken for real: by threads, by workers whose requests the run decides in that order, or by workers that share memory |
+//! | [`rehearsal`] | what goes wrong in a rehearsal, as a seed draws it, and what was found in it: what became of each operation, held against what its command did: pure |
+//! | [`rehearse`] | does it: a workload run again and again on copies of a ledger, while its processes and commands meet those faults |
 //! | [`comparison`] | what is compared, in which settings and beside which limit; the figures and their medians: pure |
 //! | [`compare`] | takes those figures: every way to share, measured beside the limit that the system sets |
 //! | [`latencies`] | how long operations took, as a histogram, and how a worker hands that to its parent |
@@ -88,10 +91,13 @@ pub mod ids;
 pub mod latencies;
 pub mod limits;
 pub mod link;
+pub mod lot;
 pub mod parent;
 pub mod poll;
 pub mod protocol;
 pub mod race;
+pub mod rehearsal;
+pub mod rehearse;
 pub mod replay;
 pub mod report;
 pub mod run;

@@ -20,6 +20,7 @@ mod output;
 mod plain_page;
 mod printer;
 mod receipt;
+mod rehearsed;
 mod runs;
 mod shown;
 mod single;
@@ -67,6 +68,7 @@ pub use live::{LiveStyle, LiveWish, end_the_lines, live_style, without_the_lines
 pub use money::BareMoney;
 pub use output::Output;
 pub use receipt::Receipt;
+pub use rehearsed::RehearsalReport;
 pub use runs::{given_up, runs, skipped};
 pub use settings::settings;
 #[cfg(test)]

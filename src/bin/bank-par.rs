@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use bank_par::{cli, command, compare, report, supervisor, worker};
+use bank_par::{cli, command, compare, rehearse, report, supervisor, worker};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         Some(first) if first == command::GUARD => command::run_guard(arguments),
         Some(first) if first == command::EXEC => command::run_exec(arguments),
         Some(first) if first == compare::ENTRY => compare::run_child(arguments),
+        Some(first) if first == rehearse::ENTRY => rehearse::run_command(arguments),
         _ => cli::main(),
     }
 }

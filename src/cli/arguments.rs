@@ -33,7 +33,13 @@ const HARMLESS: [&str; 15] = [
 ];
 
 /// The flags that have something paid or run again, which no mistyped one is taken for.
-const GRAVE: [&str; 3] = ["--in-doubt", "--retries", "--retry-refused"];
+const GRAVE: [&str; 5] = [
+    "--in-doubt",
+    "--only-test-accounts",
+    "--retries",
+    "--retry-refused",
+    "--run-command",
+];
 
 /// The command line that this program has, without what only helps show, so that a command begins at once.
 pub(super) fn bare() -> Command {
@@ -213,6 +219,8 @@ mod tests {
             "parallel f --in-doub post",
             "parallel f --in-doubt pots",
             "parallel f --in-doubt rety",
+            "rehearse f --run-comand -- pay",
+            "rehearse f --only-test-account -- pay",
             "withdraw 5 --retris 3",
             "parallel --jbo -- pay",
         ] {

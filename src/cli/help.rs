@@ -30,8 +30,8 @@ const GROUPS: [(&str, &[&str]); 5] = [
     (
         "A ledger that lasts",
         &[
-            "init", "open", "history", "runs", "skip", "verify", "backup", "copy", "serve",
-            "doctor",
+            "init", "open", "history", "runs", "skip", "verify", "rehearse", "backup", "copy",
+            "serve", "doctor",
         ],
     ),
     (
@@ -91,8 +91,10 @@ const HEADINGS: [(&str, &[&str]); 5] = [
             "backoff",
             "declined_code",
             "in_doubt",
+            "only_test_accounts",
             "refused_code",
             "retries",
+            "run_command",
         ],
     ),
     (

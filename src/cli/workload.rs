@@ -61,7 +61,7 @@ pub(super) struct WorkloadArgs {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum InputFormat {
+pub(super) enum InputFormat {
     /// One JSON object per line
     Jsonl,
     /// Comma-separated values with a header

@@ -53,6 +53,12 @@ pub fn this_program_with(words: &[OsString]) -> io::Result<Command> {
     tied("bank-par: run", &all, Session::Own, Limits::now())
 }
 
+/// What starts a command in the session of this process, with its limits. The kernel kills it once the thread
+/// that started it has ended, however that came.
+pub fn command_of_this_process(words: &[OsString]) -> io::Result<Command> {
+    tied("bank-par: command", words, Session::Shared, Limits::now())
+}
+
 fn tied(title: &str, words: &[OsString], session: Session, limits: Limits) -> io::Result<Command> {
     let mut command = this_program(title);
     let args = ExecArgs {

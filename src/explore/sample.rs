@@ -6,6 +6,7 @@ use super::order::{StepOrder, Wanted};
 use super::scenario::Scenario;
 use super::shared_state::SharedState;
 use super::tally::{OrderTally, OrderVerdict};
+use crate::lot::Lot;
 use crate::sharing::Sharing;
 
 /// What was drawn, and how.
@@ -37,7 +38,7 @@ pub(super) fn sample(
     wanted: Wanted,
 ) -> (OrderTally, Draws, Option<StepOrder>) {
     let mut tally = OrderTally::new(scenario.places.len());
-    let mut lot = Lot(seed);
+    let mut lot = Lot::new(seed);
     let mut found: Option<StepOrder> = None;
     let mut weights = WeightSums::default();
     for _ in 0..samples {
@@ -216,30 +217,6 @@ fn interval(wrong: u64, samples: u64) -> (u64, u64) {
     )
 }
 
-/// A sequence of numbers that a seed repeats (splitmix64).
-struct Lot(u64);
-
-impl Lot {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
-    }
-
-    /// A number below a limit, each as likely.
-    fn below(&mut self, limit: u64) -> u64 {
-        // The last, incomplete stretch of the range would favour the small ones.
-        let complete = u64::MAX - u64::MAX % limit;
-        loop {
-            let number = self.next();
-            if number < complete {
-                return number % limit;
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -251,15 +228,5 @@ mod tests {
         assert_eq!(interval(0, 100), (0, 36_995));
         assert_eq!(interval(100, 100), (963_005, 1_000_000));
         assert_eq!(interval(0, 0), (0, 1_000_000));
-    }
-
-    #[test]
-    fn lots_are_alike() {
-        let mut lot = Lot(7);
-        let mut counts = [0; 6];
-        for _ in 0..60_000 {
-            counts[lot.below(6) as usize] += 1;
-        }
-        assert!(counts.iter().all(|count| (9_500..10_500).contains(count)));
     }
 }

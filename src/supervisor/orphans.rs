@@ -236,7 +236,7 @@ fn processes() -> Vec<(Pid, Pid)> {
 }
 
 /// The parent of a process.
-fn parent_of(pid: Pid) -> Option<Pid> {
+pub fn parent_of(pid: Pid) -> Option<Pid> {
     /// More than what stands before the parent: a number, a name, and a letter.
     const ENOUGH: usize = 256;
     let mut stat = [0; ENOUGH];

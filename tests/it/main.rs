@@ -70,6 +70,8 @@ mod process;
 mod promised;
 mod races;
 #[cfg(target_os = "linux")]
+mod rehearse;
+#[cfg(target_os = "linux")]
 mod released;
 mod replay;
 mod seats;
