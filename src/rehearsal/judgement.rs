@@ -72,7 +72,7 @@ impl FindingKind {
 
 /// How often a command did what.
 #[derive(Clone, Debug, Default)]
-struct Counts {
+struct CommandCounts {
     line: Option<u64>,
     began: u64,
     succeeded: u64,
@@ -80,7 +80,7 @@ struct Counts {
     paid: u64,
 }
 
-impl Counts {
+impl CommandCounts {
     /// How often it may have paid.
     fn possible(&self) -> u64 {
         self.began.saturating_sub(self.failed)
@@ -115,8 +115,8 @@ impl Evidence {
         Ok(findings.collect())
     }
 
-    fn counts(&self) -> Result<BTreeMap<&str, Counts>, UnknownPayment> {
-        let mut all: BTreeMap<&str, Counts> = BTreeMap::new();
+    fn counts(&self) -> Result<BTreeMap<&str, CommandCounts>, UnknownPayment> {
+        let mut all: BTreeMap<&str, CommandCounts> = BTreeMap::new();
         for step in &self.journal {
             let counts = all.entry(&step.id).or_default();
             counts.line = step.line;
@@ -143,7 +143,7 @@ impl Evidence {
         Ok(all)
     }
 
-    fn kind(&self, id: &str, counts: &Counts) -> Option<FindingKind> {
+    fn kind(&self, id: &str, counts: &CommandCounts) -> Option<FindingKind> {
         let (posted, tells) = (self.posted.contains_key(id), !self.payments.is_empty());
         let given_up = self.came_to_end && !posted && !self.in_doubt.contains(id);
         let (paid, possible) = (counts.paid, counts.possible());

@@ -55,7 +55,7 @@ pub fn run(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
         return Status::Usage.into();
     };
     let words: Vec<OsString> = arguments.collect();
-    match Rehearsed::new(args).run(&words) {
+    match MetCommand::new(args).run(&words) {
         Ok(code) => code.into(),
         Err(error) => {
             stderr_line(format_args!("cannot rehearse the command: {error}"));
@@ -65,7 +65,7 @@ pub fn run(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 /// A command that is rehearsed.
-struct Rehearsed {
+struct MetCommand {
     args: RehearsedArgs,
     id: String,
     line: Option<u64>,
@@ -73,7 +73,7 @@ struct Rehearsed {
     fault: Option<CommandFault>,
 }
 
-impl Rehearsed {
+impl MetCommand {
     /// What the environment says of the operation.
     fn new(args: RehearsedArgs) -> Self {
         let text = |name: &str| env::var(name).unwrap_or_default();
@@ -81,7 +81,7 @@ impl Rehearsed {
         let attempt = text("BANK_PAR_ATTEMPT").parse().unwrap_or(1);
         let (seed, start) = (args.seed, args.start);
         let fault = CommandFault::of(seed, &id, start, attempt).filter(|_| args.is_met);
-        Rehearsed {
+        MetCommand {
             line: text("BANK_PAR_LINE").parse().ok(),
             args,
             id,

@@ -1,5 +1,6 @@
 //! One round of a rehearsal: a run on a ledger of its own, started until it has come to its end.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -117,14 +118,11 @@ impl RehearsalPlan {
 
     /// Whether nothing more comes of another start.
     fn is_over(&self, exit: Exit, files: &RoundFiles) -> Result<bool, RehearsalError> {
-        let done = [Status::Posted, Status::Refused, Status::IdConflict];
-        if done
-            .iter()
-            .any(|status| exit == Exit::Status(status.code().into()))
-        {
+        // What failed is run again by the next start.
+        if COMPLETE.iter().any(|status| is(exit, *status)) && !is(exit, Status::Failed) {
             return Ok(true);
         }
-        let stops = self.stops_in_doubt && exit == Exit::Status(Status::Ledger.code().into());
+        let stops = self.stops_in_doubt && is(exit, Status::Ledger);
         Ok(stops && !in_doubt(&mut *open(files)?)?.is_empty())
     }
 
@@ -194,26 +192,44 @@ impl RehearsalPlan {
         let mut in_doubt = in_doubt(&mut *ledger)?;
         // What was in doubt in the user's own ledger is the user's.
         in_doubt.retain(|id| journal.iter().any(|step| step.id == *id));
-        let ok = [
-            Status::Posted,
-            Status::Refused,
-            Status::Failed,
-            Status::IdConflict,
-        ];
-        let came_to_end = ok
-            .iter()
-            .any(|status| ended == Exit::Status(status.code().into()));
+        let came_to_end = COMPLETE.iter().any(|status| is(ended, *status));
         if !came_to_end && in_doubt.is_empty() {
             return Err(failed(ended.code(), said(&files.said)));
         }
-        let mut evidence = Evidence {
+        let evidence = Evidence {
+            posted: self.posted(&mut *ledger)?,
             in_doubt: in_doubt.iter().cloned().collect(),
             journal,
             payments: payments(&files.payments).map_err(RehearsalError::keeping)?,
             came_to_end,
-            ..Evidence::default()
         };
-        let mut posted = 0;
+        let findings = evidence
+            .findings()
+            .map_err(|UnknownPayment(line)| RehearsalError::UnknownPayment { line })?;
+        let steps = evidence.journal.iter().map(|line| line.step);
+        let met = steps
+            .clone()
+            .filter(|step| matches!(step, CommandStep::Met(_)));
+        Ok(RehearsedRound {
+            number,
+            seed: self.seed,
+            starts: 0,
+            run_faults: Vec::new(),
+            command_faults: met.count() as u64,
+            commands: steps.filter(|step| *step == CommandStep::Began).count() as u64,
+            posted: evidence.posted.len() as u64,
+            in_doubt,
+            findings,
+            violation: ledger.verify(None)?.violation,
+        })
+    }
+
+    /// The ids of the lines that were posted since the round began.
+    fn posted(
+        &self,
+        ledger: &mut dyn Ledger,
+    ) -> Result<HashMap<String, Option<u64>>, RehearsalError> {
+        let mut posted = HashMap::new();
         let mut query = EntryQuery {
             after: self.last_entry,
             limit: MAX_PAGE,
@@ -221,44 +237,28 @@ impl RehearsalPlan {
         };
         loop {
             let page = ledger.entries(&query)?;
-            posted += page
-                .entries
-                .iter()
-                .filter(|entry| entry.line.is_some())
-                .count() as u64;
-            evidence.posted.extend(
-                page.entries
-                    .iter()
-                    .filter_map(|entry| Some((entry.id()?.as_str().to_string(), entry.line))),
+            let lines = page.entries.iter().filter(|entry| entry.line.is_some());
+            posted.extend(
+                lines.filter_map(|entry| Some((entry.id()?.as_str().to_string(), entry.line))),
             );
             query.after = page.looked_at;
             if page.is_last {
-                break;
+                return Ok(posted);
             }
         }
-        let findings = evidence
-            .findings()
-            .map_err(|UnknownPayment(line)| RehearsalError::UnknownPayment { line })?;
-        let count = |is_it: fn(&CommandStep) -> bool| {
-            evidence
-                .journal
-                .iter()
-                .filter(|line| is_it(&line.step))
-                .count() as u64
-        };
-        Ok(RehearsedRound {
-            number,
-            seed: self.seed,
-            starts: 0,
-            run_faults: Vec::new(),
-            command_faults: count(|step| matches!(step, CommandStep::Met(_))),
-            commands: count(|step| *step == CommandStep::Began),
-            posted,
-            in_doubt,
-            findings,
-            violation: ledger.verify(None)?.violation,
-        })
     }
+}
+
+/// The statuses with which all that could be run was, failures among it.
+const COMPLETE: [Status; 4] = [
+    Status::Posted,
+    Status::Refused,
+    Status::Failed,
+    Status::IdConflict,
+];
+
+fn is(exit: Exit, status: Status) -> bool {
+    exit == Exit::Status(status.code().into())
 }
 
 fn failed(status: u8, mut said: Vec<String>) -> RehearsalError {

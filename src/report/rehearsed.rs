@@ -1,5 +1,7 @@
 //! How a rehearsal went: lines of words, or JSON Lines. Both are a stable interface.
 
+mod json;
+
 use std::fmt::{self, Display};
 
 use serde::Serialize;
@@ -13,6 +15,7 @@ use crate::rehearsal::{
     CommandStep, FindingKind, JournalLine, RehearsalFinding, Rehearsed, RehearsedRound,
 };
 use crate::status::Status;
+use json::{EndLine, RoundLine};
 
 /// The most findings of a round that text tells.
 const MAX_FINDINGS: usize = 5;
@@ -235,94 +238,6 @@ impl Display for CommandStep {
             CommandStep::Ended(Exit::Status(0)) => f.write_str("its command succeeded"),
             CommandStep::Ended(exit) => write!(f, "its command {exit}"),
             CommandStep::Met(fault) => fault.fmt(f),
-        }
-    }
-}
-
-/// `rehearsed_round`.
-#[derive(Serialize)]
-struct RoundLine<'a> {
-    round: u32,
-    seed: u64,
-    starts: u32,
-    faults: u64,
-    commands: u64,
-    posted: u64,
-    in_doubt: &'a [String],
-    findings: Vec<FindingLine<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    violation: Option<&'a str>,
-}
-
-/// An element of `findings`.
-#[derive(Serialize)]
-struct FindingLine<'a> {
-    id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    line: Option<u64>,
-    verdict: &'static str,
-    what: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    times: Option<u64>,
-    steps: Vec<StepLine>,
-}
-
-/// An element of `steps`.
-#[derive(Serialize)]
-struct StepLine {
-    start: u32,
-    step: String,
-}
-
-/// `rehearsed`.
-#[derive(Serialize)]
-struct EndLine<'a> {
-    status: u8,
-    verdict: &'a str,
-    rounds: u32,
-    time_over: bool,
-    elapsed_ms: u64,
-    #[serde(flatten)]
-    totals: &'a RehearsalTotals,
-}
-
-impl<'a> RoundLine<'a> {
-    fn of(round: &'a RehearsedRound) -> Self {
-        let findings = round.findings.iter().map(|finding| {
-            let (what, times) = match finding.kind {
-                FindingKind::Paid { times } => ("paid_repeatedly", Some(times)),
-                FindingKind::PostedUnpaid => ("posted_unpaid", None),
-                FindingKind::PaidUnposted => ("paid_unposted", None),
-                FindingKind::MayBePaid { times } => ("may_be_paid_repeatedly", Some(times)),
-                FindingKind::PostedUnseen => ("posted_unseen", None),
-                FindingKind::MayBeUnposted => ("may_be_unposted", None),
-            };
-            let verdict = match finding.kind.is_certain() {
-                true => "broken",
-                false => "open",
-            };
-            let steps = steps(round, finding).into_iter();
-            FindingLine {
-                id: &finding.id,
-                line: finding.line,
-                verdict,
-                what,
-                times,
-                steps: steps
-                    .map(|(start, step)| StepLine { start, step })
-                    .collect(),
-            }
-        });
-        RoundLine {
-            round: round.number,
-            seed: round.seed,
-            starts: round.starts,
-            faults: round.faults(),
-            commands: round.commands,
-            posted: round.posted,
-            in_doubt: &round.in_doubt,
-            findings: findings.collect(),
-            violation: round.violation.as_deref(),
         }
     }
 }

@@ -88,7 +88,7 @@ const KNOWN: [(&str, &str); 37] = [
     ),
     (
         "report",
-        "bank check comparison event explore rehearsal sharing show status store wake",
+        "bank check comparison event exit explore rehearsal sharing show status store wake",
     ),
     (
         "run",
