@@ -5,7 +5,8 @@ use core::time::Duration; // a length of time; the bank has no clock
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AllowanceChange, Amount, Balance, Hold, Id, Name, Operation, Rejection, View, VoidReason,
+    Action, AllowanceChange, Amount, Balance, Hold, Id, Name, Operation, Rejection, View,
+    VoidReason,
 };
 
 /// What the bank is asked to decide.
@@ -56,6 +57,25 @@ pub enum Request {
     },
     /// Post the opposite of an entry, once.
     Reverse(EntryKey),
+}
+
+impl Request {
+    /// The account whose allowance it changes, and to what.
+    pub fn allowance(&self) -> Option<(&Name, &AllowanceChange)> {
+        match self {
+            Request::Open {
+                account, allowance, ..
+            } => allowance.as_ref().map(|allowance| (account, allowance)),
+            Request::Execute(operation) => match &operation.action {
+                Action::Open { allowance, .. } => {
+                    let allowance = allowance.as_deref();
+                    allowance.map(|allowance| (&operation.account, allowance))
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
 }
 
 /// Which entry.

@@ -54,7 +54,8 @@ impl Clock {
     }
 }
 
-fn wall_clock() -> Moment {
+/// What the wall clock shows.
+pub(super) fn wall_clock() -> Moment {
     // A clock before 1970 counts as the first moment.
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)

@@ -4,9 +4,10 @@
 //! nothing is looked for before a decision, and no row is made of what is decided.
 
 use super::Standing;
+use super::clock::wall_clock;
 use crate::bank::{
-    Account, Action, Amount, Answer, Asked, Balance, LedgerState, Name, NullJournal, Operation,
-    Request, RequestContext,
+    Account, Action, Amount, Answer, Asked, Balance, LedgerState, Name, Now, NullJournal,
+    Operation, Request, RequestContext,
 };
 
 /// The ledger state of one run, in memory.
@@ -62,7 +63,21 @@ impl Memory {
 
     /// Decides one request. Nothing stands where it ends an operation that is not under way.
     pub fn decide(&mut self, asked: &Asked) -> Option<Answer> {
+        if self.ledger_state.has_budgets() || asked.request.allowance().is_some() {
+            self.read_clock();
+        }
         self.ledger_state.decide(asked, &mut NullJournal)
+    }
+
+    /// Only what an account is refilled with depends on the time.
+    fn read_clock(&mut self) {
+        let wall = wall_clock();
+        let now = Now {
+            label: wall,
+            wall,
+            boot_time: None,
+        };
+        self.ledger_state.resume(self.ledger_state.last(), now);
     }
 
     /// How far below zero an account may go.

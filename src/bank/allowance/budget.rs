@@ -1,10 +1,18 @@
-//! What is known of an account's allowance beside its money: the last window that was entered, and what was
-//! posted for it. Both the rules and whoever holds them against a ledger go by this.
+//! What is known of an account's allowance beside its money: the windows that were entered last, and what was
+//! posted for each. Both the rules and whoever holds them against a ledger go by this.
+//!
+//! A window is refilled once, when it is entered for the first time. From then on its refill stands while the
+//! window has begun by the clock, and is taken back while it has not: so however a clock jumps, no more stands
+//! than each window's own refill. Of windows that are no longer remembered here, the id of the refill tells that
+//! there was one.
+
+mod windows;
 
 use serde::{Deserialize, Serialize};
 
 use super::Allowance;
 use crate::bank::{Account, Amount, Balance, Moment, Sides};
+use windows::{Window, Windows};
 
 /// The allowance of an account, and how it stands.
 #[derive(Clone, Debug)]
@@ -18,48 +26,24 @@ pub struct Budget {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KeptBudget {
-    /// The last window whose refill was taken back, since it was still ahead.
-    ahead: Option<LeftWindow>,
     allowance: Allowance,
-    /// The one before the last.
-    before: Option<Window>,
-    /// How much of the last window's refill stands.
-    granted: i64,
-    /// The last window that was entered.
+    /// What was available when the window was entered, and what came in since.
+    base: i64,
+    /// Other windows that were entered.
+    others: Windows,
+    /// The window that was entered last.
     window: Window,
 }
 
-/// A window that an account has entered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Window {
-    /// What was available then, and what came in since.
-    base: i64,
-    /// Its warning was told.
-    is_warned: bool,
-    /// What a lower limit could not take back, since it was spent.
-    owed: i64,
-    /// How much of its refill stands in for what earlier holds had set aside.
-    replaced: i64,
+/// A window that an account enters.
+#[derive(Clone, Copy, Debug)]
+pub struct Entered {
+    /// When it begins, and when the next one does.
+    pub window: (Moment, Moment),
+    /// The ledger knows the id of its refill: it was entered before.
+    pub is_refilled: bool,
     /// The number of the record that tells of it: holds with smaller numbers are those of earlier windows.
-    since: u64,
-    /// When it began.
-    start: Moment,
-}
-
-/// A window that an account has left before it began.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LeftWindow {
-    /// What of its refill was taken back.
-    granted: i64,
-    /// Its warning was told.
-    is_warned: bool,
-    /// What was available.
-    left: i64,
-    /// What was spent in it.
-    spent: i64,
-    start: Moment,
+    pub record: u64,
 }
 
 /// What is to be posted where an account enters a window or its allowance changes.
@@ -110,18 +94,15 @@ impl Budget {
         sides: &Sides,
         record: u64,
     ) -> (Self, Postings) {
-        let money = available(&sides.credit);
-        let window = Window::new(start, record, money);
         let kept = KeptBudget {
-            ahead: None,
+            base: available(&sides.credit),
+            others: Windows::default(),
+            window: Window::new(start, allowance.amount.minor()),
             allowance,
-            before: None,
-            granted: 0,
-            window,
         };
         let mut budget = Budget { kept, next };
-        let postings = budget.fill(None, window, None, sides);
-        (budget, postings)
+        let refill = budget.fill(sides, record);
+        (budget, postings(0, refill))
     }
 
     /// The same with another allowance. What was spent in this window stays spent; the difference between the
@@ -134,116 +115,73 @@ impl Budget {
     ) -> Postings {
         let more = allowance.amount.minor() - self.limit() - self.kept.window.owed;
         let money = available(&sides.credit);
-        let lapse = more
-            .saturating_neg()
-            .clamp(0, self.kept.granted.min(money).max(0));
+        let granted = self.kept.window.granted;
+        let lapse = more.saturating_neg().clamp(0, granted.min(money).max(0));
         let refill = more.clamp(0, room(sides));
         self.next = next;
         let kept = &mut self.kept;
-        if start != kept.window.start {
-            (kept.ahead, kept.before) = (None, None);
+        match start == kept.window.start {
+            true => kept.others.limit(allowance.amount.minor()),
+            // They are windows of another calendar.
+            false => kept.others = Windows::default(),
         }
         kept.allowance = allowance;
-        kept.granted += refill - lapse;
-        kept.window = Window {
-            base: kept.window.base.saturating_add(refill - lapse),
-            is_warned: false,
-            owed: more.saturating_neg().max(0) - lapse,
-            start,
-            ..kept.window
-        };
+        kept.base = kept.base.saturating_add(refill - lapse);
+        let window = &mut kept.window;
+        window.granted = granted + refill - lapse;
+        window.is_warned = false;
+        window.owed = more.saturating_neg().max(0) - lapse;
+        window.start = start;
         postings(lapse, refill)
     }
 
     /// Enters a window, and tells what that moves between `@budget` (the debit side) and the account.
     ///
-    /// A refill of a window that is still ahead is taken back first: the clock was wrong, and now it is right.
-    /// If that window comes, it is refilled to what was left of it.
-    pub fn enter(
-        &mut self,
-        (start, next): (Moment, Moment),
-        sides: &Sides,
-        record: u64,
-    ) -> Postings {
+    /// The refills of windows that are still ahead are taken back first: the clock was wrong, and now it is
+    /// right. When such a window comes, or has come and gone, its refill is given again.
+    pub fn enter(&mut self, entered: Entered, sides: &Sides) -> Postings {
+        let (start, next) = entered.window;
+        let money = available(&sides.credit);
+        let kept = &mut self.kept;
+        kept.window.spent = kept.base.saturating_sub(money);
+        kept.others.leave(kept.window);
+        let most = money.saturating_sub(i64::MIN);
+        let lapse = kept.others.take_back(start, most);
+        let refill = match entered.is_refilled {
+            true => 0,
+            false => kept.allowance.amount.minor(),
+        };
+        let known = kept.others.come_back(start);
+        kept.window = known.unwrap_or_else(|| Window::new(start, refill));
+        kept.base = money.saturating_sub(lapse);
         self.next = next;
-        let mut money = available(&sides.credit);
-        let (mut lapse, mut left) = (0, None);
-        let mut before = Some(self.kept.window);
-        if start < self.kept.window.start {
-            before = self.kept.before;
-            left = self.leave(money).or(self.kept.ahead);
-            lapse = self.kept.granted.min(money.saturating_sub(i64::MIN));
-            money = money.saturating_sub(lapse);
-            self.kept.granted = 0;
-            if let Some(before) = before.filter(|before| before.start >= start) {
-                // If it is another one, this window was refilled long ago, or is the wrong clock's.
-                self.kept.window = Window { start, ..before };
-                self.kept.ahead = left;
-                return postings(lapse, 0);
-            }
-        }
-        let known = self.kept.ahead.take().filter(|ahead| ahead.start <= start);
-        self.kept.ahead = left;
-        let refilled = self.fill(before, Window::new(start, record, money), known, sides);
-        Postings {
-            lapse: Amount::new(lapse),
-            ..refilled
-        }
+        let refill = self.fill(sides, entered.record);
+        postings(lapse, refill)
     }
 
-    /// What is to be known of the last window if it comes again.
-    fn leave(&self, money: i64) -> Option<LeftWindow> {
-        let window = self.kept.window;
-        let is_known = self
-            .kept
-            .before
-            .is_none_or(|before| before.start <= window.start);
-        is_known.then_some(LeftWindow {
-            granted: self.kept.granted,
-            is_warned: window.is_warned,
-            left: money,
-            spent: window.base.saturating_sub(money),
-            start: window.start,
-        })
-    }
-
-    /// Refills a window whose base is what is available. `left` is one that was left early: this one, or one
-    /// that has come and gone since, so that it counts after all.
-    fn fill(
-        &mut self,
-        before: Option<Window>,
-        mut window: Window,
-        left: Option<LeftWindow>,
-        sides: &Sides,
-    ) -> Postings {
-        let (limit, money) = (self.limit(), window.base);
-        let (mut target, mut most, mut added) = (limit, limit, limit);
-        let mut spent = 0;
-        match left {
-            Some(left) if left.start == window.start => {
-                (target, added, spent) = (left.left.min(limit), left.granted, left.spent);
-                window.is_warned = left.is_warned;
-            }
-            Some(left) => {
-                most = limit.saturating_add(left.granted);
-                added = most;
-            }
-            None => {}
-        }
-        let is_kept = self.kept.allowance.rollover;
+    /// Gives the refills that are due: that of this window, and those of windows that were left before they
+    /// began and have come and gone since, so that they count after all. The base is what is available.
+    fn fill(&mut self, sides: &Sides, record: u64) -> i64 {
+        let (limit, is_kept) = (self.limit(), self.kept.allowance.rollover);
+        let KeptBudget {
+            base,
+            others,
+            window,
+            ..
+        } = &mut self.kept;
+        let due = others.due(window);
         let refill = match is_kept {
-            true => added,
-            false => target.saturating_sub(money).min(most),
+            true => due,
+            false => {
+                let left = limit.saturating_sub(window.spent);
+                left.saturating_sub(*base).min(due)
+            }
         };
         let refill = refill.min(room(sides)).max(0);
-        if !is_kept {
-            let replaced = before.map_or(0, |before| before.replaced);
-            window.replaced = replaced.saturating_add(refill).min(sides.credit.held);
-        }
-        window.base = money.saturating_add(refill).saturating_add(spent);
-        self.kept.granted = refill;
-        (self.kept.before, self.kept.window) = (before, window);
-        postings(0, refill)
+        let held = if is_kept { 0 } else { sides.credit.held };
+        others.give(window, refill, held, record);
+        *base = base.saturating_add(refill).saturating_add(window.spent);
+        refill
     }
 
     /// Whether this moment is in another window than the last one that was entered.
@@ -251,31 +189,16 @@ impl Budget {
         at < self.kept.window.start || self.next <= at
     }
 
-    /// What goes back to the budget where this hold has given back so much: as much as a refill stands in for.
+    /// What goes back to the budget where this hold has given back so much: as much as refills stand in for.
     pub fn lapse(&mut self, hold: u64, given_back: i64) -> Option<Amount> {
-        let window = &mut self.kept.window;
-        if hold > window.since {
-            return None;
-        }
-        let lapse = given_back.clamp(0, window.replaced);
-        window.replaced -= lapse;
-        // For a hold of a window before the last one, an earlier refill stands in.
-        let earlier = match &mut self.kept.before {
-            Some(before) if hold <= before.since => {
-                let earlier = lapse.min(before.replaced);
-                before.replaced -= earlier;
-                earlier
-            }
-            _ => 0,
-        };
-        self.kept.granted = (self.kept.granted - (lapse - earlier)).max(0);
-        Amount::new(lapse)
+        let KeptBudget { others, window, .. } = &mut self.kept;
+        Amount::new(others.lapse(window, hold, given_back))
     }
 
     /// Money came in that is no refill.
     pub fn receive(&mut self, amount: Amount) {
-        let window = &mut self.kept.window;
-        window.base = window.base.saturating_add(amount.minor());
+        let kept = &mut self.kept;
+        kept.base = kept.base.saturating_add(amount.minor());
     }
 
     /// Money went out or was set aside. Tells whether the warning is due for the first time in this window.
@@ -290,7 +213,7 @@ impl Budget {
     /// How it stands.
     pub fn view(&self, account: &Account) -> BudgetView {
         let left = available(account);
-        let spent = self.kept.window.base.saturating_sub(left).max(0);
+        let spent = self.kept.base.saturating_sub(left).max(0);
         BudgetView {
             limit: self.kept.allowance.amount,
             spent: Balance::new(spent),
@@ -310,7 +233,7 @@ impl Budget {
         let kept: KeptBudget = serde_json::from_str(text).ok()?;
         let (_, next) = kept.allowance.window(kept.window.start);
         let budget = Budget { kept, next };
-        let is_possible = budget.kept.granted >= 0 && budget.kept.window.replaced >= 0;
+        let is_possible = budget.kept.others.are_possible(&budget.kept.window);
         (is_possible && budget.to_text() == text).then_some(budget)
     }
 
@@ -326,19 +249,6 @@ impl Budget {
 
     fn limit(&self) -> i64 {
         self.kept.allowance.amount.minor()
-    }
-}
-
-impl Window {
-    fn new(start: Moment, record: u64, base: i64) -> Self {
-        Window {
-            base,
-            is_warned: false,
-            owed: 0,
-            replaced: 0,
-            since: record,
-            start,
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Random sequences of requests against a model that is plainly right.
 
 mod model;
+mod windows;
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};

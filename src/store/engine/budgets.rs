@@ -42,15 +42,8 @@ impl UnitOfWork<'_> {
     /// The ids under which accounts are refilled whose allowance changes.
     fn want_changed(&self, batch: &[LedgerRequest], wanted: &mut WantedRows) {
         for request in batch {
-            if let LedgerRequest::Decide(Asked {
-                request:
-                    Request::Open {
-                        account,
-                        allowance: Some(AllowanceChange::Set(allowance)),
-                        ..
-                    },
-                ..
-            }) = request
+            if let LedgerRequest::Decide(Asked { request, .. }) = request
+                && let Some((account, AllowanceChange::Set(allowance))) = request.allowance()
             {
                 let (start, _) = allowance.window(self.now.wall);
                 wanted.ids.extend(refill_id(account, start, None));

@@ -1,13 +1,14 @@
 //! Reading beside writers. Nothing is written and no other process is waited for: what is over by now,
 //! and what runs that are gone have left, is read as the next writer will record it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::backend::{Backend, DueBy, WantedRows};
+use super::backend::{Backend, DueBy, IdRows, WantedRows};
 use super::cache::CacheState;
 use super::{Engine, UnitOfWork};
 use crate::bank::{
-    Account, Amount, Budget, Name, Now, NullJournal, Owner, Postings, Sides, VoidReason,
+    Account, Amount, Budget, Entered, Id, Moment, Name, NullJournal, Owner, Postings, Sides,
+    VoidReason, refill_id,
 };
 use crate::store::{LedgerError, OpenHold, Standing};
 
@@ -23,28 +24,9 @@ pub(super) struct Due {
 }
 
 impl Due {
-    /// How the account will stand, with the refill that is due by now.
-    pub(super) fn standing(
-        &self,
-        name: &Name,
-        known: (Account, Option<Budget>),
-        now: &Now,
-    ) -> Standing {
-        let (mut account, mut budget) = self.accounts.get(name).cloned().unwrap_or(known);
-        if let Some(budget) = budget.as_mut().filter(|budget| budget.is_due(now.wall)) {
-            let window = budget.allowance().window(now.wall);
-            let mut sides = Sides {
-                debit: Account::the_banks(),
-                credit: account,
-            };
-            // No hold is looked at by the number of the record.
-            let Postings { lapse, refill } = budget.enter(window, &sides, u64::MAX);
-            let minor = |amount: Option<Amount>| amount.map_or(0, Amount::minor);
-            let moved = minor(refill).saturating_sub(minor(lapse));
-            sides.credit.posted = account.posted.saturating_add(moved);
-            account = sides.credit;
-        }
-        Standing::with_budget(name, &account, budget.as_ref())
+    /// The account and its allowance as they will be.
+    fn known(&self, name: &Name, known: (Account, Option<Budget>)) -> (Account, Option<Budget>) {
+        self.accounts.get(name).cloned().unwrap_or(known)
     }
 
     /// The hold as it will be, if it will be there.
@@ -80,6 +62,52 @@ impl<B: Backend> Engine<B> {
 }
 
 impl UnitOfWork<'_> {
+    /// How accounts will stand, with the refills that are due by now.
+    pub(super) fn standings(
+        &mut self,
+        accounts: Vec<(Name, (Account, Option<Budget>))>,
+        due: &Due,
+    ) -> Result<Vec<Standing>, LedgerError> {
+        let wall = self.now.wall;
+        let known = |(name, known)| {
+            let (account, budget) = due.known(&name, known);
+            let id = budget.as_ref().and_then(|budget| {
+                let window = budget.is_due(wall).then(|| budget.allowance().window(wall));
+                let id = refill_id(&name, window?.0, None);
+                window.zip(id)
+            });
+            (name, account, budget, id)
+        };
+        let known: Vec<_> = accounts.into_iter().map(known).collect();
+        let ids = known
+            .iter()
+            .filter_map(|known| Some(known.3.as_ref()?.1.clone()));
+        let refilled = self.known_ids(ids.collect())?;
+        let standing = |(name, mut account, mut budget, entered)| {
+            if let (Some((window, id)), Some(budget)) = (entered, &mut budget) {
+                enter(&mut account, budget, window, refilled.contains(&id));
+            }
+            Standing::with_budget(&name, &account, budget.as_ref())
+        };
+        Ok(known.into_iter().map(standing).collect())
+    }
+
+    /// Those of some ids that the ledger knows.
+    fn known_ids(&mut self, ids: Vec<Id>) -> Result<HashSet<Id>, LedgerError> {
+        if ids.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let loaded = self.tx.load(&WantedRows {
+            ids,
+            ..WantedRows::default()
+        })?;
+        let known = loaded.ids.into_iter().filter(|found| {
+            let IdRows { entry, record, .. } = found;
+            entry.is_some() || record.is_some()
+        });
+        Ok(known.map(|found| found.id).collect())
+    }
+
     fn look_ahead(&mut self) -> Result<Due, LedgerError> {
         let dead = self.tx.dead_runs()?;
         let now = self.now;
@@ -96,6 +124,7 @@ impl UnitOfWork<'_> {
         // From here on the state goes ahead of the ledger.
         self.cache.validity = CacheState::Invalid;
         let left = self.add_to_cache(loaded)?;
+        self.load_refilled(&[], &left)?;
         let (mut due, mut names) = (Due::default(), BTreeSet::new());
         let state = &mut self.cache.state;
         for number in left.due.iter().chain(&left.of_runs) {
@@ -127,4 +156,22 @@ impl UnitOfWork<'_> {
         due.accounts = names.into_iter().filter_map(account).collect();
         Ok(due)
     }
+}
+
+/// Has an account enter a window, and posts what that moves.
+fn enter(account: &mut Account, budget: &mut Budget, window: (Moment, Moment), is_refilled: bool) {
+    let sides = Sides {
+        debit: Account::the_banks(),
+        credit: *account,
+    };
+    let entered = Entered {
+        window,
+        is_refilled,
+        // No hold is looked at by the number of the record.
+        record: u64::MAX,
+    };
+    let Postings { lapse, refill } = budget.enter(entered, &sides);
+    let minor = |amount: Option<Amount>| amount.map_or(0, Amount::minor);
+    let moved = minor(refill).saturating_sub(minor(lapse));
+    account.posted = account.posted.saturating_add(moved);
 }

@@ -41,12 +41,14 @@ impl UnitOfWork<'_> {
             accounts: names.to_vec(),
             ..WantedRows::default()
         })?;
-        let mut found = HashMap::new();
+        let mut known = Vec::new();
         for (name, row) in loaded.accounts {
             let (_, account, budget) = self.sound_account(&name, row)?;
-            let standing = due.standing(&name, (account, budget), &self.now);
-            found.insert(name, standing);
+            known.push((name, (account, budget)));
         }
+        let found = self.standings(known, due)?.into_iter();
+        let found: HashMap<Name, Standing> =
+            found.map(|found| (found.name.clone(), found)).collect();
         Ok(names.iter().map(|name| found.get(name).cloned()).collect())
     }
 
@@ -58,13 +60,13 @@ impl UnitOfWork<'_> {
         let after = AccountsAfter::Name(after.map_or("", Name::as_str));
         let page = self.tx.accounts(after, MAX_PAGE)?;
         let wrong = || self.damaged("the row of an account is wrong");
-        let standing = |row| {
+        let known = |row| {
             let row: AccountRow = sound(row).map_err(|_| wrong())?;
             let name = Name::any(&row.name).map_err(|_| wrong())?;
-            let known = row.account().zip(row.budget()).ok_or_else(wrong)?;
-            Ok(due.standing(&name, known, &self.now))
+            Ok((name, row.account().zip(row.budget()).ok_or_else(wrong)?))
         };
-        page.into_iter().map(standing).collect()
+        let known: Result<Vec<_>, LedgerError> = page.into_iter().map(known).collect();
+        self.standings(known?, due)
     }
 
     /// A page that is empty is the end, so those that are all due are passed over.

@@ -4,8 +4,8 @@
 use super::{Decision, FoundSides};
 use crate::bank::journal::{Journal, Moment, Record, RequestContext};
 use crate::bank::{
-    Account, Action, AllowanceChange, Amount, BUDGET, Budget, BudgetView, Name, Operation,
-    Postings, Sides,
+    Account, Action, AllowanceChange, Amount, BUDGET, Budget, BudgetView, Entered, Name, Operation,
+    Postings, Sides, refill_id,
 };
 
 /// What becomes of an account's budget where it is opened.
@@ -44,7 +44,13 @@ impl<J: Journal> Decision<'_, J> {
             return;
         };
         let window = budget.allowance().window(wall);
-        let postings = budget.enter(window, &sides, number);
+        let id = refill_id(name, window.0, None);
+        let entered = Entered {
+            window,
+            is_refilled: id.is_some_and(|id| self.state.ids.get(&id).is_some()),
+            record: number,
+        };
+        let postings = budget.enter(entered, &sides);
         let (start, view) = (budget.start(), sides.credit.view());
         let record = Record::Window {
             number,

@@ -4,7 +4,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 use smol_str::SmolStr;
 
 use super::{Content, Hash, KeptRow, checksum, op, operation, view};
-use crate::bank::{Allowance, Amount, BootTime, Line, Moment, Operation, Outcome, Rejection, View};
+use crate::bank::{
+    Allowance, Amount, BootTime, Id, Line, Moment, Name, Operation, Outcome, Rejection, View,
+    refill_id,
+};
 
 /// What kind of record a row is.
 pub(crate) const HELD: i64 = 0;
@@ -143,6 +146,12 @@ impl RecordRow {
     /// What it tells of an allowance, if it does.
     pub(crate) fn window(&self) -> Option<WindowDetail> {
         serde_json::from_str(self.detail.as_deref()?).ok()
+    }
+
+    /// The id under which the window is refilled that it tells of, if it tells of one.
+    pub(crate) fn refill_id(&self) -> Option<Id> {
+        let told = self.window().filter(|_| self.kind == WINDOW)?;
+        refill_id(&Name::user(&self.account).ok()?, told.window, None)
     }
 
     /// The outcome that it settles, if it settles one.

@@ -2,11 +2,12 @@
 
 mod simulated;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use super::tables::{InMemory, Shared};
 use super::*;
-use crate::bank::{Allowance, AllowanceChange, EntryKey, Moment, Period, Rejection, Zone};
+use crate::bank::{Allowance, AllowanceChange, BUDGET, EntryKey, Moment, Period, Rejection, Zone};
 use crate::store::clock::{Clock, ClockTime};
 use crate::store::{Entry, EntryQuery};
 
@@ -85,6 +86,14 @@ impl Shells {
         let names = [Name::user("a").expect("a name")];
         let seen = self.open[0].look_up(&names).expect("an answer").remove(0);
         seen.expect("an account").view.available.minor()
+    }
+
+    /// What `@budget` has given.
+    fn paid(&mut self) -> i64 {
+        let seen = self.open[0].look_up(&[BUDGET.clone()]).expect("an answer");
+        seen[0]
+            .as_ref()
+            .map_or(0, |budget| -budget.view.posted.minor())
     }
 
     fn entries(&mut self) -> Vec<Entry> {
@@ -195,6 +204,64 @@ fn a_refill_of_a_window_that_is_still_ahead_is_taken_back() {
         shells.pass(DAY);
     }
     assert_eq!(shells.available(), 200);
+    shells.verify();
+}
+
+#[test]
+fn a_window_is_refilled_once_though_the_clock_was_wrong_backwards_twice() {
+    let mut shells = Shells::new(1, allowance(Period::Day, true));
+    let day = |shells: &Shells| allowance(Period::Day, true).window(shells.now()).0;
+    let mut entered = BTreeSet::from([day(&shells)]);
+    // How many minutes have passed, by how many the clock is wrong for a moment, and what is asked for then.
+    for (passed, wrong, minor) in [
+        (59, 0, 1),
+        (363, 0, 1),
+        (498, 0, 1),
+        (376, 0, 1),
+        (516, 0, 1),
+        (583, 0, 1),
+        (320, 0, 1),
+        (139, -2_795, 1),
+        (372, 0, 1),
+        (99, -816, 365),
+        (25, 0, 721),
+    ] {
+        shells.pass((passed + wrong) * MINUTE);
+        let seen = shells.available();
+        shells.withdraw(minor);
+        assert!(
+            shells.available() <= seen,
+            "what is due is shown as it is posted"
+        );
+        entered.insert(day(&shells));
+        let begun = entered.range(..=day(&shells)).count() as i64;
+        assert_eq!(shells.paid(), LIMIT * begun);
+        shells.pass(-wrong * MINUTE);
+    }
+    shells.verify();
+}
+
+#[test]
+fn windows_that_are_long_over_are_not_refilled_again() {
+    let mut shells = Shells::new(2, allowance(Period::Day, false));
+    for _ in 0..30 {
+        shells.withdraw(LIMIT);
+        shells.pass(DAY);
+    }
+    shells.withdraw(LIMIT);
+    let paid = shells.paid();
+    shells.pass(-30 * DAY);
+    for shell in 0..31 {
+        assert!(shells.available() <= 0);
+        let asked = shells.ask(shell, withdraw(1));
+        assert!(
+            matches!(asked.outcome, Outcome::Refused { .. }),
+            "{asked:?}"
+        );
+        assert!(shells.paid() <= paid);
+        shells.pass(DAY);
+    }
+    assert_eq!(shells.available(), LIMIT, "the first day that is new");
     shells.verify();
 }
 

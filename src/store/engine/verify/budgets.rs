@@ -4,8 +4,8 @@ use super::RowCheck;
 use super::recount::Recount;
 use super::words::told;
 use crate::bank::{
-    Account, Amount, BUDGET, Budget, Kind, Moment, Movement, Name, Operation, Postings, Sides,
-    refill_id,
+    Account, Amount, BUDGET, Budget, Entered, Kind, Moment, Movement, Name, Operation, Postings,
+    Sides, refill_id,
 };
 use crate::store::engine::rows::{EntryRow, RecordRow};
 
@@ -66,14 +66,19 @@ impl Recount {
     }
 
     /// An account enters a window.
-    pub(super) fn window(&mut self, row: &RecordRow) -> RowCheck {
+    pub(super) fn window(&mut self, row: &RecordRow, is_refilled: bool) -> RowCheck {
         let name = Name::user(&row.account).map_err(|error| error.to_string())?;
         let start = row.window().ok_or("tells no window")?.window;
         let account = self.accounts.get(&name).copied();
         let sides = self.budget_sides(account.unwrap_or_else(Account::the_banks));
         let budget = self.budgets.get_mut(&name);
         let budget = budget.ok_or_else(|| format!("is of `{name}`, which has no allowance"))?;
-        let postings = budget.enter((start, start), &sides, row.record);
+        let entered = Entered {
+            window: (start, start),
+            is_refilled,
+            record: row.record,
+        };
+        let postings = budget.enter(entered, &sides);
         let view = row.view().ok_or("says no balance")?;
         self.shows(&name, view)?;
         self.expect(&name, start, postings);

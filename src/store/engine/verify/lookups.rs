@@ -3,7 +3,7 @@
 use super::walk::Walk;
 use super::{Checked, wrong};
 use crate::bank::{LastNumbers, Line, Operation};
-use crate::store::engine::backend::{FoundById, RunFilter, Tx};
+use crate::store::engine::backend::{FoundById, IdOfRow, RunFilter, Tx};
 use crate::store::engine::rows::{
     DOUBTED, EXPIRED, EntryRow, HELD, KEPT, REFUSED, Read, RecordRow, TAKEN_OVER, UNSPENT, VIEWED,
     VOIDED,
@@ -51,6 +51,22 @@ impl Walk {
             ));
         }
         follows(id, found.earlier, record.hold, record.operation())
+    }
+
+    /// Whether the id was known before this record under which the window that it tells of is refilled.
+    pub(super) fn is_refilled(&self, tx: &mut dyn Tx, record: &RecordRow) -> Checked<bool> {
+        let Some(id) = record.refill_id() else {
+            return Ok(false);
+        };
+        let found = tx.look_up_ids(&[IdOfRow {
+            id: id.text().clone(),
+            record: record.record,
+        }])?;
+        let is_before = |found: &FoundById| {
+            let entry = found.entry.filter(|seq| *seq <= record.seq);
+            entry.is_some() || found.record.is_some()
+        };
+        Ok(found.iter().any(is_before))
     }
 
     /// A row's run exists, and began before the row: a process that continues it looks from there on.

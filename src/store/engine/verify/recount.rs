@@ -122,13 +122,14 @@ impl Recount {
         Ok(amount)
     }
 
-    /// What else was decided.
-    pub(super) fn record(&mut self, row: &RecordRow) -> RowCheck {
+    /// What else was decided. The id may have been known before under which the window is refilled that a record
+    /// tells of.
+    pub(super) fn record(&mut self, row: &RecordRow, is_refilled: bool) -> RowCheck {
         has_its_columns(row)?;
         self.nothing_is_due()?;
         match row.kind {
             OPENED => return self.opened(row),
-            WINDOW => return self.window(row),
+            WINDOW => return self.window(row, is_refilled),
             SKIPPED => return skipped(row),
             _ => {}
         }

@@ -221,7 +221,8 @@ impl Walk {
                 record.seq
             ));
         }
-        self.count.record(record)?;
+        let is_refilled = self.is_refilled(tx, record)?;
+        self.count.record(record, is_refilled)?;
         self.check_run(tx, record.run, record.line, |began| {
             began.record < record.record
         })?;

@@ -1,6 +1,8 @@
 //! What is set aside in a window never exceeds the allowance, whatever the clocks do and whichever process comes
 //! first.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -54,6 +56,7 @@ fn check(steps: Vec<(usize, Step)>, shells: usize) {
         spent: 0,
     };
     let mut holds: Vec<Option<OpenHoldOf>> = Vec::new();
+    let mut entered = BTreeSet::from([visit.window]);
     let mut returned = 0;
     for (shell, step) in steps {
         let (window, _) = allowance.window(shells.now());
@@ -64,6 +67,9 @@ fn check(steps: Vec<(usize, Step)>, shells: usize) {
                 number,
                 spent: 0,
             };
+        }
+        if !matches!(step, Step::Pass(_) | Step::Jump(_)) {
+            entered.insert(window);
         }
         let id = |number: usize| Id::new(&format!("hold-{number}")).expect("an id");
         match step {
@@ -121,6 +127,8 @@ fn check(steps: Vec<(usize, Step)>, shells: usize) {
                 shells.open[shell] = started;
             }
         }
+        let windows = entered.len() as i64;
+        assert!(shells.paid() <= LIMIT * windows, "{windows} windows");
         let most = LIMIT + returned;
         assert!(visit.spent <= most, "{} of {most}", visit.spent);
     }
