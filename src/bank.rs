@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 pub use account::{Account, Sides};
 pub use allowance::{
-    Allowance, AllowanceChange, AllowanceError, Budget, BudgetView, Entered, Percent, Period,
+    Allowance, AllowanceChange, AllowanceError, Budget, BudgetView, EnteredWindow, Percent, Period,
     Postings, Zone, refill_id,
 };
 pub use amount::{Amount, AmountError, AmountText, Balance, Decimal, Rounded};

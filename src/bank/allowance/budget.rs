@@ -37,7 +37,7 @@ struct KeptBudget {
 
 /// A window that an account enters.
 #[derive(Clone, Copy, Debug)]
-pub struct Entered {
+pub struct EnteredWindow {
     /// When it begins, and when the next one does.
     pub window: (Moment, Moment),
     /// The ledger knows the id of its refill: it was entered before.
@@ -139,7 +139,7 @@ impl Budget {
     ///
     /// The refills of windows that are still ahead are taken back first: the clock was wrong, and now it is
     /// right. When such a window comes, or has come and gone, its refill is given again.
-    pub fn enter(&mut self, entered: Entered, sides: &Sides) -> Postings {
+    pub fn enter(&mut self, entered: EnteredWindow, sides: &Sides) -> Postings {
         let (start, next) = entered.window;
         let money = available(&sides.credit);
         let kept = &mut self.kept;

@@ -7,7 +7,7 @@ use super::backend::{Backend, DueBy, IdRows, WantedRows};
 use super::cache::CacheState;
 use super::{Engine, UnitOfWork};
 use crate::bank::{
-    Account, Amount, Budget, Entered, Id, Moment, Name, NullJournal, Owner, Postings, Sides,
+    Account, Amount, Budget, EnteredWindow, Id, Moment, Name, NullJournal, Owner, Postings, Sides,
     VoidReason, refill_id,
 };
 use crate::store::{LedgerError, OpenHold, Standing};
@@ -164,7 +164,7 @@ fn enter(account: &mut Account, budget: &mut Budget, window: (Moment, Moment), i
         debit: Account::the_banks(),
         credit: *account,
     };
-    let entered = Entered {
+    let entered = EnteredWindow {
         window,
         is_refilled,
         // No hold is looked at by the number of the record.

@@ -4,8 +4,8 @@
 use super::{Decision, FoundSides};
 use crate::bank::journal::{Journal, Moment, Record, RequestContext};
 use crate::bank::{
-    Account, Action, AllowanceChange, Amount, BUDGET, Budget, BudgetView, Entered, Name, Operation,
-    Postings, Sides, refill_id,
+    Account, Action, AllowanceChange, Amount, BUDGET, Budget, BudgetView, EnteredWindow, Name,
+    Operation, Postings, Sides, refill_id,
 };
 
 /// What becomes of an account's budget where it is opened.
@@ -45,7 +45,7 @@ impl<J: Journal> Decision<'_, J> {
         };
         let window = budget.allowance().window(wall);
         let id = refill_id(name, window.0, None);
-        let entered = Entered {
+        let entered = EnteredWindow {
             window,
             is_refilled: id.is_some_and(|id| self.state.ids.get(&id).is_some()),
             record: number,

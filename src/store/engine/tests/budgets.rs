@@ -1,5 +1,6 @@
-//! Accounts with an allowance, and entries that are reversed.
+//! Accounts with an allowance.
 
+mod reversed;
 mod simulated;
 
 use std::collections::BTreeSet;
@@ -90,7 +91,9 @@ impl Shells {
 
     /// What `@budget` has given.
     fn paid(&mut self) -> i64 {
-        let seen = self.open[0].look_up(&[BUDGET.clone()]).expect("an answer");
+        let seen = self.open[0]
+            .look_up(std::slice::from_ref(&BUDGET))
+            .expect("an answer");
         seen[0]
             .as_ref()
             .map_or(0, |budget| -budget.view.posted.minor())
@@ -339,70 +342,6 @@ fn an_allowance_changes_by_the_difference_and_ends() {
     assert!(shells.set(Some(AllowanceChange::Removed)).duplicate);
     set(&mut shells, 400);
     assert_eq!(shells.available(), 400);
-    shells.verify();
-}
-
-#[test]
-fn an_entry_is_reversed_once() {
-    let mut shells = Shells::new(2, allowance(Period::Day, false));
-    let paid = Operation {
-        id: Id::new("paid").ok(),
-        ..operation(Kind::Withdraw, None, "a", 300)
-    };
-    shells.ask(0, Request::Execute(paid));
-    let by_id = || Request::Reverse(EntryKey::Id(Id::new("paid").expect("an id")));
-    let reversed = shells.ask(0, by_id());
-    assert!(matches!(reversed.outcome, Outcome::Posted { seq: 3, .. }) && !reversed.duplicate);
-    for request in [by_id(), Request::Reverse(EntryKey::Seq(2))] {
-        let again = shells.ask(1, request);
-        assert_eq!((again.outcome, again.duplicate), (reversed.outcome, true));
-    }
-    let mut refused = |seq| shells.ask(1, Request::Reverse(EntryKey::Seq(seq))).outcome;
-    for (seq, why) in [
-        (1, Rejection::NotReversible),
-        (3, Rejection::NotReversible),
-        (9, Rejection::UnknownEntry),
-        (0, Rejection::UnknownEntry),
-    ] {
-        let said = refused(seq);
-        assert!(
-            matches!(said, Outcome::Refused { rejection, .. } if rejection == why),
-            "{seq}: {said:?}"
-        );
-    }
-    let entries = shells.entries();
-    let told: Vec<_> = entries
-        .iter()
-        .map(|entry| (entry.operation.reverses(), entry.reversed_by))
-        .collect();
-    assert_eq!(told, [(None, None), (None, Some(3)), (Some(2), None)]);
-    shells.verify();
-}
-
-#[test]
-fn a_reversal_obeys_funds_and_that_refusal_is_not_remembered() {
-    let mut shells = Shells::new(1, allowance(Period::Day, false));
-    shells.ask(
-        0,
-        Request::Execute(operation(Kind::Deposit, None, "a", 100)),
-    );
-    shells.withdraw(550);
-    let reverse = || Request::Reverse(EntryKey::Seq(2));
-    let refused = shells.ask(0, reverse());
-    assert!(matches!(
-        refused.outcome,
-        Outcome::Refused {
-            rejection: Rejection::InsufficientFunds,
-            ..
-        }
-    ));
-    assert!(refused.budget.is_some());
-    shells.pass(DAY);
-    assert!(matches!(
-        shells.ask(0, reverse()).outcome,
-        Outcome::Posted { .. }
-    ));
-    assert!(shells.ask(0, reverse()).duplicate);
     shells.verify();
 }
 

@@ -4,8 +4,8 @@ use super::RowCheck;
 use super::recount::Recount;
 use super::words::told;
 use crate::bank::{
-    Account, Amount, BUDGET, Budget, Entered, Kind, Moment, Movement, Name, Operation, Postings,
-    Sides, refill_id,
+    Account, Amount, BUDGET, Budget, EnteredWindow, Kind, Moment, Movement, Name, Operation,
+    Postings, Sides, refill_id,
 };
 use crate::store::engine::rows::{EntryRow, RecordRow};
 
@@ -73,7 +73,7 @@ impl Recount {
         let sides = self.budget_sides(account.unwrap_or_else(Account::the_banks));
         let budget = self.budgets.get_mut(&name);
         let budget = budget.ok_or_else(|| format!("is of `{name}`, which has no allowance"))?;
-        let entered = Entered {
+        let entered = EnteredWindow {
             window: (start, start),
             is_refilled,
             record: row.record,
