@@ -211,6 +211,9 @@ enum FeedState {
         operations: Vec<Operation>,
         lasting: Duration,
         began: Option<Instant>,
+        /// How many are there at once, and how many of them are left.
+        lot: usize,
+        left: usize,
     },
     Failed(WorkloadError),
     Ended,
@@ -262,14 +265,17 @@ impl Feed {
         }
     }
 
-    /// These again and again, for so long after the first is taken.
-    pub fn repeating(operations: Vec<Operation>, lasting: Duration) -> Feed {
+    /// These again and again, for so long after the first is taken, and so many at once: the fewer, the fewer
+    /// are left to do when the time is over.
+    pub fn repeating(operations: Vec<Operation>, lasting: Duration, lot: usize) -> Feed {
         Feed {
             items: VecDeque::new(),
             rest: FeedState::Repeating {
                 operations,
                 lasting,
                 began: None,
+                lot,
+                left: lot,
             },
         }
     }
@@ -321,6 +327,13 @@ impl Feed {
         reason = "an iterator cannot say that there is nothing yet"
     )]
     pub fn next(&mut self) -> Next {
+        if let FeedState::Repeating { lot, left, .. } = &mut self.rest {
+            if *left == 0 {
+                *left = *lot;
+                return Next::NotYet;
+            }
+            *left -= 1;
+        }
         if self.items.is_empty() {
             self.receive();
         }
@@ -347,6 +360,7 @@ impl Feed {
                 operations,
                 lasting,
                 began,
+                ..
             } => {
                 if began.get_or_insert_with(Instant::now).elapsed() < *lasting {
                     self.items.extend(operations.iter().cloned().map(unread));

@@ -111,7 +111,12 @@ impl Meter<'_> {
         let cpu_before = (own_cpu(), childrens_cpu());
         let (alarm, waker) = Alarm::new()?;
         let (reporter, events) = Reporter::collecting(waker.clone());
-        let feed = Feed::repeating(operations, self.plan.each);
+        // Each process takes long to start, and none is to be left over.
+        let lot = match plan.ops_per_worker {
+            Some(_) => plan.jobs,
+            None => usize::MAX,
+        };
+        let feed = Feed::repeating(operations, self.plan.each, lot);
         let summary = thread::Builder::new().spawn(move || summary(&events))?;
         let (order, woken) = (Box::new(AsArrived), (alarm, waker));
         let driver = Driver::new(plan, ledger, order, feed, reporter, woken, self.signals)?;

@@ -1,5 +1,6 @@
 //! Asking a ledger again for what it could not do yet.
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use super::{AtStake, LedgerError};
@@ -9,6 +10,17 @@ const FIRST_NEWS: Duration = Duration::from_secs(10);
 const NEWS_INTERVAL: Duration = Duration::from_secs(30);
 /// How long to wait before the ledger is asked again: longer each time, up to the second.
 const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)];
+
+/// How long to wait for what others keep locked: `usual`, of which a debug build waits a part only where
+/// `BANK_PAR_WAIT_PART` says so. So its tests see in a second what others see in half a minute.
+pub(super) fn lock_wait(usual: Duration) -> Duration {
+    static PART: OnceLock<u32> = OnceLock::new();
+    if !cfg!(debug_assertions) {
+        return usual;
+    }
+    let told = || std::env::var("BANK_PAR_WAIT_PART").ok()?.parse().ok();
+    usual / *PART.get_or_init(|| told().unwrap_or(1).max(1))
+}
 
 /// Asks until what is asked is done or cannot be done, or until the patience is over that fits what is
 /// in the way and what is at stake.
@@ -43,7 +55,7 @@ pub fn until_done<T>(
         }
         let is_due = match told_at {
             Some(at) => at.elapsed() >= NEWS_INTERVAL,
-            None => waited >= FIRST_NEWS,
+            None => waited >= lock_wait(FIRST_NEWS),
         };
         let words = is_due.then(|| {
             told_at = Some(Instant::now());

@@ -60,7 +60,7 @@ fn child_of(parent: Process) -> Process {
 fn a_command_that_ended_in_time_is_not_late_however_late_that_is_seen() {
     let desk = Desk::new();
     // Time enough to start it on a machine that is busy.
-    let words = "withdraw 1 --timeout 10s";
+    let words = "withdraw 1 --timeout 5s";
     let run = desk.start(words, "kill -STOP $PPID").finish();
     desk.check(&run, 0, POSTED);
 }

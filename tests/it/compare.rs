@@ -115,6 +115,7 @@ fn links_and_starts_are_held_against_their_limits() {
             assert_eq!(figure["limit"], limit);
             // On a busy machine it may be less than a thousandth.
             assert!(figure["of_limit"].as_f64() >= Some(0.0), "{figure:#}");
+            assert!(figure["per_second"].as_u64() > Some(0), "{figure:#}");
             assert!(figure.get("lost_updates").is_none());
         }
         for figure in of(&figures, limit) {

@@ -211,11 +211,18 @@ fn a_ledger_that_fails_ends_the_run() {
         ledger.say("deposit 1");
         // A limit on the size of files is a full disk that anyone can have.
         let mut command = Command::new("sh");
-        let script = "ulimit -f 2048; exec \"$0\" \"$@\"";
+        let script = "ulimit -f 512; exec \"$0\" \"$@\"";
         command.args(["-c", script, env!("CARGO_BIN_EXE_bank-par"), mode, "-"]);
-        command.args(["--ledger", &ledger.path(), "--ops-per-worker", "0"]);
+        command.args([
+            "--ledger",
+            &ledger.path(),
+            "--ops-per-worker",
+            "0",
+            "--jobs",
+            "4",
+        ]);
         let program = Program::launch(command);
-        program.say(&"{\"op\":\"deposit\",\"amount\":1}\n".repeat(100_000));
+        program.say(&"{\"op\":\"deposit\",\"amount\":1}\n".repeat(30_000));
         let ended = program.end();
         let completed = ended.of("completed").len();
         assert_eq!(ended.status.code(), Some(8), "{}", ended.stderr);

@@ -15,6 +15,9 @@ use crate::process::until;
 /// Says that it runs, and waits until it may end.
 const PATIENT: &str = "echo $BANK_PAR_ID >> begun; until [ -e go ]; do sleep 0.01; done";
 
+/// By what the waits for a lock are divided, of which the longest is 20 s.
+const WAIT_PART: &str = "16";
+
 /// A ledger with 10.00 on `main`, and a folder for what commands leave behind.
 struct Bank {
     ledger: Ledger,
@@ -44,7 +47,9 @@ impl Bank {
         let socket = self.socket();
         let socket = socket.to_str().unwrap();
         let words = ["serve", "--ledger", &self.ledger.path(), "--socket", socket];
-        let mut server = Running::start(program(&words));
+        let mut server = program(&words);
+        server.env("BANK_PAR_WAIT_PART", WAIT_PART);
+        let mut server = Running::start(server);
         assert!(server.hear().contains(socket));
         self.server = Some(server);
     }
@@ -83,6 +88,7 @@ impl Bank {
             None => self.ledger.path(),
         };
         shell.env("BANK_PAR_LEDGER", ledger);
+        shell.env("BANK_PAR_WAIT_PART", WAIT_PART);
         shell.current_dir(self.folder.path());
         Running::start(shell)
     }

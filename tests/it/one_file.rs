@@ -72,7 +72,7 @@ fn nothing_lies_beside_an_idle_ledger() {
     let ledger = Ledger::new();
     let lines = Written::new(
         "lines.jsonl",
-        "{\"op\":\"deposit\",\"amount\":1}\n".repeat(300),
+        "{\"op\":\"deposit\",\"amount\":1}\n".repeat(60),
     );
     let run = format!("parallel {} --run nightly --jobs 2", lines.path());
     let commanded = format!("parallel {} --run paid --jobs 2 -- true", lines.path());

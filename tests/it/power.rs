@@ -29,7 +29,7 @@ use crate::promised::Promised;
 const LEDGER: &str = "bank.db";
 
 /// The lines of the run that is recorded.
-const LINES: u64 = 300;
+const LINES: u64 = 150;
 
 /// How many disks by chance are checked for each power loss.
 fn by_chance(default: u64) -> u64 {
@@ -62,7 +62,7 @@ fn one_shots() -> &'static Recording {
         ]
         .map(String::from)
         .into();
-        commands.extend((1..=30).map(|number| format!("deposit 0.{number:02} --id more-{number}")));
+        commands.extend((1..=15).map(|number| format!("deposit 0.{number:02} --id more-{number}")));
         record(&commands)
     })
 }
@@ -99,7 +99,7 @@ fn one_shots_survive_a_power_loss() {
     if !has_strace() {
         return;
     }
-    let found = cut_everywhere(one_shots(), by_chance(12), check);
+    let found = cut_everywhere(one_shots(), by_chance(8), check);
     tell("one-shot commands", &found);
     assert!(found.losses.is_empty(), "{:#?}", found.losses);
     assert!(found.cuts > 50 && found.images > 200, "{found:?}");
@@ -159,7 +159,7 @@ fn large_batches_survive_a_power_loss() {
     if !has_strace() {
         return;
     }
-    let input = Written::new("lines.jsonl", lines().repeat(5));
+    let input = Written::new("lines.jsonl", lines().repeat(4));
     let run = |name| {
         format!(
             "parallel {} --run {name} --ops-per-worker 0 --jobs 2",

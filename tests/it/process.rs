@@ -29,11 +29,14 @@ const LIMIT: Duration = Duration::from_secs(100);
 pub(crate) fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
+        let asked = Instant::now();
         if let Some(found) = condition() {
             return found;
         }
         assert!(began.elapsed() < LIMIT, "waited {LIMIT:?} for {what}");
-        thread::sleep(Duration::from_micros(300));
+        // What is costly to ask is asked less often, and leaves the processors to what it waits for.
+        let pause = asked.elapsed().min(Duration::from_millis(20));
+        thread::sleep(pause.max(Duration::from_micros(300)));
     }
 }
 

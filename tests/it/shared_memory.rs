@@ -65,9 +65,9 @@ fn many_processes_lose_nothing_with_any_primitive() {
 fn a_few_processes_do_many_operations_each() {
     for sync in LOSE_NOTHING {
         let flags = ["--jobs", "4", "--ops-per-worker", "0"];
-        let summary = shared(sync, &flags, &lines(4_000)).expect(0).summary();
+        let summary = shared(sync, &flags, &lines(1_500)).expect(0).summary();
         assert_sound(&summary);
-        assert_eq!(summary["completed"], 4_000, "{sync}");
+        assert_eq!(summary["completed"], 1_500, "{sync}");
         assert_eq!(account(&summary, "main")["balance"], "1000.00", "{sync}");
     }
 }

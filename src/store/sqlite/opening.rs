@@ -18,6 +18,7 @@ use super::reading::{self, Reading};
 use super::schema::{APPLICATION_ID, FORMAT, check_tables};
 use super::{Access, creation, faults, recovery, rollback, side_files, upgrade};
 use crate::store::LedgerError;
+use crate::store::retry::lock_wait;
 
 /// The bytes of a file's header that are looked at.
 const HEADER: usize = 100;
@@ -341,15 +342,15 @@ fn check_durable(connection: &Connection, path: &Path) -> Result<(), LedgerError
 
 /// How long each wait of a [`patient`] connection is at most.
 const STEP: Duration = Duration::from_millis(1);
-/// How often it waits: some 20 s in all.
-const STEPS: i32 = 20_000;
+/// How long it waits in all, more or less.
+const BUSY_LIMIT: Duration = Duration::from_secs(20);
 
 /// Waits a little while another connection has the lock. Few wait here at a time, since the write queue
 /// lets one through, so short steps cost nothing.
 fn patient(times: i32) -> bool {
     let step = Duration::from_micros(50) * u32::try_from(times.clamp(1, 20)).unwrap_or(1);
     std::thread::sleep(step.min(STEP));
-    times < STEPS
+    STEP * u32::try_from(times).unwrap_or(u32::MAX) < lock_wait(BUSY_LIMIT)
 }
 
 fn foreign(path: &Path, what: &str) -> LedgerError {

@@ -4,6 +4,7 @@
 //! `BANK_PAR_DAMAGE=bits` every bit.
 
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -13,6 +14,9 @@ use rusqlite::Connection;
 
 use super::small_ledger;
 use crate::ledger::{Ledger, at_once};
+
+/// The bytes of a file's header that tell a copy of a ledger in use.
+const MARK: Range<usize> = 72..92;
 
 /// What came of the changes.
 #[derive(Debug, Default)]
@@ -42,10 +46,12 @@ fn changes(length: usize) -> Vec<(usize, u8)> {
             .collect(),
         Ok("bytes") => (0..length).map(|at| (at, 0xff)).collect(),
         Ok(other) => panic!("`BANK_PAR_DAMAGE` is `bytes` or `bits`, not `{other}`"),
-        // All of the database's header, and some of the rest.
+        // The database's header, and some of the rest. Where one byte of the mark of a copy has changed,
+        // a log is looked for as long as another process may need to make one: once is enough.
         Err(_) => {
-            let rest = (100..length).step_by(41);
-            (0..100).chain(rest).map(|at| (at, 1 << (at % 8))).collect()
+            let header = (0..100).filter(|at| !MARK.contains(at) || *at == MARK.start);
+            let rest = (100..length).step_by(83);
+            header.chain(rest).map(|at| (at, 1 << (at % 8))).collect()
         }
     }
 }

@@ -93,14 +93,14 @@ fn one_stopped_worker_of_four_does_not_hold_up_the_others() {
                 "--jobs",
                 "4",
                 "--timeout",
-                "12s",
+                "8s",
             ],
         );
         let mut said = 0;
         // So many lines are under way that each worker has some in its hands.
         let mut more = |program: &Program, done: usize| {
             let mut lines = String::new();
-            while said < done + 20_000 {
+            while said < done + 4_000 {
                 said += 1;
                 writeln!(
                     lines,
@@ -115,7 +115,7 @@ fn one_stopped_worker_of_four_does_not_hold_up_the_others() {
             let done = program.count("completed");
             more(&program, done);
             let workers = program.workers();
-            (done > 2_000 && workers.len() == 4).then(|| workers[0])
+            (done > 1_000 && workers.len() == 4).then(|| workers[0])
         });
         stopped.signal(Signal::STOP);
         until("it to stand still", || stopped.stopped());

@@ -165,8 +165,7 @@ server-share lock          3        0  does not count right         went on
     assert_eq!(rows, expected);
 }
 
-/// A withdrawal and a deposit, each of which takes first the lock that the other one takes second. A second
-/// stands between its two locks.
+/// A withdrawal and a deposit, each of which takes first the lock that the other one takes second.
 fn opposite(flags: &[&str]) -> Run {
     let usual = [
         "--sync",
@@ -176,13 +175,14 @@ fn opposite(flags: &[&str]) -> Run {
         "--op",
         "deposit",
     ];
-    let slowly = ["--time-scale", "0.7", "--timeout", "4s"];
-    json_run("shared-memory", &[&usual[..], &slowly, flags].concat())
+    json_run("shared-memory", &[&usual[..], flags].concat())
 }
 
 #[test]
 fn two_that_take_their_locks_in_opposite_order_wait_for_each_other() {
-    let all = opposite(&["--detail", "steps"]);
+    // A second stands between the two locks of each.
+    let slowly = ["--time-scale", "0.7", "--timeout", "4s"];
+    let all = opposite(&[&slowly[..], &["--detail", "steps"]].concat());
     assert_eq!(all.code(), 6, "{all:?}");
     assert!(all.stderr.contains("a deadlock: workers wait"), "{all:?}");
     assert_eq!(all.summary()["wrong_accounts"], 0);
@@ -206,7 +206,9 @@ fn two_that_take_their_locks_in_opposite_order_wait_for_each_other() {
     assert_eq!(waits.len(), 4, "{waits:?}");
     assert_eq!(waits[3]["in_vain"], "deadlock");
     assert_eq!(all.of("lease_granted").len(), 1);
-    let summary = opposite(&["--lock-order"]).expect(0).summary();
+    let summary = opposite(&["--lock-order", "--time-scale", "0.1"])
+        .expect(0)
+        .summary();
     assert_eq!(summary["completed"], 2);
 }
 
