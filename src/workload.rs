@@ -13,6 +13,7 @@ mod opening;
 mod parse;
 mod quotes;
 mod reader;
+mod repeating;
 
 use std::collections::VecDeque;
 use std::fs::{self, File, FileType};
@@ -21,7 +22,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, TryRecvError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::bank::{Line, Name, Operation, Outcome};
 use crate::wake::Waker;
@@ -31,6 +32,7 @@ pub use done::{Change, Protection, RunProgress};
 pub use lines::MAX_LINE;
 use parse::Parser;
 use reader::{Message, Rewind};
+use repeating::Repeating;
 
 /// What stands in one place of a workload.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -207,14 +209,7 @@ pub struct Feed {
 enum FeedState {
     Reading(Receiver<Message>),
     /// These again and again, until so long after the first was taken.
-    Repeating {
-        operations: Vec<Operation>,
-        lasting: Duration,
-        began: Option<Instant>,
-        /// How many are there at once, and how many of them are left.
-        lot: usize,
-        left: usize,
-    },
+    Repeating(Repeating),
     Failed(WorkloadError),
     Ended,
 }
@@ -270,13 +265,7 @@ impl Feed {
     pub fn repeating(operations: Vec<Operation>, lasting: Duration, lot: usize) -> Feed {
         Feed {
             items: VecDeque::new(),
-            rest: FeedState::Repeating {
-                operations,
-                lasting,
-                began: None,
-                lot,
-                left: lot,
-            },
+            rest: FeedState::Repeating(Repeating::new(operations, lasting, lot)),
         }
     }
 
@@ -327,12 +316,8 @@ impl Feed {
         reason = "an iterator cannot say that there is nothing yet"
     )]
     pub fn next(&mut self) -> Next {
-        if let FeedState::Repeating { lot, left, .. } = &mut self.rest {
-            if *left == 0 {
-                *left = *lot;
-                return Next::NotYet;
-            }
-            *left -= 1;
+        if let FeedState::Repeating(repeating) = &mut self.rest {
+            return repeating.next();
         }
         if self.items.is_empty() {
             self.receive();
@@ -346,8 +331,7 @@ impl Feed {
                 Next::NotYet
             }
             FeedState::Failed(error) => Next::Failed(error),
-            // Its time is over.
-            FeedState::Repeating { .. } | FeedState::Ended => Next::End,
+            FeedState::Repeating(_) | FeedState::Ended => Next::End,
         }
     }
 
@@ -356,18 +340,7 @@ impl Feed {
     fn receive(&mut self) {
         let blocks = match &mut self.rest {
             FeedState::Reading(blocks) => blocks,
-            FeedState::Repeating {
-                operations,
-                lasting,
-                began,
-                ..
-            } => {
-                if began.get_or_insert_with(Instant::now).elapsed() < *lasting {
-                    self.items.extend(operations.iter().cloned().map(unread));
-                }
-                return;
-            }
-            FeedState::Failed(_) | FeedState::Ended => return,
+            FeedState::Repeating(_) | FeedState::Failed(_) | FeedState::Ended => return,
         };
         match blocks.try_recv() {
             Ok(Message::Items(block)) => self.items.extend(block),
