@@ -23,7 +23,7 @@ mod values;
 
 use std::path::{Path, PathBuf};
 
-use postgres::SimpleQueryRow;
+use tokio_postgres::SimpleQueryRow;
 
 use super::copy::to_file;
 use super::engine::backend::{Backend, Tx, TxMode};
@@ -31,6 +31,7 @@ use super::{Access, LedgerError, Verified};
 use crate::bank::Unit;
 pub use address::PostgresAddress;
 use address::ServerAddress;
+use faults::PgError;
 use leases::RunLeases;
 use schema::SchemaFound;
 use session::PgSession;
@@ -163,7 +164,7 @@ impl Postgres {
     }
 
     /// Connects anew where the connection is gone.
-    fn connect_again(&mut self) -> Result<(), postgres::Error> {
+    fn connect_again(&mut self) -> Result<(), PgError> {
         if !self.session.is_usable() {
             self.session = PgSession::connect(&self.address)?;
         }
@@ -211,7 +212,7 @@ impl Postgres {
         Ok(BegunTx { head, batch })
     }
 
-    fn try_begin(&mut self, mode: TxMode) -> Result<Vec<SimpleQueryRow>, postgres::Error> {
+    fn try_begin(&mut self, mode: TxMode) -> Result<Vec<SimpleQueryRow>, PgError> {
         self.connect_again()?;
         let begun = match mode {
             TxMode::Read => self.session.script(BEGIN_READING),

@@ -2,14 +2,19 @@
 //! names, then the environment, as PostgreSQL's own programs have it.
 
 mod files;
+mod servers;
+mod tls;
 
 use std::fmt;
 use std::path::PathBuf;
 
-use postgres::Config;
-use postgres::config::{Host, TargetSessionAttrs};
 use std::time::Duration;
 
+use tokio_postgres::Config;
+use tokio_postgres::config::{ChannelBinding, Host, TargetSessionAttrs};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::session::AnswerLimits;
 use crate::store::LedgerError;
 
 /// The schema of a ledger that names none.
@@ -31,7 +36,11 @@ pub struct PostgresAddress(String);
 /// An address with all that is known of it.
 #[derive(Clone)]
 pub(super) struct ServerAddress {
-    pub(super) config: Config,
+    /// Each server under the name of its host, in the order in which they are tried.
+    pub(super) servers: Vec<(String, Config)>,
+    /// What keeps it from others, where that is wanted.
+    pub(super) tls: Option<MakeRustlsConnect>,
+    pub(super) limits: AnswerLimits,
     pub(super) schema: String,
     /// What the ledger is called in messages.
     pub(super) name: String,
@@ -98,8 +107,9 @@ impl PostgresAddress {
                 config.password(password);
             }
         }
-        let mode = own("sslmode").or_else(|| setting("sslmode", "PGSSLMODE"));
-        refuse_open_network(&config, mode.as_deref())?;
+        let setting = |name: &str, variable: &str| own(name).or_else(|| setting(name, variable));
+        let (mode, tls) = tls::plan(&config, &setting, environment)?;
+        config.ssl_mode(mode);
         let schema = own("schema").unwrap_or_else(|| SCHEMA.to_string());
         if schema.is_empty() || schema.len() > MAX_SCHEMA || schema.starts_with("pg_") {
             return Err(format!(
@@ -108,7 +118,9 @@ impl PostgresAddress {
         }
         let name = name(&config, &schema);
         Ok(ServerAddress {
-            config,
+            servers: servers::each(&config)?,
+            tls,
+            limits: AnswerLimits::USUAL,
             schema,
             name,
         })
@@ -116,7 +128,16 @@ impl PostgresAddress {
 
     /// The address without what the client does not know, and that.
     fn split(&self) -> Result<(String, Vec<(String, String)>), String> {
-        const OWN: [&str; 5] = ["schema", "sslmode", "service", "passfile", "sslrootcert"];
+        const OWN: [&str; 8] = [
+            "schema",
+            "sslmode",
+            "sslrootcert",
+            "sslcert",
+            "sslkey",
+            "sslcrl",
+            "service",
+            "passfile",
+        ];
         let Some((before, query)) = self.0.split_once('?') else {
             return Ok((self.0.clone(), Vec::new()));
         };
@@ -175,12 +196,17 @@ fn complete(
     }
     if config.get_application_name().is_none() {
         let name = setting("application_name", "PGAPPNAME");
-        config.application_name(&name.unwrap_or_else(|| "bank-par".to_string()));
+        config.application_name(name.unwrap_or_else(|| "bank-par".to_string()));
     }
     if config.get_options().is_none()
         && let Some(options) = setting("options", "PGOPTIONS")
     {
         config.options(&options);
+    }
+    match setting("channel_binding", "PGCHANNELBINDING").as_deref() {
+        Some("require") => drop(config.channel_binding(ChannelBinding::Require)),
+        Some("disable") => drop(config.channel_binding(ChannelBinding::Disable)),
+        _ => {}
     }
     complete_waits(config, setting);
     Ok(())
@@ -205,28 +231,6 @@ fn complete_waits(config: &mut Config, setting: &dyn Fn(&str, &str) -> Option<St
         .keepalives_retries(3);
     if config.get_hosts().len() > 1 {
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
-    }
-}
-
-/// What leaves this machine would be read, and could be changed, by others on the way.
-fn refuse_open_network(config: &Config, mode: Option<&str>) -> Result<(), String> {
-    let is_near = |host: &Host| match host {
-        Host::Unix(_) => true,
-        Host::Tcp(name) => {
-            let ip = name.parse::<std::net::IpAddr>();
-            name == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
-        }
-    };
-    let far = config.get_hosts().iter().find(|host| !is_near(host));
-    match (far, mode) {
-        (None, None | Some("disable" | "allow" | "prefer")) | (_, Some("disable")) => Ok(()),
-        (_, Some(mode)) if mode != "prefer" && mode != "allow" => Err(format!(
-            "`sslmode={mode}` asks for TLS, which this program does not have: reach the server through a tunnel of your own (`ssh -L`) or a connection pooler on this machine"
-        )),
-        (Some(_), _) => Err(String::from(
-            "the server is on another machine, and this program has no TLS: reach it through a tunnel of your own (`ssh -L`), or say `sslmode=disable` where the network between is private",
-        )),
-        (None, Some(_)) => Ok(()),
     }
 }
 

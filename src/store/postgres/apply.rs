@@ -1,8 +1,9 @@
 //! Writes all that a transaction changes by one statement: each kind of row as a set.
 
-use postgres::types::ToSql;
+use tokio_postgres::types::ToSql;
 
 use super::columns::{ACCOUNTS, Columns, ENTRIES, HOLDS, RECORDS, RUNS, RowSet};
+use super::faults::PgError;
 use super::session::PgSession;
 use crate::store::engine::backend::Changes;
 use crate::store::engine::rows::{Content, Stored};
@@ -30,7 +31,7 @@ pub(super) fn apply(
     session: &mut PgSession,
     changes: &Changes,
     batch: &str,
-) -> Result<(), postgres::Error> {
+) -> Result<(), PgError> {
     let parts = parts(changes);
     let ended = changes.holds.iter().filter(|(_, hold)| hold.is_none());
     let ended: Vec<i64> = ended.map(|(number, _)| number.cast_signed()).collect();

@@ -1,6 +1,6 @@
 //! What only the database knows of a ledger's soundness: that its indexes find every row and no other.
 
-use postgres::Error;
+use super::faults::PgError;
 
 use super::columns::RECORDS;
 use super::session::PgSession;
@@ -12,7 +12,7 @@ use crate::store::engine::backend::{FoundById, IdOfRow};
 pub(super) fn look_up_ids(
     session: &mut PgSession,
     rows: &[IdOfRow],
-) -> Result<Vec<FoundById>, Error> {
+) -> Result<Vec<FoundById>, PgError> {
     const ENTRIES: &str = "SELECT w.place, (SELECT e.seq FROM entries e WHERE e.id = w.id ORDER BY e.seq LIMIT 1) FROM unnest($1::text[]) WITH ORDINALITY w (id, place) ORDER BY w.place";
     let mut found: Vec<FoundById> = Vec::with_capacity(rows.len());
     let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
@@ -44,10 +44,10 @@ pub(super) fn look_up_ids(
 }
 
 /// Checks what lies around rows that are right in themselves, of which so many have an id.
-pub(super) fn check(session: &mut PgSession, ids: LastNumbers) -> Result<Option<String>, Error> {
-    let count = |session: &mut PgSession, sql: &str| -> Result<i64, Error> {
+pub(super) fn check(session: &mut PgSession, ids: LastNumbers) -> Result<Option<String>, PgError> {
+    let count = |session: &mut PgSession, sql: &str| -> Result<i64, PgError> {
         match session.query(sql, &[])?.first() {
-            Some(row) => row.try_get(0),
+            Some(row) => Ok(row.try_get(0)?),
             None => Ok(0),
         }
     };

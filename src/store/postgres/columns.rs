@@ -3,7 +3,7 @@
 //! A row travels as two arrays, one of its numbers and one of its texts: so rows of several tables come in
 //! the answer to one query, and a set of rows is written from one array for each column.
 
-use postgres::types::ToSql;
+use tokio_postgres::types::ToSql;
 
 use crate::bank::{Amount, Id};
 use crate::store::engine::rows::{

@@ -8,6 +8,7 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use super::faults::PgError;
 use super::session::PgSession;
 use super::transaction::PgTransaction;
 use super::{BEGIN_WRITING, LOCK_HEAD, Postgres, faults};
@@ -43,10 +44,10 @@ pub(super) fn commit(mut transaction: PgTransaction<'_>) -> Result<(), LedgerErr
             return Ok(());
         }
         Ok(Some(warning)) => warning,
-        Err(error) if faults::is_certain(&error) => {
+        Err(error) if error.is_certain() => {
             return Err(faults::not_done(&ledger.name, "write", &error));
         }
-        Err(error) => faults::words(&error),
+        Err(error) => error.to_string(),
     };
     match ledger.find_out(&batch) {
         Some(BatchFate::Counts) => {
@@ -98,10 +99,7 @@ impl Postgres {
 }
 
 /// Asks once. Nothing is known where a standby has not confirmed it.
-pub(super) fn ask(
-    session: &mut PgSession,
-    batch: &str,
-) -> Result<Option<BatchFate>, postgres::Error> {
+pub(super) fn ask(session: &mut PgSession, batch: &str) -> Result<Option<BatchFate>, PgError> {
     let sql = format!(
         "{BEGIN_WRITING}; {LOCK_HEAD}; INSERT INTO batches (id, at) VALUES ('{batch}', clock_timestamp()) ON CONFLICT (id) DO NOTHING RETURNING id AS missing; INSERT INTO batches (id, at) VALUES (gen_random_uuid(), clock_timestamp())"
     );

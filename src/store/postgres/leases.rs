@@ -12,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::address::ServerAddress;
+use super::faults::PgError;
 use super::session::PgSession;
 use crate::store::Lease;
 use crate::store::lease::{LeaseEnd, LeaseShare, boot_clock};
@@ -21,6 +22,8 @@ const LASTS: &str = "interval '30 seconds'";
 const LASTS_HERE: Duration = Duration::from_secs(30);
 /// How often it is made to last longer.
 const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How long the server has to answer it, so that another one is asked before the lease ends.
+const ANSWER: Duration = Duration::from_secs(8);
 /// How long the end of a lease that was not ended with its run is waited for.
 const RELEASE: Duration = Duration::from_secs(5);
 
@@ -70,7 +73,7 @@ impl RunLeases {
         &mut self,
         session: &mut PgSession,
         run: u32,
-    ) -> Result<Option<Lease>, postgres::Error> {
+    ) -> Result<Option<Lease>, PgError> {
         let asked_at = boot_clock();
         let sql = format!(
             "INSERT INTO leases (run, epoch, expires) VALUES ($1, gen_random_uuid(), clock_timestamp() + {LASTS}) ON CONFLICT (run) DO NOTHING RETURNING epoch::text"
@@ -203,7 +206,7 @@ impl Keeper {
     }
 
     /// Makes all leases last longer.
-    fn prolong(&mut self) -> Result<(), postgres::Error> {
+    fn prolong(&mut self) -> Result<(), PgError> {
         let (asked_at, own) = (boot_clock(), lock(&self.epochs).clone());
         let Some(rows) = rows(&own) else {
             return Ok(());
@@ -221,10 +224,14 @@ impl Keeper {
     }
 
     /// Asks the server, and tells how many rows it answers with.
-    fn ask(&mut self, sql: &str) -> Result<usize, postgres::Error> {
+    fn ask(&mut self, sql: &str) -> Result<usize, PgError> {
         let session = match self.session.take().filter(PgSession::is_usable) {
             Some(session) => session,
-            None => PgSession::connect(&self.address)?,
+            None => {
+                let mut session = PgSession::connect(&self.address)?;
+                session.answer_within(ANSWER);
+                session
+            }
         };
         Ok(self.session.insert(session).script(sql)?.len())
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use super::columns::{ACCOUNTS, ENTRY, ENTRY_NAMES, HOLDS, RECORDS};
+use super::faults::PgError;
 use super::session::PgSession;
 use super::values::Values;
 use crate::bank::{Id, Name};
@@ -61,10 +62,7 @@ static SQL: LazyLock<String> = LazyLock::new(|| {
     parts.join(" UNION ALL ")
 });
 
-pub(super) fn load(
-    session: &mut PgSession,
-    wanted: &WantedRows,
-) -> Result<LoadedRows, postgres::Error> {
+pub(super) fn load(session: &mut PgSession, wanted: &WantedRows) -> Result<LoadedRows, PgError> {
     let names: Vec<&str> = wanted.accounts.iter().map(Name::as_str).collect();
     let ids: Vec<&str> = wanted.ids.iter().map(Id::as_str).collect();
     let holds: Vec<i64> = wanted.holds.iter().map(|hold| hold.cast_signed()).collect();

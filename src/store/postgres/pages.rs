@@ -2,10 +2,11 @@
 
 use std::ops::RangeInclusive;
 
-use postgres::types::ToSql;
-use postgres::{Error, Row};
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use super::columns::{ACCOUNTS, ENTRY, ENTRY_NAMES, HOLDS, RECORDS, RUNS};
+use super::faults::PgError;
 use super::session::PgSession;
 use super::values::Values;
 use crate::bank::{LastNumbers, Moment, Unit};
@@ -78,13 +79,13 @@ fn signed(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
-fn each<T>(rows: Vec<Row>, read: impl Fn(Values) -> T) -> Result<Vec<T>, Error> {
+fn each<T>(rows: Vec<Row>, read: impl Fn(Values) -> T) -> Result<Vec<T>, PgError> {
     let rows = rows.iter().map(|row| Ok(read(Values::of(row, 0)?)));
     rows.collect()
 }
 
 /// What the ledger counts, if that is one row.
-pub(super) fn unit(session: &mut PgSession) -> Result<Option<Read<Unit>>, Error> {
+pub(super) fn unit(session: &mut PgSession) -> Result<Option<Read<Unit>>, PgError> {
     let rows = session.query("SELECT scale, unit, checksum FROM ledger", &[])?;
     let [row] = rows.as_slice() else {
         return Ok(None);
@@ -102,13 +103,13 @@ pub(super) fn unit(session: &mut PgSession) -> Result<Option<Read<Unit>>, Error>
 }
 
 /// The head, if there is one, and the key of the newest account.
-pub(super) fn position(session: &mut PgSession) -> Result<Option<LedgerPosition>, Error> {
+pub(super) fn position(session: &mut PgSession) -> Result<Option<LedgerPosition>, PgError> {
     const SQL: &str = "SELECT seq, record, at, checksum, (SELECT coalesce(max(account), 0) FROM accounts), hash, prev FROM head";
     let rows = session.query(SQL, &[])?;
     let [row] = rows.as_slice() else {
         return Ok(None);
     };
-    let hash = |column: usize| -> Result<Option<Hash>, Error> {
+    let hash = |column: usize| -> Result<Option<Hash>, PgError> {
         let bytes: Option<&[u8]> = row.try_get(column)?;
         Ok(bytes.and_then(|bytes| bytes.try_into().ok()))
     };
@@ -127,13 +128,13 @@ pub(super) fn position(session: &mut PgSession) -> Result<Option<LedgerPosition>
     }))
 }
 
-fn last_numbers(row: &Row) -> Result<LastNumbers, Error> {
+fn last_numbers(row: &Row) -> Result<LastNumbers, PgError> {
     let (seq, record): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
     let (seq, record) = (seq.max(0).cast_unsigned(), record.max(0).cast_unsigned());
     Ok(LastNumbers { seq, record })
 }
 
-pub(super) fn last_rows(session: &mut PgSession) -> Result<LastNumbers, Error> {
+pub(super) fn last_rows(session: &mut PgSession) -> Result<LastNumbers, PgError> {
     const SQL: &str = "SELECT coalesce((SELECT max(seq) FROM entries), 0), coalesce((SELECT max(record) FROM records), 0)";
     match session.query(SQL, &[])?.first() {
         Some(row) => last_numbers(row),
@@ -145,7 +146,7 @@ pub(super) fn accounts(
     session: &mut PgSession,
     after: AccountsAfter<'_>,
     limit: usize,
-) -> Result<Vec<Read<AccountRow>>, Error> {
+) -> Result<Vec<Read<AccountRow>>, PgError> {
     let limit = signed(limit);
     let page = |order: &str| {
         let columns = ACCOUNTS.arrays("t");
@@ -162,7 +163,7 @@ pub(super) fn holds(
     session: &mut PgSession,
     after: u64,
     limit: usize,
-) -> Result<Vec<Read<HoldRow>>, Error> {
+) -> Result<Vec<Read<HoldRow>>, PgError> {
     let columns = HOLDS.arrays("t");
     let sql = format!("SELECT {columns} FROM holds t WHERE t.hold > $1 ORDER BY t.hold LIMIT $2");
     each(
@@ -174,7 +175,7 @@ pub(super) fn holds(
 pub(super) fn entries(
     session: &mut PgSession,
     filter: &EntryFilter<'_>,
-) -> Result<Vec<Read<EntryRow>>, Error> {
+) -> Result<Vec<Read<EntryRow>>, PgError> {
     let (after, limit) = (number(filter.after), signed(filter.limit));
     let (up_to, account) = (
         filter.up_to.map(number),
@@ -203,7 +204,7 @@ pub(super) fn entries(
 pub(super) fn records(
     session: &mut PgSession,
     filter: &RecordFilter<'_>,
-) -> Result<Vec<Read<RecordRow>>, Error> {
+) -> Result<Vec<Read<RecordRow>>, PgError> {
     let (after, limit) = (number(filter.after), signed(filter.limit));
     let lines = LineParameters::of(filter.lines);
     let mut conditions = Conditions::new();
@@ -221,7 +222,10 @@ pub(super) fn records(
     each(session.query(&sql, &conditions.parameters)?, Values::record)
 }
 
-pub(super) fn runs(session: &mut PgSession, filter: RunFilter<'_>) -> Result<Vec<ReadRun>, Error> {
+pub(super) fn runs(
+    session: &mut PgSession,
+    filter: RunFilter<'_>,
+) -> Result<Vec<ReadRun>, PgError> {
     let columns = RUNS.arrays("t");
     let select = |rest: &str| format!("SELECT {columns} FROM runs t {rest}");
     let rows = match filter {
@@ -238,7 +242,7 @@ pub(super) fn runs(session: &mut PgSession, filter: RunFilter<'_>) -> Result<Vec
 }
 
 /// The runs that are marked as live and whose lease has ended, other than these.
-pub(super) fn dead_runs(session: &mut PgSession, own: &[i64]) -> Result<Vec<ReadRun>, Error> {
+pub(super) fn dead_runs(session: &mut PgSession, own: &[i64]) -> Result<Vec<ReadRun>, PgError> {
     let sql = format!(
         "SELECT {} FROM runs t LEFT JOIN leases l ON l.run = t.run WHERE t.live = 1 AND NOT t.run = ANY($1) AND (l.run IS NULL OR l.expires < clock_timestamp())",
         RUNS.arrays("t")
@@ -252,7 +256,7 @@ pub(super) fn lines(
     after: u64,
     runs: RangeInclusive<u32>,
     each: &mut dyn FnMut(LineRow),
-) -> Result<(), Error> {
+) -> Result<(), PgError> {
     const ENTRIES: &str = "SELECT seq, run, line, hold, 0::bigint FROM entries WHERE seq > $1 AND run BETWEEN $2 AND $3 ORDER BY seq LIMIT $4";
     const RECORDS: &str = "SELECT record, run, line, hold, kind FROM records WHERE record > $1 AND (run BETWEEN $2 AND $3 OR hold IS NOT NULL) ORDER BY record LIMIT $4";
     /// A part of them at a time.

@@ -3,10 +3,11 @@
 //! Plain tables: no sequence, no trigger, no function. The names are free of the schema's, which is what
 //! the connection looks in.
 
-use postgres::types::Type;
+use tokio_postgres::types::Type;
 
 use super::BEGIN_WRITING;
 use super::columns::{ACCOUNTS, RowSet};
+use super::faults::PgError;
 use super::session::PgSession;
 use crate::bank::Unit;
 use crate::store::engine::rows::{Content, Head, KeptRow, Stored, own_accounts};
@@ -50,12 +51,9 @@ pub(super) enum SchemaFound {
 }
 
 /// Looks without touching anything; nothing is found where there are tables that are not ours.
-pub(super) fn look(
-    session: &mut PgSession,
-    schema: &str,
-) -> Result<Option<SchemaFound>, postgres::Error> {
+pub(super) fn look(session: &mut PgSession, schema: &str) -> Result<Option<SchemaFound>, PgError> {
     const SQL: &str = "SELECT EXISTS (SELECT 1 FROM information_schema.schemata WHERE schema_name = $1), EXISTS (SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1), EXISTS (SELECT 1 FROM information_schema.columns WHERE table_schema = $1 AND table_name = 'format' AND column_name = 'bank_par')";
-    let found = session.client.query_typed(SQL, &[(&schema, Type::TEXT)])?;
+    let found = session.query_once(SQL, &[(&schema, Type::TEXT)])?;
     let Some(row) = found.first() else {
         return Ok(Some(SchemaFound::Nothing));
     };
@@ -67,9 +65,7 @@ pub(super) fn look(
         (true, false, false) => return Ok(Some(SchemaFound::Empty)),
         (false, false, false) => return Ok(Some(SchemaFound::Nothing)),
     }
-    let format = session
-        .client
-        .query_typed("SELECT bank_par FROM format WHERE one = 1", &[])?;
+    let format = session.query_once("SELECT bank_par FROM format WHERE one = 1", &[])?;
     match format.first() {
         Some(row) => Ok(Some(SchemaFound::Ledger(row.try_get(0)?))),
         None => Ok(None),
@@ -82,26 +78,22 @@ pub(super) fn create(
     schema: &str,
     is_there: bool,
     unit: &Unit,
-) -> Result<(), postgres::Error> {
+) -> Result<(), PgError> {
     let mut sql = format!("{BEGIN_WRITING};");
     if !is_there {
         sql += &format!("CREATE SCHEMA {};", quoted(schema));
     }
     sql += &TABLES.join(";");
     sql += &format!(";INSERT INTO format VALUES (1, {FORMAT})");
-    session.client.batch_execute(&sql)?;
+    session.script(&sql)?;
     let mut content = Content::default();
     let (decimals, checksum) = (i64::from(unit.decimals()), unit.checksum(&mut content));
     let sql = "INSERT INTO ledger VALUES (1, $1, $2, $3)";
-    session
-        .client
-        .execute(sql, &[&decimals, &unit.name(), &checksum])?;
+    session.query(sql, &[&decimals, &unit.name(), &checksum])?;
     let head = Head::first(unit);
     let sql = "INSERT INTO head (one, batch, seq, record, at, hash, checksum) VALUES (1, gen_random_uuid(), 0, 0, 0, $1, $2)";
     let checksum = head.checksum(&mut content);
-    session
-        .client
-        .execute(sql, &[&head.hash.as_slice(), &checksum])?;
+    session.query(sql, &[&head.hash.as_slice(), &checksum])?;
     let own = own_accounts().map(|row| Stored::sealed(row, &mut content));
     let mut accounts = RowSet::of(&ACCOUNTS);
     own.iter().for_each(|row| accounts.add_account(row));
@@ -111,7 +103,7 @@ pub(super) fn create(
         ACCOUNTS.unnest(1)
     );
     let parameters: Vec<_> = accounts.parameters().collect();
-    session.client.execute(&sql, &parameters).map(drop)
+    session.query(&sql, &parameters).map(drop)
 }
 
 /// A name as SQL has it.

@@ -13,6 +13,7 @@ use crate::store::engine::rows::{
 };
 use crate::store::{Lease, LedgerError};
 
+use super::faults::PgError;
 use super::session::PgSession;
 
 /// A transaction. What it did is taken back when it is dropped.
@@ -32,6 +33,11 @@ pub(super) struct PgTransaction<'a> {
 impl<'a> PgTransaction<'a> {
     pub(super) fn begin(ledger: &'a mut Postgres, mode: TxMode) -> Result<Self, LedgerError> {
         let begun = ledger.begin_anew(mode)?;
+        let limits = ledger.address.limits;
+        ledger.session.answer_within(match mode {
+            TxMode::Read => limits.reading,
+            TxMode::Write => limits.writing,
+        });
         let known = ledger.seen.replace(begun.head.clone());
         Ok(PgTransaction {
             is_changed: known.as_ref() != Some(&begun.head),
@@ -61,7 +67,7 @@ impl<'a> PgTransaction<'a> {
     pub(super) fn ask<T>(
         &mut self,
         doing: &'static str,
-        ask: impl FnOnce(&mut PgSession) -> Result<T, postgres::Error>,
+        ask: impl FnOnce(&mut PgSession) -> Result<T, PgError>,
     ) -> Result<T, LedgerError> {
         let asked = ask(&mut self.ledger.session);
         asked.map_err(|error| faults::not_done(&self.ledger.name, doing, &error))
@@ -69,7 +75,7 @@ impl<'a> PgTransaction<'a> {
 
     fn read<T>(
         &mut self,
-        ask: impl FnOnce(&mut PgSession) -> Result<T, postgres::Error>,
+        ask: impl FnOnce(&mut PgSession) -> Result<T, PgError>,
     ) -> Result<T, LedgerError> {
         self.ask("read", ask)
     }

@@ -1,8 +1,9 @@
 //! Rows as they are read from the two arrays that they travel as.
 
-use postgres::Row;
 use smol_str::SmolStr;
+use tokio_postgres::Row;
 
+use super::faults::PgError;
 use crate::bank::{BootTime, Hold, LastNumbers, Line, Moment};
 use crate::store::engine::rows::{
     AccountRow, BadRow, EntryRow, HoldRow, LineColumns, OwnerColumns, Read, ReadRun, RecordRow,
@@ -20,7 +21,7 @@ pub(super) struct Values {
 
 impl Values {
     /// What two columns of an answer have, of which this is the first.
-    pub(super) fn of(row: &Row, column: usize) -> Result<Self, postgres::Error> {
+    pub(super) fn of(row: &Row, column: usize) -> Result<Self, PgError> {
         let texts: Vec<Option<&str>> = row.try_get(column + 1)?;
         Ok(Values {
             numbers: row.try_get(column)?,

@@ -5,8 +5,8 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use postgres::Config;
-use postgres::config::Host;
+use tokio_postgres::Config;
+use tokio_postgres::config::Host;
 
 use super::Setting;
 
@@ -110,7 +110,8 @@ fn fields(line: &str) -> Vec<String> {
     fields
 }
 
-fn at_home(name: &str, environment: &Setting<'_>) -> Option<PathBuf> {
+/// The place of a file of this user.
+pub(super) fn at_home(name: &str, environment: &Setting<'_>) -> Option<PathBuf> {
     environment("HOME").map(|home| Path::new(&home).join(name))
 }
 
