@@ -41,6 +41,7 @@ impl LedgerError {
             | LedgerError::NoPlace { .. }
             | LedgerError::Network { .. }
             | LedgerError::Locked { .. }
+            | LedgerError::Conflict { .. }
             | LedgerError::Unwritable { .. }
             | LedgerError::Replaced { .. }
             | LedgerError::RunIsLive { .. }
@@ -67,12 +68,15 @@ impl LedgerError {
             // The process that has it locked, or the full disk, has that long before what was done is in doubt.
             (
                 LedgerError::Locked { .. }
+                | LedgerError::Conflict { .. }
                 | LedgerError::Unwritable { .. }
                 | LedgerError::Answered { may_pass: true, .. },
                 AtStake::Work,
             ) => 600,
             (
-                LedgerError::Locked { .. } | LedgerError::Answered { may_pass: true, .. },
+                LedgerError::Locked { .. }
+                | LedgerError::Conflict { .. }
+                | LedgerError::Answered { may_pass: true, .. },
                 AtStake::Nothing,
             ) => 60,
             (LedgerError::Unwritable { .. }, AtStake::Nothing) => 3,

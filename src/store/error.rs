@@ -117,6 +117,16 @@ pub enum LedgerError {
         /// How long was waited.
         waited: Duration,
     },
+    /// Other transactions came between.
+    #[error(
+        "the ledger `{ledger}` was changed by other transactions while it was asked ({cause}), and nothing was done: try again"
+    )]
+    Conflict {
+        /// Which ledger.
+        ledger: String,
+        /// What the database said.
+        cause: String,
+    },
     /// What was asked could not be written.
     #[error(
         "cannot {doing} the ledger `{ledger}`: {cause}: nothing was done; see to its disk (is it full, or read-only?) and repeat it"

@@ -1,5 +1,6 @@
 //! Asking a ledger again for what it could not do yet.
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,30 @@ pub(super) fn lock_wait(usual: Duration) -> Duration {
     usual / *PART.get_or_init(|| told().unwrap_or(1).max(1))
 }
 
+/// How long to wait before each further try: longer each time, and up to half of it less by chance, so that
+/// those who were in each other's way do not meet again.
+pub(crate) struct Pauses {
+    next: Duration,
+    longest: Duration,
+}
+
+impl Pauses {
+    /// Pauses from so long to so long.
+    pub(crate) fn new([first, longest]: [Duration; 2]) -> Self {
+        let next = first;
+        Pauses { next, longest }
+    }
+
+    /// The next one.
+    pub(crate) fn next(&mut self) -> Duration {
+        let pause = self.next;
+        self.next = self.longest.min(2 * pause);
+        // Each hasher has random keys of its own.
+        let chance = RandomState::new().hash_one(0) % 1_024;
+        pause - pause * u32::try_from(chance).unwrap_or_default() / 2_048
+    }
+}
+
 /// Asks until what is asked is done or cannot be done, or until the patience is over that fits what is
 /// in the way and what is at stake.
 ///
@@ -35,7 +60,7 @@ pub fn until_done<T>(
     let mut began = Instant::now();
     let mut last = None;
     let mut told_at: Option<Instant> = None;
-    let [mut next, longest] = PAUSES;
+    let mut pauses = Pauses::new(PAUSES);
     loop {
         let error = match ask() {
             Ok(done) => return Ok(done),
@@ -65,10 +90,9 @@ pub fn until_done<T>(
                 waited.as_secs()
             )
         });
-        if !pause(next, words) {
+        if !pause(pauses.next(), words) {
             return Err(error);
         }
-        next = longest.min(2 * next);
     }
 }
 
@@ -115,7 +139,7 @@ mod tests {
             errors.next().map_or(Ok(()), Err)
         };
         let done = until_done(AtStake::Work, ask, |pause, _| {
-            assert!(PAUSES[0] <= pause && pause <= PAUSES[1]);
+            assert!(PAUSES[0] / 2 <= pause && pause <= PAUSES[1]);
             waited += 1;
             waited <= most
         });
@@ -131,6 +155,20 @@ mod tests {
         assert_eq!(asked(vec![locked(), replaced(), locked()], 9), (2, false));
         // A request to end is heard.
         assert_eq!(asked(vec![locked(), full(), locked()], 1), (2, false));
+    }
+
+    #[test]
+    fn pauses_grow_and_differ_by_chance() {
+        let pauses = || {
+            let mut pauses = Pauses::new(PAUSES);
+            (0..12).map(|_| pauses.next()).collect::<Vec<_>>()
+        };
+        let (one, other) = (pauses(), pauses());
+        assert_ne!(one, other);
+        let longest = (0..12).map(|doubled| PAUSES[1].min(PAUSES[0] * (1 << doubled)));
+        let within =
+            |(pause, longest): (&Duration, Duration)| longest / 2 <= *pause && *pause <= longest;
+        assert!(one.iter().zip(longest).all(within), "{one:?}");
     }
 
     #[test]

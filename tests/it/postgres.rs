@@ -1,10 +1,15 @@
-//! A ledger in PostgreSQL from outside: the same commands, two parents at once, and no password anywhere.
+//! A ledger in PostgreSQL from outside: the same commands, two parents at once, no password anywhere, and
+//! standbys that take over.
 
 #[path = "../../src/store/postgres/tests/cluster.rs"]
 mod cluster;
 
+use std::fs;
+use std::thread;
+
 use crate::cli::Run;
 use crate::ledger::{Ledger, at_once};
+use crate::process::until;
 use cluster::Cluster;
 
 /// A folder, and the address of a ledger with a password in it; nothing where there is no server.
@@ -109,4 +114,65 @@ fn a_server_in_front_of_a_database_shows_no_password() {
         kill $pid; cat run/bank.log",
     );
     assert!(served.expect(0).stdout.contains("posted deposit 3.00 a"));
+}
+
+/// One-shots and a run, of which each says what was acknowledged, on a ledger whose primary is lost meanwhile.
+/// `$1` tells the round from others.
+const WRITING: &str = r#"
+    for i in $(seq 12); do
+        until bank-par deposit 1 --account b --id s$1-$i >>told 2>>failed; do sleep 0.1; done
+    done &
+    for i in 1 2 3 4 5; do
+        if bank-par queue ops.jsonl --run r$1 --jobs 2 --ops-per-worker 0 --events r$1-$i.jsonl >/dev/null 2>>failed; then break; fi
+    done
+    wait
+    bank-par balance a b
+    bank-par verify >/dev/null && bank-par check r$1-*.jsonl >checked && echo sound
+"#;
+
+#[test]
+fn a_standby_that_takes_over_has_all_that_was_acknowledged_and_nothing_twice() {
+    #[expect(clippy::print_stderr, reason = "whoever runs the tests must know")]
+    let started =
+        Cluster::with_standby().inspect_err(|missing| eprintln!("not checked: {missing}"));
+    let Ok(cluster) = started else { return };
+    let sockets = ["a", "b"].map(|server| cluster.socket(server).display().to_string());
+    let address = cluster.new_ledger_at(sockets.join(",").as_ref());
+    let ledger = Ledger::new();
+    ledger.file(
+        "ops.jsonl",
+        &"{\"op\":\"deposit\",\"amount\":1,\"account\":\"a\"}\n".repeat(400),
+    );
+    script(&ledger, &address, "bank-par init >/dev/null").expect(0);
+    let told = ledger.file("told", "");
+
+    let rounds = std::env::var("BANK_PAR_FAILOVERS").map_or(1, |rounds| rounds.parse().unwrap());
+    let mut servers = ["a", "b"];
+    for round in 1..=rounds {
+        let before = fs::read_to_string(&told).unwrap().lines().count();
+        let run = thread::scope(|scope| {
+            let run =
+                scope.spawn(|| script(&ledger, &address, &format!("set -- {round}; {WRITING}")));
+            until("some deposits", || {
+                let count = fs::read_to_string(&told).unwrap().lines().count();
+                (count >= before + 3).then_some(())
+            });
+            let [lost, standby] = servers;
+            cluster.order(&format!("crash {lost}; promote {standby}"));
+            run.join().unwrap()
+        });
+        let (a, b) = (400 * round, 12 * round);
+        let expected =
+            format!("a\t{a}.00\t0.00\t{a}.00\t0.00\nb\t{b}.00\t0.00\t{b}.00\t0.00\nsound\n");
+        assert_eq!(run.stdout, expected, "round {round}: {}", run.stderr);
+        if round < rounds {
+            servers.reverse();
+            let [primary, standby] = servers;
+            // It waits for its standby from its start on.
+            let order = format!(
+                "wait_for_standby {primary}; crash {primary}; start {primary}; follow {standby} {primary}"
+            );
+            cluster.order(&order);
+        }
+    }
 }

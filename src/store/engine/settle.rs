@@ -1,12 +1,14 @@
 //! Holds that no caller ends any more are given back before anything else is decided: those whose time is
 //! over, and those of runs whose process is gone.
 
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::backend::{Backend, DueBy};
 use super::rows::RunRow;
 use super::{Engine, UnitOfWork};
 use crate::bank::VoidReason;
+use crate::store::retry::Pauses;
 use crate::store::{Lease, LedgerAnswer, LedgerError, LedgerRequest, NEW_RUN, RunName};
 
 /// How often a long-lived process looks for runs whose process is gone.
@@ -14,6 +16,10 @@ const RUNS_INTERVAL: Duration = Duration::from_secs(1);
 /// The most holds that are given back in one transaction because their time is over, so that other
 /// writers get their turn however many there are.
 pub(crate) const MAX_EXPIRED: usize = 1_000;
+
+/// For how long a batch is tried again that other transactions came between, and how long to wait before that.
+const CONFLICTS: Duration = Duration::from_secs(20);
+const CONFLICT_PAUSES: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(500)];
 
 /// What became of a batch.
 #[derive(Default)]
@@ -35,8 +41,14 @@ impl<B: Backend> Engine<B> {
             // What a dead run had begun is given back first, also those of an earlier process of this same run.
             self.runs.looked_at = None;
         }
+        let (began, mut pauses) = (Instant::now(), Pauses::new(CONFLICT_PAUSES));
         loop {
-            if let Some(answered) = self.write(|work| work.settle_and_answer(batch))? {
+            let written = self.write(|work| work.settle_and_answer(batch));
+            if matches!(written, Err(LedgerError::Conflict { .. })) && began.elapsed() < CONFLICTS {
+                sleep(pauses.next());
+                continue;
+            }
+            if let Some(answered) = written? {
                 self.runs.leases.extend(answered.leases);
                 for answer in &answered.answers {
                     if let LedgerAnswer::RunEnded(run) = answer {

@@ -89,6 +89,10 @@ impl PostgresAddress {
             let why = std::error::Error::source(&error).map_or_else(String::new, |why| format!(": {why}"));
             format!("its address cannot be read{why}; a sign such as `/` or `@` in a password is written as `%2F` or `%40`")
         })?;
+        // The client would take several for one.
+        for host in own("host").iter().flat_map(|hosts| hosts.split(',')) {
+            config.host(host);
+        }
         let service = own("service").or_else(|| environment("PGSERVICE"));
         let service = match service {
             Some(service) => files::service(&service, environment)?,
@@ -128,8 +132,9 @@ impl PostgresAddress {
 
     /// The address without what the client does not know, and that.
     fn split(&self) -> Result<(String, Vec<(String, String)>), String> {
-        const OWN: [&str; 8] = [
+        const OWN: [&str; 9] = [
             "schema",
+            "host",
             "sslmode",
             "sslrootcert",
             "sslcert",
@@ -240,7 +245,7 @@ fn name(config: &Config, schema: &str) -> String {
     if let Some(user) = config.get_user() {
         name += &format!("{user}@");
     }
-    let mut folder = None;
+    let mut folders = Vec::new();
     let hosts = config
         .get_hosts()
         .iter()
@@ -257,14 +262,14 @@ fn name(config: &Config, schema: &str) -> String {
                     None => host.clone(),
                 }),
                 Host::Unix(path) => {
-                    folder = Some(path.display().to_string());
+                    folders.push(path.display().to_string());
                     None
                 }
             }
         });
     name += &hosts.collect::<Vec<String>>().join(",");
     name += &format!("/{}", config.get_dbname().unwrap_or_default());
-    let host = folder.map(|folder| format!("host={folder}"));
+    let host = (!folders.is_empty()).then(|| format!("host={}", folders.join(",")));
     let schema = (schema != SCHEMA).then(|| format!("schema={schema}"));
     let query: Vec<String> = host.into_iter().chain(schema).collect();
     if !query.is_empty() {

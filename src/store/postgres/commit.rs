@@ -13,6 +13,7 @@ use super::session::PgSession;
 use super::transaction::PgTransaction;
 use super::{BEGIN_WRITING, LOCK_HEAD, Postgres, faults};
 use crate::store::LedgerError;
+use crate::store::retry::Pauses;
 
 /// For how long it is asked what became of a commit. A transaction whose process is gone without the server
 /// knowing holds its locks for half of this.
@@ -84,15 +85,14 @@ impl Postgres {
     /// be asked much later, since ids of batches are not kept for ever.
     fn find_out(&mut self, batch: &str) -> Option<BatchFate> {
         let began = Instant::now();
-        let [mut pause, longest] = PAUSES;
+        let mut pauses = Pauses::new(PAUSES);
         while began.elapsed() < PATIENCE {
             if self.connect_again().is_ok()
                 && let Ok(Some(found)) = ask(&mut self.session, batch)
             {
                 return Some(found);
             }
-            sleep(pause);
-            pause = longest.min(2 * pause);
+            sleep(pauses.next());
         }
         None
     }

@@ -119,8 +119,9 @@ pub(super) fn not_done(ledger: &str, doing: &'static str, error: &PgError) -> Le
         return LedgerError::NotServed { ledger, what };
     }
     match error.code() {
-        // A lock, or a conflict with another transaction: the whole batch may be tried again.
-        Some("55P03" | "40001" | "40P01" | "57014") => LedgerError::Locked {
+        // The whole batch may be tried again.
+        Some("40001" | "40P01") => LedgerError::Conflict { ledger, cause },
+        Some("55P03" | "57014") => LedgerError::Locked {
             holder: format!("another transaction ({cause})"),
             ledger,
             waited: Duration::ZERO,

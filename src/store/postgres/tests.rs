@@ -4,6 +4,8 @@ pub(in crate::store) mod cluster;
 mod failures;
 mod hosts;
 mod relay;
+mod standby;
+mod tls;
 
 use super::*;
 use crate::bank::{Asked, Kind, Name, Outcome};

@@ -259,3 +259,39 @@ impl ServerCertVerifier for NamelessVerifier {
         self.algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_far(address: &str) -> bool {
+        !is_near(&address.parse().expect("an address"))
+    }
+
+    #[test]
+    fn what_leaves_this_machine_goes_in_the_clear_only_where_that_is_said() {
+        let far = |mode| chosen(mode, false, false).expect("a mode");
+        assert_eq!(far(None), Some((SslMode::Require, Trust::AuthorityAndName)));
+        for mode in ["allow", "prefer", "require"] {
+            assert_eq!(far(Some(mode)), Some((SslMode::Require, Trust::Any)));
+        }
+        assert_eq!(far(Some("disable")), None);
+        assert!(chosen(Some("yes"), true, false).is_err());
+
+        for near in [
+            "postgres:///money?host=/run/postgresql",
+            "postgres://localhost/money",
+            "postgres://127.0.0.1,[::1]/money",
+            "postgres://db.example/money?hostaddr=127.0.0.1",
+        ] {
+            assert!(!is_far(near), "{near}");
+        }
+        for far in [
+            "postgres://db.example/money",
+            "postgres://localhost,10.0.0.1/money",
+            "postgres://localhost/money?hostaddr=10.0.0.1",
+        ] {
+            assert!(is_far(far), "{far}");
+        }
+    }
+}

@@ -5,12 +5,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::relay::{Cut, Relay};
+use super::session::AnswerLimits;
 use super::*;
 use crate::bank::Request;
 use crate::store::Certainty;
 
 /// Deposits 1, and tells whether that counts.
-fn deposit(ledger: &mut SchemaLedger) -> bool {
+pub(super) fn deposit(ledger: &mut SchemaLedger) -> bool {
     let request = Request::Execute(operation(Kind::Deposit, None, "a", 1));
     let caller = Default::default();
     match ledger.transact(&[Asked { caller, request }]) {
@@ -27,15 +28,28 @@ fn deposit(ledger: &mut SchemaLedger) -> bool {
     }
 }
 
+/// How long a server is waited for that will not answer.
+const SHORT: AnswerLimits = AnswerLimits {
+    writing: Duration::from_millis(400),
+    reading: Duration::from_millis(400),
+    commit: Duration::from_millis(400),
+};
+
 /// Ends the connection at each message of a batch.
 fn cut_everywhere(cut: Cut) {
     with_server(|cluster| {
         let address = cluster.new_ledger();
-        let relay = Relay::new(&cluster.folder, cut);
+        let server = cluster.socket("a");
+        let relay = Relay::new(&server, cluster.port, cut);
         let [there, here] =
-            [cluster.folder.as_path(), relay.folder()].map(|folder| folder.display().to_string());
+            [server.as_path(), relay.folder()].map(|folder| folder.display().to_string());
         let mut other = open(&address);
         let mut ledger = open(&address.replace(&there, &here));
+        if cut == Cut::Silence {
+            ledger.backend.address.limits = SHORT;
+            ledger.backend.session =
+                PgSession::connect(&ledger.backend.address).expect("a session");
+        }
         let mut counted = i64::from(deposit(&mut ledger));
         let mut refused = 0;
         for message in 0.. {
@@ -65,6 +79,32 @@ fn a_connection_that_ends_before_any_message_leaves_nothing_open() {
 #[test]
 fn a_connection_that_ends_after_any_message_leaves_nothing_open() {
     cut_everywhere(Cut::After);
+}
+
+#[test]
+fn a_server_that_says_nothing_any_more_is_waited_for_no_longer_than_told() {
+    cut_everywhere(Cut::Silence);
+}
+
+#[test]
+fn a_batch_that_other_transactions_came_between_is_tried_again() {
+    with_server(|cluster| {
+        let mut ledger = open(&cluster.new_ledger());
+        change(
+            &mut ledger,
+            "CREATE SEQUENCE tries; CREATE FUNCTION come_between() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE try bigint := nextval('tries'); BEGIN IF try = 1 THEN RAISE SQLSTATE '40001'; ELSIF try = 2 THEN RAISE SQLSTATE '40P01'; END IF; RETURN NEW; END $$; CREATE TRIGGER come_between BEFORE INSERT ON entries FOR EACH ROW EXECUTE FUNCTION come_between()",
+        );
+        assert!(deposit(&mut ledger));
+        assert_eq!(balance(&mut ledger), 1);
+        let tries = ledger
+            .backend
+            .session
+            .script("SELECT last_value AS tries FROM tries");
+        assert_eq!(
+            text_of(&tries.expect("an answer"), "tries").as_deref(),
+            Some("3")
+        );
+    });
 }
 
 /// Deposits while `disturb` does its worst, until it has been done so often.
@@ -116,7 +156,7 @@ fn sessions_that_an_administrator_ends_lose_and_double_nothing() {
 #[test]
 fn a_server_that_crashes_loses_and_doubles_nothing() {
     // Its own, since a crash ends the sessions of all.
-    match Cluster::start(&["restart_after_crash=on"]) {
+    match Cluster::start("alone", &["restart_after_crash=on"]) {
         Ok(cluster) => disturbed(&cluster, 4, |other| {
             let rows = other
                 .backend

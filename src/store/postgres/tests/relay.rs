@@ -16,6 +16,8 @@ pub(super) enum Cut {
     Before,
     /// The server gets the message, and its answer does not arrive.
     After,
+    /// The server does not get the message, and nothing says so.
+    Silence,
 }
 
 /// A relay.
@@ -26,10 +28,10 @@ pub(super) struct Relay {
 }
 
 impl Relay {
-    /// A relay to the server whose socket is in this folder.
-    pub(super) fn new(server: &Path, cut: Cut) -> Self {
+    /// A relay to the server whose socket is in this folder, and has this port in its name.
+    pub(super) fn new(server: &Path, port: u16, cut: Cut) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let socket = |folder: &Path| folder.join(".s.PGSQL.5432");
+        let socket = |folder: &Path| folder.join(format!(".s.PGSQL.{port}"));
         let listener = UnixListener::bind(socket(folder.path())).expect("a socket");
         let left = Arc::new(AtomicI64::new(-1));
         let (server, counted): (PathBuf, _) = (socket(server), Arc::clone(&left));
@@ -71,6 +73,11 @@ fn relay(mut client: UnixStream, mut server: UnixStream, cut: Cut, left: &Atomic
     while let Some(message) = message(&mut client, is_first) {
         is_first = false;
         let is_last = left.load(Ordering::SeqCst) >= 0 && left.fetch_sub(1, Ordering::SeqCst) == 0;
+        if is_last && cut == Cut::Silence {
+            // Until the client gives up.
+            let _ = std::io::copy(&mut client, &mut std::io::sink());
+            break;
+        }
         if is_last {
             let _ = client.shutdown(std::net::Shutdown::Both);
         }
