@@ -132,7 +132,7 @@ Examples:
 
 const COPY: &str = "\
 Examples:
-  bank-par copy bank.db 'postgres://bank@db.example/money?sslmode=disable'
+  bank-par copy bank.db 'postgres://bank@db.example/money'
   bank-par copy 'postgres:///money?schema=ops' ops.db";
 
 const DOCTOR: &str = "\
