@@ -30,6 +30,8 @@ mod serve;
 mod shared_memory;
 mod show;
 mod sync;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod untrusted;
 mod verify;
 mod web;
 mod workload;

@@ -17,6 +17,8 @@ mod one;
 mod retry_policy;
 mod settle;
 mod supervise;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod untrusted;
 mod watch;
 mod words;
 mod workers;

@@ -109,6 +109,8 @@ pub mod show;
 pub mod status;
 pub mod store;
 pub mod supervisor;
+#[cfg(any(test, fuzzing))]
+pub mod untrusted;
 pub mod wake;
 pub mod web;
 pub mod work;

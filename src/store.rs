@@ -39,6 +39,8 @@ pub use owner::{
 };
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresAddress;
+#[cfg(all(feature = "postgres", any(test, fuzzing)))]
+pub(crate) use postgres::untrusted::postgres_address;
 pub use retry::until_done;
 pub use shared_data::{Abandoned, CellReply, SharedData};
 

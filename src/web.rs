@@ -14,6 +14,8 @@ mod order;
 mod request;
 mod runs;
 mod site;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod untrusted;
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};

@@ -14,6 +14,8 @@ mod parse;
 mod quotes;
 mod reader;
 mod repeating;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod untrusted;
 
 use std::collections::VecDeque;
 use std::fs::{self, File, FileType};

@@ -116,7 +116,7 @@ fn color(arguments: &[OsString]) -> ColorChoice {
 }
 
 /// The arguments with `--ledger`, where that stands before the command, behind it.
-fn behind_its_command(arguments: Vec<OsString>) -> Vec<OsString> {
+pub(super) fn behind_its_command(arguments: Vec<OsString>) -> Vec<OsString> {
     let (mut before, mut ledger) = (Vec::new(), Vec::new());
     let mut rest = arguments.clone().into_iter();
     before.extend(rest.next());
@@ -141,7 +141,7 @@ fn behind_its_command(arguments: Vec<OsString>) -> Vec<OsString> {
 /// The error without advice that could have money paid or something destroyed if it were followed: no
 /// command that changes anything, no flag that runs again what was ended, nothing behind `--`, where a
 /// command would be run, and for an amount no other flag.
-fn without_dangerous_advice(mut error: clap::Error) -> clap::Error {
+pub(super) fn without_dangerous_advice(mut error: clap::Error) -> clap::Error {
     error.remove(ContextKind::Suggested);
     if let Some(commands) = error.remove(ContextKind::SuggestedSubcommand) {
         let known = match commands {

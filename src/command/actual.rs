@@ -152,7 +152,7 @@ fn read(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-fn spent(text: &str) -> Spent {
+pub(super) fn spent(text: &str) -> Spent {
     match Amount::rounded_up(text) {
         Ok(Rounded {
             amount: Some(amount),

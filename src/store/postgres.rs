@@ -19,6 +19,8 @@ mod schema;
 mod session;
 mod settings;
 mod transaction;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod untrusted;
 mod values;
 
 use std::path::{Path, PathBuf};

@@ -135,7 +135,7 @@ fn more(
 }
 
 /// The request without its body, and how long its head is, once that is complete.
-fn parse(bytes: &[u8]) -> Result<Option<(WebRequest, usize)>, RequestError> {
+pub(super) fn parse(bytes: &[u8]) -> Result<Option<(WebRequest, usize)>, RequestError> {
     let mut lines = [httparse::EMPTY_HEADER; MAX_LINES];
     let mut parsed = httparse::Request::new(&mut lines);
     let head = match parsed.parse(bytes) {

@@ -27,7 +27,10 @@ fn together(mode: &str) -> &'static [&'static str] {
 }
 
 /// Starts a mode whose workers can all be at work at one time.
-fn start<'a>(mode: &'static str, flags: impl IntoIterator<Item = &'a &'static str>) -> Program {
+pub(crate) fn start<'a>(
+    mode: &'static str,
+    flags: impl IntoIterator<Item = &'a &'static str>,
+) -> Program {
     let flags = together(mode).iter().chain(flags).copied();
     Program::start([mode].into_iter().chain(flags))
 }

@@ -123,9 +123,15 @@ fn has_word(line: &str, word: &str) -> bool {
 
 /// Whether all of it is for tests.
 fn is_test(source: &Source) -> bool {
-    ["/tests", "/simulation", "/samples.", "/expected."]
-        .iter()
-        .any(|module| source.path.contains(module))
+    [
+        "/tests",
+        "/simulation",
+        "/samples.",
+        "/expected.",
+        "/untrusted",
+    ]
+    .iter()
+    .any(|module| source.path.contains(module))
 }
 
 #[test]

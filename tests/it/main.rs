@@ -56,6 +56,8 @@ mod numbers;
 mod one_file;
 mod oneshot;
 mod openings;
+#[cfg(target_os = "linux")]
+mod other_user;
 mod output;
 #[cfg(target_os = "linux")]
 mod pages;
@@ -81,6 +83,8 @@ mod shared_memory;
 #[cfg(target_os = "linux")]
 mod shell;
 mod show;
+#[cfg(target_os = "linux")]
+mod soak;
 #[cfg(target_os = "linux")]
 mod steps;
 mod surroundings;

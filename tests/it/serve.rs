@@ -65,6 +65,11 @@ impl Served {
         self.run(words).expect(0).stdout
     }
 
+    /// The most memory that the server has had resident so far, in KiB.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        self.server.peak_memory()
+    }
+
     /// A client within this process.
     fn client(&self) -> Box<dyn bank_par::store::Ledger> {
         Place::Server(self.socket())

@@ -18,17 +18,17 @@ use crate::cli::{Running, program};
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// A page that is served, and the cookie that its link became.
-struct Page {
+pub(crate) struct Page {
     server: Running,
     folder: TempDir,
-    port: u16,
-    token: String,
+    pub(crate) port: u16,
+    pub(crate) token: String,
     cookie: String,
 }
 
 impl Page {
     /// A page whose link was not used.
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut command = program(&["web", "--no-open"]);
         command.current_dir(folder.path());

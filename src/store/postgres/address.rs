@@ -79,7 +79,7 @@ impl PostgresAddress {
             })
     }
 
-    fn resolve_in(&self, environment: &Setting<'_>) -> Result<ServerAddress, String> {
+    pub(super) fn resolve_in(&self, environment: &Setting<'_>) -> Result<ServerAddress, String> {
         let (text, own) = self.split()?;
         let own = |name: &str| {
             let found = own.iter().rfind(|(key, _)| key == name);

@@ -242,8 +242,11 @@ impl Chance {
 pub(crate) struct Draws(u64);
 
 impl Draws {
+    /// The draws of this seed; `BANK_PAR_ROUND=N` has others of it.
     pub(crate) fn new(seed: u64) -> Self {
-        Draws(seed)
+        let round = std::env::var("BANK_PAR_ROUND").ok();
+        let round = round.map_or(0, |round| round.parse().expect("a number of a round"));
+        Draws(seed.wrapping_add(round << 32))
     }
 
     /// A number below `end`.
