@@ -3,7 +3,6 @@
 //! the inputs that it has found to reach different code (`tests/corpus`). The program itself has none of it.
 
 #![allow(
-    clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     reason = "a broken promise is told by a panic"
@@ -19,8 +18,11 @@ mod tokens;
 use std::fs;
 use std::path::Path;
 
+/// Fails where a promise about the bytes is broken.
+pub type BytesCheck = fn(&[u8]);
+
 /// Every kind of bytes, by its name.
-pub const KINDS: &[(&str, fn(&[u8]))] = &[
+pub const KINDS: &[(&str, BytesCheck)] = &[
     ("amounts", amounts::amounts),
     ("arguments", crate::cli::untrusted::arguments),
     ("events", events::events),

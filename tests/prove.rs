@@ -9,6 +9,12 @@
 //! round; or the fuzzer of `tests/fuzz`. Without a time there is one round. The report stands in
 //! `target/prove/report.txt` after every round; what a failing campaign said stands beside it.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "it tells what it found"
+)]
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;

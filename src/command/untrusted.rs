@@ -1,5 +1,11 @@
 //! What a command says it has spent.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a broken promise is told by a panic"
+)]
+
 use super::actual::{Spent, spent};
 use crate::bank::Amount;
 

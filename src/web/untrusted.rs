@@ -1,5 +1,11 @@
 //! What any program of this machine can send to the page's port, and what the page sends.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a broken promise is told by a panic"
+)]
+
 use std::sync::OnceLock;
 
 use serde::de::DeserializeOwned;

@@ -1,5 +1,11 @@
 //! Workloads as JSON Lines and as CSV.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a broken promise is told by a panic"
+)]
+
 use std::collections::BTreeMap;
 
 use super::lines::LineSplitter;

@@ -7,12 +7,10 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::{env, fs};
 
-use bank_par::untrusted::{KINDS, inputs};
+use bank_par::untrusted::{BytesCheck, KINDS, inputs};
 use libfuzzer_sys::fuzz_target;
 
-type Check = fn(&[u8]);
-
-static CHECK: OnceLock<Check> = OnceLock::new();
+static CHECK: OnceLock<BytesCheck> = OnceLock::new();
 
 fn begin() {
     let wanted = env::var("BANK_PAR_FUZZ").unwrap_or_default();
