@@ -1,7 +1,5 @@
 //! Addresses of ledgers in PostgreSQL.
 
-use postgres::config::Host;
-
 use super::PostgresAddress;
 
 /// The shortest password that is looked for in what is shown: a shorter one may stand there by chance, and so may
@@ -18,30 +16,26 @@ pub(crate) fn postgres_address(bytes: &[u8]) {
     };
     let shown = address.to_string();
     // No file is looked for.
-    let is_file = |name: &str| text.contains(name);
-    if is_file("service") || is_file("passfile") || is_file("sslrootcert") {
+    let files = ["service", "passfile", "sslrootcert", "sslcert", "sslkey"];
+    if files.iter().any(|file| text.contains(file)) {
         return;
     }
     let Ok(found) = address.resolve_in(&|_| None) else {
         return;
     };
-    let Some(password) = found.config.get_password() else {
-        return;
-    };
-    let Ok(password) = str::from_utf8(password) else {
-        return;
-    };
-    let hosts = found.config.get_hosts().iter().map(|host| match host {
-        Host::Tcp(name) => name.clone(),
-        Host::Unix(path) => path.display().to_string(),
-    });
-    let user = found.config.get_user().unwrap_or_default().to_string();
-    let database = found.config.get_dbname().unwrap_or_default().to_string();
-    let mut others = hosts.chain([user, database, found.schema.clone()]);
-    let is_word = password.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if is_word && password.len() >= SHORTEST && !others.any(|other| other.contains(password)) {
-        for told in [&shown, &found.name] {
-            assert!(!told.contains(password), "{told}");
+    for (host, config) in &found.servers {
+        let Some(Ok(password)) = config.get_password().map(str::from_utf8) else {
+            continue;
+        };
+        let user = config.get_user().unwrap_or_default();
+        let database = config.get_dbname().unwrap_or_default();
+        let is_word = password.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let others = [&found.schema, host.as_str(), user, database];
+        let stands_elsewhere = others.iter().any(|other| other.contains(password));
+        if is_word && password.len() >= SHORTEST && !stands_elsewhere {
+            for told in [&shown, &found.name] {
+                assert!(!told.contains(password), "{told}");
+            }
         }
     }
 }
