@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::browser::complaints;
 use crate::cli::{Written, run};
 use crate::process::{Process, Program, until};
 
@@ -30,7 +31,13 @@ fn of<'a>(figures: &'a [Value], way: &str) -> Vec<&'a Value> {
 
 #[test]
 fn updates_are_lost_where_nothing_keeps_others_out_and_nowhere_else() {
-    let figures = figures(&["--quick", "--only", "sharing", "--workers", "4"]);
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("page.html");
+    let arguments = ["--quick", "--only", "sharing", "--workers", "4", "--report"];
+    let figures = figures(&[&arguments[..], &[page.to_str().unwrap()]].concat());
+    // What is wrong stands out on the page, and everyone can read that.
+    assert!(fs::read_to_string(&page).unwrap().contains(" LOST"));
+    assert_eq!(complaints(&page), Vec::<String>::new());
     let lost = |figure: &Value| figure["lost_updates"].as_u64().unwrap();
     let mut racy = 0;
     for figure in figures.iter().filter(|figure| figure["is_limit"] == false) {

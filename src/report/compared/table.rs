@@ -34,27 +34,45 @@ impl FigureTable<'_> {
 /// Stands where there is no figure.
 const NOTHING: &str = "-";
 
-/// All tables of a comparison.
+/// All tables of a comparison. Each has the limits of its figures, also where those were measured for
+/// another one.
 pub(super) fn tables(comparison: &Comparison) -> Vec<FigureTable<'_>> {
-    let mut tables: Vec<FigureTable> = Vec::new();
+    let mut tables: Vec<(String, Vec<&Figure>)> = Vec::new();
     for figure in &comparison.figures {
         let title = title(figure);
-        let row = row(comparison, figure);
-        match tables.iter_mut().find(|table| table.title == title) {
-            Some(table) => {
-                table.rows.push(row);
-                table.figures.push(figure);
-            }
-            None => tables.push(FigureTable {
-                title,
-                head: head(figure.section),
-                rows: vec![row],
-                figures: vec![figure],
-            }),
+        match tables.iter_mut().find(|(known, _)| *known == title) {
+            Some((_, figures)) => figures.push(figure),
+            None => tables.push((title, vec![figure])),
         }
     }
     let tables = tables.into_iter();
-    tables.map(FigureTable::without_empty_columns).collect()
+    let tables = tables.map(|(title, figures)| {
+        let head = head(figures[0].section);
+        let figures = with_limits(comparison, figures);
+        let table = FigureTable {
+            title,
+            head,
+            rows: figures.iter().map(|one| row(comparison, one)).collect(),
+            figures,
+        };
+        table.without_empty_columns()
+    });
+    tables.collect()
+}
+
+/// The figures, and before the first of each limit that is not among them, that limit.
+fn with_limits<'a>(comparison: &'a Comparison, figures: Vec<&'a Figure>) -> Vec<&'a Figure> {
+    let mut all: Vec<&Figure> = Vec::new();
+    for figure in &figures {
+        if let Some(limit) = comparison.limit(figure) {
+            let is_it = |other: &&Figure| other.setting == limit.setting;
+            if !all.iter().any(is_it) && !figures.iter().any(is_it) {
+                all.push(limit);
+            }
+        }
+        all.push(figure);
+    }
+    all
 }
 
 fn title(figure: &Figure) -> String {

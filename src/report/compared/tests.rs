@@ -5,6 +5,7 @@ use super::*;
 use crate::bank::Balance;
 use crate::comparison::{Figure, FigureSetting, Sample, Section, Way};
 use crate::race::SyncMethod;
+use crate::sharing::Transport;
 
 fn setting(way: Way, workers: u32) -> FigureSetting {
     FigureSetting {
@@ -82,6 +83,48 @@ Not like for like:
         text.lines().all(|line| line.chars().count() <= 80),
         "{text}"
     );
+}
+
+#[test]
+fn a_limit_that_was_measured_for_another_table_is_shown_again() {
+    let raw = setting(Way::RawSocket, 2);
+    let link = setting(Way::Link(Transport::Socket), 2);
+    let links = |figure: Figure| Figure {
+        section: Section::Links,
+        ..figure
+    };
+    let comparison = Comparison {
+        figures: vec![
+            figure(raw, None, 2_000, 0),
+            links(figure(link, Some(Way::RawSocket), 1_000, 0)),
+            links(figure(
+                FigureSetting {
+                    in_flight: 64,
+                    ..link
+                },
+                None,
+                1_500,
+                0,
+            )),
+        ],
+        ..comparison()
+    };
+    let tables = tables(&comparison);
+    let rows = |table: usize| -> Vec<&str> {
+        let rows = tables[table].rows.iter();
+        rows.map(|row| row[0].as_str()).collect()
+    };
+    assert_eq!(rows(0), ["raw socket"]);
+    assert_eq!(
+        rows(1),
+        [
+            "raw socket",
+            "link of parallel",
+            "link of parallel, 64 under way"
+        ]
+    );
+    // Nothing is lost on a link, so no column tells it.
+    assert!(!tables[1].head.contains(&"lost"), "{:?}", tables[1].head);
 }
 
 #[test]
