@@ -18,7 +18,7 @@ use crate::link::Links;
 use crate::poll::PollKey;
 use crate::protocol::{Outbox, ProtocolError};
 use crate::report::{BACKLOG_LIMIT, Broken, Reporter, end_the_lines, stderr_line};
-use crate::run::{Conclusion, Effect, Input, RequestOrder, Rest, Run};
+use crate::run::{Conclusion, Effect, Input, InputState, RequestOrder, Run};
 use crate::server::{Incoming, RunLedger, RunStore};
 use crate::status::{Ending, Status};
 use crate::supervisor::{Signals, Supervisor, end_by};
@@ -330,15 +330,15 @@ impl<'a> Driver<'a> {
 }
 
 /// At most so many items of the input, and what comes after them.
-fn take(feed: &mut Feed, most: usize) -> (Vec<Item>, Rest) {
+fn take(feed: &mut Feed, most: usize) -> (Vec<Item>, InputState) {
     let mut items = Vec::with_capacity(most);
     while items.len() < most {
         match feed.next() {
             Next::Item(item) => items.push(item),
-            Next::NotYet => return (items, Rest::NotYet),
-            Next::End => return (items, Rest::Ended),
-            Next::Failed(error) => return (items, Rest::Failed(error.to_string())),
+            Next::NotYet => return (items, InputState::NotYet),
+            Next::End => return (items, InputState::Ended),
+            Next::Failed(error) => return (items, InputState::Failed(error.to_string())),
         }
     }
-    (items, Rest::More)
+    (items, InputState::More)
 }

@@ -27,11 +27,11 @@ use num_bigint::BigUint;
 pub use order::{Played, StepOrder, play};
 pub use sample::Draws;
 pub use scenario::{MAX_OPERATIONS, Scenario, ScenarioError, SharedAccount};
-pub use shared_state::{Met, StepTaken};
+pub use shared_state::{StepResult, StepTaken};
 pub use taken::{OrderEnd, Replayed, StepSeen, StepTakers};
 pub use tally::{AccountEnds, FinalBalance, OrderTally, OrderVerdict};
 pub use token::{TokenError, read_begun_token, read_token, token};
-pub use walk::{Prospects, Walked, walk};
+pub use walk::{OrderPrefix, PossibleEnds, walk};
 
 use order::{Wanted, constructed, shortest};
 

@@ -103,7 +103,7 @@ pub enum Arrived {
     Ready,
     /// A block of requests.
     Requests(Vec<WorkerRequest>),
-    /// A block of news.
+    /// A block of reports.
     Reports(Vec<Report>),
     /// A block of times.
     Timings(Vec<Timing>),

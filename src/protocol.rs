@@ -65,7 +65,7 @@ pub struct Report {
     /// The operation's number within the run.
     pub number: u64,
     /// What happened.
-    pub news: CommandEvent,
+    pub event: CommandEvent,
 }
 
 /// When a worker sent a request and had its answer, by the clock that all processes of the machine share.
@@ -96,12 +96,12 @@ pub struct Reply {
     /// The operation's number within the run.
     pub number: u64,
     /// The answer.
-    pub said: Said,
+    pub body: ReplyBody,
 }
 
 /// The two kinds of answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Said {
+pub enum ReplyBody {
     /// What the bank decided; anything but `Held` ends the operation.
     Decided(Answer),
     /// Shared data.
@@ -115,7 +115,7 @@ pub enum ToParent {
     Hello,
     /// A block of requests.
     Requests(Vec<WorkerRequest>),
-    /// A block of news.
+    /// A block of reports.
     Reports(Vec<Report>),
     /// A block of times.
     Timings(Vec<Timing>),

@@ -42,7 +42,7 @@ use crate::workload::Item;
 pub use closing::Conclusion;
 use closing::Phase;
 use dispatch::Dispatch;
-pub use dispatch::Rest;
+pub use dispatch::InputState;
 pub use given_order::{GivenOrder, RequestTurn, TurnRequest, TurnTaken, TurnWatch};
 pub use ids::{Ids, LineIds};
 use pacing::InputOrder;
@@ -118,7 +118,7 @@ pub enum Input {
         /// The next items.
         items: Vec<Item>,
         /// What comes after them.
-        rest: Rest,
+        rest: InputState,
     },
     /// What was decided so far is sent now; told only where every step is.
     Sending,
@@ -350,7 +350,7 @@ impl Run {
         self.dispatch();
     }
 
-    fn took(&mut self, items: Vec<Item>, rest: Rest) {
+    fn took(&mut self, items: Vec<Item>, rest: InputState) {
         self.dispatch.took(items, rest);
         self.input_answered();
         if matches!(self.phase, Phase::Running) {

@@ -8,7 +8,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::bank::{Answer, Balance, Name, Operation, Outcome, Request, RequestContext, WorkEnd};
-use crate::protocol::{Said, ShareRequest};
+use crate::protocol::{ReplyBody, ShareRequest};
 use crate::shared_memory::MemoryPlace;
 use crate::store::{Abandoned, AtStake, LedgerError, Memory, SharedData, Standing};
 use crate::wake::Waker;
@@ -54,7 +54,7 @@ pub enum RunRequest {
 #[derive(Debug)]
 pub enum Outgoing {
     /// An answer for the worker of this operation.
-    Reply(u64, Said),
+    Reply(u64, ReplyBody),
     /// The operation waits for a lease.
     Waits(u64),
     /// No worker asks this of this operation, and why.
@@ -217,7 +217,7 @@ impl RunStore {
         self.settled
     }
 
-    /// News for all operations that wait for a lease, so that their wait begins anew.
+    /// What tells all operations that wait for a lease that it is not in vain, so that their wait begins anew.
     pub fn extend_lease_waits(&self) -> Vec<Outgoing> {
         match &self.decider {
             Decider::InMemory(memory) => memory.extend_lease_waits(),
@@ -261,7 +261,7 @@ fn outgoing(number: u64, abandoned: bool, answer: Option<Answer>) -> Outgoing {
             Outgoing::Abandoned(number, Abandoned::Declined(answer))
         }
         _ if abandoned => Outgoing::Abandoned(number, Abandoned::NotDone),
-        Some(answer) => Outgoing::Reply(number, Said::Decided(answer)),
+        Some(answer) => Outgoing::Reply(number, ReplyBody::Decided(answer)),
         None => Outgoing::Impossible(number, "the end of an operation that was not begun"),
     }
 }

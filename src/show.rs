@@ -15,7 +15,7 @@ pub(crate) mod samples;
 
 pub use bins::{Bin, Binned, Latencies, percentile};
 pub use picture::{
-    AccountCourse, BalanceChange, CellAccess, CellStep, Lane, LaneEnd, OperationEnd, Picture,
+    BalanceChange, BalanceHistory, CellAccess, CellStep, Lane, LaneEnd, OperationEnd, Picture,
     PicturedOperation, PicturedRun, PicturedTotals, PicturedWait, RequestTimes, RunBalance, Stroke,
 };
 pub use recording::{Recording, RecordingError};

@@ -14,8 +14,8 @@ use rustix::process::{Pid, Signal, WaitOptions};
 use orphans::children;
 pub use orphans::{adopt_orphans, children_of, end_children, parent_of, signal_descendants};
 pub use signals::{
-    END_AT_ONCE, END_COMMAND, Heard, START_NO_MORE, Signals, begin_process, end_as_first_process,
-    end_by, ignore_sigxfsz, stop_self,
+    END_AT_ONCE, END_COMMAND, ReceivedSignal, START_NO_MORE, Signals, begin_process,
+    end_as_first_process, end_by, ignore_sigxfsz, stop_self,
 };
 
 use crate::child::spawn;

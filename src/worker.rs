@@ -24,7 +24,7 @@ use crate::latencies::Stopwatch;
 use crate::link::{LinkError, Received, WorkerEnd};
 use crate::parent::die_with;
 use crate::protocol::{
-    Ask, Assignment, Outbox, ProtocolError, REPLY_LIMIT, Reply, Said, ToWorker, WorkerRequest,
+    Ask, Assignment, Outbox, ProtocolError, REPLY_LIMIT, Reply, ReplyBody, ToWorker, WorkerRequest,
 };
 use crate::wake::{RunningClock, TICK};
 use crate::work::Work;
@@ -33,7 +33,7 @@ use shared_memory::WorkerMemory;
 
 use times::SentTimes;
 
-pub use args::{Conduct, WorkerArgs};
+pub use args::{WorkerArgs, WorkerMode};
 pub use error::WorkerError;
 
 /// The first argument of a worker's process.
@@ -161,9 +161,9 @@ impl Worker {
 
     fn process(&mut self, assignment: Assignment) -> Result<(), WorkerError> {
         let manner = match self.args.conduct {
-            Conduct::ShareMemory(sharing) => return self.share_memory(&assignment, sharing),
-            Conduct::ShareData(manner) => Some(manner),
-            Conduct::AskTheBank => None,
+            WorkerMode::ShareMemory(sharing) => return self.share_memory(&assignment, sharing),
+            WorkerMode::ShareData(manner) => Some(manner),
+            WorkerMode::AskTheBank => None,
         };
         if matches!(assignment.work, Work::Command { .. }) && !self.may_start_command() {
             // It was asked to end: other workers do its operations.
@@ -187,14 +187,14 @@ impl Worker {
             match step.map_err(|UnexpectedAnswer| self.unexpected())? {
                 WorkerStep::AskAhead(ask) => self.put(number, ask)?,
                 WorkerStep::Ask(ask) => {
-                    let said = self.ask(number, ask)?;
-                    operation.answered(said);
+                    let body = self.ask(number, ask)?;
+                    operation.answered(body);
                 }
                 // Every word that the wait goes on starts its limit anew.
                 WorkerStep::Await => {
                     self.due += 1;
-                    let said = self.reply(number)?;
-                    operation.answered(said);
+                    let body = self.reply(number)?;
+                    operation.answered(body);
                 }
                 WorkerStep::Work(work) => {
                     std::thread::sleep(work);
@@ -237,14 +237,14 @@ impl Worker {
     }
 
     /// Asks and waits for the answer.
-    fn ask(&mut self, number: u64, ask: Ask) -> Result<Said, WorkerError> {
+    fn ask(&mut self, number: u64, ask: Ask) -> Result<ReplyBody, WorkerError> {
         self.put(number, ask)?;
         self.flush()?;
         self.reply(number)
     }
 
     /// Waits for the next answer about this operation.
-    fn reply(&mut self, number: u64) -> Result<Said, WorkerError> {
+    fn reply(&mut self, number: u64) -> Result<ReplyBody, WorkerError> {
         loop {
             match self.receive()? {
                 Some(ToWorker::Assignments(assignments)) => self.assignments.extend(assignments),
@@ -254,7 +254,7 @@ impl Worker {
                         .into_iter()
                         .find(|reply: &Reply| reply.number == number)
                     {
-                        return Ok(reply.said);
+                        return Ok(reply.body);
                     }
                 }
                 Some(ToWorker::Probes(_)) => return Err(self.unexpected()),
@@ -297,7 +297,8 @@ impl Worker {
 
     /// A message that came, after the times of the requests that it answers were noted.
     fn came(&mut self, message: ToWorker) -> Result<ToWorker, WorkerError> {
-        if let (Conduct::AskTheBank, ToWorker::Replies(replies)) = (self.args.conduct, &message) {
+        if let (WorkerMode::AskTheBank, ToWorker::Replies(replies)) = (self.args.conduct, &message)
+        {
             self.end_laps(replies.len());
         }
         if let (Some(times), ToWorker::Replies(replies)) = (&mut self.times, &message) {

@@ -19,7 +19,7 @@ use known::{Epochs, KnownAccount};
 use repeats::Repeats;
 
 /// What is set aside for an operation; `None` where that is not known.
-type Aside = Option<(u32, i64)>;
+type SetAside = Option<(u32, i64)>;
 
 /// What an answer does with the money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,9 +49,9 @@ pub(super) struct RuleReplay<'a> {
     accounts: Vec<KnownAccount>,
     epochs: Epochs,
     /// What is set aside for operations of runs.
-    begun: HashMap<(u16, u32, u32), Aside>,
+    begun: HashMap<(u16, u32, u32), SetAside>,
     /// And under ids.
-    under_ids: HashMap<u32, Aside>,
+    under_ids: HashMap<u32, SetAside>,
     repeats: Repeats<'a>,
     /// The accounts of which something may be known; `None`: all.
     pub(super) watched: Option<Vec<u32>>,
@@ -222,7 +222,7 @@ impl<'a> RuleReplay<'a> {
     }
 
     /// What was set aside for this operation, which now ends: nothing if it was never begun.
-    fn take_aside(&mut self, one: &Observed) -> Option<Aside> {
+    fn take_aside(&mut self, one: &Observed) -> Option<SetAside> {
         let begun = match one.key() {
             Some(key) if !self.begun.is_empty() => self.begun.remove(&key),
             _ => None,
@@ -274,7 +274,7 @@ impl<'a> RuleReplay<'a> {
         }
     }
 
-    fn give_back(&mut self, one: &Observed, aside: Aside) -> Result<(), Disagreement> {
+    fn give_back(&mut self, one: &Observed, aside: SetAside) -> Result<(), Disagreement> {
         let Some((debit, held)) = aside else {
             for account in [one.account, one.other] {
                 if account != NO_TEXT {

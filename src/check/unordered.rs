@@ -37,7 +37,7 @@ pub(super) fn judge(history: &ObservedHistory, answers: &[u32]) -> TierReport {
         return report;
     }
     let mut report = TierReport::new(history.answers(answers));
-    let mut judging = Judging {
+    let mut judging = UnorderedCheck {
         history,
         accounts: BTreeMap::new(),
         report: &mut report,
@@ -50,7 +50,7 @@ pub(super) fn judge(history: &ObservedHistory, answers: &[u32]) -> TierReport {
     report
 }
 
-struct Judging<'a> {
+struct UnorderedCheck<'a> {
     history: &'a ObservedHistory,
     accounts: BTreeMap<u32, ToldAccount>,
     report: &'a mut TierReport,
@@ -59,7 +59,7 @@ struct Judging<'a> {
     overdraft: Option<i64>,
 }
 
-impl Judging<'_> {
+impl UnorderedCheck<'_> {
     /// Sorts what was told by accounts, and holds each answer against the rules by itself.
     fn collect(&mut self, answers: &[u32]) -> Option<Contradiction> {
         let (mut refusals, mut limits, mut holds) = (0, 0, 0);

@@ -26,7 +26,7 @@ use crate::store::{Memory, Place};
 use crate::supervisor::Signals;
 use crate::wake::{Alarm, TICK};
 use crate::work::Pace;
-use crate::worker::Conduct;
+use crate::worker::WorkerMode;
 
 /// The most workers at a time.
 const MAX_JOBS: u32 = 4_096;
@@ -135,7 +135,7 @@ pub(super) fn server_share(args: ServerShareArgs) -> CliResult {
     let why = "its workers share the data itself, in the memory of the server process";
     args.ledger.check(mode.word(), why)?;
     args.mode.unit.settle()?;
-    let plan = args.mode.plan(mode, Conduct::ShareData(args.sync))?;
+    let plan = args.mode.plan(mode, WorkerMode::ShareData(args.sync))?;
     start(plan, None, args.mode)
 }
 
@@ -146,7 +146,7 @@ pub(super) fn ask_the_bank(mode: Mode, args: BankArgs) -> CliResult {
     if args.ledger.lasting().is_none() {
         args.mode.unit.settle()?;
     }
-    let mut plan = args.mode.plan(mode, Conduct::AskTheBank)?;
+    let mut plan = args.mode.plan(mode, WorkerMode::AskTheBank)?;
     plan.strict = args.strict;
     plan.pacing = args.pacing.pacing();
     plan.named = args.named.named();
@@ -231,7 +231,7 @@ impl ModeArgs {
         self.workload.balance()
     }
 
-    pub(super) fn plan(&self, mode: Mode, conduct: Conduct) -> Result<RunPlan, Failure> {
+    pub(super) fn plan(&self, mode: Mode, conduct: WorkerMode) -> Result<RunPlan, Failure> {
         let built_in = if self.workload.is_built_in() {
             Pace::CLASSIC
         } else {
@@ -295,7 +295,7 @@ pub(super) fn start(mut plan: RunPlan, opening: Option<Opening>, args: ModeArgs)
                     in_doubt,
                 }| named.open(&place, &args.unit, in_doubt);
     let lasts = opening.is_some();
-    let opens = plan.conduct == Conduct::AskTheBank;
+    let opens = plan.conduct == WorkerMode::AskTheBank;
     let (ledger, opened) = opening.map(open).transpose()?.unzip();
     let done = opened.flatten().map(|ContinuedRun { done, lines, ids }| {
         if let Some(named) = &mut plan.named {

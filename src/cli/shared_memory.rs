@@ -15,7 +15,7 @@ use crate::driver::RunPlan;
 use crate::event::Mode;
 use crate::shared_memory::{MemorySharing, Primitive};
 use crate::work::Pace;
-use crate::worker::Conduct;
+use crate::worker::WorkerMode;
 
 /// How long the others wait for the lock of a worker that was killed, unless told.
 const KILLED_LIMIT: Duration = Duration::from_secs(2);
@@ -121,7 +121,7 @@ impl SharedMemoryArgs {
             limit,
             takes_turns: is_killed,
         };
-        let conduct = Conduct::ShareMemory(sharing);
+        let conduct = WorkerMode::ShareMemory(sharing);
         let plan = self.mode.plan(Mode::SharedMemory, conduct)?;
         Ok(RunPlan {
             timeout: limit,

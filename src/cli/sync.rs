@@ -62,25 +62,25 @@ pub(super) fn sync(args: SyncArgs) -> CliResult {
         threads: args.threads,
         rounds: args.rounds,
     };
-    let mut course = Course::new(outputs, waker);
-    let deltas = course.deltas(&plan, args.lock, &mut feed, &mut alarm)?;
+    let mut sync_run = SyncRun::new(outputs, waker);
+    let deltas = sync_run.deltas(&plan, args.lock, &mut feed, &mut alarm)?;
     if deltas.is_empty() {
         let nothing = anyhow::anyhow!("there is no operation on `{}` to race", plan.account);
         return Err(Failure::usage(nothing));
     }
     plan.check(&deltas).map_err(Failure::usage)?;
-    course.begin(&plan, args.lock)?;
-    let run = || course.run(&plan, &deltas, args.lock);
+    sync_run.begin(&plan, args.lock)?;
+    let run = || sync_run.run(&plan, &deltas, args.lock);
     let signal = args.workload.telling_unread_stdin(run)?;
     Ok(Ending {
-        status: course.end(&mut alarm)?,
+        status: sync_run.end(&mut alarm)?,
         signal,
         passed_on: None,
     })
 }
 
 /// The remedies, one after another, and what they showed.
-struct Course {
+struct SyncRun {
     /// Where it will be told: opened when it begins, so that a race that is refused leaves no recording
     /// behind.
     outputs: Option<(Outputs, Waker)>,
@@ -92,9 +92,9 @@ struct Course {
     status: Status,
 }
 
-impl Course {
+impl SyncRun {
     fn new(outputs: Outputs, waker: Waker) -> Self {
-        Course {
+        SyncRun {
             outputs: Some((outputs, waker)),
             reporter: None,
             began: Instant::now(),

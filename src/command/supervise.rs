@@ -68,7 +68,7 @@ struct Running {
     clock: RunningClock,
     termination: Option<Termination>,
     /// Who asked for its end.
-    asked_by: Vec<Asker>,
+    asked_by: Vec<EndRequestedBy>,
     /// When it is asked to end.
     ask_at: Option<Duration>,
     /// When it is killed.
@@ -79,7 +79,7 @@ struct Running {
 
 /// Who asks for a command's end.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Asker {
+enum EndRequestedBy {
     /// The parent of the process that keeps it.
     Parent,
     /// Another process, which signalled this one, or all of its group.
@@ -238,9 +238,9 @@ impl CommandSupervisor {
     fn end(&self, running: &mut Running, signal: i32) {
         match (signal, self.session) {
             (END_AT_ONCE, _) => running.end(Termination::Asked, true),
-            (END_COMMAND, _) => running.ask(Asker::Parent),
+            (END_COMMAND, _) => running.ask(EndRequestedBy::Parent),
             _ if !is_living_parent(self.parent) => running.end(Termination::Asked, true),
-            (_, Session::Shared) => running.ask(Asker::Other { signal }),
+            (_, Session::Shared) => running.ask(EndRequestedBy::Other { signal }),
             // The parent of a run says what becomes of its commands.
             (_, Session::Own) => {}
         }
@@ -282,7 +282,7 @@ impl Running {
     }
 
     /// Ends the command after a grace, as a process asks. However often it asks, that is one request.
-    fn ask(&mut self, asker: Asker) {
+    fn ask(&mut self, asker: EndRequestedBy) {
         if self
             .asked_by
             .iter()
@@ -295,8 +295,8 @@ impl Running {
         self.begin_grace();
         let now = self.clock.now();
         let other = self.asked_by.iter().find_map(|asker| match asker {
-            Asker::Parent => None,
-            Asker::Other { signal } => Some(*signal),
+            EndRequestedBy::Parent => None,
+            EndRequestedBy::Other { signal } => Some(*signal),
         });
         self.ask_at = match (self.asked_by.len(), other) {
             (1, _) if self.has_group => Some(now),

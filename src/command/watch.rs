@@ -19,8 +19,8 @@ use crate::parent::has_ended;
 use crate::poll::wait_readable;
 use crate::report::stderr_line;
 use crate::supervisor::{
-    END_AT_ONCE, END_COMMAND, Heard, Signals, adopt_orphans, children_of, end_children, reap,
-    stop_self,
+    END_AT_ONCE, END_COMMAND, ReceivedSignal, Signals, adopt_orphans, children_of, end_children,
+    reap, stop_self,
 };
 use crate::wake::{RunningClock, TICK};
 use crate::work::Termination;
@@ -148,7 +148,7 @@ impl GuardWaiter {
 
     /// Takes note of the signals that came, and tells the guard of them at this time.
     fn handle_signals(&mut self, mut guard: Option<(&mut Guard<'_>, Duration)>) {
-        for Heard { signal, is_typed } in self.signals.heard() {
+        for ReceivedSignal { signal, is_typed } in self.signals.heard() {
             match signal {
                 SIGTSTP => {
                     stop_self();

@@ -20,7 +20,7 @@ use crate::server::RunLedger;
 use crate::sharing::Transport;
 use crate::store::{Access, Ledger, LedgerError, Place};
 use crate::wake::host_clock;
-use crate::worker::Conduct;
+use crate::worker::WorkerMode;
 
 /// What is written for each record of the limit: about what a ledger writes for an entry.
 const RECORD: usize = 100;
@@ -34,7 +34,7 @@ impl Meter<'_> {
         let run = ledger.begin_run(None)?.number;
         let name = ledger.name();
         let ledger = RunLedger { ledger, run, name };
-        let plan = self.run_plan(setting, Transport::Socket, Conduct::AskTheBank);
+        let plan = self.run_plan(setting, Transport::Socket, WorkerMode::AskTheBank);
         let sample = self.run_measured(setting, plan, Some(ledger), vec![deposit()])?;
         let posted = balance(&place)?;
         Ok(held_against(sample, posted))

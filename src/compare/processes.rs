@@ -13,7 +13,7 @@ use crate::child::{spawn, this_program};
 use crate::comparison::{FigureSetting, Sample, Way};
 use crate::driver::RunPlan;
 use crate::latencies::{childrens_cpu, own_cpu};
-use crate::worker::Conduct;
+use crate::worker::WorkerMode;
 
 impl Meter<'_> {
     /// A process for each operation, so many at a time.
@@ -24,7 +24,7 @@ impl Meter<'_> {
         let plan = RunPlan {
             ops_per_worker: Some(1),
             measured: None,
-            ..self.run_plan(setting, transport, Conduct::AskTheBank)
+            ..self.run_plan(setting, transport, WorkerMode::AskTheBank)
         };
         let run = self.run(setting, plan, None, self.plan.operations.clone())?;
         Ok(Sample {

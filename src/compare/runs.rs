@@ -18,7 +18,7 @@ use crate::sharing::Transport;
 use crate::status::{Ending, Status};
 use crate::wake::Alarm;
 use crate::work::Pace;
-use crate::worker::Conduct;
+use crate::worker::WorkerMode;
 use crate::workload::Feed;
 
 /// A run that has ended, and what it cost.
@@ -33,8 +33,8 @@ impl Meter<'_> {
     /// Runs the plan's operations again and again, in memory.
     pub(super) fn run_in_memory(&mut self, setting: FigureSetting) -> Result<Sample, CompareError> {
         let (transport, conduct) = match setting.way {
-            Way::Bank(transport) => (transport, Conduct::AskTheBank),
-            Way::DataServer(manner) => (Transport::Socket, Conduct::ShareData(manner)),
+            Way::Bank(transport) => (transport, WorkerMode::AskTheBank),
+            Way::DataServer(manner) => (Transport::Socket, WorkerMode::ShareData(manner)),
             Way::SharedMemory(primitive) => {
                 let sharing = MemorySharing {
                     primitive,
@@ -42,7 +42,7 @@ impl Meter<'_> {
                     limit: None,
                     takes_turns: false,
                 };
-                (Transport::Socket, Conduct::ShareMemory(sharing))
+                (Transport::Socket, WorkerMode::ShareMemory(sharing))
             }
             way => return Err(ended(setting, format!("no mode: {}", way.name()))),
         };
@@ -55,7 +55,7 @@ impl Meter<'_> {
         &self,
         setting: FigureSetting,
         transport: Transport,
-        conduct: Conduct,
+        conduct: WorkerMode,
     ) -> RunPlan {
         RunPlan {
             mode: setting.way.mode(),

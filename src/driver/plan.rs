@@ -20,7 +20,7 @@ use crate::sharing::Transport;
 use crate::store::{AtStake, Cells, MappedCells, Memory};
 use crate::wake::{Waker, wall_clock};
 use crate::work::Pace;
-use crate::worker::Conduct;
+use crate::worker::WorkerMode;
 
 /// What is to be run, and how.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ pub struct RunPlan {
     /// How requests travel.
     pub transport: Transport,
     /// Who decides.
-    pub conduct: Conduct,
+    pub conduct: WorkerMode,
     /// The most workers at a time.
     pub jobs: usize,
     /// How many operations a worker takes before it is replaced; `None`: no limit.
@@ -167,9 +167,9 @@ impl RunPlan {
         RunStarted {
             mode: self.mode.clone(),
             mechanism: match self.conduct {
-                Conduct::AskTheBank => self.transport.mechanism(),
-                Conduct::ShareData(_) => "sharing data over sockets",
-                Conduct::ShareMemory(_) => "sharing one mapping",
+                WorkerMode::AskTheBank => self.transport.mechanism(),
+                WorkerMode::ShareData(_) => "sharing data over sockets",
+                WorkerMode::ShareMemory(_) => "sharing one mapping",
             }
             .into(),
             sync: self.conduct.sync().map(Cow::from),
@@ -228,21 +228,21 @@ impl RunPlan {
                 };
                 RunStore::durable(ledger, at_stake, waker)
             }
-            (None, Conduct::AskTheBank) => {
+            (None, WorkerMode::AskTheBank) => {
                 let mut memory = Memory::new(account, balance, overdraft);
                 for (name, balance) in &self.opened {
                     memory.open(name, *balance);
                 }
                 Ok(RunStore::bank(memory))
             }
-            (None, Conduct::ShareData(_)) => {
+            (None, WorkerMode::ShareData(_)) => {
                 let mut cells = Cells::new(account, balance, overdraft);
                 for (name, balance) in &self.opened {
                     cells.open(name, *balance);
                 }
                 Ok(RunStore::shared(cells))
             }
-            (None, Conduct::ShareMemory(sharing)) => {
+            (None, WorkerMode::ShareMemory(sharing)) => {
                 let cells = MappedCells::new(account, balance, overdraft, sharing)?;
                 for (name, balance) in &self.opened {
                     cells.open(name, *balance);
@@ -257,8 +257,10 @@ impl RunPlan {
     fn work_limit(&self) -> Option<Duration> {
         const TO_GIVE_UP: Duration = Duration::from_millis(500);
         match self.conduct {
-            Conduct::ShareMemory(_) => self.timeout.map(|limit| limit.saturating_add(TO_GIVE_UP)),
-            Conduct::AskTheBank | Conduct::ShareData(_) => self.timeout,
+            WorkerMode::ShareMemory(_) => {
+                self.timeout.map(|limit| limit.saturating_add(TO_GIVE_UP))
+            }
+            WorkerMode::AskTheBank | WorkerMode::ShareData(_) => self.timeout,
         }
     }
 

@@ -24,9 +24,9 @@ pub(super) struct AccountSums {
 
 /// What came of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Met {
+pub enum StepResult {
     /// It was taken as it is.
-    Fine,
+    Done,
     /// The bank's rules said no to what was read, or asked.
     Refused,
     /// The compare-and-set found another write; it was not written, and decided on anew.
@@ -45,7 +45,7 @@ pub struct StepTaken {
     /// What was read or written, debit side first; after a request, what the owner has.
     pub sides: [i64; 2],
     /// What came of it.
-    pub met: Met,
+    pub result: StepResult,
 }
 
 /// What the operations have made of what they share so far.
@@ -98,19 +98,19 @@ impl SharedState {
             process,
             state: self,
             sides: [0, 0],
-            met: Met::Fine,
+            result: StepResult::Done,
         };
         let Ok(()) = steps.step(sharing, &mut access);
-        let (sides, met) = (access.sides, access.met);
+        let (sides, result) = (access.sides, access.result);
         self.steps[process] = steps;
-        if step == NextStep::CompareAndSet && met == Met::Fine {
+        if step == NextStep::CompareAndSet && result == StepResult::Done {
             self.overtake(scenario, process);
         }
         Some(StepTaken {
             process,
             step,
             sides,
-            met,
+            result,
         })
     }
 
@@ -158,7 +158,7 @@ struct ProcessAccess<'a> {
     process: usize,
     state: &'a mut SharedState,
     sides: [i64; 2],
-    met: Met,
+    result: StepResult,
 }
 
 impl ProcessAccess<'_> {
@@ -222,7 +222,7 @@ impl SharedMemory for ProcessAccess<'_> {
     fn read(&mut self) -> Result<Option<Draft>, Infallible> {
         let draft = self.decide();
         if draft.is_none() {
-            self.met = Met::Refused;
+            self.result = StepResult::Refused;
         }
         Ok(draft)
     }
@@ -242,9 +242,9 @@ impl SharedMemory for ProcessAccess<'_> {
             return Ok(Compared::Set);
         }
         let again = self.decide();
-        self.met = match again {
-            Some(_) => Met::Changed,
-            None => Met::ChangedAndRefused,
+        self.result = match again {
+            Some(_) => StepResult::Changed,
+            None => StepResult::ChangedAndRefused,
         };
         Ok(Compared::Changed(again))
     }
@@ -269,7 +269,7 @@ impl SharedMemory for ProcessAccess<'_> {
             (None, _) => self.note(),
         }
         if after.is_none() {
-            self.met = Met::Refused;
+            self.result = StepResult::Refused;
         }
         Ok(after.is_some())
     }

@@ -1,6 +1,6 @@
 //! An order as it was really taken, to be held against what was found.
 
-use super::{Met, Played, StepTaken};
+use super::{Played, StepResult, StepTaken};
 use crate::sharing::NextStep;
 
 /// Who takes the steps of an order.
@@ -26,7 +26,7 @@ pub struct StepSeen {
     /// What was read or written, debit side first, as far as it was told.
     pub sides: [Option<i64>; 2],
     /// What came of it.
-    pub met: Met,
+    pub result: StepResult,
 }
 
 impl From<&StepTaken> for StepSeen {
@@ -37,7 +37,7 @@ impl From<&StepTaken> for StepSeen {
             pid: None,
             step: taken.step,
             sides: taken.sides.map(|side| Some(side).filter(|_| has_sides)),
-            met: taken.met,
+            result: taken.result,
         }
     }
 }
@@ -47,7 +47,7 @@ impl StepSeen {
     pub fn is(&self, expected: &StepTaken) -> bool {
         let sides = self.sides.iter().zip(expected.sides);
         let same_sides = sides.filter_map(|(seen, side)| Some((*seen)? == side));
-        (self.process, self.step, self.met) == (expected.process, expected.step, expected.met)
+        (self.process, self.step, self.result) == (expected.process, expected.step, expected.result)
             && same_sides.min() != Some(false)
     }
 }

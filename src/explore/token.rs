@@ -4,8 +4,8 @@
 
 use super::order::{StepOrder, play};
 use super::scenario::{MAX_OPERATIONS, Scenario, ScenarioError};
-use super::shared_state::{Met, SharedState, StepTaken};
-use super::walk::{Walked, walk};
+use super::shared_state::{SharedState, StepResult, StepTaken};
+use super::walk::{OrderPrefix, walk};
 use crate::bank::{AmountError, Balance, Kind, Name, Operation, WORLD};
 use crate::sharing::{Manner, Sharing, SharingChoice, Transport};
 
@@ -191,7 +191,7 @@ pub fn read_token(text: &str) -> Result<(Scenario, StepOrder), TokenError> {
 /// # Errors
 ///
 /// A text that is none, or an order that its operations cannot follow.
-pub fn read_begun_token(text: &str) -> Result<(Scenario, StepOrder, Walked), TokenError> {
+pub fn read_begun_token(text: &str) -> Result<(Scenario, StepOrder, OrderPrefix), TokenError> {
     let (scenario, numbers, order) = parts_of(text)?;
     match walk(&scenario, &numbers) {
         Ok(walked) => Ok((scenario, numbers, walked)),
@@ -266,7 +266,11 @@ fn no_order(
         };
     }
     let is_refused = |step: &StepTaken| {
-        step.process == process && matches!(step.met, Met::Refused | Met::ChangedAndRefused)
+        step.process == process
+            && matches!(
+                step.result,
+                StepResult::Refused | StepResult::ChangedAndRefused
+            )
     };
     let why = match state.next(scenario, process) {
         Some(_) => format!("operation `{sign}` waits for a lock that another one holds"),

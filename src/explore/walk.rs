@@ -11,20 +11,20 @@ const MAX_LOOKED_AT: usize = 100_000;
 
 /// Where the first steps of an order have led.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Walked {
+pub struct OrderPrefix {
     /// The steps.
     pub steps: Vec<StepTaken>,
     /// Which operations can go on.
     pub able: Vec<usize>,
     /// What can still become of it; nothing where that takes too long to find out.
-    pub prospects: Option<Prospects>,
+    pub prospects: Option<PossibleEnds>,
     /// How it has ended, if no operation can go on.
     pub verdict: Option<OrderVerdict>,
 }
 
 /// What can still become of an order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Prospects {
+pub struct PossibleEnds {
     /// Some way on ends right.
     pub well: bool,
     /// Some way on ends wrong.
@@ -36,7 +36,7 @@ pub struct Prospects {
 /// # Errors
 ///
 /// The position, from 1, of a step that cannot be taken.
-pub fn walk(scenario: &Scenario, order: &[usize]) -> Result<Walked, usize> {
+pub fn walk(scenario: &Scenario, order: &[usize]) -> Result<OrderPrefix, usize> {
     let mut state = SharedState::start(scenario);
     let mut steps = Vec::new();
     for (position, &process) in (1..).zip(order) {
@@ -46,7 +46,7 @@ pub fn walk(scenario: &Scenario, order: &[usize]) -> Result<Walked, usize> {
         steps.extend(state.take(scenario, process));
     }
     let able = able(scenario, &state);
-    Ok(Walked {
+    Ok(OrderPrefix {
         steps,
         verdict: able.is_empty().then(|| OrderVerdict::of(scenario, &state)),
         able,
@@ -60,8 +60,8 @@ fn able(scenario: &Scenario, state: &SharedState) -> Vec<usize> {
         .collect()
 }
 
-fn prospects(scenario: &Scenario, from: SharedState) -> Option<Prospects> {
-    let mut found = Prospects::default();
+fn prospects(scenario: &Scenario, from: SharedState) -> Option<PossibleEnds> {
+    let mut found = PossibleEnds::default();
     let from = from.sorted(scenario);
     let (mut known, mut open) = (HashSet::from([from.clone()]), vec![from]);
     while let Some(state) = open.pop() {

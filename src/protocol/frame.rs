@@ -70,7 +70,7 @@ impl Outbox {
         self.element(REQUESTS, request)
     }
 
-    /// Adds news of an operation's command.
+    /// Adds what happened to an operation's command.
     pub fn report(&mut self, report: &Report) -> Result<(), ProtocolError> {
         self.element(REPORTS, report)
     }

@@ -109,10 +109,10 @@ impl<'a> Runner<'a> {
         &self,
         shared: &impl SharedBalance,
     ) -> Result<(ThreadTally, Packed), RaceError> {
-        let hands = (0..self.plan.threads)
+        let appliers = (0..self.plan.threads)
             .map(|_| |operation| shared.apply(operation))
             .collect();
-        let tally = self.run(hands)?;
+        let tally = self.run(appliers)?;
         Ok((tally, shared.view()))
     }
 
@@ -123,40 +123,40 @@ impl<'a> Runner<'a> {
             let owner = Builder::new()
                 .spawn_scoped(scope, move || owner.serve(start))
                 .map_err(|source| self.no_thread(source))?;
-            let hands = senders
+            let appliers = senders
                 .into_iter()
                 .map(|sender| move |operation| sender.apply(operation))
                 .collect();
             // The senders end with their threads, or with this call if it fails, and then so does
             // the owner.
-            let tally = self.run(hands)?;
+            let tally = self.run(appliers)?;
             Ok((tally, joined(owner)))
         })
     }
 
-    /// One thread for each hand, all starting together.
-    fn run<F>(&self, hands: Vec<F>) -> Result<ThreadTally, RaceError>
+    /// One thread for each way to apply an operation, all starting together.
+    fn run<F>(&self, appliers: Vec<F>) -> Result<ThreadTally, RaceError>
     where
         F: Fn(RaceOperation) -> bool + Send,
     {
         // A thread at the barrier waits for all the others, so none goes there before it is
         // known that all of them exist.
         let complete = OnceLock::new();
-        let barrier = Barrier::new(hands.len());
+        let barrier = Barrier::new(appliers.len());
         thread::scope(|scope| {
             let (complete, barrier) = (&complete, &barrier);
-            let racer = |hand: F| {
+            let racer = |apply: F| {
                 move || match complete.wait() {
                     true => {
                         barrier.wait();
-                        self.all_rounds(&hand)
+                        self.all_rounds(&apply)
                     }
                     false => ThreadTally::default(),
                 }
             };
-            let racers: Result<Vec<_>, _> = hands
+            let racers: Result<Vec<_>, _> = appliers
                 .into_iter()
-                .map(|hand| Builder::new().spawn_scoped(scope, racer(hand)))
+                .map(|apply| Builder::new().spawn_scoped(scope, racer(apply)))
                 .collect();
             complete.get_or_init(|| racers.is_ok());
             let racers = racers.map_err(|source| self.no_thread(source))?;
@@ -166,7 +166,7 @@ impl<'a> Runner<'a> {
     }
 
     /// What one thread does.
-    fn all_rounds(&self, hand: &impl Fn(RaceOperation) -> bool) -> ThreadTally {
+    fn all_rounds(&self, apply: &impl Fn(RaceOperation) -> bool) -> ThreadTally {
         let floor = self.plan.floor();
         let start = Instant::now();
         let mut tally = ThreadTally::default();
@@ -179,8 +179,8 @@ impl<'a> Runner<'a> {
                     let operation = RaceOperation::new(tally.operations, delta, floor);
                     let is_timed = self.times && tally.operations.is_multiple_of(TIMED);
                     let accepted = match is_timed {
-                        true => tally.timed(|| hand(operation)),
-                        false => hand(operation),
+                        true => tally.timed(|| apply(operation)),
+                        false => apply(operation),
                     };
                     tally.note(delta, accepted);
                 }

@@ -14,12 +14,12 @@ pub enum StepKey {
 }
 
 /// Is shown each step with its number, from 0.
-type Spectator = Box<dyn FnMut(usize, &StepSeen)>;
+type ShowStep = Box<dyn FnMut(usize, &StepSeen)>;
 
 /// How fast the steps of an order are taken.
 #[derive(Default)]
 pub struct StepPace {
-    keys: Option<(Receiver<StepKey>, Spectator)>,
+    keys: Option<(Receiver<StepKey>, ShowStep)>,
     /// How many steps may be taken, from the first one on, where keys count.
     allowed: usize,
     /// How many of them were shown.
@@ -28,7 +28,7 @@ pub struct StepPace {
 
 impl StepPace {
     /// A step for each key; each is shown.
-    pub fn by_key(keys: Receiver<StepKey>, spectator: Spectator) -> Self {
+    pub fn by_key(keys: Receiver<StepKey>, spectator: ShowStep) -> Self {
         StepPace {
             keys: Some((keys, spectator)),
             ..StepPace::default()

@@ -10,7 +10,7 @@ use super::turns::{WorkerTurn, accesses, turns};
 use super::{OrderEnd, ReplayError, StepPace, StepTakers};
 use crate::driver::{Driver, RunPlan};
 use crate::event::{AccountSummary, Event, Mode, Summary};
-use crate::explore::{Met, Played, Scenario, StepTaken};
+use crate::explore::{Played, Scenario, StepResult, StepTaken};
 use crate::report::Detail;
 use crate::report::Reporter;
 use crate::run::{GivenOrder, Pacing, RequestTurn, TurnTaken, TurnWatch};
@@ -19,7 +19,7 @@ use crate::sharing::{Manner, NextStep, Sharing};
 use crate::supervisor::Signals;
 use crate::wake::{Alarm, Waker};
 use crate::work::Pace;
-use crate::worker::Conduct;
+use crate::worker::WorkerMode;
 use crate::workload::Feed;
 
 /// How long processes that wait for each other are left to it.
@@ -34,7 +34,7 @@ pub(super) fn once(
     signals: &mut Signals,
 ) -> Result<OrderEnd, ReplayError> {
     let turns = match plan.conduct {
-        Conduct::ShareMemory(_) => accesses(played),
+        WorkerMode::ShareMemory(_) => accesses(played),
         _ => turns(played),
     };
     let requests: Vec<RequestTurn> = turns.iter().map(RequestTurn::from).collect();
@@ -108,14 +108,18 @@ pub(super) fn check_shared_memory(scenario: &Scenario, played: &Played) -> Resul
 fn notices_conflicts(scenario: &Scenario, played: &Played) -> bool {
     let steps = &played.steps;
     let is_noticed = |(place, step): (usize, &StepTaken)| {
-        if !matches!(step.met, Met::Changed | Met::ChangedAndRefused) {
+        if !matches!(
+            step.result,
+            StepResult::Changed | StepResult::ChangedAndRefused
+        ) {
             return true;
         }
         let debit = scenario.sides(step.process)[0];
         let own = |before: &StepTaken| before.process == step.process;
         let read = steps[..place].iter().rposition(own).unwrap_or(0);
         steps[read..place].iter().any(|write| {
-            let is_write = write.step == NextStep::CompareAndSet && write.met == Met::Fine;
+            let is_write =
+                write.step == NextStep::CompareAndSet && write.result == StepResult::Done;
             is_write && scenario.sides(write.process).contains(&debit)
         })
     };
@@ -141,11 +145,11 @@ fn memory_sharing(manner: Manner) -> MemorySharing {
 pub(super) fn plan(scenario: &Scenario, by: StepTakers) -> RunPlan {
     let manner = scenario.manner();
     let conduct = match manner.sharing {
-        _ if by == StepTakers::SharedMemory => Conduct::ShareMemory(memory_sharing(manner)),
+        _ if by == StepTakers::SharedMemory => WorkerMode::ShareMemory(memory_sharing(manner)),
         Sharing::Unguarded | Sharing::CompareAndSet | Sharing::Lock | Sharing::LockPerAccount => {
-            Conduct::ShareData(manner)
+            WorkerMode::ShareData(manner)
         }
-        Sharing::Owner | Sharing::OwnerWithWork => Conduct::AskTheBank,
+        Sharing::Owner | Sharing::OwnerWithWork => WorkerMode::AskTheBank,
     };
     // The shortest work there is: its two requests are what counts.
     let work = match manner.sharing {

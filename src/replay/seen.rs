@@ -3,8 +3,8 @@
 use super::turns::WorkerTurn;
 use super::{OrderEnd, StepSeen};
 use crate::bank::{Answer, Cell, Name, Outcome, View};
-use crate::explore::{Met, Played, Scenario};
-use crate::protocol::{Ask, Said, ShareReply, ShareRequest};
+use crate::explore::{Played, Scenario, StepResult};
+use crate::protocol::{Ask, ReplyBody, ShareReply, ShareRequest};
 use crate::run::{TurnRequest, TurnTaken};
 
 /// What was seen of an order so far.
@@ -24,7 +24,7 @@ pub(super) struct OrderSeen {
 /// What one answer tells of the balances of an operation, and of what came of its step.
 struct StepTold {
     sides: [Option<i64>; 2],
-    met: Met,
+    result: StepResult,
     accepted: Option<bool>,
 }
 
@@ -93,55 +93,64 @@ impl OrderSeen {
                 pid: Some(taken.pid),
                 step: expected.step,
                 sides: if is_data { told.sides } else { [None, None] },
-                met: if is_data { told.met } else { Met::Fine },
+                result: if is_data {
+                    told.result
+                } else {
+                    StepResult::Done
+                },
             });
         }
     }
 
-    fn told(&mut self, turn: &WorkerTurn, asked: &Ask, answer: &Said) -> StepTold {
+    fn told(&mut self, turn: &WorkerTurn, asked: &Ask, answer: &ReplyBody) -> StepTold {
         let process = turn.process;
         // Whether the worker's own rules refuse what it read is told by what it asks next, which the
         // order prescribes.
-        let expected = turn.steps.last().map(|place| self.played.steps[*place].met);
-        let met = expected.unwrap_or(Met::Fine);
-        let of_cells = |sides, met| StepTold {
+        let expected = turn
+            .steps
+            .last()
+            .map(|place| self.played.steps[*place].result);
+        let result = expected.unwrap_or(StepResult::Done);
+        let of_cells = |sides, result| StepTold {
             sides,
-            met,
+            result,
             accepted: None,
         };
         match (turn.request, asked, answer) {
-            (TurnRequest::Acquire, _, Said::Shared(ShareReply::Cells(cells))) => {
+            (TurnRequest::Acquire, _, ReplyBody::Shared(ShareReply::Cells(cells))) => {
                 self.leased[process].extend(cells.clone());
-                of_cells(self.sides(process, &self.leased[process]), met)
+                of_cells(self.sides(process, &self.leased[process]), result)
             }
-            (_, _, Said::Shared(ShareReply::Cells(cells))) => {
-                of_cells(self.sides(process, cells), met)
+            (_, _, ReplyBody::Shared(ShareReply::Cells(cells))) => {
+                of_cells(self.sides(process, cells), result)
             }
-            (_, _, Said::Shared(ShareReply::Conflict(cells))) => {
-                let met = match met {
-                    Met::ChangedAndRefused => Met::ChangedAndRefused,
-                    _ => Met::Changed,
+            (_, _, ReplyBody::Shared(ShareReply::Conflict(cells))) => {
+                let result = match result {
+                    StepResult::ChangedAndRefused => StepResult::ChangedAndRefused,
+                    _ => StepResult::Changed,
                 };
-                of_cells(self.sides(process, cells), met)
+                of_cells(self.sides(process, cells), result)
             }
-            (_, Ask::Share(ShareRequest::Write(cells)), Said::Decided(_))
-            | (_, Ask::Share(ShareRequest::CompareAndSet(cells)), Said::Decided(_)) => StepTold {
-                sides: self.sides(process, cells),
-                met: Met::Fine,
-                accepted: Some(true),
-            },
-            (_, _, Said::Decided(answer)) => self.decided(process, turn.request, answer),
-            (_, _, Said::Shared(_)) => of_cells([None, None], met),
+            (_, Ask::Share(ShareRequest::Write(cells)), ReplyBody::Decided(_))
+            | (_, Ask::Share(ShareRequest::CompareAndSet(cells)), ReplyBody::Decided(_)) => {
+                StepTold {
+                    sides: self.sides(process, cells),
+                    result: StepResult::Done,
+                    accepted: Some(true),
+                }
+            }
+            (_, _, ReplyBody::Decided(answer)) => self.decided(process, turn.request, answer),
+            (_, _, ReplyBody::Shared(_)) => of_cells([None, None], result),
         }
     }
 
     /// What the bank decided.
     fn decided(&self, process: usize, request: TurnRequest, answer: &Answer) -> StepTold {
-        let (met, accepted, own) = match answer.outcome {
-            Outcome::Held { view } => (Met::Fine, None, Some(view)),
-            Outcome::Posted { view, .. } => (Met::Fine, Some(true), Some(view)),
-            Outcome::Refused { view, .. } => (Met::Refused, Some(false), view),
-            _ => (Met::Refused, Some(false), None),
+        let (result, accepted, own) = match answer.outcome {
+            Outcome::Held { view } => (StepResult::Done, None, Some(view)),
+            Outcome::Posted { view, .. } => (StepResult::Done, Some(true), Some(view)),
+            Outcome::Refused { view, .. } => (StepResult::Refused, Some(false), view),
+            _ => (StepResult::Refused, Some(false), None),
         };
         let operation = &self.scenario.operations()[process];
         let places = self.scenario.places();
@@ -150,14 +159,14 @@ impl OrderSeen {
             let view: Option<View> = if is_own { own } else { answer.other_side };
             view.map(|view| view.posted.minor())
         };
-        let met = match request {
+        let result = match request {
             // It ends what was decided before.
-            TurnRequest::Settle | TurnRequest::Decided => Met::Fine,
-            _ => met,
+            TurnRequest::Settle | TurnRequest::Decided => StepResult::Done,
+            _ => result,
         };
         StepTold {
             sides: self.scenario.sides(process).map(side),
-            met,
+            result,
             accepted,
         }
     }

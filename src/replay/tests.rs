@@ -1,7 +1,7 @@
 //! Orders that threads take. Those that processes take need the program, and are in `tests/it`.
 
 use super::*;
-use crate::explore::Met;
+use crate::explore::StepResult;
 use crate::explore::{play, read_token};
 
 fn take(scenario: &Scenario, played: &Played, times: u32) -> Replayed {
@@ -25,7 +25,7 @@ fn check(token: &str) {
     let mut other_end = played.clone();
     other_end.verdict.ends[0].0 += 1;
     let mut other_step = played.clone();
-    other_step.steps[0].met = Met::Changed;
+    other_step.steps[0].result = StepResult::Changed;
     for other in [other_end, other_step] {
         let replayed = take(&scenario, &other, 2);
         assert_eq!(replayed.reproduced, 0, "{token}");

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use super::threads::lock;
 use super::{ReplayError, StepSeen};
 use crate::bank::{Account, Cell, Operation, Sides};
-use crate::explore::{Met, Scenario};
+use crate::explore::{Scenario, StepResult};
 use crate::sharing::{Compared, NextStep, Part, SharedMemory, Sharing};
 
 /// What the threads share. A step has it alone; between two steps of a thread any other may come.
@@ -55,7 +55,7 @@ pub(super) struct ThreadAccess<'a> {
     /// What the step under way reads or writes.
     sides: [Option<i64>; 2],
     /// What comes of it.
-    met: Met,
+    result: StepResult,
 }
 
 impl<'a> ThreadAccess<'a> {
@@ -70,7 +70,7 @@ impl<'a> ThreadAccess<'a> {
             operation: &scenario.operations()[process],
             shared,
             sides: [None, None],
-            met: Met::Fine,
+            result: StepResult::Done,
         }
     }
 
@@ -84,7 +84,7 @@ impl<'a> ThreadAccess<'a> {
 
     /// A step begins.
     pub(super) fn begin(&mut self) {
-        (self.sides, self.met) = ([None, None], Met::Fine);
+        (self.sides, self.result) = ([None, None], StepResult::Done);
     }
 
     /// The step was taken.
@@ -94,7 +94,7 @@ impl<'a> ThreadAccess<'a> {
             pid: None,
             step,
             sides: self.sides,
-            met: self.met,
+            result: self.result,
         });
     }
 
@@ -105,11 +105,11 @@ impl<'a> ThreadAccess<'a> {
     }
 
     /// Decides on what was seen; `refused` is what comes of the step otherwise.
-    fn decide(&mut self, seen: &[Cell], refused: Met) -> Option<Vec<Cell>> {
+    fn decide(&mut self, seen: &[Cell], refused: StepResult) -> Option<Vec<Cell>> {
         self.saw(seen);
         let after = Cell::decide(self.operation, seen).ok();
         if after.is_none() {
-            self.met = refused;
+            self.result = refused;
         }
         after
     }
@@ -160,7 +160,7 @@ impl SharedMemory for ThreadAccess<'_> {
 
     fn read(&mut self) -> Result<Option<Vec<Cell>>, ReplayError> {
         let seen = self.seen(&lock(self.shared));
-        Ok(self.decide(&seen, Met::Refused))
+        Ok(self.decide(&seen, StepResult::Refused))
     }
 
     fn write(&mut self, after: &Vec<Cell>) -> Result<(), ReplayError> {
@@ -177,8 +177,10 @@ impl SharedMemory for ThreadAccess<'_> {
             .zip(after)
             .all(|(now, read)| now.version == read.version);
         if !same {
-            self.met = Met::Changed;
-            return Ok(Compared::Changed(self.decide(&now, Met::ChangedAndRefused)));
+            self.result = StepResult::Changed;
+            return Ok(Compared::Changed(
+                self.decide(&now, StepResult::ChangedAndRefused),
+            ));
         }
         self.put(&mut shared, after);
         self.saw(after);
@@ -206,7 +208,7 @@ impl SharedMemory for ThreadAccess<'_> {
             self.saw(&cells);
         }
         if after.is_none() {
-            self.met = Met::Refused;
+            self.result = StepResult::Refused;
         }
         Ok(after.is_some())
     }

@@ -5,7 +5,7 @@
 //! takes the lock in between.
 
 use crate::bank::SharePoint;
-use crate::explore::{Met, Played};
+use crate::explore::{Played, StepResult};
 use crate::run::{RequestTurn, TurnRequest};
 use crate::sharing::{NextStep, Part};
 
@@ -51,7 +51,10 @@ pub(super) fn turns(played: &Played) -> Vec<WorkerTurn> {
             .steps
             .iter()
             .any(|step| step.process == process && matches!(step.step, NextStep::Release(_)));
-        let is_refused = matches!(taken.met, Met::Refused | Met::ChangedAndRefused);
+        let is_refused = matches!(
+            taken.result,
+            StepResult::Refused | StepResult::ChangedAndRefused
+        );
         if is_refused && !has_locks && !matches!(taken.step, NextStep::Ask(_)) {
             turns.push(WorkerTurn {
                 process,

@@ -176,7 +176,7 @@ fn started(operation: &OperationEvent, out: &mut Vec<u8>) -> io::Result<()> {
 
 fn completed(operation: &OperationEvent, out: &mut Vec<u8>) -> io::Result<()> {
     if operation.op == Some(Kind::Balance) {
-        write!(out, "Current balance{}: ", Which(operation))?;
+        write!(out, "Current balance{}: ", OperationIdentity(operation))?;
     } else {
         write!(out, "{} completed. ", NamedOperation(operation))?;
         match operation.set_aside {
@@ -296,15 +296,15 @@ struct NamedOperation<'a>(&'a OperationEvent);
 impl Display for NamedOperation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Description::about(self.0).called(f)?;
-        Which(self.0).fmt(f)
+        OperationIdentity(self.0).fmt(f)
     }
 }
 
 /// Which operation it is: its account, unless that is the default one, which goes without saying; its
 /// line of the input and its id, if it has them.
-struct Which<'a>(&'a OperationEvent);
+struct OperationIdentity<'a>(&'a OperationEvent);
 
-impl Display for Which<'_> {
+impl Display for OperationIdentity<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let OperationEvent { id, line, .. } = self.0;
         let account = Description::about(self.0).other_account();

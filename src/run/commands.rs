@@ -10,14 +10,14 @@ use crate::work::{CommandReport, Termination};
 impl Run {
     /// Takes note of what a worker reports of its operation's command.
     pub(super) fn reported(&mut self, worker: u32, reports: Vec<Report>) {
-        for Report { number, news } in reports {
+        for Report { number, event } in reports {
             let Some(state) = self.workers.get_mut(worker) else {
                 return;
             };
             state.made_progress(self.out.now);
-            let is_heard = state.hand.reported(number).is_some_and(|assigned| {
+            let is_heard = state.queue.reported(number).is_some_and(|assigned| {
                 let ran = assigned.ran.get_or_insert_default();
-                ran.record(news)
+                ran.record(event)
             });
             if !is_heard {
                 return self.blame(worker, "told of a command that it does not run");
@@ -31,7 +31,7 @@ impl Run {
         let Some(state) = self.workers.get(worker) else {
             return;
         };
-        let Some(first) = state.hand.front() else {
+        let Some(first) = state.queue.front() else {
             return;
         };
         let ended = first.ran.as_ref().and_then(|ran| ran.ended.as_ref());

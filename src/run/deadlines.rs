@@ -23,7 +23,7 @@ impl Deadline {
     /// The deadline of what a worker is at; `None` while it may take as long as it likes. Requests that
     /// are being decided are not its own to answer for: they must be settled.
     pub(super) fn of(state: &WorkerState, limits: WorkLimits) -> Option<Deadline> {
-        let (limit, did_not) = match state.hand.front() {
+        let (limit, did_not) = match state.queue.front() {
             _ if state.fault.is_some() && state.exit.is_none() => return None,
             _ if state.exit.is_some() => (START_LIMIT, "get its last messages through"),
             _ if !state.ready => (START_LIMIT, "connect to the server"),

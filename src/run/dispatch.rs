@@ -27,7 +27,7 @@ const ITEMS_A_TURN: usize = 16_384;
 
 /// What comes after the items that were taken from the input.
 #[derive(Debug)]
-pub enum Rest {
+pub enum InputState {
     /// There may be more at once.
     More,
     /// There may be more later.
@@ -44,7 +44,7 @@ pub(super) struct Dispatch {
     /// What workers were given and did not begin, and what is looked at before it is given.
     returned: VecDeque<NextOperation>,
     items: VecDeque<Item>,
-    rest: Rest,
+    rest: InputState,
     /// How many items may still be taken in this turn.
     may_take: usize,
     /// How many workers may still be started in this turn.
@@ -64,7 +64,7 @@ impl Default for Dispatch {
         Dispatch {
             returned: VecDeque::new(),
             items: VecDeque::new(),
-            rest: Rest::NotYet,
+            rest: InputState::NotYet,
             may_take: 0,
             may_start: 0,
             asked: false,
@@ -100,13 +100,13 @@ impl Dispatch {
         self.paused = paused;
         self.may_take = ITEMS_A_TURN;
         self.may_start = SPAWNS_A_TURN;
-        if matches!(self.rest, Rest::NotYet) {
-            self.rest = Rest::More;
+        if matches!(self.rest, InputState::NotYet) {
+            self.rest = InputState::More;
         }
     }
 
     /// Adds what was taken from the input.
-    pub(super) fn took(&mut self, items: Vec<Item>, rest: Rest) {
+    pub(super) fn took(&mut self, items: Vec<Item>, rest: InputState) {
         self.may_take = self.may_take.saturating_sub(items.len());
         self.items.extend(items);
         self.rest = rest;
@@ -115,7 +115,7 @@ impl Dispatch {
 
     /// How many items to take from the input now, if any.
     fn ask(&mut self) -> Option<usize> {
-        let is_short = matches!(self.rest, Rest::More) && self.items.len() < BLOCK;
+        let is_short = matches!(self.rest, InputState::More) && self.items.len() < BLOCK;
         let most = BLOCK.min(self.may_take);
         if !is_short || most == 0 || self.paused || self.asked {
             return None;
@@ -127,13 +127,13 @@ impl Dispatch {
     /// Whether there is more to do at once, with the next turn.
     pub(super) fn goes_on(&self) -> bool {
         let started = self.may_start < SPAWNS_A_TURN;
-        let cut_short = self.may_take == 0 && matches!(self.rest, Rest::More);
+        let cut_short = self.may_take == 0 && matches!(self.rest, InputState::More);
         started || cut_short && !self.paused
     }
 
     /// Whether the input has nothing more.
     pub(super) fn is_exhausted(&self) -> bool {
-        self.is_empty() && matches!(self.rest, Rest::Ended)
+        self.is_empty() && matches!(self.rest, InputState::Ended)
     }
 
     /// Whether the input was not seen to its end, and nothing of it is here.
@@ -176,8 +176,9 @@ impl Dispatch {
             return Some(NextItem::Operation(returned));
         }
         let item = self.items.pop_front();
-        if let (None, Rest::Failed(_)) = (&item, &self.rest) {
-            let Rest::Failed(why) = std::mem::replace(&mut self.rest, Rest::Ended) else {
+        if let (None, InputState::Failed(_)) = (&item, &self.rest) {
+            let InputState::Failed(why) = std::mem::replace(&mut self.rest, InputState::Ended)
+            else {
                 return None;
             };
             return Some(NextItem::Failed(why));
@@ -252,7 +253,7 @@ impl Run {
         // A new block goes out when half of the window is free, so that blocks stay large.
         let has_room = |held: usize| held * 2 <= window;
         let takers = self.workers.all();
-        let takers = takers.filter(|state| state.takes() && has_room(state.hand.len()));
+        let takers = takers.filter(|state| state.takes() && has_room(state.queue.len()));
         let takers: Vec<u32> = takers.map(|state| state.worker).collect();
         for worker in takers {
             let assignments = self.fill_hand(worker, window);
@@ -268,7 +269,7 @@ impl Run {
             return Vec::new();
         };
         let left = self.settings.quota().saturating_sub(state.given);
-        let room = window.saturating_sub(state.hand.len());
+        let room = window.saturating_sub(state.queue.len());
         let most = room.min(usize::try_from(left).unwrap_or(usize::MAX));
         let (mut assignments, mut bytes) = (Vec::new(), 0);
         while assignments.len() < most
@@ -358,7 +359,7 @@ impl Run {
         let quota = self.settings.quota();
         for state in self.workers.all_mut() {
             let done = nothing_more || state.given >= quota;
-            if done && state.hand.is_empty() && state.takes() {
+            if done && state.queue.is_empty() && state.takes() {
                 state.closing = true;
                 state.made_progress(self.out.now);
                 self.out.push(Effect::CloseLink(state.worker));

@@ -6,7 +6,7 @@ use std::fmt;
 use super::dispatch::handout_of;
 use super::requests::{Pending, RequestOrder};
 use crate::bank::{SharePoint, WorkEnd};
-use crate::protocol::{Ask, Said, ShareReply, ShareRequest};
+use crate::protocol::{Ask, ReplyBody, ShareReply, ShareRequest};
 use crate::server::Outgoing;
 
 /// What a worker asks when its turn comes.
@@ -102,7 +102,7 @@ pub struct TurnTaken {
     /// What it asked.
     pub asked: Ask,
     /// What it was answered; `None` where it waits for a lock.
-    pub answer: Option<Said>,
+    pub answer: Option<ReplyBody>,
     /// What it told that it saw of memory that it reached itself.
     pub saw: Option<[i64; 2]>,
 }
@@ -197,7 +197,7 @@ impl GivenOrder {
                 turn: access.turn,
                 pid: access.pid,
                 asked: Ask::Share(ShareRequest::Turn(access.point)),
-                answer: is_taken.then_some(Said::Shared(ShareReply::Turn)),
+                answer: is_taken.then_some(ReplyBody::Shared(ShareReply::Turn)),
                 saw: access.saw,
             });
         }
@@ -270,7 +270,7 @@ impl RequestOrder for GivenOrder {
 
     fn answered(&mut self, pid: u32, outgoing: &Outgoing) {
         let (number, answer) = match outgoing {
-            Outgoing::Reply(number, said) => (*number, Some(said.clone())),
+            Outgoing::Reply(number, body) => (*number, Some(body.clone())),
             Outgoing::Waits(number) => (*number, None),
             Outgoing::Impossible(..) | Outgoing::Abandoned(..) => return,
         };

@@ -30,7 +30,7 @@ impl Run {
         };
         let before = state.lock_wait.take();
         state.made_progress(self.out.now);
-        let lease = state.hand.find(number).map(|assigned| LeaseEvent {
+        let lease = state.queue.find(number).map(|assigned| LeaseEvent {
             holder: wait.holder,
             in_vain: wait.in_vain,
             ..lease_event(assigned, worker, state.pid, wait)
@@ -65,7 +65,7 @@ impl Run {
         };
         let told = state.lock_wait.take();
         state.made_progress(self.out.now);
-        let assigned = state.hand.find(number);
+        let assigned = state.queue.find(number);
         if let (Some(ToldWait { wait, since }), Some(assigned)) = (told, assigned) {
             let granted = LeaseEvent {
                 waited_us: Some(Micros(at.0.saturating_sub(since.0))),

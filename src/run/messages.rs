@@ -8,7 +8,7 @@ use super::{Effect, Run};
 use crate::bank::{Answer, Outcome, Request};
 use crate::event::{Cause, Event, Fault, OperationEvent};
 use crate::link::{Arrival, Arrived};
-use crate::protocol::{Ask, Reply, Said, ShareReply};
+use crate::protocol::{Ask, Reply, ReplyBody, ShareReply};
 use crate::server::{Incoming, Outgoing, RunRequest};
 use crate::store::Abandoned;
 
@@ -93,7 +93,7 @@ impl Run {
         }
         let received = self.told_now();
         let state = self.workers.get_mut(worker)?;
-        let Some(assigned) = state.hand.asks(&request) else {
+        let Some(assigned) = state.queue.asks(&request) else {
             self.blame(worker, "asked about what it was not given");
             return None;
         };
@@ -143,8 +143,8 @@ impl Run {
                 self.requests.answered(pid, &outgoing);
             }
             match outgoing {
-                Outgoing::Reply(number, said) => {
-                    let reply = Reply { number, said };
+                Outgoing::Reply(number, body) => {
+                    let reply = Reply { number, body };
                     self.step_answered(worker, &reply);
                     self.note_reply(worker, &reply);
                     replies.push(reply);
@@ -195,11 +195,11 @@ impl Run {
         let Some(state) = self.workers.get_mut(worker) else {
             return;
         };
-        match &reply.said {
-            Said::Decided(answer) if matches!(answer.outcome, Outcome::Held { .. }) => {
+        match &reply.body {
+            ReplyBody::Decided(answer) if matches!(answer.outcome, Outcome::Held { .. }) => {
                 state.made_progress(self.out.now);
-                state.hand.held();
-                if let Some(first) = state.hand.front() {
+                state.queue.held();
+                if let Some(first) = state.queue.front() {
                     // It is news to this run, also where another one had begun it.
                     let held = Answer {
                         duplicate: false,
@@ -212,10 +212,10 @@ impl Run {
                     self.out.push(Effect::StartNoMoreCommands(vec![worker]));
                 }
             }
-            Said::Decided(answer) => self.finish(worker, reply.number, *answer),
+            ReplyBody::Decided(answer) => self.finish(worker, reply.number, *answer),
             // Another worker got the lease; this one still waits.
-            Said::Shared(ShareReply::Waiting) => {}
-            Said::Shared(_) => state.made_progress(self.out.now),
+            ReplyBody::Shared(ShareReply::Waiting) => {}
+            ReplyBody::Shared(_) => state.made_progress(self.out.now),
         }
     }
 
@@ -224,7 +224,7 @@ impl Run {
         let Some(state) = self.workers.get_mut(worker) else {
             return;
         };
-        let Some(assigned) = state.hand.decided(number) else {
+        let Some(assigned) = state.queue.decided(number) else {
             return;
         };
         state.made_progress(self.out.now);

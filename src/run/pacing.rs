@@ -137,7 +137,7 @@ impl Run {
 
     /// Whether a further worker would have nothing to do for a while.
     pub(super) fn has_spare_workers(&self) -> bool {
-        let is_spare = |state: &&WorkerState| state.exit.is_none() && state.hand.is_empty();
+        let is_spare = |state: &&WorkerState| state.exit.is_none() && state.queue.is_empty();
         !self.settings.pacing.spacing.is_zero()
             && self.workers.all().filter(is_spare).count() >= SPARE_WORKERS
     }

@@ -77,8 +77,8 @@ impl Run {
             self.leave_order(&fault.detail, fault.cause);
         }
         // A worker that was asked to end leaves what it has not begun.
-        let gives_back = state.ended_well() && state.hand.none_asked();
-        let mut left = state.hand.take_all();
+        let gives_back = state.ended_well() && state.queue.none_asked();
+        let mut left = state.queue.take_all();
         let first = match failed || gives_back {
             true => None,
             false => left.pop_front(),
@@ -172,10 +172,10 @@ impl Run {
         for state in self.workers.all_mut() {
             let in_flight = (!self.requests.settled_for(state)).then_some(certainty);
             state.unsubmitted = 0;
-            if state.hand.is_empty() {
+            if state.queue.is_empty() {
                 continue;
             }
-            for assigned in state.hand.take_asked() {
+            for assigned in state.queue.take_asked() {
                 let fault = ledger_fault(in_flight, assigned.ran.as_deref());
                 failed.push(
                     LostOperation::of(state, assigned, fault, command)

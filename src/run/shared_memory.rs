@@ -53,7 +53,7 @@ impl Run {
     /// A worker has read or written a balance in memory.
     fn accessed(&mut self, number: u64, access: MemoryAccess, cell: CellEvent) {
         let state = self.workers.get(cell.worker);
-        let found = state.and_then(|state| Some((state.pid, state.hand.find(number)?.ordinal)));
+        let found = state.and_then(|state| Some((state.pid, state.queue.find(number)?.ordinal)));
         let Some((pid, operation)) = found.filter(|_| self.settings.steps) else {
             return self.blame(cell.worker, "told of memory that it does not share");
         };
@@ -79,7 +79,7 @@ impl Run {
             return;
         };
         state.made_progress(self.out.now);
-        let Some(assigned) = state.hand.take(number) else {
+        let Some(assigned) = state.queue.take(number) else {
             return self.blame(worker, "gave up what it was not given");
         };
         let detail = why.to_string();

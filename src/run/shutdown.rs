@@ -87,7 +87,7 @@ impl Run {
     /// Says at once that nothing more begins, and what is waited for.
     pub(super) fn acknowledge(&mut self) {
         let under_way = self.workers.all().filter_map(|state| {
-            let first = state.hand.front()?;
+            let first = state.queue.front()?;
             Some(format!("{} by {state}", first.operation.kind()))
         });
         let under_way: Vec<String> = under_way.collect();
@@ -116,7 +116,10 @@ impl Run {
         match step {
             Step::Finish if signal != SIGHUP => {
                 // One that has not begun is told when it has.
-                let runs = self.workers.all().filter(|state| state.hand.runs_command());
+                let runs = self
+                    .workers
+                    .all()
+                    .filter(|state| state.queue.runs_command());
                 let runs = runs.map(|state| state.worker).collect();
                 self.out.push(Effect::StartNoMoreCommands(runs));
             }

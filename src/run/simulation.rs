@@ -29,8 +29,8 @@ impl Run {
     /// The lines of the operations in a worker's hands, by their numbers.
     fn lines_of(&self, worker: u32) -> HashMap<u64, u64> {
         let state = self.workers.get(worker);
-        let hand = state.map(|state| state.hand.lines());
-        hand.unwrap_or_default()
+        let queue = state.map(|state| state.queue.lines());
+        queue.unwrap_or_default()
     }
 }
 

@@ -9,7 +9,7 @@ use super::{Out, Run};
 use crate::bank::{Answer, Balance, Cell, Name, Outcome, WorkEnd};
 use crate::event::{CellEvent, Event, LeaseEvent, Micros, RequestEvent, RequestName, WorkerEvent};
 use crate::exit::Exit;
-use crate::protocol::{Ask, Reply, Said, ShareReply, ShareRequest, Timing, WorkerRequest};
+use crate::protocol::{Ask, Reply, ReplyBody, ShareReply, ShareRequest, Timing, WorkerRequest};
 
 /// What is remembered of steps.
 #[derive(Debug, Default)]
@@ -202,7 +202,7 @@ impl Run {
 
     /// A request is answered: what its worker read or wrote by that.
     pub(super) fn step_answered(&mut self, worker: u32, reply: &Reply) {
-        if !self.settings.steps || matches!(reply.said, Said::Shared(ShareReply::Waiting)) {
+        if !self.settings.steps || matches!(reply.body, ReplyBody::Shared(ShareReply::Waiting)) {
             return;
         }
         let now = self.told_now();
@@ -229,17 +229,17 @@ impl Run {
             let granted = of.lease(step.leases.clone(), waited);
             out.event(Event::LeaseGranted(granted));
         }
-        match &reply.said {
-            Said::Shared(ShareReply::Cells(cells)) => tell_cells(of, cells, Event::Read, out),
-            Said::Shared(ShareReply::Conflict(cells)) => {
+        match &reply.body {
+            ReplyBody::Shared(ShareReply::Cells(cells)) => tell_cells(of, cells, Event::Read, out),
+            ReplyBody::Shared(ShareReply::Conflict(cells)) => {
                 tell_cells(of, cells, Event::Conflict, out);
             }
-            Said::Shared(_) => {}
-            Said::Decided(answer) => steps.tell_written(of, step, answer, out),
+            ReplyBody::Shared(_) => {}
+            ReplyBody::Decided(answer) => steps.tell_written(of, step, answer, out),
         }
-        let decided = match &reply.said {
-            Said::Decided(answer) => Some(answer.decided),
-            Said::Shared(_) => None,
+        let decided = match &reply.body {
+            ReplyBody::Decided(answer) => Some(answer.decided),
+            ReplyBody::Shared(_) => None,
         };
         step.decided = Some((now, decided));
     }

@@ -6,7 +6,7 @@ use super::*;
 use crate::bank::{Amount, Balance, Kind, Line, Operation, Outcome, Rejection, View, WorkEnd};
 use crate::event::Mode;
 use crate::link::Arrived;
-use crate::protocol::{Ask, Report, Said, WorkerRequest};
+use crate::protocol::{Ask, ReplyBody, Report, WorkerRequest};
 use crate::store::Abandoned;
 use crate::work::{AttemptEnd, CommandEvent, Pace};
 
@@ -69,7 +69,7 @@ impl Bench {
             line: Some(Line { number, digest: 0 }),
             operation: deposit(),
         });
-        let (items, rest) = (items.collect(), Rest::Ended);
+        let (items, rest) = (items.collect(), InputState::Ended);
         assert_eq!(bench.handle(Input::Took { items, rest }), ["spawn 1"]);
         bench.handle(Input::Spawned { worker: 1, pid: 1 });
         bench
@@ -121,7 +121,10 @@ impl Bench {
     }
 
     fn decided(&mut self, outcome: Outcome) -> Vec<String> {
-        self.answered(Outgoing::Reply(1 << 32 | 1, Said::Decided(outcome.into())))
+        self.answered(Outgoing::Reply(
+            1 << 32 | 1,
+            ReplyBody::Decided(outcome.into()),
+        ))
     }
 
     fn dies(&mut self) -> Vec<String> {
@@ -226,9 +229,9 @@ fn dies_after(status: i32) -> (Bench, Vec<String>) {
         exit: Some(Exit::Status(status)),
         ..AttemptEnd::default()
     };
-    let report = |news| Report {
+    let report = |event| Report {
         number: 1 << 32 | 1,
-        news,
+        event,
     };
     let reports = vec![
         report(CommandEvent::Starting { attempt: 1 }),

@@ -40,7 +40,7 @@ pub(super) struct WorkerState {
     /// How many operations it was given in all.
     pub(super) given: u64,
     /// Those of them that are not decided.
-    pub(super) hand: AssignedQueue,
+    pub(super) queue: AssignedQueue,
     /// It waits for a lease that another worker holds.
     pub(super) waits_for_lease: bool,
     /// The lock in shared memory that it waits for, if it has told of that.
@@ -163,7 +163,7 @@ impl WorkerState {
             ready: false,
             closing: false,
             given: 0,
-            hand: AssignedQueue::default(),
+            queue: AssignedQueue::default(),
             waits_for_lease: false,
             lock_wait: None,
             unsubmitted: 0,
@@ -186,11 +186,11 @@ impl WorkerState {
     }
 
     pub(super) fn give(&mut self, assigned: Assigned, now: Duration) {
-        if self.hand.is_empty() {
+        if self.queue.is_empty() {
             self.progress_at = now;
         }
         self.given += 1;
-        self.hand.push(assigned);
+        self.queue.push(assigned);
     }
 
     /// It made progress: its deadline starts anew.

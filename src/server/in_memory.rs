@@ -3,7 +3,7 @@
 
 use super::{Incoming, Outgoing, RunRequest, not_shared, outgoing};
 use crate::bank::{Asked, Balance, Name, Operation};
-use crate::protocol::{Said, ShareReply};
+use crate::protocol::{ReplyBody, ShareReply};
 use crate::shared_memory::MemoryPlace;
 use crate::store::{CellReply, Memory, SharedData, Standing};
 
@@ -59,13 +59,14 @@ impl InMemory {
         }
     }
 
-    /// News for all operations that wait for a lease, so that their wait begins anew.
+    /// What tells all operations that wait for a lease that it is not in vain, so that their wait begins anew.
     pub fn extend_lease_waits(&self) -> Vec<Outgoing> {
         match self {
             InMemory::Bank(_) => Vec::new(),
             InMemory::Shared(data) => {
-                let news = |number| Outgoing::Reply(number, Said::Shared(ShareReply::Waiting));
-                data.waiting().into_iter().map(news).collect()
+                let waiting =
+                    |number| Outgoing::Reply(number, ReplyBody::Shared(ShareReply::Waiting));
+                data.waiting().into_iter().map(waiting).collect()
             }
         }
     }
@@ -101,11 +102,11 @@ fn decide_by_workers(data: &mut dyn SharedData, incoming: &Incoming, out: &mut V
     };
     let ended = matches!(
         own,
-        Outgoing::Abandoned(..) | Outgoing::Reply(_, Said::Decided(_))
+        Outgoing::Abandoned(..) | Outgoing::Reply(_, ReplyBody::Decided(_))
     );
     out.push(own);
     if ended {
-        let granted = |(number, reply)| Outgoing::Reply(number, Said::Shared(reply));
+        let granted = |(number, reply)| Outgoing::Reply(number, ReplyBody::Shared(reply));
         out.extend(data.grant().into_iter().map(granted));
     }
 }
@@ -116,8 +117,8 @@ fn ask_shared(data: &mut dyn SharedData, incoming: &Incoming) -> Outgoing {
         return Outgoing::Impossible(number, "a decision of the bank where data is shared");
     };
     match data.ask(number, operation, request) {
-        CellReply::Shared(reply) => Outgoing::Reply(number, Said::Shared(reply)),
-        CellReply::Decided(answer) => Outgoing::Reply(number, Said::Decided(answer)),
+        CellReply::Shared(reply) => Outgoing::Reply(number, ReplyBody::Shared(reply)),
+        CellReply::Decided(answer) => Outgoing::Reply(number, ReplyBody::Decided(answer)),
         CellReply::Waits => Outgoing::Waits(number),
         CellReply::Impossible(why) => Outgoing::Impossible(number, why),
     }

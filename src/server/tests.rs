@@ -191,7 +191,7 @@ fn execute() -> Request {
 fn posted(outgoing: &[Outgoing]) -> Vec<u64> {
     let mut last = 0;
     let number = |outgoing: &Outgoing| match outgoing {
-        Outgoing::Reply(number, Said::Decided(answer)) => {
+        Outgoing::Reply(number, ReplyBody::Decided(answer)) => {
             let Outcome::Posted { seq, .. } = answer.outcome else {
                 panic!("not posted: {answer:?}");
             };

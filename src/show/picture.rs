@@ -13,7 +13,7 @@ pub struct Picture {
     /// The operations, in the order in which they began.
     pub operations: Vec<PicturedOperation>,
     /// The accounts, the one that changed most first.
-    pub accounts: Vec<AccountCourse>,
+    pub accounts: Vec<BalanceHistory>,
     /// The reads and writes of shared cells, in their order.
     pub accesses: Vec<CellAccess>,
     /// The waits for locks, in the order of their times.
@@ -285,7 +285,7 @@ fn filled(strokes: &[(Stroke, u64, u64)]) -> Vec<(Stroke, u64, u64)> {
 
 /// How an account's balance went.
 #[derive(Debug)]
-pub struct AccountCourse {
+pub struct BalanceHistory {
     /// Its name, with its run's number where several runs have one of this name.
     pub name: String,
     /// Its changes, in their order.

@@ -36,7 +36,7 @@ const SIGNALLED: i32 = 128;
 
 /// A signal that came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Heard {
+pub struct ReceivedSignal {
     /// Which one.
     pub signal: i32,
     /// A person typed it at the terminal, which sends it to all that run in the foreground.
@@ -109,11 +109,11 @@ impl Signals {
     }
 
     /// The same, and where each came from.
-    pub fn heard(&mut self) -> Vec<Heard> {
+    pub fn heard(&mut self) -> Vec<ReceivedSignal> {
         let now = self.began.elapsed();
         let mut signals = Vec::new();
         for origin in self.delivery.pending() {
-            let heard = Heard {
+            let heard = ReceivedSignal {
                 signal: origin.signal,
                 is_typed: origin.cause == Cause::Kernel && origin.signal == SIGINT,
             };

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::bank::{Decimal, Operation};
-use crate::explore::{Met, OrderVerdict, Scenario, StepTaken, TokenError, read_begun_token, token};
+use crate::explore::{
+    OrderVerdict, Scenario, StepResult, StepTaken, TokenError, read_begun_token, token,
+};
 use crate::sharing::NextStep;
 
 /// What the page shows of a token whose order has begun.
@@ -43,11 +45,11 @@ fn told(scenario: &Scenario, taken: &StepTaken) -> Value {
         NextStep::Release(_) => "gives the lock back",
         NextStep::Ask(_) => "asks the owner",
     };
-    let met = match taken.met {
-        Met::Fine => None,
-        Met::Refused => Some("is refused"),
-        Met::Changed => Some("it has changed: reads anew"),
-        Met::ChangedAndRefused => Some("it has changed, and is refused"),
+    let result = match taken.result {
+        StepResult::Done => None,
+        StepResult::Refused => Some("is refused"),
+        StepResult::Changed => Some("it has changed: reads anew"),
+        StepResult::ChangedAndRefused => Some("it has changed, and is refused"),
     };
     let has_sides = !matches!(taken.step, NextStep::Acquire(_) | NextStep::Release(_));
     let sides = scenario.sides(taken.process).into_iter().zip(taken.sides);
@@ -55,7 +57,7 @@ fn told(scenario: &Scenario, taken: &StepTaken) -> Value {
     let balances: Vec<Value> = sides
         .map(|(place, held)| balance(scenario, place, held))
         .collect();
-    json!({ "process": taken.process, "step": step, "met": met, "balances": balances })
+    json!({ "process": taken.process, "step": step, "met": result, "balances": balances })
 }
 
 fn balance(scenario: &Scenario, place: usize, held: i64) -> Value {

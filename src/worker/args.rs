@@ -17,7 +17,7 @@ use crate::sharing::{Manner, SharingChoice, Transport};
 /// How a worker has its operations decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Conduct {
+pub enum WorkerMode {
     /// It asks the bank.
     AskTheBank,
     /// It shares the bank's data.
@@ -26,13 +26,13 @@ pub enum Conduct {
     ShareMemory(MemorySharing),
 }
 
-impl Conduct {
+impl WorkerMode {
     /// How workers keep out of each other's way, where that can be chosen.
     pub fn sync(self) -> Option<&'static str> {
         match self {
-            Conduct::AskTheBank => None,
-            Conduct::ShareData(manner) => Some(manner.word()),
-            Conduct::ShareMemory(sharing) => Some(sharing.primitive.word()),
+            WorkerMode::AskTheBank => None,
+            WorkerMode::ShareData(manner) => Some(manner.word()),
+            WorkerMode::ShareMemory(sharing) => Some(sharing.primitive.word()),
         }
     }
 }
@@ -49,7 +49,7 @@ pub struct WorkerArgs {
     /// Its parent's process.
     pub parent: u32,
     /// How it has its operations decided.
-    pub conduct: Conduct,
+    pub conduct: WorkerMode,
     /// What amounts count.
     pub unit: Unit,
     /// The memory that it shares, if it does.
@@ -114,8 +114,8 @@ mod tests {
         };
         for command_spec in [None, Some(command_spec)] {
             for conduct in [
-                Conduct::AskTheBank,
-                Conduct::ShareData(Manner::of(Sharing::CompareAndSet)),
+                WorkerMode::AskTheBank,
+                WorkerMode::ShareData(Manner::of(Sharing::CompareAndSet)),
             ] {
                 let args = WorkerArgs {
                     tells_times: true,

@@ -34,7 +34,7 @@ impl Worker {
             attempt,
             failed,
         };
-        let follows = executor.attempt(&attempt, |news| self.tell(number, news));
+        let follows = executor.attempt(&attempt, |event| self.tell(number, event));
         self.executor = Some(executor);
         follows
     }
@@ -49,9 +49,9 @@ impl Worker {
     }
 
     /// Tells the parent. That a command is about to start must have left this process before it does.
-    fn tell(&mut self, number: u64, news: CommandEvent) -> Result<(), WorkerError> {
-        let is_first = matches!(news, CommandEvent::Starting { .. });
-        let put = self.outbox.report(&Report { number, news });
+    fn tell(&mut self, number: u64, event: CommandEvent) -> Result<(), WorkerError> {
+        let is_first = matches!(event, CommandEvent::Starting { .. });
+        let put = self.outbox.report(&Report { number, event });
         put.map_err(|error| self.broken(error.into()))?;
         if is_first { self.flush() } else { Ok(()) }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::bank::{Answer, Outcome, WorkEnd};
 use crate::command::NextAction;
-use crate::protocol::{Ask, Assignment, Said};
+use crate::protocol::{Ask, Assignment, ReplyBody};
 use crate::sharing::Manner;
 use crate::work::Work;
 use cells::SharedCells;
@@ -120,20 +120,20 @@ impl OperationInWork {
     }
 
     /// The answer to what was asked.
-    pub(crate) fn answered(&mut self, said: Said) {
-        match (&mut self.stage, said) {
-            (WorkStage::Sharing(cells), said) => cells.answered(said),
-            (WorkStage::Beginning, said) => self.stage = self.begun(said),
+    pub(crate) fn answered(&mut self, body: ReplyBody) {
+        match (&mut self.stage, body) {
+            (WorkStage::Sharing(cells), body) => cells.answered(body),
+            (WorkStage::Beginning, body) => self.stage = self.begun(body),
             _ => {}
         }
     }
 
-    fn begun(&self, said: Said) -> WorkStage {
-        let Said::Decided(Answer {
+    fn begun(&self, body: ReplyBody) -> WorkStage {
+        let ReplyBody::Decided(Answer {
             outcome: Outcome::Held { .. },
             duplicate,
             ..
-        }) = said
+        }) = body
         else {
             return WorkStage::Done;
         };

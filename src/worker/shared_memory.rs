@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Worker, WorkerError};
 use crate::bank::{Balance, LockWait, MemoryAccess, Name, Packed, SharePoint, WaitInVain};
-use crate::protocol::{Ask, Assignment, Said, ShareReply, ShareRequest};
+use crate::protocol::{Ask, Assignment, ReplyBody, ShareReply, ShareRequest};
 use crate::shared_memory::{
     GaveUp, MappedOperation, Mapping, MemoryPlace, MemorySharing, MemoryTable, Surroundings,
 };
@@ -37,20 +37,20 @@ impl WorkerMemory {
 }
 
 /// Why an operation on shared memory ended without an answer.
-enum Ended {
+enum NoAnswer {
     Failed(WorkerError),
     GaveUp(String),
 }
 
-impl From<GaveUp> for Ended {
+impl From<GaveUp> for NoAnswer {
     fn from(GaveUp(why): GaveUp) -> Self {
-        Ended::GaveUp(why)
+        NoAnswer::GaveUp(why)
     }
 }
 
-impl From<WorkerError> for Ended {
+impl From<WorkerError> for NoAnswer {
     fn from(error: WorkerError) -> Self {
-        Ended::Failed(error)
+        NoAnswer::Failed(error)
     }
 }
 
@@ -68,7 +68,7 @@ impl Worker {
             // A claim is for the operation that comes next, so what was told before must be settled.
             self.await_replies()?;
             let claim = ShareRequest::Claim(operation.clone());
-            if let Said::Decided(_) = self.ask(number, Ask::Share(claim))? {
+            if let ReplyBody::Decided(_) = self.ask(number, Ask::Share(claim))? {
                 return Ok(());
             }
         }
@@ -93,8 +93,10 @@ impl Worker {
         );
         let decided = match mapped.ok_or(WorkerError::NotAWorker)?.run() {
             Ok(answer) => Ask::Share(ShareRequest::Decided(answer)),
-            Err(Ended::GaveUp(why)) => return self.tell_parent(number, ShareRequest::GaveUp(why)),
-            Err(Ended::Failed(error)) => return Err(error),
+            Err(NoAnswer::GaveUp(why)) => {
+                return self.tell_parent(number, ShareRequest::GaveUp(why));
+            }
+            Err(NoAnswer::Failed(error)) => return Err(error),
         };
         // What the parent is told of it is no part of the operation itself.
         self.end_laps(1);
@@ -143,22 +145,22 @@ fn now_us() -> u64 {
 }
 
 impl Surroundings for AtWork<'_> {
-    type Error = Ended;
+    type Error = NoAnswer;
 
-    fn turn(&mut self, point: SharePoint) -> Result<(), Ended> {
+    fn turn(&mut self, point: SharePoint) -> Result<(), NoAnswer> {
         if !self.sharing.takes_turns {
             return Ok(());
         }
         let turn = Ask::Share(ShareRequest::Turn(point));
-        let said = self.worker.ask(self.assignment.number, turn)?;
+        let body = self.worker.ask(self.assignment.number, turn)?;
         self.heard_at = Instant::now();
-        match said {
-            Said::Shared(ShareReply::Turn) => Ok(()),
+        match body {
+            ReplyBody::Shared(ShareReply::Turn) => Ok(()),
             _ => Err(self.worker.unexpected().into()),
         }
     }
 
-    fn saw(&mut self, balances: [i64; 2]) -> Result<(), Ended> {
+    fn saw(&mut self, balances: [i64; 2]) -> Result<(), NoAnswer> {
         if self.sharing.takes_turns {
             let number = self.assignment.number;
             self.worker
@@ -167,7 +169,7 @@ impl Surroundings for AtWork<'_> {
         Ok(())
     }
 
-    fn work(&mut self, halves: u32) -> Result<(), Ended> {
+    fn work(&mut self, halves: u32) -> Result<(), NoAnswer> {
         let work = self.assignment.work.duration() / 2 * halves;
         let left = self
             .sharing
@@ -179,13 +181,18 @@ impl Surroundings for AtWork<'_> {
         match self.sharing.limit {
             Some(limit) if pause < work => {
                 let why = format!("did not finish its operation within {limit:?}");
-                Err(Ended::GaveUp(why))
+                Err(NoAnswer::GaveUp(why))
             }
             _ => Ok(()),
         }
     }
 
-    fn accessed(&mut self, access: MemoryAccess, name: &Name, money: Packed) -> Result<(), Ended> {
+    fn accessed(
+        &mut self,
+        access: MemoryAccess,
+        name: &Name,
+        money: Packed,
+    ) -> Result<(), NoAnswer> {
         if !self.worker.args.tells_times {
             return Ok(());
         }
@@ -202,7 +209,7 @@ impl Surroundings for AtWork<'_> {
 
     /// The beginning of a wait is told where steps are, and everywhere that it is in vain, as soon as two
     /// looks one after the other have found that.
-    fn waits(&mut self, mut wait: LockWait) -> Result<(), Ended> {
+    fn waits(&mut self, mut wait: LockWait) -> Result<(), NoAnswer> {
         let sharing = self.sharing;
         let is_told = self.worker.args.tells_times || sharing.takes_turns;
         let is_first = self.wait.is_none();
@@ -226,7 +233,7 @@ impl Surroundings for AtWork<'_> {
         Ok(())
     }
 
-    fn has_lock(&mut self) -> Result<(), Ended> {
+    fn has_lock(&mut self) -> Result<(), NoAnswer> {
         let has_waited = self.wait.take().is_some();
         if has_waited && self.worker.args.tells_times {
             let at_us = now_us();

@@ -27,7 +27,7 @@ fn ask_silence(ends: bool) -> String {
         address: "-".to_string(),
         worker: 3,
         parent: 42,
-        conduct: Conduct::AskTheBank,
+        conduct: WorkerMode::AskTheBank,
         unit: crate::bank::Unit::default(),
         command_spec: None,
         memory: None,

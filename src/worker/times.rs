@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::protocol::{Outbox, ProtocolError, Reply, Said, ShareReply, Timing};
+use crate::protocol::{Outbox, ProtocolError, Reply, ReplyBody, ShareReply, Timing};
 use crate::wake::host_clock;
 
 /// The requests whose answers are due, and when each was sent.
@@ -31,7 +31,8 @@ impl SentTimes {
     ) -> Result<(), ProtocolError> {
         let returned_us = micros(host_clock());
         // News about a wait is no answer yet.
-        let is_answer = |reply: &&Reply| !matches!(reply.said, Said::Shared(ShareReply::Waiting));
+        let is_answer =
+            |reply: &&Reply| !matches!(reply.body, ReplyBody::Shared(ShareReply::Waiting));
         for reply in replies.iter().filter(is_answer) {
             let is_it = |(number, _): &(u64, u64)| *number == reply.number;
             let place = self.sent.iter().position(is_it);

@@ -8,7 +8,7 @@ use crate::event::{Cause, Event, HolderKilled, Mode, Reason, Summary};
 use crate::shared_memory::Primitive;
 use crate::sharing::{Manner, Sharing, SharingChoice};
 use crate::status::{Ending, Status};
-use crate::worker::Conduct;
+use crate::worker::WorkerMode;
 
 /// The locks.
 const LOCKS: [Primitive; 6] = [
@@ -32,7 +32,7 @@ pub(super) fn compare(args: &SharedMemoryArgs, when: KillPoint) -> CliResult {
         let plan = args.plan(Primitive::Mutex)?;
         let plan = RunPlan {
             mode: Mode::ServerShare,
-            conduct: Conduct::ShareData(Manner::of(Sharing::Lock)),
+            conduct: WorkerMode::ShareData(Manner::of(Sharing::Lock)),
             ..plan
         };
         runs.push((None, plan));

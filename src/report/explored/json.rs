@@ -287,7 +287,7 @@ impl<'a> StepPart<'a> {
             process: taken.process + 1,
             pid: taken.pid,
             step: words::step(taken.step),
-            result: words::met(taken.met),
+            result: words::step_result(taken.result),
             balances: balances.collect(),
         }
     }

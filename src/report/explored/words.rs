@@ -2,7 +2,7 @@
 
 use super::money;
 use crate::explore::StepSeen;
-use crate::explore::{Met, Played, Scenario, StepTaken};
+use crate::explore::{Played, Scenario, StepResult, StepTaken};
 use crate::sharing::{Manner, NextStep, Part, Sharing};
 
 /// How operations share, in one line.
@@ -39,20 +39,20 @@ pub(super) fn step(step: NextStep) -> &'static str {
 }
 
 /// The word for what came of a step in JSON.
-pub(super) fn met(met: Met) -> &'static str {
-    match met {
-        Met::Fine => "done",
-        Met::Refused => "refused",
-        Met::Changed => "changed",
-        Met::ChangedAndRefused => "changed_and_refused",
+pub(super) fn step_result(result: StepResult) -> &'static str {
+    match result {
+        StepResult::Done => "done",
+        StepResult::Refused => "refused",
+        StepResult::Changed => "changed",
+        StepResult::ChangedAndRefused => "changed_and_refused",
     }
 }
 
 /// The letter for a step, where there is room for no more.
 pub(super) fn letter(taken: &StepSeen) -> char {
-    match (taken.step, taken.met) {
-        (_, Met::Refused) => '-',
-        (_, Met::Changed | Met::ChangedAndRefused) => '!',
+    match (taken.step, taken.result) {
+        (_, StepResult::Refused) => '-',
+        (_, StepResult::Changed | StepResult::ChangedAndRefused) => '!',
         (NextStep::Acquire(_), _) => '(',
         (NextStep::Release(_), _) => ')',
         (NextStep::Read, _) => 'r',
@@ -72,19 +72,21 @@ pub(super) fn phrase(scenario: &Scenario, taken: &StepSeen) -> String {
     };
     let whole = scenario.manner().sharing == Sharing::Lock;
     let balances = balances(scenario, taken);
-    let text = match (taken.step, taken.met) {
+    let text = match (taken.step, taken.result) {
         (NextStep::Acquire(_), _) if whole => "lock".to_string(),
         (NextStep::Release(_), _) if whole => "unlock".to_string(),
         (NextStep::Acquire(lock), _) => format!("lock {}", name(lock)),
         (NextStep::Release(lock), _) => format!("unlock {}", name(lock)),
-        (NextStep::Ask(_), Met::Refused) => format!("refused at {balances}"),
+        (NextStep::Ask(_), StepResult::Refused) => format!("refused at {balances}"),
         (NextStep::Ask(Part::Begin), _) => format!("begin at {balances}"),
         (NextStep::Ask(Part::Whole | Part::Post), _) => format!("post {balances}"),
-        (_, Met::Changed) => format!("now {balances}: again"),
-        (_, Met::ChangedAndRefused) => format!("now {balances}: refused"),
-        (_, Met::Refused) => format!("read {balances}: refused"),
-        (NextStep::Read, Met::Fine) => format!("read {balances}"),
-        (NextStep::Write | NextStep::CompareAndSet, Met::Fine) => format!("write {balances}"),
+        (_, StepResult::Changed) => format!("now {balances}: again"),
+        (_, StepResult::ChangedAndRefused) => format!("now {balances}: refused"),
+        (_, StepResult::Refused) => format!("read {balances}: refused"),
+        (NextStep::Read, StepResult::Done) => format!("read {balances}"),
+        (NextStep::Write | NextStep::CompareAndSet, StepResult::Done) => {
+            format!("write {balances}")
+        }
     };
     text.trim_end().to_string()
 }

@@ -38,7 +38,7 @@ pub(super) struct PageColumns<'a> {
     accesses: AccessColumns,
     accesses_omitted: usize,
     waits: WaitColumns,
-    courses: Vec<CourseColumns>,
+    courses: Vec<BalanceColumns>,
     bins: BinColumns,
     latency_bounds: Vec<u64>,
     latencies: Vec<LatencyObject>,
@@ -111,7 +111,7 @@ struct OperationColumns<'a> {
 }
 
 #[derive(Serialize)]
-struct CourseColumns {
+struct BalanceColumns {
     account: usize,
     /// How many changes there were; of many, not all are listed.
     changes: usize,
@@ -282,13 +282,13 @@ fn add<'a>(columns: &mut OperationColumns<'a>, operation: &'a PicturedOperation,
     columns.seq.push(operation.seq);
 }
 
-fn courses(picture: &Picture) -> Vec<CourseColumns> {
+fn courses(picture: &Picture) -> Vec<BalanceColumns> {
     let changed = (0..)
         .zip(&picture.accounts)
         .filter(|(_, course)| !course.changes.is_empty());
     let columns = changed.take(MAX_COURSES).map(|(account, course)| {
         let changes = selection::changes(course, picture.end);
-        CourseColumns {
+        BalanceColumns {
             account,
             changes: course.changes.len(),
             at: changes.iter().map(|change| change.at).collect(),

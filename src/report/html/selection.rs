@@ -1,6 +1,6 @@
 //! What of a large picture a page has room for.
 
-use crate::show::{AccountCourse, BalanceChange, OperationEnd, Picture};
+use crate::show::{BalanceChange, BalanceHistory, OperationEnd, Picture};
 
 /// The most operations of which a page has all.
 pub(super) const MAX_OPERATIONS: usize = 5_000;
@@ -41,7 +41,7 @@ pub(super) fn operations(picture: &Picture) -> Vec<usize> {
 
 /// The changes of an account: all of them or, of many, in each stretch of time the first, the least, the
 /// most and the last.
-pub(super) fn changes(course: &AccountCourse, end: u64) -> Vec<BalanceChange> {
+pub(super) fn changes(course: &BalanceHistory, end: u64) -> Vec<BalanceChange> {
     let all = &course.changes;
     if all.len() <= MAX_CHANGES {
         return all.clone();

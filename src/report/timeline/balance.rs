@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::{Drawing, money};
-use crate::show::AccountCourse;
+use crate::show::BalanceHistory;
 
 /// How high the line is drawn.
 const ROWS: usize = 5;
@@ -61,7 +61,7 @@ impl Drawing<'_> {
     }
 
     /// Whose operations of those that are drawn changed it.
-    fn runs_of(&self, course: &AccountCourse) -> BTreeSet<usize> {
+    fn runs_of(&self, course: &BalanceHistory) -> BTreeSet<usize> {
         let operations = course.changes.iter().filter_map(|change| change.operation);
         operations
             .filter(|operation| self.is_drawn(*operation))
@@ -69,7 +69,7 @@ impl Drawing<'_> {
             .collect()
     }
 
-    fn balance(&self, out: &mut String, course: &AccountCourse) -> fmt::Result {
+    fn balance(&self, out: &mut String, course: &BalanceHistory) -> fmt::Result {
         let drawn = || {
             course
                 .changes
@@ -117,7 +117,7 @@ impl Drawing<'_> {
 
     fn line(
         &self,
-        course: &AccountCourse,
+        course: &BalanceHistory,
         rows: usize,
         place: &dyn Fn(i64) -> usize,
     ) -> Vec<Vec<char>> {

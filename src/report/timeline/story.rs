@@ -11,12 +11,12 @@ use crate::show::{CellAccess, CellStep, OperationEnd, PicturedWait};
 const MAX_LINES: usize = 120;
 
 /// A line of the story: when, which operation, and what it did.
-type Told = (u64, usize, String);
+type StoryLine = (u64, usize, String);
 
 impl Drawing<'_> {
     /// The reads and writes of shared data, the waits for locks, and what failed, in their order.
     pub(super) fn story(&self, out: &mut String) -> fmt::Result {
-        let mut told: Vec<Told> = self.accesses();
+        let mut told: Vec<StoryLine> = self.accesses();
         told.extend(self.waits());
         told.extend(self.failures());
         told.retain(|(_, operation, _)| self.is_drawn(*operation));
@@ -45,7 +45,7 @@ impl Drawing<'_> {
         self.losses(out)
     }
 
-    fn accesses(&self) -> Vec<Told> {
+    fn accesses(&self) -> Vec<StoryLine> {
         let is_same = |one: &CellAccess, next: &CellAccess| {
             let steps = std::mem::discriminant(&one.step) == std::mem::discriminant(&next.step);
             steps && one.operation == next.operation && one.at == next.at
@@ -58,7 +58,7 @@ impl Drawing<'_> {
         told.take(self.enough()).collect()
     }
 
-    fn waits(&self) -> impl Iterator<Item = Told> + '_ {
+    fn waits(&self) -> impl Iterator<Item = StoryLine> + '_ {
         let waits = self.picture.waits.iter().take(self.enough());
         waits.map(|wait| (wait.at, wait.operation, self.wait(wait)))
     }
@@ -85,7 +85,7 @@ impl Drawing<'_> {
     }
 
     /// What stands behind a lane has no room for a reason.
-    fn failures(&self) -> impl Iterator<Item = Told> + '_ {
+    fn failures(&self) -> impl Iterator<Item = StoryLine> + '_ {
         let operations = self.picture.operations.iter().enumerate();
         let failed = operations.filter_map(|(place, operation)| {
             let is_told = match operation.end {

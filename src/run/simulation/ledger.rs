@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::chance::Chance;
 use super::scenario::SeededRun;
 use crate::bank::Outcome;
-use crate::protocol::Said;
+use crate::protocol::ReplyBody;
 use crate::server::{InMemory, Incoming, Outgoing};
 use crate::store::{Cells, Certainty, Memory, Standing};
 
@@ -106,7 +106,7 @@ impl SimLedger {
             let mut all = Vec::new();
             self.decider.decide(incoming, &mut all);
             for (place, outgoing) in all.into_iter().enumerate() {
-                if let Outgoing::Reply(of, Said::Decided(answer)) = &outgoing
+                if let Outgoing::Reply(of, ReplyBody::Decided(answer)) = &outgoing
                     && *of == number
                     && let Outcome::Posted { seq, .. } = answer.outcome
                     && !answer.duplicate

@@ -105,7 +105,7 @@ impl Promises {
 
     /// What a worker reports has reached the parent.
     pub(super) fn reported(&mut self, report: &Report) {
-        match report.news {
+        match report.event {
             CommandEvent::Starting { .. } => self.running.insert(report.number),
             CommandEvent::Ended(_) => self.running.remove(&report.number),
             CommandEvent::Wrote { .. } => false,

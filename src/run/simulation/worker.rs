@@ -10,7 +10,9 @@ use crate::command::NextAction;
 use crate::event::Micros;
 use crate::exit::Exit;
 use crate::link::Arrived;
-use crate::protocol::{Ask, Assignment, Reply, Report, Said, ShareReply, Timing, WorkerRequest};
+use crate::protocol::{
+    Ask, Assignment, Reply, ReplyBody, Report, ShareReply, Timing, WorkerRequest,
+};
 use crate::sharing::Manner;
 use crate::status::Status;
 use crate::work::{AttemptEnd, CommandEvent, Termination, Work};
@@ -156,8 +158,8 @@ impl SimWorker {
                 }
             }
             SimMessage::Replies(replies) => {
-                for Reply { number, said } in replies {
-                    if said != Said::Shared(ShareReply::Waiting) {
+                for Reply { number, body } in replies {
+                    if body != ReplyBody::Shared(ShareReply::Waiting) {
                         self.returned(number, sent);
                     }
                     self.due = self.due.saturating_sub(1);
@@ -165,7 +167,7 @@ impl SimWorker {
                         && self.at == At::Asking
                         && self.number == number
                     {
-                        operation.answered(said);
+                        operation.answered(body);
                         self.at = At::Idle;
                         self.go_on(sent, chance);
                     }

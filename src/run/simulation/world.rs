@@ -12,7 +12,7 @@ use super::worker::{SimMessage, SimWorker};
 use crate::exit::Exit;
 use crate::link::{Arrival, Arrived};
 use crate::protocol::Assignment;
-use crate::run::{Conclusion, Effect, Input, Rest, Run};
+use crate::run::{Conclusion, Effect, Input, InputState, Run};
 use crate::work::Work;
 use crate::workload::Item;
 

@@ -196,9 +196,9 @@ mod tests {
 
     /// Whether a worker with three operations may ask these one after another.
     fn check(work: Work, asks: &[(u64, Ask)], expected: &[bool]) {
-        let mut hand = AssignedQueue::default();
+        let mut queue = AssignedQueue::default();
         for number in 0..3 {
-            hand.push(Assigned {
+            queue.push(Assigned {
                 number,
                 ordinal: number + 1,
                 operation: operation(),
@@ -211,7 +211,7 @@ mod tests {
         }
         let may = |(number, ask): &(u64, Ask)| {
             let (number, ask) = (*number, ask.clone());
-            hand.asks(&WorkerRequest { number, ask }).is_some()
+            queue.asks(&WorkerRequest { number, ask }).is_some()
         };
         let may: Vec<bool> = asks.iter().map(may).collect();
         assert_eq!(may, expected, "{asks:?}");

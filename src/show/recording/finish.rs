@@ -5,7 +5,7 @@ use crate::event::RequestName;
 use crate::show::cell_history::mark_lost;
 use crate::show::clock::{RunExtent, lay_out};
 use crate::show::picture::{
-    AccountCourse, BalanceChange, CellAccess, CellStep, Lane, OperationEnd, Picture,
+    BalanceChange, BalanceHistory, CellAccess, CellStep, Lane, OperationEnd, Picture,
     PicturedOperation, PicturedWait, RequestTimes,
 };
 
@@ -193,7 +193,7 @@ impl Recording {
     }
 
     /// How each account went, in the order of the accounts' places.
-    fn courses(&mut self, starts: &[u64], decided: &[DecidedAt]) -> Vec<AccountCourse> {
+    fn courses(&mut self, starts: &[u64], decided: &[DecidedAt]) -> Vec<BalanceHistory> {
         let change = |change: RecordedChange| {
             let times = change
                 .operation
@@ -212,7 +212,7 @@ impl Recording {
             let mut changes: Vec<(u64, RecordedChange)> = changes.into_iter().map(change).collect();
             // What is not numbered keeps its place among what was told at the same time.
             changes.sort_by_key(|(at, change)| (*at, change.decided));
-            AccountCourse {
+            BalanceHistory {
                 name,
                 changes: with_available(&changes),
             }

@@ -2,7 +2,7 @@
 
 use super::{UnexpectedAnswer, WorkerStep};
 use crate::bank::{Action, Cell, Name, Operation, Outcome, Rejection, touched};
-use crate::protocol::{Ask, Assignment, Said, ShareReply, ShareRequest};
+use crate::protocol::{Ask, Assignment, ReplyBody, ShareReply, ShareRequest};
 use crate::sharing::{Compared, Manner, Part, SharedMemory, Sharing, Steps};
 
 /// The cells of one operation, reached by messages.
@@ -56,7 +56,7 @@ struct CellMessages {
     /// A request is on its way.
     is_asked: bool,
     /// Its answer, until a step has taken it.
-    said: Option<Said>,
+    body: Option<ReplyBody>,
 }
 
 impl SharedCells {
@@ -82,7 +82,7 @@ impl SharedCells {
                 rejection: None,
                 worked: false,
                 is_asked: false,
-                said: None,
+                body: None,
                 operation,
             },
         }
@@ -103,9 +103,9 @@ impl SharedCells {
     }
 
     /// The answer to what was asked; that the lease went on to another worker is none yet.
-    pub(super) fn answered(&mut self, said: Said) {
-        if said != Said::Shared(ShareReply::Waiting) {
-            self.cells.said = Some(said);
+    pub(super) fn answered(&mut self, body: ReplyBody) {
+        if body != ReplyBody::Shared(ShareReply::Waiting) {
+            self.cells.body = Some(body);
         }
     }
 
@@ -143,8 +143,8 @@ impl SharedCells {
         Ok(
             match self.cells.answer(|| ShareRequest::Claim(operation))? {
                 // It is decided by its id alone.
-                Said::Decided(_) => SharePhase::Closed,
-                Said::Shared(_) => SharePhase::Open,
+                ReplyBody::Decided(_) => SharePhase::Closed,
+                ReplyBody::Shared(_) => SharePhase::Open,
             },
         )
     }
@@ -164,22 +164,22 @@ impl SharedCells {
 
 impl CellMessages {
     /// The answer to this request, once it has come.
-    fn answer(&mut self, request: impl FnOnce() -> ShareRequest) -> Result<Said, Blocked> {
-        let said = self.said.take().ok_or_else(|| Blocked::Ask(request()))?;
+    fn answer(&mut self, request: impl FnOnce() -> ShareRequest) -> Result<ReplyBody, Blocked> {
+        let body = self.body.take().ok_or_else(|| Blocked::Ask(request()))?;
         self.is_asked = false;
-        Ok(said)
+        Ok(body)
     }
 
     fn decided(&mut self, request: impl FnOnce() -> ShareRequest) -> Result<(), Blocked> {
         match self.answer(request)? {
-            Said::Decided(_) => Ok(()),
-            Said::Shared(_) => Err(Blocked::Unexpected),
+            ReplyBody::Decided(_) => Ok(()),
+            ReplyBody::Shared(_) => Err(Blocked::Unexpected),
         }
     }
 
     fn cells(&mut self, request: impl FnOnce() -> ShareRequest) -> Result<Vec<Cell>, Blocked> {
         match self.answer(request)? {
-            Said::Shared(ShareReply::Cells(cells)) => Ok(cells),
+            ReplyBody::Shared(ShareReply::Cells(cells)) => Ok(cells),
             _ => Err(Blocked::Unexpected),
         }
     }
@@ -257,9 +257,9 @@ impl SharedMemory for CellMessages {
     fn compare_and_set(&mut self, after: &Vec<Cell>) -> Result<Compared<Vec<Cell>>, Blocked> {
         self.work()?;
         match self.answer(|| ShareRequest::CompareAndSet(after.clone()))? {
-            Said::Decided(_) => Ok(Compared::Set),
-            Said::Shared(ShareReply::Conflict(now)) => Ok(Compared::Changed(self.decide(now))),
-            Said::Shared(_) => Err(Blocked::Unexpected),
+            ReplyBody::Decided(_) => Ok(Compared::Set),
+            ReplyBody::Shared(ShareReply::Conflict(now)) => Ok(Compared::Changed(self.decide(now))),
+            ReplyBody::Shared(_) => Err(Blocked::Unexpected),
         }
     }
 

@@ -68,9 +68,9 @@ impl SimWorker {
         self.attempted(ended, NextAction::End(end), sent);
     }
 
-    fn report(&mut self, news: CommandEvent, sent: &mut Sent) {
+    fn report(&mut self, event: CommandEvent, sent: &mut Sent) {
         let number = self.number;
-        let reports = vec![Report { number, news }];
+        let reports = vec![Report { number, event }];
         sent.arrived.push(Arrived::Reports(reports));
     }
 }

@@ -4,7 +4,7 @@ use std::mem::{Discriminant, discriminant};
 
 use super::*;
 use crate::bank::{Answer, Outcome, Request};
-use crate::protocol::{Ask, Said, ShareReply, ShareRequest};
+use crate::protocol::{Ask, ReplyBody, ShareReply, ShareRequest};
 use crate::server::{Incoming, Outgoing, RunRequest};
 
 /// Which request it is, whatever it is about.
@@ -233,7 +233,7 @@ impl World {
         Ok(())
     }
 
-    fn take(&mut self, most: usize) -> (Vec<Item>, Rest) {
+    fn take(&mut self, most: usize) -> (Vec<Item>, InputState) {
         let here = self.chance.below(self.input.len() + 2);
         let items: Vec<Item> = self
             .input
@@ -243,13 +243,13 @@ impl World {
             items.len() == most,
             self.input.is_empty() && here > items.len(),
         ) {
-            (true, _) => Rest::More,
-            (_, false) => Rest::NotYet,
+            (true, _) => InputState::More,
+            (_, false) => InputState::NotYet,
             (_, true) if self.scenario.input_fails && !self.input_ended => {
                 self.input_ended = true;
-                Rest::Failed("it cannot be read".to_string())
+                InputState::Failed("it cannot be read".to_string())
             }
-            _ => Rest::Ended,
+            _ => InputState::Ended,
         };
         (items, rest)
     }
@@ -257,7 +257,7 @@ impl World {
     /// Keeps count of what workers wait for.
     pub(super) fn answered(&mut self, outgoing: &Outgoing) {
         let (number, progress) = match outgoing {
-            Outgoing::Reply(number, Said::Shared(ShareReply::Waiting)) => (*number, false),
+            Outgoing::Reply(number, ReplyBody::Shared(ShareReply::Waiting)) => (*number, false),
             Outgoing::Reply(number, _) => (*number, true),
             Outgoing::Waits(_) | Outgoing::Abandoned(..) => return,
             Outgoing::Impossible(number, _) => (*number, false),
@@ -273,13 +273,13 @@ impl World {
             outgoing,
             Outgoing::Reply(
                 _,
-                Said::Decided(Answer {
+                ReplyBody::Decided(Answer {
                     outcome: Outcome::Held { .. },
                     ..
                 })
             )
         );
-        let decided = matches!(outgoing, Outgoing::Reply(_, Said::Decided(_))) && !is_held;
+        let decided = matches!(outgoing, Outgoing::Reply(_, ReplyBody::Decided(_))) && !is_held;
         if decided
             && process
                 .hand
