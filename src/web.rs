@@ -9,6 +9,7 @@ mod admission;
 mod answer;
 mod choice;
 mod client;
+mod ledger;
 mod live_run;
 mod order;
 mod request;
@@ -36,6 +37,8 @@ use crate::wake::TICK;
 use admission::{Door, HostNames};
 use answer::WebAnswer;
 use client::BrowserLink;
+use ledger::LedgerScreen;
+pub use ledger::PageLedger;
 use runs::PageRuns;
 use site::Site;
 
@@ -115,7 +118,7 @@ impl Listener {
     }
 }
 
-/// Serves the page until a signal asks for its end; then ends all runs that it started. `ready` is told what
+/// Serves the page, which may show a ledger, until a signal asks for its end; then ends all runs that it started. `ready` is told what
 /// the address of the page ends with, and its port, if it has one.
 ///
 /// # Errors
@@ -123,6 +126,7 @@ impl Listener {
 /// It cannot be served there.
 pub fn serve(
     place: &PagePlace,
+    ledger: Option<PageLedger>,
     ready: impl FnOnce(Option<u16>, &str) -> io::Result<()>,
 ) -> Result<Ending, PageError> {
     let mut signals = Signals::listen()?;
@@ -134,6 +138,7 @@ pub fn serve(
     let site = Arc::new(Site {
         door: Door::new(listener.names())?,
         runs: PageRuns::default(),
+        ledger: ledger.map(LedgerScreen::new),
     });
     ready(
         port,

@@ -161,7 +161,9 @@ const WEB: &str = "\
 Examples:
   bank-par web
   bank-par web --no-open --port 7070
-  bank-par web --socket ~/.bank/page";
+  bank-par web --socket ~/.bank/page
+  bank-par web --ledger bank.db                    look at a ledger, live
+  bank-par web --ledger bank.db --allow-writes     and post or void what is held";
 
 const EXAMPLES: [(&str, &str); 27] = [
     ("parallel", PARALLEL),

@@ -9,10 +9,11 @@ use crate::report::{LANES_SCRIPT, PAGE_STYLES, UPLOT, content_hash};
 
 const PAGE: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/page.css");
-const SCRIPTS: [&str; 4] = [
+const SCRIPTS: [&str; 5] = [
     UPLOT,
     LANES_SCRIPT,
     include_str!("page/recording.js"),
+    include_str!("page/ledger.js"),
     include_str!("page/page.js"),
 ];
 

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::bank::{AmountText, Kind};
+use crate::bank::{AmountText, Id, Kind};
 use crate::event::Mode;
 use crate::explore::{TokenError, read_token};
 
@@ -16,6 +16,9 @@ const MAX_PROCESSES: u64 = 1_000;
 const MAX_EXPLORED: u64 = 12;
 /// The most kinds of operations, one behind the other.
 const MAX_LINES: usize = 64;
+
+/// The longest end of a ledger: two numbers and a hash.
+const MAX_END: usize = 128;
 
 /// A run that was chosen.
 #[derive(Debug, Deserialize)]
@@ -48,6 +51,30 @@ pub(super) struct OrderChoice {
     pub(super) token: String,
 }
 
+/// What is held and is to be posted. The amount is that which the page has shown, so that no more moves than
+/// a person has seen.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PostChoice {
+    id: Id,
+    amount: String,
+}
+
+/// What is held and is to be given back.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VoidChoice {
+    id: Id,
+}
+
+/// A check of the whole ledger.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VerifyChoice {
+    /// The end that an earlier check told and that was kept elsewhere.
+    expect: Option<String>,
+}
+
 /// Some operations that were chosen.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -72,6 +99,8 @@ pub(super) enum ChoiceError {
     Explored,
     #[error("`{0}` is no speed: write a factor such as 1 or 0.25")]
     Speed(String),
+    #[error("this is no end of a ledger: paste what `bank-par verify` printed behind `end`")]
+    End,
     #[error("`{0}` is no way to share")]
     Sync(String),
 }
@@ -149,6 +178,39 @@ impl OrderChoice {
     pub(super) fn words(&self) -> Result<Vec<String>, TokenError> {
         read_token(&self.token)?;
         Ok(vec!["replay".to_string(), self.token.clone()])
+    }
+}
+
+impl PostChoice {
+    /// The words of the command.
+    pub(super) fn words(&self) -> Result<Vec<String>, ChoiceError> {
+        let amount = format!("--amount={}", amount(&self.amount)?);
+        let words = ["post", &amount, "--", self.id.as_str()];
+        Ok(words.map(String::from).to_vec())
+    }
+}
+
+impl VoidChoice {
+    /// The words of the command.
+    pub(super) fn words(&self) -> Result<Vec<String>, ChoiceError> {
+        let words = ["void", "--", self.id.as_str()];
+        Ok(words.map(String::from).to_vec())
+    }
+}
+
+impl VerifyChoice {
+    /// The words of the command, which says of an end that is none how one looks.
+    pub(super) fn words(&self) -> Result<Vec<String>, ChoiceError> {
+        let is_end = |text: &&String| text.len() <= MAX_END && text.is_ascii();
+        let expect = match &self.expect {
+            None => None,
+            Some(end) => Some(Some(end).filter(is_end).ok_or(ChoiceError::End)?),
+        };
+        let expect = expect.map(|end| format!("--expect={end}"));
+        Ok([Some("verify".to_string()), expect]
+            .into_iter()
+            .flatten()
+            .collect())
     }
 }
 
@@ -253,6 +315,29 @@ mod tests {
         assert_eq!(whole.words().map(|words| words.len()), Ok(2));
         assert!(order("x1/none/main=1000/w500,d500/12").words().is_err());
         assert!(order("--ledger").words().is_err());
+    }
+
+    #[test]
+    fn what_is_held_is_ended_by_its_id_whatever_that_is() {
+        let post: PostChoice =
+            serde_json::from_str(r#"{"id":"--ledger=x y","amount":"2.50"}"#).expect("a choice");
+        let expected = ["post", "--amount=2.50", "--", "--ledger=x y"];
+        assert_eq!(post.words(), Ok(expected.map(String::from).to_vec()));
+        let void: VoidChoice = serde_json::from_str(r#"{"id":"a"}"#).expect("a choice");
+        assert_eq!(
+            void.words().map(|words| words.join(" ")).as_deref(),
+            Ok("void -- a")
+        );
+        for none in [
+            r#"{"id":"","amount":"1"}"#,
+            r#"{"id":"a\u0000","amount":"1"}"#,
+            r#"{"id":"a"}"#,
+            r#"{"id":"a","amount":"1","to":"me"}"#,
+        ] {
+            assert!(serde_json::from_str::<PostChoice>(none).is_err(), "{none}");
+        }
+        let none: PostChoice = serde_json::from_str(r#"{"id":"a","amount":"-1"}"#).expect("words");
+        assert!(none.words().is_err());
     }
 
     #[test]

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -24,6 +24,8 @@ const KEPT_EVENTS: usize = 8_192;
 const MAX_EVENT: u64 = 64 * 1024;
 /// The most that is kept of what it says on stderr.
 const MAX_WORDS: u64 = 4_096;
+/// The variable that names a command's ledger.
+const LEDGER: &str = "BANK_PAR_LEDGER";
 /// The most events that one page is given at once.
 const BLOCK: usize = 512;
 
@@ -33,6 +35,8 @@ pub(super) struct LiveRun {
     pub(super) number: u32,
     /// The words of its command.
     pub(super) words: Vec<String>,
+    /// The address of the ledger that it reads or changes; a demonstration has none.
+    ledger: Option<OsString>,
     state: Mutex<LiveState>,
     news: Condvar,
 }
@@ -93,9 +97,28 @@ impl LiveRun {
         LiveRun {
             number,
             words,
+            ledger: None,
             state: Mutex::default(),
             news: Condvar::new(),
         }
+    }
+
+    /// The same, on the ledger at this address.
+    pub(super) fn on_ledger(number: u32, words: Vec<String>, ledger: OsString) -> Self {
+        LiveRun {
+            ledger: Some(ledger),
+            ..LiveRun::new(number, words)
+        }
+    }
+
+    /// Whether it is one of the demonstrations, whose balance is in memory.
+    pub(super) fn is_in_memory(&self) -> bool {
+        self.ledger.is_none()
+    }
+
+    /// How many events it has told.
+    pub(super) fn known(&self) -> u64 {
+        self.state().known()
     }
 
     fn state(&self) -> MutexGuard<'_, LiveState> {
@@ -117,15 +140,7 @@ impl LiveRun {
     }
 
     fn supervise(&self) -> io::Result<LiveEnd> {
-        let mut words: Vec<OsString> = self.words.iter().map(OsString::from).collect();
-        words.push("--output=json".into());
-        let mut command = this_program_with(&words)?;
-        command
-            // A demonstration never touches a ledger that lasts.
-            .env_remove("BANK_PAR_LEDGER")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        let mut command = with_events(&self.words, self.ledger.as_deref())?;
         let mut child = spawn(&mut command)?;
         let pid = Pid::from_child(&child);
         self.state().process = Some((pid, pidfd_open(pid, PidfdFlags::empty())?));
@@ -186,7 +201,7 @@ impl LiveRun {
         let until = Instant::now() + patience;
         let mut state = self.state();
         loop {
-            let known = state.dropped + state.events.len() as u64;
+            let known = state.known();
             let left = until.saturating_duration_since(Instant::now());
             if known > after || state.end.is_some() || left.is_zero() {
                 return state.since(after);
@@ -245,8 +260,12 @@ impl LiveRun {
 }
 
 impl LiveState {
+    fn known(&self) -> u64 {
+        self.dropped + self.events.len() as u64
+    }
+
     fn since(&self, after: u64) -> RunNews {
-        let known = self.dropped + self.events.len() as u64;
+        let known = self.known();
         // A number that this run has not reached is that of another page's.
         let after = after.min(known);
         let begin = after.max(self.dropped);
@@ -268,8 +287,27 @@ impl LiveState {
     }
 }
 
+/// The command of these words, as a person would type it who wants events: on the ledger at this address,
+/// which all users could read among the words.
+pub(super) fn with_events(words: &[String], ledger: Option<&OsStr>) -> io::Result<Command> {
+    let mut all: Vec<OsString> = words.iter().map(OsString::from).collect();
+    // What follows `--` is no flag.
+    all.insert(1.min(all.len()), "--output=json".into());
+    let mut command = this_program_with(&all)?;
+    match ledger {
+        Some(address) => command.env(LEDGER, address),
+        // A demonstration never touches a ledger that lasts.
+        None => command.env_remove(LEDGER),
+    };
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    Ok(command)
+}
+
 /// Keeps the beginning of what a child says on stderr, and reads the rest too, so that it never waits.
-fn said_by(child: &mut Child) -> Option<thread::JoinHandle<String>> {
+pub(super) fn said_by(child: &mut Child) -> Option<thread::JoinHandle<String>> {
     let mut stderr = child.stderr.take()?;
     Some(thread::spawn(move || {
         let mut said = Vec::new();

@@ -1,6 +1,7 @@
 //! The runs of the page: so many at a time, so many kept, and all ended with it.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -50,8 +51,12 @@ impl PageRuns {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins a run.
-    pub(super) fn begin(&self, words: Vec<String>) -> Result<Arc<LiveRun>, BeginError> {
+    /// Begins a run, in memory or on the ledger at this address.
+    pub(super) fn begin(
+        &self,
+        words: Vec<String>,
+        ledger: Option<OsString>,
+    ) -> Result<Arc<LiveRun>, BeginError> {
         let mut table = self.table();
         if table.closed {
             return Err(BeginError::Closed);
@@ -68,7 +73,10 @@ impl PageRuns {
             table.all.remove(&oldest);
         }
         table.last += 1;
-        let run = Arc::new(LiveRun::new(table.last, words));
+        let run = Arc::new(match ledger {
+            Some(ledger) => LiveRun::on_ledger(table.last, words, ledger),
+            None => LiveRun::new(table.last, words),
+        });
         let own = Arc::clone(&run);
         thread::Builder::new()
             .name("run".to_string())

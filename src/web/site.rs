@@ -1,5 +1,6 @@
 //! What there is under which path.
 
+use std::ffi::OsString;
 use std::fmt::{Display, Write as _};
 use std::io;
 use std::sync::Arc;
@@ -12,8 +13,9 @@ use serde_json::{Value, json};
 
 use super::admission::{Admission, Door};
 use super::answer::{WebAnswer, stream_head};
-use super::choice::{ExploreChoice, OrderChoice, RunChoice};
+use super::choice::{ExploreChoice, OrderChoice, PostChoice, RunChoice, VerifyChoice, VoidChoice};
 use super::client::BrowserLink;
+use super::ledger::{HistoryReader, LedgerScreen};
 use super::live_run::{KillError, LiveRun};
 use super::order::begun;
 use super::request::WebRequest;
@@ -30,13 +32,17 @@ const PULSE: Duration = Duration::from_secs(5);
 pub(super) struct Site {
     pub(super) door: Door,
     pub(super) runs: PageRuns,
+    /// The ledger that it shows, if it shows one.
+    pub(super) ledger: Option<LedgerScreen>,
 }
 
 /// What a path leads to.
-enum PathTarget {
+enum PathTarget<'a> {
     Answer(WebAnswer),
     /// The events of a run, after that of this number.
     Events(Arc<LiveRun>, u64),
+    /// The history of the ledger, as it goes on.
+    History(HistoryReader<'a>),
 }
 
 /// Which worker to kill.
@@ -62,10 +68,11 @@ impl Site {
                 .write_all(&answer.bytes(), Instant::now() + WRITE_PATIENCE)
                 .map(|()| link.close(Instant::now() + CLOSE_PATIENCE)),
             PathTarget::Events(run, after) => tell_events(&mut link, &run, after),
+            PathTarget::History(reader) => tell_events(&mut link, &reader.run, reader.after),
         };
     }
 
-    fn answer(&self, request: &WebRequest) -> PathTarget {
+    fn answer(&self, request: &WebRequest) -> PathTarget<'_> {
         let answer = match self.door.admit(request) {
             Admission::Refused(why) => WebAnswer::text(403, why),
             Admission::Redeemed => WebAnswer::welcome(&self.door.set_cookie()),
@@ -74,15 +81,26 @@ impl Site {
         PathTarget::Answer(answer)
     }
 
-    fn known(&self, request: &WebRequest) -> PathTarget {
+    fn known(&self, request: &WebRequest) -> PathTarget<'_> {
         let path: Vec<&str> = request.path.split('/').skip(1).collect();
         let answer = match (request.method.as_str(), path.as_slice()) {
             ("GET", [""]) => WebAnswer::page(),
             ("GET", ["runs"]) => self.under_way(),
-            ("POST", ["runs"]) => self.begin(&request.body, RunChoice::words),
-            ("POST", ["explorations"]) => self.begin(&request.body, ExploreChoice::words),
-            ("POST", ["replays"]) => self.begin(&request.body, OrderChoice::words),
+            ("POST", ["runs"]) => self.begin(&request.body, None, RunChoice::words),
+            ("POST", ["explorations"]) => self.begin(&request.body, None, ExploreChoice::words),
+            ("POST", ["replays"]) => self.begin(&request.body, None, OrderChoice::words),
             ("POST", ["orders"]) => walk(&request.body),
+            ("GET", ["ledger"]) => {
+                let ledger = self.ledger.as_ref().map(LedgerScreen::described);
+                WebAnswer::json(200, &json!({ "ledger": ledger }))
+            }
+            (method, ["ledger", part]) => match &self.ledger {
+                Some(screen) => return self.of_ledger(screen, method, part, &request.body),
+                None => WebAnswer::refusal(
+                    404,
+                    "this page shows no ledger: start it with `bank-par web --ledger FILE`",
+                ),
+            },
             (method, ["runs", number, action]) => {
                 let number = number.parse().ok();
                 let Some(run) = number.and_then(|number| self.runs.of(number)) else {
@@ -108,17 +126,51 @@ impl Site {
         PathTarget::Answer(answer)
     }
 
+    /// What there is of the ledger. A page that only reads it is no reason to trust its script with more: it
+    /// is here that writes are refused.
+    fn of_ledger<'a>(
+        &self,
+        screen: &'a LedgerScreen,
+        method: &str,
+        part: &str,
+        body: &[u8],
+    ) -> PathTarget<'a> {
+        let address = || Some(screen.ledger.address.clone());
+        let answer = match (method, part) {
+            ("GET", "standing") => match screen.standing() {
+                Ok(standing) => WebAnswer::json(200, &standing),
+                Err(why) => WebAnswer::refusal(503, &why),
+            },
+            ("GET", "history") => match screen.history() {
+                Ok(reader) => return PathTarget::History(reader),
+                Err(error) => WebAnswer::refusal(503, &format!("it cannot be read: {error}")),
+            },
+            ("POST", "verifications") => self.begin(body, address(), VerifyChoice::words),
+            ("POST", "posts" | "voids") if !screen.ledger.allow_writes => WebAnswer::refusal(
+                403,
+                "this page only reads the ledger: start it with `bank-par web --ledger ... --allow-writes` to post and void",
+            ),
+            ("POST", "posts") => self.begin(body, address(), PostChoice::words),
+            ("POST", "voids") => self.begin(body, address(), VoidChoice::words),
+            ("GET", _) => WebAnswer::text(404, "there is nothing here"),
+            _ => WebAnswer::text(405, "there is nothing to do this with"),
+        };
+        PathTarget::Answer(answer)
+    }
+
     /// The runs that a page finds when it is opened anew.
     fn under_way(&self) -> WebAnswer {
         let runs = self.runs.under_way();
-        let runs: Vec<Value> = runs.iter().map(|run| described(run)).collect();
+        let runs = runs.iter().filter(|run| run.is_in_memory());
+        let runs: Vec<Value> = runs.map(|run| described(run)).collect();
         WebAnswer::json(200, &json!({ "runs": runs }))
     }
 
-    /// Begins what was chosen.
+    /// Begins what was chosen, in memory or on the ledger at this address.
     fn begin<C: DeserializeOwned, E: Display>(
         &self,
         body: &[u8],
+        ledger: Option<OsString>,
         words: impl FnOnce(&C) -> Result<Vec<String>, E>,
     ) -> WebAnswer {
         let words = match chosen(body).and_then(|choice| words(&choice).map_err(|e| e.to_string()))
@@ -126,7 +178,7 @@ impl Site {
             Ok(words) => words,
             Err(why) => return WebAnswer::refusal(400, &why),
         };
-        match self.runs.begin(words) {
+        match self.runs.begin(words, ledger) {
             Ok(run) => WebAnswer::json(201, &described(&run)),
             Err(error @ BeginError::TooMany) => WebAnswer::refusal(429, &error.to_string()),
             Err(error) => WebAnswer::refusal(503, &error.to_string()),

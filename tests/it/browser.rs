@@ -57,40 +57,15 @@ pub(crate) fn ask(page: &Path, width: u32, script: &str) -> Value {
     seen
 }
 
-/// What axe finds that is serious for people who see little or use no mouse, in the light and in the dark;
-/// nothing where the browser or axe is missing.
+/// What axe finds that is serious for people who see little or use no mouse in the page of a file; nothing
+/// where the browser or axe is missing.
 pub(crate) fn complaints(page: &Path) -> Vec<String> {
-    let axe = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("target/tools/axe/axe_playwright_python/axe.min.js");
-    let Ok(axe) = fs::read_to_string(&axe) else {
-        not_checked(
-            "this test needs axe: `pip install --no-deps --target target/tools/axe axe-playwright-python==0.1.8`",
-        );
-        return Vec::new();
-    };
     if !has_browser() {
         return Vec::new();
     }
     let mut browser = Browser::start(1000, 900);
     browser.open_file(page);
-    browser.eval(&axe);
-    let mut complaints = Vec::new();
-    for light in ["light", "dark"] {
-        browser.be_in(light);
-        let seen = browser.ask(
-            r##"
-            const found = await axe.run(document, { resultTypes: ["violations"] });
-            seen.passed = found.passes.map((one) => one.id);
-            seen.complaints = found.violations
-              .filter((one) => ["serious", "critical"].includes(one.impact))
-              .map((one) => `${one.id}: ${one.help}: ${one.nodes.map((node) => node.html).join(" ")}`);
-            "##,
-        );
-        let has_looked = |rule: &str| seen["passed"].as_array().unwrap().contains(&rule.into());
-        assert!(has_looked("color-contrast"), "{light}: {seen}");
-        let found = seen["complaints"].as_array().unwrap().iter();
-        complaints.extend(found.map(|one| format!("{light}: {}", one.as_str().unwrap())));
-    }
+    let complaints = browser.complaints();
     browser.assert_content();
     complaints
 }
@@ -161,7 +136,11 @@ impl Browser {
             let mut answer = Vec::new();
             let stdout = self.running.stdout.as_mut().unwrap();
             stdout.read_until(0, &mut answer).unwrap();
-            assert_eq!(answer.pop(), Some(0), "the browser has ended");
+            assert_eq!(
+                answer.pop(),
+                Some(0),
+                "the browser has ended while it was asked for {message}"
+            );
             let answer: Value = serde_json::from_slice(&answer).unwrap();
             if answer["id"] == self.last {
                 return if answer["error"].is_null() {
@@ -202,6 +181,38 @@ impl Browser {
             "Emulation.setEmulatedMedia",
             json!({ "features": preferred }),
         );
+    }
+
+    /// What axe finds that is serious in the page as it is, in the light and in the dark; nothing where axe is
+    /// missing.
+    pub(crate) fn complaints(&mut self) -> Vec<String> {
+        let axe = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("target/tools/axe/axe_playwright_python/axe.min.js");
+        let Ok(axe) = fs::read_to_string(&axe) else {
+            not_checked(
+                "this test needs axe: `pip install --no-deps --target target/tools/axe axe-playwright-python==0.1.8`",
+            );
+            return Vec::new();
+        };
+        self.eval(&format!("(() => {{ {axe} }})(); true"));
+        let mut complaints = Vec::new();
+        for light in ["light", "dark"] {
+            self.be_in(light);
+            let seen = self.ask(
+                r##"
+                const found = await axe.run(document, { resultTypes: ["violations"] });
+                seen.passed = found.passes.map((one) => one.id);
+                seen.complaints = found.violations
+                  .filter((one) => ["serious", "critical"].includes(one.impact))
+                  .map((one) => `${one.id}: ${one.help}: ${one.nodes.map((node) => node.html).join(" ")}`);
+                "##,
+            );
+            let has_looked = |rule: &str| seen["passed"].as_array().unwrap().contains(&rule.into());
+            assert!(has_looked("color-contrast"), "{light}: {seen}");
+            let found = seen["complaints"].as_array().unwrap().iter();
+            complaints.extend(found.map(|one| format!("{light}: {}", one.as_str().unwrap())));
+        }
+        complaints
     }
 
     /// What a script has seen in the page: it puts that into `seen`.

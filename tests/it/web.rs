@@ -1,6 +1,7 @@
 //! The page from outside: what its server lets in and what not, and the runs that it starts.
 
 mod clicks;
+mod ledger;
 mod runs;
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -29,8 +30,13 @@ pub(crate) struct Page {
 impl Page {
     /// A page whose link was not used.
     pub(crate) fn start() -> Self {
+        Page::start_with(&[])
+    }
+
+    /// One that is started with these words too.
+    fn start_with(words: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = program(&["web", "--no-open"]);
+        let mut command = program(&[&["web", "--no-open"], words].concat());
         command.current_dir(folder.path());
         let mut server = Running::start(command);
         let link = server.hear();
@@ -47,7 +53,11 @@ impl Page {
 
     /// A page whose link was used.
     fn open() -> Self {
-        let mut page = Page::start();
+        Page::open_with(&[])
+    }
+
+    fn open_with(words: &[&str]) -> Self {
+        let mut page = Page::start_with(words);
         let answer = page.send(&page.head("GET", &format!("/?token={}", page.token), ""));
         let (_, rest) = answer.split_once("Set-Cookie: ").unwrap();
         page.cookie = rest.split(';').next().unwrap().to_string();

@@ -25,11 +25,12 @@
       text: "Threads of one process race for one balance in memory: with nothing between them, and with each remedy.",
     },
     {
-      mode: "orders", title: "Orders", sync: ["none", "cas", "lock", "mutex-per-account"],
+      mode: "orders", title: "Orders", without: "none", sync: ["none", "cas", "lock", "mutex-per-account"],
       text: "Whose step comes when decides what is left. See how every order ends, choose an order yourself, step by step, and let real processes take it.",
     },
   ];
-  const REMEDIES = { "server-share": "lock", "shared-memory": "mutex", sync: "mutex" };
+  const LEDGER = { mode: "ledger", title: "Ledger", text: "A ledger that lasts, as it stands and as it goes on." };
+  const REMEDIES = { "server-share": "lock", "shared-memory": "mutex", sync: "mutex", orders: "lock" };
   let screen = SCREENS[0];
   const panes = [];
 
@@ -79,15 +80,21 @@
     }
     $("screen-title").textContent = screen.title;
     $("screen-text").textContent = screen.text;
-    const isRace = screen.mode === "sync", isOrder = screen.mode === "orders";
+    const isRace = screen.mode === "sync", isOrder = screen.mode === "orders", isLedger = screen === LEDGER;
+    for (const part of ["choices", "operations", "runs"]) $(part).hidden = isLedger;
+    ledgerScreen.show(isLedger);
+    // What could not be seen was not drawn.
+    panes.forEach((pane) => { pane.dirty = true; });
     $("which").hidden = $("token-field").hidden = !isOrder;
     $("sync-field").hidden = !screen.sync;
     $("threads-field").hidden = $("rounds-field").hidden = !isRace;
     $("speed-field").hidden = isRace || isOrder;
+    if (isLedger) return;
     $("sync").replaceChildren(...(screen.sync ?? []).map((word) => element("option", { value: word }, word || "each, one after another")));
     if (isOrder) {
       $("operations").replaceChildren(
-        button("How every order ends", () => begin(explored(), "/explorations"), { "data-op": "explore" }),
+        button("How every order ends", () => begin(explored($("sync").value), "/explorations"), { "data-op": "explore" }),
+        button("Without and with a remedy", () => compare((sync) => begin(explored(sync), "/explorations")), { "data-op": "compare" }),
         button("Choose an order yourself", () => playOrder(tokenOfChoice()), { "data-op": "play", class: "main" }),
         button("Open the token", () => playOrder($("token").value.trim()), { "data-op": "open" }));
       return;
@@ -95,7 +102,7 @@
     const buttons = OPERATIONS.map(([op, title]) => button(title, () => run([op], $("sync").value), { "data-op": op }));
     const all = OPERATIONS.map(([op]) => op);
     buttons.push(button("All five", () => run(all, $("sync").value), { "data-op": "all", class: "main" }));
-    if (screen.without) buttons.push(button("All five, without and with a remedy", () => compare(all), { "data-op": "compare" }));
+    if (screen.without) buttons.push(button("All five, without and with a remedy", () => compare((sync) => run(all, sync)), { "data-op": "compare" }));
     $("operations").replaceChildren(...buttons);
   }
 
@@ -119,10 +126,11 @@
   }
 
   const run = (ops, sync) => begin(choice(ops, sync));
-  async function compare(ops) {
+  // The same work side by side.
+  async function compare(start) {
     const chosen = $("sync").value;
     const remedy = chosen && chosen !== screen.without ? chosen : REMEDIES[screen.mode];
-    await Promise.all([begin(choice(ops, screen.without)), begin(choice(ops, remedy))]);
+    await Promise.all([start(screen.without), start(remedy)]);
   }
 
   async function begin(chosen, path = "/runs") {
@@ -132,9 +140,9 @@
   // ---- orders ----
 
   const picked = () => [...$("which").querySelectorAll("input:checked")].map((box) => box.value);
-  function explored() {
+  function explored(sync) {
     const amount = $("amount").value.trim(), count = Number($("count").value);
-    return { sync: $("sync").value, balance: $("balance").value.trim(), operations: picked().map((op) => ({ op, amount, count })) };
+    return { sync, balance: $("balance").value.trim(), operations: picked().map((op) => ({ op, amount, count })) };
   }
   function tokenOfChoice() {
     const amount = $("amount").value.trim();
@@ -200,7 +208,7 @@
       const rows = account.finals.map((one) => element("tr", {}, element("th", { scope: "row", class: one.balance === account.expected ? "number" : "number lost" }, one.balance),
         element("td", { class: "number" }, one.orders.toLocaleString("en")), element("td", { class: "wide" }, element("meter", { min: 0, max: most, value: one.orders, "aria-hidden": "true" }))));
       pane.races.replaceChildren(element("caption", {}, `${found.wrong.toLocaleString("en")} of ${found.orders.toLocaleString("en")} orders end wrong; ${account.account} must be ${account.expected}.`),
-        element("thead", {}, element("tr", {}, ...["It ends with", "Orders", ""].map((title) => element("th", { scope: "col" }, title)))), element("tbody", {}, ...rows));
+        element("thead", {}, element("tr", {}, ...["It ends with", "Orders"].map((title) => element("th", { scope: "col" }, title)), element("td"))), element("tbody", {}, ...rows));
       if (found.example) pane.again.after(button("Look at a wrong one", () => playOrder(found.example.token), { "data-do": "example" }));
     }
     if (replayed && !pane.replayedDrawn) {
@@ -392,7 +400,7 @@
   }
 
   function frame(at) {
-    for (const pane of panes) {
+    for (const pane of $("runs").hidden ? [] : panes) {
       if ((pane.dirty || !pane.ended) && at - pane.last >= FRAME) {
         pane.last = at;
         pane.dirty = false;
@@ -402,7 +410,15 @@
     requestAnimationFrame(frame);
   }
 
-  function main() {
+  // What a command says of itself on stderr, without its name.
+  const plain = (words) => (words ?? "").trim().replace(/^bank-par: (error: )?/gm, "");
+
+  async function main() {
+    const { ledger } = await attempt(() => ask("/ledger")) ?? {};
+    if (ledger) {
+      ledgerScreen.init(ledger, { ask, attempt, plain });
+      SCREENS.unshift(LEDGER);
+    }
     for (const one of SCREENS) {
       const made = element("button", { type: "button", "data-mode": one.mode }, one.title);
       made.addEventListener("click", () => show(one));
