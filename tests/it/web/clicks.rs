@@ -96,10 +96,12 @@ fn real_processes_are_seen_killed_and_run_again() {
     browser.click(".run [data-do='again']");
     browser.wait_for("document.querySelectorAll('.run').length === 2 && document.querySelector('.run [data-pid]') !== null");
     browser.click(".run [data-do='stop']");
-    // The first asks, the second ends what is under way.
-    crate::process::ask_anew();
-    browser.click(".run [data-do='stop']");
-    browser.wait_for(ENDED);
+    // The first asks, the next ends what is under way.
+    until("the end of the run", || {
+        crate::process::ask_anew();
+        browser.eval("document.querySelector('.run [data-do=stop]:not(:disabled)')?.click()");
+        (browser.eval(ENDED) == true).then_some(())
+    });
     browser.assert_content();
 }
 
