@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 pub use cells::Cells;
 pub use certainty::{AtStake, Certainty};
 pub use error::LedgerError;
-pub use lease::{HeldShare, LeaseShare};
+pub use lease::{HeldShare, LeaseHolder, LeaseShare};
 pub use ledger::{
     BegunLine, ChainEnd, DoneLine, Entries, Entry, EntryQuery, Ledger, LedgerAnswer, LedgerRequest,
     LineDigests, LineEnd, MAX_PAGE, MAX_REASON, MAX_TEXT, NEW_RUN, OpenHold, OpenedRun, RunName,

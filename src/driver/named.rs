@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::bank::{Answer, Asked, Id, Line, Outcome, Request, RequestContext};
+use crate::report::stderr_line;
 use crate::run::LineIds;
 use crate::store::{
     BegunLine, DoneLine, Ledger, LedgerError, LineDigests, LineEnd, MAX_PAGE, OpenHold, OpenedRun,
@@ -18,19 +19,52 @@ use crate::workload::{Protection, RunProgress};
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long to wait before looking again.
 const PAUSE: Duration = Duration::from_millis(20);
+/// How long the lease of a process may take to end that is not heard of any more, and how long to wait before
+/// looking at that again.
+const LEASE_PATIENCE: Duration = Duration::from_secs(60);
+const LEASE_PAUSE: Duration = Duration::from_millis(500);
+/// By so much a lease that is made to last longer differs at least from one that is not.
+const PROLONGED: Duration = Duration::from_secs(2);
 
 /// Begins or continues the run of this name, and tells of it. A process that starts it again at once may
-/// find its last processes still being ended.
+/// find its last processes still being ended, or their lease not over yet.
 pub fn open(ledger: &mut dyn Ledger, name: &RunName) -> Result<OpenedRun, LedgerError> {
     let began = Instant::now();
+    let mut end = None;
     loop {
-        match ledger.begin_run(Some(name)) {
-            Err(LedgerError::RunIsLive { .. }) if began.elapsed() < PATIENCE => {
-                thread::sleep(PAUSE);
-            }
+        let error = match ledger.begin_run(Some(name)) {
+            Err(error @ LedgerError::RunIsLive { .. }) => error,
             opened => return opened,
+        };
+        if began.elapsed() < PATIENCE {
+            thread::sleep(PAUSE);
+        } else if is_left_to_end(ledger, name, &mut end)? && began.elapsed() < LEASE_PATIENCE {
+            thread::sleep(LEASE_PAUSE);
+        } else {
+            return Err(error);
         }
     }
+}
+
+/// Whether the lease of this run seems to be left to end, which is told once. `end` is when it does.
+fn is_left_to_end(
+    ledger: &mut dyn Ledger,
+    name: &RunName,
+    end: &mut Option<Instant>,
+) -> Result<bool, LedgerError> {
+    let Some(holder) = ledger.holder_of_run(name)? else {
+        return Ok(end.is_some());
+    };
+    let ends = Instant::now() + holder.lasts;
+    if end.is_none() && !holder.is_alive {
+        stderr_line(format_args!(
+            "the run `{name}` is {}'s, of which nothing is known: its lease ends within {} s unless it is made to last longer; that is waited for",
+            holder.name,
+            holder.lasts.as_secs() + 1
+        ));
+    }
+    let first = *end.get_or_insert(ends);
+    Ok(!holder.is_alive && ends < first + PROLONGED)
 }
 
 /// What a run has done so far: its protected lines, and the ids of those for which work was begun.

@@ -39,8 +39,9 @@ pub(crate) use settle::MAX_EXPIRED;
 
 use super::clock::{Clock, ClockTime};
 use super::{
-    BegunLine, ChainEnd, DoneLine, Entries, EntryQuery, LeaseShare, Ledger, LedgerAnswer,
-    LedgerError, LedgerRequest, OpenHold, RunName, RunTotals, SkippedLine, Standing, Verified,
+    BegunLine, ChainEnd, DoneLine, Entries, EntryQuery, LeaseHolder, LeaseShare, Ledger,
+    LedgerAnswer, LedgerError, LedgerRequest, OpenHold, RunName, RunTotals, SkippedLine, Standing,
+    Verified,
 };
 use crate::bank::{Name, Now, Unit};
 use backend::{Backend, Tx, TxMode};
@@ -235,6 +236,13 @@ impl<B: Backend> Ledger for Engine<B> {
 
     fn share_of_run(&self, run: u32) -> Option<LeaseShare> {
         self.runs.leases.get(&run)?.share()
+    }
+
+    fn holder_of_run(&mut self, name: &RunName) -> Result<Option<LeaseHolder>, LedgerError> {
+        self.read(|work| match work.run_of(name)? {
+            Some(run) => work.tx.lease_holder(run.number),
+            None => Ok(None),
+        })
     }
 
     fn done_lines(&mut self, run: u32, after: u64) -> Result<Vec<DoneLine>, LedgerError> {

@@ -45,6 +45,17 @@ impl Lease {
     }
 }
 
+/// Who has the lease of a run that is not this process's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaseHolder {
+    /// What it is called in messages.
+    pub name: String,
+    /// How long its lease lasts unless it makes it last longer.
+    pub lasts: Duration,
+    /// It is surely alive.
+    pub is_alive: bool,
+}
+
 /// What a process that works for a run takes its share of the run's lease by. It travels to that process
 /// with what it is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,10 +93,10 @@ pub(super) struct LeaseEnd(File);
 
 #[cfg(feature = "postgres")]
 impl LeaseEnd {
-    /// A lease that has ended.
-    pub(super) fn new() -> io::Result<Self> {
+    /// A lease that has ended, in a file of this name.
+    pub(super) fn new(name: &str) -> io::Result<Self> {
         use rustix::fs::{MemfdFlags, memfd_create};
-        let file = memfd_create("lease", MemfdFlags::CLOEXEC)?;
+        let file = memfd_create(name, MemfdFlags::CLOEXEC)?;
         let end = LeaseEnd(file.into());
         end.set(Duration::ZERO)?;
         Ok(end)

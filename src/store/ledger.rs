@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{LeaseShare, LedgerError, Standing};
+use super::{LeaseHolder, LeaseShare, LedgerError, Standing};
 use crate::bank::{Amount, Answer, Asked, Id, Kind, Moment, Name, Operation, Unit, View, text};
 
 pub use requests::{LedgerAnswer, LedgerRequest, NEW_RUN};
@@ -56,6 +56,12 @@ pub trait Ledger: Send {
                 run: name.cloned().unwrap_or_else(RunName::unnamed),
             }),
         }
+    }
+
+    /// Which other process has a run by a lease that ends by itself, where that is known.
+    fn holder_of_run(&mut self, name: &RunName) -> Result<Option<LeaseHolder>, LedgerError> {
+        let _ = name;
+        Ok(None)
     }
 
     /// Ends a run of this ledger, by itself.

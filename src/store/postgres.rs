@@ -12,6 +12,7 @@ mod check;
 mod columns;
 mod commit;
 mod faults;
+mod holder;
 mod leases;
 mod load;
 mod pages;
@@ -129,12 +130,20 @@ impl Postgres {
         })
     }
 
-    /// Looks at what is there, and refuses what is no ledger of this format.
+    /// Looks at what is there, brings a ledger of an earlier format to this one, and refuses what is no ledger that
+    /// this program knows.
     fn look(&mut self) -> Result<SchemaFound, LedgerError> {
         let found = schema::look(&mut self.session, &self.address.schema);
         let found = found.map_err(|error| faults::not_done(&self.name, "open", &error))?;
         let schema = &self.address.schema;
         let what = match found {
+            Some(SchemaFound::Ledger(format)) if (1..schema::FORMAT).contains(&format) => {
+                let upgraded = schema::upgrade(&mut self.session);
+                return match upgraded {
+                    Ok(()) => Ok(SchemaFound::Ledger(schema::FORMAT)),
+                    Err(error) => Err(faults::not_done(&self.name, "upgrade", &error)),
+                };
+            }
             Some(SchemaFound::Ledger(format)) if format != schema::FORMAT => format!(
                 "it has the format {format}, and this program knows {}: use the program that made it",
                 schema::FORMAT

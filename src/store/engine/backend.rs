@@ -15,7 +15,7 @@ use super::rows::{
     Stored,
 };
 use crate::bank::{Id, LastNumbers, Name, Now, Unit};
-use crate::store::{Lease, LedgerError, RunName, Verified};
+use crate::store::{Lease, LeaseHolder, LedgerError, RunName, Verified};
 
 /// Where the rows of a ledger are kept.
 pub(crate) trait Backend: Send {
@@ -64,6 +64,12 @@ pub(crate) trait Tx {
     /// Leases a run to this process, so that no other works on it; `None` if another process has it.
     /// It happens within the transaction that begins the run, so that none asks between the two.
     fn lease_run(&mut self, run: u32) -> Result<Option<Lease>, LedgerError>;
+
+    /// Which process has the lease of a run, where that is known.
+    fn lease_holder(&mut self, run: u32) -> Result<Option<LeaseHolder>, LedgerError> {
+        let _ = run;
+        Ok(None)
+    }
 
     /// The runs that are marked as live and that no process has a lease on.
     fn dead_runs(&mut self) -> Result<Vec<RunRow>, LedgerError>;

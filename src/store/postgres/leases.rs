@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::address::ServerAddress;
 use super::faults::PgError;
+use super::holder::LeaseProcess;
 use super::session::PgSession;
 use crate::store::Lease;
 use crate::store::lease::{LeaseEnd, LeaseShare, boot_clock};
@@ -36,6 +37,7 @@ type SharedEnd = Arc<Mutex<Option<LeaseEnd>>>;
 /// The leases of one ledger that this process has.
 pub(super) struct RunLeases {
     address: ServerAddress,
+    this: Option<LeaseProcess>,
     epochs: LeaseEpochs,
     end: SharedEnd,
     /// Leads to the thread, once there is one.
@@ -61,6 +63,7 @@ impl RunLeases {
     pub(super) fn new(address: ServerAddress) -> Self {
         RunLeases {
             address,
+            this: LeaseProcess::this(),
             epochs: Arc::default(),
             end: Arc::default(),
             thread: None,
@@ -76,9 +79,10 @@ impl RunLeases {
     ) -> Result<Option<Lease>, PgError> {
         let asked_at = boot_clock();
         let sql = format!(
-            "INSERT INTO leases (run, epoch, expires) VALUES ($1, gen_random_uuid(), clock_timestamp() + {LASTS}) ON CONFLICT (run) DO NOTHING RETURNING epoch::text"
+            "INSERT INTO leases (run, epoch, expires, holder) VALUES ($1, gen_random_uuid(), clock_timestamp() + {LASTS}, $2) ON CONFLICT (run) DO NOTHING RETURNING epoch::text"
         );
-        let rows = session.query(&sql, &[&i64::from(run)])?;
+        let holder = self.this.as_ref().and_then(LeaseProcess::row);
+        let rows = session.query(&sql, &[&i64::from(run), &holder])?;
         let Some(row) = rows.first() else {
             return Ok(None);
         };
@@ -99,7 +103,8 @@ impl RunLeases {
     fn share(&self, asked_at: Duration, is_first: bool) -> LeaseShare {
         let mut end = lock(&self.end);
         if end.is_none() {
-            *end = LeaseEnd::new().ok();
+            let name = self.this.as_ref().map(LeaseProcess::file_name);
+            *end = LeaseEnd::new(name.as_deref().unwrap_or("lease")).ok();
         }
         if let Some(end) = end.as_ref().filter(|_| is_first) {
             // One that cannot be told counts as ended.

@@ -1,15 +1,18 @@
 //! Reading in pages.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::columns::{ACCOUNTS, ENTRY, ENTRY_NAMES, HOLDS, RECORDS, RUNS};
 use super::faults::PgError;
+use super::holder::LeaseProcess;
 use super::session::PgSession;
 use super::values::Values;
 use crate::bank::{LastNumbers, Moment, Unit};
+use crate::store::LeaseHolder;
 use crate::store::engine::backend::{
     AccountsAfter, EntryFilter, LedgerPosition, LinesOf, RecordFilter, RunFilter, Table,
 };
@@ -241,13 +244,42 @@ pub(super) fn runs(
     each(rows, Values::run_row)
 }
 
-/// The runs that are marked as live and whose lease has ended, other than these.
+/// The runs that are marked as live and whose lease has ended or whose process is gone, other than these.
 pub(super) fn dead_runs(session: &mut PgSession, own: &[i64]) -> Result<Vec<ReadRun>, PgError> {
     let sql = format!(
-        "SELECT {} FROM runs t LEFT JOIN leases l ON l.run = t.run WHERE t.live = 1 AND NOT t.run = ANY($1) AND (l.run IS NULL OR l.expires < clock_timestamp())",
+        "SELECT {}, l.run IS NULL OR l.expires < clock_timestamp(), l.holder FROM runs t LEFT JOIN leases l ON l.run = t.run WHERE t.live = 1 AND NOT t.run = ANY($1)",
         RUNS.arrays("t")
     );
-    each(session.query(&sql, &[&own])?, Values::run_row)
+    let mut dead = Vec::new();
+    for row in session.query(&sql, &[&own])? {
+        let (is_over, holder): (bool, Option<&str>) = (row.try_get(2)?, row.try_get(3)?);
+        let holder = holder.and_then(LeaseProcess::read);
+        if is_over || holder.is_some_and(|holder| holder.is_gone()) {
+            dead.push(row);
+        }
+    }
+    each(dead, Values::run_row)
+}
+
+/// Who has the lease of a run.
+pub(super) fn lease_holder(
+    session: &mut PgSession,
+    run: u32,
+) -> Result<Option<LeaseHolder>, PgError> {
+    const SQL: &str = "SELECT holder, greatest(0, (extract(epoch FROM expires - clock_timestamp()) * 1000)::bigint) FROM leases WHERE run = $1";
+    let rows = session.query(SQL, &[&i64::from(run)])?;
+    let Some(row) = rows.first() else {
+        return Ok(None);
+    };
+    let (holder, lasts): (Option<&str>, i64) = (row.try_get(0)?, row.try_get(1)?);
+    let holder = holder.and_then(LeaseProcess::read);
+    Ok(Some(LeaseHolder {
+        name: holder
+            .as_ref()
+            .map_or_else(|| "another process".to_string(), LeaseProcess::name),
+        lasts: Duration::from_millis(lasts.unsigned_abs()),
+        is_alive: holder.is_some_and(|holder| holder.is_here()),
+    }))
 }
 
 pub(super) fn lines(

@@ -5,15 +5,19 @@
 
 use tokio_postgres::types::Type;
 
-use super::BEGIN_WRITING;
 use super::columns::{ACCOUNTS, RowSet};
 use super::faults::PgError;
 use super::session::PgSession;
+use super::{BEGIN_WRITING, LOCK_HEAD, text_of};
 use crate::bank::Unit;
 use crate::store::engine::rows::{Content, Head, KeptRow, Stored, own_accounts};
 
 /// Grows when an older program would misread or harm the ledger.
-pub(super) const FORMAT: i64 = 1;
+pub(super) const FORMAT: i64 = 2;
+
+/// What brings a ledger of each earlier format to the next one. An earlier program that has it open is not
+/// disturbed.
+const UPGRADES: [&str; 1] = ["ALTER TABLE leases ADD COLUMN holder text"];
 
 /// The columns mean what those of a ledger's file do, and stand in their order. `batch` in the head is the id of
 /// the last batch that wrote: what another process remembers of the ledger is right as long as that is the
@@ -31,8 +35,9 @@ const TABLES: [&str; 16] = [
     "CREATE TABLE records (record bigint PRIMARY KEY, seq bigint NOT NULL, at bigint NOT NULL, kind bigint NOT NULL, op bigint, account text NOT NULL, other text, amount bigint, posted bigint, available bigint, rejection bigint, overdraft bigint, id text COLLATE \"C\", run bigint, line bigint, digest bigint, hold bigint, number bigint, expires bigint, doubt bigint, boot bigint, ticks bigint, note text, checksum bigint NOT NULL, detail text)",
     "CREATE TABLE holds (hold bigint PRIMARY KEY, at bigint NOT NULL, op bigint NOT NULL, account text NOT NULL, other text, amount bigint, id text, run bigint, number bigint, expires bigint, doubt bigint, line_run bigint, line bigint, digest bigint, boot bigint, ticks bigint, checksum bigint NOT NULL, detail text)",
     "CREATE TABLE runs (run bigint PRIMARY KEY, name text COLLATE \"C\" UNIQUE, seq bigint NOT NULL, record bigint NOT NULL, live bigint NOT NULL, rule bigint)",
-    // Which process works on a run, and until when that is sure. `epoch` is never the same again.
-    "CREATE TABLE leases (run bigint PRIMARY KEY, epoch uuid NOT NULL, expires timestamptz NOT NULL)",
+    // Which process works on a run, and until when that is sure. `epoch` is never the same again, and `holder` tells
+    // others where the process is.
+    "CREATE TABLE leases (run bigint PRIMARY KEY, epoch uuid NOT NULL, expires timestamptz NOT NULL, holder text)",
     "CREATE INDEX live_runs ON runs (run) WHERE live = 1",
     "CREATE INDEX entry_ids ON entries (id, seq) WHERE id IS NOT NULL",
     "CREATE INDEX record_ids ON records (id, record) WHERE id IS NOT NULL",
@@ -70,6 +75,31 @@ pub(super) fn look(session: &mut PgSession, schema: &str) -> Result<Option<Schem
         Some(row) => Ok(Some(SchemaFound::Ledger(row.try_get(0)?))),
         None => Ok(None),
     }
+}
+
+/// Brings a ledger to this format, unless another process has just done so.
+pub(super) fn upgrade(session: &mut PgSession) -> Result<(), PgError> {
+    let upgraded = try_upgrade(session);
+    if upgraded.is_err() && session.is_usable() {
+        session.script("ROLLBACK")?;
+    }
+    upgraded
+}
+
+fn try_upgrade(session: &mut PgSession) -> Result<(), PgError> {
+    let begin = format!(
+        "{BEGIN_WRITING}; {LOCK_HEAD}; SELECT bank_par AS format FROM format WHERE one = 1"
+    );
+    let found = session.script(&begin)?;
+    let found = text_of(&found, "format").and_then(|format| format.parse().ok());
+    // Formats are counted from 1.
+    let done = found.map_or(UPGRADES.len(), |format: usize| format.saturating_sub(1));
+    let mut sql = String::new();
+    for step in UPGRADES.iter().skip(done) {
+        sql += &format!("{step}; ");
+    }
+    sql += &format!("UPDATE format SET bank_par = {FORMAT}; COMMIT");
+    session.script(&sql).map(drop)
 }
 
 /// Begins a transaction that makes a ledger in which nothing was done yet.

@@ -11,7 +11,7 @@ use crate::store::engine::backend::{
 use crate::store::engine::rows::{
     AccountRow, EntryRow, HoldRow, LineRow, Read, ReadRun, RecordRow, RunRow,
 };
-use crate::store::{Lease, LedgerError};
+use crate::store::{Lease, LeaseHolder, LedgerError};
 
 use super::faults::PgError;
 use super::session::PgSession;
@@ -139,6 +139,10 @@ impl Tx for PgTransaction<'_> {
         } = &mut *self.ledger;
         let leased = leases.take(session, run);
         leased.map_err(|error| faults::not_done(name, "write", &error))
+    }
+
+    fn lease_holder(&mut self, run: u32) -> Result<Option<LeaseHolder>, LedgerError> {
+        self.read(|session| pages::lease_holder(session, run))
     }
 
     fn dead_runs(&mut self) -> Result<Vec<RunRow>, LedgerError> {
