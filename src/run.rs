@@ -46,7 +46,7 @@ pub use dispatch::InputState;
 pub use given_order::{GivenOrder, RequestTurn, TurnRequest, TurnTaken, TurnWatch};
 pub use ids::{Ids, LineIds};
 use pacing::InputOrder;
-pub use pacing::{FailureLimit, HaltRule, Pacing};
+pub use pacing::{HaltCount, HaltLimit, HaltRule, Pacing};
 use requests::Requests;
 pub use requests::{AsArrived, Pending, RequestOrder};
 pub use resume::Named;

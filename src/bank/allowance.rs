@@ -50,7 +50,19 @@ pub fn refill_id(account: &Name, start: Moment, seq: Option<u64>) -> Option<Id> 
     Id::new(&format!("allowance:{account}:{start}{again}")).ok()
 }
 
+/// The most that an account may spend in a window, in minor units: so little that a million full refills find
+/// room in `@budget`.
+const MOST: i64 = 10_000_000_000_000 - 1;
+
 impl Allowance {
+    /// Refuses what no allowance can be.
+    pub fn check(amount: Amount) -> Result<Amount, AllowanceError> {
+        match amount.minor() <= MOST {
+            true => Ok(amount),
+            false => Err(AllowanceError::TooMuch),
+        }
+    }
+
     /// The least that is left while no warning is due.
     fn warn_below(&self) -> Option<i64> {
         let percent = i128::from(self.warn?.get());

@@ -163,9 +163,26 @@ impl Id {
     /// The id `text`.
     pub fn new(text: &str) -> Result<Self, IdError> {
         if text.is_empty() || text.len() > MAX_ID || text.chars().any(char::is_control) {
-            return Err(IdError);
+            return Err(IdError::Malformed);
         }
         Ok(Id(SmolStr::new(text)))
+    }
+
+    /// The id `text` of an operation that a caller asks for. Ledgers of old may have operations under ids that
+    /// no caller chooses any more.
+    pub fn chosen(text: &str) -> Result<Self, IdError> {
+        let id = Id::new(text)?;
+        match id.is_the_banks() {
+            true => Err(IdError::Reserved),
+            false => Ok(id),
+        }
+    }
+
+    /// Whether it begins as those do that the bank itself makes: of reversals, and of refills.
+    pub fn is_the_banks(&self) -> bool {
+        ["reverse:", "allowance:"]
+            .iter()
+            .any(|prefix| self.0.starts_with(prefix))
     }
 
     /// The id's text, which is cheap to clone.
@@ -207,8 +224,16 @@ impl<'de> Deserialize<'de> for Id {
 
 /// Why a text is no id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an id is 1 to 128 bytes without control characters")]
-pub struct IdError;
+pub enum IdError {
+    /// Empty, too long, or with control characters.
+    #[error("an id is 1 to 128 bytes without control characters")]
+    Malformed,
+    /// One that the bank itself makes, where a caller chooses one.
+    #[error(
+        "ids that begin with `reverse:` or `allowance:` are the bank's own: choose another one"
+    )]
+    Reserved,
+}
 
 #[cfg(test)]
 mod tests {
@@ -261,7 +286,18 @@ mod tests {
         assert!(Id::new("payout 7/ü").is_ok());
         assert!(Id::new(&"i".repeat(128)).is_ok());
         for text in ["", "a\u{0}", "a\nb", &"i".repeat(129)] {
-            assert_eq!(Id::new(text), Err(IdError));
+            assert_eq!(Id::new(text), Err(IdError::Malformed));
+        }
+    }
+
+    #[test]
+    fn no_caller_chooses_an_id_that_the_bank_makes() {
+        for text in ["reverse:3", "allowance:a:2026-11-26T00:00:00Z", "reverse:"] {
+            assert_eq!(Id::chosen(text), Err(IdError::Reserved), "{text}");
+            assert!(Id::new(text).is_ok(), "an old one is read");
+        }
+        for text in ["reverse", "reversed:3", "allowance-1", "my:reverse:3"] {
+            assert!(Id::chosen(text).is_ok(), "{text}");
         }
     }
 

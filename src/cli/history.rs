@@ -96,6 +96,7 @@ pub(super) fn history(args: HistoryArgs) -> CliResult {
     let format = EntryFormat::from(args.output);
     let mut query = EntryQuery {
         after: args.after,
+        id: None,
         account: args.account,
         since: args.since,
         until: args.until,

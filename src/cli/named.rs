@@ -24,7 +24,7 @@ use crate::workload::RunProgress;
 pub(super) struct NamedArgs {
     /// Begin the run of this name, or go on with it: lines that it has done are not run again. Needs a
     /// ledger that lasts
-    #[arg(long, value_name = "NAME", requires = "input")]
+    #[arg(long, value_name = "NAME", requires = "input", value_parser = run_name)]
     run: Option<RunName>,
     /// Run the lines again that the run was refused
     #[arg(long, requires = "run")]
@@ -42,6 +42,15 @@ pub(super) struct ContinuedRun {
     pub(super) lines: HashSet<u64>,
     /// The ids of its lines.
     pub(super) ids: LineIds,
+}
+
+/// The name of a run, whose lines have ids that begin with it.
+fn run_name(text: &str) -> anyhow::Result<RunName> {
+    let name = text.parse()?;
+    if Id::chosen(&format!("{text}:1")).is_err() {
+        bail!("the lines of this run would have ids as the bank makes them: choose another name");
+    }
+    Ok(name)
 }
 
 impl NamedArgs {

@@ -27,7 +27,7 @@ use crate::bank::{
 use crate::event::{BudgetEvent, Event, OperationEvent};
 use crate::report::{Answers, Format, Output, ProtectedFiles, Receipt, Subject};
 use crate::status::Status;
-use crate::store::{Access, EntryQuery, Ledger, Place};
+use crate::store::{Access, Entry, EntryQuery, Ledger, Place};
 use wait::{Wait, WaitArgs};
 use work::WorkArgs;
 
@@ -48,7 +48,7 @@ struct OperationArgs {
     #[arg(long, default_value_t = Name::default(), value_parser = user, value_name = "NAME")]
     account: Name,
     /// Makes a repeat safe: the same id and the same content is done once
-    #[arg(long, value_parser = id)]
+    #[arg(long, value_parser = chosen_id)]
     id: Option<Id>,
     /// Words to keep with it, which its command finds in `BANK_PAR_MEMO`
     #[arg(long, value_name = "TEXT")]
@@ -101,8 +101,13 @@ fn meta(text: &str) -> anyhow::Result<(String, String)> {
     Ok((name.to_string(), text.to_string()))
 }
 
+/// The id of an operation that is there.
 fn id(text: &str) -> Result<Id, IdError> {
     Id::new(text)
+}
+
+fn chosen_id(text: &str) -> Result<Id, IdError> {
+    Id::chosen(text)
 }
 
 /// `bank-par deposit`
@@ -320,18 +325,28 @@ impl Single {
         overdraft.filter(|overdraft| overdraft.minor() > 0)
     }
 
-    /// What was posted under this number.
-    fn entry(&mut self, seq: u64) -> Result<Option<Operation>, Failure> {
-        let query = EntryQuery {
-            after: seq.saturating_sub(1),
-            limit: 1,
+    /// The entry of this number.
+    fn entry(&mut self, seq: u64) -> Result<Option<Entry>, Failure> {
+        let after = seq.saturating_sub(1);
+        let found = self.first_entry(EntryQuery {
+            after,
             ..EntryQuery::default()
-        };
+        })?;
+        Ok(found.filter(|entry| entry.seq == seq))
+    }
+
+    /// The entry that was posted under this id.
+    fn entry_of(&mut self, id: &Id) -> Result<Option<Entry>, Failure> {
+        self.first_entry(EntryQuery {
+            id: Some(id.clone()),
+            ..EntryQuery::default()
+        })
+    }
+
+    fn first_entry(&mut self, query: EntryQuery) -> Result<Option<Entry>, Failure> {
+        let query = EntryQuery { limit: 1, ..query };
         let page = self.ledger.entries(&query).map_err(Failure::ledger)?;
-        let mut entries = page.entries.into_iter();
-        Ok(entries
-            .find(|entry| entry.seq == seq)
-            .map(|entry| entry.operation))
+        Ok(page.entries.into_iter().next())
     }
 
     fn finish(mut self, subject: Subject<'_>, answer: &Answer) -> CliResult {

@@ -6,13 +6,14 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::moment::duration;
-use crate::run::{FailureLimit, HaltRule, Pacing};
+use crate::run::{HaltCount, HaltLimit, HaltRule, Pacing};
 
 #[derive(Args)]
 pub(super) struct PacingArgs {
-    /// End when so many operations have failed, such as `now,fail=1`, `soon,fail=3` or `soon,fail=10%`: with
-    /// `soon` those under way go on to their end, with `now` they are ended
-    #[arg(long, value_name = "WHEN,fail=N", value_parser = halt)]
+    /// End when so many operations have failed, such as `now,fail=1`, `soon,fail=3` or `soon,fail=10%`, or have
+    /// succeeded (`success=N`) or ended (`done=N`): with `soon` those under way go on to their end, with `now`
+    /// they are ended
+    #[arg(long, value_name = "WHEN,WHAT=N", value_parser = halt)]
     halt: Option<HaltRule>,
     /// Tell what became of the operations in the order of the input, not as they end
     #[arg(long, short)]
@@ -37,24 +38,41 @@ impl PacingArgs {
 }
 
 fn halt(text: &str) -> anyhow::Result<HaltRule> {
-    let why = "it is `now` or `soon`, and after how many failures, such as `now,fail=1` or `soon,fail=10%`";
-    let (when, limit) = text.split_once(",fail=").context(why)?;
+    let why = "it is `now` or `soon`, and after how many operations that `fail`, that are a `success` or that are \
+               `done`, such as `now,fail=1`, `soon,fail=10%` or `now,success=1`";
+    let (when, what) = text.split_once(',').context(why)?;
     let at_once = match when {
         "now" => true,
         "soon" => false,
         _ => bail!(why),
     };
-    let failures = match limit.strip_suffix('%') {
+    let (what, limit) = what.split_once('=').context(why)?;
+    let counts = match what {
+        "fail" => HaltCount::Failures,
+        "success" => HaltCount::Successes,
+        "done" => HaltCount::Ends,
+        _ => bail!(why),
+    };
+    let limit = match limit.strip_suffix('%') {
+        Some(_) if counts == HaltCount::Ends => {
+            bail!(
+                "all that have ended are `done`, so a share of them says nothing: `done` takes a number"
+            )
+        }
         Some(percent) => {
             let percent = percent.parse().ok().filter(|one| (1..=100).contains(one));
-            FailureLimit::Percent(percent.context(why)?)
+            HaltLimit::Percent(percent.context(why)?)
         }
         None => {
             let count = limit.parse().ok().filter(|count| *count > 0);
-            FailureLimit::Count(count.context(why)?)
+            HaltLimit::Count(count.context(why)?)
         }
     };
-    Ok(HaltRule { at_once, failures })
+    Ok(HaltRule {
+        at_once,
+        counts,
+        limit,
+    })
 }
 
 /// The time from one operation to the next.
@@ -92,23 +110,42 @@ mod tests {
 
     #[test]
     fn a_halt_says_when_and_after_what() {
-        let at_once = true;
-        let failures = FailureLimit::Count(1);
-        assert_eq!(
-            halt("now,fail=1").expect("a halt"),
-            HaltRule { at_once, failures }
-        );
-        let (at_once, failures) = (false, FailureLimit::Percent(10));
-        assert_eq!(
-            halt("soon,fail=10%").expect("a halt"),
-            HaltRule { at_once, failures }
-        );
+        for (text, at_once, counts, limit) in [
+            ("now,fail=1", true, HaltCount::Failures, HaltLimit::Count(1)),
+            (
+                "soon,fail=10%",
+                false,
+                HaltCount::Failures,
+                HaltLimit::Percent(10),
+            ),
+            (
+                "now,success=1",
+                true,
+                HaltCount::Successes,
+                HaltLimit::Count(1),
+            ),
+            (
+                "soon,success=5%",
+                false,
+                HaltCount::Successes,
+                HaltLimit::Percent(5),
+            ),
+            ("soon,done=7", false, HaltCount::Ends, HaltLimit::Count(7)),
+        ] {
+            let rule = HaltRule {
+                at_once,
+                counts,
+                limit,
+            };
+            assert_eq!(halt(text).expect(text), rule);
+        }
         for wrong in [
             "now",
             "later,fail=1",
             "soon,fail=0",
             "now,fail=101%",
-            "now,success=1",
+            "now,done=10%",
+            "now,failed=1",
         ] {
             assert!(halt(wrong).is_err(), "{wrong}");
         }

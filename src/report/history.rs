@@ -106,12 +106,15 @@ impl History {
 
     fn row(&mut self, entry: &Entry) {
         let amount = entry.amount().map(|amount| amount.to_string());
+        // Of a reversal alone its kind does not tell where the money comes from.
+        let from = entry.operation.from().map(|from| format!("from {from}"));
+        let other = entry.operation.to().map(Name::as_str).or(from.as_deref());
         let cells = [
             &*entry.seq.to_string(),
             &rfc3339(entry.at),
             entry.kind().word(),
             entry.operation.account.as_str(),
-            or_nothing(entry.operation.to().map(Name::as_str)),
+            or_nothing(other),
             or_nothing(amount.as_deref()),
             &entry.view.posted.to_string(),
             or_nothing(entry.id().map(Id::as_str)),
@@ -268,6 +271,13 @@ mod tests {
             &[entry(Some("a b")), of_a_run()],
             seen,
         );
+        let operation = entry(None).operation.reversed(17).expect("a reversal");
+        let reversal = Entry {
+            operation,
+            ..of_a_run()
+        };
+        let seen = "17\t2026-11-23T13:00:00.000001Z\treverse\tmain\tfrom rent\t500.00\t-12.50\treverse:17\n";
+        check(EntryFormat::Text, false, &[reversal], seen);
         let seen = "seq  when        op        account  to    amount  balance  id\n 17  2001-09-09  transfer  main     rent  500.00   -12.50  a b\n";
         let of_old = Entry {
             at: Moment::new(1_000_000_000_000_000),

@@ -260,6 +260,7 @@ impl Run {
         if let Some(account) = account {
             self.out.low_budget(&account, &answer);
         }
+        self.halt_if_enough_ended();
     }
 
     /// Ends a worker that does what no worker does.

@@ -14,8 +14,8 @@ const AHEAD: u64 = 16_384;
 const COMMANDS_AHEAD: u64 = 1_024;
 /// How many workers without an operation there are at most where operations begin one after another.
 const SPARE_WORKERS: usize = 4;
-/// A share of failures counts from so many of them on.
-const LEAST_FAILURES: u64 = 3;
+/// A share of the operations counts from so many of them on.
+const LEAST_COUNTED: u64 = 3;
 
 /// How operations are handed out.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,31 +28,44 @@ pub struct Pacing {
     pub keep_order: bool,
 }
 
-/// After which failures nothing more is handed out.
+/// After how many operations nothing more is handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HaltRule {
     /// What is under way is ended too.
     pub at_once: bool,
-    /// How many failures it takes.
-    pub failures: FailureLimit,
+    /// Which operations count.
+    pub counts: HaltCount,
+    /// How many of them it takes.
+    pub limit: HaltLimit,
 }
 
-/// How many failures are enough.
+/// Which operations count towards the end of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FailureLimit {
+pub enum HaltCount {
+    /// Those that failed, or are in doubt.
+    Failures,
+    /// Those that were completed.
+    Successes,
+    /// All that have ended.
+    Ends,
+}
+
+/// How many operations are enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HaltLimit {
     /// So many.
     Count(u64),
     /// So many of a hundred that have ended, and at least three.
     Percent(u8),
 }
 
-impl FailureLimit {
-    fn is_reached(self, failed: u64, ended: u64) -> bool {
+impl HaltLimit {
+    fn is_reached(self, counted: u64, ended: u64) -> bool {
         match self {
-            FailureLimit::Count(count) => failed >= count,
-            FailureLimit::Percent(percent) => {
-                let share = u128::from(failed) * 100 >= u128::from(ended) * u128::from(percent);
-                failed >= LEAST_FAILURES && share
+            HaltLimit::Count(count) => counted >= count,
+            HaltLimit::Percent(percent) => {
+                let share = u128::from(counted) * 100 >= u128::from(ended) * u128::from(percent);
+                counted >= LEAST_COUNTED && share
             }
         }
     }
@@ -148,18 +161,24 @@ impl Run {
         waits.then(|| self.dispatch.not_before())
     }
 
-    /// Hands nothing more out where enough has failed.
-    pub(super) fn halt_if_enough_failed(&mut self) {
+    /// Hands nothing more out where enough has failed, succeeded or ended.
+    pub(super) fn halt_if_enough_ended(&mut self) {
         let Some(halt) = self.settings.pacing.halt else {
             return;
         };
-        let (failed, ended) = self.tally.counts.failed_and_ended();
-        if self.shutdown.is_stopped() || !halt.failures.is_reached(failed, ended) {
+        let counts = self.tally.counts;
+        let ended = counts.ended();
+        let (counted, became) = match halt.counts {
+            HaltCount::Failures => (counts.failed(), "failed"),
+            HaltCount::Successes => (counts.completed, "succeeded"),
+            HaltCount::Ends => (ended, "ended"),
+        };
+        if self.shutdown.is_stopped() || !halt.limit.is_reached(counted, ended) {
             return;
         }
-        let what = match failed {
-            1 => "an operation has failed".to_string(),
-            count => format!("{count} operations have failed"),
+        let what = match counted {
+            1 => format!("an operation has {became}"),
+            count => format!("{count} operations have {became}"),
         };
         self.shutdown.stop(&format!("{what}, as `--halt` says"));
         self.acknowledge();
@@ -209,12 +228,12 @@ mod tests {
     }
 
     #[test]
-    fn a_share_of_failures_counts_from_the_third_on() {
-        let reached = |limit: FailureLimit, failed, ended| limit.is_reached(failed, ended);
-        assert!(reached(FailureLimit::Count(1), 1, 1_000));
-        assert!(!reached(FailureLimit::Count(2), 1, 1));
-        assert!(!reached(FailureLimit::Percent(10), 2, 2));
-        assert!(reached(FailureLimit::Percent(10), 3, 30));
-        assert!(!reached(FailureLimit::Percent(10), 3, 31));
+    fn a_share_counts_from_the_third_on() {
+        let reached = |limit: HaltLimit, failed, ended| limit.is_reached(failed, ended);
+        assert!(reached(HaltLimit::Count(1), 1, 1_000));
+        assert!(!reached(HaltLimit::Count(2), 1, 1));
+        assert!(!reached(HaltLimit::Percent(10), 2, 2));
+        assert!(reached(HaltLimit::Percent(10), 3, 30));
+        assert!(!reached(HaltLimit::Percent(10), 3, 31));
     }
 }

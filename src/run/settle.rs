@@ -155,7 +155,7 @@ impl Run {
             self.tally.failed(&fault);
             self.out.event(Event::Failed(event.faulted(fault)));
         }
-        self.halt_if_enough_failed();
+        self.halt_if_enough_ended();
     }
 
     /// The ledger failed. All that is being decided has failed, and the workers that were at it end. If the

@@ -15,7 +15,7 @@ const MAX_LISTED: usize = 100;
 /// How many operations ended in which way; the fields are those of a [`Summary`].
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {
-    completed: u64,
+    pub(super) completed: u64,
     refused: u64,
     failed: u64,
     in_doubt: u64,
@@ -25,10 +25,14 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// How many failed or are in doubt, and how many ended at all.
-    pub(super) fn failed_and_ended(self) -> (u64, u64) {
-        let failed = self.failed + self.in_doubt;
-        (failed, failed + self.completed + self.refused)
+    /// How many failed or are in doubt.
+    pub(super) fn failed(self) -> u64 {
+        self.failed + self.in_doubt
+    }
+
+    /// How many ended.
+    pub(super) fn ended(self) -> u64 {
+        self.failed() + self.completed + self.refused
     }
 }
 

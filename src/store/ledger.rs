@@ -118,6 +118,8 @@ pub trait Ledger: Send {
 pub struct EntryQuery {
     /// Those after this number.
     pub after: u64,
+    /// The one that was posted under this id.
+    pub id: Option<Id>,
     /// Those that have this account on one of their sides.
     pub account: Option<Name>,
     /// Those of this moment and later.

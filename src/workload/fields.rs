@@ -127,7 +127,7 @@ impl<'a> Fields<'a> {
             None if kind == Kind::Transfer => Some(defaults.to.clone().ok_or(NO_TO)?),
             to => to,
         };
-        let id = self.read(Field::Id, Id::new)?;
+        let id = self.read(Field::Id, Id::chosen)?;
         let operation = Operation::new(kind, id, account, to, amount).map_err(|e| e.to_string())?;
         Ok(operation.carrying(self.detail()?))
     }

@@ -67,5 +67,6 @@ fn amount_and_period(text: &str) -> Result<Option<(Amount, Period)>, String> {
     let period = period
         .parse::<Period>()
         .map_err(|error| error.to_string())?;
+    let amount = Allowance::check(amount).map_err(|error| error.to_string())?;
     Ok(Some((amount, period)))
 }

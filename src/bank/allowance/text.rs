@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Allowance, Period};
+use super::{Allowance, MOST, Period};
+use crate::bank::Balance;
 
 /// A part of an allowance: 1 to 100 hundredths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +76,9 @@ pub enum AllowanceError {
     /// A zone that is not in the database.
     #[error("this time zone is not known: zones have names such as `Europe/Berlin` or `UTC`")]
     Zone,
+    /// More than the budget could give for long.
+    #[error("an allowance is at most {}", Balance::new(MOST))]
+    TooMuch,
     /// No part of an allowance.
     #[error("a part of an allowance is `1%` to `100%`")]
     Percent,

@@ -142,7 +142,9 @@ pub(in crate::cli) fn post(args: PostArgs) -> CliResult {
         bank::Outcome::Posted { seq, .. } => single.entry(seq)?,
         _ => None,
     };
-    let subject = posted.as_ref().map(Subject::Operation);
+    let subject = posted
+        .as_ref()
+        .map(|entry| Subject::Operation(&entry.operation));
     single.finish(subject.unwrap_or(Subject::Hold(&args.id)), &answer)
 }
 

@@ -97,7 +97,7 @@ impl AccountFlags {
             None => None,
             Some(AllowanceFlag::Removed) => Some(AllowanceChange::Removed),
             Some(AllowanceFlag::Each(amount, period)) => Some(AllowanceChange::Set(Allowance {
-                amount: amount_of(amount)?,
+                amount: Allowance::check(amount_of(amount)?).map_err(Failure::usage)?,
                 period: *period,
                 rollover: self.rollover,
                 warn: self.warn_at,

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{Single, SingleArgs};
-use crate::bank::{EntryKey, Id, Outcome, Request, RequestContext};
+use crate::bank::{EntryKey, Id, Operation, Outcome, Rejection, Request, RequestContext};
 use crate::cli::ledger::UnitArgs;
 use crate::cli::{CliResult, Failure};
 use crate::report::Subject;
@@ -34,17 +34,33 @@ impl ReverseArgs {
     }
 }
 
+impl Single {
+    /// What would make an entry undone.
+    fn reversal(&mut self, key: &EntryKey) -> Result<Option<Operation>, Failure> {
+        let entry = match key {
+            EntryKey::Seq(seq) => self.entry(*seq)?,
+            EntryKey::Id(id) => self.entry_of(id)?,
+        };
+        Ok(entry.and_then(|entry| entry.operation.reversed(entry.seq).ok()))
+    }
+}
+
 /// `bank-par reverse`
 pub(in crate::cli) fn reverse(args: ReverseArgs) -> CliResult {
     let key = args.key()?;
     let mut single = Single::open(args.single, Access::Existing, &UnitArgs::default())?;
     let request = Request::Reverse(key.clone());
     let answer = single.ask(RequestContext::default(), request)?;
-    let posted = match answer.outcome {
-        Outcome::Posted { seq, .. } => single.entry(seq)?,
+    let reversal = match answer.outcome {
+        Outcome::Posted { seq, .. } => single.entry(seq)?.map(|entry| entry.operation),
+        // Whose funds are not enough, or which id is in the way, the entry itself tells.
+        Outcome::Refused {
+            rejection: Rejection::InsufficientFunds | Rejection::IdConflict,
+            ..
+        } => single.reversal(&key)?,
         _ => None,
     };
-    match posted {
+    match reversal {
         Some(operation) => {
             let account = operation.account.clone();
             let status = single

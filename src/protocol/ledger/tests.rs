@@ -56,6 +56,7 @@ fn every_question_arrives_as_it_was_asked() {
     };
     let query = EntryQuery {
         after: 3,
+        id: Id::new("payout 7").ok(),
         account: Some(name.clone()),
         since: Some(Moment::new(-4)),
         until: None,

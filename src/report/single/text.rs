@@ -4,9 +4,7 @@ use std::fmt::{self, Display};
 
 use super::Subject;
 use super::budget::ToTheSecond;
-use crate::bank::{
-    Answer, Balance, EntryKey, Id, Name, Operation, Outcome, Rejection, Unit, View, WORLD,
-};
+use crate::bank::{Answer, Balance, EntryKey, Id, Name, Outcome, Rejection, Unit, View, WORLD};
 use crate::event::rfc3339;
 use crate::report::columns::or_nothing;
 use crate::report::money::BareMoney;
@@ -92,7 +90,9 @@ impl Display for Refusal<'_> {
         };
         write!(f, "refused: {rejection}")?;
         match (rejection, subject) {
-            (Rejection::InsufficientFunds, Subject::Operation(Operation { account, .. })) => {
+            (Rejection::InsufficientFunds, Subject::Operation(operation)) => {
+                let movement = operation.movement();
+                let account = movement.map_or(&operation.account, |movement| movement.debit);
                 let available = view.map(|view| view.available).unwrap_or_default();
                 write!(f, ": `{account}` has {} available", BareMoney(available))?;
                 if let Some(overdraft) = overdraft.filter(|limit| limit.minor() > 0) {
@@ -105,10 +105,6 @@ impl Display for Refusal<'_> {
                         BareMoney(most)
                     )?;
                 }
-            }
-            (Rejection::InsufficientFunds, Subject::Entry(_)) => {
-                let available = view.map(|view| view.available).unwrap_or_default();
-                write!(f, ": the account that gives has {available} available")?;
             }
             (Rejection::UnknownEntry, Subject::Entry(EntryKey::Seq(seq))) => write!(f, ": {seq}")?,
             (Rejection::UnknownAccount, _) => {

@@ -41,6 +41,8 @@ pub(super) struct Promises {
     /// The lines that operations were assigned for, by their numbers, with the operation as assigned.
     assigned: HashMap<u64, (u64, Operation)>,
     ends: HashMap<u64, SimEnd>,
+    /// The last operation whose end was told, where ends are told in the order of the input.
+    last_in_order: Option<u64>,
     invalid: HashMap<u64, ()>,
     /// The operations whose command was reported to have started and not to have ended.
     running: HashSet<u64>,
@@ -74,6 +76,7 @@ impl Promises {
         });
         Promises {
             may_repeat: may_repeat.collect(),
+            last_in_order: scenario.settings.pacing.keep_order.then_some(0),
             may_lie: scenario.evil.rogue > 0,
             all_is_well: scenario.evil.is_none(),
             ..Promises::default()
@@ -230,6 +233,11 @@ impl Promises {
     }
 
     fn end(&mut self, operation: &OperationEvent, end: SimEnd) -> Result<(), Broken> {
+        if let Some(last) = &mut self.last_in_order {
+            let number = operation.operation;
+            hold!(number > *last, "{number} was told after {last}");
+            *last = number;
+        }
         let line = operation.line.unwrap_or_default();
         let before = self.ends.insert(line, end);
         hold!(

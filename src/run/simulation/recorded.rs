@@ -46,16 +46,11 @@ impl Recorded {
             .expect("memory takes every line");
     }
 
-    /// An event that is told now. What a run before this one did is made up, and its ledger knows nothing of it.
-    pub(super) fn told(&mut self, event: &Event, now: Duration) {
-        if event.operation().is_some_and(|told| told.worker == 0) {
-            return;
+    /// An event that is told. What a run before this one did is made up, and its ledger knows nothing of it.
+    pub(super) fn told(&mut self, event: &Event) {
+        if event.operation().is_none_or(|told| told.worker != 0) {
+            self.write(event.clone());
         }
-        let mut event = event.clone();
-        if let Some(at) = event.at_mut() {
-            *at = now.into();
-        }
-        self.write(event);
     }
 
     /// What was told must be possible.

@@ -136,7 +136,7 @@ impl SeededRun {
             pacing: Pacing {
                 spacing: Duration::from_millis([0, 40][usize::from(chance.happens(200))]),
                 halt: None,
-                keep_order: false,
+                keep_order: chance.happens(250),
             },
             starts: vec![(account.clone(), balance)],
         };

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use super::UnitOfWork;
-use super::backend::{AccountsAfter, EntryFilter, LinesOf, RecordFilter, WantedRows};
+use super::backend::{AccountsAfter, EntryFilter, IdOfRow, LinesOf, RecordFilter, WantedRows};
 use super::due::Due;
 use super::rows::{AccountRow, EntryRow, OPENED, REFUSED, Read, SKIPPED, UNSPENT, VIEWED, sound};
-use crate::bank::{Amount, Moment, Name};
+use crate::bank::{Amount, Id, Moment, Name};
 use crate::store::{
     DoneLine, Entries, Entry, EntryQuery, LedgerError, LineEnd, MAX_PAGE, OpenHold, RunName,
     Standing,
@@ -100,7 +100,13 @@ impl UnitOfWork<'_> {
             Some(since) => query.after.max(self.last_before(since, last)?),
             None => query.after,
         };
-        let up_to = after.saturating_add(MAX_LOOKED_AT);
+        let (after, up_to) = match &query.id {
+            Some(id) => match self.entry_of(id)?.filter(|seq| *seq > after) {
+                Some(seq) => (seq - 1, seq),
+                None => (last, last),
+            },
+            None => (after, after.saturating_add(MAX_LOOKED_AT)),
+        };
         let page = self.tx.entries(&EntryFilter {
             after,
             up_to: Some(up_to),
@@ -136,6 +142,15 @@ impl UnitOfWork<'_> {
             looked_at: ended_at.unwrap_or(looked_at),
             is_last: ended_at.is_some() || looked_at >= last,
         })
+    }
+
+    /// The number of the entry that was posted under this id.
+    fn entry_of(&mut self, id: &Id) -> Result<Option<u64>, LedgerError> {
+        let found = self.tx.look_up_ids(&[IdOfRow {
+            id: id.text().clone(),
+            record: 0,
+        }])?;
+        Ok(found.into_iter().find_map(|found| found.entry))
     }
 
     fn sound_entry(&self, read: Read<EntryRow>) -> Result<EntryRow, LedgerError> {

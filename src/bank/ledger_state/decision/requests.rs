@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::{Decision, End};
 use crate::bank::journal::{Journal, Request, WorkEnd};
-use crate::bank::{Answer, Kind, VoidReason};
+use crate::bank::{Answer, Id, Kind, Operation, VoidReason};
 
 impl<J: Journal> Decision<'_, J> {
     /// Answers a request, if it is one that the caller can ask.
@@ -13,7 +13,7 @@ impl<J: Journal> Decision<'_, J> {
             Request::Execute(operation)
             | Request::Begin(operation)
             | Request::Hold { operation, .. }
-                if !operation.is_a_users() =>
+                if !operation.is_a_users() || has_the_banks_id(operation) =>
             {
                 return None;
             }
@@ -57,6 +57,11 @@ impl<J: Journal> Decision<'_, J> {
             WorkEnd::Keep { lasts } => self.keep(*lasts),
         }
     }
+}
+
+/// No caller may take the id under which an entry would be reversed, or an account refilled.
+fn has_the_banks_id(operation: &Operation) -> bool {
+    operation.id.as_ref().is_some_and(Id::is_the_banks)
 }
 
 /// Whether this is no time at all by the ledger's clock.

@@ -114,7 +114,7 @@ impl World {
             Effect::Tell(events) => {
                 for event in &events {
                     self.promises.told(event, &self.ledger)?;
-                    self.recorded.told(event, self.now);
+                    self.recorded.told(event);
                 }
             }
             Effect::Say(_) => {}
