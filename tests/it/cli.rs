@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// A run that takes longer is killed, and its test fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The modes with a process per operation.
 pub(crate) const MODES: [&str; 5] = ["parallel", "server-share", "queue", "pipe", "shared-memory"];

@@ -8,7 +8,7 @@ use crate::ledger::Ledger;
 use crate::process::{Process, until};
 
 /// How long an answer may take, in milliseconds.
-const PATIENCE: u64 = 60_000;
+const PATIENCE: u64 = 120_000;
 
 /// A shell in a terminal of its own, and a ledger with 10.00 on `main`.
 struct Terminal {

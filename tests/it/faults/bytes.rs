@@ -16,7 +16,7 @@ const OPS: [&str; 6] = [
     "--op",
     "deposit=20",
     "--op",
-    "loan=5",
+    "withdraw=5",
 ];
 
 /// A message's kind, of those that are known to the parent: a block of requests.

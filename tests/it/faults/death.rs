@@ -1,7 +1,6 @@
 //! Workers and parents that are killed.
 
 use std::fs;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -20,14 +19,9 @@ fn a_worker_killed_at_once_fails_at_most_its_own_operation() {
             "--op",
             "loan=5",
         ];
-        let program = start(mode, ["--time-scale", "0.1"].iter().chain(&ops));
+        let program = start(mode, ["--time-scale", "0.5"].iter().chain(&ops));
         // Wherever in its short life this finds it.
-        let first = loop {
-            match orphans(program.process()).first() {
-                Some(first) => break *first,
-                None => thread::yield_now(),
-            }
-        };
+        let first = until("a worker", || orphans(program.process()).first().copied());
         first.kill();
         let ended = program.end();
         let failed = ended.of("failed").len();
@@ -126,7 +120,7 @@ fn a_worker_killed_at_its_work_gives_back_what_was_set_aside() {
         // One after another, so that the second one needs what the first one had set aside.
         let program = start(
             mode,
-            ["--jobs", "1", "--time-scale", "0.3"].iter().chain(&ops),
+            ["--jobs", "1", "--time-scale", "0.5"].iter().chain(&ops),
         );
         program.working(1)[0].kill();
         let ended = program.end();
@@ -144,12 +138,12 @@ fn the_lease_of_a_killed_worker_goes_to_those_who_wait() {
         "--op",
         "deposit=20",
         "--op",
-        "loan=5",
+        "withdraw=5",
         "--op",
         "transfer=1",
     ];
     let program = Program::start(
-        ["server-share", "--sync", "lock", "--time-scale", "0.2"]
+        ["server-share", "--sync", "lock", "--time-scale", "0.5"]
             .iter()
             .chain(&ops),
     );
@@ -185,8 +179,9 @@ fn workers_are_gone_soon_after_their_parent_was_killed() {
         });
         let took = killed.elapsed();
         eprintln!("{mode}: 8 workers were gone {took:?} after their parent was killed");
-        // The promise is 200 ms; a busy machine may take longer to let anyone see it.
-        assert!(took < Duration::from_secs(2), "{took:?}");
+        // The promise is 200 ms; a busy machine may take longer to let anyone see it. Their work would take
+        // five minutes.
+        assert!(took < Duration::from_secs(20), "{took:?}");
     });
 }
 
@@ -196,9 +191,9 @@ fn workers_just_started_go_with_their_parent_too() {
         let ops = ["--op", "withdraw"].repeat(64);
         let program = start(mode, ["--time-scale", "100"].iter().chain(&ops));
         let parent = program.process();
-        while orphans(parent).len() < 4 {
-            thread::yield_now();
-        }
+        until("four workers", || {
+            (orphans(parent).len() >= 4).then_some(())
+        });
         parent.kill();
         until("the workers to be gone", || {
             orphans(parent).is_empty().then_some(())

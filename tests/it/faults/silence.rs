@@ -17,11 +17,11 @@ fn a_silent_worker_is_ended_at_its_deadline() {
             "--op",
             "deposit=20",
             "--op",
-            "loan=5",
+            "withdraw=5",
         ];
         let program = start(
             mode,
-            ["--timeout", "3s", "--time-scale", "0.3"]
+            ["--timeout", "4s", "--time-scale", "0.6"]
                 .iter()
                 .chain(&ops),
         );
@@ -37,7 +37,7 @@ fn a_silent_worker_is_ended_at_its_deadline() {
         let detail = failed["detail"].as_str().unwrap();
         assert!(
             // A worker of `shared-memory` keeps the limit itself, and its parent waits a little longer.
-            detail.contains("did not finish its operation within 3"),
+            detail.contains("did not finish its operation within 4"),
             "{detail}"
         );
     });
@@ -51,7 +51,7 @@ fn the_lease_of_a_silent_worker_goes_to_those_who_wait() {
         "--op",
         "deposit=20",
         "--op",
-        "loan=5",
+        "withdraw=5",
         "--op",
         "transfer=1",
     ];
@@ -60,9 +60,9 @@ fn the_lease_of_a_silent_worker_goes_to_those_who_wait() {
         "--sync",
         "lock",
         "--time-scale",
-        "0.2",
+        "0.5",
         "--timeout",
-        "3s",
+        "4s",
     ];
     let program = Program::start(flags.iter().chain(&ops));
     let holder = until("a worker with the lease and three that wait", || {
