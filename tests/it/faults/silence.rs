@@ -97,10 +97,9 @@ fn one_stopped_worker_of_four_does_not_hold_up_the_others() {
             ],
         );
         let mut said = 0;
-        // So many lines are under way that each worker has some in its hands.
-        let mut more = |program: &Program, done: usize| {
+        let mut more = |program: &Program, wanted: usize| {
             let mut lines = String::new();
-            while said < done + 4_000 {
+            while said < wanted {
                 said += 1;
                 writeln!(
                     lines,
@@ -112,8 +111,9 @@ fn one_stopped_worker_of_four_does_not_hold_up_the_others() {
             said
         };
         let stopped = until("four workers that all get work", || {
+            // So many lines are under way that each worker has some in its hands.
             let done = program.count("completed");
-            more(&program, done);
+            more(&program, done + 20_000);
             let workers = program.workers();
             (done > 1_000 && workers.len() == 4).then(|| workers[0])
         });
@@ -122,7 +122,7 @@ fn one_stopped_worker_of_four_does_not_hold_up_the_others() {
         let before = more(&program, 0);
         until("a result of what was said since", || {
             let done = program.count("completed");
-            more(&program, done);
+            more(&program, done + 4_000);
             (done > before).then_some(())
         });
         assert_eq!((stopped.state(), program.count("failed")), (Some('T'), 0));

@@ -1,5 +1,7 @@
 //! A batch asks its backend for sets, however many requests it has.
 
+use std::time::Instant;
+
 use super::tables::Calls;
 use super::*;
 use crate::bank::WorkEnd;
@@ -12,6 +14,8 @@ fn batch(count: u64, request: impl Fn(u64) -> Request) -> Vec<Asked> {
 
 /// What a batch asks of the backend.
 fn calls(ledger: &mut Engine<tables::InMemory>, batch: &[Asked]) -> Calls {
+    // Runs that are gone were looked for just now, however long the batches before took.
+    ledger.runs.looked_at = Some(Instant::now());
     ledger.backend.calls = Calls::default();
     ledger.transact(batch).expect("decided");
     ledger.backend.calls
