@@ -93,7 +93,7 @@ fn one_stopped_worker_of_four_does_not_hold_up_the_others() {
                 "--jobs",
                 "4",
                 "--timeout",
-                "8s",
+                "15s",
             ],
         );
         let mut said = 0;
@@ -113,7 +113,7 @@ fn one_stopped_worker_of_four_does_not_hold_up_the_others() {
         let stopped = until("four workers that all get work", || {
             // So many lines are under way that each worker has some in its hands.
             let done = program.count("completed");
-            more(&program, done + 20_000);
+            more(&program, done + 8_000);
             let workers = program.workers();
             (done > 1_000 && workers.len() == 4).then(|| workers[0])
         });
