@@ -6,7 +6,7 @@ use super::contradiction::{Contradiction, Disagreement};
 use super::history::{Happened, Observed, ObservedEnd, ObservedHistory};
 use super::text_table::NO_TEXT;
 use super::{LeftOpen, TierReport};
-use crate::bank::Kind;
+use crate::bank::{BUDGET, Kind};
 
 /// The most answers of a sum that are shown.
 const MAX_SHOWN: usize = 8;
@@ -272,11 +272,38 @@ impl<'a> SumChecks<'a> {
         let untold = (0..self.deltas.len() as u32)
             .filter(|account| end.has_all && !end.balances.iter().any(|(told, _)| told == account))
             .map(|account| (account, 0));
+        let is_refilled = self.are_refills(end);
         let wrong = told
             .chain(untold)
             .map(|(account, told)| (account, expected(account), told))
-            .filter(|(_, expected, told)| *expected != i128::from(*told));
+            .filter(|(_, expected, told)| *expected != i128::from(*told))
+            .filter(|(account, ..)| !(is_refilled && self.may_be_refilled(*account)));
         wrong.max_by_key(|(account, ..)| !self.history.account(*account).starts_with('@'))
+    }
+
+    /// Whether all that `@budget` gave is found on accounts that have more than their operations explain: what
+    /// allowances move stands in no line.
+    fn are_refills(&self, end: &ObservedEnd) -> bool {
+        let (mut given, mut found) = (0, 0);
+        for (account, told) in &end.balances {
+            let expected = self.deltas.get(*account as usize).copied().unwrap_or(0);
+            let more = i128::from(*told) - expected;
+            let name = self.history.account(*account);
+            if name == BUDGET.as_str() {
+                given -= more;
+            } else if !name.starts_with('@') {
+                if more < 0 {
+                    return false;
+                }
+                found += more;
+            }
+        }
+        given == found || !end.has_all && given > found
+    }
+
+    fn may_be_refilled(&self, account: u32) -> bool {
+        let name = self.history.account(account);
+        name == BUDGET.as_str() || !name.starts_with('@')
     }
 
     fn counts<'b>(

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
-use crate::bank::{Amount, Answer, Balance, LOANS, Name, Operation, Outcome, Rejection, WORLD};
+use crate::bank::{
+    Amount, Answer, BUDGET, Balance, LOANS, Name, Operation, Outcome, Rejection, WORLD,
+};
 use crate::event::{AccountSummary, Fault, Micros, Mode, Summary, Total};
 use crate::status::Status;
 use crate::store::Standing;
@@ -195,12 +197,31 @@ impl Tally {
         }
     }
 
+    /// What allowances gave, no answer tells: accounts have it beyond what their operations explain, and all that
+    /// `@budget` has given must be found there.
+    fn add_refills(&mut self, standings: &[Standing]) {
+        let posted = |one: &Standing| i128::from(one.view.posted.minor());
+        let given = standings.iter().find(|one| one.name == BUDGET).map(posted);
+        let users = standings.iter().filter(|one| !one.name.is_the_banks());
+        let more = users.map(|one| (&one.name, posted(one) - *self.expected_of(&one.name)));
+        let more: Vec<(&Name, i128)> = more.collect();
+        let sum: i128 = more.iter().map(|(_, more)| more).sum();
+        if given != Some(-sum) || more.iter().any(|(_, more)| *more < 0) {
+            return;
+        }
+        for (name, more) in more {
+            *self.expected_of(name) += more;
+        }
+        *self.expected_of(&BUDGET) -= sum;
+    }
+
     /// Holds every balance against what it must be. Any difference is a violation.
     pub(super) fn check(mut self, mode: Mode, mut standings: Vec<Standing>) -> Summary {
         let sum = standings
             .iter()
             .map(|standing| i128::from(standing.view.posted.minor()))
             .sum();
+        self.add_refills(&standings);
         list_first_by_name(&mut standings);
         let lost_updates = standings.iter().map(|standing| standing.lost_updates).sum();
         let (mut wrong_accounts, mut overdrawn_accounts) = (0, 0);

@@ -134,3 +134,23 @@ fn what_opens_nothing_is_named() {
         .stdout;
     assert!(said.contains("where the bank decides"), "{said}");
 }
+
+#[test]
+fn a_run_in_memory_finds_what_allowances_gave() {
+    let ledger = Ledger::new();
+    let input = "op,account,allowance,amount\nopen,api,5/day,\nwithdraw,api,,4\n\
+                 open,seats,3/month,\nwithdraw,seats,,2\n";
+    let path = ledger.file("accounts.csv", input);
+    let said = ledger.say(&format!("pipe {path} --jobs 1 --ledger memory -o json"));
+    let summary = said.lines().last().unwrap();
+    assert!(summary.contains("\"wrong_accounts\":0"), "{summary}");
+    let recorded = ledger.file("recorded.jsonl", &said);
+    let judged = ledger.run(&format!("check {recorded}"));
+    assert!(!judged.stdout.contains("contradict"), "{}", judged.stdout);
+    // What an account has, and no allowance gave it, is wrong.
+    let other = said.replace("\"balance\":\"-8.00\"", "\"balance\":\"-7.00\"");
+    assert_ne!(other, said, "what `@budget` has");
+    let recorded = ledger.file("other.jsonl", &other);
+    let judged = ledger.run(&format!("check {recorded}"));
+    assert!(judged.stdout.contains("contradict"), "{}", judged.stdout);
+}
