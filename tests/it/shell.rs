@@ -22,12 +22,20 @@ fn completions_are_what_bash_reads_and_complete_a_command() {
     fs::write(&script, &completions).unwrap();
     let script = script.to_str().unwrap();
     tool("bash", &["-n", script]).expect(0);
-    let asks = format!(
-        "source {script}; words=($(complete -p bank-par)); COMP_WORDS=(bank-par server); COMP_CWORD=1; \
-         ${{words[-2]}} bank-par server bank-par; echo ${{COMPREPLY[@]}}"
-    );
-    let answered = tool("bash", &["--norc", "-c", &asks]).expect(0);
-    assert_eq!(answered.stdout, "server-share\n");
+    for (typed, completed) in [
+        ("server", "server-share"),
+        ("server-share --sy", "--sync"),
+        ("server-share --sync l", "lock"),
+        ("compare --only li", "links"),
+    ] {
+        let asks = format!(
+            "source {script}; words=($(complete -p bank-par)); COMP_WORDS=(bank-par {typed}); \
+             COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
+             ${{words[-2]}} bank-par ${{COMP_WORDS[-1]}} ${{COMP_WORDS[-2]}}; echo ${{COMPREPLY[@]}}"
+        );
+        let answered = tool("bash", &["--norc", "-c", &asks]).expect(0);
+        assert_eq!(answered.stdout.trim_end(), completed, "{typed}");
+    }
 }
 
 #[test]
