@@ -140,11 +140,17 @@ pub(super) fn send(
         if stopwatch.under_way() == 0 {
             return Ok(());
         }
-        match link.receive(Some(LIMIT)).map_err(io::Error::other)? {
-            Received::Message(ToWorker::Probes(probes)) => stopwatch.end(probes.len()),
-            Received::Message(_) | Received::Closed | Received::Nothing => {
-                return Err(io::Error::other("a message did not come back"));
+        // What is there is taken as a whole, as the raw ends take it, and then sent anew in one go.
+        let mut wait = LIMIT;
+        while stopwatch.under_way() > 0 {
+            match link.receive(Some(wait)).map_err(io::Error::other)? {
+                Received::Message(ToWorker::Probes(probes)) => stopwatch.end(probes.len()),
+                Received::Nothing if wait.is_zero() => break,
+                Received::Message(_) | Received::Closed | Received::Nothing => {
+                    return Err(io::Error::other("a message did not come back"));
+                }
             }
+            wait = Duration::ZERO;
         }
     }
 }
