@@ -277,7 +277,10 @@ impl<'a> SumChecks<'a> {
             .chain(untold)
             .map(|(account, told)| (account, expected(account), told))
             .filter(|(_, expected, told)| *expected != i128::from(*told))
-            .filter(|(account, ..)| !(is_refilled && self.may_be_refilled(*account)));
+            .filter(|(account, expected, told)| {
+                let is_more = i128::from(*told) > *expected;
+                !(is_refilled && self.may_be_refilled(*account, is_more))
+            });
         wrong.max_by_key(|(account, ..)| !self.history.account(*account).starts_with('@'))
     }
 
@@ -298,12 +301,12 @@ impl<'a> SumChecks<'a> {
                 found += more;
             }
         }
-        given == found || !end.has_all && given > found
+        given > 0 && (given == found || !end.has_all && given > found)
     }
 
-    fn may_be_refilled(&self, account: u32) -> bool {
+    fn may_be_refilled(&self, account: u32, is_more: bool) -> bool {
         let name = self.history.account(account);
-        name == BUDGET.as_str() || !name.starts_with('@')
+        name == BUDGET.as_str() || is_more && !name.starts_with('@')
     }
 
     fn counts<'b>(
