@@ -18,6 +18,8 @@ use listing::{Listing, list};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The most accounts, holds and runs that are shown.
 const MAX_SHOWN: usize = 500;
+/// The most of which those are chosen, where not the first are shown.
+const MAX_SOUGHT: usize = 5_000;
 
 /// A ledger that a page is to show.
 pub struct PageLedger {
@@ -83,12 +85,12 @@ impl LedgerScreen {
     }
 
     fn look(&self, until: Instant) -> Result<Value, listing::ListError> {
-        let of = |words: &[&str]| list(words, &self.ledger.address, until);
-        let accounts = of(&["balance"])?;
-        let mut holds = of(&["balance", "--holds"])?;
+        let of = |words: &[&str], most| list(words, most, &self.ledger.address, until);
+        let accounts = of(&["balance"], MAX_SHOWN)?;
+        let mut holds = of(&["balance", "--holds"], MAX_SOUGHT)?;
         // What a person must decide is not among those that are left out.
         holds.rows.sort_by_key(|hold| hold["in_doubt"] != true);
-        let mut runs = of(&["runs"])?;
+        let mut runs = of(&["runs"], MAX_SOUGHT)?;
         // The newest come first.
         runs.rows.reverse();
         runs.rows.sort_by_key(|run| run["live"] != true);

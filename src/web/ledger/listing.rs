@@ -13,8 +13,7 @@ use crate::child::spawn;
 use crate::poll::wait_readable;
 use crate::web::live_run::{said_by, with_events};
 
-/// The most that is read of a list.
-const MAX_ROWS: usize = 5_000;
+/// The most bytes that are read of a list.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// Objects, one a line.
@@ -49,8 +48,13 @@ impl Drop for Reader {
     }
 }
 
-/// Lists what a command of these words does of the ledger at this address.
-pub(super) fn list(words: &[&str], ledger: &OsStr, until: Instant) -> Result<Listing, ListError> {
+/// Lists what a command of these words does of the ledger at this address, up to so many rows.
+pub(super) fn list(
+    words: &[&str],
+    most: usize,
+    ledger: &OsStr,
+    until: Instant,
+) -> Result<Listing, ListError> {
     let words: Vec<String> = words.iter().map(ToString::to_string).collect();
     let mut reader = Reader(spawn(&mut with_events(&words, Some(ledger))?)?);
     let said = said_by(&mut reader.0);
@@ -59,7 +63,7 @@ pub(super) fn list(words: &[&str], ledger: &OsStr, until: Instant) -> Result<Lis
         has_more: false,
     };
     if let Some(mut stdout) = reader.0.stdout.take() {
-        listing = read(&mut stdout, until)?;
+        listing = read(&mut stdout, most, until)?;
     }
     // A list that is cut off is one, however its command takes that.
     if listing.has_more {
@@ -77,7 +81,7 @@ pub(super) fn list(words: &[&str], ledger: &OsStr, until: Instant) -> Result<Lis
     Err(ListError::Said(said.to_string()))
 }
 
-fn read(stdout: &mut ChildStdout, until: Instant) -> Result<Listing, ListError> {
+fn read(stdout: &mut ChildStdout, most: usize, until: Instant) -> Result<Listing, ListError> {
     let (mut rows, mut bytes, mut begun) = (Vec::new(), 0, Vec::new());
     let mut block = vec![0; 64 * 1024];
     loop {
@@ -98,9 +102,9 @@ fn read(stdout: &mut ChildStdout, until: Instant) -> Result<Listing, ListError> 
         {
             rows.extend(serde_json::from_slice(line).ok());
         }
-        let has_more = rows.len() > MAX_ROWS || bytes > MAX_BYTES;
+        let has_more = rows.len() > most || bytes > MAX_BYTES;
         if has_more || read == 0 {
-            rows.truncate(MAX_ROWS);
+            rows.truncate(most);
             return Ok(Listing { rows, has_more });
         }
     }
@@ -111,5 +115,35 @@ fn left(until: Instant) -> Result<Duration, ListError> {
     match left.is_zero() {
         true => Err(ListError::Late),
         false => Ok(left),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_from(script: &str, patience: Duration) -> Result<Listing, ListError> {
+        let mut command = std::process::Command::new("sh");
+        command
+            .args(["-c", script])
+            .stdout(std::process::Stdio::piped());
+        let mut reader = Reader(command.spawn().expect("a process"));
+        let mut stdout = reader.0.stdout.take().expect("a pipe");
+        read(&mut stdout, 3, Instant::now() + patience)
+    }
+
+    #[test]
+    fn a_list_is_read_up_to_its_limit_and_what_is_no_object_is_left_out() {
+        let long = Duration::from_secs(60);
+        let whole = read_from("echo '{\"a\":1}'; echo no; echo '{\"a\":2}'", long).expect("a list");
+        assert_eq!((whole.rows.len(), whole.has_more), (2, false));
+        let endless = read_from("while echo '{}'; do :; done", long).expect("a list");
+        assert_eq!((endless.rows.len(), endless.has_more), (3, true));
+    }
+
+    #[test]
+    fn a_command_that_says_nothing_is_not_waited_for() {
+        let late = read_from("exec sleep 99", Duration::from_millis(1));
+        assert!(matches!(late, Err(ListError::Late)));
     }
 }

@@ -76,7 +76,7 @@ const ledgerScreen = (() => {
     const spent = element("meter", { min: 0, max: row.limit, value: row.spent, high: row.warn_at === undefined ? null : Number(row.limit) * row.warn_at / 100, "aria-hidden": "true" });
     const rest = [`refills ${until(row.refills)}`, row.zone, row.rollover && "what is left stays", row.warn_at !== undefined && `warns at ${row.warn_at}%`];
     const title = element("span", { title: row.refills }, soft(...rest));
-    return element("td", { class: "words" }, `${row.spent} spent of ${row.limit} a ${row.period}, ${row.left} left`, spent, title);
+    return element("td", { class: "words" }, `${row.spent} spent of ${row.limit} per ${row.period}, ${row.left} left`, spent, title);
   }
 
   function drawAccounts({ rows, found, has_more: hasMore }) {
@@ -102,7 +102,7 @@ const ledgerScreen = (() => {
   function buttonsOf(hold, runs) {
     if (!ledger.allow_writes) return cell("");
     const isAtWork = !hold.in_doubt && runs.rows.some((run) => run.run === hold.run && run.live);
-    if (hold.id === undefined || isAtWork) return cell(isAtWork ? "its run is at work" : "it has no id: its process ends it", "soft");
+    if (hold.id === undefined || isAtWork) return element("td", {}, soft(isAtWork ? "its run is at work" : "it has no id: its process ends it"));
     const key = holdKey(hold);
     const act = (title, what) => {
       const made = element("button", { type: "button", "data-do": what, "data-key": key, "aria-label": `${title} ${hold.amount} of ${hold.account}, id ${hold.id}…` }, `${title}…`);

@@ -411,7 +411,7 @@
   }
 
   // What a command says of itself on stderr, without its name.
-  const plain = (words) => (words ?? "").trim().replace(/^bank-par: (error: )?/gm, "");
+  const plain = (words) => (words ?? "").replace(/^bank-par: (error: )?/gm, "").replace("For more information, try '--help'.", "").trim();
 
   async function main() {
     const { ledger } = await attempt(() => ask("/ledger")) ?? {};

@@ -209,7 +209,7 @@ fn a_ledger_is_seen_and_its_holds_are_ended_by_a_second_click() {
         seen["allowance"]
             .as_str()
             .unwrap()
-            .starts_with("2.00 spent of 5.00 a day, 3.00 left"),
+            .starts_with("2.00 spent of 5.00 per day, 3.00 left"),
         "{seen}"
     );
 
