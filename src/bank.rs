@@ -8,6 +8,7 @@ mod account;
 mod allowance;
 mod amount;
 mod detail;
+mod group;
 mod idempotency_keys;
 mod journal;
 mod ledger_state;
@@ -34,6 +35,7 @@ pub use detail::{
     AnnotationError, Annotations, MAX_DETAIL, MAX_MEMO, MAX_META, MAX_META_VALUES, OperationDetail,
     OperationDetailError,
 };
+pub use group::{Group, GroupError, GroupPlace, GroupTerms, MAX_PARTS, NoGroup, PartRejection};
 pub use idempotency_keys::{IdempotencyKeys, KnownId, State, VoidReason};
 pub use journal::{
     Asked, BootTime, EntryKey, Expiry, Journal, Line, Moment, Now, NullJournal, Owner, OwnerChange,
@@ -117,7 +119,7 @@ pub enum Outcome {
 }
 
 /// An outcome, and whether it is the stored one of an earlier operation with the same id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
     /// What was decided.
     pub outcome: Outcome,
@@ -130,10 +132,40 @@ pub struct Answer {
     pub other_side: Option<View>,
     /// How the allowance stands of the account that gives: where its funds are not enough, and once in each
     /// window where so much is spent that a warning is due.
-    pub budget: Option<BudgetView>,
+    pub budget: Option<Box<BudgetView>>,
+    /// What is said of the parts of a group, where that is anything.
+    pub group: Option<Box<GroupAnswer>>,
+}
+
+/// What an answer says of the parts of a group.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupAnswer {
+    /// Which one was refused, or whose allowance is told, from 1; 0: none.
+    pub part: u8,
+    /// The accounts of each after it, where they were posted just now.
+    pub parts: Vec<PartView>,
+}
+
+/// The accounts of a part of a group after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartView {
+    /// The part's account.
+    pub view: View,
+    /// The other account.
+    pub other_side: View,
 }
 
 impl Answer {
+    /// Which part of a group was refused, or whose allowance is told, from 1; 0: none.
+    pub fn part(&self) -> u8 {
+        self.group.as_ref().map_or(0, |group| group.part)
+    }
+
+    /// The accounts of each part of a group after it, where they were posted just now.
+    pub fn parts(&self) -> &[PartView] {
+        self.group.as_ref().map_or(&[], |group| &group.parts)
+    }
+
     /// What was decided before, and is told again.
     pub fn repeated(outcome: Outcome) -> Self {
         Answer {
@@ -151,6 +183,7 @@ impl From<Outcome> for Answer {
             decided: 0,
             other_side: None,
             budget: None,
+            group: None,
         }
     }
 }

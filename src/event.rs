@@ -8,6 +8,7 @@ mod fault;
 mod fields;
 mod mode;
 mod operation;
+mod part;
 mod run;
 mod summary;
 
@@ -26,6 +27,7 @@ pub use fault::{Cause, Fault, Reason};
 pub use fields::{Micros, Total, decimal, is_zero, rfc3339};
 pub use mode::Mode;
 pub use operation::OperationEvent;
+pub use part::PartEvent;
 pub use run::{
     CellEvent, HolderKilled, InvalidLine, LeaseEvent, Race, Repair, RequestEvent, RequestName,
     RunStarted, WorkerEvent,

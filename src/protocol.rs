@@ -169,5 +169,6 @@ pub fn weight(operation: &Operation) -> usize {
     const NUMBERS: usize = 48;
     let id = operation.id.as_ref().map_or(0, |id| id.as_str().len());
     let to = operation.to().map_or(0, |to| to.as_str().len());
-    NUMBERS + id + to + operation.account.as_str().len()
+    let kept = operation.kept_text().map_or(0, |text| text.len());
+    NUMBERS + id + to + operation.account.as_str().len() + kept
 }

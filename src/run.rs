@@ -29,7 +29,7 @@ mod workers;
 
 use std::time::Duration;
 
-use crate::bank::{Answer, Name, RequestContext, SharePoint, WorkEnd};
+use crate::bank::{Answer, Name, Operation, RequestContext, SharePoint, WorkEnd};
 use crate::event::{BudgetEvent, Event};
 use crate::exit::Exit;
 use crate::link::Arrival;
@@ -214,9 +214,11 @@ impl Out {
         }
     }
 
-    /// Tells the warning that an answer about this account comes with.
-    fn low_budget(&mut self, account: &Name, answer: &Answer) {
-        if let Some(budget) = BudgetEvent::warned(account, answer) {
+    /// Tells the warning that an answer about this operation comes with.
+    fn low_budget(&mut self, operation: &Operation, answer: &Answer) {
+        let part = usize::from(answer.part().saturating_sub(1));
+        let account = operation.parts().get(part).map(|part| &part.account);
+        if let Some(budget) = account.and_then(|account| BudgetEvent::warned(account, answer)) {
             self.event(Event::LowBudget(budget));
         }
     }

@@ -77,6 +77,8 @@ impl Pace {
             Kind::Transfer => 4,
             Kind::Loan => 1,
             Kind::Balance | Kind::Open | Kind::Refill | Kind::Lapse | Kind::Reverse => 0,
+            // The work of a group is that of its parts.
+            Kind::Group => 0,
         };
         Duration::from_secs(classic).mul_f64(self.0)
     }

@@ -7,6 +7,7 @@ mod csv;
 mod digest;
 mod done;
 mod fields;
+mod group;
 mod json;
 mod lines;
 mod opening;
@@ -80,8 +81,8 @@ pub struct Defaults {
     /// The other account of a transfer that names none, without which that is no operation; of no
     /// concern to the other operations.
     pub to: Option<Name>,
-    /// Lines may open accounts.
-    pub opens: bool,
+    /// The bank decides on the operations, so that lines may open accounts and hold several operations.
+    pub bank_decides: bool,
 }
 
 /// How an operation is written on a line.

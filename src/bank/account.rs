@@ -71,6 +71,22 @@ impl Account {
         self.posted.saturating_sub(self.held) < self.floor
     }
 
+    /// The same account with so much more set aside, if it has room for that. Whether it has the money, a rule
+    /// said before.
+    pub fn setting_aside(self, amount: Amount) -> Option<Self> {
+        let held = self.held.checked_add(amount.minor())?;
+        self.posted.checked_sub(held)?;
+        Some(Account { held, ..self })
+    }
+
+    /// The same account with so much less set aside.
+    pub fn giving_back(self, amount: Amount) -> Self {
+        Account {
+            held: self.held - amount.minor(),
+            ..self
+        }
+    }
+
     /// The account as an answer tells it.
     pub fn view(&self) -> View {
         View {

@@ -122,9 +122,14 @@ impl Annotations {
         }
     }
 
+    /// Whether nothing was added.
+    pub fn is_empty(&self) -> bool {
+        *self == Annotations::default()
+    }
+
     /// The same as an operation carries it, if there is anything.
     pub fn detail(&self) -> Option<OperationDetail> {
-        match *self == Annotations::default() {
+        match self.is_empty() {
             true => None,
             // Its fields stand in the order of their names, and texts have always a JSON.
             false => Some(OperationDetail(SmolStr::new(

@@ -96,11 +96,15 @@ impl LedgerState {
     pub fn decide(&mut self, asked: &Asked, journal: &mut impl Journal) -> Option<Answer> {
         let mut decision = Decision::new(&asked.caller, self, journal);
         let answer = decision.answer(&asked.request)?;
-        let (other_side, budget) = (decision.other_side, decision.budget);
+        let other_side = decision.other_side;
+        let budget = decision.budget.map(Box::new);
+        let group = decision.group;
+        let says = group.part > 0 || !group.parts.is_empty();
         Some(Answer {
             decided: self.last.seq + self.last.record,
             other_side,
             budget,
+            group: says.then(|| Box::new(group)),
             ..answer
         })
     }

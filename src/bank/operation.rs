@@ -2,10 +2,13 @@
 
 mod kind;
 
+use core::iter;
+
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::{
-    AllowanceChange, Amount, Annotations, BUDGET, Balance, Id, LOANS, Name, OperationDetail,
+    AllowanceChange, Amount, Annotations, BUDGET, Balance, Group, Id, LOANS, Name, OperationDetail,
     Outcome, Rejection, WORLD,
 };
 pub use kind::Kind;
@@ -49,6 +52,8 @@ pub enum Action {
         /// The money comes from the other account; else it goes there.
         comes_in: bool,
     },
+    /// Several operations, of which all are posted or none.
+    Group(Box<Group>),
 }
 
 /// One operation of a user.
@@ -95,7 +100,7 @@ impl Operation {
             return Err(OperationError::NeedlessTo(kind));
         }
         let action = match (kind, amount) {
-            (Kind::Open | Kind::Refill | Kind::Lapse | Kind::Reverse, _) => {
+            (Kind::Open | Kind::Refill | Kind::Lapse | Kind::Reverse | Kind::Group, _) => {
                 return Err(OperationError::UnknownKind);
             }
             (Kind::Balance, None) => Action::Balance,
@@ -120,7 +125,12 @@ impl Operation {
     /// What its caller added to it.
     pub fn annotations(&self) -> Annotations {
         let detail = self.detail.as_ref().map(OperationDetail::annotations);
-        detail.unwrap_or_default()
+        // The last part of a group carries all of them.
+        match self.posted_group() {
+            Some(group) => group.parts().last().map(Operation::annotations),
+            None => detail,
+        }
+        .unwrap_or_default()
     }
 
     /// Opens an account, or changes its limits. That needs no id: a repeat changes nothing.
@@ -160,13 +170,52 @@ impl Operation {
             Action::Refill(_) => Kind::Refill,
             Action::Lapse(_) => Kind::Lapse,
             Action::Reverse { .. } => Kind::Reverse,
+            Action::Group(_) => Kind::Group,
         }
     }
 
     /// Whether a user may ask for it as it is.
     pub fn is_a_users(&self) -> bool {
         let kind = self.kind();
-        (kind == Kind::Open || Kind::ALL.contains(&kind)) && self.to() != Some(&BUDGET)
+        (matches!(kind, Kind::Open | Kind::Group) || Kind::ALL.contains(&kind))
+            && self.to() != Some(&BUDGET)
+            && self.group_place().is_none()
+    }
+
+    /// The operations that it consists of: those of a group, else itself.
+    pub fn parts(&self) -> &[Operation] {
+        match &self.action {
+            Action::Group(group) => group.parts(),
+            _ => core::slice::from_ref(self),
+        }
+    }
+
+    /// Whether money is set aside for it, or moves.
+    pub fn moves_money(&self) -> bool {
+        self.parts().iter().any(|part| part.movement().is_some())
+    }
+
+    /// The accounts that it is about.
+    pub fn accounts(&self) -> impl Iterator<Item = &Name> {
+        let parts = self.parts().iter();
+        parts.flat_map(|part| iter::once(&part.account).chain(part.to().or(part.from())))
+    }
+
+    /// How much is set aside for it on which accounts.
+    pub fn set_aside(&self) -> Vec<(&Name, Amount)> {
+        match (&self.action, self.movement()) {
+            (Action::Group(group), _) => group.set_aside(),
+            (_, Some(movement)) => vec![(movement.debit, movement.amount)],
+            (_, None) => Vec::new(),
+        }
+    }
+
+    /// What is kept with it as one text: what it carries, or all parts of a group.
+    pub fn kept_text(&self) -> Option<&SmolStr> {
+        match &self.action {
+            Action::Group(group) => Some(group.text()),
+            _ => self.detail.as_ref().map(OperationDetail::text),
+        }
     }
 
     /// How much it moves, if it moves anything.
@@ -214,7 +263,7 @@ impl Operation {
                 comes_in: true,
             } => (other, &self.account, amount),
             Action::Reverse { amount, other, .. } => (&self.account, other, amount),
-            Action::Balance | Action::Open { .. } => return None,
+            Action::Balance | Action::Open { .. } | Action::Group(_) => return None,
         };
         Some(Movement {
             debit,

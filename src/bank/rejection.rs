@@ -41,13 +41,15 @@ pub enum Rejection {
     TooManyAccounts,
     /// There is no entry of that number or id.
     UnknownEntry,
-    /// The entry is a reversal, or moves an allowance.
+    /// The entry is a reversal, moves an allowance, or is a part of a group.
     NotReversible,
+    /// A group is posted as it is, and no other amount of it.
+    WholeOnly,
 }
 
 impl Rejection {
     /// All of them, in a fixed order.
-    pub const ALL: [Rejection; 17] = [
+    pub const ALL: [Rejection; 18] = [
         Rejection::InsufficientFunds,
         Rejection::UnknownAccount,
         Rejection::SameAccount,
@@ -65,6 +67,7 @@ impl Rejection {
         Rejection::TooManyAccounts,
         Rejection::UnknownEntry,
         Rejection::NotReversible,
+        Rejection::WholeOnly,
     ];
 
     /// The stable word for it in JSON output.
@@ -87,6 +90,7 @@ impl Rejection {
             Rejection::TooManyAccounts => "too_many_accounts",
             Rejection::UnknownEntry => "unknown_entry",
             Rejection::NotReversible => "not_reversible",
+            Rejection::WholeOnly => "whole_only",
         }
     }
 }
@@ -112,7 +116,10 @@ impl fmt::Display for Rejection {
                 "the shared memory holds 65,536 accounts, and has no room for another"
             }
             Rejection::UnknownEntry => "there is no such entry",
-            Rejection::NotReversible => "a reversal, a refill or a lapse is not reversed",
+            Rejection::NotReversible => {
+                "a reversal, a refill, a lapse or a part of an `all` line is not reversed"
+            }
+            Rejection::WholeOnly => "an `all` line is posted as it is, without an amount",
         })
     }
 }

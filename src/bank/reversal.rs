@@ -18,7 +18,7 @@ struct ReversalDetail {
 impl Operation {
     /// The opposite of this, which was posted as the entry of this number.
     pub fn reversed(&self, seq: u64) -> Result<Self, Rejection> {
-        if !Kind::ALL.contains(&self.kind()) {
+        if !Kind::ALL.contains(&self.kind()) || self.group_place().is_some() {
             return Err(Rejection::NotReversible);
         }
         let movement = self.movement().ok_or(Rejection::NotReversible)?;

@@ -1,5 +1,7 @@
 //! A history: what was observed of operations, in compact columns.
 
+mod clocks;
+mod groups;
 mod reading;
 mod repeated;
 
@@ -57,6 +59,8 @@ pub struct Observed {
     pub ran: bool,
     /// A failure of which it is not known whether the operation counts.
     pub may_count: bool,
+    /// A part of a group before its last one, which is no answer of its own.
+    pub is_part: bool,
     /// The run that it belongs to; 0 is none.
     pub run: u32,
     /// The process that did it; 0 is unknown.
@@ -150,16 +154,17 @@ impl Observed {
 
     /// Whether no other answer about the same operation follows.
     pub fn is_end(&self) -> bool {
-        !matches!(
+        let is_on_the_way = matches!(
             self.happened,
             Happened::Began | Happened::Held | Happened::Opened
-        )
+        );
+        !is_on_the_way && !self.is_part
     }
 
     /// The accounts that give and receive; none of a view.
     pub fn sides(&self) -> Option<(u32, u32)> {
         match (self.kind, self.comes_in) {
-            (Kind::Balance, _) => None,
+            (Kind::Balance | Kind::Group, _) => None,
             (_, false) => Some((self.account, self.other)),
             (_, true) => Some((self.other, self.account)),
         }
@@ -266,7 +271,10 @@ impl ObservedHistory {
 
     /// How many of these are answers, and not what was known before.
     pub(super) fn answers(&self, numbers: &[u32]) -> u64 {
-        let is_answer = |number: &&u32| self.at(**number).happened != Happened::Began;
+        let is_answer = |number: &&u32| {
+            let one = self.at(**number);
+            one.happened != Happened::Began && !one.is_part
+        };
         numbers.iter().filter(is_answer).count() as u64
     }
 

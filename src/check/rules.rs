@@ -115,6 +115,7 @@ impl<'a> RuleReplay<'a> {
         match one.happened {
             Happened::Began => self.began(&one),
             Happened::Opened => self.opened(&one),
+            _ if one.kind == Kind::Group => self.group(&one),
             _ if one.duplicate => return self.repeats.repeated(number),
             Happened::Held => {
                 self.repeats.begun(number)?;
@@ -140,6 +141,14 @@ impl<'a> RuleReplay<'a> {
             Happened::InDoubt => self.repeats.doubted(one.id),
         }
         Ok(())
+    }
+
+    /// Something became of a group, and nothing was posted: what is set aside on any account may have changed.
+    fn group(&mut self, one: &Observed) {
+        self.forget_held();
+        self.repeats.forget(one.id);
+        let is_refused = one.happened == Happened::Refused && !one.duplicate;
+        self.left_open.refusals += u64::from(is_refused);
     }
 
     fn is_the_banks(&self, account: u32) -> bool {
@@ -276,6 +285,9 @@ impl<'a> RuleReplay<'a> {
 
     fn give_back(&mut self, one: &Observed, aside: SetAside) -> Result<(), Disagreement> {
         let Some((debit, held)) = aside else {
+            if one.account == NO_TEXT {
+                self.forget_held();
+            }
             for account in [one.account, one.other] {
                 if account != NO_TEXT {
                     self.account(account).forget_held();

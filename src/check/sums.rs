@@ -60,7 +60,8 @@ impl<'a> SumChecks<'a> {
     fn each_alone(&self, answers: &[u32]) -> Option<Contradiction> {
         answers.iter().find_map(|number| {
             let one = self.history.at(*number);
-            let moves = one.kind != Kind::Balance && one.happened != Happened::Voided;
+            let moves = !matches!(one.kind, Kind::Balance | Kind::Group)
+                && one.happened != Happened::Voided;
             // What the work did not spend is posted without an entry.
             let is_unspent = one.happened == Happened::Completed && one.seq == 0 && one.amount == 0;
             if moves && one.amount <= 0 && !is_unspent {
@@ -319,6 +320,7 @@ impl<'a> SumChecks<'a> {
         for number in answers {
             let one = self.history.at(*number);
             let which = match one.happened {
+                _ if one.is_part => continue,
                 Happened::Completed | Happened::Opened => 0,
                 Happened::Refused => 1,
                 Happened::Failed => 2,

@@ -2,6 +2,7 @@
 
 mod faults;
 mod generated;
+mod groups;
 mod smallest;
 
 use serde_json::{Value, json};

@@ -241,7 +241,7 @@ impl CompareArgs {
         let defaults = Defaults {
             account: self.account.clone(),
             to: Some(WORLD.clone()),
-            opens: false,
+            bank_decides: false,
         };
         let feed = Feed::start(self.source(), None, defaults, None, waker);
         let mut feed = feed.map_err(Failure::usage)?;

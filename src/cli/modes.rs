@@ -295,7 +295,7 @@ pub(super) fn start(mut plan: RunPlan, opening: Option<Opening>, args: ModeArgs)
                     in_doubt,
                 }| named.open(&place, &args.unit, in_doubt);
     let lasts = opening.is_some();
-    let opens = plan.conduct == WorkerMode::AskTheBank;
+    let bank_decides = plan.conduct == WorkerMode::AskTheBank;
     let (ledger, opened) = opening.map(open).transpose()?.unzip();
     let done = opened.flatten().map(|ContinuedRun { done, lines, ids }| {
         if let Some(named) = &mut plan.named {
@@ -304,7 +304,9 @@ pub(super) fn start(mut plan: RunPlan, opening: Option<Opening>, args: ModeArgs)
         }
         done
     });
-    let feed = args.workload.feed(lasts, opens, done, waker.clone())?;
+    let feed = args
+        .workload
+        .feed(lasts, bank_decides, done, waker.clone())?;
     let reporter = Reporter::start(outputs, waker.clone()).map_err(Failure::usage)?;
     let context = format!("`{}` cannot go on", plan.mode);
     let order = Box::new(AsArrived);

@@ -220,20 +220,20 @@ impl WorkloadArgs {
         }
     }
 
-    /// Opens the input, or puts the built-in operations together; whether its lines may open accounts. For a
+    /// Opens the input, or puts the built-in operations together; whether the bank decides on them. For a
     /// named run, `done` is what it has
     /// done of the input.
     pub(super) fn feed(
         &self,
         lasts: bool,
-        opens: bool,
+        bank_decides: bool,
         done: Option<RunProgress>,
         waker: Waker,
     ) -> Result<Feed, Failure> {
         let defaults = Defaults {
             account: self.account.clone(),
             to: self.to(lasts),
-            opens,
+            bank_decides,
         };
         let format = self.format.map(|format| match format {
             InputFormat::Jsonl => WorkloadFormat::JsonLines,

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde::Serialize;
 
-use crate::bank::{Annotations, Id, Name, Operation};
+use crate::bank::{Annotations, Id, Kind, Name, Operation};
 
 /// What the variables of `meta` begin with.
 const META: &str = "BANK_PAR_META_";
@@ -31,7 +31,8 @@ struct CommandInput<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a str>,
     op: &'static str,
-    account: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,6 +44,34 @@ struct CommandInput<'a> {
     line: Option<u64>,
     #[serde(flatten)]
     added: Annotations,
+    /// The operations of a group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    all: Option<Vec<PartInput<'a>>>,
+}
+
+/// An operation of a group.
+#[derive(Serialize)]
+struct PartInput<'a> {
+    op: &'static str,
+    account: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amount: Option<String>,
+    #[serde(flatten)]
+    added: Annotations,
+}
+
+impl<'a> PartInput<'a> {
+    fn of(part: &'a Operation) -> Self {
+        PartInput {
+            op: part.kind().word(),
+            account: part.account.as_str(),
+            to: part.to().map(Name::as_str),
+            amount: part.amount().map(|amount| amount.to_string()),
+            added: part.annotations(),
+        }
+    }
 }
 
 impl CommandEnv<'_> {
@@ -72,7 +101,7 @@ impl CommandEnv<'_> {
         let own = [
             ("BANK_PAR_ID", text(id)),
             ("BANK_PAR_OP", text(Some(op))),
-            ("BANK_PAR_ACCOUNT", text(Some(account))),
+            ("BANK_PAR_ACCOUNT", text(account)),
             ("BANK_PAR_TO", text(to)),
             ("BANK_PAR_AMOUNT", amount.unwrap_or_default().into()),
             ("BANK_PAR_ATTEMPT", attempt.to_string().into()),
@@ -101,13 +130,16 @@ impl CommandEnv<'_> {
 
     fn object(&self) -> CommandInput<'_> {
         let operation = self.operation;
+        let is_group = operation.kind() == Kind::Group;
+        let all = || operation.parts().iter().map(PartInput::of).collect();
         CommandInput {
             v: 1,
             id: operation.id.as_ref().map(Id::as_str),
             op: operation.kind().word(),
-            account: operation.account.as_str(),
+            account: Some(operation.account.as_str()).filter(|_| !is_group),
             to: operation.to().map(Name::as_str),
             amount: operation.amount().map(|amount| amount.to_string()),
+            all: is_group.then(all),
             attempt: self.attempt,
             run: self.run,
             line: self.line,

@@ -67,8 +67,8 @@ pub struct OneShotRun {
 
 impl OneShotRun {
     /// The same with the warning that was due when the money was set aside.
-    fn warned(mut self, budget: Option<BudgetView>) -> Self {
-        self.answer.budget = budget.or(self.answer.budget);
+    fn warned(mut self, budget: Option<Box<BudgetView>>) -> Self {
+        self.answer.budget = budget.or(self.answer.budget.take());
         self
     }
 }
@@ -112,11 +112,12 @@ pub fn run(plan: &OneShotPlan, ledger: &mut dyn Ledger) -> Result<OneShotEnd, On
         ledger,
         caller,
     };
+    let budget = answer.budget.clone();
     let attempted = one_shot.attempt_all(answer, &mut actual, &mut watcher);
     match attempted {
         Ok((seen, follows)) => {
             let ran = one_shot.settle(&seen, follows, &mut watcher);
-            let ran = ran.map(|ran| ran.warned(answer.budget));
+            let ran = ran.map(|ran| ran.warned(budget));
             ran.map(OneShotEnd::Ran)
                 .map_err(|error| plan.untold(&seen, error))
         }
@@ -268,10 +269,9 @@ impl OneShot<'_> {
                 Err(_) if failed > 0 => GuardExit::not_started(),
                 seen => seen?,
             };
-            let set_aside = operation.amount();
             let follows = seen
                 .exit
-                .map(|exit| verdict(exit, seen.termination, None, set_aside, || actual.spent()));
+                .map(|exit| verdict(exit, seen.termination, None, operation, || actual.spent()));
             failed += 1;
             let pause = retry.pause_after(failed).filter(|_| {
                 follows == Some(Settlement::Failed) && seen.termination != Some(Termination::Asked)

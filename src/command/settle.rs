@@ -1,6 +1,6 @@
 //! What follows for the money from how a command ended.
 
-use crate::bank::Amount;
+use crate::bank::{Amount, Kind, Operation};
 use crate::exit::Exit;
 use crate::work::{CommandResult, Termination};
 
@@ -25,26 +25,29 @@ pub(super) enum Settlement {
     Doubt(String),
 }
 
-/// What follows. `declined` is the status by which a command says no, if there is one, and `spent` what
+/// What follows for this operation. `declined` is the status by which a command says no, if there is one, and `spent` what
 /// it says it has spent.
 pub(super) fn verdict(
     exit: Exit,
     termination: Option<Termination>,
     declined: Option<u8>,
-    set_aside: Option<Amount>,
+    operation: &Operation,
     spent: impl FnOnce() -> Spent,
 ) -> Settlement {
     match CommandResult::of(Some(exit), termination, declined) {
-        CommandResult::Succeeded => succeeded(set_aside, spent()),
+        CommandResult::Succeeded => succeeded(operation, spent()),
         CommandResult::Declined => Settlement::Declined,
         CommandResult::Failed => Settlement::Failed,
     }
 }
 
-fn succeeded(set_aside: Option<Amount>, spent: Spent) -> Settlement {
+/// Why it is not known what became of a group.
+const OF_GROUP: &str = "its command wrote to `$BANK_PAR_ACTUAL`, and an `all` line is posted as it is: `post` or `void` it by its id";
+
+fn succeeded(operation: &Operation, spent: Spent) -> Settlement {
     match spent {
         // What moves nothing is looked at, whatever its command tells.
-        _ if set_aside.is_none() => Settlement::Post {
+        _ if !operation.moves_money() => Settlement::Post {
             amount: None,
             finer: None,
         },
@@ -52,6 +55,9 @@ fn succeeded(set_aside: Option<Amount>, spent: Spent) -> Settlement {
             amount: None,
             finer: None,
         },
+        Spent::Nothing | Spent::Amount { .. } if operation.kind() == Kind::Group => {
+            Settlement::Doubt(OF_GROUP.to_string())
+        }
         Spent::Nothing => Settlement::Unspent,
         Spent::Amount { amount, finer } => Settlement::Post {
             amount: Some(amount),
@@ -64,6 +70,7 @@ fn succeeded(set_aside: Option<Amount>, spent: Spent) -> Settlement {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bank::{Group, Name};
 
     const DECLINED: u8 = 75;
 
@@ -71,9 +78,33 @@ mod tests {
         Amount::new(minor)
     }
 
+    fn withdrawal() -> Operation {
+        let name = Name::default();
+        Operation::new(Kind::Withdraw, None, name, None, amount(500)).expect("an operation")
+    }
+
+    #[test]
+    fn a_group_is_posted_as_it_is_or_in_doubt() {
+        let group = Group::new(vec![withdrawal()]).expect("a group");
+        let group = group.operation(None);
+        let settled = |spent| verdict(Exit::Status(0), None, None, &group, || spent);
+        let all = Settlement::Post {
+            amount: None,
+            finer: None,
+        };
+        assert_eq!(settled(Spent::AsSetAside), all);
+        let part = Spent::Amount {
+            amount: Amount::SMALLEST,
+            finer: None,
+        };
+        for spent in [Spent::Nothing, part] {
+            assert_eq!(settled(spent), Settlement::Doubt(OF_GROUP.to_string()));
+        }
+    }
+
     #[track_caller]
     fn check(exit: Exit, termination: Option<Termination>, spent: Spent, expected: Settlement) {
-        let found = verdict(exit, termination, Some(DECLINED), amount(500), || spent);
+        let found = verdict(exit, termination, Some(DECLINED), &withdrawal(), || spent);
         assert_eq!(found, expected);
     }
 
@@ -95,7 +126,7 @@ mod tests {
         check(Exit::Status(75), None, spent(), Settlement::Declined);
         check(Exit::Status(1), None, spent(), Settlement::Failed);
         check(Exit::Signal(9), None, spent(), Settlement::Failed);
-        let deaf = verdict(Exit::Status(75), None, None, amount(500), spent);
+        let deaf = verdict(Exit::Status(75), None, None, &withdrawal(), spent);
         assert_eq!(deaf, Settlement::Failed);
     }
 

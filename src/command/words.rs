@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use crate::bank::{Annotations, Id, Name, Operation};
+use crate::bank::{Annotations, Id, Kind, Name, Operation};
 
 /// What the name of a value of `meta` begins with.
 const META: &str = "meta.";
@@ -19,6 +19,11 @@ pub enum FieldError {
     /// This one has no such value.
     #[error("`{{meta.{0}}}` stands in its arguments, and the operation has no `meta` of that name")]
     NoMeta(String),
+    /// It has several operations, each with its own.
+    #[error(
+        "`{{{0}}}` stands in its arguments, and an `all` line has one in each of its operations: its command finds them on its standard input"
+    )]
+    OfParts(String),
 }
 
 /// A field of an operation.
@@ -64,7 +69,11 @@ fn argument(
         match piece {
             Piece::Literal(bytes) => text.extend_from_slice(bytes),
             Piece::Named(name) => {
-                let value = ArgumentField::named(name)?.of(operation, added)?;
+                let field = ArgumentField::named(name)?;
+                if operation.kind() == Kind::Group && !field.is_of_lines() {
+                    return Err(FieldError::OfParts(name.to_string()));
+                }
+                let value = field.of(operation, added)?;
                 text.extend_from_slice(value.as_bytes());
             }
         }
@@ -86,6 +95,11 @@ impl ArgumentField {
                 _ => return Err(FieldError::Unknown(name.to_string())),
             },
         })
+    }
+
+    /// Whether a line has it that holds several operations.
+    fn is_of_lines(&self) -> bool {
+        matches!(self, ArgumentField::Id | ArgumentField::Op)
     }
 
     fn of(self, operation: &Operation, added: &Annotations) -> Result<String, FieldError> {
@@ -162,7 +176,7 @@ fn is_of_name(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bank::{Amount, Kind};
+    use crate::bank::{Amount, Group, Kind};
 
     fn payout() -> Operation {
         let mut added = Annotations::default();
@@ -209,6 +223,25 @@ mod tests {
         check("{{{id}}}", "{{id}}");
         check("${{id}}", "${id}");
         check("{{}}", "{}");
+    }
+
+    #[test]
+    fn a_line_of_several_operations_has_an_id_and_no_amount() {
+        let part = Operation {
+            id: None,
+            ..payout()
+        };
+        let group = Group::new(vec![part]).expect("a group");
+        let group = group.operation(Id::new("rent-11").ok());
+        let fill = |argument: &str| filled(&["pay", argument].map(OsString::from), &group);
+        assert_eq!(
+            fill("{op} {id}"),
+            Ok(["pay", "all rent-11"].map(OsString::from).to_vec())
+        );
+        for name in ["amount", "account", "to", "memo", "meta.iban"] {
+            let refused = FieldError::OfParts(name.to_string());
+            assert_eq!(fill(&format!("{{{name}}}")), Err(refused));
+        }
     }
 
     #[test]

@@ -137,8 +137,8 @@ impl Executor {
             stdout,
             stderr,
         } = exited;
-        let (declined, set_aside) = (Some(self.command_spec.declined), attempt.operation.amount());
-        let follows = verdict(exit, termination, declined, set_aside, || actual.spent());
+        let (declined, operation) = (Some(self.command_spec.declined), attempt.operation);
+        let follows = verdict(exit, termination, declined, operation, || actual.spent());
         actual.clear();
         let ended = AttemptEnd {
             exit: Some(exit),

@@ -122,16 +122,16 @@ impl DryRun {
             ids.name(line, &mut operation);
         }
         let planned = OperationEvent {
-            command: self.ids.is_some() && operation.amount().is_some(),
+            command: self.ids.is_some() && operation.moves_money(),
             line: number,
             at_us: Some(Micros::default()),
             ..operation.into()
         };
         let planned = match refusal {
-            Some((rejection, view)) => {
+            Some(refusal) => {
                 self.counts.refused += 1;
                 self.status = self.status.worse(Status::Refused);
-                planned.rejected(rejection).seeing(view)
+                planned.refused(&refusal)
             }
             None => {
                 self.counts.run += 1;

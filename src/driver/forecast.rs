@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::bank::{Asked, Name, Operation, Outcome, Rejection, Request, RequestContext, View};
+use crate::bank::{Answer, Asked, Name, Operation, Outcome, Request, RequestContext};
 use crate::store::{Ledger, LedgerError, Memory};
 
 /// A copy of a ledger, into which each account comes when the first operation touches it.
@@ -40,30 +40,24 @@ impl Forecast {
         self.done.contains(&line)
     }
 
-    /// Why the operation would be refused after all those before it, and its account then. An id that the
+    /// The refusal of the operation after all those before it, if it would be refused. An id that the
     /// ledger knows already is not looked up.
-    pub fn refusal(
-        &mut self,
-        operation: &Operation,
-    ) -> Result<Option<(Rejection, Option<View>)>, LedgerError> {
-        self.look_up([Some(&operation.account), operation.to()])?;
+    pub fn refusal(&mut self, operation: &Operation) -> Result<Option<Answer>, LedgerError> {
+        self.look_up(operation)?;
         let caller = RequestContext {
             strict: self.strict,
             ..RequestContext::default()
         };
         let request = Request::Execute(operation.clone());
         let answer = self.memory.decide(&Asked { caller, request });
-        Ok(match answer.map(|answer| answer.outcome) {
-            Some(Outcome::Refused { rejection, view }) => Some((rejection, view)),
-            _ => None,
-        })
+        Ok(answer.filter(|answer| matches!(answer.outcome, Outcome::Refused { .. })))
     }
 
-    fn look_up(&mut self, names: [Option<&Name>; 2]) -> Result<(), LedgerError> {
+    fn look_up(&mut self, operation: &Operation) -> Result<(), LedgerError> {
         let Some(ledger) = &mut self.ledger else {
             return Ok(());
         };
-        for name in names.into_iter().flatten() {
+        for name in operation.accounts() {
             if name.is_the_banks() || !self.asked.insert(name.clone()) {
                 continue;
             }

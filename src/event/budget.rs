@@ -29,8 +29,8 @@ impl BudgetEvent {
     /// The warning that an answer about this account comes with, if it does.
     pub fn warned(account: &Name, answer: &Answer) -> Option<Self> {
         let is_refused = matches!(answer.outcome, Outcome::Refused { .. });
-        let view = answer.budget.filter(|_| !is_refused)?;
-        Some(BudgetEvent::new(account.clone(), &view))
+        let view = answer.budget.as_deref().filter(|_| !is_refused)?;
+        Some(BudgetEvent::new(account.clone(), view))
     }
 
     fn new(account: Name, view: &BudgetView) -> Self {

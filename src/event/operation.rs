@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::fields::{Micros, is_zero, rfc3339};
-use super::{Event, EventFields, Fault, Reason};
+use super::{Event, EventFields, Fault, PartEvent, Reason};
 use crate::bank::{
     Action, Amount, Annotations, Answer, Balance, Id, Kind, Name, Operation, Outcome, Rejection,
     UNORDERED, View,
@@ -22,7 +22,7 @@ pub struct OperationEvent {
     /// The caller's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<Id>,
-    /// Which of the five operations it is.
+    /// Which of the five operations it is, or `all` for several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub op: Option<Kind>,
     /// The account it is about.
@@ -34,6 +34,12 @@ pub struct OperationEvent {
     /// The other account that money comes from, of a reversal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<Name>,
+    /// The operations that are posted together or refused together, of `all`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parts: Option<Box<[PartEvent]>>,
+    /// Which of them was refused, from 1.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub part: u8,
     /// The number of the entry that it makes undone, of a reversal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reverses: Option<u64>,
@@ -144,16 +150,21 @@ impl From<Operation> for OperationEvent {
         let (op, amount) = (operation.kind(), operation.amount());
         let reverses = operation.reverses();
         let (to, from) = (operation.to().cloned(), operation.from().cloned());
-        let overdraft = match operation.action {
-            Action::Open { overdraft, .. } => overdraft,
-            _ => None,
+        let (overdraft, parts) = match &operation.action {
+            Action::Open { overdraft, .. } => (*overdraft, None),
+            Action::Group(group) => {
+                let parts = group.parts().iter().map(PartEvent::of);
+                (None, Some(parts.collect()))
+            }
+            _ => (None, None),
         };
         let event = OperationEvent {
             id: operation.id,
             op: Some(op),
-            account: Some(operation.account),
+            account: Some(operation.account).filter(|_| parts.is_none()),
             to,
             from,
+            parts,
             reverses,
             amount: amount.map(Balance::from),
             overdraft,
@@ -224,6 +235,8 @@ impl OperationEvent {
     }
 
     fn see(&mut self, view: Option<View>) {
+        // Of a group each part tells its own.
+        let view = view.filter(|_| self.parts.is_none());
         self.balance = view.map(|view| view.posted);
         self.available = view.map(|view| view.available);
     }
@@ -257,7 +270,35 @@ impl OperationEvent {
         if let (Outcome::Refused { .. }, Some(budget)) = (&answer.outcome, &answer.budget) {
             self.refills = Some(rfc3339(budget.next).into());
         }
+        if let Some(parts) = &mut self.parts {
+            for (part, seen) in parts.iter_mut().zip(answer.parts()) {
+                part.posted(*seen);
+            }
+        }
+        self.note_refused_part(answer);
         self.ended(&answer.outcome)
+    }
+
+    /// Which part of a group was refused, and what its account holds.
+    fn note_refused_part(&mut self, answer: &Answer) {
+        let (Some(parts), Outcome::Refused { view, .. }) = (&mut self.parts, answer.outcome) else {
+            return;
+        };
+        self.part = answer.part();
+        let refused = usize::from(answer.part()).checked_sub(1);
+        let refused = refused.and_then(|place| parts.get_mut(place));
+        if let (Some(part), Some(view)) = (refused, view) {
+            part.see(view);
+        }
+    }
+
+    /// The same, which would be refused so.
+    pub fn refused(mut self, answer: &Answer) -> Self {
+        self.note_refused_part(answer);
+        match answer.outcome {
+            Outcome::Refused { rejection, view } => self.rejected(rejection).seeing(view),
+            _ => self,
+        }
     }
 
     /// What became of it, and what type of event that is.
@@ -271,7 +312,10 @@ impl OperationEvent {
         match *outcome {
             Outcome::Posted { seq, amount, view } => {
                 self.seq = ordered(seq);
-                self.moved(Some(amount));
+                match &mut self.parts {
+                    Some(parts) => posted(parts, seq, view),
+                    None => self.moved(Some(amount)),
+                }
                 self.see(Some(view));
                 Event::Completed
             }
@@ -314,6 +358,16 @@ impl OperationEvent {
     pub(super) fn written(&self) -> usize {
         let length = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
         length(&self.stdout) + length(&self.stderr)
+    }
+}
+
+/// Notes the numbers of the entries of a group, and what the account of the last one holds after it.
+fn posted(parts: &mut [PartEvent], last: u64, view: View) {
+    for (part, seq) in parts.iter_mut().rev().zip((1..=last).rev()) {
+        part.seq = Some(seq);
+    }
+    if let Some(part) = parts.last_mut() {
+        part.see(view);
     }
 }
 

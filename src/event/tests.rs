@@ -46,6 +46,22 @@ fn reason() -> impl Strategy<Value = Reason> {
     ]
 }
 
+fn part(account: Name, amount: Option<Balance>, seq: Option<u64>) -> PartEvent {
+    PartEvent {
+        op: Kind::Transfer,
+        to: Some(account.clone()),
+        account,
+        amount: amount.unwrap_or_default(),
+        date: None,
+        memo: Some("May".into()),
+        meta: BTreeMap::new(),
+        balance: amount,
+        available: None,
+        to_balance: amount,
+        seq,
+    }
+}
+
 prop_compose! {
     fn operation()(
         id in of("[^\\p{Cc}]{1,20}"), op in of(select(&Kind::EVERY[..])),
@@ -61,9 +77,11 @@ prop_compose! {
             meta: texts[2].clone().map(|text| Box::new(BTreeMap::from([("iban".to_string(), text)]))),
             id: id.map(|id| Id::new(&id).expect("an id")),
             op,
-            account: names.0,
+            account: names.0.clone(),
             to: names.1,
             from: names.2,
+            parts: names.0.map(|account| [part(account, amounts[0], numbers[4])].into()),
+            part: small[0] as u8,
             reverses: numbers[4],
             refills: boxed(4),
             amount: amounts[0],

@@ -105,7 +105,8 @@ impl History {
     }
 
     fn row(&mut self, entry: &Entry) {
-        let amount = entry.amount().map(|amount| amount.to_string());
+        let (amount, id) = (entry.amount(), entry.id());
+        let amount = amount.map(|amount| amount.to_string());
         // Of a reversal alone its kind does not tell where the money comes from.
         let from = entry.operation.from().map(|from| format!("from {from}"));
         let other = entry.operation.to().map(Name::as_str).or(from.as_deref());
@@ -117,7 +118,7 @@ impl History {
             or_nothing(other),
             or_nothing(amount.as_deref()),
             &entry.view.posted.to_string(),
-            or_nothing(entry.id().map(Id::as_str)),
+            or_nothing(id.as_ref().map(Id::as_str)),
         ];
         let memo = entry.operation.annotations().memo;
         self.output.row(&cells);
@@ -128,7 +129,7 @@ impl History {
 
     fn fields(&mut self, entry: &Entry) {
         let amount = entry.amount().map(|amount| amount.to_string());
-        let line = entry.line.map(|line| line.to_string());
+        let (line, id) = (entry.line.map(|line| line.to_string()), entry.id());
         let Annotations { date, memo, meta } = entry.operation.annotations();
         let meta = match meta.is_empty() {
             true => String::new(),
@@ -144,7 +145,7 @@ impl History {
             amount.as_deref().unwrap_or_default(),
             &entry.view.posted.to_string(),
             &entry.view.available.to_string(),
-            entry.id().map_or("", Id::as_str),
+            id.as_ref().map_or("", Id::as_str),
             entry.run.as_ref().map_or("", RunName::as_str),
             line.as_deref().unwrap_or_default(),
             date.as_deref().unwrap_or_default(),
@@ -161,7 +162,12 @@ struct EntryLine<'a> {
     seq: u64,
     at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a str>,
+    id: Option<Id>,
+    /// Which part of a group it is, and of how many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    part: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of: Option<usize>,
     op: &'static str,
     account: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -193,13 +199,17 @@ struct EntryLine<'a> {
 impl<'a> EntryLine<'a> {
     fn new(entry: &'a Entry) -> Self {
         let Annotations { date, memo, meta } = entry.operation.annotations();
+        let place = entry.operation.group_place();
+        let (part, of) = place.map(|place| (place.part, place.of)).unzip();
         EntryLine {
+            part,
+            of,
             date,
             memo,
             meta,
             seq: entry.seq,
             at: rfc3339(entry.at),
-            id: entry.id().map(Id::as_str),
+            id: entry.id(),
             op: entry.kind().word(),
             account: entry.operation.account.as_str(),
             to: entry.operation.to().map(Name::as_str),

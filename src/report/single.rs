@@ -199,8 +199,9 @@ impl Answers {
         match self.format {
             Format::Json => json::hold(hold, run, &mut self.output.block),
             Format::Text => {
-                let cells = text::hold(hold, run);
-                self.output.row(&cells.each_ref().map(String::as_str));
+                for cells in text::hold(hold, run) {
+                    self.output.row(&cells.each_ref().map(String::as_str));
+                }
             }
         }
     }

@@ -1,6 +1,8 @@
 //! Events as lines for people.
 
 mod beginning;
+mod description;
+mod group;
 mod holder_killed;
 mod manner;
 mod mechanism;
@@ -14,6 +16,8 @@ use std::fmt::{self, Display};
 use std::io::{self, Write};
 
 use beginning::run_started;
+pub(super) use description::Description;
+use description::{NamedOperation, OperationIdentity};
 use holder_killed::KilledHolders;
 pub(super) use manner::TextManner;
 use refused::{planned, refused};
@@ -23,7 +27,7 @@ use super::Detail;
 use super::columns::terminal_width;
 use super::money::MoneyText;
 use super::wrap::wrap_from;
-use crate::bank::{Balance, Decimal, Kind, Name, Operation, Unit, WORLD};
+use crate::bank::Kind;
 use crate::event::{Event, InvalidLine, Micros, OperationEvent, Race, Repair};
 
 /// The lines so far, as far as later ones depend on them.
@@ -175,6 +179,9 @@ fn started(operation: &OperationEvent, out: &mut Vec<u8>) -> io::Result<()> {
 }
 
 fn completed(operation: &OperationEvent, out: &mut Vec<u8>) -> io::Result<()> {
+    if let Some(parts) = &operation.parts {
+        return group::completed(operation, parts, out);
+    }
     if operation.op == Some(Kind::Balance) {
         write!(out, "Current balance{}: ", OperationIdentity(operation))?;
     } else {
@@ -220,105 +227,6 @@ fn output(operation: &OperationEvent, out: &mut Vec<u8>) -> io::Result<()> {
 
 fn mark(duplicate: bool) -> &'static str {
     if duplicate { " (duplicate)" } else { "" }
-}
-
-/// What an operation asks for. The default account goes without saying.
-pub(super) struct Description<'a> {
-    op: Option<Kind>,
-    amount: Option<Balance>,
-    account: Option<&'a Name>,
-    to: Option<&'a Name>,
-}
-
-impl<'a> Description<'a> {
-    fn about(operation: &'a OperationEvent) -> Self {
-        Description {
-            op: operation.op,
-            amount: operation.amount,
-            account: operation.account.as_ref(),
-            to: operation.to.as_ref(),
-        }
-    }
-
-    pub(super) fn of(operation: &'a Operation) -> Self {
-        Description {
-            op: Some(operation.kind()),
-            amount: operation.amount().map(Balance::from),
-            account: Some(&operation.account),
-            to: operation.to(),
-        }
-    }
-
-    fn called(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.op {
-            Some(Kind::Withdraw) => "Withdrawal of ",
-            Some(Kind::Deposit) => "Deposit of ",
-            Some(Kind::Transfer) => "Transfer of ",
-            Some(Kind::Loan) => "Loan application for ",
-            Some(Kind::Open) => "Opening",
-            Some(Kind::Refill) => "Refill of ",
-            Some(Kind::Lapse) => "Lapse of ",
-            Some(Kind::Reverse) => "Reversal of ",
-            Some(Kind::Balance) | None => "Balance",
-        })?;
-        if let Some(amount) = self.amount {
-            let (unit, amount) = (Unit::current(), Decimal::new(amount.minor()));
-            match unit.is_sign() {
-                true => write!(f, "{}{}", unit.name(), amount.as_str())?,
-                false => write!(f, "{} {}", amount.as_str(), unit.name())?,
-            }
-        }
-        match self.to {
-            Some(to) if *to != WORLD => write!(f, " to {to}"),
-            _ => Ok(()),
-        }
-    }
-
-    /// Its account, unless it is the default one.
-    fn other_account(&self) -> Option<&'a Name> {
-        self.account.filter(|account| **account != Name::default())
-    }
-}
-
-impl Display for Description<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.called(f)?;
-        match self.other_account() {
-            Some(account) => write!(f, " (account {account})"),
-            None => Ok(()),
-        }
-    }
-}
-
-/// What an operation asks for, and which one it is.
-struct NamedOperation<'a>(&'a OperationEvent);
-
-impl Display for NamedOperation<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Description::about(self.0).called(f)?;
-        OperationIdentity(self.0).fmt(f)
-    }
-}
-
-/// Which operation it is: its account, unless that is the default one, which goes without saying; its
-/// line of the input and its id, if it has them.
-struct OperationIdentity<'a>(&'a OperationEvent);
-
-impl Display for OperationIdentity<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let OperationEvent { id, line, .. } = self.0;
-        let account = Description::about(self.0).other_account();
-        let parts = [
-            account.map(|account| format!("account {account}")),
-            line.map(|line| format!("line {line}")),
-            id.as_ref().map(|id| format!("id `{}`", id.as_str())),
-        ];
-        let parts: Vec<String> = parts.into_iter().flatten().collect();
-        match parts.is_empty() {
-            true => Ok(()),
-            false => write!(f, " ({})", parts.join(", ")),
-        }
-    }
 }
 
 /// Seconds to the millisecond.

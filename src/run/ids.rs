@@ -61,7 +61,7 @@ impl Ids {
 
     /// Gives an operation an id if it needs one.
     pub fn name(&mut self, line: Option<Line>, operation: &mut Operation) {
-        if operation.id.is_some() || operation.amount().is_none() {
+        if operation.id.is_some() || !operation.moves_money() {
             return;
         }
         if let Some(only) = &self.only

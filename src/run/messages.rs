@@ -203,16 +203,16 @@ impl Run {
                     // It is news to this run, also where another one had begun it.
                     let held = Answer {
                         duplicate: false,
-                        ..*answer
+                        ..answer.clone()
                     };
                     self.out.event(state.event_of(first).answered(&held));
-                    self.out.low_budget(&first.operation.account, answer);
+                    self.out.low_budget(&first.operation, answer);
                 }
                 if self.settings.command.is_some() && self.shutdown.ends_by().is_some() {
                     self.out.push(Effect::StartNoMoreCommands(vec![worker]));
                 }
             }
-            ReplyBody::Decided(answer) => self.finish(worker, reply.number, *answer),
+            ReplyBody::Decided(answer) => self.finish(worker, reply.number, answer.clone()),
             // Another worker got the lease; this one still waits.
             ReplyBody::Shared(ShareReply::Waiting) => {}
             ReplyBody::Shared(_) => state.made_progress(self.out.now),
@@ -250,16 +250,13 @@ impl Run {
         } = assigned;
         self.tally.decided(&operation, &answer);
         let excess = operation.excess(&answer.outcome);
-        let event = state.event(ordinal, operation, line);
+        let event = state.event(ordinal, operation.clone(), line);
         if let Some(excess) = excess {
             self.tell_overspent(excess, event.clone());
         }
         let event = event.running(ran.as_deref()).after(elapsed);
-        let account = event.account.clone();
         self.out.event(event.answered(&answer));
-        if let Some(account) = account {
-            self.out.low_budget(&account, &answer);
-        }
+        self.out.low_budget(&operation, &answer);
         self.halt_if_enough_ended();
     }
 

@@ -104,10 +104,13 @@ impl Settings {
     /// aside, and have no command.
     pub(super) fn work_of(&self, operation: &Operation, line: Option<Line>) -> Work {
         match &self.command {
-            Some(_) if operation.amount().is_some() => Work::Command {
+            Some(_) if operation.moves_money() => Work::Command {
                 line: line.map(|line| line.number),
             },
-            _ => Work::lasting(self.pace.of(operation.kind())),
+            _ => {
+                let parts = operation.parts().iter();
+                Work::lasting(parts.map(|part| self.pace.of(part.kind())).sum())
+            }
         }
     }
 

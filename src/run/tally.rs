@@ -100,9 +100,9 @@ impl Tally {
     pub(super) fn doubted(&mut self, operation: &Operation, fault: &Fault) {
         self.counts.in_doubt += 1;
         self.expected_of(&operation.account);
-        if let Some(movement) = operation.movement() {
-            let aside = self.in_doubt.entry(movement.debit.clone()).or_default();
-            *aside += i128::from(movement.amount.minor());
+        for (name, amount) in operation.set_aside() {
+            let aside = self.in_doubt.entry(name.clone()).or_default();
+            *aside += i128::from(amount.minor());
         }
         self.met(fault.cause.status());
     }
@@ -117,8 +117,16 @@ impl Tally {
         self.status = self.status.worse(status);
     }
 
-    fn move_money(&mut self, operation: &Operation, amount: Amount) {
-        if let Some(movement) = operation.movement() {
+    /// Of one operation this amount is moved, which may be less or more than was asked for; of a group all.
+    fn move_money(&mut self, operation: &Operation, posted: Amount) {
+        for part in operation.parts() {
+            let Some(movement) = part.movement() else {
+                continue;
+            };
+            let amount = match operation.amount() {
+                Some(_) => posted,
+                None => movement.amount,
+            };
             let amount = i128::from(amount.minor());
             self.moved += amount;
             *self.expected_of(movement.debit) -= amount;

@@ -262,9 +262,10 @@ impl Entry {
         self.operation.amount()
     }
 
-    /// The caller's id.
-    pub fn id(&self) -> Option<&Id> {
-        self.operation.id.as_ref()
+    /// The caller's id: of a part of a group, the group's.
+    pub fn id(&self) -> Option<Id> {
+        let own = self.operation.id.clone();
+        own.or_else(|| self.operation.group_place()?.id)
     }
 }
 

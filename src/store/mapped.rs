@@ -116,7 +116,7 @@ impl MappedCells {
             _ => return CellReply::Impossible("an outcome that shared data does not have"),
         }
         self.claims.settle(number, answer.outcome);
-        CellReply::Decided(*answer)
+        CellReply::Decided(answer.clone())
     }
 
     fn count_updates(&mut self, operation: &Operation) {

@@ -99,6 +99,9 @@ fn column(name: &str, before: &[CsvColumn]) -> Result<CsvColumn, String> {
 }
 
 fn unknown_column(name: &str) -> String {
+    if name == "all" {
+        return "`all` is not a column: lines that hold several operations are JSON Lines".into();
+    }
     let words = || Field::ALL.into_iter().map(Field::word);
     if let Some(near) = nearest(name, words()) {
         return format!(

@@ -53,9 +53,11 @@ fn link(chain: &[u8; 32], line: &InputLine<'_>, operation: Option<&Operation>) -
         .chain_update(text);
     if let Some(operation) = operation {
         // Neither a line nor a name has a line feed in it.
-        let to = operation.to().map_or("", |to| to.as_str());
-        for part in ["\n", operation.account.as_str(), "\n", to] {
-            hash.update(part);
+        for part in operation.parts() {
+            let to = part.to().map_or("", |to| to.as_str());
+            for text in ["\n", part.account.as_str(), "\n", to] {
+                hash.update(text);
+            }
         }
     }
     hash.finalize().into()
@@ -82,9 +84,9 @@ fn of_operation(operation: &Operation) -> u64 {
         // What is said of an account has always a JSON.
         text += &serde_json::to_string(&(overdraft, allowance)).unwrap_or_default();
     }
-    if let Some(detail) = &operation.detail {
+    if let Some(kept) = operation.kept_text() {
         text.push('\n');
-        text += detail.text();
+        text += kept;
     }
     let hash: [u8; 32] = Sha256::digest(text).into();
     start(&hash).max(1)

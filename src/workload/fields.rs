@@ -87,6 +87,8 @@ pub(super) struct Fields<'a> {
     texts: [Option<Cow<'a, str>>; Field::ALL.len()],
     /// The texts of `meta` by their names.
     meta: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    /// Those of each operation, where a line holds several.
+    all: Option<Vec<Fields<'a>>>,
 }
 
 impl<'a> Fields<'a> {
@@ -96,6 +98,20 @@ impl<'a> Fields<'a> {
 
     pub(super) fn add_meta(&mut self, name: Cow<'a, str>, text: Cow<'a, str>) {
         self.meta.push((name, text));
+    }
+
+    pub(super) fn set_all(&mut self, all: Vec<Fields<'a>>) {
+        self.all = Some(all);
+    }
+
+    /// The fields that are there.
+    pub(super) fn given(&self) -> impl Iterator<Item = Field> {
+        let all = Field::ALL.into_iter();
+        all.filter(|field| self.texts[*field as usize].is_some())
+    }
+
+    pub(super) fn has_meta(&self) -> bool {
+        !self.meta.is_empty()
     }
 
     /// What a field says, as `parse` understands it.
@@ -113,6 +129,9 @@ impl<'a> Fields<'a> {
 
     /// The operation that a line asks for, or the reason why it asks for none.
     pub(super) fn operation(&self, defaults: &Defaults) -> Result<Operation, String> {
+        if let Some(parts) = &self.all {
+            return self.group(parts, defaults);
+        }
         let kind: Kind = self
             .read(Field::Op, str::parse)?
             .ok_or("the field `op` is missing")?;
@@ -134,12 +153,10 @@ impl<'a> Fields<'a> {
 
     /// Refuses fields that an operation of this kind does not have.
     pub(super) fn refuse(&self, kind: Kind, fields: &[Field]) -> Result<(), String> {
-        let given = fields
-            .iter()
-            .find(|field| self.texts[**field as usize].is_some());
+        let given = self.given().find(|field| fields.contains(field));
         match given {
             Some(field) => Err(format!("`{kind}` takes no `{}`", field.word())),
-            None if kind == Kind::Open && !self.meta.is_empty() => {
+            None if kind == Kind::Open && self.has_meta() => {
                 Err(format!("`{kind}` takes no `meta`"))
             }
             None => Ok(()),

@@ -9,6 +9,8 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::fields::{Excerpt, Field, Fields, nearest};
+use super::group::of_part;
+use crate::bank::{GroupError, MAX_PARTS};
 
 /// The values as they are written: an amount is read from its own text, never through a float, and a
 /// value of the wrong type can be named with its field. A `null` counts as absent.
@@ -41,11 +43,16 @@ struct Object<'a> {
     warn_at: Option<&'a RawValue>,
     #[serde(borrow)]
     meta: Option<&'a RawValue>,
+    #[serde(borrow)]
+    all: Option<&'a RawValue>,
 }
 
 /// The names of its fields.
 fn names() -> impl Iterator<Item = &'static str> {
-    Field::ALL.into_iter().map(Field::word).chain(["meta"])
+    Field::ALL
+        .into_iter()
+        .map(Field::word)
+        .chain(["meta", "all"])
 }
 
 /// Whether what begins on a line does not end there.
@@ -67,6 +74,39 @@ pub(super) fn parse(line: &str) -> Result<Fields<'_>, String> {
         return Err("a line of JSON Lines is one object, `{...}`".into());
     }
     let object: Object<'_> = serde_json::from_str(line).map_err(|e| reason(&e))?;
+    let all = object.all.map(|all| parts(all.get())).transpose()?;
+    let mut fields = fields_of(object)?;
+    if let Some(all) = all {
+        fields.set_all(all);
+    }
+    Ok(fields)
+}
+
+/// The fields of each operation of a group.
+fn parts(all: &str) -> Result<Vec<Fields<'_>>, String> {
+    let all: Vec<&RawValue> = serde_json::from_str(all)
+        .map_err(|_| "field `all`: it is a list of operations, `[{...}, {...}]`")?;
+    if all.len() > MAX_PARTS {
+        return Err(GroupError::Count(all.len()).to_string());
+    }
+    let numbered = (1..).zip(all);
+    numbered
+        .map(|(number, part)| part_fields(part.get()).map_err(|why| of_part(number, &why)))
+        .collect()
+}
+
+fn part_fields(part: &str) -> Result<Fields<'_>, String> {
+    if !part.starts_with('{') {
+        return Err("it is no object".into());
+    }
+    let object: Object<'_> = serde_json::from_str(part).map_err(|e| reason(&e))?;
+    match object.all {
+        Some(_) => Err("`all` cannot stand within `all`".into()),
+        None => fields_of(object),
+    }
+}
+
+fn fields_of(object: Object<'_>) -> Result<Fields<'_>, String> {
     let values = [
         (Field::Op, object.op),
         (Field::Amount, object.amount),

@@ -16,7 +16,7 @@ const ELSEWHERE: &str =
 impl Fields<'_> {
     /// The opening that a line asks for, or the reason why it asks for none.
     pub(super) fn opening(&self, defaults: &Defaults) -> Result<Operation, String> {
-        if !defaults.opens {
+        if !defaults.bank_decides {
             return Err(ELSEWHERE.to_string());
         }
         let others = [

@@ -27,7 +27,7 @@ pub(crate) fn workload(bytes: &[u8]) {
     let defaults = Defaults {
         account: Name::default(),
         to: (how & 8 != 0).then(|| WORLD.clone()),
-        opens: how & 16 != 0,
+        bank_decides: how & 16 != 0,
     };
     let items = read(bytes, bytes.len().max(1), format, &defaults);
     assert_eq!(items, read(bytes, 3, format, &defaults));

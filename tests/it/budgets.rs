@@ -156,7 +156,7 @@ fn a_reversal_is_told_checked_and_looked_back_behind() {
     for (words, why) in [
         (
             "reverse 4",
-            "refused: a reversal, a refill or a lapse is not reversed",
+            "refused: a reversal, a refill, a lapse or a part of an `all` line is not reversed",
         ),
         (
             "reverse nothing",

@@ -36,6 +36,8 @@ mod family;
 // Faults are made and observed through `/proc`.
 #[cfg(target_os = "linux")]
 mod faults;
+#[cfg(target_os = "linux")]
+mod groups;
 mod history;
 mod holds;
 mod ids;

@@ -129,7 +129,7 @@ impl Promised {
             .collect();
         let posted: BTreeSet<&str> = entries
             .iter()
-            .filter_map(|entry| entry.id())
+            .filter_map(|entry| entry.operation.id.as_ref())
             .map(Id::as_str)
             .collect();
         for (id, event) in &self.aside {
@@ -181,7 +181,8 @@ fn doubled(entries: &[Entry]) -> Result<Vec<String>, String> {
         if entry.seq != seq {
             return Err(format!("out of order: {entry:?}"));
         }
-        let id = entry.id().is_none_or(|id| ids.insert(id.as_str()));
+        let id = entry.operation.id.as_ref();
+        let id = id.is_none_or(|id| ids.insert(id.as_str()));
         let line = entry.run.as_ref().zip(entry.line);
         if !id || line.is_some_and(|line| !lines.insert(line)) {
             doubled.push(format!("{entry:?}"));

@@ -2,6 +2,7 @@
 
 mod budgets;
 mod ends;
+mod groups;
 mod holds;
 mod lines;
 mod opening;
@@ -12,8 +13,8 @@ use super::{Hold, LedgerState};
 use crate::bank::idempotency_keys::refused;
 use crate::bank::journal::{Journal, Owner, Record, RequestContext, RunLine};
 use crate::bank::{
-    Account, Action, Amount, Answer, BudgetView, LineState, Movement, Operation, Outcome,
-    Rejection, Sides, State, View, VoidReason,
+    Account, Action, Amount, Answer, BudgetView, GroupAnswer, Kind, LineState, Movement, Operation,
+    Outcome, Rejection, Sides, State, View, VoidReason,
 };
 
 /// How an operation that was begun ends.
@@ -50,6 +51,8 @@ pub(super) struct Decision<'a, J> {
     pub(super) other_side: Option<View>,
     /// How the allowance of its account stands, where that is to be told.
     pub(super) budget: Option<BudgetView>,
+    /// Which part of a group was refused, or has that allowance, and the accounts after each.
+    pub(super) group: GroupAnswer,
 }
 
 impl<'a, J: Journal> Decision<'a, J> {
@@ -64,6 +67,7 @@ impl<'a, J: Journal> Decision<'a, J> {
             journal,
             other_side: None,
             budget: None,
+            group: GroupAnswer::default(),
         }
     }
 
@@ -82,9 +86,10 @@ impl<'a, J: Journal> Decision<'a, J> {
             return self.open(&operation.account, *overdraft, allowance.as_deref());
         }
         self.touch(operation);
-        let decided = match operation.movement() {
-            None => self.look(operation, None),
-            Some(movement) => self
+        let decided = match (&operation.action, operation.movement()) {
+            (Action::Group(group), _) => self.execute_group(operation, group),
+            (_, None) => self.look(operation, None),
+            (_, Some(movement)) => self
                 .find(&movement, self.caller.strict)
                 .and_then(|found| found.decided(|sides| sides.execute(movement.amount)))
                 .map(|found| self.enter(operation, &movement, found, None)),
@@ -138,12 +143,13 @@ impl<'a, J: Journal> Decision<'a, J> {
     }
 
     fn set_aside(&mut self, operation: &Operation) -> Result<(), Rejection> {
-        match operation.movement() {
-            None => {
+        match (&operation.action, operation.movement()) {
+            (Action::Group(group), _) => self.set_parts_aside(group),
+            (_, None) => {
                 let seen = self.state.view(&operation.account);
                 seen.map(drop).ok_or(Rejection::UnknownAccount)
             }
-            Some(movement) => {
+            (_, Some(movement)) => {
                 let found = self.find(&movement, self.caller.strict)?;
                 let found = found.decided(|sides| sides.begin(movement.amount))?;
                 self.keep_debit(&found);
@@ -197,7 +203,10 @@ impl<'a, J: Journal> Decision<'a, J> {
     }
 
     fn refuse(&mut self, operation: &Operation, rejection: Rejection) -> Outcome {
-        let view = self.state.view(&operation.account);
+        // Of a group, the account of the part that is refused.
+        let refused = usize::from(self.group.part).checked_sub(1);
+        let part = refused.and_then(|part| operation.parts().get(part));
+        let view = self.state.view(&part.unwrap_or(operation).account);
         if rejection == Rejection::InsufficientFunds {
             self.tell_refill(operation);
         }
@@ -294,7 +303,7 @@ impl<'a, J: Journal> Decision<'a, J> {
         };
         self.state.accounts[credit] = sides.credit;
         self.journal.changed(credit);
-        if operation.is_a_users() {
+        if Kind::ALL.contains(&operation.kind()) {
             self.note_moved(debit, credit, movement.amount);
         }
         self.state.last.seq += 1;

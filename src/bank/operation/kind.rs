@@ -29,11 +29,14 @@ pub enum Kind {
     Lapse,
     /// An entry is made undone by its opposite.
     Reverse,
+    /// Several operations are posted together or refused together.
+    #[serde(rename = "all")]
+    Group,
 }
 
 impl Kind {
     /// All, also those that no user asks for as an operation.
-    pub const EVERY: [Kind; 9] = [
+    pub const EVERY: [Kind; 10] = [
         Kind::Withdraw,
         Kind::Deposit,
         Kind::Transfer,
@@ -43,6 +46,7 @@ impl Kind {
         Kind::Refill,
         Kind::Lapse,
         Kind::Reverse,
+        Kind::Group,
     ];
 
     /// The five of a user, in the order in which the built-in workload runs them.
@@ -71,6 +75,7 @@ impl Kind {
             Kind::Refill => "refill",
             Kind::Lapse => "lapse",
             Kind::Reverse => "reverse",
+            Kind::Group => "all",
         }
     }
 }

@@ -8,16 +8,13 @@ use super::{
     Happened, LOANS_NUMBER, Observed, ObservedEnd, ObservedHistory, ObservedRun, ToldCounts,
     UNTOLD, WORLD_NUMBER, kind_of, missing_field,
 };
-use crate::bank::{BUDGET, Balance, Kind, LOANS, Moment, WORLD};
+use crate::bank::{BUDGET, Balance, Kind, LOANS, WORLD};
 use crate::event::{
     Cause, Event, EventError, Micros, Mode, OperationEvent, Reason, RunStarted, Summary, is_cut,
 };
 
-/// Clocks of one start of one machine are this near to each other, measured by the wall clock.
-const SAME_BOOT_US: u64 = 5_000_000;
-
 /// A file, and a line of it.
-type LinePlace = (u16, u32);
+pub(super) type LinePlace = (u16, u32);
 
 /// Why a line cannot be taken as a part of a history.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,7 +54,7 @@ pub(super) struct ReadingState {
     /// The answers of the run whose lines stand here, where they are read a second time.
     pub(super) told_before: HashSet<Observed>,
     /// By how much the clocks that were seen are behind the wall clock.
-    clocks: Vec<i64>,
+    pub(super) clocks: Vec<i64>,
 }
 
 impl Default for ObservedHistory {
@@ -130,15 +127,24 @@ impl ObservedHistory {
             Some(Event::Opened(told)) => (Happened::Opened, told),
             _ => return Ok(()),
         };
+        if let Some(parts) = &told.parts {
+            return self.add_group(place, happened, &told, parts);
+        }
         let mut observed = self.observe(place, happened, &told)?;
         self.note_work(&mut observed);
+        self.keep(observed)
+    }
+
+    /// Keeps an answer, unless it was told before.
+    pub(super) fn keep(&mut self, observed: Observed) -> Result<(), LineFault> {
         if self.is_told_before(&observed) {
             self.told_twice += 1;
             return Ok(());
         }
-        self.has_holds |= happened == Happened::Held;
+        self.has_holds |= observed.happened == Happened::Held;
         if self.observed.len() >= u32::MAX as usize {
-            return Err(too_many);
+            let line = observed.line.into();
+            return Err(LineFault::TooMany { line });
         }
         self.observed.push(observed);
         Ok(())
@@ -180,7 +186,7 @@ impl ObservedHistory {
     }
 
     /// Adds what is known of an operation's beginning.
-    fn note_work(&mut self, observed: &mut Observed) {
+    pub(super) fn note_work(&mut self, observed: &mut Observed) {
         if self.state.under_way.is_empty() {
             return;
         }
@@ -284,6 +290,7 @@ impl ObservedHistory {
             has_work: false,
             ran: false,
             may_count: false,
+            is_part: false,
             run: self.state.run,
             pid: 0,
             operation: 0,
@@ -314,7 +321,7 @@ impl ObservedHistory {
         }
     }
 
-    fn observe(
+    pub(super) fn observe(
         &mut self,
         place: LinePlace,
         happened: Happened,
@@ -367,25 +374,6 @@ impl ObservedHistory {
             decided: told.decided,
             ..self.unknown(place, happened)
         })
-    }
-}
-
-impl ReadingState {
-    /// The number of the clock that this run's times are told by.
-    fn clock(&mut self, start: &RunStarted) -> u32 {
-        if start.clock_us == Micros::default() || start.started_at == Moment::default() {
-            // Nothing tells which one it is, so it is like no other.
-            self.clocks.push(i64::MIN);
-            return (self.clocks.len() - 1) as u32;
-        }
-        let clock_us = i64::try_from(start.clock_us.0).unwrap_or(i64::MAX);
-        let behind = start.started_at.micros().saturating_sub(clock_us);
-        let same = |seen: &i64| seen.abs_diff(behind) <= SAME_BOOT_US;
-        let known = self.clocks.iter().position(same);
-        known.unwrap_or_else(|| {
-            self.clocks.push(behind);
-            self.clocks.len() - 1
-        }) as u32
     }
 }
 

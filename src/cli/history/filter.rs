@@ -75,7 +75,9 @@ impl EntrySelection {
             let memo = entry.operation.annotations().memo;
             memo.is_some_and(|memo| memo.to_lowercase().contains(words.as_str()))
         };
-        self.id.as_ref().is_none_or(|id| entry.id() == Some(id))
+        self.id
+            .as_ref()
+            .is_none_or(|id| entry.id().as_ref() == Some(id))
             && (self.run.is_none() || self.run == entry.run)
             && self.op.is_none_or(|op| entry.kind() == op)
             && self

@@ -125,7 +125,8 @@ impl Single {
                 false => Vec::new(),
             };
             for hold in &page {
-                if accounts.is_empty() || accounts.contains(&hold.operation.account) {
+                let mut parts = hold.operation.parts().iter();
+                if accounts.is_empty() || parts.any(|part| accounts.contains(&part.account)) {
                     let run = runs.iter().find(|run| Some(run.number) == hold.run);
                     self.answers.hold(hold, run.map(|run| &run.name));
                 }

@@ -350,7 +350,8 @@ fn not_run_status(rejection: Rejection, try_later: u8) -> u8 {
         | Rejection::LineDone
         | Rejection::TooManyAccounts
         | Rejection::UnknownEntry
-        | Rejection::NotReversible => 76,
+        | Rejection::NotReversible
+        | Rejection::WholeOnly => 76,
         Rejection::UnknownAccount | Rejection::SameAccount | Rejection::BalanceOverflow => 77,
         Rejection::InDoubt => IN_DOUBT,
     }

@@ -73,6 +73,7 @@ fn asked(history: &ObservedHistory, one: &Observed) -> String {
         (_, Kind::Balance) => format!("look at {account}{id}"),
         (_, Kind::Refill) => format!("refill {account} with {amount}{id}"),
         (_, Kind::Lapse) => format!("give {amount} of {account} back to its budget{id}"),
+        (_, Kind::Group) => format!("all or nothing of a line{id}"),
         (_, Kind::Reverse) => {
             let other = name(history, one.other);
             let (from, to) = match one.comes_in {

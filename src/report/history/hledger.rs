@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::bank::{BUDGET, LOANS, Name, Unit, WORLD};
+use crate::bank::{BUDGET, Id, LOANS, Name, Unit, WORLD};
 use crate::event::rfc3339;
 use crate::store::Entry;
 
@@ -41,7 +41,7 @@ pub(super) fn entry(entry: &Entry, out: &mut Vec<u8>) {
             let _ = writeln!(out, "    ; {name}:{}", plain(value));
         }
     };
-    tag("id", entry.id().map(|id| id.as_str()));
+    tag("id", entry.id().as_ref().map(Id::as_str));
     tag("run", entry.run.as_ref().map(|run| run.as_str()));
     tag("happened", added.date.as_deref());
     let _ = write!(

@@ -30,7 +30,7 @@ pub(super) struct PageColumns<'a> {
     total: usize,
     shown: usize,
     ends: BTreeMap<&'static str, u64>,
-    kinds: [&'static str; 9],
+    kinds: [&'static str; Kind::EVERY.len()],
     end_words: [&'static str; 5],
     accounts: Vec<&'a str>,
     lanes: LaneColumns,

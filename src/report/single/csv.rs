@@ -70,11 +70,12 @@ pub(super) fn hold(
     run: Option<&RunName>,
     out: &mut Vec<u8>,
 ) {
-    let cells = text::hold(hold, run);
     let field = |cell: &String| match cell.as_str() {
         "-" => String::new(),
         text => text.to_string(),
     };
-    let fields = cells.each_ref().map(field);
-    records.record(&fields.each_ref().map(String::as_str), out);
+    for cells in text::hold(hold, run) {
+        let fields = cells.each_ref().map(field);
+        records.record(&fields.each_ref().map(String::as_str), out);
+    }
 }

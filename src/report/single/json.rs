@@ -9,7 +9,7 @@ use super::Subject;
 use crate::bank::{
     Annotations, Answer, Balance, EntryKey, Id, Kind, Moment, Name, Operation, Percent, Period,
 };
-use crate::event::{Event, OperationEvent, Total, add_line, is_zero, rfc3339};
+use crate::event::{Event, OperationEvent, PartEvent, Total, add_line, is_zero, rfc3339};
 use crate::store::{OpenHold, RunName, Standing, StandingAllowance};
 
 /// What an answer is subject, as an event.
@@ -66,6 +66,8 @@ pub(super) fn account_at(account: &Name, posted: i128, at: Moment, out: &mut Vec
 /// Adds the line of a hold.
 pub(super) fn hold(hold: &OpenHold, run: Option<&RunName>, out: &mut Vec<u8>) {
     let Operation { id, account, .. } = &hold.operation;
+    let is_group = hold.operation.kind() == Kind::Group;
+    let parts = || hold.operation.parts().iter().map(PartEvent::of).collect();
     let Annotations { date, memo, meta } = hold.operation.annotations();
     let line = HoldLine {
         date,
@@ -73,8 +75,9 @@ pub(super) fn hold(hold: &OpenHold, run: Option<&RunName>, out: &mut Vec<u8>) {
         meta,
         id: id.as_ref(),
         op: hold.operation.kind(),
-        account,
+        account: Some(account).filter(|_| !is_group),
         to: hold.operation.to(),
+        parts: is_group.then(parts),
         amount: hold.operation.amount().map(Balance::from),
         at: rfc3339(hold.at),
         expires: hold.expires.map(rfc3339),
@@ -143,9 +146,12 @@ struct HoldLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a Id>,
     op: Kind,
-    account: &'a Name,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<&'a Name>,
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<&'a Name>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parts: Option<Vec<PartEvent>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     amount: Option<Balance>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -4,7 +4,9 @@ use std::fmt::{self, Display};
 
 use super::Subject;
 use super::budget::ToTheSecond;
-use crate::bank::{Answer, Balance, EntryKey, Id, Name, Outcome, Rejection, Unit, View, WORLD};
+use crate::bank::{
+    Answer, Balance, EntryKey, Id, Name, Operation, Outcome, Rejection, Unit, View, WORLD,
+};
 use crate::event::rfc3339;
 use crate::report::columns::or_nothing;
 use crate::report::money::BareMoney;
@@ -124,7 +126,7 @@ impl Display for Refusal<'_> {
                 }
             }
         }
-        if let Some(budget) = answer.budget {
+        if let Some(budget) = &answer.budget {
             write!(f, "; it is refilled at {}", ToTheSecond(budget.next))?;
         }
         f.write_str(if answer.duplicate { " (duplicate)" } else { "" })
@@ -151,9 +153,14 @@ fn id(subject: Subject<'_>) -> Option<&Id> {
     }
 }
 
-/// The cells of a hold, and of the run that it belongs to, if that has a name.
-pub(super) fn hold(hold: &OpenHold, run: Option<&RunName>) -> [String; 9] {
-    let operation = &hold.operation;
+/// The cells of a hold, and of the run that it belongs to, if that has a name: a row for each of its
+/// operations.
+pub(super) fn hold(hold: &OpenHold, run: Option<&RunName>) -> Vec<[String; 9]> {
+    let parts = hold.operation.parts().iter();
+    parts.map(|part| row(hold, part, run)).collect()
+}
+
+fn row(hold: &OpenHold, operation: &Operation, run: Option<&RunName>) -> [String; 9] {
     let text = |text: Option<&str>| or_nothing(text).to_string();
     let amount = operation.amount().map(|amount| amount.to_string());
     let line = hold.line.map(|line| line.to_string());
@@ -164,7 +171,7 @@ pub(super) fn hold(hold: &OpenHold, run: Option<&RunName>) -> [String; 9] {
         (None, None) => "never".to_string(),
     };
     [
-        text(operation.id.as_ref().map(Id::as_str)),
+        text(hold.operation.id.as_ref().map(Id::as_str)),
         operation.kind().word().to_string(),
         operation.account.to_string(),
         text(operation.to().map(Name::as_str)),

@@ -2,7 +2,7 @@
 
 use super::{RecordedChange, Recording, moment, shortened};
 use crate::bank::{Balance, Kind};
-use crate::event::OperationEvent;
+use crate::event::{OperationEvent, PartEvent};
 use crate::show::{OperationEnd, PicturedOperation};
 
 impl Recording {
@@ -27,7 +27,10 @@ impl Recording {
 
     fn new_operation(&mut self, run: usize, event: &OperationEvent) -> Option<usize> {
         let kind = event.op?;
-        let account = self.account(run, event.account.as_ref()?.as_str());
+        // A group is drawn at the account of its last part.
+        let last = event.parts.as_ref().and_then(|parts| parts.last());
+        let account = event.account.as_ref().or(last.map(|part| &part.account));
+        let account = self.account(run, account?.as_str());
         let to = event.to.as_ref();
         let to = to.map(|name| self.account(run, name.as_str()));
         let lane = self.lane(run, event.worker, event.pid);
@@ -116,6 +119,9 @@ impl Recording {
 
     /// The balances of an operation's accounts since an event.
     fn changed(&mut self, place: usize, event: &OperationEvent, is_hold: bool) {
+        if let Some(parts) = &event.parts {
+            return self.group_changed(place, event, parts);
+        }
         let operation = &self.operations[place];
         let (run, own, other) = (operation.run, operation.account, operation.to);
         let change = |posted: Balance, available: Option<Balance>| RecordedChange {
@@ -133,6 +139,35 @@ impl Recording {
         }
         if let (Some(balance), Some(other)) = (event.to_balance, other) {
             self.courses[other].push(change(balance, None));
+        }
+    }
+
+    /// The balances of the accounts of a group after each of its parts.
+    fn group_changed(&mut self, place: usize, event: &OperationEvent, parts: &[PartEvent]) {
+        let run = self.operations[place].run;
+        let later = (0..parts.len() as u64).rev();
+        for (part, later) in parts.iter().zip(later) {
+            let (own, to) = (&part.account, part.to.as_ref());
+            let sides = [
+                (Some(own), part.balance, part.available),
+                (to, part.to_balance, None),
+            ];
+            for (name, posted, available) in sides {
+                let (Some(name), Some(posted)) = (name, posted) else {
+                    continue;
+                };
+                let account = self.account(run, name.as_str());
+                self.courses[account].push(RecordedChange {
+                    run,
+                    at: moment(event.at_us),
+                    decided: event.decided.saturating_sub(later),
+                    posted: Some(posted.minor()),
+                    available: available.map(Balance::minor),
+                    given_back: 0,
+                    operation: Some(place),
+                    is_hold: false,
+                });
+            }
         }
     }
 

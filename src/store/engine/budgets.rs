@@ -56,8 +56,7 @@ impl UnitOfWork<'_> {
         let state = &mut self.cache.state;
         let mut names = Vec::new();
         let mut touch = |operation: &Operation| {
-            names.push(operation.account.clone());
-            names.extend(operation.to().or(operation.from()).cloned());
+            names.extend(operation.accounts().cloned());
         };
         let mut ended: Vec<u64> = left.due.iter().chain(&left.of_runs).copied().collect();
         let mut opened = Vec::new();

@@ -7,8 +7,8 @@ use super::backend::{Backend, DueBy, IdRows, WantedRows};
 use super::cache::CacheState;
 use super::{Engine, UnitOfWork};
 use crate::bank::{
-    Account, Amount, Budget, EnteredWindow, Id, Moment, Name, NullJournal, Owner, Postings, Sides,
-    VoidReason, refill_id,
+    Account, Amount, Budget, EnteredWindow, Id, Moment, Name, NullJournal, Operation, Owner,
+    Postings, Sides, VoidReason, refill_id,
 };
 use crate::store::{LedgerError, OpenHold, Standing};
 
@@ -131,7 +131,12 @@ impl UnitOfWork<'_> {
             let Some(hold) = state.held(*number) else {
                 continue;
             };
-            if let Some(movement) = hold.operation.movement() {
+            for movement in hold
+                .operation
+                .parts()
+                .iter()
+                .filter_map(Operation::movement)
+            {
                 names.extend([movement.debit, movement.credit].map(Name::clone));
             }
             match hold.owner {

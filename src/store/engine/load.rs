@@ -205,12 +205,13 @@ impl UnitOfWork<'_> {
         let wrong = || self.damaged(format!("the entry of the id `{}` is wrong", id.as_str()));
         let entry = sound(entry).map_err(|_| wrong())?;
         let operation = match entry.hold {
-            None => entry.operation().ok_or_else(wrong)?,
+            None => entry.asked().ok_or_else(wrong)?,
             Some(_) => self.recorded(record.ok_or_else(wrong)?)?.operation,
         };
+        let amount = Amount::new(entry.amount).filter(|_| operation.amount().is_some());
         let state = State::Settled {
             outcome: entry.outcome().ok_or_else(wrong)?,
-            amount: Amount::new(entry.amount),
+            amount,
         };
         Ok(KnownId { operation, state })
     }
@@ -249,9 +250,8 @@ fn want_id(wanted: &mut WantedRows, known: &IdempotencyKeys, id: &Id) {
 }
 
 pub(super) fn want_accounts(wanted: &mut WantedRows, state: &LedgerState, operation: &Operation) {
-    want_account(wanted, state, &operation.account);
-    if let Some(other) = operation.to().or(operation.from()) {
-        want_account(wanted, state, other);
+    for name in operation.accounts() {
+        want_account(wanted, state, name);
     }
 }
 

@@ -125,14 +125,13 @@ impl<'a> Recorder<'a> {
             amount: amount.minor(),
             view: parts(view),
             id: operation.id.as_ref().map(|id| id.text().clone()),
-            run: run_of(caller).filter(|_| caller.line.is_some()),
+            // The parts of a group before its last one stand on no line, and belong to its run.
+            run: run_of(caller)
+                .filter(|_| caller.line.is_some() || operation.group_place().is_some()),
             line: caller.line,
             hold,
             excess: excess.map(Amount::minor),
-            detail: operation
-                .detail
-                .as_ref()
-                .map(|detail| detail.text().clone()),
+            detail: operation.kept_text().cloned(),
         };
         self.entry(row, debit, credit);
         self.end_hold(hold);

@@ -14,8 +14,8 @@ mod run;
 use sha2::{Digest, Sha256};
 
 use crate::bank::{
-    Account, Balance, Id, Kind, LOANS, LastNumbers, Moment, Name, Operation, OperationDetail, Unit,
-    View, WORLD,
+    Account, Balance, Group, Id, Kind, LOANS, LastNumbers, Moment, Name, Operation,
+    OperationDetail, Unit, View, WORLD,
 };
 
 pub(crate) use account::AccountRow;
@@ -239,6 +239,7 @@ pub(crate) fn op(kind: Kind) -> i64 {
         Kind::Lapse => 6,
         Kind::Reverse => 7,
         Kind::Open => 8,
+        Kind::Group => 9,
     }
 }
 
@@ -262,7 +263,13 @@ pub(crate) fn operation(
         Some(minor) => Some(crate::bank::Amount::new(minor)?),
         None => None,
     };
-    let operation = Operation::new(kind(number)?, id, account, other, amount).ok()?;
+    let kind = kind(number)?;
+    if kind == Kind::Group {
+        let operation = Group::read(detail?).ok()?.operation(id);
+        let is_whole = other.is_none() && amount.is_none() && operation.account == account;
+        return is_whole.then_some(operation);
+    }
+    let operation = Operation::new(kind, id, account, other, amount).ok()?;
     let detail = detail.map(OperationDetail::read).transpose().ok()?;
     Some(operation.carrying(detail))
 }

@@ -168,7 +168,11 @@ pub(in crate::store) fn line(
         ..RequestContext::default()
     };
     let answers = ledger.transact(&[Asked { caller, request }]);
-    answers.expect("an answer")[0].expect("decided").outcome
+    answers
+        .expect("an answer")
+        .remove(0)
+        .expect("decided")
+        .outcome
 }
 
 pub(in crate::store) fn withdraw(minor: i64) -> Request {

@@ -9,9 +9,11 @@
 //! rest of the tail and what is kept beside it are read in one transaction, as of one moment.
 
 mod budgets;
+mod groups;
 mod hold_ends;
 mod lookups;
 mod recount;
+mod refusals;
 mod shape;
 mod tables;
 mod walk;

@@ -5,6 +5,8 @@
 
 use tokio_postgres::types::ToSql;
 
+use smol_str::SmolStr;
+
 use crate::bank::{Amount, Id};
 use crate::store::engine::rows::{
     AccountRow, HoldRow, LineColumns, NewEntry, OwnerColumns, RecordRow, RunRow, Stored, op,
@@ -268,10 +270,7 @@ impl<'a> RowSet<'a> {
                 Some(operation.account.as_str()),
                 operation.to().map(|to| to.as_str()),
                 operation.id.as_ref().map(Id::as_str),
-                operation
-                    .detail
-                    .as_ref()
-                    .map(|detail| detail.text().as_str()),
+                operation.kept_text().map(SmolStr::as_str),
             ],
         );
     }

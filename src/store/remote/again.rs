@@ -137,7 +137,8 @@ impl UnderWay {
     ) -> Option<LedgerAnswer> {
         match (request, &answer) {
             (LedgerRequest::Decide(asked), LedgerAnswer::Decided(told)) => {
-                return Some(LedgerAnswer::Decided(self.decided(asked, *told)));
+                let told = self.decided(asked, told.clone());
+                return Some(LedgerAnswer::Decided(told));
             }
             (LedgerRequest::BeginRun(name), LedgerAnswer::RunBegun(run)) => {
                 self.begin_run(run.number, name.as_ref());

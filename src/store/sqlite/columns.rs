@@ -276,10 +276,7 @@ pub(super) fn write_hold(
         line.digest,
         own.boot_time.map(|time| time.boot),
         own.boot_time.map(|time| time.micros),
-        operation
-            .detail
-            .as_ref()
-            .map(|detail| detail.text().as_str()),
+        operation.kept_text().map(SmolStr::as_str),
         stored.checksum,
     ])
 }

@@ -22,7 +22,7 @@ fn read_with(chunks: &[&[u8]], account: &str, done: RunProgress) -> Read {
     let defaults = Defaults {
         account: Name::user(account).expect("a name"),
         to: None,
-        opens: true,
+        bank_decides: true,
     };
     let is_csv = chunks.concat().starts_with(b"op");
     let format = (!is_csv).then_some(WorkloadFormat::JsonLines);

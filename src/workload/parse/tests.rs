@@ -2,7 +2,7 @@ mod csv;
 mod json;
 
 use super::*;
-use crate::bank::Name;
+use crate::bank::{Kind, Name};
 use crate::workload::lines::LineSplitter;
 use proptest::prelude::*;
 
@@ -10,6 +10,7 @@ use proptest::prelude::*;
 fn items(format: Option<WorkloadFormat>, input: &[u8]) -> (Vec<Item>, Option<String>) {
     let defaults = Defaults {
         to: Name::user("savings").ok(),
+        bank_decides: true,
         ..Defaults::default()
     };
     let mut parser = Parser::new(format, defaults);
@@ -34,18 +35,27 @@ fn show(item: &Item) -> String {
             panic!("{line:?} belongs to no run")
         }
         Item::Operation { line, operation } => {
-            let amount = operation.amount().map(|amount| amount.to_string());
-            format!(
-                "{} {} {} {} {} {}",
-                line.expect("a line").number,
-                operation.kind(),
-                amount.as_deref().unwrap_or("-"),
-                operation.account,
-                operation.to().map_or("-", |to| to.as_str()),
-                operation.id.as_ref().map_or("-", |id| id.as_str()),
-            )
+            let mut shown = format!("{} {}", line.expect("a line").number, words(operation));
+            if operation.kind() == Kind::Group {
+                for part in operation.parts() {
+                    shown += &format!(" [{}]", words(part));
+                }
+            }
+            shown
         }
     }
+}
+
+fn words(operation: &Operation) -> String {
+    let amount = operation.amount().map(|amount| amount.to_string());
+    format!(
+        "{} {} {} {} {}",
+        operation.kind(),
+        amount.as_deref().unwrap_or("-"),
+        operation.account,
+        operation.to().map_or("-", |to| to.as_str()),
+        operation.id.as_ref().map_or("-", |id| id.as_str()),
+    )
 }
 
 fn check_bytes(input: &[u8], expected: &[&str]) {

@@ -24,9 +24,8 @@ impl<J: Journal> Decision<'_, J> {
         if self.state.budgets.is_empty() {
             return;
         }
-        self.touch_account(&operation.account);
-        if let Some(other) = operation.to().or(operation.from()) {
-            self.touch_account(other);
+        for name in operation.accounts() {
+            self.touch_account(name);
         }
     }
 
@@ -141,7 +140,9 @@ impl<J: Journal> Decision<'_, J> {
     /// Has the answer tell when the account is refilled whose funds were not enough.
     pub(super) fn tell_refill(&mut self, operation: &Operation) {
         if !self.state.budgets.is_empty() {
-            let from = operation.movement().map(|movement| movement.debit);
+            let part = usize::from(self.group.part.saturating_sub(1));
+            let part = operation.parts().get(part);
+            let from = part.and_then(|part| Some(part.movement()?.debit));
             self.budget = from.and_then(|from| self.state.budget_view(from));
         }
     }

@@ -4,7 +4,7 @@ use super::{Decision, End};
 use crate::bank::journal::{Journal, Owner, Record, RequestContext, RunLine};
 use crate::bank::ledger_state::Hold;
 use crate::bank::{
-    Amount, Answer, LineState, Movement, Operation, Outcome, Rejection, State, VoidReason,
+    Action, Amount, Answer, LineState, Movement, Operation, Outcome, Rejection, State, VoidReason,
 };
 
 impl<J: Journal> Decision<'_, J> {
@@ -65,12 +65,17 @@ impl<J: Journal> Decision<'_, J> {
             }
         };
         (self.other_side, self.budget) = (decision.other_side, decision.budget);
+        self.group = decision.group;
         outcome
     }
 
     /// Moves `amount` of what was held and gives back the rest, or moves more. Where there is no room for
     /// it any more, all of it is given back and the operation is refused.
     fn post(&mut self, hold: u64, operation: &Operation, amount: Option<Amount>) -> Outcome {
+        if let Action::Group(group) = &operation.action {
+            let posted = self.post_group(hold, operation, group);
+            return posted.unwrap_or_else(|rejection| self.post_fails(hold, operation, rejection));
+        }
         let (Some(movement), Some(amount)) = (operation.movement(), amount) else {
             let seen = self.look(operation, Some(hold));
             return seen.unwrap_or_else(|rejection| self.refuse(operation, rejection));
@@ -86,11 +91,13 @@ impl<J: Journal> Decision<'_, J> {
                 self.lapse(hold, movement.debit, rest);
                 outcome
             }
-            Err(rejection) => {
-                self.give_back(hold, operation, VoidReason::Voided);
-                self.refuse(operation, rejection)
-            }
+            Err(rejection) => self.post_fails(hold, operation, rejection),
         }
+    }
+
+    fn post_fails(&mut self, hold: u64, operation: &Operation, rejection: Rejection) -> Outcome {
+        self.give_back(hold, operation, VoidReason::Voided);
+        self.refuse(operation, rejection)
     }
 
     pub(super) fn give_back(
@@ -99,11 +106,12 @@ impl<J: Journal> Decision<'_, J> {
         operation: &Operation,
         release: VoidReason,
     ) -> Outcome {
-        if let Some(movement) = operation.movement()
-            && let Ok(mut found) = self.find(&movement, false)
-        {
-            found.sides = found.sides.void(movement.amount);
-            self.keep_debit(&found);
+        let held = operation.set_aside();
+        for (name, amount) in &held {
+            if let Some(slot) = self.state.slot(name) {
+                self.state.accounts[slot] = self.state.accounts[slot].giving_back(*amount);
+                self.journal.changed(slot);
+            }
         }
         let number = self.next_record();
         let view = self.state.view_or_nothing(&operation.account);
@@ -117,8 +125,8 @@ impl<J: Journal> Decision<'_, J> {
                 view,
             },
         );
-        if let Some(movement) = operation.movement() {
-            self.lapse(hold, movement.debit, movement.amount.minor());
+        for (name, amount) in held {
+            self.lapse(hold, name, amount.minor());
         }
         let is_unspent = release == VoidReason::Unspent;
         self.note_line(is_unspent.then_some(LineState::Done));

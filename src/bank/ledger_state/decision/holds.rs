@@ -6,7 +6,9 @@ use super::{Decision, End};
 use crate::bank::idempotency_keys::refused;
 use crate::bank::journal::{Journal, Owner, OwnerChange, Record};
 use crate::bank::ledger_state::Hold;
-use crate::bank::{Amount, Answer, Id, Operation, Outcome, Rejection, State, View, VoidReason};
+use crate::bank::{
+    Amount, Answer, Id, Kind, Operation, Outcome, Rejection, State, View, VoidReason,
+};
 
 impl<J: Journal> Decision<'_, J> {
     /// The hold of this very operation, if it is in doubt.
@@ -121,8 +123,11 @@ impl<J: Journal> Decision<'_, J> {
         held: Option<Amount>,
         amount: Amount,
     ) -> Result<(), Rejection> {
-        let held = held.ok_or(Rejection::ExceedsHold)?;
         let taken = self.state.holds.get(&hold);
+        if taken.is_some_and(|hold| hold.operation.kind() == Kind::Group) {
+            return Err(Rejection::WholeOnly);
+        }
+        let held = held.ok_or(Rejection::ExceedsHold)?;
         match taken.and_then(|hold| hold.operation.movement()) {
             Some(movement) => self
                 .find(&movement, false)?

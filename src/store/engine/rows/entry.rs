@@ -79,6 +79,15 @@ impl EntryRow {
         operation(self.op, account, other, Some(self.amount), id, detail)
     }
 
+    /// What was asked for: of the last part of a group, the group.
+    pub(crate) fn asked(&self) -> Option<Operation> {
+        let operation = self.operation()?;
+        match operation.posted_group() {
+            Some(group) => Some(group.operation(operation.id)),
+            None => Some(operation),
+        }
+    }
+
     /// What the bank itself moves.
     fn the_banks(&self, kind: Kind) -> Option<Operation> {
         let amount = Amount::new(self.amount)?;

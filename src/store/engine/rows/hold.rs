@@ -1,5 +1,7 @@
 //! The rows of holds: what is set aside now.
 
+use smol_str::SmolStr;
+
 use super::{Content, KeptRow, checksum, op};
 use crate::bank::{Amount, BootTime, Expiry, Hold, Id, Line, Moment, Name, Owner, RunLine};
 use crate::store::OpenHold;
@@ -160,13 +162,7 @@ impl KeptRow for HoldRow {
         content
             .later(1, own.boot_time.map(|time| time.boot))
             .later(2, own.boot_time.map(|time| time.micros))
-            .later_text(
-                3,
-                operation
-                    .detail
-                    .as_ref()
-                    .map(|detail| detail.text().as_str()),
-            );
+            .later_text(3, operation.kept_text().map(SmolStr::as_str));
         checksum(&content.hash())
     }
 }

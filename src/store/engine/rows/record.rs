@@ -75,7 +75,7 @@ pub(crate) struct RecordRow {
     pub(crate) doubt: Option<i64>,
     pub(crate) boot_time: Option<BootTime>,
     pub(crate) note: Option<SmolStr>,
-    /// What its operation carries.
+    /// What is kept with its operation.
     pub(crate) detail: Option<SmolStr>,
 }
 
@@ -88,10 +88,7 @@ impl RecordRow {
             other: operation.to().map(|to| to.text().clone()),
             amount: operation.amount().map(Amount::minor),
             id: operation.id.as_ref().map(|id| id.text().clone()),
-            detail: operation
-                .detail
-                .as_ref()
-                .map(|detail| detail.text().clone()),
+            detail: operation.kept_text().cloned(),
             ..RecordRow::default()
         }
     }

@@ -76,7 +76,7 @@ impl Shells {
             request,
         };
         let answers = self.open[shell % count].transact(&[asked]);
-        answers.expect("an answer")[0].expect("decided")
+        answers.expect("an answer").remove(0).expect("decided")
     }
 
     fn withdraw(&mut self, minor: i64) -> Answer {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::bank::{LedgerState, NullJournal, Rejection, WorkEnd};
+use crate::bank::{Group, LedgerState, NullJournal, Rejection, WorkEnd};
 use crate::store::SkippedLine;
 
 fn view_of_it() -> Request {
@@ -64,7 +64,8 @@ pub(super) fn an_id_of_any_characters_is_known_again(place: &dyn LedgerPlace) {
             })
             .collect();
         let answers = ledger.transact(&batch).expect("answers");
-        let known = |answer: &Option<Answer>| answer.expect("decided").duplicate == duplicate;
+        let known =
+            |answer: &Option<Answer>| answer.as_ref().expect("decided").duplicate == duplicate;
         assert!(answers.iter().all(known), "{answers:?}");
         assert_eq!(ledger.verify(None).expect("checked").violation, None);
     }
@@ -227,6 +228,8 @@ fn step() -> impl Strategy<Value = (Request, u64, [bool; 3], bool)> {
     let request = prop_oneof![
         4 => drawn.clone().prop_map(Request::Execute),
         2 => drawn.prop_map(Request::Begin),
+        2 => groups().prop_map(Request::Execute),
+        2 => groups().prop_map(Request::Begin),
         1 => less().prop_map(|amount| Request::End(WorkEnd::Post { amount })),
         1 => select(vec![
             Request::End(WorkEnd::Void),
@@ -247,6 +250,18 @@ fn step() -> impl Strategy<Value = (Request, u64, [bool; 3], bool)> {
         }),
     ];
     (request, 0u64..4, any::<[bool; 3]>(), any::<bool>())
+}
+
+/// One or several operations in one.
+fn groups() -> impl Strategy<Value = Operation> {
+    let kinds = select(vec![Kind::Withdraw, Kind::Deposit, Kind::Transfer]);
+    let part = (kinds, select(vec!["a", "b"]), 1i64..9)
+        .prop_map(|(kind, account, minor)| operation(kind, None, account, minor));
+    let id = proptest::option::of(select(vec!["i", "j", "k"]));
+    (prop::collection::vec(part, 1..4), id).prop_map(|(parts, id)| {
+        let id = id.map(|id| Id::new(id).expect("an id"));
+        Group::new(parts).expect("a group").operation(id)
+    })
 }
 
 pub(super) fn it_decides_as_the_ledger_state_does(place: &dyn LedgerPlace) {

@@ -29,7 +29,7 @@ impl Walk {
             _ => return wrong(format!("is not found under its id `{id}`")),
         }
         let earlier = found.and_then(|found| found.record);
-        follows(id, earlier, entry.hold, entry.operation())
+        follows(id, earlier, entry.hold, entry.asked())
     }
 
     /// The look-up of a record's id finds this record, and the id was free or held by what it ends.

@@ -11,8 +11,8 @@ use super::hold_ends::{
 use super::shape::{has_its_columns, is_remembered};
 use super::words::{must_be_refused, shown, told};
 use crate::bank::{
-    Account, Amount, BUDGET, Balance, Budget, Expiry, Hold, Kind, LOANS, Moment, Movement, Name,
-    Operation, Owner, Rejection, RunLine, Sides, View, WORLD,
+    Account, Action, Amount, BUDGET, Balance, Budget, Expiry, Hold, Kind, LOANS, Moment, Movement,
+    Name, Operation, Owner, Rejection, RunLine, Sides, View, WORLD,
 };
 use crate::store::engine::rows::{
     DOUBTED, EXPIRED, EntryRow, HELD, Head, KEPT, OPENED, OwnerColumns, REFUSED, RecordRow,
@@ -29,8 +29,10 @@ pub(super) struct Recount {
     pub(super) budgets: HashMap<Name, Budget>,
     /// What allowances move next.
     pub(super) due: VecDeque<DuePosting>,
+    /// The parts of a group so far, until its last one.
+    pub(super) parts: Vec<(EntryRow, Operation)>,
     /// What was given back last, and the number of that record.
-    given_back: Option<(u64, Operation)>,
+    pub(super) given_back: Option<(u64, Operation)>,
 }
 
 impl Recount {
@@ -42,6 +44,7 @@ impl Recount {
             holds: BTreeMap::new(),
             budgets: HashMap::new(),
             due: VecDeque::new(),
+            parts: Vec::new(),
             given_back: None,
         }
     }
@@ -49,16 +52,11 @@ impl Recount {
     /// Money moves. A reversal is held against the entry that it makes undone.
     pub(super) fn entry(&mut self, row: &EntryRow, reversed: Option<Operation>) -> RowCheck {
         let operation = row.operation().ok_or(NO_OPERATION)?;
-        let movement = operation.movement().ok_or("moves nothing")?;
-        let (debit, credit) = (movement.debit.as_str(), movement.credit.as_str());
-        if (row.debit.as_str(), row.credit.as_str()) != (debit, credit) {
-            return Err(format!(
-                "moves money from `{}` to `{}`, as a {} it must be from `{debit}` to `{credit}`",
-                row.debit,
-                row.credit,
-                operation.kind(),
-            ));
+        if self.part(row, &operation)? {
+            return Ok(());
         }
+        let movement = operation.movement().ok_or("moves nothing")?;
+        moves_between(row, &operation, &movement)?;
         self.is_due(row, &operation)?;
         if operation.kind() == Kind::Reverse {
             is_the_opposite(&operation, reversed)?;
@@ -84,7 +82,7 @@ impl Recount {
         let Sides { debit, credit } = moved.map_err(must_be_refused)?;
         self.accounts.insert(movement.debit.clone(), debit);
         self.accounts.insert(movement.credit.clone(), credit);
-        if operation.is_a_users() {
+        if Kind::ALL.contains(&operation.kind()) {
             self.note_moved(&movement);
         }
         self.shows(&operation.account, row.view())?;
@@ -126,6 +124,7 @@ impl Recount {
     /// tells of.
     pub(super) fn record(&mut self, row: &RecordRow, is_refilled: bool) -> RowCheck {
         has_its_columns(row)?;
+        self.no_part_is_missing()?;
         self.nothing_is_due()?;
         match row.kind {
             OPENED => return self.opened(row),
@@ -222,62 +221,21 @@ impl Recount {
         if row.kind == EXPIRED {
             has_expired(&held, row)?;
         }
-        if let Some(movement) = operation.movement() {
-            let sides = self.sides(&movement).map_err(must_be_refused)?;
-            let debit = sides.void(movement.amount).debit;
-            self.accounts.insert(movement.debit.clone(), debit);
-            self.lapse(
-                row.hold.unwrap_or(0),
-                movement.debit,
-                movement.amount.minor(),
-            );
+        let given_back = operation.set_aside();
+        for (name, amount) in &given_back {
+            if let Some(account) = self.accounts.get_mut(*name) {
+                *account = account.giving_back(*amount);
+            }
+        }
+        for (name, amount) in given_back {
+            self.lapse(row.hold.unwrap_or(0), name, amount.minor());
         }
         self.given_back = Some((row.record, operation.clone()));
         Ok(())
     }
 
-    fn refused(&mut self, row: &RecordRow, operation: &Operation) -> RowCheck {
-        is_remembered(row)?;
-        let place = row.rejection.and_then(|place| usize::try_from(place).ok());
-        let rejection = place.and_then(|place| Rejection::ALL.get(place).copied());
-        let rejection = rejection.ok_or("is refused for an unknown reason")?;
-        let unopened = |movement: Movement<'_>| {
-            let is_opened = |name: &Name| {
-                let account = self.accounts.get(name);
-                name.is_the_banks() || account.is_some_and(Account::is_opened)
-            };
-            !is_opened(movement.debit) || !is_opened(movement.credit)
-        };
-        // Those who ask strictly are refused where a request did not open both accounts.
-        let is_strict =
-            rejection == Rejection::UnknownAccount && operation.movement().is_some_and(unopened);
-        match self.decide(operation).err() {
-            Some(must) if must == rejection || is_strict => {}
-            None if is_strict => {}
-            // What was begun may find no room in the end.
-            _ if matches!(rejection, Rejection::Declined | Rejection::BalanceOverflow) => {
-                self.was_given_back(row, operation)?;
-            }
-            Some(must) => return Err(format!("is refused: {rejection}, must be: {must}")),
-            None => return Err(format!("is refused: {rejection}, must not be refused")),
-        }
-        let view = self.accounts.get(&operation.account).map(Account::view);
-        match (row.view(), view) {
-            (said, must) if said == must => Ok(()),
-            (said, must) => Err(format!("says {}, must be {}", shown(said), shown(must))),
-        }
-    }
-
-    /// What is refused at its end was given back just before.
-    fn was_given_back(&self, row: &RecordRow, operation: &Operation) -> RowCheck {
-        match &self.given_back {
-            Some((record, given)) if record + 1 == row.record && given == operation => Ok(()),
-            _ => Err("is refused at its end, and nothing of it was given back just before".into()),
-        }
-    }
-
     fn viewed(&mut self, row: &RecordRow, operation: &Operation) -> RowCheck {
-        if operation.movement().is_some() {
+        if operation.kind() != Kind::Balance {
             return Err("is a view of an operation that moves money".into());
         }
         if row.hold.is_none() {
@@ -346,6 +304,9 @@ impl Recount {
     }
 
     fn begin(&mut self, operation: &Operation) -> Result<(), Rejection> {
+        if let Action::Group(group) = &operation.action {
+            return self.begin_group(group);
+        }
         if let (Some(movement), Some(sides)) = (operation.movement(), self.decide(operation)?) {
             self.accounts.insert(movement.debit.clone(), sides.debit);
             self.note_spent(movement.debit);
@@ -354,7 +315,12 @@ impl Recount {
     }
 
     /// What the rules say to setting an operation's money aside.
-    fn decide(&self, operation: &Operation) -> Result<Option<Sides>, Rejection> {
+    pub(super) fn decide(&self, operation: &Operation) -> Result<Option<Sides>, Rejection> {
+        if let Action::Group(group) = &operation.action {
+            let decided = self.decide_group(group, Sides::execute, &[]);
+            decided.map_err(|refused| refused.rejection)?;
+            return self.room_for(group).map(|_| None);
+        }
         match operation.movement() {
             Some(movement) => Ok(Some(self.sides(&movement)?.begin(movement.amount)?)),
             None if self.accounts.contains_key(&operation.account) => Ok(None),
@@ -387,6 +353,24 @@ impl Recount {
         let (said, must) = (shown(Some(said)), shown(Some(must)));
         Err(format!("says of `{name}`: {said}, must be {must}"))
     }
+}
+
+/// The sides of an entry are those of its operation.
+pub(super) fn moves_between(
+    row: &EntryRow,
+    operation: &Operation,
+    movement: &Movement<'_>,
+) -> RowCheck {
+    let (debit, credit) = (movement.debit.as_str(), movement.credit.as_str());
+    if (row.debit.as_str(), row.credit.as_str()) == (debit, credit) {
+        return Ok(());
+    }
+    Err(format!(
+        "moves money from `{}` to `{}`, as a {} it must be from `{debit}` to `{credit}`",
+        row.debit,
+        row.credit,
+        operation.kind(),
+    ))
 }
 
 fn skipped(row: &RecordRow) -> RowCheck {

@@ -17,6 +17,7 @@ impl Walk {
         let head = self.check_head(&tx.position()?.head);
         head.map_err(|stop| stop.of("the head of the ledger"))?;
         self.count.nothing_is_due().map_err(Stop::from)?;
+        self.count.no_part_is_missing().map_err(Stop::from)?;
         self.check_accounts(tx)?;
         self.check_holds(tx)?;
         for read in tx.runs(RunFilter::All)? {

@@ -16,7 +16,7 @@ pub(super) fn deposit(ledger: &mut SchemaLedger) -> bool {
     let caller = Default::default();
     match ledger.transact(&[Asked { caller, request }]) {
         Ok(answers) => {
-            let outcome = answers[0].expect("decided").outcome;
+            let outcome = answers[0].as_ref().expect("decided").outcome;
             assert!(matches!(outcome, Outcome::Posted { .. }), "{outcome:?}");
             true
         }

@@ -16,7 +16,11 @@ fn hosts_that_write_at_once_never_spend_the_same_money() {
                 let request = Request::Execute(operation(Kind::Withdraw, None, "a", 1));
                 let caller = Default::default();
                 let answers = ledger.transact(&[Asked { caller, request }]);
-                let outcome = answers.expect("an answer")[0].expect("decided").outcome;
+                let outcome = answers
+                    .expect("an answer")
+                    .remove(0)
+                    .expect("decided")
+                    .outcome;
                 matches!(outcome, Outcome::Posted { .. })
             });
             posted.count()

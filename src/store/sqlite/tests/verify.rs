@@ -3,6 +3,7 @@
 mod changes;
 mod forged;
 pub(in crate::store::sqlite) mod full;
+mod groups;
 mod impossible;
 
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -98,7 +98,11 @@ fn says_the_same(earlier: &Earlier) {
         };
         let request = Request::Execute(operation);
         let answers = ledger.transact(&[Asked { caller, request }]);
-        answers.expect("answers")[0].expect("decided").outcome
+        answers
+            .expect("answers")
+            .remove(0)
+            .expect("decided")
+            .outcome
     };
     assert!(matches!(strictly("ops"), Outcome::Posted { .. }));
     assert!(matches!(strictly("main"), Outcome::Refused { .. }));

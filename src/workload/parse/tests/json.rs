@@ -248,3 +248,52 @@ fn foreign_text_is_shown_in_part() {
         ),
     );
 }
+
+#[test]
+fn a_line_may_hold_several_operations() {
+    let all = |parts: &str, expected: &str| {
+        check(&format!(r#"{{"id":"i","all":{parts}}}"#), &[expected]);
+    };
+    let count = "`all` has 1 to 16 operations, not";
+    all(
+        r#"[{"op":"withdraw","amount":1},{"op":"transfer","amount":2,"account":"a"}]"#,
+        "1 all - a - i [withdraw 1.00 main - -] [transfer 2.00 a savings -]",
+    );
+    all("[]", &format!("1! {count} 0"));
+    let many = vec![r#"{"op":"deposit","amount":1}"#; 17].join(",");
+    all(&format!("[{many}]"), &format!("1! {count} 17"));
+    all("null", "1! the field `op` is missing");
+    for (parts, why) in [
+        (r#"[5]"#, "part 1 of `all`: it is no object"),
+        (
+            r#"{"op":"deposit","amount":1}"#,
+            "field `all`: it is a list of operations, `[{...}, {...}]`",
+        ),
+        (
+            r#"[{"op":"deposit","amount":1},{"all":[]}]"#,
+            "part 2 of `all`: `all` cannot stand within `all`",
+        ),
+        (
+            r#"[{"op":"deposit","amount":1,"id":"j"}]"#,
+            "part 1 of `all`: `id` belongs to the line and not to a part",
+        ),
+        (
+            r#"[{"op":"deposit","amout":1}]"#,
+            "part 1 of `all`: unknown field `amout`: did you mean `amount`?",
+        ),
+        (
+            r#"[{"op":"balance"}]"#,
+            "part 1 of `all`: `balance` cannot be a part: `all` has `withdraw`, `deposit`, `transfer` and `loan`, which move money",
+        ),
+        (
+            r#"[{"op":"open","account":"a"}]"#,
+            "part 1 of `all`: `open` cannot be a part: `all` has `withdraw`, `deposit`, `transfer` and `loan`, which move money",
+        ),
+    ] {
+        all(parts, &format!("1! {why}"));
+    }
+    check(
+        r#"{"all":[{"op":"deposit","amount":1}],"memo":"x"}"#,
+        &["1! `memo` stands in the operations of `all`, and not beside it"],
+    );
+}
