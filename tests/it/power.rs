@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use tempfile::TempDir;
 
 use crash::{Found, assert_whole, cut_everywhere};
-pub(crate) use disk::Draws;
+pub(crate) use disk::{Draws, round};
 pub(crate) use recording::has_strace;
 use recording::{Recording, What};
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{folder, has_word};
+use super::{folder, has_word, sources};
 
 /// Every function that the page names stands in the file that it names.
 #[test]
@@ -23,5 +23,27 @@ fn every_function_that_is_described_is_there() {
             text.lines().any(|line| has_word(line, &declared)),
             "`src/{file}.rs` has no function `{function}`"
         );
+    }
+}
+
+/// Every test that the promises name is there.
+#[test]
+fn every_promise_has_its_tests() {
+    let page = fs::read_to_string(folder().join("docs/promises.md")).unwrap();
+    let sources: Vec<_> = sources("src").into_iter().chain(sources("tests")).collect();
+    let named = page.split('`').skip(1).step_by(2);
+    let named: Vec<&str> = named.filter(|code| code.contains("::")).collect();
+    assert!(named.len() > 30, "{named:?}");
+    for name in named {
+        let path: Vec<&str> = name.split("::").collect();
+        let (test, modules) = path.split_last().unwrap();
+        let file = format!("/{}.rs", modules.join("/"));
+        let declared = format!("fn {test}(");
+        let is_there = sources.iter().any(|source| {
+            let lines: Vec<&str> = source.text.lines().map(str::trim_start).collect();
+            let is_test = |pair: &[&str]| pair[1].starts_with(&declared) && pair[0].ends_with(']');
+            source.path.ends_with(&file) && lines.windows(2).any(is_test)
+        });
+        assert!(is_there, "there is no test `{name}`");
     }
 }

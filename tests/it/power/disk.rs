@@ -241,12 +241,16 @@ impl Chance {
 /// Numbers that look random and are the same each time (SplitMix64).
 pub(crate) struct Draws(u64);
 
+/// Which round of tests by chance this is; every round has other draws.
+pub(crate) fn round() -> u64 {
+    let round = std::env::var("BANK_PAR_ROUND").ok();
+    round.map_or(0, |round| round.parse().expect("a number of a round"))
+}
+
 impl Draws {
     /// The draws of this seed; `BANK_PAR_ROUND=N` has others of it.
     pub(crate) fn new(seed: u64) -> Self {
-        let round = std::env::var("BANK_PAR_ROUND").ok();
-        let round = round.map_or(0, |round| round.parse().expect("a number of a round"));
-        Draws(seed.wrapping_add(round << 32))
+        Draws(seed.wrapping_add(round() << 32))
     }
 
     /// A number below `end`.
