@@ -36,11 +36,7 @@ const CAMPAIGNS: [Campaign; 9] = [
     Campaign::new("commands", "work::storm::", Some(("BANK_PAR_STORMS", "6"))),
     Campaign::new("faults", "faults::", None),
     Campaign::new("power", "power::", Some(("BANK_PAR_POWER", "60"))),
-    Campaign::new(
-        "damage",
-        "damage::flips::",
-        Some(("BANK_PAR_DAMAGE", "bytes")),
-    ),
+    Campaign::new("damage", "damage::flips::", None),
     Campaign::new("disk", "damage::refusals::", None),
     Campaign::new("writers", "writers::", Some(("BANK_PAR_WRITERS", "60"))),
     Campaign::new("other-user", "other_user::", None),

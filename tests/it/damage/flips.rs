@@ -1,7 +1,7 @@
 //! Bytes that changed, and tails that were cut off.
 //!
-//! Some bytes are changed by default. `BANK_PAR_DAMAGE=bytes` changes every byte in turn,
-//! `BANK_PAR_DAMAGE=bits` every bit.
+//! Some bytes are changed by default, others in every round (`BANK_PAR_ROUND=N`). `BANK_PAR_DAMAGE=bytes` changes
+//! every byte in turn, `BANK_PAR_DAMAGE=bits` every bit.
 
 use std::fs;
 use std::ops::Range;
@@ -14,6 +14,7 @@ use rusqlite::Connection;
 
 use super::small_ledger;
 use crate::ledger::{Ledger, at_once};
+use crate::power::round;
 
 /// The bytes of a file's header that tell a copy of a ledger in use.
 const MARK: Range<usize> = 72..92;
@@ -50,8 +51,10 @@ fn changes(length: usize) -> Vec<(usize, u8)> {
         // a log is looked for as long as another process may need to make one: once is enough.
         Err(_) => {
             let header = (0..100).filter(|at| !MARK.contains(at) || *at == MARK.start);
-            let rest = (100..length).step_by(83);
-            header.chain(rest).map(|at| (at, 1 << (at % 8))).collect()
+            let round = round() as usize;
+            let rest = (100 + round % 83..length).step_by(83);
+            let changes = header.chain(rest);
+            changes.map(|at| (at, 1 << ((at + round) % 8))).collect()
         }
     }
 }
