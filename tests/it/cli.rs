@@ -26,6 +26,15 @@ pub(crate) fn program(arguments: &[&str]) -> Command {
     command
 }
 
+/// Copies a program to a place from which all may start it. Another process writes it there: a file cannot be
+/// started while a child of this process, which another test is just starting, still has it open for writing.
+#[cfg(target_os = "linux")]
+pub(crate) fn install(program: &str, place: &str) {
+    let mut install = Command::new("install");
+    install.args(["-m", "755", program, place]);
+    assert!(install.status().unwrap().success());
+}
+
 /// Runs the program to its end with nothing on stdin.
 pub(crate) fn run(arguments: &[&str]) -> Run {
     feed(arguments, "")

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::cli::{Run, Running};
+use crate::cli::{Run, Running, install};
 use crate::faults::start;
 use crate::ledger::Ledger;
 use crate::serve::Served;
@@ -32,8 +32,7 @@ impl OtherUser {
         let folder = tempfile::tempdir().unwrap();
         set_mode(folder.path(), 0o755);
         let path = folder.path().join("bank-par");
-        fs::copy(env!("CARGO_BIN_EXE_bank-par"), &path).unwrap();
-        set_mode(&path, 0o755);
+        install(env!("CARGO_BIN_EXE_bank-par"), path.to_str().unwrap());
         Some(OtherUser { folder })
     }
 

@@ -1,11 +1,10 @@
 //! The files of a release, made of a program that is there already.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::cli::{Running, run};
+use crate::cli::{Running, install, run};
 
 /// What a command prints.
 fn printed(program: &str, arguments: &[&str], folder: &Path) -> String {
@@ -21,10 +20,10 @@ fn one_command_makes_all_files() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     // It stands for the program, which is large while it is tested.
-    let program = here.join("program");
+    let [text, program] = ["text", "program"].map(|name| here.join(name));
     let real = env!("CARGO_BIN_EXE_bank-par");
-    fs::write(&program, format!("#!/bin/sh\nexec {real:?} \"$@\"\n")).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(&text, format!("#!/bin/sh\nexec {real:?} \"$@\"\n")).unwrap();
+    install(text.to_str().unwrap(), program.to_str().unwrap());
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/release");
     let arguments = ["files", program.to_str().unwrap()];
     printed(script.to_str().unwrap(), &arguments, here);
