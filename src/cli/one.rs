@@ -158,7 +158,7 @@ fn execute(kind: Kind, to: Option<Name>, args: MoveArgs) -> CliResult {
     let answer = single.ask_waiting(caller, &request, &operation, &mut wait)?;
     single.answers.overdraft = single.overdraft_of(&operation, &answer);
     single.record(&mut receipt, &operation, &answer);
-    let overspent = work::tell_overspent(&operation, &answer.outcome);
+    let overspent = work::warn_overspent(&operation, &answer.outcome);
     let operation = operation.posted_by(&answer.outcome);
     let status = single
         .answers

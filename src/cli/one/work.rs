@@ -251,7 +251,7 @@ impl Settled<'_> {
             self.receipt
                 .tell(Event::Overspent(OperationEvent { excess, ..event }));
         }
-        tell_overspent(operation, outcome)
+        warn_overspent(operation, outcome)
     }
 
     fn failed(&mut self, error: OneShotError) -> Failure {
@@ -320,7 +320,7 @@ impl Settled<'_> {
 }
 
 /// Warns that more was spent than was set aside, if it was; returns the status that follows.
-pub(super) fn tell_overspent(operation: &Operation, outcome: &Outcome) -> Status {
+pub(super) fn warn_overspent(operation: &Operation, outcome: &Outcome) -> Status {
     let Some(excess) = operation.excess(outcome) else {
         return Status::Posted;
     };
