@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::clicks::{opened, text};
+use super::runs::nothing_left;
 use super::{Page, body, status};
 use crate::browser::{Browser, has_browser};
 use crate::cli::{Run, Running, program};
@@ -102,6 +104,8 @@ fn a_page_that_is_opened_again_gets_the_history_and_one_process_reads_it_for_all
         2,
         "the page and the history: {processes:?}"
     );
+    page.signal(Signal::KILL);
+    nothing_left(page.folder());
 }
 
 /// A ledger whose name, ids, memos and texts are all hostile.

@@ -14,7 +14,7 @@ const TWO: &str =
 const LONG: &str = r#","time_scale":"99""#;
 
 /// Waits until no process works in this folder.
-fn nothing_left(folder: &Path) {
+pub(super) fn nothing_left(folder: &Path) {
     until("the end of all processes", || {
         all_in(folder).is_empty().then_some(())
     });
