@@ -58,7 +58,7 @@ fn is_left_to_end(
     let ends = Instant::now() + holder.lasts;
     if end.is_none() && !holder.is_alive {
         stderr_line(format_args!(
-            "the run `{name}` is {}'s, of which nothing is known: its lease ends within {} s unless it is made to last longer; that is waited for",
+            "the run `{name}` belongs to {}, which cannot be seen from here: waiting for its lease, which ends within {} s unless it is made to last longer",
             holder.name,
             holder.lasts.as_secs() + 1
         ));
