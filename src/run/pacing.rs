@@ -184,7 +184,12 @@ impl Run {
         self.acknowledge();
         match (halt.at_once, &self.settings.command) {
             (true, Some(_)) => self.out.push(Effect::EndCommands),
-            (true, None) => self.out.push(Effect::KillAll),
+            // A worker with nothing to do ends by itself, and its death would count.
+            (true, None) => {
+                let busy = self.workers.all().filter(|state| !state.queue.is_empty());
+                let kills = busy.map(|state| Effect::Kill(state.worker));
+                self.out.effects.extend(kills);
+            }
             (false, _) => {}
         }
     }

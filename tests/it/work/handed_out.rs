@@ -110,6 +110,22 @@ fn a_run_halts_after_so_many_failures() {
 }
 
 #[test]
+fn a_run_halts_after_so_many_that_succeeded_or_ended() {
+    for (halt, ended, why) in [
+        ("now,success=2", 2, "2 operations have succeeded"),
+        ("soon,done=3", 3, "3 operations have ended"),
+    ] {
+        let words = format!(
+            "parallel --op deposit=1*9 --jobs 1 --time-scale 0 --output json --halt {halt}"
+        );
+        let run = run(&words.split(' ').collect::<Vec<_>>());
+        assert_eq!(ends(&run), ([ended, 0, 0, 0], 10), "{run:?}");
+        let told = format!("{why}, as `--halt` says");
+        assert_eq!(run.summary()["ended_early"], told);
+    }
+}
+
+#[test]
 fn what_is_under_way_goes_on_or_is_ended() {
     // The first fails when the second has begun, and the second succeeds when it sees that.
     let script = r#"if [ $BANK_PAR_ID = p1 ]; then until [ -e begun ]; do sleep 0.01; done; touch failing; exit 3; fi
