@@ -8,10 +8,10 @@ use super::scenario::SeededRun;
 use crate::bank::{Balance, Id, Kind, Operation, Rejection};
 use crate::event::{Cause, Event, InvalidLine, Micros, OperationEvent, Reason, Summary, Total};
 use crate::protocol::{Assignment, Report};
-use crate::run::Conclusion;
+use crate::run::{Conclusion, HaltLimit};
 use crate::status::Status;
 use crate::store::Certainty;
-use crate::work::{CommandEvent, Work};
+use crate::work::{AttemptEnd, CommandEvent, Work};
 use crate::workload::Item;
 
 /// A promise that was broken, in words.
@@ -62,6 +62,17 @@ pub(super) struct Promises {
     summary: Option<Summary>,
     /// How often each worker was told to have ended, where that is told.
     processes: HashMap<u32, u32>,
+    handouts: Handouts,
+    /// Results are told in the order of the input.
+    keeps_order: bool,
+    /// The last operation whose result was told.
+    last_told: u64,
+    /// After so many failures nothing more is handed out.
+    most_failures: Option<u64>,
+    failures: u64,
+    /// Attempts after which another was reported to follow, and how many of them were told.
+    retries: u64,
+    told_retries: u64,
 }
 
 impl Promises {
@@ -74,11 +85,18 @@ impl Promises {
             Item::Done { line, .. } => Some(line.number),
             Item::Skipped { .. } | Item::Invalid { .. } => None,
         });
+        let halt = scenario.settings.pacing.halt;
         Promises {
             may_repeat: may_repeat.collect(),
             last_in_order: scenario.settings.pacing.keep_order.then_some(0),
             may_lie: scenario.evil.rogue > 0,
-            all_is_well: scenario.evil.is_none(),
+            all_is_well: scenario.evil.is_none() && !halt.is_some_and(|halt| halt.at_once),
+            handouts: Handouts::of(scenario),
+            keeps_order: scenario.settings.pacing.keep_order,
+            most_failures: halt.map(|halt| match halt.limit {
+                HaltLimit::Count(count) => count,
+                HaltLimit::Percent(_) => u64::MAX,
+            }),
             ..Promises::default()
         }
     }
@@ -88,6 +106,7 @@ impl Promises {
         worker: u32,
         assignment: &Assignment,
         line: u64,
+        now: Duration,
     ) -> Result<(), Broken> {
         hold!(!self.stopped, "line {line} was handed out after the stop");
         let number = assignment.number;
@@ -103,11 +122,16 @@ impl Promises {
             .assigned
             .insert(number, (line, assignment.operation.clone()));
         hold!(before.is_none(), "{number} was given twice");
-        Ok(())
+        let ends = &self.ends;
+        self.handouts
+            .next(worker, line, now, |line| ends.contains_key(&line))
     }
 
     /// What a worker reports has reached the parent.
     pub(super) fn reported(&mut self, report: &Report) {
+        if let CommandEvent::Ended(AttemptEnd { again: Some(_), .. }) = &report.event {
+            self.retries += 1;
+        }
         match report.event {
             CommandEvent::Starting { .. } => self.running.insert(report.number),
             CommandEvent::Ended(_) => self.running.remove(&report.number),
@@ -223,6 +247,7 @@ impl Promises {
                 let told: Vec<Micros> = times.into_iter().flatten().collect();
                 hold!(told.is_sorted(), "the times of {request:?} are in no order");
             }
+            Event::Retried(_) => self.told_retries += 1,
             Event::Summary(summary) => self.summary = Some((**summary).clone()),
             _ => hold!(
                 self.summary.is_none(),
@@ -248,6 +273,15 @@ impl Promises {
             self.summary.is_none(),
             "line {line} ended after the summary"
         );
+        let place = operation.operation;
+        hold!(
+            !self.keeps_order || place > self.last_told,
+            "the result of {place} is told after that of {}",
+            self.last_told
+        );
+        self.last_told = place;
+        self.failures += u64::from(matches!(end, SimEnd::Failed | SimEnd::Doubted));
+        self.stopped |= self.most_failures.is_some_and(|most| self.failures >= most);
         let is_new =
             end != (SimEnd::Completed { duplicate: true }) || self.may_repeat.contains(&line);
         hold!(is_new, "line {line} is told to be done before");
@@ -300,3 +334,7 @@ pub(super) fn limit(scenario: &SeededRun, work: Work) -> Option<Duration> {
 }
 
 mod at_the_end;
+mod handouts;
+mod signals;
+use handouts::Handouts;
+pub(super) use signals::obeys_signals;

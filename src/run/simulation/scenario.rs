@@ -8,8 +8,9 @@ use crate::bank::{
     Amount, Balance, Id, Kind, Line, Name, Operation, Outcome, RequestContext, View,
 };
 use crate::event::{Micros, Mode};
-use crate::run::LineIds;
-use crate::run::{CommandSettings, Named, Pacing, Settings, WorkLimits};
+use crate::run::{
+    CommandSettings, HaltCount, HaltLimit, HaltRule, LineIds, Named, Pacing, Settings, WorkLimits,
+};
 use crate::sharing::{Manner, Sharing};
 use crate::work::Pace;
 use crate::workload::Item;
@@ -50,6 +51,24 @@ impl Evil {
     pub(super) fn is_none(self) -> bool {
         self == Evil::default()
     }
+
+    /// All of them, by their names.
+    fn all(&mut self) -> [(&'static str, &mut usize); 12] {
+        [
+            ("death", &mut self.death),
+            ("leave", &mut self.leave),
+            ("hang", &mut self.hang),
+            ("rogue", &mut self.rogue),
+            ("cut_off", &mut self.cut_off),
+            ("no_process", &mut self.no_process),
+            ("ledger", &mut self.ledger),
+            ("signal", &mut self.signal),
+            ("output", &mut self.output),
+            ("full", &mut self.full),
+            ("abort", &mut self.abort),
+            ("input", &mut self.input),
+        ]
+    }
 }
 
 /// What a seed makes of a run.
@@ -74,6 +93,37 @@ fn amount(minor: usize) -> Amount {
 }
 
 impl SeededRun {
+    /// The parts of it that can be left out, by their names: what goes wrong, how operations are handed out,
+    /// and each line of the input.
+    pub(super) fn parts(&mut self) -> Vec<String> {
+        let evil = self.evil.all().into_iter().filter(|(_, often)| **often > 0);
+        let evil: Vec<String> = evil.map(|(name, _)| name.to_string()).collect();
+        let settings = ["halt", "order", "spacing", "steps"].map(String::from);
+        let lines = self.items.iter().map(|item| line_of(item).to_string());
+        evil.into_iter().chain(settings).chain(lines).collect()
+    }
+
+    /// The same without these parts. All else happens as it did, as far as it can.
+    pub(super) fn without(mut self, parts: &[String]) -> Self {
+        let is_out = |part: &str| parts.iter().any(|out| out == part);
+        for (name, often) in self.evil.all() {
+            if is_out(name) {
+                *often = 0;
+            }
+        }
+        self.input_fails &= !is_out("input");
+        let pacing = &mut self.settings.pacing;
+        pacing.halt = pacing.halt.filter(|_| !is_out("halt"));
+        pacing.keep_order &= !is_out("order");
+        if is_out("spacing") {
+            pacing.spacing = Duration::ZERO;
+        }
+        self.settings.steps &= !is_out("steps");
+        self.items
+            .retain(|item| !is_out(&line_of(item).to_string()));
+        self
+    }
+
     pub(super) fn of(chance: &mut Chance) -> Self {
         let account = Name::default();
         let balance = Balance::new(chance.below(200) as i64);
@@ -135,7 +185,11 @@ impl SeededRun {
             clock_us: HOST_CLOCK,
             pacing: Pacing {
                 spacing: Duration::from_millis([0, 40][usize::from(chance.happens(200))]),
-                halt: None,
+                halt: chance.happens(200).then(|| HaltRule {
+                    at_once: chance.happens(500),
+                    counts: HaltCount::Failures,
+                    limit: HaltLimit::Count(chance.between(1, 3) as u64),
+                }),
                 keep_order: chance.happens(250),
             },
             starts: vec![(account.clone(), balance)],
@@ -155,6 +209,15 @@ impl SeededRun {
             balance,
             shares,
         }
+    }
+}
+
+/// The line of an item.
+pub(super) fn line_of(item: &Item) -> u64 {
+    match item {
+        Item::Operation { line, .. } => line.as_ref().map_or(0, |line| line.number),
+        Item::Done { line, .. } | Item::Skipped { line, .. } => line.number,
+        Item::Invalid { line, .. } => *line,
     }
 }
 

@@ -57,6 +57,10 @@ pub(super) struct SimWorker {
     number: u64,
     /// How many attempts of its command have failed.
     failed: u32,
+    /// How its operation's work really ended, once it has.
+    worked: Option<WorkEnd>,
+    /// What it asks although its work does not say so.
+    pub(super) untrue: Option<String>,
     due: usize,
     link_closed: bool,
     shares: Option<Manner>,
@@ -87,6 +91,8 @@ impl SimWorker {
             operation: None,
             number: 0,
             failed: 0,
+            worked: None,
+            untrue: None,
             due: 0,
             link_closed: false,
             shares,
@@ -180,6 +186,7 @@ impl SimWorker {
         match std::mem::replace(&mut self.at, At::Idle) {
             At::Starting => sent.arrived.push(Arrived::Ready),
             At::Working => {
+                self.worked = Some(WorkEnd::Post { amount: None });
                 if let Some(operation) = &mut self.operation {
                     operation.worked();
                 }
@@ -236,6 +243,7 @@ impl SimWorker {
             return false;
         };
         self.number = assignment.number;
+        self.worked = None;
         let is_command = matches!(assignment.work, Work::Command { .. });
         if is_command && (self.no_more_commands || self.ends_command) {
             self.exit = Some(Exit::Status(0));
@@ -247,6 +255,19 @@ impl SimWorker {
 
     fn ask(&mut self, ask: Ask, sent: &mut Sent) {
         let number = self.number;
+        let operation = self.operation.as_ref();
+        let work = operation.map_or(Work::None, |operation| operation.assignment().work);
+        let is_true = match &ask {
+            Ask::End(end) => self.worked.as_ref() == Some(end),
+            Ask::Execute => work == Work::None,
+            Ask::Begin | Ask::Share(_) => true,
+        };
+        if !is_true {
+            let worked = &self.worked;
+            self.untrue = Some(format!(
+                "{number} asks {ask:?}, and its work came to {worked:?}"
+            ));
+        }
         self.due += 1;
         self.sends(number);
         sent.requests.push(WorkerRequest { number, ask });

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::chance::Chance;
 use super::ledger::SimLedger;
-use super::promises::{Broken, Promises, hold, limit};
+use super::promises::{Broken, Promises, hold, limit, obeys_signals};
 use super::recorded::Recorded;
 use super::scenario::SeededRun;
 use super::worker::{SimMessage, SimWorker};
@@ -21,7 +21,7 @@ const MOST_STEPS: usize = 50_000;
 /// The longest that a worker may take to start or to end.
 const START_LIMIT: Duration = Duration::from_secs(60);
 const INTERRUPT: i32 = 2;
-const HANGUP: i32 = 1;
+pub(super) const HANGUP: i32 = 1;
 const KILLED: i32 = 9;
 
 /// One process and its link, as the parent's side of the world sees them.
@@ -56,7 +56,10 @@ pub(super) struct World {
     input: VecDeque<Item>,
     input_ended: bool,
     closing: bool,
-    signals: usize,
+    /// Those that came.
+    signals: Vec<i32>,
+    /// When workers that wait were last told to go on waiting.
+    extended_at: Duration,
     /// What arrived of workers that were given up.
     late: HashSet<(u64, AskKind)>,
     started: u64,
@@ -70,9 +73,10 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(seed: u64, traced: bool) -> Self {
+    /// What this seed makes of a run, without these parts.
+    pub(super) fn new(seed: u64, without: &[String], traced: bool) -> Self {
         let mut chance = Chance::new(seed);
-        let scenario = SeededRun::of(&mut chance);
+        let scenario = SeededRun::of(&mut chance).without(without);
         let order = Box::new(chance.fork());
         let mut world = World {
             run: Run::new(scenario.settings.clone(), order),
@@ -84,7 +88,8 @@ impl World {
             input: scenario.items.iter().cloned().collect(),
             input_ended: false,
             closing: false,
-            signals: 0,
+            signals: Vec::new(),
+            extended_at: Duration::ZERO,
             late: HashSet::new(),
             started: 0,
             conclusion: None,
@@ -98,6 +103,11 @@ impl World {
         let first = format!("{:?}", world.scenario);
         world.note(|| first);
         world
+    }
+
+    /// The parts of it that can be left out.
+    pub(super) fn parts(mut self) -> Vec<String> {
+        self.scenario.parts()
     }
 
     fn note(&mut self, words: impl FnOnce() -> String) {
@@ -149,10 +159,7 @@ impl World {
                 self.ledger.step(self.now, fails, &mut self.chance);
                 self.promises.ledger_state(&self.ledger)
             }
-            worker => {
-                self.worker(worker);
-                Ok(())
-            }
+            worker => self.worker(worker),
         }
     }
 
@@ -176,9 +183,9 @@ impl World {
         self.wakes_at <= self.now || self.ledger.has_news() || self.processes.values().any(has_news)
     }
 
-    fn worker(&mut self, worker: u32) {
+    fn worker(&mut self, worker: u32) -> Result<(), Broken> {
         let Some(process) = self.processes.get_mut(&worker) else {
-            return;
+            return Ok(());
         };
         let sent = process
             .worker
@@ -192,7 +199,9 @@ impl World {
         for arrived in sent {
             send(process, arrived, self.now, &mut self.chance);
         }
+        let untrue = process.worker.untrue.take();
         self.see_to_end(worker);
+        untrue.map_or(Ok(()), Err)
     }
 
     /// One turn of the parent, in the order of the driver.
@@ -203,7 +212,7 @@ impl World {
         if self.conclusion.is_some() || self.killed {
             return Ok(());
         }
-        self.signals();
+        self.signals()?;
         self.exits();
         if self.chance.happens(self.scenario.evil.output) {
             self.promises.stopped = true;
@@ -227,13 +236,18 @@ impl World {
         self.effects.extend(effects);
     }
 
-    fn signals(&mut self) {
-        if self.signals < 3 && self.chance.happens(self.scenario.evil.signal) {
-            self.signals += 1;
-            self.promises.stopped = true;
-            let signal = [INTERRUPT, HANGUP][self.chance.below(2)];
-            self.tell(Input::Signal(signal));
+    fn signals(&mut self) -> Result<(), Broken> {
+        if self.signals.len() == 3 || !self.chance.happens(self.scenario.evil.signal) {
+            return Ok(());
         }
+        let signal = [INTERRUPT, HANGUP][self.chance.below(2)];
+        self.signals.push(signal);
+        self.promises.stopped = true;
+        let before = self.effects.len();
+        self.tell(Input::Signal(signal));
+        let effects = self.effects.range(before..);
+        let has_command = self.scenario.settings.command.is_some();
+        obeys_signals(&self.signals, has_command, effects)
     }
 
     /// Workers that have ended are reaped, some of them; the link of some is read to the end at once.
@@ -358,6 +372,7 @@ fn send(process: &mut SimProcess, what: Arrived, now: Duration, chance: &mut Cha
     process.to_parent.push_back((at, what));
 }
 
+mod deadlines;
 mod deaths;
 mod effects;
 use effects::{AskKind, kind};

@@ -61,6 +61,12 @@ impl Promises {
             status == worst || !self.all_is_well,
             "the status is {status:?} where only {worst:?} was met"
         );
+        let (told, retries) = (self.told_retries, self.retries);
+        let all_told = told == retries || !self.all_is_well && told <= retries;
+        hold!(
+            all_told,
+            "{told} of {retries} attempts were told to be followed by another"
+        );
         let all = self.ends.len() + self.invalid.len();
         let is_whole = summary.ended_early.is_none() && !scenario.input_fails;
         hold!(

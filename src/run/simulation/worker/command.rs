@@ -25,6 +25,9 @@ impl SimWorker {
 
     fn attempted(&mut self, ended: AttemptEnd, follows: NextAction, sent: &mut Sent) {
         self.report(CommandEvent::Ended(ended), sent);
+        if let NextAction::End(end) = &follows {
+            self.worked = Some(end.clone());
+        }
         if let Some(operation) = &mut self.operation {
             operation.attempted(follows);
         }

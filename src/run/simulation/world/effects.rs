@@ -60,6 +60,7 @@ impl World {
                 self.post(worker, SimMessage::Closed);
             }
             Effect::Kill(worker) => {
+                self.may_kill(worker)?;
                 if let Some(process) = self.processes.get_mut(&worker) {
                     process.killed = true;
                 }
@@ -103,7 +104,9 @@ impl World {
             }
             Effect::GiveUp => hold!(self.ledger.failed, "it gave up on a good ledger"),
             Effect::StopLedgerRetries => {}
-            Effect::ExtendWaits(_) => {
+            Effect::ExtendWaits(waiting) => {
+                self.extended_at = self.now;
+                self.all_who_wait_are(&waiting)?;
                 let (outgoing, settled) = (self.ledger.extend_lease_waits(), 0);
                 self.tell(Input::Decided { outgoing, settled });
             }
@@ -187,7 +190,7 @@ impl World {
         for assignment in &assignments {
             let number = assignment.number;
             let line = lines.get(&number).copied().unwrap_or_default();
-            self.promises.assign(worker, assignment, line)?;
+            self.promises.assign(worker, assignment, line, self.now)?;
             if process.hand.is_empty() {
                 process.contact = self.now;
             }
@@ -288,25 +291,5 @@ impl World {
         {
             process.hand.pop_front();
         }
-    }
-
-    /// No worker takes longer than it may.
-    pub(super) fn deadlines(&self) -> Result<(), Broken> {
-        for (worker, process) in &self.processes {
-            if process.exit_told || process.killed || process.asked > 0 {
-                continue;
-            }
-            let limit = match process.hand.front() {
-                _ if !process.ready || process.closing => Some(START_LIMIT),
-                Some((_, work)) => limit(&self.scenario, *work),
-                None => None,
-            };
-            // The turn that ends it comes after the moment.
-            let late = self.now.saturating_sub(process.contact);
-            let slack = Duration::from_secs(1);
-            let kept = limit.is_none_or(|limit| late <= limit + slack);
-            hold!(kept, "worker {worker} took {late:?} and was not ended");
-        }
-        Ok(())
     }
 }
