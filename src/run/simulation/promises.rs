@@ -4,14 +4,15 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::ledger::SimLedger;
-use super::scenario::SeededRun;
+use super::scenario::{DECLINED, SeededRun};
 use crate::bank::{Balance, Id, Kind, Operation, Rejection};
 use crate::event::{Cause, Event, InvalidLine, Micros, OperationEvent, Reason, Summary, Total};
+use crate::exit::Exit;
 use crate::protocol::{Assignment, Report};
 use crate::run::{Conclusion, HaltLimit};
 use crate::status::Status;
 use crate::store::Certainty;
-use crate::work::{AttemptEnd, CommandEvent, Work};
+use crate::work::{CommandEvent, Work};
 use crate::workload::Item;
 
 /// A promise that was broken, in words.
@@ -46,6 +47,8 @@ pub(super) struct Promises {
     invalid: HashMap<u64, ()>,
     /// The operations whose command was reported to have started and not to have ended.
     running: HashSet<u64>,
+    /// Those whose command was reported to have said no.
+    declined: HashSet<u64>,
     /// The lines whose id is the caller's, or that were done before.
     may_repeat: HashSet<u64>,
     /// Workers may give back what they do.
@@ -129,8 +132,10 @@ impl Promises {
 
     /// What a worker reports has reached the parent.
     pub(super) fn reported(&mut self, report: &Report) {
-        if let CommandEvent::Ended(AttemptEnd { again: Some(_), .. }) = &report.event {
-            self.retries += 1;
+        if let CommandEvent::Ended(ended) = &report.event {
+            self.retries += u64::from(ended.again.is_some());
+            let declines = ended.exit == Some(Exit::Status(DECLINED.into()));
+            self.declined.extend(declines.then_some(report.number));
         }
         match report.event {
             CommandEvent::Starting { .. } => self.running.insert(report.number),
@@ -202,6 +207,12 @@ impl Promises {
                 let mut running = self.running.iter();
                 let runs = running.any(|number| of(number) == operation.line);
                 let is_unknown = cause == Cause::Ledger || self.may_lie;
+                let mut declined = self.declined.iter();
+                hold!(
+                    is_unknown || !declined.any(|number| of(number) == operation.line),
+                    "{:?} failed, and its command had declined it",
+                    operation.line
+                );
                 hold!(
                     !runs || is_unknown,
                     "{:?} failed, and its command is running",

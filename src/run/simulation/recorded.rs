@@ -21,7 +21,7 @@ impl Recorded {
             lines: Vec::new(),
             may_lie: scenario.evil.rogue > 0 && scenario.shares.is_some(),
         };
-        recorded.write(Event::RunStarted(Box::new(RunStarted {
+        recorded.write(&Event::RunStarted(Box::new(RunStarted {
             mode: Mode::Other("simulated".to_string()),
             mechanism: "from a seed".into(),
             sync: None,
@@ -40,7 +40,7 @@ impl Recorded {
         recorded
     }
 
-    fn write(&mut self, event: Event) {
+    fn write(&mut self, event: &Event) {
         event
             .write(&mut self.lines)
             .expect("memory takes every line");
@@ -49,7 +49,7 @@ impl Recorded {
     /// An event that is told. What a run before this one did is made up, and its ledger knows nothing of it.
     pub(super) fn told(&mut self, event: &Event) {
         if event.operation().is_none_or(|told| told.worker != 0) {
-            self.write(event.clone());
+            self.write(event);
         }
     }
 

@@ -15,6 +15,8 @@ use crate::sharing::{Manner, Sharing};
 use crate::work::Pace;
 use crate::workload::Item;
 
+/// With what a command ends that says no.
+pub(super) const DECLINED: u8 = 75;
 /// What the host's clock shows when a run begins.
 pub(super) const HOST_CLOCK: Micros = Micros(7_000_000);
 
@@ -163,7 +165,7 @@ impl SeededRun {
             },
             command: command.then(|| CommandSettings {
                 timeout: None,
-                declined: 75,
+                declined: DECLINED,
                 retry_in_doubt: chance.happens(500),
                 id_prefix: "run".to_string(),
             }),

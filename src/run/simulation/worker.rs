@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::chance::Chance;
-use super::scenario::{Evil, HOST_CLOCK};
+use super::scenario::{DECLINED, Evil, HOST_CLOCK};
 use crate::bank::WorkEnd;
 use crate::command::NextAction;
 use crate::event::Micros;

@@ -11,9 +11,9 @@ use super::scenario::SeededRun;
 use super::worker::{SimMessage, SimWorker};
 use crate::exit::Exit;
 use crate::link::{Arrival, Arrived};
-use crate::protocol::Assignment;
+use crate::protocol::{Assignment, Report};
 use crate::run::{Conclusion, Effect, Input, InputState, Run};
-use crate::work::Work;
+use crate::work::{CommandEvent, Work};
 use crate::workload::Item;
 
 /// More steps than any run takes.
@@ -196,10 +196,15 @@ impl World {
                 trace.push(words);
             }
         }
+        let starts = sent.iter().any(starts_command);
         for arrived in sent {
             send(process, arrived, self.now, &mut self.chance);
         }
         let untrue = process.worker.untrue.take();
+        hold!(
+            !starts || self.signals.is_empty(),
+            "worker {worker} starts a command after a signal"
+        );
         self.see_to_end(worker);
         untrue.map_or(Ok(()), Err)
     }
@@ -360,6 +365,12 @@ impl World {
             self.tell(Input::LedgerClosed { standings, elapsed });
         }
     }
+}
+
+/// Whether a worker tells that it starts a command.
+fn starts_command(arrived: &Arrived) -> bool {
+    let starting = |report: &Report| matches!(report.event, CommandEvent::Starting { .. });
+    matches!(arrived, Arrived::Reports(reports) if reports.iter().any(starting))
 }
 
 /// Puts something on the way to the parent.

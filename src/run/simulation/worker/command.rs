@@ -49,7 +49,7 @@ impl SimWorker {
             }
             0 => WorkEnd::Unspent,
             1 => {
-                ended.exit = failed(75);
+                ended.exit = failed(DECLINED.into());
                 WorkEnd::Decline
             }
             2 => {

@@ -37,6 +37,14 @@ impl World {
         process.ended = true;
         let was_killed = matches!(process.worker.exit, Some(Exit::Signal(_)));
         let cut_off = was_killed && self.chance.happens(self.scenario.evil.cut_off);
+        // It wrote all but the last, or a part of that.
+        let has_last = process
+            .to_parent
+            .back()
+            .is_some_and(|(at, _)| *at > self.now);
+        if has_last && (cut_off || was_killed && self.chance.happens(300)) {
+            process.to_parent.pop_back();
+        }
         let end = match cut_off {
             true => Arrived::Broken("a message was cut off".to_string()),
             false => Arrived::Closed,
