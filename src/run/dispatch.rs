@@ -13,7 +13,7 @@ use crate::status::Status;
 use crate::work::Work;
 use crate::workload::Item;
 
-use super::workers::Assigned;
+use super::workers::{Assigned, WorkerState};
 
 /// The most bytes that the operations handed to one worker at once may take on the wire.
 const WINDOW_BYTES: usize = 32 * 1_024;
@@ -248,7 +248,17 @@ impl Run {
         }
     }
 
+    /// Whether a worker that takes nothing more may still leave operations: with one worker at a time, which
+    /// keeps the order of the input, they come first.
+    fn waits_for_what_is_left(&self) -> bool {
+        let may_leave = |state: &WorkerState| !state.takes() && !state.queue.all_asked();
+        self.settings.jobs == 1 && self.workers.all().any(may_leave)
+    }
+
     fn fill_hands(&mut self) {
+        if self.waits_for_what_is_left() {
+            return;
+        }
         let window = self.settings.window();
         // A new block goes out when half of the window is free, so that blocks stay large.
         let has_room = |held: usize| held * 2 <= window;

@@ -212,6 +212,30 @@ fn a_dead_workers_operation_has_failed_when_that_is_durable() {
     assert_eq!(bench.told[2], "failed: Faulty(Died)");
 }
 
+#[test]
+fn with_one_worker_at_a_time_what_a_dead_one_left_comes_first() {
+    let mut bench = Bench::new(4, 1);
+    (bench.run.settings.pace, bench.run.settings.ops_per_worker) = (Pace::NONE, Some(3));
+    bench.arrived(1, Arrived::Ready);
+    assert_eq!(bench.turn(), ["assign 1: 3"]);
+    assert_eq!(bench.ask(Ask::Execute), ["submit 1"]);
+    assert_eq!(
+        bench.dies(),
+        [""; 0],
+        "its first operation is being decided"
+    );
+    assert_eq!(bench.turn(), ["spawn 2"]);
+    bench.handle(Input::Spawned { worker: 2, pid: 2 });
+    bench.arrived(2, Arrived::Ready);
+    assert_eq!(
+        bench.turn(),
+        [""; 0],
+        "the third would come after the fourth"
+    );
+    assert_eq!(bench.decided(POSTED()), ["reply 1: 1", "abandon: Void"]);
+    assert_eq!(bench.turn(), ["assign 2: 2"]);
+}
+
 /// A worker dies whose command ended with this status, and the end of its operation was not asked for.
 fn dies_after(status: i32) -> (Bench, Vec<String>) {
     let mut bench = Bench::new(1, 1);

@@ -130,6 +130,13 @@ impl Promises {
             .next(worker, line, now, |line| ends.contains_key(&line))
     }
 
+    /// What a worker asks has reached the parent.
+    pub(super) fn asked(&mut self, number: u64) {
+        if let Some((line, _)) = self.assigned.get(&number) {
+            self.handouts.asked(*line);
+        }
+    }
+
     /// What a worker reports has reached the parent.
     pub(super) fn reported(&mut self, report: &Report) {
         if let CommandEvent::Ended(ended) = &report.event {

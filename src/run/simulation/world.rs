@@ -305,6 +305,8 @@ impl World {
                 Arrived::Ready => process.ready = true,
                 Arrived::Requests(requests) => {
                     process.asked += requests.len() as i64;
+                    let numbers = requests.iter().map(|request| request.number);
+                    numbers.for_each(|number| self.promises.asked(number));
                     let late = requests.iter().filter(|_| process.killed);
                     self.late
                         .extend(late.map(|request| (request.number, kind(&request.ask))));

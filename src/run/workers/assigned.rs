@@ -72,6 +72,11 @@ impl AssignedQueue {
         self.asked == 0
     }
 
+    /// Whether its worker has asked about all of them.
+    pub(in crate::run) fn all_asked(&self) -> bool {
+        self.asked >= self.operations.len()
+    }
+
     /// Takes the first one, if it is the one of this number: it is decided.
     pub(in crate::run) fn decided(&mut self, number: u64) -> Option<Assigned> {
         self.front().filter(|first| first.number == number)?;

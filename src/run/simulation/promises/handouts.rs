@@ -14,6 +14,8 @@ pub(super) struct Handouts {
     last_line: u64,
     /// The worker that each line was given to last.
     given_to: BTreeMap<u64, u32>,
+    /// The lines of which something was asked: the ledger decides that in its order.
+    asked: HashSet<u64>,
 }
 
 impl Handouts {
@@ -51,6 +53,11 @@ impl Handouts {
         Ok(())
     }
 
+    /// Something is asked about a line.
+    pub(super) fn asked(&mut self, line: u64) {
+        self.asked.insert(line);
+    }
+
     /// With one worker at a time, what an earlier one left comes in the order of the input. The first line
     /// that it left it was at.
     fn keeps_the_order(
@@ -61,7 +68,7 @@ impl Handouts {
     ) -> Result<(), Broken> {
         let mut was_at: HashSet<u32> = HashSet::new();
         for (left, of) in self.given_to.range(..line) {
-            if *of == worker || has_ended(*left) {
+            if *of == worker || has_ended(*left) || self.asked.contains(left) {
                 continue;
             }
             hold!(
