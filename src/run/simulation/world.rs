@@ -295,6 +295,7 @@ impl World {
     }
 
     fn receive(&mut self, worker: u32, most: usize) -> Vec<Arrival> {
+        let may_halt = self.may_halt();
         let Some(process) = self.processes.get_mut(&worker) else {
             return Vec::new();
         };
@@ -307,7 +308,7 @@ impl World {
                     process.asked += requests.len() as i64;
                     let numbers = requests.iter().map(|request| request.number);
                     numbers.for_each(|number| self.promises.asked(number));
-                    let late = requests.iter().filter(|_| process.killed);
+                    let late = requests.iter().filter(|_| process.killed && !may_halt);
                     self.late
                         .extend(late.map(|request| (request.number, kind(&request.ask))));
                 }

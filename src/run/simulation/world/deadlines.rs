@@ -36,6 +36,13 @@ impl World {
         Ok(())
     }
 
+    /// Workers may be ended because enough operations failed. What they had asked still counts.
+    pub(super) fn may_halt(&self) -> bool {
+        let settings = &self.scenario.settings;
+        let halt = settings.pacing.halt;
+        halt.is_some_and(|halt| halt.at_once) && settings.command.is_none()
+    }
+
     /// A worker is ended only where it took too long, or where something went wrong that it answers for.
     pub(super) fn may_kill(&self, worker: u32) -> Result<(), Broken> {
         let evil = self.scenario.evil;
@@ -43,8 +50,8 @@ impl World {
         let Some(process) = self.processes.get(&worker) else {
             return Ok(());
         };
-        // Who waits for a lease is ended with those that wait for it.
-        if may_be_blamed || self.scenario.shares.is_some() {
+        // Who waits for a lease is ended with those that wait for it, and who is at work where enough failed.
+        if may_be_blamed || self.may_halt() || self.scenario.shares.is_some() {
             return Ok(());
         }
         let took = self.now.saturating_sub(process.contact);
