@@ -251,18 +251,27 @@ impl Browser {
         })
     }
 
-    /// Clicks, with the mouse, on the middle of what a selector names.
+    /// Clicks, with the mouse, on the middle of what a selector names. A page that is drawn meanwhile may move
+    /// it away from under the mouse: then the click comes to nothing, and it is clicked again.
     pub(crate) fn click(&mut self, selector: &str) {
         let script = format!(
             "(() => {{ const found = document.querySelector({selector:?}); if (!found || found.disabled) return null; \
+             window.isClicked = false; found.addEventListener('click', () => {{ window.isClicked = true; }}, {{ capture: true, once: true }}); \
              found.scrollIntoView({{ block: 'center' }}); const box = found.getBoundingClientRect(); \
              return [box.x + box.width / 2, box.y + box.height / 2]; }})()"
         );
-        let place = self.wait_for(&script);
-        for kind in ["mousePressed", "mouseReleased"] {
-            let params = json!({ "type": kind, "x": place[0], "y": place[1], "button": "left", "clickCount": 1 });
-            self.call("Input.dispatchMouseEvent", params);
-        }
+        until(selector, || {
+            let place = self.wait_for(&script);
+            for kind in ["mousePressed", "mouseReleased"] {
+                let params = json!({ "type": kind, "x": place[0], "y": place[1], "button": "left", "clickCount": 1 });
+                self.call("Input.dispatchMouseEvent", params);
+            }
+            let params = json!({ "expression": "window.isClicked", "returnByValue": true });
+            // A page that the click has left does not know of it.
+            let answer = self.answer("Runtime.evaluate", params);
+            let is_missed = answer.is_ok_and(|answer| answer["result"]["value"] == false);
+            (!is_missed).then_some(())
+        });
     }
 
     /// Presses a key.
