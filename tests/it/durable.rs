@@ -221,8 +221,12 @@ fn a_ledger_that_fails_ends_the_run() {
             "--jobs",
             "4",
         ]);
-        let program = Program::launch(command);
-        program.say(&"{\"op\":\"deposit\",\"amount\":1}\n".repeat(30_000));
+        let mut program = Program::launch(command);
+        let line = "{\"op\":\"deposit\",\"amount\":1}\n";
+        // The disk is full only for what comes after, however large its batches are.
+        program.say(line);
+        program.events("completed", 1);
+        program.say(&line.repeat(30_000));
         let ended = program.end();
         let completed = ended.of("completed").len();
         assert_eq!(ended.status.code(), Some(8), "{}", ended.stderr);
