@@ -115,7 +115,11 @@ impl Site {
                             .and_then(|text| text.parse().ok());
                         return PathTarget::Events(run, after.unwrap_or(0));
                     }
-                    ("POST", "stop") => ended(run.signal(Signal::TERM)),
+                    ("POST", "stop") => {
+                        // One that has ended is what was asked for.
+                        let _ = run.signal(Signal::TERM);
+                        WebAnswer::json(200, &json!({}))
+                    }
                     ("POST", "kill") => kill(&run, &request.body),
                     _ => WebAnswer::text(405, "there is nothing to do this with"),
                 }

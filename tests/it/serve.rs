@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Barrier;
 use std::time::Duration;
 
 use bank_par::bank::{
@@ -283,8 +284,10 @@ fn a_client_that_dies_loses_what_it_had_begun_and_nothing_more() {
 fn a_signal_lets_what_has_arrived_finish() {
     let served = Served::start();
     let (place, pid) = (Place::Server(served.socket()), served.server.pid);
+    let all_are_connected = Barrier::new(3);
     let counts = at_once(3, |thread| {
         let mut client = place.open(Access::Create(&Unit::default())).unwrap();
+        all_are_connected.wait();
         let mut count = 0u32;
         while client.transact(&[execute(None, "ops", 1)]).is_ok() {
             count += 1;

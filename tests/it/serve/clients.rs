@@ -10,6 +10,7 @@ use rusqlite::Connection;
 
 use super::{Served, execute};
 use crate::ledger::Ledger;
+use crate::process::until;
 
 /// A frame: its length, its kind, a number, its body.
 fn frame(kind: u8, body: &[u8]) -> Vec<u8> {
@@ -162,7 +163,10 @@ fn one_client_too_many_is_told_so() {
     assert_eq!(run.code(), 8);
     assert!(run.stderr.contains("--max-clients"), "{run:?}");
     drop(first);
-    served.client();
+    // The server has room again once it has seen that the first has gone.
+    until("room for a client", || {
+        (served.run("balance").code() == 0).then_some(())
+    });
 }
 
 #[test]

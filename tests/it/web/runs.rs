@@ -75,9 +75,11 @@ fn a_worker_that_is_killed_shows_and_no_other_process_can_be() {
     assert_eq!(failed["pid"], worker.0);
     assert_eq!(status(&page.post(&format!("/runs/{run}/stop"), "{}")), 200);
     let (_, _, end) = {
-        // The first asks, the second ends what is under way.
-        crate::process::ask_anew();
-        page.post(&format!("/runs/{run}/stop"), "{}");
+        // The first asks, the next ends what is under way. Two that a busy machine delivers together are one.
+        for _ in 0..3 {
+            crate::process::ask_anew();
+            page.post(&format!("/runs/{run}/stop"), "{}");
+        }
         events.rest()
     };
     assert_eq!(end["signal"], 15, "{end}");
