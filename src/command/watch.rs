@@ -288,7 +288,9 @@ impl<'a> Guard<'a> {
             }
             GuardMessage::Starting | GuardMessage::Unknown => (None, None),
         };
-        let asked = (self.asked > 0).then_some(Termination::Asked);
+        // A command that ended by itself had ended before its guard was asked, unless it was late anyway.
+        let ended_itself = matches!(told, GuardMessage::Ended { .. }) && !is_late;
+        let asked = (self.asked > 0 && !ended_itself).then_some(Termination::Asked);
         GuardExit {
             exit,
             termination: match termination.or(asked) {
