@@ -3,35 +3,28 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::lot::Lot;
 use crate::run::{Pending, RequestOrder};
 
-/// A stream of numbers (SplitMix64).
+/// What a seed decides.
 #[derive(Clone, Debug)]
-pub(super) struct Chance(u64);
+pub(super) struct Chance(Lot);
 
 impl Chance {
     pub(super) fn new(seed: u64) -> Self {
-        let mut chance = Chance(seed);
-        chance.next();
-        chance
+        let mut lot = Lot::new(seed);
+        lot.number();
+        Chance(lot)
     }
 
     /// A stream of its own, for a part whose choices must not depend on those of others.
     pub(super) fn fork(&mut self) -> Self {
-        Chance(self.next())
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        Chance(Lot::new(self.0.number()))
     }
 
     /// A number below this one, or 0.
     pub(super) fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit.max(1) as u64) as usize
+        (self.0.number() % limit.max(1) as u64) as usize
     }
 
     pub(super) fn between(&mut self, least: usize, most: usize) -> usize {

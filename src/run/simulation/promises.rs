@@ -66,10 +66,6 @@ pub(super) struct Promises {
     /// How often each worker was told to have ended, where that is told.
     processes: HashMap<u32, u32>,
     handouts: Handouts,
-    /// Results are told in the order of the input.
-    keeps_order: bool,
-    /// The last operation whose result was told.
-    last_told: u64,
     /// After so many failures nothing more is handed out.
     most_failures: Option<u64>,
     failures: u64,
@@ -95,7 +91,6 @@ impl Promises {
             may_lie: scenario.evil.rogue > 0,
             all_is_well: scenario.evil.is_none() && !halt.is_some_and(|halt| halt.at_once),
             handouts: Handouts::of(scenario),
-            keeps_order: scenario.settings.pacing.keep_order,
             most_failures: halt.map(|halt| match halt.limit {
                 HaltLimit::Count(count) => count,
                 HaltLimit::Percent(_) => u64::MAX,
@@ -291,13 +286,6 @@ impl Promises {
             self.summary.is_none(),
             "line {line} ended after the summary"
         );
-        let place = operation.operation;
-        hold!(
-            !self.keeps_order || place > self.last_told,
-            "the result of {place} is told after that of {}",
-            self.last_told
-        );
-        self.last_told = place;
         self.failures += u64::from(matches!(end, SimEnd::Failed | SimEnd::Doubted));
         self.stopped |= self.most_failures.is_some_and(|most| self.failures >= most);
         let is_new =
