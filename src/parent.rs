@@ -1,5 +1,6 @@
 //! What ties a child to the process that started it.
 
+use std::str::SplitAsciiWhitespace;
 use std::sync::OnceLock;
 
 use rustix::process::{Signal, getppid};
@@ -41,6 +42,15 @@ pub fn has_ended(pid: u32) -> bool {
     stat(pid).is_none_or(|stat| says_ending(&stat))
 }
 
+/// When a process was started that has not ended, in ticks since the machine's start: no other process that
+/// has had its number was.
+pub fn started(pid: u32) -> Option<u64> {
+    let stat = stat(pid)?;
+    let mut fields = behind_name(&stat)?;
+    let is_over = matches!(fields.next()?, "Z" | "X");
+    fields.nth(18)?.parse().ok().filter(|_| !is_over)
+}
+
 /// Whether the numbers in `/proc` are those by which this process knows others: in a container that kept
 /// the `/proc` of its host they are not.
 pub fn has_own_proc() -> bool {
@@ -64,13 +74,18 @@ fn stat(pid: u32) -> Option<String> {
 /// (see `proc_pid_stat(5)` and the kernel's `sched.h`).
 fn says_ending(stat: &str) -> bool {
     const EXITING: u64 = 4;
-    let Some((_, rest)) = stat.rsplit_once(')') else {
+    let Some(mut fields) = behind_name(stat) else {
         return false;
     };
-    let mut fields = rest.split_ascii_whitespace();
     let is_dead = matches!(fields.next(), Some("Z" | "X"));
     let flags = fields.nth(5).and_then(|flags| flags.parse::<u64>().ok());
     is_dead || flags.is_some_and(|flags| flags & EXITING != 0)
+}
+
+/// What a line of `/proc/PID/stat` tells behind the name of the program, which may hold anything and ends
+/// with the last bracket.
+fn behind_name(stat: &str) -> Option<SplitAsciiWhitespace<'_>> {
+    Some(stat.rsplit_once(')')?.1.split_ascii_whitespace())
 }
 
 #[cfg(test)]

@@ -54,6 +54,9 @@ impl Clock {
     }
 }
 
+/// What names the start of this machine.
+pub(super) const BOOT: &str = "/proc/sys/kernel/random/boot_id";
+
 /// What the wall clock shows.
 pub(super) fn wall_clock() -> Moment {
     // A clock before 1970 counts as the first moment.
@@ -66,7 +69,7 @@ pub(super) fn wall_clock() -> Moment {
 impl Boot {
     /// Nothing where the system does not tell its boot: then there is only the wall clock.
     fn current() -> Option<Self> {
-        let text = read_short("/proc/sys/kernel/random/boot_id").ok()?;
+        let text = read_short(BOOT).ok()?;
         let offset = match read_short("/proc/self/timens_offsets") {
             Ok(text) => namespace_offset(&text)?,
             Err(_) => 0,
@@ -96,7 +99,7 @@ impl Boot {
 }
 
 /// Reads a file of the kernel's that is told at once.
-fn read_short(path: &str) -> io::Result<String> {
+pub(super) fn read_short(path: &str) -> io::Result<String> {
     let mut text = [0; 256];
     let length = File::open(path)?.read(&mut text)?;
     Ok(String::from_utf8_lossy(&text[..length]).into_owned())

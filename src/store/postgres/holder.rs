@@ -6,6 +6,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::parent::started;
+use crate::store::clock::{BOOT, read_short};
+
 /// A process that has leases.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct LeaseProcess {
@@ -24,13 +27,13 @@ impl LeaseProcess {
     /// This process, where the system tells all of it.
     pub(super) fn this() -> Option<Self> {
         let short = |path: &str| {
-            let text = fs::read_to_string(path).ok()?;
+            let text = read_short(path).ok()?;
             Some(text.trim().to_string())
         };
         let process = std::process::id();
         Some(LeaseProcess {
             host: short("/proc/sys/kernel/hostname")?,
-            boot: short("/proc/sys/kernel/random/boot_id")?,
+            boot: short(BOOT)?,
             namespace: fs::read_link("/proc/self/ns/pid")
                 .ok()?
                 .to_str()?
@@ -80,15 +83,6 @@ impl LeaseProcess {
             (&self.boot, &self.namespace, self.user) == (&this.boot, &this.namespace, this.user)
         })
     }
-}
-
-/// When a process was started that has not ended.
-fn started(process: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name of the program, which may hold anything, ends with the last bracket.
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
-    let is_over = matches!(fields.next()?, "Z" | "X");
-    fields.nth(18)?.parse().ok().filter(|_| !is_over)
 }
 
 /// Whether a process that this one may look into has the memory file of this name open.

@@ -102,7 +102,7 @@ const KNOWN: [(&str, &str); 37] = [
     ("shared_memory", "bank parent sharing"),
     ("show", "bank event"),
     ("status", ""),
-    ("store", "bank poll protocol shared_memory wake"),
+    ("store", "bank parent poll protocol shared_memory wake"),
     ("supervisor", "child exit parent"),
     ("wake", "bank poll"),
     (
