@@ -78,6 +78,7 @@ pub use single::{Answers, Subject, low_budget, refusal};
 pub use stderr::{be_quiet, note, stderr_has_colour, stderr_line, usage_error};
 pub use timeline::TimelineStyle;
 pub use verified::verified;
+pub use wrap::fill;
 
 /// The backlog at which a caller hands out no more work. Once it has fallen below half of this, the
 /// caller is woken.

@@ -7,6 +7,7 @@ use clap::{Arg, Command};
 
 use super::arguments::bare;
 use super::{GENERAL, examples};
+use crate::report::fill;
 
 /// The commands by what they are for, as the help lists them; others stand behind them.
 const GROUPS: [(&str, &[&str]); 5] = [
@@ -165,18 +166,8 @@ fn overview(command: &Command) -> StyledStr {
 
 /// A text that begins in this column, broken where a line would be too wide.
 fn wrapped(text: &str, indent: usize) -> String {
-    let (mut wrapped, mut column) = (String::new(), indent);
-    for word in text.split(' ') {
-        if column > indent && column + 1 + word.len() > WIDTH {
-            let _ = write!(wrapped, "\n{}", " ".repeat(indent));
-            column = indent;
-        } else if column > indent {
-            wrapped.push(' ');
-            column += 1;
-        }
-        wrapped.push_str(word);
-        column += word.len();
-    }
+    let mut wrapped = String::new();
+    fill(&mut wrapped, indent, text.split(' '), indent, WIDTH);
     wrapped
 }
 

@@ -13,6 +13,7 @@ use super::columns::{cut, terminal_width};
 use super::money::MoneyText;
 use super::shown::word;
 use super::text::one_line;
+use super::wrap::fill;
 use crate::show::{Lane, OperationEnd, Picture, PicturedOperation, PicturedRun};
 use axis::Axis;
 
@@ -171,23 +172,11 @@ impl<'a> Drawing<'a> {
             true => ascii(&text),
             false => text.into_owned(),
         };
-        let mut line = beginning.to_string();
         let indent = beginning.chars().count();
-        let mut is_empty = true;
-        for word in text.split(' ') {
-            let length = line.chars().count() + word.chars().count();
-            if !is_empty && length + 1 > self.style.width {
-                writeln!(out, "{}", line.trim_end())?;
-                line = " ".repeat(indent);
-                is_empty = true;
-            }
-            if !is_empty {
-                line.push(' ');
-            }
-            line.push_str(word);
-            is_empty = false;
-        }
-        writeln!(out, "{}", line.trim_end())
+        out.push_str(beginning);
+        fill(out, indent, text.split(' '), indent, self.style.width);
+        out.truncate(out.trim_end_matches(' ').len());
+        writeln!(out)
     }
 
     fn is_drawn(&self, operation: usize) -> bool {

@@ -1,6 +1,6 @@
 //! Lines for people that keep to the width of their terminal.
 
-use std::iter::once;
+use std::iter::repeat_n;
 
 use unicode_width::UnicodeWidthStr;
 
@@ -27,29 +27,40 @@ pub(super) fn wrap_from(out: &mut Vec<u8>, from: usize, width: usize) {
 fn break_up(line: &str, width: usize, out: &mut String) {
     let begins = line.len() - line.trim_start_matches([' ', '-']).len();
     let (begin, words) = line.split_at(begins);
-    let indent = " ".repeat(match begin.ends_with("- ") {
+    let indent = match begin.ends_with("- ") {
         true => begins,
         false => begins + 2,
-    });
+    };
     out.push_str(begin);
-    let mut end = begins;
     let mut is_quoted = false;
     let is_gap = |letter: char| {
         is_quoted ^= letter == '`';
         letter == ' ' && !is_quoted
     };
-    for (number, word) in words.split(is_gap).enumerate() {
+    fill(out, begins, words.split(is_gap), indent, width);
+}
+
+/// Adds words from this column on, and begins a new line, set off by `indent`, where one would be too wide.
+pub fn fill<'a>(
+    out: &mut String,
+    mut column: usize,
+    words: impl Iterator<Item = &'a str>,
+    indent: usize,
+    width: usize,
+) {
+    for (number, word) in words.enumerate() {
         let more = shown_width(word);
-        if number > 0 && end + 1 + more > width {
+        if number > 0 && column + 1 + more > width {
             out.truncate(out.trim_end_matches(' ').len());
-            out.extend(once('\n').chain(indent.chars()));
-            end = indent.len();
+            out.push('\n');
+            out.extend(repeat_n(' ', indent));
+            column = indent;
         } else if number > 0 {
             out.push(' ');
-            end += 1;
+            column += 1;
         }
         out.push_str(word);
-        end += more;
+        column += more;
     }
 }
 
