@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::cli::{Running, all_events, program};
+use crate::kills::{CALLS, kill_at_each};
 use crate::ledger::{Ledger, at_once};
 use crate::power::has_strace;
 use crate::serve::Served;
@@ -179,31 +180,6 @@ fn a_reversal_is_told_checked_and_looked_back_behind() {
     ledger.verify();
 }
 
-/// A command that is killed at its first, second, ... call of this name, until none is left. Each time it is
-/// repeated, and then counts once.
-fn kill_at_each(
-    ledger: &Ledger,
-    call: &str,
-    words: impl Fn(u64) -> (Option<String>, String),
-) -> u64 {
-    for number in 1.. {
-        let (before, words) = words(number);
-        if let Some(before) = before {
-            ledger.say(&before);
-        }
-        let command = ledger.command(&words);
-        let mut killed = crate::kills::under_strace(call, number, &command);
-        killed.env("BANK_PAR_LEDGER", ledger.path());
-        let run = Running::start(killed).finish();
-        let again = ledger.run(&format!("{words} --output json")).expect(0);
-        if run.status.code() == Some(0) {
-            assert_eq!(again.events()[0]["duplicate"], true, "{again:?}");
-            return number;
-        }
-    }
-    0
-}
-
 #[test]
 fn a_refill_or_a_reversal_that_is_killed_at_any_call_counts_once() {
     if !has_strace() {
@@ -213,7 +189,7 @@ fn a_refill_or_a_reversal_that_is_killed_at_any_call_counts_once() {
         let ledger = Ledger::new();
         ledger.say("deposit 1000");
         let mut kills = 0;
-        for (number, call) in crate::kills::CALLS.iter().enumerate() {
+        for (number, call) in CALLS.iter().enumerate() {
             if number % 2 != place {
                 continue;
             }

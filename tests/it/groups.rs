@@ -1,11 +1,9 @@
 //! Lines that hold several operations: all are posted or none.
 
-use std::os::unix::process::ExitStatusExt;
-
 use serde_json::Value;
 
-use crate::cli::{Run, Running};
-use crate::kills::under_strace;
+use crate::cli::Run;
+use crate::kills::kill_at_each;
 use crate::ledger::{Ledger, at_once};
 use crate::power::has_strace;
 use crate::serve::Served;
@@ -202,28 +200,6 @@ fn what_a_command_stands_between_is_held_under_one_id() {
     ledger.verify();
 }
 
-/// Kills a run of one line at its first, second, ... call of this name, until it comes to its end.
-fn kill_at_each(ledger: &Ledger, call: &str) -> u64 {
-    for number in 1.. {
-        let line = format!(
-            "{{\"id\":\"{call}-{number}\",\"all\":[{{\"op\":\"withdraw\",\"account\":\"a\",\"amount\":1}},\
-             {{\"op\":\"deposit\",\"account\":\"b\",\"amount\":1}}]}}\n"
-        );
-        let input = ledger.file(&format!("{call}.jsonl"), &line);
-        let words = format!("pipe {input} -o json");
-        let command = ledger.command(&words);
-        let mut killed = under_strace(call, number, &command);
-        killed.env("BANK_PAR_LEDGER", ledger.path());
-        let run = Running::start(killed).finish();
-        let again = ledger.run(&words).expect(0);
-        if run.status.signal().is_none() && run.status.success() {
-            assert_eq!(again.events()[0]["duplicate"], true, "{again:?}");
-            return number;
-        }
-    }
-    0
-}
-
 #[test]
 fn a_line_that_is_killed_at_any_call_counts_once_and_whole() {
     if !has_strace() {
@@ -234,7 +210,17 @@ fn a_line_that_is_killed_at_any_call_counts_once_and_whole() {
         ledger.say("deposit 1000 --account a");
         // The calls by which a ledger changes, and is told of.
         let calls = [&["pwrite64", "ftruncate"][..], &["fsync", "write"]][place];
-        let asked: u64 = calls.iter().map(|call| kill_at_each(&ledger, call)).sum();
+        let asked = calls.iter().map(|call| {
+            kill_at_each(&ledger, call, |number| {
+                let line = format!(
+                    "{{\"id\":\"{call}-{number}\",\"all\":[{{\"op\":\"withdraw\",\"account\":\"a\",\"amount\":1}},\
+                     {{\"op\":\"deposit\",\"account\":\"b\",\"amount\":1}}]}}\n"
+                );
+                let input = ledger.file(&format!("{call}.jsonl"), &line);
+                (None, format!("pipe {input}"))
+            })
+        });
+        let asked: u64 = asked.sum();
         assert_eq!(ledger.money("b")[0], format!("{asked}.00"));
         assert_eq!(ledger.money("a")[0], format!("{}.00", 1_000 - asked));
         ledger.verify();

@@ -5,7 +5,7 @@
 mod command;
 mod points;
 
-pub(crate) use points::{CALLS, under_strace};
+pub(crate) use points::{CALLS, kill_at_each};
 
 use std::fmt::Write;
 use std::path::PathBuf;

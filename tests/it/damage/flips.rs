@@ -140,11 +140,11 @@ fn change_each(files: &[(String, Vec<u8>)], which: usize, expect: Option<&ChainE
     };
     let whole = folder();
     let right = answers(&lay_out(whole.path(), None)).unwrap();
-    let todo = Mutex::new(changes(files[which].1.len()).into_iter());
+    let waiting = Mutex::new(changes(files[which].1.len()).into_iter());
     let found = Mutex::new(Found::default());
     at_once(2, |_| {
         let folder = folder();
-        while let Some(change) = { todo.lock().unwrap().next() } {
+        while let Some(change) = { waiting.lock().unwrap().next() } {
             let said = answers(&lay_out(folder.path(), Some(change)));
             let mut came_of_it = Found::default();
             match said {

@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use super::under_strace;
+use super::points::under_strace;
 use crate::cli::Running;
 use crate::ledger::{Ledger, at_once};
 use crate::power::has_strace;

@@ -8,17 +8,42 @@ use std::os::unix::process::ExitStatusExt;
 
 use super::Rig;
 use crate::cli::{Running, Written, program};
-use crate::ledger::{at_once, create};
+use crate::ledger::{Ledger, at_once, create};
 use crate::power::has_strace;
 
 /// This command, which is killed on its `number`th call of this name, or a process that it starts on its own.
-pub(crate) fn under_strace(call: &str, number: u64, command: &Command) -> Command {
+pub(super) fn under_strace(call: &str, number: u64, command: &Command) -> Command {
     let mut strace = Command::new("strace");
     strace.args(["-f", "-o", "/dev/null", "-e", &format!("trace={call}")]);
     strace.args(["-e", &format!("inject={call}:signal=KILL:when={number}")]);
     strace.arg(command.get_program()).args(command.get_args());
     strace.env_remove("BANK_PAR_LEDGER");
     strace
+}
+
+/// A command that is killed at its first, second, ... call of this name, until none is left. Each time it is
+/// repeated, and then counts once. `words` says it of each number, and what is done before.
+pub(crate) fn kill_at_each(
+    ledger: &Ledger,
+    call: &str,
+    words: impl Fn(u64) -> (Option<String>, String),
+) -> u64 {
+    for number in 1.. {
+        let (before, words) = words(number);
+        if let Some(before) = before {
+            ledger.say(&before);
+        }
+        let command = ledger.command(&words);
+        let mut killed = under_strace(call, number, &command);
+        killed.env("BANK_PAR_LEDGER", ledger.path());
+        let run = Running::start(killed).finish();
+        let again = ledger.run(&format!("{words} --output json")).expect(0);
+        if run.status.code() == Some(0) {
+            assert_eq!(again.events()[0]["duplicate"], true, "{again:?}");
+            return number;
+        }
+    }
+    0
 }
 
 /// The words of a command that is killed on its `number`th call of this name.
@@ -29,7 +54,7 @@ fn killed_at(call: &str, number: u64, words: &[&str], ledger: &str) -> Command {
 
 /// Kills a one-shot command at its first, second, ... call of this name until it comes to its end.
 /// Each time the command is repeated, and then counts once.
-fn kill_at_each(rig: &mut Rig, call: &str, fresh: bool) {
+fn kill_in_rig(rig: &mut Rig, call: &str, fresh: bool) {
     for number in 1.. {
         if fresh {
             *rig = Rig {
@@ -77,7 +102,7 @@ fn a_one_shot_killed_at_any_call_counts_once() {
     let rigs = at_once(2, |number| {
         let mut rig = Rig::new();
         for call in CALLS.iter().skip(number).step_by(2) {
-            kill_at_each(&mut rig, call, false);
+            kill_in_rig(&mut rig, call, false);
         }
         rig
     });
@@ -94,7 +119,7 @@ fn a_one_shot_that_creates_the_file_counts_once_wherever_it_is_killed() {
     let rigs = at_once(2, |number| {
         let mut rig = Rig::new();
         for call in CALLS.iter().skip(number).step_by(2) {
-            kill_at_each(&mut rig, call, true);
+            kill_in_rig(&mut rig, call, true);
         }
         rig
     });
