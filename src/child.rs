@@ -13,6 +13,9 @@ use std::process::{Child, Command};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+/// The variable that names the ledger of this program's commands where no flag does.
+pub const LEDGER_VARIABLE: &str = "BANK_PAR_LEDGER";
+
 /// Tells a process that is about to be started what it is (`entry`, its first argument) and what for.
 ///
 /// # Errors

@@ -1,6 +1,8 @@
 //! How a process ended.
 
 use std::fmt;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 
 use rustix::process::WaitStatus;
 use serde::{Deserialize, Serialize};
@@ -32,6 +34,16 @@ impl Exit {
             Exit::Signal(signal) => SIGNALLED + signal,
         };
         u8::try_from(code).unwrap_or(u8::MAX)
+    }
+}
+
+impl From<ExitStatus> for Exit {
+    /// What the system told of a process that was waited for.
+    fn from(ended: ExitStatus) -> Self {
+        match ended.signal() {
+            Some(signal) => Exit::Signal(signal),
+            None => Exit::Status(ended.code().unwrap_or_default()),
+        }
     }
 }
 

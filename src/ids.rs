@@ -1,4 +1,4 @@
-//! Random ids.
+//! Random ids and seeds.
 
 use std::fmt::Write;
 use std::fs::File;
@@ -15,13 +15,28 @@ const BYTES: usize = 12;
 ///
 /// The system has no randomness to give.
 pub fn random(prefix: &str) -> io::Result<Id> {
-    let mut bytes = [0; BYTES];
-    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    let bytes: [u8; BYTES] = random_bytes()?;
     let mut text = format!("{prefix}-");
     for byte in bytes {
         write!(text, "{byte:02x}").map_err(io::Error::other)?;
     }
     Id::new(&text).map_err(io::Error::other)
+}
+
+/// A new seed that is short enough to be typed.
+///
+/// # Errors
+///
+/// The system has no randomness to give.
+pub fn random_seed() -> io::Result<u64> {
+    let [high, middle, low] = random_bytes()?;
+    Ok(u32::from_be_bytes([0, high, middle, low]).into())
+}
+
+fn random_bytes<const N: usize>() -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]

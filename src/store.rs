@@ -30,7 +30,7 @@ pub use lease::{HeldShare, LeaseHolder, LeaseShare};
 pub use ledger::{
     BegunLine, ChainEnd, DoneLine, Entries, Entry, EntryQuery, Ledger, LedgerAnswer, LedgerRequest,
     LineDigests, LineEnd, MAX_PAGE, MAX_REASON, MAX_TEXT, NEW_RUN, OpenHold, OpenedRun, RunName,
-    RunNameError, RunTotals, SkippedLine, Verified,
+    RunNameError, RunTotals, SkippedLine, Verified, open_holds,
 };
 pub use mapped::MappedCells;
 pub use memory::Memory;

@@ -124,11 +124,10 @@ impl Operation {
 
     /// What its caller added to it.
     pub fn annotations(&self) -> Annotations {
-        let detail = self.detail.as_ref().map(OperationDetail::annotations);
         // The last part of a group carries all of them.
         match self.posted_group() {
             Some(group) => group.parts().last().map(Operation::annotations),
-            None => detail,
+            None => self.detail.as_ref().map(OperationDetail::annotations),
         }
         .unwrap_or_default()
     }

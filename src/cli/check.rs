@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, IsTerminal, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,7 @@ use clap::Args;
 
 use super::one::ended;
 use super::pictures::ReportArg;
+use super::workload::note_terminal;
 use super::{CliResult, Failure};
 use crate::check::{ObservedHistory, check as check_history};
 use crate::report::{self, Format, FoundOut, HistoryReport, ProtectedFiles};
@@ -110,8 +111,8 @@ fn refuse_twice(files: &[PathBuf]) -> anyhow::Result<()> {
 /// Reads all lines of a file.
 fn read(history: &mut ObservedHistory, number: usize, file: &Path) -> anyhow::Result<()> {
     let name = named(file);
-    if is_stdin(file) && io::stdin().is_terminal() {
-        report::note("reading a history from the terminal; end with Ctrl-D");
+    if is_stdin(file) {
+        note_terminal("a history");
     }
     let input: Box<dyn Read> = match is_stdin(file) {
         true => Box::new(io::stdin().lock()),

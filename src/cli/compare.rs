@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use super::moment::duration;
 use super::one::ended;
 use super::pictures::ReportArg;
-use super::workload::each_operation;
+use super::workload::{each_operation, source_of};
 use super::{CliResult, Failure, protected};
 use crate::bank::{Action, Amount, Balance, Kind, MAX_BALANCE, Name, Operation, WORLD};
 use crate::compare::{CompareError, compare as measure};
@@ -175,8 +175,7 @@ impl CompareArgs {
     fn source(&self) -> WorkloadSource {
         match &self.input {
             None => WorkloadSource::Operations(vec![self.deposit()]),
-            Some(path) if path.as_os_str() == "-" => WorkloadSource::Stdin,
-            Some(path) => WorkloadSource::File(path.clone()),
+            Some(path) => source_of(path),
         }
     }
 

@@ -9,19 +9,17 @@ use clap::Args;
 
 use super::Failure;
 use crate::bank::{Amount, AmountError, AmountText, Balance, MAX_DECIMALS, Unit, UnitError};
+use crate::child::LEDGER_VARIABLE;
 use crate::report::note;
 #[cfg(feature = "postgres")]
 use crate::store::PostgresAddress;
 use crate::store::{Access, Ledger, LedgerError, Place};
 
-/// The variable that stands in for the flag.
-pub(super) const VARIABLE: &str = "BANK_PAR_LEDGER";
-
 #[derive(Args)]
 pub(super) struct LedgerArgs {
     /// Where the balance lives: `memory`, a FILE that lasts, `unix:SOCKET` of a running `bank-par
     /// serve`, or `postgres://...`
-    #[arg(long, env = VARIABLE, hide_env_values = true, value_name = "LEDGER")]
+    #[arg(long, env = LEDGER_VARIABLE, hide_env_values = true, value_name = "LEDGER")]
     pub(super) ledger: Option<LedgerFlag>,
 }
 
@@ -42,7 +40,7 @@ impl LedgerArgs {
             None => "there is no ledger",
         };
         Err(Failure::usage(anyhow!(
-            "{what}: name one that lasts with `--ledger FILE`, or with `{VARIABLE}` for a whole script"
+            "{what}: name one that lasts with `--ledger FILE`, or with `{LEDGER_VARIABLE}` for a whole script"
         )))
     }
 }
@@ -186,10 +184,12 @@ impl MemoryArgs {
                 "`{mode}` cannot use the ledger `{place}`: {why}; `parallel`, `queue` and `pipe` can"
             )));
         }
-        let variable = env::var(VARIABLE).ok().filter(|_| self.ledger.is_none());
+        let variable = env::var(LEDGER_VARIABLE)
+            .ok()
+            .filter(|_| self.ledger.is_none());
         if let Some(ledger) = variable.filter(|ledger| ledger != "memory") {
             note(format_args!(
-                "`{mode}` runs in memory and not in `{ledger}` of `{VARIABLE}`: {why}"
+                "`{mode}` runs in memory and not in `{ledger}` of `{LEDGER_VARIABLE}`: {why}"
             ));
         }
         Ok(())
@@ -216,7 +216,7 @@ impl FromStr for LedgerFlag {
         Ok(match text.split_once(':') {
             _ if text == "memory" => LedgerFlag::Memory,
             _ if text.is_empty() => bail!(
-                "the name is empty (as is a variable, such as `{VARIABLE}`, that is set to nothing): a ledger is `memory`, a file, `unix:SOCKET` or `postgres://...`"
+                "the name is empty (as is a variable, such as `{LEDGER_VARIABLE}`, that is set to nothing): a ledger is `memory`, a file, `unix:SOCKET` or `postgres://...`"
             ),
             Some(("unix", "")) => bail!("`unix:` is followed by the path of a socket"),
             Some(("unix", socket)) => LedgerFlag::Lasting(Place::Server(PathBuf::from(socket))),

@@ -9,8 +9,9 @@ use clap::Args;
 
 use super::Failure;
 use super::command::InDoubtAction;
-use super::ledger::{LedgerFlag, UnitArgs, VARIABLE, open_counting};
+use super::ledger::{LedgerFlag, UnitArgs, open_counting};
 use crate::bank::{Id, Outcome};
+use crate::child::LEDGER_VARIABLE;
 use crate::driver::Forecast;
 use crate::driver::named::{self, command};
 use crate::report::{note, stderr_line};
@@ -151,8 +152,8 @@ impl NamedArgs {
             let argument = argument.as_encoded_bytes();
             argument == b"--ledger" || argument.starts_with(b"--ledger=")
         };
-        let variable = env::var_os(VARIABLE).filter(|_| !own().any(given));
-        let ledger = variable.map(|value| format!("{VARIABLE}={} ", command([value])));
+        let variable = env::var_os(LEDGER_VARIABLE).filter(|_| !own().any(given));
+        let ledger = variable.map(|value| format!("{LEDGER_VARIABLE}={} ", command([value])));
         let ledger = ledger.unwrap_or_default();
         Some(Named {
             name: run.to_string(),

@@ -3,7 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,9 +13,9 @@ use clap::{Args, ValueEnum};
 use tempfile::TempDir;
 
 use super::command::{CommandArgs, InDoubtAction};
-use super::ledger::{LedgerArgs, LedgerFlag, UnitArgs, balance_of, open_counting};
+use super::ledger::{LedgerArgs, LedgerFlag, UnitArgs, open_counting};
 use super::moment::duration;
-use super::workload::{InputFormat, other_side, user};
+use super::workload::{InputFormat, note_terminal, other_side, source_of, starting_balance, user};
 use super::{CliResult, Failure, protected};
 use crate::bank::{Action, Amount, AmountText, Asked, Name, Operation, Request, RequestContext};
 use crate::ids;
@@ -118,7 +118,7 @@ pub(super) struct RehearseArgs {
 /// `bank-par rehearse`
 pub(super) fn rehearse(args: RehearseArgs) -> CliResult {
     args.check().map_err(Failure::usage)?;
-    let source = args.source();
+    let source = source_of(&args.input);
     source.check().map_err(Failure::usage)?;
     let place = args.ledger.lasting();
     let output = Output::open(&protected(&source, place.as_ref())).map_err(Failure::usage)?;
@@ -202,13 +202,6 @@ impl RehearseArgs {
             .any(|word| mentions(word.as_bytes()) || in_script(word))
     }
 
-    fn source(&self) -> WorkloadSource {
-        match self.input.as_os_str() == "-" {
-            true => WorkloadSource::Stdin,
-            false => WorkloadSource::File(self.input.clone()),
-        }
-    }
-
     /// A private folder.
     fn folder(&self) -> anyhow::Result<TempDir> {
         let within = self.dir.clone().unwrap_or_else(env::temp_dir);
@@ -232,7 +225,7 @@ impl RehearseArgs {
         };
         let seed = match self.seed {
             Some(seed) => seed,
-            None => random_seed().map_err(Failure::died)?,
+            None => ids::random_seed().map_err(Failure::died)?,
         };
         Ok(RehearsalPlan {
             workload: folder.join(workload),
@@ -257,10 +250,7 @@ impl RehearseArgs {
         let unit = self.unit.new_unit()?;
         let place = Place::File(path.to_path_buf());
         let mut ledger: Box<dyn Ledger> = open_counting(&place, Access::Create(&unit), &self.unit)?;
-        let balance = match &self.balance {
-            Some(balance) => balance_of(balance)?,
-            None => balance_of(&DEFAULT_BALANCE.parse().map_err(Failure::usage)?)?,
-        };
+        let balance = starting_balance(self.balance.as_ref())?;
         let Some(amount) = Amount::new(balance.minor()) else {
             return Ok(0);
         };
@@ -281,16 +271,14 @@ impl RehearseArgs {
     /// Copies the workload, so that all rounds run the same; the copy's name.
     fn copy_workload(&self, folder: &Path) -> anyhow::Result<PathBuf> {
         let mut name = PathBuf::from("workload");
-        let from: Box<dyn Read> = match self.source() {
+        let from: Box<dyn Read> = match source_of(&self.input) {
             WorkloadSource::File(path) => {
                 name.set_extension(path.extension().unwrap_or_default());
                 let shown = path.display();
                 Box::new(File::open(&path).with_context(|| format!("cannot read `{shown}`"))?)
             }
             _ => {
-                if io::stdin().is_terminal() {
-                    note("reading operations from the terminal; end with Ctrl-D");
-                }
+                note_terminal("operations");
                 Box::new(io::stdin())
             }
         };
@@ -355,15 +343,4 @@ impl RehearseArgs {
             plan.seed
         ));
     }
-}
-
-/// What the account starts with in a new ledger.
-const DEFAULT_BALANCE: &str = "1000";
-
-/// A seed that is short enough to be typed.
-fn random_seed() -> anyhow::Result<u64> {
-    const DIGITS: usize = 6;
-    let id = ids::random("seed")?;
-    let digits = id.as_str().len() - DIGITS;
-    Ok(u64::from_str_radix(&id.as_str()[digits..], 16)?)
 }

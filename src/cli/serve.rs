@@ -138,7 +138,7 @@ fn leave_running(ledger: &Place, socket: &PathBuf, max_clients: u32) -> CliResul
         Place::File(path) | Place::Server(path) => command.arg("--ledger").arg(path),
         // All users can read the words of a command, and a password may be in it.
         #[cfg(feature = "postgres")]
-        Place::Postgres(address) => command.env(super::ledger::VARIABLE, address.secret()),
+        Place::Postgres(address) => command.env(crate::child::LEDGER_VARIABLE, address.secret()),
     };
     command.arg("--socket").arg(socket);
     command.args(["--max-clients", &max_clients.to_string()]);

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 use std::iter;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{anyhow, bail};
@@ -159,10 +159,7 @@ impl WorkloadArgs {
 
     /// What the account starts with, in memory.
     pub(super) fn balance(&self) -> Result<Balance, Failure> {
-        match &self.balance {
-            Some(balance) => of_flag("--balance", balance_of(balance)),
-            None => balance_of(&DEFAULT_BALANCE.parse().map_err(Failure::usage)?),
-        }
+        starting_balance(self.balance.as_ref())
     }
 
     /// How far below zero every account may go, in memory.
@@ -243,8 +240,8 @@ impl WorkloadArgs {
             WorkloadSource::Operations(_) => WorkloadSource::Operations(self.operations()?),
             source => source,
         };
-        if matches!(source, WorkloadSource::Stdin) && io::stdin().is_terminal() {
-            note("reading operations from the terminal; end with Ctrl-D");
+        if matches!(source, WorkloadSource::Stdin) {
+            note_terminal("operations");
         }
         Feed::start(source, format, defaults, done, waker).map_err(Failure::usage)
     }
@@ -276,8 +273,7 @@ impl WorkloadArgs {
     pub(super) fn source(&self) -> WorkloadSource {
         match &self.input {
             None => WorkloadSource::Operations(Vec::new()),
-            Some(path) if path.as_os_str() == "-" => WorkloadSource::Stdin,
-            Some(path) => WorkloadSource::File(path.clone()),
+            Some(path) => source_of(path),
         }
     }
 
@@ -361,5 +357,30 @@ fn something_waits_on_stdin() -> bool {
             tell(&stdin).is_ok_and(|place| place < size)
         }
         _ => false,
+    }
+}
+
+/// Where the operations of this argument come from: a file, or for `-` standard input.
+pub(super) fn source_of(path: &Path) -> WorkloadSource {
+    match path.as_os_str() == "-" {
+        true => WorkloadSource::Stdin,
+        false => WorkloadSource::File(path.to_path_buf()),
+    }
+}
+
+/// Says what is read from standard input where that is a terminal, at which a person would wait otherwise.
+pub(super) fn note_terminal(what: &str) {
+    if io::stdin().is_terminal() {
+        note(format_args!(
+            "reading {what} from the terminal; end with Ctrl-D"
+        ));
+    }
+}
+
+/// What the account starts with that no ledger has, as `--balance` says or by default.
+pub(super) fn starting_balance(flag: Option<&AmountText>) -> Result<Balance, Failure> {
+    match flag {
+        Some(balance) => of_flag("--balance", balance_of(balance)),
+        None => balance_of(&DEFAULT_BALANCE.parse().map_err(Failure::usage)?),
     }
 }

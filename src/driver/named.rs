@@ -11,7 +11,7 @@ use crate::report::stderr_line;
 use crate::run::LineIds;
 use crate::store::{
     BegunLine, DoneLine, Ledger, LedgerError, LineDigests, LineEnd, MAX_PAGE, OpenHold, OpenedRun,
-    RunName,
+    RunName, open_holds,
 };
 use crate::workload::{Protection, RunProgress};
 
@@ -161,17 +161,7 @@ fn done_lines(
 
 /// What is set aside for lines of a run, no matter which process works on it now, and what of that is in doubt.
 pub fn begun(ledger: &mut dyn Ledger, run: u32) -> Result<Vec<OpenHold>, LedgerError> {
-    let mut begun = Vec::new();
-    let mut after = 0;
-    loop {
-        let page = ledger.holds(after)?;
-        let Some(last) = page.last() else {
-            return Ok(begun);
-        };
-        after = last.number;
-        let is_its = |hold: &OpenHold| hold.run == Some(run) && hold.line.is_some();
-        begun.extend(page.into_iter().filter(is_its));
-    }
+    open_holds(ledger, |hold| hold.run == Some(run) && hold.line.is_some())
 }
 
 /// Posts what is held under these ids, or gives it back. Tells of how many that came true.

@@ -4,7 +4,6 @@
 use std::env;
 use std::ffi::OsString;
 use std::io;
-use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, ExitCode, ExitStatus};
 use std::thread;
@@ -131,7 +130,7 @@ impl MetCommand {
             }
             None => child.wait()?,
         };
-        Ok(Some(exit_of(ended)))
+        Ok(Some(ended.into()))
     }
 
     /// Succeeds in the place of the command; `None` where that would have been killed.
@@ -202,13 +201,6 @@ impl MetCommand {
             step,
         };
         journal::add(&line, &self.args.journal)
-    }
-}
-
-fn exit_of(ended: ExitStatus) -> Exit {
-    match ended.signal() {
-        Some(signal) => Exit::Signal(signal),
-        None => Exit::Status(ended.code().unwrap_or_default()),
     }
 }
 

@@ -10,19 +10,18 @@ use super::command::RehearsedArgs;
 use super::journal::{payments, read};
 use super::start::{StartEnd, Starter, said};
 use super::{ENTRY, RehearsalError, RehearsalPlan};
+use crate::child::LEDGER_VARIABLE;
 use crate::command::this_program_with;
 use crate::exit::Exit;
 use crate::lot::Lot;
 use crate::rehearsal::{CommandStep, Evidence, RehearsedRound, RunFault, UnknownPayment};
 use crate::status::Status;
-use crate::store::{Access, EntryQuery, Ledger, MAX_PAGE, Place};
+use crate::store::{Access, EntryQuery, Ledger, MAX_PAGE, Place, open_holds};
 
 /// The most starts of a round that meet something.
 const MOST_MET: u64 = 8;
 /// The most lines of what a run said that an error tells.
 const MAX_LINES: usize = 4;
-/// The variable that names the ledger of a script.
-const LEDGER: &str = "BANK_PAR_LEDGER";
 
 /// The files of a round, which are gone when this is.
 pub(super) struct RoundFiles {
@@ -170,7 +169,7 @@ impl RehearsalPlan {
     /// A script that uses the ledger by its variable uses the copy.
     fn command(&self, words: &[OsString], ledger: &Path) -> Result<Command, RehearsalError> {
         let mut command = this_program_with(words).map_err(RehearsalError::starting)?;
-        command.env(LEDGER, ledger);
+        command.env(LEDGER_VARIABLE, ledger);
         Ok(command)
     }
 
@@ -273,16 +272,7 @@ fn open(files: &RoundFiles) -> Result<Box<dyn Ledger>, RehearsalError> {
 
 /// The ids of what is in doubt.
 fn in_doubt(ledger: &mut dyn Ledger) -> Result<Vec<String>, RehearsalError> {
-    let mut ids = Vec::new();
-    let mut after = 0;
-    loop {
-        let page = ledger.holds(after)?;
-        let Some(last) = page.last() else {
-            return Ok(ids);
-        };
-        after = last.number;
-        let doubts = page.into_iter().filter(|hold| hold.in_doubt);
-        let doubts = doubts.filter_map(|hold| hold.operation.id);
-        ids.extend(doubts.map(|id| id.as_str().to_string()));
-    }
+    let doubts = open_holds(ledger, |hold| hold.in_doubt)?;
+    let ids = doubts.into_iter().filter_map(|hold| hold.operation.id);
+    Ok(ids.map(|id| id.as_str().to_string()).collect())
 }

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -145,11 +144,7 @@ fn meetings(fault: RunFault, began: Duration) -> Vec<(Duration, Meeting)> {
 impl RunProcess<'_> {
     /// How it has ended, if it has. What this process inherited and has ended is reaped with all else.
     fn exit(&mut self) -> io::Result<Option<Exit>> {
-        let ended = self.child.try_wait()?;
-        Ok(ended.map(|ended| match ended.signal() {
-            Some(signal) => Exit::Signal(signal),
-            None => Exit::Status(ended.code().unwrap_or_default()),
-        }))
+        Ok(self.child.try_wait()?.map(Exit::from))
     }
 
     fn meet(&self, meeting: Meeting, lot: &mut Lot) {

@@ -223,6 +223,22 @@ impl fmt::Display for ChainEnd {
     }
 }
 
+/// All open holds that are wanted, in the order of their numbers.
+pub fn open_holds(
+    ledger: &mut dyn Ledger,
+    is_wanted: impl Fn(&OpenHold) -> bool,
+) -> Result<Vec<OpenHold>, LedgerError> {
+    let (mut wanted, mut after) = (Vec::new(), 0);
+    loop {
+        let page = ledger.holds(after)?;
+        let Some(last) = page.last() else {
+            return Ok(wanted);
+        };
+        after = last.number;
+        wanted.extend(page.into_iter().filter(&is_wanted));
+    }
+}
+
 impl FromStr for ChainEnd {
     type Err = ChainEndError;
 

@@ -20,7 +20,7 @@ pub(super) fn frames(bytes: &[u8]) {
         let mut outbox = Outbox::new(1);
         message.put_into(&mut outbox).expect("it was decoded");
         let bytes = outbox.unsent().to_vec();
-        let again: Vec<Message> = decoded(&bytes, bytes.len().max(1))
+        let again: Vec<AnyMessage> = decoded(&bytes, bytes.len().max(1))
             .into_iter()
             .flatten()
             .collect();
@@ -33,7 +33,7 @@ pub(super) fn frames(bytes: &[u8]) {
 
 /// A message to one of the four who read frames.
 #[derive(Debug, PartialEq)]
-enum Message {
+enum AnyMessage {
     Parent(ToParent),
     Worker(ToWorker),
     Server(ToServer),
@@ -41,7 +41,7 @@ enum Message {
 }
 
 /// All that is in the bytes when so many of them arrive at a time, as far as they are frames.
-fn decoded(mut bytes: &[u8], piece: usize) -> Vec<Result<Message, String>> {
+fn decoded(mut bytes: &[u8], piece: usize) -> Vec<Result<AnyMessage, String>> {
     let mut found = Vec::new();
     let mut inbox = Inbox::default();
     while !bytes.is_empty() {
@@ -68,65 +68,68 @@ fn decoded(mut bytes: &[u8], piece: usize) -> Vec<Result<Message, String>> {
     found
 }
 
-fn readings(frame: Frame<'_>) -> [Result<Message, String>; 4] {
+fn readings(frame: Frame<'_>) -> [Result<AnyMessage, String>; 4] {
     let text = |error: ProtocolError| error.to_string();
     [
-        frame.to_parent().map(Message::Parent).map_err(text),
-        frame.to_worker().map(Message::Worker).map_err(text),
-        frame.to_server().map(Message::Server).map_err(text),
-        frame.to_client().map(Message::Client).map_err(text),
+        frame.to_parent().map(AnyMessage::Parent).map_err(text),
+        frame.to_worker().map(AnyMessage::Worker).map_err(text),
+        frame.to_server().map(AnyMessage::Server).map_err(text),
+        frame.to_client().map(AnyMessage::Client).map_err(text),
     ]
 }
 
-impl Message {
+impl AnyMessage {
     /// A block of nothing, which is no message when it is encoded, and a greeting of another version.
     fn is_empty(&self) -> bool {
         match self {
-            Message::Parent(ToParent::Requests(block)) => block.is_empty(),
-            Message::Parent(ToParent::Reports(block)) => block.is_empty(),
-            Message::Parent(ToParent::Timings(block)) => block.is_empty(),
-            Message::Parent(ToParent::Probes(block)) => block.is_empty(),
-            Message::Worker(ToWorker::Assignments(block)) => block.is_empty(),
-            Message::Worker(ToWorker::Replies(block)) => block.is_empty(),
-            Message::Worker(ToWorker::Probes(block)) => block.is_empty(),
-            Message::Server(ToServer::Requests(block)) => block.is_empty(),
-            Message::Client(ToClient::Findings(block)) => block.is_empty(),
-            Message::Server(ToServer::Greeting(_)) | Message::Client(ToClient::Greeting(_)) => true,
-            Message::Parent(ToParent::Hello | ToParent::Gone) => false,
-            Message::Server(ToServer::Query(_)) => false,
+            AnyMessage::Parent(ToParent::Requests(block)) => block.is_empty(),
+            AnyMessage::Parent(ToParent::Reports(block)) => block.is_empty(),
+            AnyMessage::Parent(ToParent::Timings(block)) => block.is_empty(),
+            AnyMessage::Parent(ToParent::Probes(block)) => block.is_empty(),
+            AnyMessage::Worker(ToWorker::Assignments(block)) => block.is_empty(),
+            AnyMessage::Worker(ToWorker::Replies(block)) => block.is_empty(),
+            AnyMessage::Worker(ToWorker::Probes(block)) => block.is_empty(),
+            AnyMessage::Server(ToServer::Requests(block)) => block.is_empty(),
+            AnyMessage::Client(ToClient::Findings(block)) => block.is_empty(),
+            AnyMessage::Server(ToServer::Greeting(_))
+            | AnyMessage::Client(ToClient::Greeting(_)) => true,
+            AnyMessage::Parent(ToParent::Hello | ToParent::Gone) => false,
+            AnyMessage::Server(ToServer::Query(_)) => false,
         }
     }
 
     fn put_into(&self, out: &mut Outbox) -> Result<(), ProtocolError> {
         match self {
-            Message::Parent(ToParent::Hello) => out.hello(),
-            Message::Parent(ToParent::Gone) => out.gone(),
-            Message::Server(ToServer::Greeting(_)) | Message::Client(ToClient::Greeting(_)) => {
+            AnyMessage::Parent(ToParent::Hello) => out.hello(),
+            AnyMessage::Parent(ToParent::Gone) => out.gone(),
+            AnyMessage::Server(ToServer::Greeting(_))
+            | AnyMessage::Client(ToClient::Greeting(_)) => {
                 out.greeting();
             }
-            Message::Parent(ToParent::Requests(block)) => {
+            AnyMessage::Parent(ToParent::Requests(block)) => {
                 return block.iter().try_for_each(|one| out.request(one));
             }
-            Message::Parent(ToParent::Reports(block)) => {
+            AnyMessage::Parent(ToParent::Reports(block)) => {
                 return block.iter().try_for_each(|one| out.report(one));
             }
-            Message::Parent(ToParent::Timings(block)) => {
+            AnyMessage::Parent(ToParent::Timings(block)) => {
                 return block.iter().try_for_each(|one| out.timing(one));
             }
-            Message::Worker(ToWorker::Assignments(block)) => {
+            AnyMessage::Worker(ToWorker::Assignments(block)) => {
                 return block.iter().try_for_each(|one| out.assignment(one));
             }
-            Message::Worker(ToWorker::Replies(block)) => {
+            AnyMessage::Worker(ToWorker::Replies(block)) => {
                 return block.iter().try_for_each(|one| out.reply(one));
             }
-            Message::Parent(ToParent::Probes(block)) | Message::Worker(ToWorker::Probes(block)) => {
+            AnyMessage::Parent(ToParent::Probes(block))
+            | AnyMessage::Worker(ToWorker::Probes(block)) => {
                 return block.iter().try_for_each(|one| out.probe(one));
             }
-            Message::Server(ToServer::Requests(block)) => {
+            AnyMessage::Server(ToServer::Requests(block)) => {
                 return block.iter().try_for_each(|one| out.ledger_request(one));
             }
-            Message::Server(ToServer::Query(question)) => return out.question(question),
-            Message::Client(ToClient::Findings(block)) => {
+            AnyMessage::Server(ToServer::Query(question)) => return out.question(question),
+            AnyMessage::Client(ToClient::Findings(block)) => {
                 return block.iter().try_for_each(|one| out.finding(one));
             }
         }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
-use crate::child::spawn;
+use crate::child::{LEDGER_VARIABLE, spawn};
 use crate::command::this_program_with;
 use crate::supervisor::children_of;
 
@@ -24,8 +24,6 @@ const KEPT_EVENTS: usize = 8_192;
 const MAX_EVENT: u64 = 64 * 1024;
 /// The most that is kept of what it says on stderr.
 const MAX_WORDS: u64 = 4_096;
-/// The variable that names a command's ledger.
-const LEDGER: &str = "BANK_PAR_LEDGER";
 /// The most events that one page is given at once.
 const BLOCK: usize = 512;
 
@@ -295,9 +293,9 @@ pub(super) fn with_events(words: &[String], ledger: Option<&OsStr>) -> io::Resul
     all.insert(1.min(all.len()), "--output=json".into());
     let mut command = this_program_with(&all)?;
     match ledger {
-        Some(address) => command.env(LEDGER, address),
+        Some(address) => command.env(LEDGER_VARIABLE, address),
         // A demonstration never touches a ledger that lasts.
-        None => command.env_remove(LEDGER),
+        None => command.env_remove(LEDGER_VARIABLE),
     };
     command
         .stdin(Stdio::null())
