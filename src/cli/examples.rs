@@ -81,6 +81,7 @@ const BALANCE: &str = "\
 Examples:
   bank-par balance --ledger bank.db
   bank-par balance main ops --ledger bank.db -o json
+  bank-par balance --prefix team: --ledger bank.db
   bank-par balance --holds --ledger bank.db
   bank-par balance main --ledger bank.db | cut -f4    what is available
   bank-par balance main --at yesterday --ledger bank.db";

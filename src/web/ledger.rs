@@ -1,6 +1,7 @@
 //! The ledger that the page shows. Whatever is read from it or done to it is a command of this program in a
 //! process of its own: the page knows no more of a ledger than a person does who types.
 
+mod accounts;
 mod follower;
 mod listing;
 
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+pub(super) use accounts::AccountChoice;
 use follower::Follower;
 pub(super) use follower::HistoryReader;
 use listing::{Listing, list};
@@ -43,6 +45,7 @@ pub(super) struct LedgerScreen {
 /// What was found when the ledger was looked at last.
 struct LastLook {
     begun: Instant,
+    accounts: AccountChoice,
     found: Result<Value, String>,
 }
 
@@ -65,32 +68,35 @@ impl LedgerScreen {
         })
     }
 
-    /// Its accounts, what is held in it, and its runs. One look at a time answers all pages that have asked
-    /// before it began, so many pages cost no more than one.
-    pub(super) fn standing(&self) -> Result<Value, String> {
+    /// These of its accounts, what is held in it, and its runs. One look at a time answers all pages that have
+    /// asked for the same before it began, so many pages cost no more than one.
+    pub(super) fn standing(&self, accounts: AccountChoice) -> Result<Value, String> {
         let asked = Instant::now();
         let mut last = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(look) = last.as_ref().filter(|look| look.begun >= asked) {
+        let is_answer = |look: &&LastLook| look.begun >= asked && look.accounts == accounts;
+        if let Some(look) = last.as_ref().filter(is_answer) {
             return look.found.clone();
         }
         let begun = Instant::now();
         let found = self
-            .look(begun + PATIENCE)
+            .look(&accounts, begun + PATIENCE)
             .map_err(|error| error.to_string());
         *last = Some(LastLook {
             begun,
+            accounts,
             found: found.clone(),
         });
         found
     }
 
-    fn look(&self, until: Instant) -> Result<Value, listing::ListError> {
-        let of = |words: &[&str], most| list(words, most, &self.ledger.address, until);
-        let accounts = of(&["balance"], MAX_SHOWN)?;
-        let mut holds = of(&["balance", "--holds"], MAX_SOUGHT)?;
+    fn look(&self, accounts: &AccountChoice, until: Instant) -> Result<Value, listing::ListError> {
+        let of = |words: &[String], most| list(words, most, &self.ledger.address, until);
+        let accounts = of(&accounts.words(), MAX_SHOWN)?;
+        let holds = ["balance", "--holds"].map(String::from);
+        let mut holds = of(&holds, MAX_SOUGHT)?;
         // What a person must decide is not among those that are left out.
         holds.rows.sort_by_key(|hold| hold["in_doubt"] != true);
-        let mut runs = of(&["runs"], MAX_SOUGHT)?;
+        let mut runs = of(&[String::from("runs")], MAX_SOUGHT)?;
         // The newest come first.
         runs.rows.reverse();
         runs.rows.sort_by_key(|run| run["live"] != true);

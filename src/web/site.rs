@@ -15,7 +15,7 @@ use super::admission::{Admission, Door};
 use super::answer::{WebAnswer, stream_head};
 use super::choice::{ExploreChoice, OrderChoice, PostChoice, RunChoice, VerifyChoice, VoidChoice};
 use super::client::BrowserLink;
-use super::ledger::{HistoryReader, LedgerScreen};
+use super::ledger::{AccountChoice, HistoryReader, LedgerScreen};
 use super::live_run::{KillError, LiveRun};
 use super::order::begun;
 use super::request::WebRequest;
@@ -94,8 +94,8 @@ impl Site {
                 let ledger = self.ledger.as_ref().map(LedgerScreen::described);
                 WebAnswer::json(200, &json!({ "ledger": ledger }))
             }
-            (method, ["ledger", part]) => match &self.ledger {
-                Some(screen) => return self.of_ledger(screen, method, part, &request.body),
+            (_, ["ledger", part]) => match &self.ledger {
+                Some(screen) => return self.of_ledger(screen, part, request),
                 None => WebAnswer::refusal(
                     404,
                     "this page shows no ledger: start it with `bank-par web --ledger FILE`",
@@ -135,15 +135,18 @@ impl Site {
     fn of_ledger<'a>(
         &self,
         screen: &'a LedgerScreen,
-        method: &str,
         part: &str,
-        body: &[u8],
+        request: &WebRequest,
     ) -> PathTarget<'a> {
+        let (method, body) = (request.method.as_str(), &request.body);
         let address = || Some(screen.ledger.address.clone());
         let answer = match (method, part) {
-            ("GET", "standing") => match screen.standing() {
-                Ok(standing) => WebAnswer::json(200, &standing),
-                Err(why) => WebAnswer::refusal(503, &why),
+            ("GET", "standing") => match AccountChoice::of(request) {
+                Ok(accounts) => match screen.standing(accounts) {
+                    Ok(standing) => WebAnswer::json(200, &standing),
+                    Err(why) => WebAnswer::refusal(503, &why),
+                },
+                Err(error) => WebAnswer::refusal(400, &error.to_string()),
             },
             ("GET", "history") => match screen.history() {
                 Ok(reader) => return PathTarget::History(reader),

@@ -14,7 +14,7 @@ use cluster::Cluster;
 
 /// A folder, and the address of a ledger with a password in it; nothing where there is no server.
 #[expect(clippy::print_stderr, reason = "whoever runs the tests must know")]
-fn ledger() -> Option<(Ledger, String)> {
+pub(crate) fn ledger() -> Option<(Ledger, String)> {
     let cluster = Cluster::shared().inspect_err(|missing| eprintln!("not checked: {missing}"));
     let address = cluster.ok()?.new_ledger();
     let address = address.replace("bank@", "bank:s3cret@");
@@ -23,7 +23,7 @@ fn ledger() -> Option<(Ledger, String)> {
 
 /// Runs a script whose ledger is at this address, and in which no password may be told.
 #[track_caller]
-fn script(ledger: &Ledger, address: &str, script: &str) -> Run {
+pub(crate) fn script(ledger: &Ledger, address: &str, script: &str) -> Run {
     let script = format!("set -eu; export BANK_PAR_LEDGER='{address}'; {script}");
     let run = ledger.script(&script);
     let told = format!("{}{}", run.stdout, run.stderr);

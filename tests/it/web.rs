@@ -119,8 +119,12 @@ impl Page {
 
     /// The events of a run as they come.
     fn events(&self, run: u64) -> Events {
+        self.stream(&format!("/runs/{run}/events"))
+    }
+
+    fn stream(&self, path: &str) -> Events {
         let mut stream = self.connect();
-        let request = self.head("GET", &format!("/runs/{run}/events"), "");
+        let request = self.head("GET", path, "");
         stream.write_all(request.as_bytes()).unwrap();
         Events(BufReader::new(stream))
     }

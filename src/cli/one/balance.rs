@@ -5,7 +5,7 @@ mod at;
 use clap::{Args, ValueEnum};
 
 use super::{Single, SingleArgs, ended};
-use crate::bank::{Answer, Moment, Name, Outcome, Rejection};
+use crate::bank::{Answer, Moment, Name, NameError, Outcome, Rejection};
 use crate::cli::ledger::{LedgerArgs, UnitArgs};
 use crate::cli::moment::moment;
 use crate::cli::named::all_runs;
@@ -20,6 +20,12 @@ pub(in crate::cli) struct BalanceArgs {
     /// Which accounts; all of them without this
     #[arg(value_name = "ACCOUNT", value_parser = any_account)]
     accounts: Vec<Name>,
+    /// Only accounts whose names begin like this
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["accounts", "holds", "at"], value_parser = begun_name)]
+    prefix: Option<Name>,
+    /// Only accounts whose names come behind this one, in the order of the list
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["accounts", "holds", "at"], value_parser = any_account)]
+    after: Option<Name>,
     /// List what is set aside instead: id, op, account, to, amount, since, expires, run, line
     #[arg(long)]
     holds: bool,
@@ -43,6 +49,14 @@ enum BalanceFormat {
     Csv,
 }
 
+/// The beginning of the names of accounts, which could be a name itself.
+fn begun_name(text: &str) -> Result<Name, NameError> {
+    match Name::user(text) {
+        Err(NameError::Reserved) => Err(NameError::NotTheBanks),
+        name => name,
+    }
+}
+
 /// `bank-par balance`
 pub(in crate::cli) fn balance(args: BalanceArgs) -> CliResult {
     let output = match args.output {
@@ -60,7 +74,7 @@ pub(in crate::cli) fn balance(args: BalanceArgs) -> CliResult {
     }
     let status = match (args.holds, args.accounts.is_empty()) {
         (true, _) => single.holds(&args.accounts)?,
-        (false, true) => single.all_accounts()?,
+        (false, true) => single.all_accounts(args.prefix.as_ref(), args.after)?,
         (false, false) => single.accounts(&args.accounts)?,
     };
     ended(status.worse(single.answers.finish()))
@@ -98,16 +112,34 @@ impl Single {
         self.answers.answer(subject, &Answer::from(refused))
     }
 
-    fn all_accounts(&mut self) -> Result<Status, Failure> {
+    /// The accounts whose names begin with `prefix` and come behind `after`, in the order of their names.
+    fn all_accounts(
+        &mut self,
+        prefix: Option<&Name>,
+        after: Option<Name>,
+    ) -> Result<Status, Failure> {
+        let begins =
+            |name: &Name| prefix.is_none_or(|prefix| name.as_str().starts_with(prefix.as_str()));
+        let mut after = after;
         self.answers.accounts();
-        let mut after = None;
+        if let Some(prefix) =
+            prefix.filter(|prefix| after.as_ref().is_none_or(|after| after < prefix))
+        {
+            // The first that can begin so has the beginning as its name.
+            let first = self.ledger.look_up(std::slice::from_ref(prefix));
+            for standing in first.map_err(Failure::ledger)?.iter().flatten() {
+                self.answers.account(standing);
+            }
+            after = Some(prefix.clone());
+        }
         loop {
             let page = self.ledger.accounts(after.as_ref());
             let page = page.map_err(Failure::ledger)?;
-            for standing in &page {
-                self.answers.account(standing);
-            }
-            if !self.answers.write() || page.is_empty() {
+            let wanted = page.iter().take_while(|standing| begins(&standing.name));
+            let wanted = wanted
+                .inspect(|standing| self.answers.account(standing))
+                .count();
+            if !self.answers.write() || page.is_empty() || wanted < page.len() {
                 return Ok(Status::Posted);
             }
             after = page.into_iter().next_back().map(|standing| standing.name);

@@ -50,13 +50,12 @@ impl Drop for Reader {
 
 /// Lists what a command of these words does of the ledger at this address, up to so many rows.
 pub(super) fn list(
-    words: &[&str],
+    words: &[String],
     most: usize,
     ledger: &OsStr,
     until: Instant,
 ) -> Result<Listing, ListError> {
-    let words: Vec<String> = words.iter().map(ToString::to_string).collect();
-    let mut reader = Reader(spawn(&mut with_events(&words, Some(ledger))?)?);
+    let mut reader = Reader(spawn(&mut with_events(words, Some(ledger))?)?);
     let said = said_by(&mut reader.0);
     let mut listing = Listing {
         rows: Vec::new(),

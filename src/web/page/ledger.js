@@ -17,6 +17,8 @@ const ledgerScreen = (() => {
   let tools, ledger = null, seen = false;
   let standing = null, earlier = null, looking = false, lookAgain = false, timer = null;
   let source = null, fresh = [], missed = 0, drawing = false;
+  // Which accounts are asked for: how their names begin, and after which ones this page and those before it come.
+  let choice = { prefix: "", after: [] };
   let asked = null, announced = null, announcing = null;
 
   const cell = (text, kind) => element("td", kind ? { class: kind } : {}, text);
@@ -86,7 +88,39 @@ const ledgerScreen = (() => {
       rowHead(row.account),
       cell(row.available, "number strong"), cell(row.balance, "number"), cell(row.held, "number"),
       cell(row.overdraft ?? "", "number"), allowance(row))));
-    more($("ledger-accounts-more"), rows, found, hasMore, "accounts");
+    const focused = document.activeElement;
+    $("ledger-next").hidden = !hasMore;
+    $("ledger-before").hidden = standing.choice.after.length === 0;
+    // A button that goes leaves the focus where one looks on.
+    if (focused?.hidden) $("ledger-prefix").focus();
+    saySeen();
+  }
+
+  // Which accounts are seen, where that is not all of them; told again only when it has changed.
+  function saySeen() {
+    const { rows, has_more: hasMore } = standing.accounts;
+    const begin = standing.choice.prefix ? ` whose names begin with ${standing.choice.prefix}` : "";
+    const after = standing.choice.after.length ? ` after ${standing.choice.after.at(-1)}` : "";
+    const number = rows.length ? counted(rows.length, "account", "accounts") : "no account";
+    let text = "";
+    if ($("ledger-prefix").ariaInvalid === "true") text = "No name of an account begins like this: it has letters, digits and . _ : - in it.";
+    else if (begin || after || hasMore) text = `Shown: ${begin || after ? "" : "the first "}${number}${begin}${after}${hasMore ? "; there are more" : ""}.`;
+    if ($("ledger-accounts-more").textContent !== text) $("ledger-accounts-more").textContent = text;
+  }
+
+  // Asks for other accounts. Those that were asked for before are seen until these have come.
+  function choose(prefix, after) {
+    $("ledger-accounts").closest(".scroll").scrollTop = 0;
+    choice = { prefix, after };
+    lookSoon();
+  }
+
+  function choosePrefix() {
+    const prefix = $("ledger-prefix").value.trim();
+    const isOne = /^(?!-)[\w.:-]{0,64}$/.test(prefix);
+    $("ledger-prefix").ariaInvalid = isOne ? null : "true";
+    if (isOne && prefix !== choice.prefix) choose(prefix, []);
+    if (standing) saySeen();
   }
 
   function more(place, rows, found, hasMore, what) {
@@ -193,9 +227,12 @@ const ledgerScreen = (() => {
     looking = true;
     lookAgain = false;
     try {
-      const found = await tools.ask("/ledger/standing");
+      const asked = choice;
+      // Nothing in a name must be written otherwise behind a path.
+      const query = [asked.prefix && `prefix=${asked.prefix}`, asked.after.length && `after=${asked.after.at(-1)}`].filter(Boolean).join("&");
+      const found = await tools.ask(`/ledger/standing?${query}`);
       earlier = standing;
-      standing = { ...found, at: Date.now() };
+      standing = { ...found, at: Date.now(), choice: asked };
       gone(null);
       drawStanding();
     } catch (error) {
@@ -392,12 +429,13 @@ const ledgerScreen = (() => {
 
   function totals() {
     const own = standing.accounts.rows.filter((row) => !row.account.startsWith(OWN));
-    return { of: new Map(own.map((row) => [row.account, row.available])), doubtful: standing.holds.rows.filter((hold) => hold.in_doubt).length };
+    return { choice: standing.choice, of: new Map(own.map((row) => [row.account, row.available])), doubtful: standing.holds.rows.filter((hold) => hold.in_doubt).length };
   }
 
   // Politely, and not more often than one can listen: what has changed since it was said last.
   function announceSoon() {
-    if (announced === null) {
+    // That other accounts are seen is no change of theirs.
+    if (announced?.choice !== standing.choice) {
       announced = totals();
       return;
     }
@@ -434,6 +472,12 @@ const ledgerScreen = (() => {
     $("ledger-name").textContent = ledger.name;
     $("ledger-facts").textContent = `Amounts are in ${ledger.unit}. ${ledger.allow_writes ? "What is held can be posted and voided here." : "This page only reads it: `--allow-writes` lets it post and void."}`;
     $("ledger-verify").addEventListener("click", verify);
+    $("ledger-prefix").addEventListener("input", choosePrefix);
+    $("ledger-next").addEventListener("click", () => {
+      const { choice: { prefix, after }, accounts } = standing;
+      choose(prefix, [...after, accounts.rows.at(-1).account]);
+    });
+    $("ledger-before").addEventListener("click", () => choose(standing.choice.prefix, standing.choice.after.slice(0, -1)));
     $("confirm-do").addEventListener("click", settle);
     $("confirm-leave").addEventListener("click", leave);
     $("confirm").addEventListener("cancel", (event) => {

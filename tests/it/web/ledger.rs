@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use bank_par::bank::{Amount, Kind, Name, Operation, Request};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -80,15 +81,7 @@ fn a_page_that_is_opened_again_gets_the_history_and_one_process_reads_it_for_all
     let ledger = Ledger::new();
     ledger.say("deposit 10");
     let page = Page::open_with(&["--ledger", &ledger.path()]);
-    let history = || {
-        let mut stream = page.connect();
-        std::io::Write::write_all(
-            &mut stream,
-            page.head("GET", "/ledger/history", "").as_bytes(),
-        )
-        .unwrap();
-        super::Events(std::io::BufReader::new(stream))
-    };
+    let history = || page.stream("/ledger/history");
     let (mut one, mut other) = (history(), history());
     for events in [&mut one, &mut other] {
         assert_eq!(events.wait_for("entry")["seq"], 1);
@@ -106,6 +99,100 @@ fn a_page_that_is_opened_again_gets_the_history_and_one_process_reads_it_for_all
     );
     page.signal(Signal::KILL);
     nothing_left(page.folder());
+}
+
+/// The accounts that the page's server tells for this query, the first and the last of them, and whether there are
+/// more.
+fn accounts(page: &Page, query: &str) -> (usize, [Value; 2], bool) {
+    let answer = page.get(&format!("/ledger/standing?{query}"));
+    assert_eq!(status(&answer), 200, "{answer}");
+    let accounts = body(&answer)["accounts"].clone();
+    let rows = accounts["rows"].as_array().unwrap();
+    let ends = [rows.first(), rows.last()];
+    let ends = ends.map(|row| row.map_or(Value::Null, |row| row["account"].clone()));
+    (rows.len(), ends, accounts["has_more"] == true)
+}
+
+#[test]
+fn accounts_are_found_among_many() {
+    let ledger = Ledger::new();
+    let names = (0..1_100).map(|number| format!("a{}:{number:04}", number % 2));
+    let deposits = names.map(|name| {
+        let account = Name::user(&name).unwrap();
+        let operation = Operation::new(Kind::Deposit, None, account, None, Amount::new(100));
+        Request::Execute(operation.unwrap())
+    });
+    ledger.transact(deposits);
+    let page = Page::open_with(&["--ledger", &ledger.path()]);
+    let of = |first: &str, last: &str| [json!(first), json!(last)];
+    assert_eq!(accounts(&page, ""), (500, of("@loans", "a0:0994"), true));
+    assert_eq!(
+        accounts(&page, "after=a0:0994"),
+        (500, of("a0:0996", "a1:0895"), true)
+    );
+    assert_eq!(
+        accounts(&page, "after=a1:0895"),
+        (102, of("a1:0897", "a1:1099"), false)
+    );
+    assert_eq!(
+        accounts(&page, "prefix=a1:01"),
+        (50, of("a1:0101", "a1:0199"), false)
+    );
+    assert_eq!(
+        accounts(&page, "prefix=a1&after=a1:0999"),
+        (50, of("a1:1001", "a1:1099"), false)
+    );
+    assert_eq!(
+        accounts(&page, "prefix=a1&after=a0:0996"),
+        (500, of("a1:0001", "a1:0999"), true)
+    );
+    assert_eq!(
+        accounts(&page, "prefix=a1:0101"),
+        (1, of("a1:0101", "a1:0101"), false)
+    );
+    assert_eq!(
+        accounts(&page, "prefix=b"),
+        (0, [Value::Null, Value::Null], false)
+    );
+    for none in ["prefix=--holds", "prefix=@world", "after=%20"] {
+        assert_eq!(
+            status(&page.get(&format!("/ledger/standing?{none}"))),
+            400,
+            "{none}"
+        );
+    }
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn a_ledger_in_a_database_is_seen_and_its_holds_are_ended() {
+    let Some((folder, address)) = crate::postgres::ledger() else {
+        return;
+    };
+    let on_it =
+        |words: &str| crate::postgres::script(&folder, &address, &format!("bank-par {words}"));
+    on_it("init >told").expect(0);
+    on_it("deposit 10 --account ops").expect(0);
+    on_it("hold 4 --account ops --id a").expect(0);
+    let page = Page::open_with(&["--allow-writes", "--ledger", &address]);
+    let name = body(&page.get("/ledger"))["ledger"]["name"].to_string();
+    assert!(name.contains("bank@") && !name.contains("s3cret"), "{name}");
+    let mut history = page.stream("/ledger/history");
+    assert_eq!(history.wait_for("entry")["balance"], "10.00");
+    assert_eq!(
+        accounts(&page, "prefix=o"),
+        (1, [json!("ops"), json!("ops")], false)
+    );
+    let begun = body(&page.post("/ledger/posts", r#"{"id":"a","amount":"4.00"}"#));
+    let (told, _, end) = page.events(begun["run"].as_u64().unwrap()).rest();
+    assert_eq!(
+        (&told[0]["balance"], &end["status"]),
+        (&json!("6.00"), &json!(0))
+    );
+    assert_eq!(history.wait_for("entry")["balance"], "6.00");
+    let standing = page.get("/ledger/standing");
+    assert_eq!(body(&standing)["holds"]["found"], 0);
+    assert!(!standing.contains("s3cret"));
 }
 
 /// A ledger whose name, ids, memos and texts are all hostile.
@@ -185,6 +272,15 @@ fn a_ledger_is_seen_and_its_holds_are_ended_by_a_second_click() {
     let mut browser = opened(&page, 390, 844);
     shows_the_balances(&mut browser, &ledger);
     browser.wait_for("document.querySelectorAll('#ledger-history tbody tr').length === 4");
+    let look_for = |browser: &mut Browser, prefix: &str| {
+        browser.eval(&format!("(() => {{ const field = document.querySelector('#ledger-prefix'); field.value = '{prefix}'; field.dispatchEvent(new Event('input')); }})()"));
+    };
+    look_for(&mut browser, "a");
+    browser.wait_for("document.querySelectorAll('#ledger-accounts tbody tr').length === 2 && document.querySelector('#ledger-accounts-more').textContent === 'Shown: 2 accounts whose names begin with a.'");
+    look_for(&mut browser, "<b>");
+    browser.wait_for("document.querySelector('#ledger-prefix').ariaInvalid === 'true' && document.querySelector('#ledger-accounts-more').textContent.startsWith('No name of an account begins like this')");
+    look_for(&mut browser, "");
+    shows_the_balances(&mut browser, &ledger);
     // All of it is text, and none of it makes the page wider than a phone.
     let seen = browser.ask(
         r##"
