@@ -27,8 +27,8 @@ use serde::{Deserialize, Serialize};
 
 pub use account::{Account, Sides};
 pub use allowance::{
-    Allowance, AllowanceChange, AllowanceError, Budget, BudgetView, EnteredWindow, Percent, Period,
-    Postings, Zone, refill_id,
+    Allowance, AllowanceChange, AllowanceError, Budget, BudgetView, EndedHold, EnteredWindow,
+    Percent, Period, Postings, Zone, refill_id,
 };
 pub use amount::{Amount, AmountError, AmountText, Balance, Decimal, Rounded};
 pub use detail::{

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Amount, Id, Moment, Name};
 
-pub use budget::{Budget, BudgetView, EnteredWindow, Postings};
+pub use budget::{Budget, BudgetView, EndedHold, EnteredWindow, Postings};
 pub use text::{AllowanceError, Percent};
 pub use window::{Period, Zone};
 

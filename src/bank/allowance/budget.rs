@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Allowance;
 use crate::bank::{Account, Amount, Balance, Moment, Sides};
+pub use windows::EndedHold;
 use windows::{Window, Windows};
 
 /// The allowance of an account, and how it stands.
@@ -144,7 +145,7 @@ impl Budget {
         let money = available(&sides.credit);
         let kept = &mut self.kept;
         kept.window.spent = kept.base.saturating_sub(money);
-        kept.others.leave(kept.window);
+        let carried = kept.others.leave(kept.window);
         let most = money.saturating_sub(i64::MIN);
         let lapse = kept.others.take_back(start, most);
         let refill = match entered.is_refilled {
@@ -153,6 +154,8 @@ impl Budget {
         };
         let known = kept.others.come_back(start);
         kept.window = known.unwrap_or_else(|| Window::new(start, refill));
+        let replaced = kept.window.replaced;
+        kept.window.replaced = replaced.saturating_add(carried);
         kept.base = money.saturating_sub(lapse);
         self.next = next;
         let refill = self.fill(sides, entered.record);
@@ -189,10 +192,10 @@ impl Budget {
         at < self.kept.window.start || self.next <= at
     }
 
-    /// What goes back to the budget where this hold has given back so much: as much as refills stand in for.
-    pub fn lapse(&mut self, hold: u64, given_back: i64) -> Option<Amount> {
+    /// What goes back to the budget where a hold has ended: as much of what it gave back as refills stand in for.
+    pub fn end_hold(&mut self, ended: EndedHold) -> Option<Amount> {
         let KeptBudget { others, window, .. } = &mut self.kept;
-        Amount::new(others.lapse(window, hold, given_back))
+        Amount::new(others.end_hold(window, ended))
     }
 
     /// Money came in that is no refill.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::bank::Moment;
+use crate::bank::{Amount, Moment};
 
 /// So many windows are remembered beside the one that was entered last.
 const REMEMBERED: usize = 7;
@@ -17,8 +17,10 @@ pub(super) struct Window {
     pub(super) is_warned: bool,
     /// What a lower limit could not take back, since it was spent.
     pub(super) owed: i64,
-    /// How much of its refill stands in for what earlier holds had set aside.
-    replaced: i64,
+    /// What holds with smaller numbers than its record still set aside.
+    held: i64,
+    /// How much of its refill, and of those of earlier windows that are forgotten, stands in for that.
+    pub(super) replaced: i64,
     /// The number of the record that tells of its refill: holds with smaller numbers are those of earlier windows.
     since: u64,
     /// What was spent in it when it was left last.
@@ -36,6 +38,7 @@ impl Window {
             granted: due,
             is_warned: false,
             owed: 0,
+            held: 0,
             replaced: 0,
             since: 0,
             spent: 0,
@@ -53,26 +56,52 @@ impl Window {
     }
 
     /// Gives as much of what is left as is due, of which so much stands in for what is held.
-    fn give(&mut self, left: &mut i64, uncovered: &mut i64, record: u64) {
+    fn give(&mut self, left: &mut i64, uncovered: &mut i64, held: i64, record: u64) {
         if self.stands {
             return;
         }
         self.granted = self.granted.min(*left);
-        self.replaced = self.granted.min(*uncovered);
-        (self.since, self.stands) = (record, true);
+        let replaced = self.granted.min(*uncovered);
+        self.replaced = self.replaced.saturating_add(replaced);
+        (self.held, self.since, self.stands) = (held, record, true);
         *left -= self.granted;
-        *uncovered -= self.replaced;
+        *uncovered -= replaced;
     }
 
-    /// Takes back what stands in for a hold that has given back so much, or more than is left of that.
-    fn lapse(&mut self, hold: u64, left: &mut i64) {
-        if !self.stands || hold > self.since {
+    /// A hold has ended. Takes back what stands in for what it gave back, or more than is left of that. What this
+    /// window and earlier ones stand in for is then no more than what is still held.
+    fn end_hold(&mut self, ended: EndedHold, left: &mut i64, covered: &mut i64) {
+        if !self.stands {
             return;
         }
-        let lapse = self.replaced.min(*left);
-        self.replaced -= lapse;
-        self.granted = (self.granted - lapse).max(0);
-        *left -= lapse;
+        if ended.hold <= self.since {
+            let lapse = self.replaced.min(*left);
+            self.replaced -= lapse;
+            self.granted = (self.granted - lapse).max(0);
+            *left -= lapse;
+            self.held = self.held.saturating_sub(ended.held.minor()).max(0);
+            let uncovered = self.held.saturating_sub(*covered).max(0);
+            self.replaced = self.replaced.min(uncovered);
+        }
+        *covered = covered.saturating_add(self.replaced);
+    }
+}
+
+/// A hold that has ended.
+#[derive(Clone, Copy, Debug)]
+pub struct EndedHold {
+    /// Its number.
+    pub hold: u64,
+    /// How much it had set aside of the account.
+    pub held: Amount,
+    /// What was posted instead.
+    pub posted: Option<Amount>,
+}
+
+impl EndedHold {
+    fn given_back(&self) -> i64 {
+        let posted = self.posted.map_or(0, Amount::minor);
+        self.held.minor().saturating_sub(posted).max(0)
     }
 }
 
@@ -83,20 +112,22 @@ pub(super) struct Windows(Vec<Window>);
 impl Windows {
     /// Remembers a window that is left, before another one is entered. Where there are too many, those that are
     /// still ahead are kept first, since something is due for them. What stands in for a hold, the next window
-    /// remembers.
-    pub(super) fn leave(&mut self, window: Window) {
+    /// remembers: how much that is for the one that is entered, is told.
+    pub(super) fn leave(&mut self, window: Window) -> i64 {
         let place = self.0.partition_point(|known| known.start < window.start);
         self.0.insert(place, window);
+        let mut carried = 0;
         while self.0.len() > REMEMBERED {
             if !self.0[0].stands {
                 self.0.pop();
                 continue;
             }
             let oldest = self.0.remove(0);
-            if let Some(next) = self.0.first_mut().filter(|next| next.stands) {
-                next.replaced = next.replaced.saturating_add(oldest.replaced);
-            }
+            let next = self.0.first_mut().filter(|next| next.stands);
+            let replaced = next.map_or(&mut carried, |next| &mut next.replaced);
+            *replaced = replaced.saturating_add(oldest.replaced);
         }
+        carried
     }
 
     /// Takes a window out that comes again.
@@ -136,17 +167,16 @@ impl Windows {
         let mut uncovered = held.saturating_sub(covered).max(0);
         let earlier = self.0.iter_mut().filter(|known| known.start < start);
         for window in earlier.chain([window]) {
-            window.give(&mut left, &mut uncovered, record);
+            window.give(&mut left, &mut uncovered, held, record);
         }
     }
 
-    /// What goes back where a hold has given back so much: as much as refills stand in for, the earliest first. It
-    /// is less than nothing where more was posted than was set aside.
-    pub(super) fn lapse(&mut self, window: &mut Window, hold: u64, given_back: i64) -> i64 {
-        let given_back = given_back.max(0);
-        let mut left = given_back;
+    /// What goes back where a hold has ended: as much as refills stand in for, the earliest first.
+    pub(super) fn end_hold(&mut self, window: &mut Window, ended: EndedHold) -> i64 {
+        let given_back = ended.given_back();
+        let (mut left, mut covered) = (given_back, 0);
         for window in self.0.iter_mut().chain([window]) {
-            window.lapse(hold, &mut left);
+            window.end_hold(ended, &mut left, &mut covered);
         }
         given_back - left
     }
@@ -160,7 +190,8 @@ impl Windows {
 
     /// Whether they can be the ones that are remembered beside this one.
     pub(super) fn are_possible(&self, window: &Window) -> bool {
-        let is_sound = |window: &Window| window.granted >= 0 && window.replaced >= 0;
+        let is_sound =
+            |window: &Window| window.granted >= 0 && window.held >= 0 && window.replaced >= 0;
         let are_ordered = self.0.is_sorted_by(|one, next| one.start < next.start);
         let are_sound = self.0.iter().chain([window]).all(is_sound);
         let is_known = self.0.iter().any(|known| known.start == window.start);

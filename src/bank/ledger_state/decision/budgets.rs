@@ -4,8 +4,8 @@
 use super::{Decision, FoundSides};
 use crate::bank::journal::{Journal, Moment, Record, RequestContext};
 use crate::bank::{
-    Account, Action, AllowanceChange, Amount, BUDGET, Budget, BudgetView, EnteredWindow, Name,
-    Operation, Postings, Sides, refill_id,
+    Account, Action, AllowanceChange, Amount, BUDGET, Budget, BudgetView, EndedHold, EnteredWindow,
+    Name, Operation, Postings, Sides, refill_id,
 };
 
 /// What becomes of an account's budget where it is opened.
@@ -107,11 +107,11 @@ impl<J: Journal> Decision<'_, J> {
         }
     }
 
-    /// A hold has given back so much to this account: what a refill stands in for goes to the budget.
-    pub(super) fn lapse(&mut self, hold: u64, name: &Name, given_back: i64) {
+    /// A hold of this account has ended: what a refill stands in for goes to the budget.
+    pub(super) fn end_hold(&mut self, name: &Name, ended: EndedHold) {
         let slot = self.state.slot(name);
         let budget = slot.and_then(|slot| self.state.budgets.get_mut(&slot));
-        if let Some(amount) = budget.and_then(|budget| budget.lapse(hold, given_back)) {
+        if let Some(amount) = budget.and_then(|budget| budget.end_hold(ended)) {
             self.move_budget(name, Action::Lapse(amount), None);
         }
     }

@@ -4,7 +4,8 @@ use super::{Decision, End};
 use crate::bank::journal::{Journal, Owner, Record, RequestContext, RunLine};
 use crate::bank::ledger_state::Hold;
 use crate::bank::{
-    Action, Amount, Answer, LineState, Movement, Operation, Outcome, Rejection, State, VoidReason,
+    Action, Amount, Answer, EndedHold, LineState, Movement, Operation, Outcome, Rejection, State,
+    VoidReason,
 };
 
 impl<J: Journal> Decision<'_, J> {
@@ -85,10 +86,15 @@ impl<J: Journal> Decision<'_, J> {
             .and_then(|found| found.decided(|sides| sides.post(movement.amount, amount)));
         match posted {
             Ok(found) => {
-                let rest = movement.amount.minor().saturating_sub(amount.minor());
+                let held = movement.amount;
                 let movement = Movement { amount, ..movement };
                 let outcome = self.enter(operation, &movement, found, Some(hold));
-                self.lapse(hold, movement.debit, rest);
+                let ended = EndedHold {
+                    hold,
+                    held,
+                    posted: Some(amount),
+                };
+                self.end_hold(movement.debit, ended);
                 outcome
             }
             Err(rejection) => self.post_fails(hold, operation, rejection),
@@ -125,8 +131,10 @@ impl<J: Journal> Decision<'_, J> {
                 view,
             },
         );
-        for (name, amount) in held {
-            self.lapse(hold, name, amount.minor());
+        for (name, held) in held {
+            let posted = None;
+            let ended = EndedHold { hold, held, posted };
+            self.end_hold(name, ended);
         }
         let is_unspent = release == VoidReason::Unspent;
         self.note_line(is_unspent.then_some(LineState::Done));

@@ -3,7 +3,8 @@
 use super::{Decision, FoundSides};
 use crate::bank::journal::{Journal, RequestContext};
 use crate::bank::{
-    Account, Amount, Group, GroupTerms, Name, Operation, Outcome, PartView, Rejection, Sides, State,
+    Account, Amount, EndedHold, Group, GroupTerms, Name, Operation, Outcome, PartView, Rejection,
+    Sides, State,
 };
 
 /// How the sides of a part follow from what they were.
@@ -43,7 +44,13 @@ impl<J: Journal> Decision<'_, J> {
     ) -> Result<Outcome, Rejection> {
         let held = group.set_aside();
         let sides = self.decide_parts(group, Sides::book, &held)?;
-        Ok(self.enter_parts(operation, group, sides, Some(hold)))
+        let outcome = self.enter_parts(operation, group, sides, Some(hold));
+        for (name, held) in held {
+            let posted = Some(held);
+            let ended = EndedHold { hold, held, posted };
+            self.end_hold(name, ended);
+        }
+        Ok(outcome)
     }
 
     /// The sides of each part after it, once so much of the accounts is given back. If one of them is

@@ -269,6 +269,25 @@ fn windows_that_are_long_over_are_not_refilled_again() {
 }
 
 #[test]
+fn a_refill_stands_in_for_a_hold_until_that_is_posted() {
+    let mut shells = Shells::new(2, allowance(Period::Day, false));
+    shells.ask(0, hold("one", None));
+    shells.pass(DAY);
+    // The refill stands in for the first hold, which is spent then. The second hold is set aside after it.
+    shells.ask(0, hold("two", None));
+    let id = Id::new("one").expect("an id");
+    let amount = None;
+    shells.ask(1, Request::PostHold { id, amount });
+    shells.pass(DAY);
+    assert_eq!(shells.available(), LIMIT);
+    shells.withdraw(1);
+    let id = Id::new("two").expect("an id");
+    shells.ask(1, Request::VoidHold { id });
+    assert_eq!(shells.available(), LIMIT - 1, "no more than the limit");
+    shells.verify();
+}
+
+#[test]
 fn what_an_earlier_hold_gives_back_goes_to_the_budget() {
     for rollover in [false, true] {
         let mut shells = Shells::new(2, allowance(Period::Day, rollover));

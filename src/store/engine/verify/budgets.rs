@@ -4,8 +4,8 @@ use super::RowCheck;
 use super::recount::Recount;
 use super::words::told;
 use crate::bank::{
-    Account, Amount, BUDGET, Budget, EnteredWindow, Kind, Moment, Movement, Name, Operation,
-    Postings, Sides, refill_id,
+    Account, Amount, BUDGET, Budget, EndedHold, EnteredWindow, Kind, Moment, Movement, Name,
+    Operation, Postings, Sides, refill_id,
 };
 use crate::store::engine::rows::{EntryRow, RecordRow};
 
@@ -125,10 +125,10 @@ impl Recount {
         }
     }
 
-    /// A hold has given back so much.
-    pub(super) fn lapse(&mut self, hold: u64, name: &Name, given_back: i64) {
+    /// A hold has ended.
+    pub(super) fn end_hold(&mut self, name: &Name, ended: EndedHold) {
         let budget = self.budgets.get_mut(name);
-        if let Some(amount) = budget.and_then(|budget| budget.lapse(hold, given_back)) {
+        if let Some(amount) = budget.and_then(|budget| budget.end_hold(ended)) {
             self.due.push_back(DuePosting {
                 kind: Kind::Lapse,
                 account: name.clone(),

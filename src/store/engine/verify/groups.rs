@@ -5,8 +5,8 @@ use super::hold_ends::{Ender, is_ended_by, same_content};
 use super::recount::{Recount, moves_between};
 use super::words::{must_be_refused, told};
 use crate::bank::{
-    Account, Amount, BUDGET, Balance, Group, GroupTerms, Id, Name, Operation, PartRejection,
-    Rejection, Sides,
+    Account, Amount, BUDGET, Balance, EndedHold, Group, GroupTerms, Id, Name, Operation,
+    PartRejection, Rejection, Sides,
 };
 use crate::store::engine::rows::EntryRow;
 
@@ -81,6 +81,11 @@ impl Recount {
             self.note_moved(&movement);
             let shown = self.shows(&operation.account, row.view());
             shown.map_err(|why| of_part(part, &why))?;
+        }
+        for (name, held) in held {
+            let (hold, posted) = (last.hold.unwrap_or(0), Some(held));
+            let ended = EndedHold { hold, held, posted };
+            self.end_hold(name, ended);
         }
         Ok(())
     }

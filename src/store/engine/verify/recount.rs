@@ -11,8 +11,8 @@ use super::hold_ends::{
 use super::shape::{has_its_columns, is_remembered};
 use super::words::{must_be_refused, shown, told};
 use crate::bank::{
-    Account, Action, Amount, BUDGET, Balance, Budget, Expiry, Hold, Kind, LOANS, Moment, Movement,
-    Name, Operation, Owner, Rejection, RunLine, Sides, View, WORLD,
+    Account, Action, Amount, BUDGET, Balance, Budget, EndedHold, Expiry, Hold, Kind, LOANS, Moment,
+    Movement, Name, Operation, Owner, Rejection, RunLine, Sides, View, WORLD,
 };
 use crate::store::engine::rows::{
     DOUBTED, EXPIRED, EntryRow, HELD, Head, KEPT, OPENED, OwnerColumns, REFUSED, RecordRow,
@@ -61,7 +61,7 @@ impl Recount {
         if operation.kind() == Kind::Reverse {
             is_the_opposite(&operation, reversed)?;
         }
-        let mut given_back = 0;
+        let mut ended = None;
         let moved = match row.hold {
             None if row.excess.is_some() => {
                 return Err("is more than was set aside, and nothing was".into());
@@ -74,7 +74,8 @@ impl Recount {
                 }),
             Some(number) => {
                 let held = self.ended(row, number, &operation, &movement)?;
-                given_back = held.minor().saturating_sub(movement.amount.minor());
+                let (hold, posted) = (number, Some(movement.amount));
+                ended = Some(EndedHold { hold, held, posted });
                 let sides = self.sides(&movement).map_err(must_be_refused)?;
                 sides.post(held, movement.amount)
             }
@@ -86,8 +87,8 @@ impl Recount {
             self.note_moved(&movement);
         }
         self.shows(&operation.account, row.view())?;
-        if let Some(hold) = row.hold {
-            self.lapse(hold, movement.debit, given_back);
+        if let Some(ended) = ended {
+            self.end_hold(movement.debit, ended);
         }
         Ok(())
     }
@@ -227,8 +228,10 @@ impl Recount {
                 *account = account.giving_back(*amount);
             }
         }
-        for (name, amount) in given_back {
-            self.lapse(row.hold.unwrap_or(0), name, amount.minor());
+        for (name, held) in given_back {
+            let (hold, posted) = (row.hold.unwrap_or(0), None);
+            let ended = EndedHold { hold, held, posted };
+            self.end_hold(name, ended);
         }
         self.given_back = Some((row.record, operation.clone()));
         Ok(())
