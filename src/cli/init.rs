@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::ledger::{LedgerArgs, UnitArgs, open_counting, open_or_create};
+use super::ledger::{LedgerArgs, UnitArgs, open_counting, open_or_create, open_when_there};
 use super::one::ended;
 use super::{CliResult, Failure};
 use crate::report::{self, Format, Output, ProtectedFiles};
@@ -23,7 +23,7 @@ pub(super) struct InitArgs {
 pub(super) fn init(args: InitArgs) -> CliResult {
     let place = args.ledger.place()?;
     let output = Output::open(&ProtectedFiles::default().ledger(&place)).map_err(Failure::usage)?;
-    let is_new = match place.open(Access::Existing) {
+    let is_new = match open_when_there(&place, Access::Existing) {
         Err(LedgerError::Missing { .. } | LedgerError::Foreign { .. }) => {
             open_or_create(&place, &args.unit, &[])?;
             true

@@ -3,6 +3,8 @@
 use std::env;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::thread::sleep;
+use std::time::Duration;
 
 use anyhow::{anyhow, bail};
 use clap::Args;
@@ -10,10 +12,10 @@ use clap::Args;
 use super::Failure;
 use crate::bank::{Amount, AmountError, AmountText, Balance, MAX_DECIMALS, Unit, UnitError};
 use crate::child::LEDGER_VARIABLE;
-use crate::report::note;
+use crate::report::{note, stderr_line};
 #[cfg(feature = "postgres")]
 use crate::store::PostgresAddress;
-use crate::store::{Access, Ledger, LedgerError, Place};
+use crate::store::{Access, AtStake, Ledger, LedgerError, Place, until_done};
 
 #[derive(Args)]
 pub(super) struct LedgerArgs {
@@ -92,8 +94,25 @@ impl UnitArgs {
 
 /// Opens a ledger that is there. From then on amounts are by what it counts.
 pub(super) fn open(place: &Place, access: Access<'_>) -> Result<Box<dyn Ledger>, Failure> {
-    let ledger = place.open(access).map_err(Failure::ledger)?;
+    let ledger = open_when_there(place, access).map_err(Failure::ledger)?;
     settled(place, ledger, &UnitArgs::default())
+}
+
+/// Opens a ledger whose database may be without a primary for the moment, as while a standby takes over.
+pub(super) fn open_when_there(
+    place: &Place,
+    access: Access<'_>,
+) -> Result<Box<dyn Ledger>, LedgerError> {
+    until_done(AtStake::OneAnswer, || place.open(access), wait_and_say)
+}
+
+/// Waits before a ledger is asked again. No signal is handled yet, so each ends the program as ever.
+pub(super) fn wait_and_say(pause: Duration, words: Option<String>) -> bool {
+    if let Some(words) = words {
+        stderr_line(words);
+    }
+    sleep(pause);
+    true
 }
 
 /// The same, if it counts what was asked for.
@@ -102,7 +121,7 @@ pub(super) fn open_counting(
     access: Access<'_>,
     unit: &UnitArgs,
 ) -> Result<Box<dyn Ledger>, Failure> {
-    let ledger = place.open(access).map_err(Failure::ledger)?;
+    let ledger = open_when_there(place, access).map_err(Failure::ledger)?;
     settled(place, ledger, unit)
 }
 
@@ -112,7 +131,7 @@ pub(super) fn open_or_create(
     unit: &UnitArgs,
     amounts: &[&AmountText],
 ) -> Result<Box<dyn Ledger>, Failure> {
-    match place.open(Access::Existing) {
+    match open_when_there(place, Access::Existing) {
         Err(LedgerError::Missing { .. } | LedgerError::Foreign { .. }) => {
             unit.settle()?;
             for amount in amounts {
@@ -129,7 +148,8 @@ fn settled(
     mut ledger: Box<dyn Ledger>,
     unit: &UnitArgs,
 ) -> Result<Box<dyn Ledger>, Failure> {
-    let counted = ledger.unit().map_err(Failure::ledger)?;
+    let counted = until_done(AtStake::OneAnswer, || ledger.unit(), wait_and_say);
+    let counted = counted.map_err(Failure::ledger)?;
     unit.check(&place.to_string(), &counted)?;
     settle(counted)?;
     Ok(ledger)

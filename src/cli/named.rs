@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::Failure;
 use super::command::InDoubtAction;
-use super::ledger::{LedgerFlag, UnitArgs, open_counting};
+use super::ledger::{LedgerFlag, UnitArgs, open_counting, wait_and_say};
 use crate::bank::{Id, Outcome};
 use crate::child::LEDGER_VARIABLE;
 use crate::driver::Forecast;
@@ -18,7 +18,9 @@ use crate::report::{note, stderr_line};
 use crate::run::{LineIds, Named};
 use crate::server::RunLedger;
 use crate::status::Status;
-use crate::store::{Access, Ledger, LineEnd, OpenHold, Place, RunName, RunTotals};
+use crate::store::{
+    Access, AtStake, Ledger, LineEnd, OpenHold, Place, RunName, RunTotals, until_done,
+};
 use crate::workload::RunProgress;
 
 #[derive(Args)]
@@ -90,12 +92,18 @@ impl NamedArgs {
             name,
         };
         let Some(run) = &self.run else {
-            let run = opened.ledger.begin_run(None);
+            let begin = || opened.ledger.begin_run(None);
+            let run = until_done(AtStake::OneAnswer, begin, wait_and_say);
             opened.run = run.map_err(Failure::ledger)?.number;
             return Ok((opened, None));
         };
         let ledger = &mut *opened.ledger;
-        let found = named::open(ledger, run).map_err(Failure::ledger)?;
+        let found = until_done(
+            AtStake::OneAnswer,
+            || named::open(ledger, run),
+            wait_and_say,
+        );
+        let found = found.map_err(Failure::ledger)?;
         opened.run = found.number;
         if found.is_new {
             tell_new(ledger, run)?;

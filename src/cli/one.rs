@@ -13,11 +13,14 @@ pub(super) use open::{OpenArgs, open};
 pub(super) use reverse::{ReverseArgs, reverse};
 
 use std::slice;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
 
-use super::ledger::{LedgerArgs, LedgerFlag, UnitArgs, amount_of, open_counting, open_or_create};
+use super::ledger::{
+    LedgerArgs, LedgerFlag, UnitArgs, amount_of, open_counting, open_or_create, wait_and_say,
+};
 use super::workload::{other_side, user};
 use super::{CliResult, Failure};
 use crate::bank::{
@@ -27,7 +30,7 @@ use crate::bank::{
 use crate::event::{BudgetEvent, Event, OperationEvent};
 use crate::report::{Answers, Format, Output, ProtectedFiles, Receipt, Subject};
 use crate::status::Status;
-use crate::store::{Access, Entry, EntryQuery, Ledger, Place};
+use crate::store::{Access, AtStake, Entry, EntryQuery, Ledger, Place, until_done};
 use wait::{Wait, WaitArgs};
 use work::WorkArgs;
 
@@ -268,8 +271,19 @@ impl Single {
     }
 
     fn ask(&mut self, caller: RequestContext, request: Request) -> Result<Answer, Failure> {
+        self.ask_pausing(caller, request, wait_and_say)
+    }
+
+    /// The same, with this pause before a ledger is asked again that has done nothing.
+    fn ask_pausing(
+        &mut self,
+        caller: RequestContext,
+        request: Request,
+        pause: impl FnMut(Duration, Option<String>) -> bool,
+    ) -> Result<Answer, Failure> {
         let batch = [Asked { caller, request }];
-        let answers = self.ledger.transact(&batch).map_err(Failure::ledger)?;
+        let ask = || self.ledger.transact(&batch);
+        let answers = until_done(AtStake::OneAnswer, ask, pause).map_err(Failure::ledger)?;
         let answer = answers.into_iter().next().flatten();
         answer.ok_or_else(|| Failure {
             status: Status::Ledger,
@@ -288,7 +302,11 @@ impl Single {
         wait: &mut Wait,
     ) -> Result<Answer, Failure> {
         loop {
-            let answer = self.ask(caller, request.clone())?;
+            let pause = |pause, words| {
+                wait.heed_signals();
+                wait_and_say(pause, words)
+            };
+            let answer = self.ask_pausing(caller, request.clone(), pause)?;
             if !wait.again(self, operation, &answer)? {
                 return Ok(answer);
             }

@@ -17,6 +17,7 @@ use crate::report::stderr_line;
 use crate::store::{
     AtStake, Certainty, Ledger, LedgerAnswer, LedgerError, LedgerRequest, NEW_RUN, until_done,
 };
+use crate::supervisor::end_by;
 use crate::work::Termination;
 
 /// What to set aside, and what to run.
@@ -102,7 +103,7 @@ pub enum OneShotError {
 pub fn run(plan: &OneShotPlan, ledger: &mut dyn Ledger) -> Result<OneShotEnd, OneShotError> {
     let mut actual = Actual::new().map_err(OneShotError::Start)?;
     let mut watcher = GuardWaiter::new().map_err(OneShotError::Start)?;
-    let (answer, run) = plan.begin(ledger)?;
+    let (answer, run) = plan.begin(ledger, &mut watcher)?;
     let Some(run) = run else {
         return Ok(OneShotEnd::NotRun(answer));
     };
@@ -142,7 +143,11 @@ impl OneShotPlan {
     /// Sets the money aside in a run of its own, so that others know when no process works on it any more.
     /// All in one batch: the run begins with it, and ends with the answer where nothing was set aside that
     /// is this run's to end. Otherwise tells the run's number.
-    fn begin(&self, ledger: &mut dyn Ledger) -> Result<(Answer, Option<u32>), LedgerError> {
+    fn begin(
+        &self,
+        ledger: &mut dyn Ledger,
+        watcher: &mut GuardWaiter,
+    ) -> Result<(Answer, Option<u32>), LedgerError> {
         let operation = self.operation.clone();
         let request = match self.hold {
             None => Request::Begin(operation),
@@ -155,7 +160,21 @@ impl OneShotPlan {
             LedgerRequest::Decide(Asked { caller, request }),
             LedgerRequest::EndRun { run, if_idle },
         ];
-        let mut answers = ledger.submit(&batch)?.into_iter();
+        let begun = until_done(
+            AtStake::OneAnswer,
+            || ledger.submit(&batch),
+            |pause, words| {
+                words.into_iter().for_each(stderr_line);
+                if !watcher.pause(pause)
+                    && let Some(signal) = watcher.signal()
+                {
+                    // Nothing was set aside.
+                    end_by(signal);
+                }
+                true
+            },
+        );
+        let mut answers = begun?.into_iter();
         let begun = answers.next();
         let answer = known(ledger, answers.next())?;
         match (begun, answers.next()) {

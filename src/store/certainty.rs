@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::LedgerError;
+use super::retry::lock_wait;
 
 /// What comes into doubt if a ledger is not told of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub enum AtStake {
     Nothing,
     /// How commands ended.
     Work,
+    /// Nothing, and a person or a script waits for one answer: only a database without a primary is waited for.
+    OneAnswer,
 }
 
 /// What became of what was asked.
@@ -46,7 +49,8 @@ impl LedgerError {
             | LedgerError::Replaced { .. }
             | LedgerError::RunIsLive { .. }
             | LedgerError::LeaseLost { .. }
-            | LedgerError::NotServed { .. } => Certainty::NotDone,
+            | LedgerError::NotServed { .. }
+            | LedgerError::Unreachable { .. } => Certainty::NotDone,
             LedgerError::Answered { certainty, .. } => *certainty,
             LedgerError::Damaged { .. } => Certainty::Damaged,
             LedgerError::Unknown { .. }
@@ -65,10 +69,17 @@ impl LedgerError {
     /// For how long it is asked again, if that can help.
     pub fn patience(&self, at_stake: AtStake) -> Option<Duration> {
         let seconds = match (self, at_stake) {
+            // Till a standby has taken over.
+            (
+                LedgerError::Unreachable { .. } | LedgerError::Conflict { .. },
+                AtStake::OneAnswer,
+            ) => return Some(lock_wait(Duration::from_secs(60))),
+            (_, AtStake::OneAnswer) => return None,
             // The process that has it locked, or the full disk, has that long before what was done is in doubt.
             (
                 LedgerError::Locked { .. }
                 | LedgerError::Conflict { .. }
+                | LedgerError::Unreachable { .. }
                 | LedgerError::Unwritable { .. }
                 | LedgerError::Answered { may_pass: true, .. },
                 AtStake::Work,
@@ -76,6 +87,7 @@ impl LedgerError {
             (
                 LedgerError::Locked { .. }
                 | LedgerError::Conflict { .. }
+                | LedgerError::Unreachable { .. }
                 | LedgerError::Answered { may_pass: true, .. },
                 AtStake::Nothing,
             ) => 60,

@@ -205,6 +205,14 @@ pub enum LedgerError {
         /// Why.
         what: String,
     },
+    /// Its database takes no connection now, or ended one with nothing done; another server may take its place.
+    #[error("the server of the ledger `{ledger}` {what}: nothing was done")]
+    Unreachable {
+        /// Which ledger.
+        ledger: String,
+        /// Why.
+        what: String,
+    },
     /// The server process in front of it went away with an answer due; asked again, it tells what counts.
     #[error(
         "the server of the ledger `{ledger}` {what}: it is not known yet whether what it was asked counts; what has an id is safe to repeat"

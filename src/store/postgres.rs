@@ -197,7 +197,7 @@ impl Postgres {
         let text = |column| text_of(&rows, column);
         if text("replica").as_deref() == Some("t") {
             let _ = self.session.script("ROLLBACK");
-            return Err(LedgerError::NotServed {
+            return Err(LedgerError::Unreachable {
                 ledger: self.name.clone(),
                 what: "is a replica, which may lack the latest entries".to_string(),
             });

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use super::{AtStake, LedgerError};
 
-/// After how long it is said that the ledger is waited for, and how often from then on.
+/// After how long it is said that the ledger is waited for, and how often from then on. Who waits for one answer
+/// may have misspelt the server, and is told sooner.
 const FIRST_NEWS: Duration = Duration::from_secs(10);
+const FIRST_NEWS_OF_ONE: Duration = Duration::from_secs(2);
 const NEWS_INTERVAL: Duration = Duration::from_secs(30);
 /// How long to wait before the ledger is asked again: longer each time, up to the second.
 const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)];
@@ -80,12 +82,16 @@ pub fn until_done<T>(
         }
         let is_due = match told_at {
             Some(at) => at.elapsed() >= NEWS_INTERVAL,
-            None => waited >= lock_wait(FIRST_NEWS),
+            None => waited >= lock_wait(first_news(at_stake)),
         };
         let words = is_due.then(|| {
             told_at = Some(Instant::now());
+            let kept = match at_stake {
+                AtStake::OneAnswer => "",
+                _ => ", and results of finished commands are kept and written then",
+            };
             format!(
-                "{error}; it is asked again for up to {} s (so far for {} s), and results of finished commands are kept and written then",
+                "{error}; it is asked again for up to {} s (so far for {} s){kept}",
                 patience.as_secs(),
                 waited.as_secs()
             )
@@ -93,6 +99,13 @@ pub fn until_done<T>(
         if !pause(pauses.next(), words) {
             return Err(error);
         }
+    }
+}
+
+fn first_news(at_stake: AtStake) -> Duration {
+    match at_stake {
+        AtStake::OneAnswer => FIRST_NEWS_OF_ONE,
+        AtStake::Nothing | AtStake::Work => FIRST_NEWS,
     }
 }
 
@@ -120,6 +133,13 @@ mod tests {
         LedgerError::NotServed {
             ledger: "unix:bank".to_string(),
             what: "is not there".to_string(),
+        }
+    }
+
+    fn unreachable() -> LedgerError {
+        LedgerError::Unreachable {
+            ledger: "postgres://db/money".to_string(),
+            what: "cannot be reached".to_string(),
         }
     }
 
@@ -174,12 +194,13 @@ mod tests {
     #[test]
     fn commands_are_at_stake_for_long() {
         let patience = |error: LedgerError| {
-            [AtStake::Nothing, AtStake::Work].map(|at_stake| error.patience(at_stake))
+            [AtStake::OneAnswer, AtStake::Nothing, AtStake::Work]
+                .map(|at_stake| error.patience(at_stake).map(|patience| patience.as_secs()))
         };
-        let seconds = |nothing, work| [nothing, work].map(|s| Some(Duration::from_secs(s)));
-        assert_eq!(patience(locked()), seconds(60, 600));
-        assert_eq!(patience(full()), seconds(3, 600));
-        assert_eq!(patience(gone()), seconds(30, 30));
-        assert_eq!(patience(replaced()), [None, None]);
+        assert_eq!(patience(locked()), [None, Some(60), Some(600)]);
+        assert_eq!(patience(full()), [None, Some(3), Some(600)]);
+        assert_eq!(patience(gone()), [None, Some(30), Some(30)]);
+        assert_eq!(patience(unreachable()), [Some(60), Some(60), Some(600)]);
+        assert_eq!(patience(replaced()), [None, None, None]);
     }
 }

@@ -111,18 +111,39 @@ fn a_server_in_front_of_a_database_shows_no_password() {
     assert!(served.expect(0).stdout.contains("posted deposit 3.00 a"));
 }
 
+#[test]
+fn a_database_that_takes_no_connection_is_waited_for_until_a_deadline() {
+    let ledger = Ledger::new();
+    let run = script(
+        &ledger,
+        "postgres://bank:s3cret@/money?host=/var/empty",
+        "export BANK_PAR_WAIT_PART=60; bank-par deposit 1 -- touch ran || echo ended: $?; ls",
+    );
+    assert_eq!((run.code(), run.stdout.as_str()), (0, "ended: 8\n"));
+    assert!(run.stderr.contains("cannot be reached"), "{}", run.stderr);
+    assert!(
+        run.stderr.ends_with(": nothing was done\n"),
+        "{}",
+        run.stderr
+    );
+}
+
 /// How many lines the run has.
 const LINES: usize = 2_000;
 
-/// One-shots and a run, of which each says what was acknowledged, on a ledger whose primary is lost meanwhile.
-/// `$1` tells the round from others.
+/// One-shots, each of which is told once, and a run: all say what was acknowledged, on a ledger whose primary is
+/// lost meanwhile. `$1` tells the round from others.
 const WRITING: &str = r#"
     for i in $(seq 12); do
-        until bank-par deposit 1 --account b --id s$1-$i --output json >>told 2>>failed; do sleep 0.1; done
+        case $((i % 3)) in
+            0) bank-par deposit 1 --account b --output json >>told ;;
+            1) bank-par deposit 1 --account b --id s$1-$i --output json >>told ;;
+            2) bank-par deposit 1 --account b --id s$1-$i --events r$1-s$i.jsonl -- true ;;
+        esac 2>>failed || echo "lost $i: $?"
     done &
     tries=0
     until bank-par queue ops.jsonl --run r$1 --jobs 2 --ops-per-worker 0 --events r$1-$tries.jsonl >/dev/null 2>>failed; do
-        tries=$((tries + 1)); sleep 0.1
+        tries=$((tries + 1)); echo "run again: $tries" >>failed; sleep 0.1
     done
     wait
     bank-par balance a b

@@ -83,14 +83,19 @@ impl Wait {
                 stderr_line(format_args!("waiting for {waits_for} for up to {limit}"));
             }
             thread::sleep(pause_after(waited).min(left));
-            if let Some(signals) = &mut self.signals
-                && let Some(signal) = signals.pending().first()
-            {
-                end_by(*signal);
-            }
+            self.heed_signals();
             if rejection == Rejection::InProgress || has_money(single, operation)? {
                 return Ok(true);
             }
+        }
+    }
+
+    /// Ends the program by a signal that came, as if none were handled.
+    pub(super) fn heed_signals(&mut self) {
+        if let Some(signals) = &mut self.signals
+            && let Some(signal) = signals.pending().first()
+        {
+            end_by(*signal);
         }
     }
 }

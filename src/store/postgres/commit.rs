@@ -55,7 +55,7 @@ pub(super) fn commit(mut transaction: PgTransaction<'_>) -> Result<(), LedgerErr
             transaction.count();
             Ok(())
         }
-        Some(BatchFate::DoesNot) => Err(LedgerError::NotServed {
+        Some(BatchFate::DoesNot) => Err(LedgerError::Unreachable {
             ledger: ledger.name.clone(),
             what: format!("did not finish a commit ({cause})"),
         }),

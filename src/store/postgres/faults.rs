@@ -116,7 +116,7 @@ pub(super) fn not_done(ledger: &str, doing: &'static str, error: &PgError) -> Le
     let cause = error.to_string();
     if error.is_lost() {
         let what = format!("cannot be reached, or ended the connection ({cause})");
-        return LedgerError::NotServed { ledger, what };
+        return LedgerError::Unreachable { ledger, what };
     }
     match error.code() {
         // The whole batch may be tried again.
@@ -129,7 +129,7 @@ pub(super) fn not_done(ledger: &str, doing: &'static str, error: &PgError) -> Le
         // A replica, or a primary that has become one: another connection leads to the right one.
         Some("25006") => {
             let what = format!("is a replica, which takes no writes ({cause})");
-            LedgerError::NotServed { ledger, what }
+            LedgerError::Unreachable { ledger, what }
         }
         Some(code) if code.starts_with("53") || code == "58030" => LedgerError::Unwritable {
             ledger,
