@@ -128,6 +128,67 @@ fn a_database_that_takes_no_connection_is_waited_for_until_a_deadline() {
     );
 }
 
+/// A run whose first line's command waits until there is `go`; its process is frozen meanwhile. It goes on once
+/// there is `other`.
+const FREEZING: &str = r#"
+    bank-par deposit 100 --account a >/dev/null
+    mkfifo started go other
+    bank-par queue ops.jsonl --run r --jobs 1 --output json -- sh work.sh >frozen.jsonl 2>frozen.err & frozen=$!
+    trap 'kill -KILL $frozen' EXIT
+    read line <started
+    kill -STOP $frozen
+    until grep -q '^State:.T' /proc/$frozen/status; do sleep 0.01; done
+    echo >frozen
+    read line <other
+    echo >go
+    kill -CONT $frozen
+    trap - EXIT
+    wait $frozen || echo frozen: $?
+    grep -o 'its lease ended before it could be made to last longer' frozen.err | sort -u
+    cat ran; bank-par balance a; bank-par verify | grep -o '^ok: [0-9]* entries'
+"#;
+
+#[test]
+fn a_process_that_was_frozen_for_longer_than_its_lease_posts_nothing_any_more() {
+    let Some((ledger, address)) = ledger() else {
+        return;
+    };
+    let operation = "{\"op\":\"withdraw\",\"amount\":10,\"account\":\"a\"}\n";
+    ledger.file("ops.jsonl", &operation.repeat(3));
+    let work =
+        "echo $BANK_PAR_LINE >>ran; [ $BANK_PAR_LINE != 1 ] || { echo >started; read line <go; }";
+    ledger.file("work.sh", work);
+    let frozen = thread::scope(|scope| {
+        let frozen = scope.spawn(|| script(&ledger, &address, FREEZING));
+        let mark = ledger.path().replace("bank.db", "frozen");
+        until("the process to be frozen", || {
+            fs::exists(&mark).unwrap().then_some(())
+        });
+        let schema = address.split_once("schema=").unwrap().1;
+        let ended =
+            format!("UPDATE {schema}.leases SET expires = clock_timestamp() - interval '1 second'");
+        Cluster::shared()
+            .unwrap()
+            .order(&format!("ask a \"{ended}\""));
+        let other = script(
+            &ledger,
+            &address,
+            "run='bank-par queue ops.jsonl --run r --jobs 1 --output json'
+            $run -- sh work.sh >/dev/null 2>&1 || echo undecided: $?
+            bank-par balance --holds | grep -o 'in doubt'
+            $run --in-doubt post -- sh work.sh | grep -c '\"type\":\"completed\"'
+            bank-par balance a; echo >other",
+        );
+        let expected = "undecided: 8\nin doubt\n3\na\t70.00\t0.00\t70.00\t0.00\n";
+        assert_eq!(other.stdout, expected, "{}", other.stderr);
+        frozen.join().unwrap()
+    });
+    // It had begun the line that was posted meanwhile, and does not begin the others.
+    let expected = "frozen: 8\nits lease ended before it could be made to last longer\n1\n2\n3\n\
+        a\t70.00\t0.00\t70.00\t0.00\nok: 4 entries\n";
+    assert_eq!(frozen.stdout, expected, "{}", frozen.stderr);
+}
+
 /// How many lines the run has.
 const LINES: usize = 2_000;
 

@@ -1,7 +1,9 @@
 //! What a ledger in PostgreSQL does beyond what every ledger does.
 
 pub(in crate::store) mod cluster;
+mod crashes;
 mod failures;
+mod full;
 mod hosts;
 mod relay;
 mod standby;

@@ -9,7 +9,7 @@ use std::sync::{Mutex, OnceLock};
 
 /// Makes a server `a`, then does what it is told by standard input, line by line, until that ends. `$1` is the
 /// folder of PostgreSQL's programs, `$2` what else there is: `tls`, by which it is reached by the network too,
-/// or a synchronous `standby` named `b`; further words are settings.
+/// a synchronous `standby` named `b`, or a `small` disk, which is at `/mnt`; further words are settings.
 const SCRIPT: &str = r#"
 set -eu
 programs=$1; what=$2; shift 2
@@ -29,6 +29,8 @@ start() {
         sleep 0.05
     done
 }
+# Ends the server `$1` by the signal `$2`, and starts it anew. What a killed one leaves may be in its way at first.
+restart() { { eval "kill -$2 \$$1; wait \$$1 || true; $1="; } 2>/dev/null; until start "$1"; do sleep 0.05; done; }
 # Ends the server `$1` as if its machine had lost its power.
 crash() { eval "kill -QUIT \$$1; kill -CONT \$$1; wait \$$1 || true; $1="; }
 # Makes the server `$1` a standby of the other server `$2`, and starts it.
@@ -45,12 +47,24 @@ promote() {
 }
 # Has the server `$1` wait for a standby with each commit, from its next start on.
 wait_for_standby() { echo "synchronous_standby_names = '*'" >>"$folder/$1/postgresql.auto.conf"; }
+# Asks the server `$1` to do this.
+ask() { "$programs/psql" -h "$folder/$1.socket" -p $port -U bank -d postgres -q -c "$2"; }
+# Fills the disk of a `small` server, and makes room on it again.
+fill() { ! dd if=/dev/zero of=/mnt/filler bs=4k 2>/dev/null; }
+clear_disk() { rm /mnt/filler; }
 # Makes a key and the certificate of an authority `$1`.
 authority() {
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj "/CN=$1" -keyout "$folder/$1.key" -out "$folder/$1.crt" 2>/dev/null
 }
 
-"$programs/initdb" -D "$folder/a" -U bank -A trust -N -E UTF8 --locale=C --no-instructions >/dev/null
+log=
+if [ $what = small ]; then
+    mkdir /mnt/a
+    ln -s /mnt/a "$folder/a"
+    # Its log has room, or a server would not so much refuse to write as crash.
+    log="-X $folder/a.log"
+fi
+"$programs/initdb" -D "$folder/a" $log -U bank -A trust -N -E UTF8 --locale=C --no-instructions >/dev/null
 if [ $what = tls ]; then
     authority authority; authority other
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=server -keyout "$folder/a/server.key" -out "$folder/server.csr" 2>/dev/null
@@ -72,6 +86,24 @@ fi
 echo "$folder $port"
 while read -r order; do eval "$order"; echo done; done
 "#;
+
+/// What runs the words after it where only they see a small disk at `/mnt`.
+const SMALL_DISK: [&str; 7] = [
+    "unshare",
+    "--mount",
+    "sh",
+    "-c",
+    "mount -t tmpfs -o size=64m,mode=1777 small /mnt && exec \"$@\"",
+    "small",
+    "env",
+];
+/// What runs the words after it as a user that the server takes.
+const AS_POSTGRES: [&str; 4] = [
+    "setpriv",
+    "--reuid=postgres",
+    "--regid=postgres",
+    "--clear-groups",
+];
 
 /// Servers.
 pub(crate) struct Cluster {
@@ -102,22 +134,20 @@ impl Cluster {
             );
             return Err(missing);
         };
+        let is_root = rustix::process::geteuid().is_root();
+        let mut command = Command::new("env");
+        if what == "small" {
+            if !is_root {
+                return Err("this test mounts a small disk, which only root may do");
+            }
+            command.args(SMALL_DISK);
+        }
         // The server refuses to be root.
-        let mut command = match rustix::process::geteuid().is_root() {
-            true => Command::new("setpriv"),
-            false => Command::new("sh"),
-        };
-        if rustix::process::geteuid().is_root() {
-            let user = [
-                "--reuid=postgres",
-                "--regid=postgres",
-                "--clear-groups",
-                "sh",
-            ];
-            command.args(user);
+        if is_root {
+            command.args(AS_POSTGRES);
         }
         command
-            .args(["-c", SCRIPT, "cluster"])
+            .args(["sh", "-c", SCRIPT, "cluster"])
             .arg(programs)
             .arg(what)
             .args(settings);

@@ -128,7 +128,7 @@ fn disturbed(cluster: &Cluster, times: usize, disturb: impl Fn(&mut SchemaLedger
 }
 
 /// Opens a ledger of a server that may be starting.
-fn open_again(address: &str) -> SchemaLedger {
+pub(super) fn open_again(address: &str) -> SchemaLedger {
     let began = Instant::now();
     loop {
         let address = PostgresAddress::of(address).expect("an address");
@@ -151,27 +151,6 @@ fn sessions_that_an_administrator_ends_lose_and_double_nothing() {
             let _ = other.backend.session.script(&sql);
         });
     });
-}
-
-#[test]
-fn a_server_that_crashes_loses_and_doubles_nothing() {
-    // Its own, since a crash ends the sessions of all.
-    match Cluster::start("alone", &["restart_after_crash=on"]) {
-        Ok(cluster) => disturbed(&cluster, 4, |other| {
-            let rows = other
-                .backend
-                .session
-                .script("SELECT pg_backend_pid() AS pid");
-            let pid = rows
-                .ok()
-                .and_then(|rows| text_of(&rows, "pid")?.parse().ok());
-            let pid = pid.and_then(rustix::process::Pid::from_raw);
-            if let Some(pid) = pid {
-                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-            }
-        }),
-        Err(missing) => stderr_line(format_args!("not checked: {missing}")),
-    }
 }
 
 #[test]

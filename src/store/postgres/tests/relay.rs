@@ -18,6 +18,8 @@ pub(super) enum Cut {
     After,
     /// The server does not get the message, and nothing says so.
     Silence,
+    /// The server gets the message, and is killed. Only messages count that ask it to do what it was told so far.
+    Kill,
 }
 
 /// A relay.
@@ -30,6 +32,17 @@ pub(super) struct Relay {
 impl Relay {
     /// A relay to the server whose socket is in this folder, and has this port in its name.
     pub(super) fn new(server: &Path, port: u16, cut: Cut) -> Self {
+        Relay::killing(server, port, cut, || {})
+    }
+
+    /// The same, which does this where a server is to be killed.
+    pub(super) fn killing(
+        server: &Path,
+        port: u16,
+        cut: Cut,
+        kill: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
+        let kill = Arc::new(kill);
         let folder = tempfile::tempdir().expect("a folder");
         let socket = |folder: &Path| folder.join(format!(".s.PGSQL.{port}"));
         let listener = UnixListener::bind(socket(folder.path())).expect("a socket");
@@ -37,11 +50,12 @@ impl Relay {
         let (server, counted): (PathBuf, _) = (socket(server), Arc::clone(&left));
         thread::spawn(move || {
             for client in listener.incoming() {
-                let (Ok(client), counted) = (client, Arc::clone(&counted)) else {
-                    return;
-                };
-                let server = UnixStream::connect(&server).expect("the server");
-                thread::spawn(move || relay(client, server, cut, &counted));
+                let Ok(client) = client else { return };
+                // One that is being started takes no connection, and so does its relay.
+                if let Ok(server) = UnixStream::connect(&server) {
+                    let (counted, kill) = (Arc::clone(&counted), Arc::clone(&kill));
+                    thread::spawn(move || relay(client, server, cut, &counted, &*kill));
+                }
             }
         });
         Relay { folder, left }
@@ -63,26 +77,41 @@ impl Relay {
 }
 
 /// Passes on what both say, message by message from the client.
-fn relay(mut client: UnixStream, mut server: UnixStream, cut: Cut, left: &AtomicI64) {
+fn relay(
+    mut client: UnixStream,
+    mut server: UnixStream,
+    cut: Cut,
+    left: &AtomicI64,
+    kill: &dyn Fn(),
+) {
     let (mut answers, mut back) = (
         server.try_clone().expect("a socket"),
         client.try_clone().expect("a socket"),
     );
-    let answering = thread::spawn(move || std::io::copy(&mut answers, &mut back));
+    let answering = thread::spawn(move || {
+        let _ = std::io::copy(&mut answers, &mut back);
+        // A server that is gone says so.
+        let _ = back.shutdown(std::net::Shutdown::Both);
+    });
     let mut is_first = true;
     while let Some(message) = message(&mut client, is_first) {
+        let counts = cut != Cut::Kill || !is_first && matches!(message[0], b'Q' | b'S');
         is_first = false;
-        let is_last = left.load(Ordering::SeqCst) >= 0 && left.fetch_sub(1, Ordering::SeqCst) == 0;
+        let is_last =
+            counts && left.load(Ordering::SeqCst) >= 0 && left.fetch_sub(1, Ordering::SeqCst) == 0;
         if is_last && cut == Cut::Silence {
             // Until the client gives up.
             let _ = std::io::copy(&mut client, &mut std::io::sink());
             break;
         }
-        if is_last {
+        if is_last && cut != Cut::Kill {
             let _ = client.shutdown(std::net::Shutdown::Both);
         }
         if is_last && cut == Cut::Before || server.write_all(&message).is_err() {
             break;
+        }
+        if is_last && cut == Cut::Kill {
+            kill();
         }
         if is_last {
             // The server does what it was told, and notices then that the connection has ended.
