@@ -36,10 +36,16 @@ fn with_server(test: impl FnOnce(&Cluster)) {
 
 /// What the account `a` has, and whether the ledger is sound.
 fn balance(ledger: &mut SchemaLedger) -> i64 {
-    assert_eq!(ledger.verify(None).expect("checked").violation, None);
-    let seen = ledger.look_up(&[Name::user("a").expect("a name")]);
-    let seen = seen.expect("an answer").pop().flatten();
-    seen.map_or(0, |account| account.view.posted.minor())
+    try_balance(ledger).expect("an answer")
+}
+
+/// The same of a server that may be ending.
+fn try_balance(ledger: &mut SchemaLedger) -> Result<i64, LedgerError> {
+    assert_eq!(ledger.verify(None)?.violation, None);
+    let seen = ledger.look_up(&[Name::user("a").expect("a name")])?.pop();
+    Ok(seen
+        .flatten()
+        .map_or(0, |account| account.view.posted.minor()))
 }
 
 /// Changes the database beside the ledger.
