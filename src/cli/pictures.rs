@@ -124,6 +124,11 @@ impl PictureArgs {
 }
 
 impl DocumentArgs {
+    /// Whether a page for a browser is among them.
+    pub(super) fn has_page(&self) -> bool {
+        self.report.is_some()
+    }
+
     /// What is to be written.
     pub(super) fn all(&self) -> Vec<Document> {
         let trace = self.trace.as_deref().map(document(DocumentKind::Trace));

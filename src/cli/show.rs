@@ -11,13 +11,14 @@ use super::one::ended;
 use super::pictures::{DocumentArgs, check, document, document_file};
 use super::{CliResult, Failure};
 use crate::report::{
-    Document, DocumentKind, Output, ProtectedFiles, TimelineStyle, drawn, stderr_line,
+    Document, DocumentKind, Output, ProtectedFiles, TimelineStyle, drawn, note, stderr_line,
 };
 use crate::show::{Picture, Recording};
 
 const EXAMPLES: &str = "\
 Examples:
   bank-par server-share --sync none --events lesson.jsonl --detail steps
+      without `--detail steps` only how each operation ended is recorded
   bank-par show lesson.jsonl
       who read what, and whose update was lost
   bank-par show lesson.jsonl --report lesson.html --trace lesson.json
@@ -58,14 +59,18 @@ pub(super) fn show(args: ShowArgs) -> CliResult {
     let output = Output::open(&protected).map_err(Failure::usage)?;
     let picture = args.picture().map_err(Failure::usage)?;
     for document in &documents {
-        let note = document
+        let warning = document
             .write(&picture, &protected)
             .map_err(Failure::usage)?;
-        if let Some(note) = note {
-            stderr_line(format_args!("warning: {note}"));
+        if let Some(warning) = warning {
+            stderr_line(format_args!("warning: {warning}"));
         }
     }
     let style = (args.timeline || documents.is_empty()).then(|| args.style());
+    // A timeline and a page tell themselves what they lack.
+    if style.is_none() && !args.documents.has_page() {
+        picture.notes.iter().for_each(note);
+    }
     ended(drawn(output, &picture, style))
 }
 

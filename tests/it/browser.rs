@@ -101,9 +101,12 @@ impl Browser {
             complaints: Vec::new(),
             _profile: profile,
         };
-        let targets = browser.call("Target.getTargets", json!({}));
-        let mut targets = targets["targetInfos"].as_array().unwrap().iter();
-        let page = targets.find(|target| target["type"] == "page").unwrap();
+        // It answers before it has opened its first page.
+        let page = until("a page", || {
+            let targets = browser.call("Target.getTargets", json!({}));
+            let mut targets = targets["targetInfos"].as_array()?.iter();
+            targets.find(|target| target["type"] == "page").cloned()
+        });
         let attach = json!({ "targetId": page["targetId"], "flatten": true });
         let attached = browser.call("Target.attachToTarget", attach);
         browser.session = attached["sessionId"].as_str().map(String::from);
@@ -252,11 +255,14 @@ impl Browser {
     }
 
     /// Clicks, with the mouse, on the middle of what a selector names. A page that is drawn meanwhile may move
-    /// it away from under the mouse: then the click comes to nothing, and it is clicked again.
+    /// it away from under the mouse: then the click is kept from whatever lies there, and it is clicked again.
     pub(crate) fn click(&mut self, selector: &str) {
         let script = format!(
             "(() => {{ const found = document.querySelector({selector:?}); if (!found || found.disabled) return null; \
-             window.isClicked = false; found.addEventListener('click', () => {{ window.isClicked = true; }}, {{ capture: true, once: true }}); \
+             window.removeEventListener('click', window.aimed, true); window.isClicked = false; \
+             window.aimed = (event) => {{ window.isClicked = found.contains(event.target); \
+             if (!window.isClicked) {{ event.stopImmediatePropagation(); event.preventDefault(); }} }}; \
+             window.addEventListener('click', window.aimed, {{ capture: true, once: true }}); \
              found.scrollIntoView({{ block: 'center' }}); const box = found.getBoundingClientRect(); \
              return [box.x + box.width / 2, box.y + box.height / 2]; }})()"
         );

@@ -246,7 +246,7 @@ impl Recording {
         }
         if !self.has_steps && !self.operations.is_empty() {
             notes.push(
-                "recorded without `--detail steps`: starts and ends of processes, requests and shared reads and writes are not drawn".into(),
+                "recorded without `--detail steps`: starts and ends of processes, requests and shared reads and writes are not drawn; a run with `--events FILE --detail steps` records them".into(),
             );
         }
         let unfinished = self.runs.iter().filter(|run| run.picture.totals.is_none());

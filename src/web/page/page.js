@@ -9,7 +9,7 @@
   const FRAME = 80;
   const OPERATIONS = [["withdraw", "Withdraw"], ["deposit", "Deposit"], ["transfer", "Transfer"], ["loan", "Loan"], ["balance", "View balance"]];
   const SCREENS = [
-    { mode: "parallel", title: "Parallel", text: "One process for each operation. Each asks the bank in the parent process over a local socket, so no update is lost." },
+    { mode: "parallel", title: "Parallel", text: "One process for each operation. Each asks the bank in the parent process over a local socket, so no update is lost. Without this remedy the processes read and write the balance themselves." },
     {
       mode: "server-share", title: "Server process", without: "none", sync: ["cas", "lock", "none"],
       text: "One process for each operation. The workers read and write the balance itself, which a server process keeps. With nothing that keeps them apart, updates are lost.",
@@ -30,6 +30,8 @@
     },
   ];
   const LEDGER = { mode: "ledger", title: "Ledger", text: "A ledger that lasts, as it stands and as it goes on." };
+  // Where the bank decides for all there is no other way: without it the workers read and write the balance themselves.
+  const WITHOUT_BANK = { mode: "server-share", sync: "none" };
   const REMEDIES = { "server-share": "lock", "shared-memory": "mutex", sync: "mutex", orders: "lock" };
   let screen = SCREENS[0];
   const panes = [];
@@ -102,7 +104,8 @@
     const buttons = OPERATIONS.map(([op, title]) => button(title, () => run([op], $("sync").value), { "data-op": op }));
     const all = OPERATIONS.map(([op]) => op);
     buttons.push(button("All five", () => run(all, $("sync").value), { "data-op": "all", class: "main" }));
-    if (screen.without) buttons.push(button("All five, without and with a remedy", () => compare((sync) => run(all, sync)), { "data-op": "compare" }));
+    const both = screen.without ? () => compare((sync) => run(all, sync)) : () => beside(all);
+    buttons.push(button("All five, without and with a remedy", both, { "data-op": "compare" }));
     $("operations").replaceChildren(...buttons);
   }
 
@@ -112,13 +115,13 @@
     return made;
   }
 
-  function choice(ops, sync) {
+  function choice(ops, sync, mode = screen.mode) {
     const chosen = {
-      mode: screen.mode, balance: $("balance").value.trim(), time_scale: $("speed").value,
+      mode, balance: $("balance").value.trim(), time_scale: $("speed").value,
       operations: ops.map((op) => ({ op, count: Number($("count").value), ...(op === "balance" ? {} : { amount: $("amount").value.trim() }) })),
     };
-    if (screen.sync && sync) chosen.sync = sync;
-    if (screen.mode === "sync") {
+    if (sync) chosen.sync = sync;
+    if (mode === "sync") {
       chosen.threads = Number($("threads").value);
       chosen.rounds = Number($("rounds").value);
     }
@@ -126,11 +129,16 @@
   }
 
   const run = (ops, sync) => begin(choice(ops, sync));
-  // The same work side by side.
+  // The same work side by side, first without a remedy: what is begun last stands first.
   async function compare(start) {
     const chosen = $("sync").value;
     const remedy = chosen && chosen !== screen.without ? chosen : REMEDIES[screen.mode];
-    await Promise.all([start(screen.without), start(remedy)]);
+    await start(remedy);
+    await start(screen.without);
+  }
+  async function beside(ops) {
+    await run(ops, "");
+    await begin(choice(ops, WITHOUT_BANK.sync, WITHOUT_BANK.mode));
   }
 
   async function begin(chosen, path = "/runs") {

@@ -134,6 +134,13 @@ fn the_same_work_is_seen_without_and_with_a_remedy() {
     assert!(of(&mut browser, "none", ".wrong").contains("lost"));
     let letters = browser.eval("[...document.querySelectorAll('.access text')].map((letter) => letter.textContent).join('')");
     assert!(letters.as_str().unwrap().contains('L'), "{letters}");
+    // Where the bank decides, the other run has none.
+    browser.click("[data-mode='pipe']");
+    browser.eval("document.querySelector('#speed').value = '0'");
+    browser.click("[data-op='compare']");
+    browser.wait_for(
+        "[...document.querySelectorAll('.run[data-ended=true] h3')].map((title) => title.textContent.split(' ')[1]).join() === 'server-share,pipe,server-share,server-share'",
+    );
     browser.assert_content();
 }
 

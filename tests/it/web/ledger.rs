@@ -220,7 +220,7 @@ impl HostileLedger {
         let meta = format!("x={HOSTILE}");
         ledger.run(&["deposit", "1000", "--memo", HOSTILE, "--meta", &meta]);
         ledger.run(&["deposit", "1", "--account", &long]);
-        ledger.run(&["open", "api", "--allowance", "5/day", "--warn-at", "80%"]);
+        ledger.run(&["open", "api", "--allowance", "5/month", "--warn-at", "80%"]);
         ledger.run(&["withdraw", "2", "--account", "api"]);
         ledger.run(&[
             "hold", "30", "--id", HOSTILE, "--memo", HOSTILE, "--meta", &meta,
@@ -309,7 +309,7 @@ fn a_ledger_is_seen_and_its_holds_are_ended_by_a_second_click() {
         seen["allowance"]
             .as_str()
             .unwrap()
-            .starts_with("2.00 spent of 5.00 per day, 3.00 left"),
+            .starts_with("2.00 spent of 5.00 per month, 3.00 left"),
         "{seen}"
     );
 
