@@ -14,6 +14,9 @@
 mod commands;
 #[path = "figures/durable.rs"]
 mod durable;
+#[path = "figures/postgres.rs"]
+#[cfg(feature = "postgres")]
+mod postgres;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -30,13 +33,15 @@ type Section = fn(&Path);
 
 fn main() {
     let folder = tempfile::tempdir().expect("a folder for the workloads");
-    let sections: [(&str, Section); 8] = [
-        ("ways", |_| ways()),
+    let sections = [
+        ("ways", ways as Section),
         ("five", |_| beyond_the_longest()),
         ("operations", operations_per_second),
         ("memory", memory),
         ("durable", durable::runs),
         ("command", durable::one_command),
+        #[cfg(feature = "postgres")]
+        ("postgres", postgres::figures),
         ("commands", commands::overhead),
         ("thousand", commands::thousand),
     ];
@@ -63,7 +68,7 @@ fn beyond_the_longest() {
 }
 
 /// Every way to share, in memory, by messages, by starting processes and on a ledger, beside the limits.
-fn ways() {
+fn ways(_folder: &Path) {
     let mut compare = Command::new(PROGRAM);
     let status = compare.arg("compare").status().expect("the program");
     assert!(status.success(), "{status}");

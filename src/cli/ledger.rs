@@ -106,6 +106,11 @@ pub(super) fn open_when_there(
     until_done(AtStake::OneAnswer, || place.open(access), wait_and_say)
 }
 
+/// Asks an open ledger, and again where its database has no primary for the moment.
+pub(super) fn ask_when_there<T>(ask: impl FnMut() -> Result<T, LedgerError>) -> Result<T, Failure> {
+    until_done(AtStake::OneAnswer, ask, wait_and_say).map_err(Failure::ledger)
+}
+
 /// Waits before a ledger is asked again. No signal is handled yet, so each ends the program as ever.
 pub(super) fn wait_and_say(pause: Duration, words: Option<String>) -> bool {
     if let Some(words) = words {
@@ -148,8 +153,7 @@ fn settled(
     mut ledger: Box<dyn Ledger>,
     unit: &UnitArgs,
 ) -> Result<Box<dyn Ledger>, Failure> {
-    let counted = until_done(AtStake::OneAnswer, || ledger.unit(), wait_and_say);
-    let counted = counted.map_err(Failure::ledger)?;
+    let counted = ask_when_there(|| ledger.unit())?;
     unit.check(&place.to_string(), &counted)?;
     settle(counted)?;
     Ok(ledger)

@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::Failure;
 use super::command::InDoubtAction;
-use super::ledger::{LedgerFlag, UnitArgs, open_counting, wait_and_say};
+use super::ledger::{LedgerFlag, UnitArgs, ask_when_there, open_counting};
 use crate::bank::{Id, Outcome};
 use crate::child::LEDGER_VARIABLE;
 use crate::driver::Forecast;
@@ -18,9 +18,7 @@ use crate::report::{note, stderr_line};
 use crate::run::{LineIds, Named};
 use crate::server::RunLedger;
 use crate::status::Status;
-use crate::store::{
-    Access, AtStake, Ledger, LineEnd, OpenHold, Place, RunName, RunTotals, until_done,
-};
+use crate::store::{Access, Ledger, LineEnd, OpenHold, Place, RunName, RunTotals};
 use crate::workload::RunProgress;
 
 #[derive(Args)]
@@ -92,27 +90,20 @@ impl NamedArgs {
             name,
         };
         let Some(run) = &self.run else {
-            let begin = || opened.ledger.begin_run(None);
-            let run = until_done(AtStake::OneAnswer, begin, wait_and_say);
-            opened.run = run.map_err(Failure::ledger)?.number;
+            opened.run = ask_when_there(|| opened.ledger.begin_run(None))?.number;
             return Ok((opened, None));
         };
         let ledger = &mut *opened.ledger;
-        let found = until_done(
-            AtStake::OneAnswer,
-            || named::open(ledger, run),
-            wait_and_say,
-        );
-        let found = found.map_err(Failure::ledger)?;
+        let found = ask_when_there(|| named::open(ledger, run))?;
         opened.run = found.number;
         if found.is_new {
             tell_new(ledger, run)?;
         }
-        let begun = named::begun(ledger, opened.run).map_err(Failure::ledger)?;
+        let begun = ask_when_there(|| named::begun(ledger, opened.run))?;
         let lines = begun.iter().filter_map(|hold| hold.line).collect();
         settle(ledger, run, begun, in_doubt)?;
-        let done = named::done(ledger, &found, run, self.retry_refused);
-        let (done, ids) = done.map_err(Failure::ledger)?;
+        let done = || named::done(ledger, &found, run, self.retry_refused);
+        let (done, ids) = ask_when_there(done)?;
         Ok((opened, Some(ContinuedRun { done, lines, ids })))
     }
 
@@ -132,8 +123,7 @@ impl NamedArgs {
         if let Some(run) = runs.iter().find(|run| Some(&run.name) == self.run.as_ref()) {
             let mut read = 0;
             loop {
-                let page = ledger.done_lines(run.number, read);
-                let page = page.map_err(Failure::ledger)?;
+                let page = ask_when_there(|| ledger.done_lines(run.number, read))?;
                 if page.is_empty() {
                     break;
                 }
@@ -208,7 +198,7 @@ pub(super) fn all_runs(ledger: &mut dyn Ledger) -> Result<Vec<RunTotals>, Failur
     let mut runs: Vec<RunTotals> = Vec::new();
     loop {
         let after = runs.last().map_or(0, |run| run.number);
-        let page = ledger.runs(after).map_err(Failure::ledger)?;
+        let page = ask_when_there(|| ledger.runs(after))?;
         if page.is_empty() {
             return Ok(runs);
         }

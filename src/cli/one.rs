@@ -19,7 +19,8 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 
 use super::ledger::{
-    LedgerArgs, LedgerFlag, UnitArgs, amount_of, open_counting, open_or_create, wait_and_say,
+    LedgerArgs, LedgerFlag, UnitArgs, amount_of, ask_when_there, open_counting, open_or_create,
+    wait_and_say,
 };
 use super::workload::{other_side, user};
 use super::{CliResult, Failure};
@@ -363,7 +364,7 @@ impl Single {
 
     fn first_entry(&mut self, query: EntryQuery) -> Result<Option<Entry>, Failure> {
         let query = EntryQuery { limit: 1, ..query };
-        let page = self.ledger.entries(&query).map_err(Failure::ledger)?;
+        let page = ask_when_there(|| self.ledger.entries(&query))?;
         Ok(page.entries.into_iter().next())
     }
 

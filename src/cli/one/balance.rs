@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::{Single, SingleArgs, ended};
 use crate::bank::{Answer, Moment, Name, NameError, Outcome, Rejection};
-use crate::cli::ledger::{LedgerArgs, UnitArgs};
+use crate::cli::ledger::{LedgerArgs, UnitArgs, ask_when_there};
 use crate::cli::moment::moment;
 use crate::cli::named::all_runs;
 use crate::cli::workload::any_account;
@@ -87,7 +87,7 @@ impl Single {
         self.answers.accounts();
         let mut status = Status::Posted;
         for names in names.chunks(MAX_PAGE) {
-            let standings = self.ledger.look_up(names).map_err(Failure::ledger)?;
+            let standings = ask_when_there(|| self.ledger.look_up(names))?;
             for (name, standing) in names.iter().zip(standings) {
                 match standing {
                     Some(standing) => self.answers.account(&standing),
@@ -126,15 +126,15 @@ impl Single {
             prefix.filter(|prefix| after.as_ref().is_none_or(|after| after < prefix))
         {
             // The first that can begin so has the beginning as its name.
-            let first = self.ledger.look_up(std::slice::from_ref(prefix));
-            for standing in first.map_err(Failure::ledger)?.iter().flatten() {
+            let first = std::slice::from_ref(prefix);
+            let first = ask_when_there(|| self.ledger.look_up(first))?;
+            for standing in first.iter().flatten() {
                 self.answers.account(standing);
             }
             after = Some(prefix.clone());
         }
         loop {
-            let page = self.ledger.accounts(after.as_ref());
-            let page = page.map_err(Failure::ledger)?;
+            let page = ask_when_there(|| self.ledger.accounts(after.as_ref()))?;
             let wanted = page.iter().take_while(|standing| begins(&standing.name));
             let wanted = wanted
                 .inspect(|standing| self.answers.account(standing))
@@ -151,7 +151,7 @@ impl Single {
         self.answers.holds();
         let mut after = 0;
         loop {
-            let page = self.ledger.holds(after).map_err(Failure::ledger)?;
+            let page = ask_when_there(|| self.ledger.holds(after))?;
             let runs = match page.iter().any(|hold| hold.run.is_some()) {
                 true => all_runs(&mut *self.ledger)?,
                 false => Vec::new(),

@@ -9,8 +9,10 @@ use clap::Args;
 use super::Single;
 use crate::bank::{Answer, Operation, Outcome, Rejection};
 use crate::cli::Failure;
+use crate::cli::ledger::wait_and_say;
 use crate::cli::moment::duration;
 use crate::report::stderr_line;
+use crate::store::{AtStake, until_done};
 use crate::supervisor::{Signals, end_by};
 
 /// The pause before the ledger is looked at again, at first and after a long wait. Who has waited longer looks
@@ -84,7 +86,11 @@ impl Wait {
             }
             thread::sleep(pause_after(waited).min(left));
             self.heed_signals();
-            if rejection == Rejection::InProgress || has_money(single, operation)? {
+            let pause = |pause, words| {
+                self.heed_signals();
+                wait_and_say(pause, words)
+            };
+            if rejection == Rejection::InProgress || has_money(single, operation, pause)? {
                 return Ok(true);
             }
         }
@@ -101,9 +107,14 @@ impl Wait {
 }
 
 /// Whether the account could pay now: a refusal is written down, and so it is looked at first.
-fn has_money(single: &mut Single, operation: &Operation) -> Result<bool, Failure> {
+fn has_money(
+    single: &mut Single,
+    operation: &Operation,
+    pause: impl FnMut(Duration, Option<String>) -> bool,
+) -> Result<bool, Failure> {
     let names = slice::from_ref(&operation.account);
-    let standings = single.ledger.look_up(names).map_err(Failure::ledger)?;
+    let look = || single.ledger.look_up(names);
+    let standings = until_done(AtStake::OneAnswer, look, pause).map_err(Failure::ledger)?;
     let Some(standing) = standings.into_iter().flatten().next() else {
         return Ok(true);
     };

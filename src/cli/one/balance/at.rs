@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Single;
 use crate::bank::{LOANS, Moment, Name, WORLD};
+use crate::cli::ledger::ask_when_there;
 use crate::cli::{CliResult, Failure};
 use crate::status::Status;
 use crate::store::{EntryQuery, MAX_PAGE};
@@ -62,7 +63,7 @@ impl Single {
             Some(posted) => *posted,
             None => {
                 let names = std::slice::from_ref(name);
-                let found = self.ledger.look_up(names).map_err(Failure::ledger)?;
+                let found = ask_when_there(|| self.ledger.look_up(names))?;
                 if found.iter().all(Option::is_none) {
                     return Ok(self.unknown(name));
                 }
@@ -90,7 +91,7 @@ impl Single {
             ..EntryQuery::default()
         };
         loop {
-            let page = self.ledger.entries(&query).map_err(Failure::ledger)?;
+            let page = ask_when_there(|| self.ledger.entries(&query))?;
             for entry in &page.entries {
                 if let Some(movement) = entry.operation.movement() {
                     let minor = i128::from(movement.amount.minor());
