@@ -97,10 +97,7 @@ impl Place {
         match self {
             Place::File(_) | Place::Server(_) => Ok(None),
             #[cfg(feature = "postgres")]
-            Place::Postgres(address) => {
-                let mut ledger = postgres::Postgres::open(address, Access::Read)?;
-                ledger.settings().map(Some)
-            }
+            Place::Postgres(address) => postgres::Postgres::settings(address).map(Some),
         }
     }
 
@@ -122,7 +119,9 @@ pub struct ServerSetting {
     /// What it is.
     pub value: String,
     /// What may happen, where it is not as it must be.
-    pub danger: Option<&'static str>,
+    pub danger: Option<String>,
+    /// What else may be asked about it.
+    pub note: Option<String>,
 }
 
 impl fmt::Display for Place {

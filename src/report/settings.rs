@@ -13,7 +13,9 @@ struct SettingLine<'a> {
     name: &'a str,
     value: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    danger: Option<&'static str>,
+    danger: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'a str>,
 }
 
 /// Tells settings; one that can lose what was acknowledged is a violation.
@@ -22,19 +24,22 @@ pub fn settings(mut output: Output, format: Format, settings: &[ServerSetting]) 
         name,
         value,
         danger,
+        note,
     } in settings
     {
-        let danger = *danger;
+        let (danger, note) = (danger.as_deref(), note.as_deref());
         match format {
-            Format::Text => output.line(format_args!(
-                "{name} = '{value}': {}",
-                danger.unwrap_or("ok")
-            )),
+            Format::Text => {
+                let note = note.map(|note| format!(" ({note})")).unwrap_or_default();
+                let verdict = danger.unwrap_or("ok");
+                output.line(format_args!("{name} = '{value}': {verdict}{note}"));
+            }
             Format::Json => {
                 let line = SettingLine {
                     name,
                     value,
                     danger,
+                    note,
                 };
                 // Memory takes every byte, so nothing fails.
                 drop(add_line(&mut output.block, "setting", &line));

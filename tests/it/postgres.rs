@@ -53,10 +53,10 @@ fn a_database_takes_the_commands_of_a_file() {
         bank-par doctor || echo lossy: $?",
     );
     let expected = "missing: 8\n2\nduplicate\nfailed: 3\n1\nops\t15.000\t0.000\t15.000\t0.000\tEUR\nrefused: 2\n\
-        fsync = 'off': a crash of the machine may lose or damage anything\n\
-        full_page_writes = 'off': a crash of the machine may damage pages\n\
+        fsync = 'off': a crash of the machine may lose or damage anything: set it to `on`\n\
+        full_page_writes = 'off': a crash of the machine may damage pages: set it to `on`\n\
         synchronous_commit = 'on': ok\n\
-        synchronous_standby_names = '': no standby confirms a commit: where one is promoted, the latest entries may be lost\n\
+        synchronous_standby_names = '': no standby confirms a commit (connected now: 0): where one is promoted, the latest entries may be lost\n\
         transaction_read_only = 'off': ok\nlossy: 3\n";
     assert_eq!(
         (run.code(), run.stdout.as_str()),
