@@ -1,9 +1,11 @@
 //! Whoever is killed, whenever: what was acknowledged is there once, and a repeat goes on.
 //!
-//! `BANK_PAR_KILLS=N` kills so many times at random, instead of a few.
+//! `BANK_PAR_KILLS=N` kills so many times at random, instead of a few, and where windows begin at each call,
+//! instead of every fourth.
 
 mod command;
 mod points;
+mod windows;
 
 pub(crate) use points::{CALLS, kill_at_each};
 
