@@ -27,8 +27,8 @@ use serde::{Deserialize, Serialize};
 
 pub use account::{Account, Sides};
 pub use allowance::{
-    Allowance, AllowanceChange, AllowanceError, Budget, BudgetView, EndedHold, EnteredWindow,
-    Percent, Period, Postings, Zone, refill_id,
+    Allowance, AllowanceChange, AllowanceError, AllowanceMove, AllowanceWindow, Budget, BudgetView,
+    EndedHold, EnteredWindow, Percent, Period, Postings, WindowEntry, Zone, refill_id,
 };
 pub use amount::{Amount, AmountError, AmountText, Balance, Decimal, Rounded};
 pub use detail::{
@@ -133,6 +133,8 @@ pub struct Answer {
     /// How the allowance stands of the account that gives: where its funds are not enough, and once in each
     /// window where so much is spent that a warning is due.
     pub budget: Option<Box<BudgetView>>,
+    /// What allowances moved along with it, in its order, where that is anything.
+    pub allowances: Option<Box<[AllowanceMove]>>,
     /// What is said of the parts of a group, where that is anything.
     pub group: Option<Box<GroupAnswer>>,
 }
@@ -166,6 +168,16 @@ impl Answer {
         self.group.as_ref().map_or(&[], |group| &group.parts)
     }
 
+    /// The same with what the answer told of allowances that set its money aside: the warning that was due, and
+    /// what was moved.
+    pub fn following(mut self, begun: Answer) -> Self {
+        self.budget = begun.budget.or(self.budget);
+        let moved = [begun.allowances, self.allowances];
+        let moved: Vec<AllowanceMove> = moved.into_iter().flatten().flatten().collect();
+        self.allowances = (!moved.is_empty()).then(|| moved.into());
+        self
+    }
+
     /// What was decided before, and is told again.
     pub fn repeated(outcome: Outcome) -> Self {
         Answer {
@@ -183,6 +195,7 @@ impl From<Outcome> for Answer {
             decided: 0,
             other_side: None,
             budget: None,
+            allowances: None,
             group: None,
         }
     }

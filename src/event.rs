@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bank::{Balance, Name, Rejection, Unit, UnitError};
 
-pub use budget::BudgetEvent;
+pub use budget::{AllowanceEvent, BudgetEvent, WindowEvent};
 pub use fault::{Cause, Fault, Reason};
 pub use fields::{Micros, Total, decimal, is_zero, rfc3339};
 pub use mode::Mode;

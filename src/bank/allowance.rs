@@ -1,6 +1,7 @@
 //! Budgets that refill: how much, in which windows, in whose days.
 
 mod budget;
+mod moved;
 mod text;
 mod window;
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{Amount, Id, Moment, Name};
 
 pub use budget::{Budget, BudgetView, EndedHold, EnteredWindow, Postings};
+pub use moved::{AllowanceMove, AllowanceWindow, WindowEntry};
 pub use text::{AllowanceError, Percent};
 pub use window::{Period, Zone};
 

@@ -158,7 +158,9 @@ pub struct Asked {
 }
 
 /// A moment of a ledger's clock: microseconds since 1970 began, UTC.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Moment(i64);
 
 impl Moment {

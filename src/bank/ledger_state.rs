@@ -98,12 +98,14 @@ impl LedgerState {
         let answer = decision.answer(&asked.request)?;
         let other_side = decision.other_side;
         let budget = decision.budget.map(Box::new);
+        let allowances = decision.moves;
         let group = decision.group;
         let says = group.part > 0 || !group.parts.is_empty();
         Some(Answer {
             decided: self.last.seq + self.last.record,
             other_side,
             budget,
+            allowances: (!allowances.is_empty()).then(|| allowances.into()),
             group: says.then(|| Box::new(group)),
             ..answer
         })

@@ -126,6 +126,20 @@ pub enum Disagreement {
         /// What was told.
         told: i64,
     },
+    /// An account was refilled with something else than its allowance says.
+    Refill {
+        /// The account.
+        account: u32,
+        /// With what it must be.
+        expected: i64,
+        /// With what it is told to be.
+        told: i64,
+    },
+    /// An account was refilled twice for one window.
+    RefilledTwice {
+        /// The account.
+        account: u32,
+    },
     /// Less is set aside than was set aside for this operation.
     HoldLost {
         /// The account.
@@ -194,6 +208,8 @@ impl Disagreement {
             Disagreement::TimeReversed => "time_reversed",
             Disagreement::Balance { .. } => "balance",
             Disagreement::Available { .. } => "available",
+            Disagreement::Refill { .. } => "refill",
+            Disagreement::RefilledTwice { .. } => "refilled_twice",
             Disagreement::HoldLost { .. } => "hold_lost",
             Disagreement::Accepted { .. } => "accepted",
             Disagreement::Refused { .. } => "refused",

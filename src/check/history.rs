@@ -1,7 +1,9 @@
 //! A history: what was observed of operations, in compact columns.
 
+mod allowances;
 mod clocks;
 mod groups;
+mod observing;
 mod reading;
 mod repeated;
 
@@ -12,6 +14,7 @@ use super::text_table::{NO_TEXT, TextTable};
 use crate::bank::{Kind, Rejection};
 use crate::event::OperationEvent;
 
+pub use allowances::ToldWindow;
 pub use reading::LineFault;
 
 /// Stands where a balance was not told. No account of a user reaches it.
@@ -36,6 +39,8 @@ pub enum Happened {
     Voided,
     /// An account was opened, or got another limit.
     Opened,
+    /// An account with an allowance came into a window, or has another allowance now.
+    Entered,
 }
 
 /// One answer, as it was observed.
@@ -59,8 +64,10 @@ pub struct Observed {
     pub ran: bool,
     /// A failure of which it is not known whether the operation counts.
     pub may_count: bool,
-    /// A part of a group before its last one, which is no answer of its own.
+    /// A part of a group before its last one, or what an allowance moved: no answer of its own.
     pub is_part: bool,
+    /// What its allowance did there, by its number; 0 is nothing.
+    pub(super) window: u32,
     /// The run that it belongs to; 0 is none.
     pub run: u32,
     /// The process that did it; 0 is unknown.
@@ -170,6 +177,11 @@ impl Observed {
         }
     }
 
+    /// It does not say which accounts it is about, and what is set aside on any may have changed.
+    pub(super) fn may_be_of_any_account(&self) -> bool {
+        self.kind == Kind::Group || self.happened == Happened::Voided && self.account == NO_TEXT
+    }
+
     /// What tells its operation from others that are under way at the same time.
     pub(super) fn key(&self) -> Option<(u16, u32, u32)> {
         (self.operation != 0).then_some((self.file, self.pid, self.operation))
@@ -247,6 +259,8 @@ pub struct ObservedHistory {
     pub(super) ledgers: TextTable,
     pub(super) runs: Vec<ObservedRun>,
     pub(super) observed: Vec<Observed>,
+    /// What allowances did, each once.
+    windows: allowances::ToldWindows,
     /// The lines that were cut off when their writer was killed.
     pub(super) cut_lines: u64,
     /// The answers of runs that were read twice, which count once.

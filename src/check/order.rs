@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::contradiction::{Contradiction, Disagreement};
 use super::history::{Happened, Observed, ObservedHistory};
-use crate::bank::{Kind, Rejection};
+use crate::bank::{Kind, Rejection, WindowEntry};
 
 /// A run in memory opens its account and fills it before its first operation.
 const BY_THE_RUN: u64 = 2;
@@ -25,6 +25,8 @@ pub(super) struct Gap {
     pub(super) before: u32,
     /// How many there are.
     pub(super) missing: u64,
+    /// How many more there may be, where the answer itself may be no change.
+    may_hide: u64,
     /// Entries may be among them.
     pub(super) entries: bool,
 }
@@ -186,7 +188,11 @@ fn put_changes_first(history: &ObservedHistory, placed: &mut [u32]) {
 
 /// Whether it is left open what an answer means that has no place.
 fn needs_place(one: &Observed) -> bool {
-    !one.duplicate && !matches!(one.happened, Happened::Failed | Happened::InDoubt)
+    let tells_none = matches!(
+        one.happened,
+        Happened::Failed | Happened::InDoubt | Happened::Entered
+    );
+    !one.duplicate && !tells_none
 }
 
 /// How many changes an answer stands for, at least and at most. Where workers share the data, only entries
@@ -203,12 +209,19 @@ fn changes(history: &ObservedHistory, one: &Observed) -> (u64, u64) {
         Happened::Refused if one.duplicate => (0, 0),
         Happened::Refused => refusal(one, remembered),
         Happened::Voided | Happened::Opened => one_if(!one.duplicate),
+        // Where the allowance was changed, that is told by the one that changed it.
+        Happened::Entered => {
+            let told = history.window(one);
+            one_if(told.is_none_or(|told| told.window.entry != WindowEntry::Changed))
+        }
         Happened::Failed | Happened::InDoubt => (1, 1),
     }
 }
 
 fn refusal(one: &Observed, remembered: bool) -> (u64, u64) {
     match one.reason {
+        // The same may be asked for again.
+        Some(_) if one.kind == Kind::Reverse => (0, 0),
         // What was set aside is given back, and the refusal is remembered.
         Some(Rejection::Declined) => (1, 1 + u64::from(remembered)),
         Some(Rejection::BalanceOverflow) if one.has_work => (0, 2),
@@ -223,6 +236,12 @@ fn refusal(one: &Observed, remembered: bool) -> (u64, u64) {
         None => (0, 2),
         _ => (0, 0),
     }
+}
+
+/// Whether the number before an answer may be that of another change, although the answer can be one.
+fn may_be_no_change(one: &Observed) -> bool {
+    let is_remembered = one.run != 0 || ObservedHistory::has_id(one);
+    one.happened == Happened::Refused && (one.reason.is_none() || !is_remembered)
 }
 
 fn one_if(is: bool) -> (u64, u64) {
@@ -291,10 +310,15 @@ impl Counting {
             return Some(Contradiction::pair(why, self.teller, number));
         };
         let missing = ahead.saturating_sub(most - least);
-        if missing > 0 {
+        let may_hide = match may_be_no_change(one) {
+            true => ahead - missing,
+            false => 0,
+        };
+        if missing + may_hide > 0 {
             self.gaps.push(Gap {
                 before: position,
                 missing,
+                may_hide,
                 entries: true,
             });
         }
@@ -337,7 +361,8 @@ impl Counting {
                     number,
                 ));
             };
-            let changes: u64 = gaps.iter().map(|gap| gap.missing).sum();
+            let changes = gaps.iter().map(|gap| gap.missing + gap.may_hide);
+            let changes: u64 = changes.sum();
             if missing > changes {
                 return Some(Contradiction::pair(Disagreement::SeqGap, teller, number));
             }

@@ -4,6 +4,7 @@
 //! change stands in no line, nothing is known behind it until it is told again. So an answer is only accused
 //! of what no state before it could explain.
 
+mod allowances;
 mod known;
 mod money;
 mod refusals;
@@ -15,11 +16,20 @@ use super::contradiction::Disagreement;
 use super::history::{Happened, Observed, ObservedHistory, ObservedRun};
 use super::text_table::NO_TEXT;
 use crate::bank::{Amount, Kind, Rejection};
+use allowances::KnownAllowance;
 use known::{Epochs, KnownAccount};
 use repeats::Repeats;
 
-/// What is set aside for an operation; `None` where that is not known.
-type SetAside = Option<(u32, i64)>;
+/// What is set aside for an operation.
+#[derive(Clone, Copy, Debug)]
+struct SetAside {
+    /// The account that it is about.
+    account: u32,
+    /// The account that gives.
+    debit: u32,
+    /// How much.
+    held: i64,
+}
 
 /// What an answer does with the money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +42,8 @@ enum MoneyMove {
     Execute(Amount),
     /// What was set aside is given back.
     Void(Amount),
+    /// It is moved in one step, whatever is available.
+    Book(Amount),
 }
 
 /// What is left open although an order is claimed.
@@ -48,11 +60,13 @@ pub(super) struct RuleReplay<'a> {
     history: &'a ObservedHistory,
     accounts: Vec<KnownAccount>,
     epochs: Epochs,
-    /// What is set aside for operations of runs.
-    begun: HashMap<(u16, u32, u32), SetAside>,
+    /// What is set aside for operations of runs, as far as that is known.
+    begun: HashMap<(u16, u32, u32), Option<SetAside>>,
     /// And under ids.
-    under_ids: HashMap<u32, SetAside>,
+    under_ids: HashMap<u32, Option<SetAside>>,
     repeats: Repeats<'a>,
+    /// By account.
+    allowances: HashMap<u32, KnownAllowance>,
     /// The accounts of which something may be known; `None`: all.
     pub(super) watched: Option<Vec<u32>>,
     /// Money was set aside somewhere in the history.
@@ -74,6 +88,7 @@ impl<'a> RuleReplay<'a> {
             begun: HashMap::new(),
             under_ids: HashMap::new(),
             repeats: Repeats::new(history, is_from_the_start),
+            allowances: HashMap::new(),
             watched: None,
             has_holds: history.has_holds,
             of_killed: killed.map(|run| run.ledger).collect(),
@@ -95,9 +110,13 @@ impl<'a> RuleReplay<'a> {
     /// The history without this answer: it was there, and nothing of it is known.
     pub(super) fn forget(&mut self, number: u32) {
         let one = self.history.at(number);
+        if one.may_be_of_any_account() {
+            self.forget_held();
+        }
         for account in [one.account, one.other] {
             if account != NO_TEXT {
                 *self.account(account) = KnownAccount::unknown(self.is_the_banks(account));
+                self.forget_allowance(account);
             }
         }
         if let Some(key) = one.key() {
@@ -115,6 +134,12 @@ impl<'a> RuleReplay<'a> {
         match one.happened {
             Happened::Began => self.began(&one),
             Happened::Opened => self.opened(&one),
+            Happened::Entered => self.entered(&one)?,
+            Happened::Completed if matches!(one.kind, Kind::Refill | Kind::Lapse) => {
+                if let Some(amount) = Amount::new(one.amount) {
+                    self.apply(&one, MoneyMove::Book(amount))?;
+                }
+            }
             _ if one.kind == Kind::Group => self.group(&one),
             _ if one.duplicate => return self.repeats.repeated(number),
             Happened::Held => {
@@ -188,6 +213,7 @@ impl<'a> RuleReplay<'a> {
             return;
         }
         let epochs = self.epochs;
+        self.opens_allowance(one.account);
         let account = self.account(one.account);
         if let Some(balance) = one.balance() {
             account.tell(balance, one.available(), &epochs);
@@ -197,20 +223,28 @@ impl<'a> RuleReplay<'a> {
 
     fn held(&mut self, one: &Observed) -> Result<(), Disagreement> {
         let is_open = self.may_be_held_already(one);
+        let aside_of = |debit: u32, held: i64| {
+            let account = one.account;
+            Some(SetAside {
+                account,
+                debit,
+                held,
+            })
+        };
         let aside = match (one.sides(), Amount::new(one.amount)) {
             // A run takes over what is in doubt; or it was given back where no line tells, and is begun anew.
             (Some((debit, _)), Some(amount)) if is_open => {
                 self.account(debit).forget_held();
                 self.see(one)?;
-                Some((debit, amount.minor()))
+                aside_of(debit, amount.minor())
             }
             (Some((debit, _)), Some(amount)) => {
                 self.apply(one, MoneyMove::Begin(amount))?;
-                Some((debit, amount.minor()))
+                aside_of(debit, amount.minor())
             }
             _ => {
                 self.see(one)?;
-                Some((one.account, 0))
+                aside_of(one.account, 0)
             }
         };
         match one.key() {
@@ -231,7 +265,7 @@ impl<'a> RuleReplay<'a> {
     }
 
     /// What was set aside for this operation, which now ends: nothing if it was never begun.
-    fn take_aside(&mut self, one: &Observed) -> Option<SetAside> {
+    fn take_aside(&mut self, one: &Observed) -> Option<Option<SetAside>> {
         let begun = match one.key() {
             Some(key) if !self.begun.is_empty() => self.begun.remove(&key),
             _ => None,
@@ -268,7 +302,7 @@ impl<'a> RuleReplay<'a> {
                 self.repeats.begun(number)?;
                 self.apply(one, MoneyMove::Execute(moved))
             }
-            Some(Some((_, held))) => match Amount::new(held) {
+            Some(Some(SetAside { held, .. })) => match Amount::new(held) {
                 Some(held) => self.apply(one, MoneyMove::Post { held, moved }),
                 None => self.apply(one, MoneyMove::Execute(moved)),
             },
@@ -283,8 +317,13 @@ impl<'a> RuleReplay<'a> {
         }
     }
 
-    fn give_back(&mut self, one: &Observed, aside: SetAside) -> Result<(), Disagreement> {
-        let Some((debit, held)) = aside else {
+    fn give_back(&mut self, one: &Observed, aside: Option<SetAside>) -> Result<(), Disagreement> {
+        let Some(SetAside {
+            account,
+            debit,
+            held,
+        }) = aside
+        else {
             if one.account == NO_TEXT {
                 self.forget_held();
             }
@@ -303,7 +342,7 @@ impl<'a> RuleReplay<'a> {
             kind: Kind::Withdraw,
             comes_in: false,
             account: match one.account {
-                NO_TEXT => debit,
+                NO_TEXT => account,
                 account => account,
             },
             other: debit,

@@ -69,6 +69,7 @@ fn related(
     let is_related = |position: &u32| {
         let one = history.at(order.answers[*position as usize]);
         one.happened == Happened::Began
+            || one.may_be_of_any_account()
             || accounts.contains(&one.account)
             || accounts.contains(&one.other)
             || one.id == last.id && one.id != NO_TEXT

@@ -1,5 +1,6 @@
 //! Histories that are right, and faults planted in them.
 
+mod allowances;
 mod faults;
 mod generated;
 mod groups;

@@ -11,7 +11,7 @@ use super::guard_report::GuardReport;
 use super::retry_policy::RetryPolicy;
 use super::settle::{Settlement, verdict};
 use super::watch::{GuardExit, GuardWaiter};
-use crate::bank::{Answer, Asked, BudgetView, Id, Operation, Request, RequestContext, WorkEnd};
+use crate::bank::{Answer, Asked, Id, Operation, Request, RequestContext, WorkEnd};
 use crate::exit::Exit;
 use crate::report::stderr_line;
 use crate::store::{
@@ -66,14 +66,6 @@ pub struct OneShotRun {
     pub doubt: Option<String>,
 }
 
-impl OneShotRun {
-    /// The same with the warning that was due when the money was set aside.
-    fn warned(mut self, budget: Option<Box<BudgetView>>) -> Self {
-        self.answer.budget = budget.or(self.answer.budget.take());
-        self
-    }
-}
-
 /// Why a one-shot operation could not be run, or not to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum OneShotError {
@@ -113,14 +105,14 @@ pub fn run(plan: &OneShotPlan, ledger: &mut dyn Ledger) -> Result<OneShotEnd, On
         ledger,
         caller,
     };
-    let budget = answer.budget.clone();
+    let begun = answer.clone();
     let attempted = one_shot.attempt_all(answer, &mut actual, &mut watcher);
     match attempted {
         Ok((seen, follows)) => {
             let ran = one_shot.settle(&seen, follows, &mut watcher);
-            let ran = ran.map(|ran| ran.warned(budget));
-            ran.map(OneShotEnd::Ran)
-                .map_err(|error| plan.untold(&seen, error))
+            let mut ran = ran.map_err(|error| plan.untold(&seen, error))?;
+            ran.answer = ran.answer.following(begun);
+            Ok(OneShotEnd::Ran(ran))
         }
         Err(error) => match one_shot.ask_until_done(&mut watcher, Request::End(WorkEnd::Void)) {
             Ok(_) => Err(OneShotError::Start(error)),

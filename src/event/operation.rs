@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::fields::{Micros, is_zero, rfc3339};
-use super::{Event, EventFields, Fault, PartEvent, Reason};
+use super::{AllowanceEvent, Event, EventFields, Fault, PartEvent, Reason};
 use crate::bank::{
     Action, Amount, Annotations, Answer, Balance, Id, Kind, Name, Operation, Outcome, Rejection,
     UNORDERED, View,
@@ -67,6 +67,9 @@ pub struct OperationEvent {
     /// When the account is refilled, where its money was not enough and it has an allowance (RFC 3339).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refills: Option<Box<str>>,
+    /// What allowances moved along with it, in its order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowances: Option<Box<[AllowanceEvent]>>,
     /// What is posted on its account after it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub balance: Option<Balance>,
@@ -264,6 +267,7 @@ impl OperationEvent {
     pub fn answered(mut self, answer: &Answer) -> Event {
         self.duplicate = answer.duplicate;
         self.decided = answer.decided;
+        self.allowances = AllowanceEvent::all(answer);
         if self.op == Some(Kind::Transfer) {
             self.to_balance = answer.other_side.map(|view| view.posted);
         }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::bank::{Id, Kind, Moment, WaitInVain};
+use crate::bank::{Id, Kind, Moment, WaitInVain, WindowEntry};
 use crate::status::Status;
 
 fn text() -> impl Strategy<Value = String> {
@@ -62,6 +62,28 @@ fn part(account: Name, amount: Option<Balance>, seq: Option<u64>) -> PartEvent {
     }
 }
 
+fn allowance(
+    account: Name,
+    amounts: &[Option<Balance>],
+    numbers: &[Option<u64>],
+) -> AllowanceEvent {
+    AllowanceEvent {
+        account,
+        window: numbers[0].map(|number| WindowEvent {
+            start: Moment::new((number % 253_402_300_799_999_999).cast_signed()),
+            entry: WindowEntry::Again,
+            limit: amounts[0].unwrap_or_default(),
+            rollover: number % 2 == 0,
+        }),
+        lapse: amounts[1],
+        refill: amounts[2],
+        balance: amounts[3].unwrap_or_default(),
+        available: amounts[4].unwrap_or_default(),
+        seq: numbers[1].unwrap_or_default(),
+        decided: numbers[2].unwrap_or_default(),
+    }
+}
+
 prop_compose! {
     fn operation()(
         id in of("[^\\p{Cc}]{1,20}"), op in of(select(&Kind::EVERY[..])),
@@ -80,8 +102,9 @@ prop_compose! {
             account: names.0.clone(),
             to: names.1,
             from: names.2,
-            parts: names.0.map(|account| [part(account, amounts[0], numbers[4])].into()),
+            parts: names.0.clone().map(|account| [part(account, amounts[0], numbers[4])].into()),
             part: small[0] as u8,
+            allowances: names.0.map(|account| [allowance(account, &amounts, &numbers)].into()),
             reverses: numbers[4],
             refills: boxed(4),
             amount: amounts[0],

@@ -17,7 +17,7 @@ use crate::store::{
 };
 
 /// The version of what clients and servers say to each other.
-pub const VERSION: u32 = 12;
+pub const VERSION: u32 = 13;
 
 /// What a client asks the server of a ledger, beside the requests of a batch: the other methods of
 /// [`crate::store::Ledger`].

@@ -6,7 +6,7 @@ use super::steps::AskedStep;
 use super::workers::Assigned;
 use super::{Effect, Run};
 use crate::bank::{Answer, Outcome, Request};
-use crate::event::{Cause, Event, Fault, OperationEvent};
+use crate::event::{AllowanceEvent, Cause, Event, Fault, OperationEvent};
 use crate::link::{Arrival, Arrived};
 use crate::protocol::{Ask, Reply, ReplyBody, ShareReply};
 use crate::server::{Incoming, Outgoing, RunRequest};
@@ -236,6 +236,7 @@ impl Run {
         if in_doubt || matches!(answer.outcome, Outcome::Voided { .. }) {
             let event = OperationEvent {
                 decided: answer.decided,
+                allowances: AllowanceEvent::all(&answer),
                 ..state.event_of(&assigned).after(elapsed)
             };
             let fault = self.command_fault(assigned.ran.as_deref());

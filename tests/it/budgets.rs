@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::cli::{Running, all_events, program};
-use crate::kills::{CALLS, kill_at_each};
+use crate::kills::{CALLS, earlier, kill_at_each};
 use crate::ledger::{Ledger, at_once};
 use crate::power::has_strace;
 use crate::serve::Served;
@@ -178,6 +178,50 @@ fn a_reversal_is_told_checked_and_looked_back_behind() {
         "@loans\t0.00\t-\t-\t-\n@world\t0.00\t-\t-\t-\nmain\t0.00\t-\t-\t-\nops\t0.00\t-\t-\t-\n";
     assert_eq!(ledger.say("balance --at 9999-01-01"), all);
     ledger.verify();
+}
+
+#[test]
+fn what_is_refilled_on_a_ledger_that_lasts_is_told_and_checked() {
+    for command in ["", "-- true"] {
+        let ledger = earlier();
+        let recorded = format!("{}.first.jsonl", ledger.path());
+        ledger.say(&format!(
+            "withdraw 1 --account api --events {recorded} {command}"
+        ));
+        let mut told = std::fs::read_to_string(&recorded).unwrap();
+        for words in [
+            "hold 1 --account api --id later",
+            "post later",
+            "open api --allowance 7/month",
+            "reverse paid",
+        ] {
+            let run = ledger.run(&format!("{words} --output json"));
+            told += &run.expect(0).stdout;
+        }
+        let events = all_events(&told);
+        let moved = |event: &Value| event["allowances"][0].clone();
+        let refill = moved(&events[0]);
+        assert_eq!(
+            (&refill["refill"], &refill["window"]["entry"]),
+            (&json!("2.00"), &json!("new")),
+            "{told}"
+        );
+        let opened = events.iter().find(|event| event["type"] == "opened");
+        let opened = moved(opened.unwrap());
+        assert_eq!(
+            (&opened["refill"], &opened["window"]["entry"]),
+            (&json!("2.00"), &json!("changed"))
+        );
+        let check = |told: &str| {
+            let recorded = ledger.file("told.jsonl", told);
+            Running::start(program(&["check", &recorded])).finish()
+        };
+        let judged = check(&told);
+        assert!(judged.stdout.contains("ok"), "{told}{judged:?}");
+        assert_eq!(judged.code(), 0, "{told}{judged:?}");
+        let planted = told.replacen("\"balance\":\"5.00\"", "\"balance\":\"5.50\"", 1);
+        check(&planted).expect(3);
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod points;
 mod windows;
 
 pub(crate) use points::{CALLS, kill_at_each};
+pub(crate) use windows::earlier;
 
 use std::fmt::Write;
 use std::path::PathBuf;

@@ -10,7 +10,7 @@ mod windows;
 
 use serde::{Deserialize, Serialize};
 
-use super::Allowance;
+use super::{Allowance, AllowanceWindow, WindowEntry};
 use crate::bank::{Account, Amount, Balance, Moment, Sides};
 pub use windows::EndedHold;
 use windows::{Window, Windows};
@@ -243,6 +243,24 @@ impl Budget {
     /// The allowance.
     pub fn allowance(&self) -> &Allowance {
         &self.kept.allowance
+    }
+
+    /// Whether this window is one of those that are remembered.
+    pub fn remembers(&self, start: Moment) -> bool {
+        self.kept.window.start == start || self.kept.others.remember(start)
+    }
+
+    /// The window that was entered last, and how.
+    pub fn current(&self, entry: WindowEntry) -> AllowanceWindow {
+        let Allowance {
+            amount, rollover, ..
+        } = self.kept.allowance;
+        AllowanceWindow {
+            start: self.kept.window.start,
+            limit: amount,
+            rollover,
+            entry,
+        }
     }
 
     /// When the last window began that was entered.

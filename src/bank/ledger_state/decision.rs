@@ -13,8 +13,8 @@ use super::{Hold, LedgerState};
 use crate::bank::idempotency_keys::refused;
 use crate::bank::journal::{Journal, Owner, Record, RequestContext, RunLine};
 use crate::bank::{
-    Account, Action, Amount, Answer, BudgetView, GroupAnswer, Kind, LineState, Movement, Operation,
-    Outcome, Rejection, Sides, State, View, VoidReason,
+    Account, Action, AllowanceMove, Amount, Answer, BudgetView, GroupAnswer, Kind, LineState,
+    Movement, Operation, Outcome, Rejection, Sides, State, View, VoidReason,
 };
 
 /// How an operation that was begun ends.
@@ -51,6 +51,8 @@ pub(super) struct Decision<'a, J> {
     pub(super) other_side: Option<View>,
     /// How the allowance of its account stands, where that is to be told.
     pub(super) budget: Option<BudgetView>,
+    /// What allowances moved along with it.
+    pub(super) moves: Vec<AllowanceMove>,
     /// Which part of a group was refused, or has that allowance, and the accounts after each.
     pub(super) group: GroupAnswer,
 }
@@ -67,6 +69,7 @@ impl<'a, J: Journal> Decision<'a, J> {
             journal,
             other_side: None,
             budget: None,
+            moves: Vec::new(),
             group: GroupAnswer::default(),
         }
     }

@@ -23,7 +23,6 @@ impl ObservedHistory {
         self.note_work(&mut settled);
         if happened != Happened::Completed {
             settled.kind = Kind::Group;
-            settled.reason = None;
             return self.keep(settled);
         }
         if settled.duplicate {

@@ -2,16 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::super::text_table::{NO_TEXT, TextTable};
+use super::super::text_table::TextTable;
+use super::allowances::ToldWindows;
+use super::observing::number_in_run;
 use super::repeated::identity;
-use super::{
-    Happened, LOANS_NUMBER, Observed, ObservedEnd, ObservedHistory, ObservedRun, ToldCounts,
-    UNTOLD, WORLD_NUMBER, kind_of, missing_field,
-};
-use crate::bank::{BUDGET, Balance, Kind, LOANS, WORLD};
-use crate::event::{
-    Cause, Event, EventError, Micros, Mode, OperationEvent, Reason, RunStarted, Summary, is_cut,
-};
+use super::{Happened, Observed, ObservedEnd, ObservedHistory, ObservedRun, ToldCounts};
+use crate::bank::{Balance, LOANS, WORLD};
+use crate::event::{Event, EventError, Micros, Mode, OperationEvent, RunStarted, Summary, is_cut};
 
 /// A file, and a line of it.
 pub(super) type LinePlace = (u16, u32);
@@ -70,6 +67,7 @@ impl Default for ObservedHistory {
             ledgers,
             runs: vec![ObservedRun::default()],
             observed: Vec::new(),
+            windows: ToldWindows::default(),
             cut_lines: 0,
             told_twice: 0,
             has_holds: false,
@@ -127,10 +125,23 @@ impl ObservedHistory {
             Some(Event::Opened(told)) => (Happened::Opened, told),
             _ => return Ok(()),
         };
-        if let Some(parts) = &told.parts {
-            return self.add_group(place, happened, &told, parts);
+        match &told.allowances {
+            Some(_) => self.add_among_allowances(place, happened, told),
+            None => self.add_operation(place, happened, &told),
         }
-        let mut observed = self.observe(place, happened, &told)?;
+    }
+
+    /// Takes what happened to an operation.
+    pub(super) fn add_operation(
+        &mut self,
+        place: LinePlace,
+        happened: Happened,
+        told: &OperationEvent,
+    ) -> Result<(), LineFault> {
+        if let Some(parts) = &told.parts {
+            return self.add_group(place, happened, told, parts);
+        }
+        let mut observed = self.observe(place, happened, told)?;
         self.note_work(&mut observed);
         self.keep(observed)
     }
@@ -172,7 +183,7 @@ impl ObservedHistory {
         }
     }
 
-    fn moment(&self, at: Option<Micros>) -> Option<u64> {
+    pub(super) fn moment(&self, at: Option<Micros>) -> Option<u64> {
         self.state.base_us?.checked_add(at?.0)
     }
 
@@ -277,112 +288,4 @@ impl ObservedHistory {
             self.state.base_us = None;
         }
     }
-
-    /// An answer that tells nothing.
-    fn unknown(&self, (file, line): LinePlace, happened: Happened) -> Observed {
-        Observed {
-            file,
-            line,
-            happened,
-            kind: Kind::Balance,
-            reason: None,
-            duplicate: false,
-            has_work: false,
-            ran: false,
-            may_count: false,
-            is_part: false,
-            run: self.state.run,
-            pid: 0,
-            operation: 0,
-            account: NO_TEXT,
-            other: WORLD_NUMBER,
-            comes_in: false,
-            id: NO_TEXT,
-            elapsed_us: u32::MAX,
-            return_us: u64::MAX,
-            amount: 0,
-            asked: 0,
-            overdraft: UNTOLD,
-            balance: UNTOLD,
-            available: UNTOLD,
-            other_balance: UNTOLD,
-            seq: 0,
-            decided: 0,
-        }
-    }
-
-    /// The other account of an operation.
-    fn other(&mut self, kind: Kind, told: &OperationEvent) -> u32 {
-        match (kind, told.to.as_ref().or(told.from.as_ref())) {
-            (Kind::Transfer | Kind::Reverse, Some(other)) => self.names.number(other.as_str()),
-            (Kind::Refill | Kind::Lapse, _) => self.names.number(BUDGET.as_str()),
-            (Kind::Loan, _) => LOANS_NUMBER,
-            _ => WORLD_NUMBER,
-        }
-    }
-
-    pub(super) fn observe(
-        &mut self,
-        place: LinePlace,
-        happened: Happened,
-        told: &OperationEvent,
-    ) -> Result<Observed, LineFault> {
-        if let Some(field) = missing_field(happened, told) {
-            let line = u64::from(place.1);
-            return Err(LineFault::Missing { line, field });
-        }
-        let kind = kind_of(told);
-        let money = |balance: Option<Balance>| balance.map_or(UNTOLD, Balance::minor);
-        let amount = told.amount.map_or(0, Balance::minor);
-        let ran = told.exit.is_some() || told.signal.is_some() || told.attempts.is_some();
-        let elapsed = told.elapsed_us.and_then(|us| u32::try_from(us.0).ok());
-        Ok(Observed {
-            kind,
-            reason: match told.reason {
-                Some(Reason::Rejected(rejection)) => Some(rejection),
-                _ => None,
-            },
-            duplicate: told.duplicate,
-            has_work: ran,
-            ran,
-            may_count: match told.reason {
-                Some(Reason::Faulty(cause)) => cause == Cause::Ledger,
-                Some(Reason::Foreign(_)) => happened == Happened::Failed,
-                _ => false,
-            },
-            pid: told.pid,
-            operation: number_in_run(place.1, told)?,
-            account: match &told.account {
-                Some(account) => self.names.number(account.as_str()),
-                None => NO_TEXT,
-            },
-            comes_in: kind.comes_in() || kind == Kind::Reverse && told.from.is_some(),
-            other: self.other(kind, told),
-            id: match &told.id {
-                Some(id) => self.ids.number(id.as_str()),
-                None => NO_TEXT,
-            },
-            elapsed_us: elapsed.unwrap_or(u32::MAX),
-            return_us: self.moment(told.at_us).unwrap_or(u64::MAX),
-            amount,
-            asked: told.set_aside.map_or(amount, Balance::minor),
-            overdraft: money(told.overdraft),
-            balance: money(told.balance),
-            available: money(told.available),
-            other_balance: money(told.to_balance),
-            seq: told.seq.unwrap_or(0),
-            decided: told.decided,
-            ..self.unknown(place, happened)
-        })
-    }
-}
-
-/// What a run calls its operation; histories of old call it by the line of the input.
-fn number_in_run(line: u32, told: &OperationEvent) -> Result<u32, LineFault> {
-    let number = match told.operation {
-        0 => told.line.unwrap_or(0),
-        number => number,
-    };
-    let line = line.into();
-    u32::try_from(number).map_err(|_| LineFault::TooMany { line })
 }

@@ -37,6 +37,11 @@ impl Epochs {
         self.changes > UNKNOWN + 1
     }
 
+    /// How often entries were passed.
+    pub(super) fn entries(&self) -> u32 {
+        self.entries
+    }
+
     /// Whether every change so far was told.
     pub(super) fn is_all_known(&self) -> bool {
         self.is_from_the_start && self.entries == UNKNOWN + 1 && self.changes == UNKNOWN + 1

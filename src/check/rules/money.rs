@@ -22,9 +22,10 @@ impl RuleReplay<'_> {
         what: MoneyMove,
     ) -> Result<(), Disagreement> {
         let amount = match what {
-            MoneyMove::Begin(amount) | MoneyMove::Execute(amount) | MoneyMove::Void(amount) => {
-                amount
-            }
+            MoneyMove::Begin(amount)
+            | MoneyMove::Execute(amount)
+            | MoneyMove::Void(amount)
+            | MoneyMove::Book(amount) => amount,
             MoneyMove::Post { moved, .. } => moved,
         };
         if what != MoneyMove::Void(amount) {
@@ -45,6 +46,7 @@ impl RuleReplay<'_> {
             MoneyMove::Post { held, moved } => before.post(held, moved),
             MoneyMove::Execute(amount) => before.execute(amount),
             MoneyMove::Void(amount) => Ok(before.void(amount)),
+            MoneyMove::Book(amount) => before.book(amount),
         };
         let after = decided.map_err(|rejection| Disagreement::Accepted {
             rejection,
@@ -58,7 +60,7 @@ impl RuleReplay<'_> {
         }
         if credit != debit {
             self.account(credit).follow(after.credit, &epochs);
-            if matches!(what, MoneyMove::Post { .. } | MoneyMove::Execute(_)) {
+            if !matches!(what, MoneyMove::Begin(_) | MoneyMove::Void(_)) {
                 self.account(credit).exist();
             }
         }
@@ -95,7 +97,7 @@ impl RuleReplay<'_> {
         let (moved, set_aside) = match what {
             MoneyMove::Begin(amount) => (0, amount.minor()),
             MoneyMove::Post { held, moved } => (moved.minor(), -held.minor()),
-            MoneyMove::Execute(amount) => (amount.minor(), 0),
+            MoneyMove::Execute(amount) | MoneyMove::Book(amount) => (amount.minor(), 0),
             MoneyMove::Void(amount) => (0, -amount.minor()),
         };
         let epochs = self.epochs;

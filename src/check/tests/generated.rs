@@ -1,5 +1,6 @@
 //! Right histories, made by the bank's own rules from a seed: none is ever accused.
 
+mod allowances;
 mod judged;
 
 use serde_json::{Map, Value, json};

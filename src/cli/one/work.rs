@@ -13,7 +13,7 @@ use crate::cli::command::{CommandArgs, InDoubtAction, stop_or_retry};
 use crate::cli::moment::duration;
 use crate::cli::{CliResult, Failure, destination};
 use crate::command::{OneShotEnd, OneShotError, OneShotPlan, OneShotRun, run};
-use crate::event::{BudgetEvent, Cause, Event, Fault, OperationEvent};
+use crate::event::{AllowanceEvent, BudgetEvent, Cause, Event, Fault, OperationEvent};
 use crate::exit::Exit;
 use crate::ids;
 use crate::report::{BareMoney, Destination, Format, Receipt, low_budget, refusal, stderr_line};
@@ -199,6 +199,7 @@ impl Settled<'_> {
             };
             let event = OperationEvent {
                 decided: ran.answer.decided,
+                allowances: AllowanceEvent::all(&ran.answer),
                 ..self.event(Some(ran)).after(self.receipt.elapsed())
             };
             self.receipt.tell(Event::InDoubt(event.faulted(fault)));
@@ -261,7 +262,7 @@ impl Settled<'_> {
             }
             OneShotError::Start(_) => (Status::Died, Cause::Died),
         };
-        self.fail(fault(cause, &error.to_string()), None, 0);
+        self.fail(fault(cause, &error.to_string()), None, None);
         Failure {
             status,
             error: error.into(),
@@ -287,7 +288,7 @@ impl Settled<'_> {
                     Some(exit) => fault(Cause::Command, &format!("its command {exit}")),
                     None => fault(Cause::Command, "its command did not run"),
                 };
-                self.fail(fault, ran, answer.decided);
+                self.fail(fault, ran, Some(answer));
             }
             _ => {
                 let elapsed = self.receipt.elapsed();
@@ -298,9 +299,12 @@ impl Settled<'_> {
         }
     }
 
-    fn fail(&mut self, fault: Fault, ran: Option<&OneShotRun>, decided: u64) {
-        let event = self.event(ran).after(self.receipt.elapsed());
-        let event = OperationEvent { decided, ..event };
+    fn fail(&mut self, fault: Fault, ran: Option<&OneShotRun>, answer: Option<&Answer>) {
+        let event = OperationEvent {
+            decided: answer.map_or(0, |answer| answer.decided),
+            allowances: answer.and_then(AllowanceEvent::all),
+            ..self.event(ran).after(self.receipt.elapsed())
+        };
         self.receipt.tell(Event::Failed(event.faulted(fault)));
     }
 

@@ -203,6 +203,7 @@ impl<'a> EventPart<'a> {
                 Happened::Failed => "failed",
                 Happened::Voided => "voided",
                 Happened::Opened => "opened",
+                Happened::Entered => "window",
             },
             id: history.id(one.id),
             op: one.kind.word(),

@@ -3,8 +3,11 @@
 use std::borrow::Cow;
 use std::fmt::{self, Display};
 
-use crate::bank::{Kind, Rejection};
-use crate::check::{Contradiction, Disagreement, Happened, NO_TEXT, Observed, ObservedHistory};
+use crate::bank::{Kind, Rejection, WindowEntry};
+use crate::check::{
+    Contradiction, Disagreement, Happened, NO_TEXT, Observed, ObservedHistory, ToldWindow,
+};
+use crate::event::rfc3339;
 use crate::report::money::MoneyText;
 use crate::report::text::one_line;
 
@@ -66,6 +69,7 @@ fn asked(history: &ObservedHistory, one: &Observed) -> String {
     match (one.happened, one.kind) {
         (Happened::Began, _) => "the run began".to_string(),
         (Happened::Voided, _) => format!("void{id}"),
+        (Happened::Entered, _) => entered(history, one, &account),
         (Happened::Opened, _) | (_, Kind::Open) => format!("open {account}"),
         (_, Kind::Withdraw) => format!("withdraw {amount} from {account}{id}"),
         (_, Kind::Deposit) => format!("deposit {amount} to {account}{id}"),
@@ -89,6 +93,20 @@ fn asked(history: &ObservedHistory, one: &Observed) -> String {
     }
 }
 
+/// What an account's allowance did.
+fn entered(history: &ObservedHistory, one: &Observed, account: &str) -> String {
+    let Some(ToldWindow { window, .. }) = history.window(one) else {
+        return format!("a window of {account}");
+    };
+    let limit = money(window.limit.minor());
+    let start = rfc3339(window.start);
+    match window.entry {
+        WindowEntry::New => format!("{account} comes into the window of {start}, with {limit}"),
+        WindowEntry::Again => format!("{account} is in the window of {start} again, with {limit}"),
+        WindowEntry::Changed => format!("{account} has {limit} in the window of {start}"),
+    }
+}
+
 fn name(history: &ObservedHistory, account: u32) -> Cow<'_, str> {
     match account {
         NO_TEXT => "its account".into(),
@@ -100,7 +118,7 @@ fn name(history: &ObservedHistory, account: u32) -> Cow<'_, str> {
 pub(super) fn answer(history: &ObservedHistory, one: &Observed, why: Disagreement) -> String {
     let mut words = asked(history, one);
     let happened = match one.happened {
-        Happened::Began | Happened::Opened | Happened::Voided => "",
+        Happened::Began | Happened::Opened | Happened::Voided | Happened::Entered => "",
         Happened::Held => "set aside",
         Happened::Completed => "completed",
         Happened::Refused => "refused",
@@ -206,6 +224,15 @@ pub(super) fn why(history: &ObservedHistory, contradiction: &Contradiction) -> S
             account(of),
             money(told)
         ),
+        Disagreement::Refill { account: of, expected, told } => format!(
+            "By its allowance {} must be refilled with {}, and not with {}.",
+            account(of),
+            money(expected),
+            money(told)
+        ),
+        Disagreement::RefilledTwice { account: of } => {
+            format!("{} is refilled once for each window.", account(of))
+        }
         Disagreement::HoldLost { account: of } => format!(
             "Less is set aside on {} than this operation alone has set aside.",
             account(of)

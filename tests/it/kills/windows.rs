@@ -23,7 +23,7 @@ fn step() -> usize {
 }
 
 /// A ledger whose account entered its last window long ago.
-fn earlier() -> Ledger {
+pub(crate) fn earlier() -> Ledger {
     let ledger = Ledger::created();
     let file = Connection::open(ledger.path()).unwrap();
     file.execute_batch(OF_AN_EARLIER_MONTH).unwrap();

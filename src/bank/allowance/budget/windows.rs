@@ -130,6 +130,11 @@ impl Windows {
         carried
     }
 
+    /// Whether this window is among them.
+    pub(super) fn remember(&self, start: Moment) -> bool {
+        self.0.iter().any(|known| known.start == start)
+    }
+
     /// Takes a window out that comes again.
     pub(super) fn come_back(&mut self, start: Moment) -> Option<Window> {
         let place = self.0.iter().position(|known| known.start == start)?;
@@ -194,7 +199,7 @@ impl Windows {
             |window: &Window| window.granted >= 0 && window.held >= 0 && window.replaced >= 0;
         let are_ordered = self.0.is_sorted_by(|one, next| one.start < next.start);
         let are_sound = self.0.iter().chain([window]).all(is_sound);
-        let is_known = self.0.iter().any(|known| known.start == window.start);
+        let is_known = self.remember(window.start);
         are_ordered && are_sound && !is_known && self.0.len() <= REMEMBERED
     }
 }

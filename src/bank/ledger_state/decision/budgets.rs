@@ -3,9 +3,10 @@
 
 use super::{Decision, FoundSides};
 use crate::bank::journal::{Journal, Moment, Record, RequestContext};
+use crate::bank::ledger_state::LastNumbers;
 use crate::bank::{
-    Account, Action, AllowanceChange, Amount, BUDGET, Budget, BudgetView, EndedHold, EnteredWindow,
-    Name, Operation, Postings, Sides, refill_id,
+    Account, Action, AllowanceChange, AllowanceMove, AllowanceWindow, Amount, BUDGET, Budget,
+    BudgetView, EndedHold, EnteredWindow, Name, Operation, Postings, Sides, WindowEntry, refill_id,
 };
 
 /// What becomes of an account's budget where it is opened.
@@ -44,13 +45,19 @@ impl<J: Journal> Decision<'_, J> {
         };
         let window = budget.allowance().window(wall);
         let id = refill_id(name, window.0, None);
+        let is_refilled = id.is_some_and(|id| self.state.ids.get(&id).is_some());
+        let entry = match is_refilled || budget.remembers(window.0) {
+            true => WindowEntry::Again,
+            false => WindowEntry::New,
+        };
         let entered = EnteredWindow {
             window,
-            is_refilled: id.is_some_and(|id| self.state.ids.get(&id).is_some()),
+            is_refilled,
             record: number,
         };
         let postings = budget.enter(entered, &sides);
-        let (start, view) = (budget.start(), sides.credit.view());
+        let window = budget.current(entry);
+        let (start, view) = (window.start, sides.credit.view());
         let record = Record::Window {
             number,
             account: name,
@@ -59,18 +66,34 @@ impl<J: Journal> Decision<'_, J> {
         };
         self.journal.record(&RequestContext::default(), &record);
         self.journal.changed(slot);
-        self.post_budget(name, start, postings);
+        self.post_budget(name, Some(window), postings);
     }
 
-    /// Posts what a window, or another allowance, moves.
-    pub(super) fn post_budget(&mut self, name: &Name, start: Moment, postings: Postings) {
+    /// Posts what a window, another allowance or a hold that gave something back moves, and has the answer tell it.
+    pub(super) fn post_budget(
+        &mut self,
+        name: &Name,
+        window: Option<AllowanceWindow>,
+        postings: Postings,
+    ) {
         let Postings { lapse, refill } = postings;
         if let Some(amount) = lapse {
             self.move_budget(name, Action::Lapse(amount), None);
         }
         if let Some(amount) = refill {
-            self.move_budget(name, Action::Refill(amount), Some(start));
+            let start = window.map(|window| window.start);
+            self.move_budget(name, Action::Refill(amount), start);
         }
+        let LastNumbers { seq, record } = self.state.last;
+        self.moves.push(AllowanceMove {
+            account: name.clone(),
+            window,
+            lapse,
+            refill,
+            view: self.state.view_or_nothing(name),
+            seq,
+            decided: seq + record,
+        });
     }
 
     /// Moves money between an account and `@budget`, whatever is available.
@@ -112,7 +135,11 @@ impl<J: Journal> Decision<'_, J> {
         let slot = self.state.slot(name);
         let budget = slot.and_then(|slot| self.state.budgets.get_mut(&slot));
         if let Some(amount) = budget.and_then(|budget| budget.end_hold(ended)) {
-            self.move_budget(name, Action::Lapse(amount), None);
+            let postings = Postings {
+                lapse: Some(amount),
+                refill: None,
+            };
+            self.post_budget(name, None, postings);
         }
     }
 

@@ -66,6 +66,7 @@ impl<J: Journal> Decision<'_, J> {
             }
         };
         (self.other_side, self.budget) = (decision.other_side, decision.budget);
+        self.moves.append(&mut decision.moves);
         self.group = decision.group;
         outcome
     }

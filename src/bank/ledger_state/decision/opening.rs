@@ -3,7 +3,9 @@
 use super::Decision;
 use super::budgets::BudgetChange;
 use crate::bank::journal::{Journal, Record};
-use crate::bank::{Account, AllowanceChange, Answer, Balance, LineState, Name, Outcome};
+use crate::bank::{
+    Account, AllowanceChange, Answer, Balance, LineState, Name, Outcome, WindowEntry,
+};
 
 impl<J: Journal> Decision<'_, J> {
     pub(in crate::bank::ledger_state) fn open(
@@ -65,9 +67,9 @@ impl<J: Journal> Decision<'_, J> {
             BudgetChange::Same => {}
             BudgetChange::Removed => self.state.bring_budget(slot, None),
             BudgetChange::To(budget, postings) => {
-                let start = budget.start();
+                let window = budget.current(WindowEntry::Changed);
                 self.state.bring_budget(slot, Some(*budget));
-                self.post_budget(name, start, postings);
+                self.post_budget(name, Some(window), postings);
             }
         }
     }
