@@ -29,6 +29,7 @@ mod runs;
 mod serve;
 mod shared_memory;
 mod show;
+mod stray_word;
 mod sync;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod untrusted;

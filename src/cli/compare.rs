@@ -44,7 +44,7 @@ const MAX_BYTES: u32 = 32 * 1_024;
 pub(super) struct CompareArgs {
     /// Operations that the runs in memory do again and again, as JSON Lines or CSV; `-` is stdin
     /// [default: a deposit of the smallest amount]
-    #[arg(value_name = "WORKLOAD")]
+    #[arg(value_name = "WORKLOAD", value_parser = super::stray_word::file())]
     input: Option<PathBuf>,
     /// The account of operations that name none
     #[arg(long, default_value_t = Name::default(), value_parser = super::workload::user, value_name = "NAME")]

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{anyhow, bail};
-use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use rustix::fs::{FileType, fstat, tell};
 use rustix::io::ioctl_fionread;
 
 use super::Failure;
 use super::ledger::{amount_of, balance_of, of_flag};
+use super::stray_word;
 use crate::bank::{AmountText, Balance, Kind, Name, Operation, WORLD};
 use crate::report::note;
 use crate::wake::{Alarm, TICK, Waker};
@@ -25,7 +25,7 @@ const DEFAULT_BALANCE: &str = "1000";
 pub(super) struct WorkloadArgs {
     /// Operations as JSON Lines or CSV; `-` is stdin. Without it five operations are run as a
     /// demonstration, in memory and without a command
-    #[arg(value_name = "FILE", value_parser = PathBufValueParser::new().try_map(no_stray_word))]
+    #[arg(value_name = "FILE", value_parser = stray_word::file())]
     input: Option<PathBuf>,
     /// The input's format; without it the file's name or its first character tells
     #[arg(long, value_enum, requires = "input")]
@@ -81,22 +81,6 @@ pub(super) fn any_account(text: &str) -> Result<Name, crate::bank::NameError> {
     Name::any(text)
 }
 
-/// A file, unless that is a word that has slipped off a flag and there is no such file.
-fn no_stray_word(file: PathBuf) -> Result<PathBuf, String> {
-    let word = file.to_str().unwrap_or_default();
-    let meant = match word {
-        "ns" | "us" | "ms" | "s" | "sec" | "m" | "min" | "h" | "d" => {
-            format!("a time is written without a blank, such as `5{word}`")
-        }
-        "write" | "half-written" => format!("did you mean `--kill-holder={word}`?"),
-        _ => return Ok(file),
-    };
-    match file.exists() {
-        true => Ok(file),
-        false => Err(format!("there is no such file; {meant}")),
-    }
-}
-
 /// One `--op`.
 #[derive(Clone)]
 struct Choice {
@@ -107,7 +91,7 @@ struct Choice {
 }
 
 /// The most operations of one `--op`; more are read from a file.
-const MAX_COUNT: usize = 100_000;
+const MAX_COUNT: usize = 1_000_000;
 
 impl FromStr for Choice {
     type Err = anyhow::Error;

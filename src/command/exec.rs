@@ -95,8 +95,12 @@ pub fn run(mut words: impl Iterator<Item = OsString>) -> ExitCode {
 
 fn refused(program: &OsStr, error: &io::Error) -> ExitCode {
     let program = program.display();
+    let way_out = match error.kind() {
+        io::ErrorKind::PermissionDenied => "; a script must be executable (`chmod +x FILE`)",
+        _ => "",
+    };
     stderr_line(format_args!(
-        "cannot start the command `{program}`: {error}"
+        "cannot start the command `{program}`: {error}{way_out}"
     ));
     match error.kind() {
         io::ErrorKind::NotFound => NOT_FOUND.into(),

@@ -202,6 +202,7 @@ fn what_does_not_fit_here_is_refused() {
             "did you mean `--kill-holder=half-written`?",
         ),
         (&["--timeout", "5", "s"], "without a blank, such as `5s`"),
+        (&["robust"], "did you mean `--sync=robust`"),
     ] {
         let all = run(&[&["shared-memory"], flags].concat());
         assert_eq!((all.code(), all.stdout.as_str()), (2, ""), "{flags:?}");

@@ -49,6 +49,11 @@ const recordingOfRun = (() => {
 
   function operationOf(run, event) {
     let operation = run.byOperation.get(event.operation);
+    // The first that is told of an operation without work is a step, which does not name it.
+    if (operation?.op === "" && event.op) {
+      const { op, account = operation.account, to = null, amount = null } = event;
+      Object.assign(operation, { op, account, to, amount });
+    }
     if (!operation) {
       if (run.operations.length >= 2 * MOST_OPERATIONS) compact(run);
       const lane = laneOf(run, event);

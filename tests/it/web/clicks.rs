@@ -53,6 +53,8 @@ fn each_screen_is_clicked_through() {
         if mode != "sync" {
             let lanes = browser.eval("document.querySelectorAll('.run:first-child .lane').length");
             assert_eq!(lanes, 5, "{mode}");
+            let named = browser.eval("[...document.querySelectorAll('.run:first-child .lane')].filter((lane) => /^(withdraw|deposit|transfer|loan|balance) /.test(lane.textContent)).length");
+            assert_eq!(named, 5, "{mode}");
         }
         // The others are drawn like the first of these.
         if mode == "server-share" || mode == "sync" {
