@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A campaign is a part of the tests of `tests/it` or of the simulation, in a long form and with other draws in every
-//! round; or the fuzzer of `tests/fuzz`. Without a time there is one round. The report stands in
+//! round; or the fuzzer of `tests/fuzz`, or Miri. Without a time there is one round. The report stands in
 //! `target/prove/report.txt` after every round; what a failing campaign said stands beside it.
 
 #![allow(
@@ -47,6 +47,11 @@ const CAMPAIGNS: [Campaign; 9] = [
 const SIMULATION: &str = "simulation";
 /// The fuzzer.
 const FUZZ: &str = "fuzz";
+/// Miri, which looks at every access to memory, and the tests that it is given: those that need no files and no
+/// processes, and of what is drawn few.
+const MIRI: &str = "miri";
+const INTERPRETED: [&str; 4] = ["bank::", "sharing::", "shared_memory::", "race::"];
+const DRAWN: &str = "2";
 /// How long each kind of bytes is given in a round.
 const FUZZ_SECONDS: &str = "60";
 /// How many simulated runs a round has.
@@ -164,6 +169,30 @@ fn simulation() -> Result<String, String> {
         .args(["--", SIMULATION])
         .env("BANK_PAR_SEEDS", SEEDS);
     said(&mut command).map(|_| format!("runs: {SEEDS} lived, 0 promises broken\n"))
+}
+
+fn miri() -> Result<String, String> {
+    let nightly = || {
+        let mut command = Command::new("rustup");
+        command.current_dir(env!("CARGO_MANIFEST_DIR"));
+        command.args(["run", "nightly", "cargo", "miri"]);
+        command
+    };
+    if said(nightly().arg("--version")).is_err() {
+        eprintln!("NOT tried: Miri comes with `rustup toolchain install nightly --component miri`");
+        return Ok(String::new());
+    }
+    let mut command = nightly();
+    command.args(["test", "--lib", "--"]).args(INTERPRETED);
+    command.env("PROPTEST_CASES", DRAWN).env(
+        "MIRIFLAGS",
+        "-Zmiri-disable-isolation -Zmiri-permissive-provenance",
+    );
+    let said = said(&mut command)?;
+    let mut lines = said.lines();
+    let passed = lines.find_map(|line| line.strip_prefix("test result: ok. ")?.split(' ').next());
+    let passed = passed.ok_or("Miri told no figures")?;
+    Ok(format!("tests: {passed} interpreted, 0 faults\n"))
 }
 
 /// Gives every kind of bytes its time. All that reaches different code is then in `target/prove/corpus`, to be kept in
@@ -290,7 +319,7 @@ fn asked() -> Result<Asked, String> {
     let known: Vec<&str> = CAMPAIGNS
         .iter()
         .map(|one| one.name)
-        .chain([SIMULATION, FUZZ])
+        .chain([SIMULATION, FUZZ, MIRI])
         .collect();
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
@@ -321,6 +350,7 @@ fn run(name: &str, round: u64) -> Result<String, String> {
     match CAMPAIGNS.iter().find(|campaign| campaign.name == name) {
         Some(campaign) => campaign.run(round),
         None if name == FUZZ => fuzz(),
+        None if name == MIRI => miri(),
         None => simulation(),
     }
 }

@@ -294,4 +294,35 @@ mod tests {
             (account(100, 0, 0), account(5, 0, 0))
         );
     }
+
+    #[test]
+    fn parts_that_no_account_has_are_none() {
+        for parts in [(5, 2, 0), (-5, 0, -7), (i64::MIN, 0, i64::MIN)] {
+            let read = Account::from_parts(parts);
+            assert_eq!(read.map(|one| one.parts()), Some(parts));
+        }
+        for parts in [(5, -1, 0), (5, 2, 1), (5, -1, 1), (i64::MIN, 1, 0)] {
+            assert_eq!(Account::from_parts(parts), None, "{parts:?}");
+        }
+    }
+
+    #[test]
+    fn money_is_set_aside_up_to_the_end_of_the_integers_and_given_back() {
+        let amount = |minor| Amount::new(minor).expect("positive");
+        let aside = account(10, 3, 0).setting_aside(amount(4));
+        assert_eq!(aside, Some(account(10, 7, 0)));
+        assert_eq!(account(10, 7, 0).giving_back(amount(4)), account(10, 3, 0));
+        let lowest = |held| account(i64::MIN + 5, held, i64::MIN);
+        assert_eq!(lowest(3).setting_aside(amount(2)), Some(lowest(5)));
+        assert_eq!(lowest(3).setting_aside(amount(3)), None);
+        let full = account(0, i64::MAX, i64::MIN);
+        assert_eq!(full.setting_aside(amount(1)), None);
+    }
+
+    #[test]
+    fn an_account_is_overdrawn_below_its_limit_and_not_at_it() {
+        let overdrawn = |(posted, held)| account(posted, held, -10).is_overdrawn();
+        let of = [(-10, 0), (-11, 0), (5, 15), (5, 16)].map(overdrawn);
+        assert_eq!(of, [false, true, false, true]);
+    }
 }

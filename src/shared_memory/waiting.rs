@@ -94,6 +94,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore)] // Miri starts no processes.
     fn a_lock_of_the_dead_is_waited_for_in_vain_if_it_stays_locked() {
         let mut child = std::process::Command::new("true")
             .spawn()

@@ -8,6 +8,9 @@
 
 mod windows;
 
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Allowance, AllowanceWindow, WindowEntry};

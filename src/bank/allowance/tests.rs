@@ -121,11 +121,11 @@ fn odd_zones_have_windows_too() {
     );
     // A clock was set back from 00:01 to 23:01, so the day before came again for a while.
     check(
-        "America/Toronto",
+        "America/St_Johns",
         Period::Day,
-        "2006-10-29T04:30:00Z",
-        "2006-10-29T04:00:00Z",
-        "2006-10-30T05:00:00Z",
+        "2010-11-07T02:45:00Z",
+        "2010-11-07T02:30:00Z",
+        "2010-11-08T03:30:00Z",
     );
     // Half an hour is skipped, so the hour is two windows.
     check(
@@ -142,6 +142,26 @@ fn odd_zones_have_windows_too() {
         "2026-11-26T07:30:00Z",
         "2026-11-26T08:30:00Z",
     );
+    // A window begins with its first moment, also where a clock is set just then.
+    check(
+        "Australia/Lord_Howe",
+        Period::Hour,
+        "2026-10-03T15:30:00Z",
+        "2026-10-03T15:30:00Z",
+        "2026-10-03T16:00:00Z",
+    );
+    assert_ne!(Zone::new("Asia/Kolkata"), Zone::new("UTC"));
+    assert_eq!(Zone::new("utc"), Ok(Zone::default()));
+}
+
+#[test]
+fn an_allowance_is_so_little_that_a_million_of_them_find_room() {
+    let check = |minor| Allowance::check(Amount::new(minor).expect("positive")).is_ok();
+    assert_eq!(
+        [MOST, MOST + 1, 1, i64::MAX].map(check),
+        [true, false, true, false]
+    );
+    assert!(MOST.checked_mul(900_000).is_some());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Random sequences of requests against a model that is plainly right.
 
 mod model;
+mod two_steps;
 mod windows;
 
 use proptest::prelude::*;

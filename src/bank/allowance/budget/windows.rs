@@ -203,3 +203,109 @@ impl Windows {
         are_ordered && are_sound && !is_known && self.0.len() <= REMEMBERED
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn standing(start: i64) -> Window {
+        Window {
+            stands: true,
+            ..Window::new(Moment::new(start), 100)
+        }
+    }
+
+    /// Whether these can be remembered beside the window that begins at 100.
+    fn are_possible(windows: &[Window]) -> bool {
+        Windows(windows.to_vec()).are_possible(&standing(100))
+    }
+
+    #[test]
+    fn windows_that_cannot_be_remembered_are_known_as_such() {
+        let all: Vec<Window> = (0..8).map(standing).collect();
+        assert!(are_possible(&[]) && are_possible(&all[..7]));
+        assert!(!are_possible(&all), "there are too many");
+        assert!(!are_possible(&[all[1], all[0]]), "they are in no order");
+        assert!(!are_possible(&[all[1], all[1]]), "one is there twice");
+        assert!(!are_possible(&[standing(100)]), "it is the one beside them");
+        let wrong: [fn(&mut Window); 3] = [
+            |window| window.granted = -1,
+            |window| window.held = -1,
+            |window| window.replaced = -1,
+        ];
+        for wrong in wrong {
+            let mut window = standing(1);
+            wrong(&mut window);
+            assert!(!are_possible(&[all[0], window]), "{window:?}");
+            assert!(!Windows::default().are_possible(&window), "{window:?}");
+        }
+    }
+
+    #[test]
+    fn the_oldest_is_forgotten_and_what_it_stands_in_for_is_remembered() {
+        let mut windows = Windows::default();
+        for start in 0..8 {
+            let window = Window {
+                replaced: 1 << start,
+                ..standing(start)
+            };
+            assert_eq!(windows.leave(window), 0);
+        }
+        let oldest = |windows: &Windows| (windows.0.len(), windows.0[0].start.micros());
+        assert_eq!(oldest(&windows), (REMEMBERED, 1));
+        let replaced = [windows.0[0].replaced, windows.0[1].replaced];
+        assert_eq!(replaced, [0b11, 0b100]);
+        // What is still due is kept, and the window that is furthest ahead goes.
+        windows.0[0].stands = false;
+        assert_eq!(windows.leave(standing(20)), 0);
+        assert_eq!(oldest(&windows), (REMEMBERED, 1));
+        assert!(windows.come_back(Moment::new(20)).is_none());
+    }
+
+    #[test]
+    fn a_refill_is_shared_out_from_the_earliest_on() {
+        let new = |start| Window::new(Moment::new(start), 100);
+        let (mut windows, mut window) = (Windows(vec![new(1), new(9)]), new(2));
+        assert_eq!(windows.due(&window), 200, "of those that have begun");
+        windows.give(&mut window, 150, 120, 7);
+        let shared = [windows.0[0], window].map(|one| (one.granted, one.replaced, one.stands));
+        assert_eq!(shared, [(100, 100, true), (50, 20, true)]);
+        assert_eq!(windows.0[1], new(9));
+        assert_eq!(windows.due(&window), 0);
+    }
+
+    #[test]
+    fn what_a_hold_gives_back_goes_to_the_windows_that_stand_in_for_it() {
+        let mut windows = Windows(vec![Window::new(Moment::new(1), 100)]);
+        let mut window = Window::new(Moment::new(2), 100);
+        windows.give(&mut window, 200, 150, 7);
+        let held = Amount::new(150).expect("positive");
+        let ended = |hold, posted| EndedHold {
+            hold,
+            held,
+            posted: Amount::new(posted),
+        };
+        assert_eq!(
+            windows.end_hold(&mut window, ended(8, 30)),
+            0,
+            "it is later"
+        );
+        assert_eq!(windows.end_hold(&mut window, ended(7, 30)), 120);
+        let left = [windows.0[0], window].map(|one| (one.granted, one.replaced));
+        assert_eq!(left, [(0, 0), (80, 0)]);
+        assert_eq!(windows.end_hold(&mut window, ended(7, 0)), 0);
+    }
+
+    #[test]
+    fn refills_of_windows_ahead_go_back_as_far_as_there_is_room() {
+        let mut windows = Windows(vec![standing(1), standing(2), standing(3)]);
+        let left = |windows: &Windows| {
+            let left = windows.0.iter().map(|one| (one.granted, one.stands));
+            left.collect::<Vec<_>>()
+        };
+        assert_eq!(windows.take_back(Moment::new(1), 150), 150);
+        assert_eq!(left(&windows), [(100, true), (100, false), (50, false)]);
+        windows.limit(70);
+        assert_eq!(left(&windows), [(100, true), (70, false), (50, false)]);
+    }
+}

@@ -161,6 +161,7 @@ proptest! {
 }
 
 #[test]
+#[cfg_attr(miri, ignore)] // It would take Miri minutes.
 fn more_windows_than_are_remembered_are_paid_once_too() {
     for rollover in [false, true] {
         let mut bank = Bank::new(rollover);
