@@ -25,7 +25,7 @@ const COLUMNS: [Column; 8] = [
     id("id"),
 ];
 
-const CSV_FIELDS: [&str; 14] = [
+const CSV_FIELDS: [&str; 18] = [
     "seq",
     "at",
     "op",
@@ -40,6 +40,10 @@ const CSV_FIELDS: [&str; 14] = [
     "date",
     "memo",
     "meta",
+    "from",
+    "reverses",
+    "part",
+    "of",
 ];
 
 /// How entries look on stdout.
@@ -129,13 +133,17 @@ impl History {
 
     fn fields(&mut self, entry: &Entry) {
         let amount = entry.amount().map(|amount| amount.to_string());
-        let (line, id) = (entry.line.map(|line| line.to_string()), entry.id());
+        let id = entry.id();
         let Annotations { date, memo, meta } = entry.operation.annotations();
         let meta = match meta.is_empty() {
             true => String::new(),
             // Texts have always a JSON.
             false => serde_json::to_string(&meta).unwrap_or_default(),
         };
+        let number = |number: Option<u64>| number.map_or_else(String::new, |it| it.to_string());
+        let place = entry.operation.group_place();
+        let place = place.map(|place| (place.part as u64, place.of as u64));
+        let (part, of) = place.unzip();
         let fields = [
             &*entry.seq.to_string(),
             &rfc3339(entry.at),
@@ -147,10 +155,14 @@ impl History {
             &entry.view.available.to_string(),
             id.as_ref().map_or("", Id::as_str),
             entry.run.as_ref().map_or("", RunName::as_str),
-            line.as_deref().unwrap_or_default(),
+            &number(entry.line),
             date.as_deref().unwrap_or_default(),
             memo.as_deref().unwrap_or_default(),
             &meta,
+            entry.operation.from().map_or("", Name::as_str),
+            &number(entry.operation.reverses()),
+            &number(part),
+            &number(of),
         ];
         self.csv.record(&fields, &mut self.output.block);
     }
@@ -312,12 +324,18 @@ mod tests {
     fn csv_quotes_what_needs_it() {
         let quotes = "\"".repeat(128);
         let seen = format!(
-            "seq,at,op,account,to,amount,balance,available,id,run,line,date,memo,meta\n\
-             17,2026-11-23T13:00:00.000001Z,transfer,main,rent,500.00,-12.50,-22.50,\"a,\"\"b\"\"\",,,,,\n\
-             17,2026-11-23T13:00:00.000001Z,transfer,main,rent,500.00,-12.50,-22.50,\"{quotes}{quotes}\",,,,,\n\
-             17,2026-11-23T13:00:00.000001Z,loan,main,,0.01,-12.50,-22.50,,november,3,,,\n"
+            "seq,at,op,account,to,amount,balance,available,id,run,line,date,memo,meta,from,reverses,part,of\n\
+             17,2026-11-23T13:00:00.000001Z,transfer,main,rent,500.00,-12.50,-22.50,\"a,\"\"b\"\"\",,,,,,,,,\n\
+             17,2026-11-23T13:00:00.000001Z,transfer,main,rent,500.00,-12.50,-22.50,\"{quotes}{quotes}\",,,,,,,,,\n\
+             17,2026-11-23T13:00:00.000001Z,loan,main,,0.01,-12.50,-22.50,,november,3,,,,,,,\n\
+             17,2026-11-23T13:00:00.000001Z,reverse,main,,500.00,-12.50,-22.50,reverse:17,november,3,,,,rent,17,,\n"
         );
-        let entries = [entry(Some("a,\"b\"")), entry(Some(&quotes)), of_a_run()];
+        let reversal = Entry {
+            operation: entry(None).operation.reversed(17).expect("a reversal"),
+            ..of_a_run()
+        };
+        let quoted = [entry(Some("a,\"b\"")), entry(Some(&quotes))];
+        let entries = [&quoted[..], &[of_a_run(), reversal]].concat();
         check(EntryFormat::Csv, true, &entries, &seen);
     }
 }

@@ -66,7 +66,12 @@ fn shells_share_an_allowance_and_are_warned_once() {
 #[test]
 fn a_run_and_clients_of_a_server_are_told_too() {
     let served = Served::start();
-    served.say(OPEN);
+    let opened = served.run(&format!("{OPEN} --output json")).expect(0);
+    let moved = &opened.events()[0]["allowances"][0];
+    assert_eq!(
+        (&moved["refill"], &moved["window"]["entry"]),
+        (&json!("5.00"), &json!("changed"))
+    );
     let line = json!({"op": "withdraw", "account": "api", "amount": "0.37"}).to_string();
     let input = served
         .ledger

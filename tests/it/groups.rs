@@ -90,6 +90,12 @@ fn all_operations_of_a_line_are_posted_or_none() {
         (&history[0]["memo"], &history[2]["memo"]),
         (&"May".into(), &Value::Null)
     );
+    let csv = ledger.say("history --id rent -o csv");
+    let places = csv.lines().map(|line| line.rsplit(',').take(2).collect());
+    assert_eq!(
+        places.collect::<Vec<Vec<_>>>(),
+        [["of", "part"], ["3", "1"], ["3", "2"], ["3", "3"]]
+    );
     for entry in ["rent", "2"] {
         let refused = ledger.run(&format!("reverse {entry}"));
         let why = "or a part of an `all` line is not reversed";

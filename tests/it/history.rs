@@ -51,7 +51,7 @@ fn an_entry_is_a_row_an_object_or_a_record() {
     );
     assert_eq!(ledger.say("history"), text);
     let csv = format!(
-        "seq,at,op,account,to,amount,balance,available,id,run,line,date,memo,meta\n1,{},deposit,main,,20.00,20.00,20.00,,,,,,\n2,{},transfer,main,rent,5.00,15.00,15.00,\"nov,1\",,,,,\n3,{},loan,ops,,7.00,7.00,7.00,,,,,,\n",
+        "seq,at,op,account,to,amount,balance,available,id,run,line,date,memo,meta,from,reverses,part,of\n1,{},deposit,main,,20.00,20.00,20.00,,,,,,,,,,\n2,{},transfer,main,rent,5.00,15.00,15.00,\"nov,1\",,,,,,,,,\n3,{},loan,ops,,7.00,7.00,7.00,,,,,,,,,,\n",
         at(0),
         at(1),
         at(2)
