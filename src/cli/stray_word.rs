@@ -20,10 +20,15 @@ fn meant(word: &str) -> Option<String> {
             "a time is written without a blank, such as `5{word}`"
         )),
         "write" | "half-written" => Some(format!("did you mean `--kill-holder={word}`?")),
-        "none" | "lock" | "cas" | "mutex" | "atomic" | "spin" | "robust" | "semaphore" => {
-            Some(format!(
-                "did you mean `--sync={word}`, which is `--lock={word}` of the command `sync`?"
-            ))
+        "none" | "cas" | "mutex" | "atomic" | "spin" | "semaphore" => Some(format!(
+            "did you mean `--sync={word}`, which is `--lock={word}` of the command `sync`?"
+        )),
+        "lock" | "robust" | "mutex-per-account" | "file-lock" => {
+            Some(format!("did you mean `--sync={word}`?"))
+        }
+        "rwlock" | "channel" => Some(format!("did you mean `--lock={word}`?")),
+        "sharing" | "links" | "processes" | "durable" => {
+            Some(format!("did you mean `--only={word}`?"))
         }
         "parallel" | "server-share" | "queue" | "pipe" | "shared-memory" | "sync" => {
             Some(format!("`{word}` is a command of its own"))
@@ -45,6 +50,9 @@ mod tests {
             ("min", "such as `5min`"),
             ("half-written", "`--kill-holder=half-written`"),
             ("none", "`--sync=none`"),
+            ("robust", "`--sync=robust`?"),
+            ("channel", "`--lock=channel`"),
+            ("links", "`--only=links`"),
             ("deposit", "`--op=deposit`"),
             ("queue", "a command of its own"),
         ] {
