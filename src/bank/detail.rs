@@ -235,27 +235,39 @@ mod tests {
         added.add_meta("iban", "DE02 1203").expect("a value");
         added.set_date("2026-11-26").expect("a date");
         let detail = added.detail().expect("a detail");
+        assert!(detail.text().contains(r#""date":"2026-11-26""#));
         assert_eq!(OperationDetail::read(detail.text()), Ok(detail.clone()));
         assert_eq!(detail.annotations(), added);
         let refused = [
             added.set_memo(&"x".repeat(MAX_MEMO + 1)),
             added.set_memo("\u{1b}[31m"),
+            added.set_date("2026-02-30"),
+            added.add_meta("bell", "\u{7}"),
             added.add_meta("a b", "x"),
+            added.add_meta("", "x"),
+            added.add_meta(&"x".repeat(MAX_META_NAME + 1), "x"),
             added.add_meta("iban", "x"),
             added.add_meta("long", &"x".repeat(MAX_META)),
         ];
         use AnnotationError::*;
-        let reasons = [LongMemo, Control, MetaName, TwiceNamed, LongMeta];
+        let reasons = [
+            LongMemo, Control, Date, Control, MetaName, MetaName, MetaName, TwiceNamed, LongMeta,
+        ];
         assert_eq!(refused, reasons.map(Err));
         // The longest there can be is short enough to be kept.
         let mut added = Annotations::default();
         added.set_memo(&"\"".repeat(MAX_MEMO)).expect("a memo");
         for number in 0..MAX_META_VALUES {
             let (name, text) = (format!("{number:064}"), String::new());
-            let _ = added.add_meta(&name, &text);
+            assert_eq!(added.add_meta(&name, &text), Ok(()));
         }
         let detail = added.detail().expect("a detail");
         assert!(OperationDetail::read(detail.text()).is_ok());
+        assert_eq!(added.add_meta("one-more", ""), Err(LongMeta));
+        let longest = "x".repeat(MAX_META - "long".len());
+        assert_eq!(Annotations::default().add_meta("long", &longest), Ok(()));
+        let longest = "x".repeat(MAX_DETAIL - r#"{"memo":""}"#.len());
+        assert!(OperationDetail::read(&format!(r#"{{"memo":"{longest}"}}"#)).is_ok());
     }
 
     #[test]

@@ -123,6 +123,7 @@ mod tests {
         lines.note(1, 5, Some(LineState::Done));
         assert_eq!(lines.state(1, 5), None, "not watched");
         lines.watch(1);
+        assert_eq!([1, 2].map(|run| lines.is_watched(run)), [true, false]);
         let begun = LineState::Begun { hold: 9 };
         for line in [0, 5, 63, 64, u64::MAX] {
             assert_eq!(lines.state(1, line), None);

@@ -90,6 +90,15 @@ mod tests {
     }
 
     #[test]
+    fn what_takes_nothing_goes_through_below_the_limit_too() {
+        let decided = |delta| Packed::new(-5).decide(delta, 0).map(parts);
+        assert_eq!(
+            [decided(0), decided(1), decided(-1)],
+            [Some((-5, 1)), Some((-4, 1)), None]
+        );
+    }
+
+    #[test]
     fn both_parts_reach_their_ends() {
         assert_eq!((MAX_BALANCE, MAX_UPDATES), (549_755_813_887, 16_777_215));
         for edge in [-MAX_BALANCE, -1, 0, 1, MAX_BALANCE] {

@@ -164,6 +164,11 @@ mod tests {
         assert_eq!(Unit::new(10, "BTC"), Err(UnitError::TooFine));
         assert!(Unit::new(9, &"x".repeat(16)).is_ok());
         assert_eq!(Unit::new(9, &"x".repeat(17)), Err(UnitError::Name));
+        let is_sign = |name| Unit::new(2, name).expect("a unit").is_sign();
+        assert_eq!(
+            ["$", "€", "R$", "EUR"].map(is_sign),
+            [true, true, false, false]
+        );
         assert!(Unit::default().is_default());
         assert!(!Unit::new(2, "EUR").expect("a unit").is_default());
     }

@@ -7,8 +7,8 @@ use proptest::sample::{Index, select};
 
 use super::*;
 use crate::bank::{
-    Answer, Asked, Balance, LedgerState, NullJournal, Outcome, Rejection, Request, RequestContext,
-    WorkEnd,
+    Answer, Asked, BUDGET, Balance, LedgerState, NullJournal, Outcome, Rejection, Request,
+    RequestContext, WorkEnd,
 };
 
 fn part(kind: Kind, account: &str, to: Option<&str>, minor: i64) -> Operation {
@@ -233,6 +233,12 @@ fn what_cannot_be_a_part_is_refused() {
     let opening = Operation::opening(Name::default(), None, None);
     let whole = group(std::slice::from_ref(&fine));
     let large = part(Kind::Deposit, "a", None, i64::MAX);
+    let one = part(Kind::Deposit, "a", None, 1);
+    let mut to_budget = fine.clone();
+    to_budget.action = Action::Transfer {
+        amount: Amount::new(5).expect("positive"),
+        to: BUDGET.clone(),
+    };
     let mut long = fine.clone();
     let mut added = Annotations::default();
     added.set_memo(&"x".repeat(1_024)).expect("a memo");
@@ -244,7 +250,9 @@ fn what_cannot_be_a_part_is_refused() {
         (vec![view.expect("a view")], GroupError::Kind(Kind::Balance)),
         (vec![opening], GroupError::Kind(Kind::Open)),
         (vec![whole], GroupError::Kind(Kind::Group)),
-        (vec![fine.clone(), large], GroupError::Amount),
+        (vec![to_budget], GroupError::Kind(Kind::Transfer)),
+        (vec![fine.clone(), large.clone()], GroupError::Amount),
+        (vec![one, large], GroupError::Amount),
         (vec![long; 16], GroupError::Length),
     ] {
         assert_eq!(Group::new(parts), Err(why));

@@ -53,6 +53,20 @@ fn expected(log: &[(Operation, Option<Outcome>)], asked: &Operation) -> Option<A
     })
 }
 
+#[test]
+fn ids_are_counted_once_and_forgotten_together() {
+    let mut keys = IdempotencyKeys::default();
+    for id in ["x", "y", "x"] {
+        let amount = Amount::new(1);
+        let id = Id::new(id).ok();
+        let operation = Operation::new(Kind::Deposit, id, Name::default(), None, amount);
+        keys.put(&operation.expect("an operation"), State::UnderWay);
+    }
+    assert_eq!(keys.count(), 2);
+    keys.forget();
+    assert_eq!(keys.count(), 0);
+}
+
 proptest! {
     #[test]
     fn the_last_word_about_an_id_counts(

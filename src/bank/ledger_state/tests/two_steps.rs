@@ -63,7 +63,11 @@ fn more_than_was_held_is_posted_by_hand_only_where_it_is_available() {
     decide(&mut state, 2, hold(withdraw(100, Some("h"))));
     let refused = decide(&mut state, 3, post("h", Some(151)));
     assert_eq!(rejection(refused), Rejection::InsufficientFunds);
-    assert!(!is_posted(decide(&mut state, 3, post("h", Some(150))), 150));
+    let posted = decide(&mut state, 3, post("h", Some(150)));
+    let outcome = posted.as_ref().expect("an answer").outcome;
+    let excess = withdraw(100, None).excess(&outcome).map(Amount::minor);
+    assert_eq!(excess, Some(50));
+    assert!(!is_posted(posted, 150));
 }
 
 #[test]
