@@ -153,8 +153,8 @@ impl<'a> Fields<'a> {
 
     /// Refuses fields that an operation of this kind does not have.
     pub(super) fn refuse(&self, kind: Kind, fields: &[Field]) -> Result<(), String> {
-        let given = self.given().find(|field| fields.contains(field));
-        match given {
+        let is_given = |field: &&Field| self.texts[**field as usize].is_some();
+        match fields.iter().find(is_given) {
             Some(field) => Err(format!("`{kind}` takes no `{}`", field.word())),
             None if kind == Kind::Open && self.has_meta() => {
                 Err(format!("`{kind}` takes no `meta`"))

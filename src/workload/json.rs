@@ -67,19 +67,17 @@ pub(super) fn may_hold_an_object(line: &str) -> bool {
     is_incomplete(&format!("{line}{{"))
 }
 
-/// The fields of the object on a line, or the reason why there is none.
-pub(super) fn parse(line: &str) -> Result<Fields<'_>, String> {
+/// Sets the fields that the object on a line has, or tells the reason why there is none.
+pub(super) fn parse<'a>(line: &'a str, fields: &mut Fields<'a>) -> Result<(), String> {
     // Without this, serde would also take an array with the values in the order of the fields.
     if !line.trim_ascii_start().starts_with('{') {
         return Err("a line of JSON Lines is one object, `{...}`".into());
     }
     let object: Object<'_> = serde_json::from_str(line).map_err(|e| reason(&e))?;
-    let all = object.all.map(|all| parts(all.get())).transpose()?;
-    let mut fields = fields_of(object)?;
-    if let Some(all) = all {
-        fields.set_all(all);
+    if let Some(all) = object.all {
+        fields.set_all(parts(all.get())?);
     }
-    Ok(fields)
+    set(fields, &object)
 }
 
 /// The fields of each operation of a group.
@@ -100,13 +98,15 @@ fn part_fields(part: &str) -> Result<Fields<'_>, String> {
         return Err("it is no object".into());
     }
     let object: Object<'_> = serde_json::from_str(part).map_err(|e| reason(&e))?;
-    match object.all {
-        Some(_) => Err("`all` cannot stand within `all`".into()),
-        None => fields_of(object),
+    if object.all.is_some() {
+        return Err("`all` cannot stand within `all`".into());
     }
+    let mut fields = Fields::default();
+    set(&mut fields, &object)?;
+    Ok(fields)
 }
 
-fn fields_of(object: Object<'_>) -> Result<Fields<'_>, String> {
+fn set<'a>(fields: &mut Fields<'a>, object: &Object<'a>) -> Result<(), String> {
     let values = [
         (Field::Op, object.op),
         (Field::Amount, object.amount),
@@ -121,16 +121,15 @@ fn fields_of(object: Object<'_>) -> Result<Fields<'_>, String> {
         (Field::Rollover, object.rollover),
         (Field::WarnAt, object.warn_at),
     ];
-    let mut fields = Fields::default();
     for (field, value) in values {
         if let Some(value) = value {
             fields.set(field, text(field, value.get())?);
         }
     }
-    if let Some(meta) = object.meta {
-        add_meta(meta.get(), &mut fields)?;
+    match object.meta {
+        Some(meta) => add_meta(meta.get(), fields),
+        None => Ok(()),
     }
-    Ok(fields)
 }
 
 /// Adds the texts of a flat object. A number, `true` and `false` are kept as they are written.

@@ -1,6 +1,7 @@
 //! From lines to items.
 
 use super::csv::{Csv, STRAY};
+use super::fields::Fields;
 use super::lines::{InputLine, MAX_LINE};
 use super::quotes::{CsvLineEnd, line_end};
 use super::{Defaults, Item, WorkloadFormat, json};
@@ -129,15 +130,18 @@ impl Parser {
             self.state = ParserState::JsonLines { torn: Some(number) };
         }
         let read = whole(line).and_then(text).and_then(|text| {
-            let fields = json::parse(text);
-            if fields.is_err() && json::is_incomplete(text) {
+            // They take some hundred bytes, so they are set where they stand.
+            let mut fields = Fields::default();
+            let parsed = json::parse(text, &mut fields);
+            if parsed.is_err() && json::is_incomplete(text) {
                 let (line, why) = (number, INCOMPLETE);
                 self.state = match json::may_hold_an_object(text) {
                     true => ParserState::Lost { line, why },
                     false => ParserState::JsonLines { torn: Some(line) },
                 };
             }
-            fields?.operation(&self.defaults)
+            parsed?;
+            fields.operation(&self.defaults)
         });
         item(number, read)
     }
