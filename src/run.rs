@@ -214,15 +214,6 @@ impl Out {
         }
     }
 
-    /// Tells the warning that an answer about this operation comes with.
-    fn low_budget(&mut self, operation: &Operation, answer: &Answer) {
-        let part = usize::from(answer.part().saturating_sub(1));
-        let account = operation.parts().get(part).map(|part| &part.account);
-        if let Some(budget) = account.and_then(|account| BudgetEvent::warned(account, answer)) {
-            self.event(Event::LowBudget(budget));
-        }
-    }
-
     /// What was gathered, the events last; only the end of the run comes after them.
     fn take(&mut self) -> Vec<Effect> {
         if !self.events.is_empty() {
@@ -234,6 +225,13 @@ impl Out {
         self.effects.extend(conclusion);
         std::mem::take(&mut self.effects)
     }
+}
+
+/// The warning that an answer about this operation comes with, if it does.
+fn low_budget(operation: &Operation, answer: &Answer) -> Option<Event> {
+    let part = usize::from(answer.part().saturating_sub(1));
+    let account = &operation.parts().get(part)?.account;
+    BudgetEvent::warned(account, answer).map(Event::LowBudget)
 }
 
 /// A run.

@@ -346,7 +346,7 @@ impl Feed {
             FeedState::Repeating(_) | FeedState::Failed(_) | FeedState::Ended => return,
         };
         match blocks.try_recv() {
-            Ok(Message::Items(block)) => self.items.extend(block),
+            Ok(Message::Items(block)) => self.items = block.into(),
             Ok(Message::Ended) => self.rest = FeedState::Ended,
             Ok(Message::Failed(error)) => self.rest = FeedState::Failed(error),
             Err(TryRecvError::Empty) => {}

@@ -161,7 +161,7 @@ impl From<Operation> for OperationEvent {
             }
             _ => (None, None),
         };
-        let event = OperationEvent {
+        let mut event = OperationEvent {
             id: operation.id,
             op: Some(op),
             account: Some(operation.account).filter(|_| parts.is_none()),
@@ -173,62 +173,41 @@ impl From<Operation> for OperationEvent {
             overdraft,
             ..OperationEvent::default()
         };
-        match operation.detail {
-            Some(detail) => event.carrying(detail.annotations()),
-            None => event,
+        if let Some(detail) = operation.detail {
+            event.carry(detail.annotations());
         }
+        event
     }
 }
 
+/// It is some hundred bytes long and there is one for each operation, so it is filled in where it stands.
 impl OperationEvent {
-    fn carrying(self, added: Annotations) -> Self {
+    fn carry(&mut self, added: Annotations) {
         let Annotations { date, memo, meta } = added;
-        OperationEvent {
-            date,
-            memo,
-            meta: (!meta.is_empty()).then(|| Box::new(meta)),
-            ..self
-        }
+        self.date = date;
+        self.memo = memo;
+        self.meta = (!meta.is_empty()).then(|| Box::new(meta));
     }
 
-    /// What its operation's command did, if it has one that was started.
-    #[inline]
-    pub fn running(self, report: Option<&CommandReport>) -> Self {
-        match report {
-            Some(report) => self.of_command(report),
-            None => self,
-        }
-    }
-
-    fn of_command(self, report: &CommandReport) -> Self {
+    /// Adds what its operation's command did that was started.
+    pub fn add_command(&mut self, report: &CommandReport) {
         let written = |bytes: &[u8]| {
             let text = || String::from_utf8_lossy(bytes).into();
             report.is_captured.then(text)
         };
-        let told = OperationEvent {
-            attempts: report.is_captured.then_some(report.attempts),
-            stdout: written(&report.stdout),
-            stderr: written(&report.stderr),
-            ..self
-        };
-        let Some(ended) = &report.ended else {
-            return told;
-        };
-        OperationEvent {
-            exit: match ended.exit {
-                Some(Exit::Status(status)) => Some(status),
-                _ => None,
-            },
-            signal: match ended.exit {
-                Some(Exit::Signal(signal)) => Some(signal),
-                _ => None,
-            },
-            timed_out: ended.termination == Some(Termination::TimeOver),
-            spent: ended.finer.as_deref().map(Box::from),
-            stdout_dropped: ended.stdout_dropped,
-            stderr_dropped: ended.stderr_dropped,
-            ..told
+        self.attempts = report.is_captured.then_some(report.attempts);
+        self.stdout = written(&report.stdout);
+        self.stderr = written(&report.stderr);
+        let Some(ended) = &report.ended else { return };
+        match ended.exit {
+            Some(Exit::Status(status)) => self.exit = Some(status),
+            Some(Exit::Signal(signal)) => self.signal = Some(signal),
+            None => {}
         }
+        self.timed_out = ended.termination == Some(Termination::TimeOver);
+        self.spent = ended.finer.as_deref().map(Box::from);
+        self.stdout_dropped = ended.stdout_dropped;
+        self.stderr_dropped = ended.stderr_dropped;
     }
 
     /// Its account, where there is one.
@@ -307,7 +286,6 @@ impl OperationEvent {
 
     /// What became of it, and what type of event that is.
     pub fn ended(mut self, outcome: &Outcome) -> Event {
-        // It is some hundred bytes long and there is one for each operation, so it is changed in its place.
         let r#type = self.end(outcome);
         r#type(self)
     }

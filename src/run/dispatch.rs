@@ -108,7 +108,10 @@ impl Dispatch {
     /// Adds what was taken from the input.
     pub(super) fn took(&mut self, items: Vec<Item>, rest: InputState) {
         self.may_take = self.may_take.saturating_sub(items.len());
-        self.items.extend(items);
+        match self.items.is_empty() {
+            true => self.items = items.into(),
+            false => self.items.extend(items),
+        }
         self.rest = rest;
         self.asked = false;
     }
@@ -281,7 +284,7 @@ impl Run {
         let left = self.settings.quota().saturating_sub(state.given);
         let room = window.saturating_sub(state.queue.len());
         let most = room.min(usize::try_from(left).unwrap_or(usize::MAX));
-        let (mut assignments, mut bytes) = (Vec::new(), 0);
+        let (mut assignments, mut bytes) = (Vec::with_capacity(most.min(BLOCK)), 0);
         while assignments.len() < most
             && bytes < WINDOW_BYTES
             && self.dispatch.not_before <= self.out.now

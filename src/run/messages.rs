@@ -4,7 +4,7 @@ use super::dispatch::worker_of;
 use super::requests::Pending;
 use super::steps::AskedStep;
 use super::workers::Assigned;
-use super::{Effect, Run};
+use super::{Effect, Run, low_budget};
 use crate::bank::{Answer, Outcome, Request};
 use crate::event::{AllowanceEvent, Cause, Event, Fault, OperationEvent};
 use crate::link::{Arrival, Arrived};
@@ -124,7 +124,7 @@ impl Run {
 
     /// Passes on what was decided, and takes note of what it means.
     pub(super) fn decided(&mut self, outgoing: Vec<Outgoing>) {
-        let mut replies = Vec::new();
+        let mut replies = Vec::with_capacity(outgoing.len());
         let mut last = None;
         for outgoing in outgoing {
             let number = match &outgoing {
@@ -206,13 +206,15 @@ impl Run {
                         ..answer.clone()
                     };
                     self.out.event(state.event_of(first).answered(&held));
-                    self.out.low_budget(&first.operation, answer);
+                    if let Some(warning) = low_budget(&first.operation, answer) {
+                        self.out.event(warning);
+                    }
                 }
                 if self.settings.command.is_some() && self.shutdown.ends_by().is_some() {
                     self.out.push(Effect::StartNoMoreCommands(vec![worker]));
                 }
             }
-            ReplyBody::Decided(answer) => self.finish(worker, reply.number, answer.clone()),
+            ReplyBody::Decided(answer) => self.finish(worker, reply.number, answer),
             // Another worker got the lease; this one still waits.
             ReplyBody::Shared(ShareReply::Waiting) => {}
             ReplyBody::Shared(_) => state.made_progress(self.out.now),
@@ -220,7 +222,7 @@ impl Run {
     }
 
     /// An operation is decided.
-    fn finish(&mut self, worker: u32, number: u64, answer: Answer) {
+    fn finish(&mut self, worker: u32, number: u64, answer: &Answer) {
         let Some(state) = self.workers.get_mut(worker) else {
             return;
         };
@@ -236,7 +238,7 @@ impl Run {
         if in_doubt || matches!(answer.outcome, Outcome::Voided { .. }) {
             let event = OperationEvent {
                 decided: answer.decided,
-                allowances: AllowanceEvent::all(&answer),
+                allowances: AllowanceEvent::all(answer),
                 ..state.event_of(&assigned).after(elapsed)
             };
             let fault = self.command_fault(assigned.ran.as_deref());
@@ -249,15 +251,19 @@ impl Run {
             ran,
             ..
         } = assigned;
-        self.tally.decided(&operation, &answer);
+        self.tally.decided(&operation, answer);
         let excess = operation.excess(&answer.outcome);
-        let event = state.event(ordinal, operation.clone(), line);
+        let warning = low_budget(&operation, answer);
+        let mut event = state.event(ordinal, operation, line);
         if let Some(excess) = excess {
             self.tell_overspent(excess, event.clone());
         }
-        let event = event.running(ran.as_deref()).after(elapsed);
-        self.out.event(event.answered(&answer));
-        self.out.low_budget(&operation, &answer);
+        ran.iter().for_each(|report| event.add_command(report));
+        event.elapsed_us = Some(elapsed.into());
+        self.out.event(event.answered(answer));
+        if let Some(warning) = warning {
+            self.out.event(warning);
+        }
         self.halt_if_enough_ended();
     }
 

@@ -222,8 +222,9 @@ impl WorkerState {
             ran,
             ..
         } = assigned;
-        self.event(*ordinal, operation.clone(), *line)
-            .running(ran.as_deref())
+        let mut event = self.event(*ordinal, operation.clone(), *line);
+        ran.iter().for_each(|report| event.add_command(report));
+        event
     }
 
     /// What an event says of an operation that this worker was started for or given.
@@ -233,13 +234,12 @@ impl WorkerState {
         operation: Operation,
         line: Option<Line>,
     ) -> OperationEvent {
-        OperationEvent {
-            operation: ordinal,
-            worker: self.worker,
-            pid: self.pid,
-            line: line.map(|line| line.number),
-            ..operation.into()
-        }
+        let mut event = OperationEvent::from(operation);
+        event.operation = ordinal;
+        event.worker = self.worker;
+        event.pid = self.pid;
+        event.line = line.map(|line| line.number);
+        event
     }
 }
 

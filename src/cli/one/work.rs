@@ -314,7 +314,9 @@ impl Settled<'_> {
             work::CommandReport::uncaptured(ran.exit, termination)
         };
         let report = ran.map(of_command);
-        OperationEvent::from(self.plan.operation.clone()).running(report.as_ref())
+        let mut event = OperationEvent::from(self.plan.operation.clone());
+        report.iter().for_each(|report| event.add_command(report));
+        event
     }
 
     fn id(&self) -> String {
