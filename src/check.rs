@@ -23,7 +23,7 @@ mod trail;
 mod unordered;
 
 pub use contradiction::{Contradiction, Disagreement, FittingOrder};
-pub use history::{Happened, LineFault, Observed, ObservedHistory, ToldWindow};
+pub use history::{LineFault, Observed, ObservedEvent, ObservedHistory, ToldWindow};
 pub use order::ClaimedBy;
 pub use text_table::NO_TEXT;
 

@@ -26,7 +26,7 @@
 //! | [`poll`] | waiting until descriptors are ready |
 //! | [`parent`] | what ties a child to the process that started it |
 //! | [`ids`] | random ids |
-//! | [`lot`] | numbers that a seed repeats |
+//! | [`rng`] | numbers that a seed repeats |
 //! | [`limits`] | the system's limits of open files and processes |
 //! | [`worker`] | the child's side: one operation after another |
 //! | [`command`] | a command as an operation's work: set aside, run, post or give back; ended with its supervisor, whichever process dies first |
@@ -91,7 +91,6 @@ pub mod ids;
 pub mod latencies;
 pub mod limits;
 pub mod link;
-pub mod lot;
 pub mod parent;
 pub mod poll;
 pub mod protocol;
@@ -100,6 +99,7 @@ pub mod rehearsal;
 pub mod rehearse;
 pub mod replay;
 pub mod report;
+pub mod rng;
 pub mod run;
 pub mod serve;
 pub mod server;

@@ -127,7 +127,7 @@ pub fn replay(
         // One that comes between two runs is heard by the next.
         StepTakers::Processes | StepTakers::SharedMemory => Some((
             Signals::listen()?,
-            scenario.manner().transport.keep_shared()?,
+            scenario.method().transport.keep_shared()?,
         )),
     };
     for _ in 0..times {

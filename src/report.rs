@@ -53,7 +53,7 @@ use live::Live;
 use printer::{Printer, Progress, Rendering};
 use sink::Sink;
 use stderr::{be_silent, is_quiet, stdout_has_colour};
-use text::TextManner;
+use text::TextStyle;
 
 pub use checked::{HistoryReport, checked};
 pub use compared::{ComparisonFormat, announce_comparison, compared};
@@ -191,17 +191,17 @@ impl Reporter {
             }
             Format::Text => {
                 let recording = Rendering::json(detail, Vec::from_iter(recording));
-                let manner = TextManner {
+                let method = TextStyle {
                     lists_repeats: outputs.lists_repeats,
                     is_quiet: is_quiet(),
                     is_for_person: stdout.is_terminal(),
                     has_colour: stdout_has_colour(),
                 };
-                let shown = match manner.is_quiet {
+                let shown = match method.is_quiet {
                     true => Detail::Results,
                     false => outputs.shown_detail(),
                 };
-                vec![recording, Rendering::text(manner, shown, stdout)]
+                vec![recording, Rendering::text(method, shown, stdout)]
             }
         };
         let drawer = Drawer::new(outputs.pictures, outputs.protected);

@@ -2,12 +2,12 @@
 
 /// A sequence of numbers that a seed repeats (splitmix64).
 #[derive(Clone, Debug)]
-pub struct Lot(u64);
+pub struct Rng(u64);
 
-impl Lot {
+impl Rng {
     /// The sequence of this seed.
     pub fn new(seed: u64) -> Self {
-        Lot(seed)
+        Rng(seed)
     }
 
     /// The next number.
@@ -32,11 +32,11 @@ impl Lot {
 
     /// A sequence of its own for what these bytes name.
     pub fn of(seed: u64, name: &[u8]) -> Self {
-        let mut lot = Lot(seed);
+        let mut rng = Rng(seed);
         for byte in name {
-            lot.0 = lot.number() ^ u64::from(*byte);
+            rng.0 = rng.number() ^ u64::from(*byte);
         }
-        lot
+        rng
     }
 }
 
@@ -46,17 +46,17 @@ mod tests {
 
     #[test]
     fn lots_are_alike() {
-        let mut lot = Lot::new(7);
+        let mut rng = Rng::new(7);
         let mut counts = [0; 6];
         for _ in 0..60_000 {
-            counts[lot.below(6) as usize] += 1;
+            counts[rng.below(6) as usize] += 1;
         }
         assert!(counts.iter().all(|count| (9_500..10_500).contains(count)));
     }
 
     #[test]
     fn what_has_another_name_has_another_sequence() {
-        let first = |name: &[u8]| Lot::of(7, name).number();
+        let first = |name: &[u8]| Rng::of(7, name).number();
         assert_eq!(first(b"a:1"), first(b"a:1"));
         assert_ne!(first(b"a:1"), first(b"a:2"));
     }

@@ -6,11 +6,11 @@
 //! `sync` and of `shared-memory`, are not among them: one instruction is their whole step. Other operations
 //! can come between two steps of one operation; each step is atomic.
 
-mod manner;
+mod method;
 
 use serde::{Deserialize, Serialize};
 
-pub use manner::{Manner, SharingChoice, Transport};
+pub use method::{SharingChoice, SharingMethod, Transport};
 
 /// How operations keep out of each other's way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -160,9 +160,9 @@ impl Worker {
     }
 
     fn process(&mut self, assignment: Assignment) -> Result<(), WorkerError> {
-        let manner = match self.args.conduct {
+        let method = match self.args.conduct {
             WorkerMode::ShareMemory(sharing) => return self.share_memory(&assignment, sharing),
-            WorkerMode::ShareData(manner) => Some(manner),
+            WorkerMode::ShareData(method) => Some(method),
             WorkerMode::AskTheBank => None,
         };
         if matches!(assignment.work, Work::Command { .. }) && !self.may_start_command() {
@@ -171,8 +171,8 @@ impl Worker {
             return Ok(());
         }
         self.begin_lap();
-        self.work_through(OperationInWork::new(assignment, manner))?;
-        if manner.is_some() {
+        self.work_through(OperationInWork::new(assignment, method))?;
+        if method.is_some() {
             // Where the bank is asked, it ends with the answer.
             self.end_laps(1);
         }

@@ -265,10 +265,10 @@ impl Feed {
 
     /// These again and again, for so long after the first is taken, and so many at once: the fewer, the fewer
     /// are left to do when the time is over.
-    pub fn repeating(operations: Vec<Operation>, lasting: Duration, lot: usize) -> Feed {
+    pub fn repeating(operations: Vec<Operation>, lasting: Duration, at_once: usize) -> Feed {
         Feed {
             items: VecDeque::new(),
-            rest: FeedState::Repeating(Repeating::new(operations, lasting, lot)),
+            rest: FeedState::Repeating(Repeating::new(operations, lasting, at_once)),
         }
     }
 

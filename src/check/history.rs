@@ -22,7 +22,7 @@ const UNTOLD: i64 = i64::MIN;
 
 /// What became of an operation, or what is known before all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Happened {
+pub enum ObservedEvent {
     /// A run began on a ledger of its own, whose account holds this.
     Began,
     /// Money was set aside.
@@ -50,8 +50,8 @@ pub struct Observed {
     pub file: u16,
     /// Its line there, from 1.
     pub line: u32,
-    /// What happened.
-    pub happened: Happened,
+    /// What event.
+    pub event: ObservedEvent,
     /// Of which operation.
     pub kind: Kind,
     /// Why not, of a refusal.
@@ -153,7 +153,7 @@ impl Observed {
 
     /// Whether it posted an entry, of which `seq` is the number.
     pub fn is_entry(&self) -> bool {
-        self.happened == Happened::Completed
+        self.event == ObservedEvent::Completed
             && self.kind != Kind::Balance
             && !self.duplicate
             && self.amount > 0
@@ -162,8 +162,8 @@ impl Observed {
     /// Whether no other answer about the same operation follows.
     pub fn is_end(&self) -> bool {
         let is_on_the_way = matches!(
-            self.happened,
-            Happened::Began | Happened::Held | Happened::Opened
+            self.event,
+            ObservedEvent::Began | ObservedEvent::Held | ObservedEvent::Opened
         );
         !is_on_the_way && !self.is_part
     }
@@ -179,7 +179,7 @@ impl Observed {
 
     /// It does not say which accounts it is about, and what is set aside on any may have changed.
     pub(super) fn may_be_of_any_account(&self) -> bool {
-        self.kind == Kind::Group || self.happened == Happened::Voided && self.account == NO_TEXT
+        self.kind == Kind::Group || self.event == ObservedEvent::Voided && self.account == NO_TEXT
     }
 
     /// What tells its operation from others that are under way at the same time.
@@ -287,7 +287,7 @@ impl ObservedHistory {
     pub(super) fn answers(&self, numbers: &[u32]) -> u64 {
         let is_answer = |number: &&u32| {
             let one = self.at(**number);
-            one.happened != Happened::Began && !one.is_part
+            one.event != ObservedEvent::Began && !one.is_part
         };
         numbers.iter().filter(is_answer).count() as u64
     }
@@ -333,11 +333,11 @@ impl ObservedHistory {
 }
 
 /// What a line must say and does not.
-fn missing_field(happened: Happened, told: &OperationEvent) -> Option<&'static str> {
+fn missing_field(event: ObservedEvent, told: &OperationEvent) -> Option<&'static str> {
     let moves_money = told
         .op
         .is_some_and(|kind| !matches!(kind, Kind::Balance | Kind::Open));
-    if told.op.is_none() && happened == Happened::Completed {
+    if told.op.is_none() && event == ObservedEvent::Completed {
         Some("op")
     } else if told.op.is_some() && told.account.is_none() {
         Some("account")

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::contradiction::{Contradiction, Disagreement};
-use super::history::{Happened, Observed, ObservedHistory};
+use super::history::{Observed, ObservedEvent, ObservedHistory};
 use crate::bank::{Kind, Rejection, WindowEntry};
 
 /// A run in memory opens its account and fills it before its first operation.
@@ -103,7 +103,7 @@ impl ClaimedOrder {
         let mut latest: HashMap<u32, Latest> = HashMap::new();
         for number in &self.answers {
             let one = history.at(*number);
-            if one.run == 0 || one.happened == Happened::Began {
+            if one.run == 0 || one.event == ObservedEvent::Began {
                 continue;
             }
             let clock = history.runs[one.run as usize].clock;
@@ -145,10 +145,10 @@ struct Latest {
 /// Where an answer stands: what was there at the start, then the changes by their numbers, and behind each
 /// change the answers that saw it, as they were asked for.
 fn place(by: ClaimedBy, history: &ObservedHistory, one: &Observed) -> Option<(u64, u8, u64)> {
-    if one.happened == Happened::Began {
+    if one.event == ObservedEvent::Began {
         return Some((0, 0, 0));
     }
-    let is_completed = one.happened == Happened::Completed && !one.duplicate;
+    let is_completed = one.event == ObservedEvent::Completed && !one.duplicate;
     let (number, is_change) = match by {
         ClaimedBy::Decided => (one.decided, changes(history, one).0 > 0),
         ClaimedBy::Seq if is_completed => (one.seq, one.is_entry()),
@@ -189,8 +189,8 @@ fn put_changes_first(history: &ObservedHistory, placed: &mut [u32]) {
 /// Whether it is left open what an answer means that has no place.
 fn needs_place(one: &Observed) -> bool {
     let tells_none = matches!(
-        one.happened,
-        Happened::Failed | Happened::InDoubt | Happened::Entered
+        one.event,
+        ObservedEvent::Failed | ObservedEvent::InDoubt | ObservedEvent::Entered
     );
     !one.duplicate && !tells_none
 }
@@ -199,22 +199,22 @@ fn needs_place(one: &Observed) -> bool {
 /// have numbers.
 fn changes(history: &ObservedHistory, one: &Observed) -> (u64, u64) {
     let remembered = ObservedHistory::has_id(one) || history.runs[one.run as usize].is_named;
-    match one.happened {
-        Happened::Began => (0, 0),
+    match one.event {
+        ObservedEvent::Began => (0, 0),
         // A run that takes over what is in doubt is told that it was begun before.
-        Happened::Held => (u64::from(!one.duplicate), 1),
-        Happened::Completed if one.duplicate => (0, 0),
-        Happened::Completed if one.kind != Kind::Balance => (1, 1),
-        Happened::Completed => (0, u64::from(remembered || one.has_work)),
-        Happened::Refused if one.duplicate => (0, 0),
-        Happened::Refused => refusal(one, remembered),
-        Happened::Voided | Happened::Opened => one_if(!one.duplicate),
+        ObservedEvent::Held => (u64::from(!one.duplicate), 1),
+        ObservedEvent::Completed if one.duplicate => (0, 0),
+        ObservedEvent::Completed if one.kind != Kind::Balance => (1, 1),
+        ObservedEvent::Completed => (0, u64::from(remembered || one.has_work)),
+        ObservedEvent::Refused if one.duplicate => (0, 0),
+        ObservedEvent::Refused => refusal(one, remembered),
+        ObservedEvent::Voided | ObservedEvent::Opened => one_if(!one.duplicate),
         // Where the allowance was changed, that is told by the one that changed it.
-        Happened::Entered => {
+        ObservedEvent::Entered => {
             let told = history.window(one);
             one_if(told.is_none_or(|told| told.window.entry != WindowEntry::Changed))
         }
-        Happened::Failed | Happened::InDoubt => (1, 1),
+        ObservedEvent::Failed | ObservedEvent::InDoubt => (1, 1),
     }
 }
 
@@ -241,7 +241,7 @@ fn refusal(one: &Observed, remembered: bool) -> (u64, u64) {
 /// Whether the number before an answer may be that of another change, although the answer can be one.
 fn may_be_no_change(one: &Observed) -> bool {
     let is_remembered = one.run != 0 || ObservedHistory::has_id(one);
-    one.happened == Happened::Refused && (one.reason.is_none() || !is_remembered)
+    one.event == ObservedEvent::Refused && (one.reason.is_none() || !is_remembered)
 }
 
 fn one_if(is: bool) -> (u64, u64) {
@@ -285,7 +285,7 @@ impl Counting {
         number: u32,
         one: &Observed,
     ) -> Option<Contradiction> {
-        if one.happened == Happened::Began {
+        if one.event == ObservedEvent::Began {
             let entries = u64::from(one.balance().is_some_and(|balance| balance > 0));
             self.entry = Some((entries, number));
             self.is_from_the_start = true;
@@ -326,7 +326,7 @@ impl Counting {
             self.teller = number;
         }
         self.last = Some(told);
-        let tells_entry = one.happened == Happened::Completed && !one.duplicate && one.seq != 0;
+        let tells_entry = one.event == ObservedEvent::Completed && !one.duplicate && one.seq != 0;
         match tells_entry {
             true => self.entries(number, one),
             false => None,

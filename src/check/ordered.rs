@@ -1,7 +1,7 @@
 //! The second tier: the order that a history claims, tried by the bank's rules.
 
 use super::contradiction::{Contradiction, FittingOrder};
-use super::history::{Happened, ObservedHistory};
+use super::history::{ObservedEvent, ObservedHistory};
 use super::order::{ClaimedBy, ClaimedOrder};
 use super::rules::RuleReplay;
 use super::shrink::shrink;
@@ -70,7 +70,7 @@ fn replay(
 fn untold(history: &ObservedHistory, answers: &[u32]) -> u64 {
     let of = |number: &u32| {
         let one = history.at(*number);
-        let is_end = matches!(one.happened, Happened::Failed | Happened::InDoubt);
+        let is_end = matches!(one.event, ObservedEvent::Failed | ObservedEvent::InDoubt);
         let end = u64::from(is_end && one.decided == 0 && one.has_work);
         u64::from(one.run == 0 && one.ran) + end
     };

@@ -13,7 +13,7 @@ mod repeats;
 use std::collections::{HashMap, HashSet};
 
 use super::contradiction::Disagreement;
-use super::history::{Happened, Observed, ObservedHistory, ObservedRun};
+use super::history::{Observed, ObservedEvent, ObservedHistory, ObservedRun};
 use super::text_table::NO_TEXT;
 use crate::bank::{Amount, Kind, Rejection};
 use allowances::KnownAllowance;
@@ -131,31 +131,31 @@ impl<'a> RuleReplay<'a> {
     /// Takes the next answer, and tells what it contradicts.
     pub(super) fn step(&mut self, number: u32) -> Result<(), Disagreement> {
         let one = *self.history.at(number);
-        match one.happened {
-            Happened::Began => self.began(&one),
-            Happened::Opened => self.opened(&one),
-            Happened::Entered => self.entered(&one)?,
-            Happened::Completed if matches!(one.kind, Kind::Refill | Kind::Lapse) => {
+        match one.event {
+            ObservedEvent::Began => self.began(&one),
+            ObservedEvent::Opened => self.opened(&one),
+            ObservedEvent::Entered => self.entered(&one)?,
+            ObservedEvent::Completed if matches!(one.kind, Kind::Refill | Kind::Lapse) => {
                 if let Some(amount) = Amount::new(one.amount) {
                     self.apply(&one, MoneyMove::Book(amount))?;
                 }
             }
             _ if one.kind == Kind::Group => self.group(&one),
             _ if one.duplicate => return self.repeats.repeated(number),
-            Happened::Held => {
+            ObservedEvent::Held => {
                 self.repeats.begun(number)?;
                 self.held(&one)?;
             }
-            Happened::Completed => {
+            ObservedEvent::Completed => {
                 self.completed(number, &one)?;
                 self.repeats.settled(number);
             }
-            Happened::Refused => {
+            ObservedEvent::Refused => {
                 self.refused(number, &one)?;
                 self.repeats.refused(number);
             }
-            Happened::Voided | Happened::Failed => {
-                if one.happened == Happened::Voided || one.decided != 0 {
+            ObservedEvent::Voided | ObservedEvent::Failed => {
+                if one.event == ObservedEvent::Voided || one.decided != 0 {
                     self.void(&one)?;
                 }
                 match one.may_count {
@@ -163,7 +163,7 @@ impl<'a> RuleReplay<'a> {
                     false => self.repeats.released(one.id),
                 }
             }
-            Happened::InDoubt => self.repeats.doubted(one.id),
+            ObservedEvent::InDoubt => self.repeats.doubted(one.id),
         }
         Ok(())
     }
@@ -172,7 +172,7 @@ impl<'a> RuleReplay<'a> {
     fn group(&mut self, one: &Observed) {
         self.forget_held();
         self.repeats.forget(one.id);
-        let is_refused = one.happened == Happened::Refused && !one.duplicate;
+        let is_refused = one.event == ObservedEvent::Refused && !one.duplicate;
         self.left_open.refusals += u64::from(is_refused);
     }
 

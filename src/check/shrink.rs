@@ -4,7 +4,7 @@
 //! its id, what it set aside). So what is left contradicts itself, whatever the others told.
 
 use super::contradiction::{Contradiction, Disagreement};
-use super::history::{Happened, ObservedHistory};
+use super::history::{ObservedEvent, ObservedHistory};
 use super::order::{ClaimedBy, ClaimedOrder};
 use super::rules::RuleReplay;
 use super::text_table::NO_TEXT;
@@ -68,7 +68,7 @@ fn related(
     let last = *history.at(order.answers[position as usize]);
     let is_related = |position: &u32| {
         let one = history.at(order.answers[*position as usize]);
-        one.happened == Happened::Began
+        one.event == ObservedEvent::Began
             || one.may_be_of_any_account()
             || accounts.contains(&one.account)
             || accounts.contains(&one.other)
@@ -98,7 +98,7 @@ impl Shrinking<'_> {
         // What was set aside before may end later.
         for position in &self.related[..from] {
             let number = self.order.answers[*position as usize];
-            if self.history.at(number).happened == Happened::Held {
+            if self.history.at(number).event == ObservedEvent::Held {
                 replayed.forget(number);
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::contradiction::{Contradiction, Disagreement};
-use super::history::{Happened, Observed, ObservedEnd, ObservedHistory};
+use super::history::{Observed, ObservedEnd, ObservedEvent, ObservedHistory};
 use super::text_table::NO_TEXT;
 use super::{LeftOpen, TierReport};
 use crate::bank::{BUDGET, Kind};
@@ -61,9 +61,10 @@ impl<'a> SumChecks<'a> {
         answers.iter().find_map(|number| {
             let one = self.history.at(*number);
             let moves = !matches!(one.kind, Kind::Balance | Kind::Group)
-                && one.happened != Happened::Voided;
+                && one.event != ObservedEvent::Voided;
             // What the work did not spend is posted without an entry.
-            let is_unspent = one.happened == Happened::Completed && one.seq == 0 && one.amount == 0;
+            let is_unspent =
+                one.event == ObservedEvent::Completed && one.seq == 0 && one.amount == 0;
             if moves && one.amount <= 0 && !is_unspent {
                 return Some(Contradiction::one(Disagreement::NotPositive, *number));
             }
@@ -77,7 +78,7 @@ impl<'a> SumChecks<'a> {
         let history = self.history;
         let with_id = || {
             let all = answers.iter().map(|number| (*number, history.at(*number)));
-            all.filter(|(_, one)| one.id != NO_TEXT && one.happened == Happened::Completed)
+            all.filter(|(_, one)| one.id != NO_TEXT && one.event == ObservedEvent::Completed)
         };
         let mut found = None;
         for (number, one) in with_id().filter(|(_, one)| !one.duplicate) {
@@ -204,7 +205,7 @@ impl<'a> SumChecks<'a> {
                 .filter(|number| history.at(**number).run == run)
         };
         let is_untold = |number: &u32| history.at(*number).may_count;
-        if !of_run().any(|number| history.at(*number).happened == Happened::Began) {
+        if !of_run().any(|number| history.at(*number).event == ObservedEvent::Began) {
             return None;
         }
         if history.cut_lines > 0 || of_run().any(is_untold) {
@@ -231,7 +232,7 @@ impl<'a> SumChecks<'a> {
         let touches = |number: &&u32| {
             let one = history.at(**number);
             let sides = one.sides().filter(|_| one.is_entry());
-            let began = one.happened == Happened::Began && one.account == account;
+            let began = one.event == ObservedEvent::Began && one.account == account;
             began || sides.is_some_and(|(debit, credit)| debit == account || credit == account)
         };
         let touching: Vec<u32> = of_run().filter(touches).copied().collect();
@@ -255,7 +256,7 @@ impl<'a> SumChecks<'a> {
                 *delta = (*delta + minor) * times;
             }
         };
-        if one.happened == Happened::Began {
+        if one.event == ObservedEvent::Began {
             let balance = i128::from(one.balance().unwrap_or(0));
             add(one.account, balance);
             add(super::history::WORLD_NUMBER, -balance);
@@ -319,12 +320,12 @@ impl<'a> SumChecks<'a> {
         let mut counted = [0; 5];
         for number in answers {
             let one = self.history.at(*number);
-            let which = match one.happened {
+            let which = match one.event {
                 _ if one.is_part => continue,
-                Happened::Completed | Happened::Opened => 0,
-                Happened::Refused => 1,
-                Happened::Failed => 2,
-                Happened::InDoubt => 3,
+                ObservedEvent::Completed | ObservedEvent::Opened => 0,
+                ObservedEvent::Refused => 1,
+                ObservedEvent::Failed => 2,
+                ObservedEvent::InDoubt => 3,
                 _ => continue,
             };
             counted[which] += 1;

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
 use super::contradiction::{Contradiction, Disagreement};
-use super::history::{Happened, Observed, ObservedHistory};
+use super::history::{Observed, ObservedEvent, ObservedHistory};
 use super::text_table::NO_TEXT;
 use super::trail::{Edge, Trail, find};
 use super::{Judgement, LeftOpen, TierReport};
@@ -29,7 +29,7 @@ struct ToldAccount {
 pub(super) fn judge(history: &ObservedHistory, answers: &[u32]) -> TierReport {
     let is_told = |number: &u32| {
         let one = history.at(*number);
-        one.happened != Happened::Began && one.balance().is_some() && !one.duplicate
+        one.event != ObservedEvent::Began && one.balance().is_some() && !one.duplicate
     };
     if !answers.iter().any(is_told) {
         let mut report = TierReport::not_told();
@@ -65,28 +65,31 @@ impl UnorderedCheck<'_> {
         let (mut refusals, mut limits, mut holds) = (0, 0, 0);
         for number in answers {
             let one = self.history.at(*number);
-            if one.happened == Happened::Began {
+            if one.event == ObservedEvent::Began {
                 self.began(one);
                 continue;
             }
             if one.duplicate || one.account == NO_TEXT {
                 continue;
             }
-            match one.happened {
-                Happened::Completed if one.is_entry() => {
+            match one.event {
+                ObservedEvent::Completed if one.is_entry() => {
                     limits += u64::from(!self.is_within_limit(one));
                     self.moved(*number, one);
                 }
-                Happened::Failed if !one.may_count => {}
-                Happened::Failed | Happened::InDoubt => {
+                ObservedEvent::Failed if !one.may_count => {}
+                ObservedEvent::Failed | ObservedEvent::InDoubt => {
                     for account in [one.account, one.other] {
                         self.told(account).unanswered += u64::from(one.kind != Kind::Balance);
                     }
                 }
                 _ => self.looked(*number, one),
             }
-            holds += u64::from(matches!(one.happened, Happened::Held | Happened::Voided));
-            if one.happened == Happened::Refused {
+            holds += u64::from(matches!(
+                one.event,
+                ObservedEvent::Held | ObservedEvent::Voided
+            ));
+            if one.event == ObservedEvent::Refused {
                 match is_right(one) {
                     Some(true) => {}
                     Some(false) => return Some(self.wrongly_refused(*number, one)),

@@ -13,18 +13,18 @@ use super::{CliResult, Failure, choice, one::ended, protected};
 use crate::bank::{Action, Balance, Name, Operation};
 use crate::explore::{Bounds, MAX_OPERATIONS, Scenario, explore as explore_orders};
 use crate::report::{self, Exploration, Format, FoundOut};
-use crate::sharing::{Manner, Sharing, SharingChoice, Transport};
+use crate::sharing::{Sharing, SharingChoice, SharingMethod, Transport};
 use crate::wake::Alarm;
 
 /// The ways whose orders can be explored.
-const MANNERS: [Manner; 7] = [
-    Manner::of(Sharing::Unguarded),
-    Manner::of(Sharing::CompareAndSet),
-    Manner::of(Sharing::Lock),
-    Manner::of(Sharing::LockPerAccount),
-    Manner::of(Sharing::Owner),
-    Manner::of(Sharing::Owner).over(Transport::Queue),
-    Manner::of(Sharing::Owner).over(Transport::Pipe),
+const METHODS: [SharingMethod; 7] = [
+    SharingMethod::of(Sharing::Unguarded),
+    SharingMethod::of(Sharing::CompareAndSet),
+    SharingMethod::of(Sharing::Lock),
+    SharingMethod::of(Sharing::LockPerAccount),
+    SharingMethod::of(Sharing::Owner),
+    SharingMethod::of(Sharing::Owner).over(Transport::Queue),
+    SharingMethod::of(Sharing::Owner).over(Transport::Pipe),
 ];
 
 const EXAMPLES: &str = "\
@@ -53,8 +53,8 @@ pub(super) struct ExploreArgs {
     #[command(flatten)]
     ledger: MemoryArgs,
     /// How the operations keep out of each other's way
-    #[arg(long, value_parser = choice(&MANNERS), default_value = "none", value_name = "HOW")]
-    sync: Manner,
+    #[arg(long, value_parser = choice(&METHODS), default_value = "none", value_name = "HOW")]
+    sync: SharingMethod,
     /// Take the locks of `mutex-per-account` in the order of the accounts' names
     #[arg(long)]
     lock_order: bool,
@@ -131,14 +131,14 @@ pub(super) fn explore(args: ExploreArgs) -> CliResult {
         return Err(Failure::usage(only));
     }
     let (operations, views) = operations(&args.workload)?;
-    let manner = args.sync.in_lock_order(args.lock_order);
-    let manner = match args.with_work {
-        true => manner.with_work(),
-        false => manner,
+    let method = args.sync.in_lock_order(args.lock_order);
+    let method = match args.with_work {
+        true => method.with_work(),
+        false => method,
     };
     let starts = starts(&args)?;
     let overdraft = args.workload.overdraft()?;
-    let scenario = Scenario::new(manner, starts, overdraft, operations);
+    let scenario = Scenario::new(method, starts, overdraft, operations);
     let scenario = scenario.map_err(Failure::usage)?;
     let protected = protected(&args.workload.source(), None);
     let output = args.report.open(&protected)?;

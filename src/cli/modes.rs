@@ -20,7 +20,7 @@ use crate::event::{Event, Mode};
 use crate::limits::{self, Limits};
 use crate::report::{Broken, Detail, Outputs, ProtectedFiles, Reporter};
 use crate::run::{AsArrived, Pacing};
-use crate::sharing::{Manner, Sharing, Transport};
+use crate::sharing::{Sharing, SharingMethod, Transport};
 use crate::status::{Ending, Status};
 use crate::store::{Memory, Place};
 use crate::supervisor::Signals;
@@ -32,10 +32,10 @@ use crate::worker::WorkerMode;
 const MAX_JOBS: u32 = 4_096;
 
 /// The ways in which the workers of `server-share` can keep out of each other's way.
-const MANNERS: [Manner; 3] = [
-    Manner::of(Sharing::Unguarded),
-    Manner::of(Sharing::Lock),
-    Manner::of(Sharing::CompareAndSet),
+const METHODS: [SharingMethod; 3] = [
+    SharingMethod::of(Sharing::Unguarded),
+    SharingMethod::of(Sharing::Lock),
+    SharingMethod::of(Sharing::CompareAndSet),
 ];
 
 #[derive(Args)]
@@ -120,8 +120,8 @@ pub(super) struct ServerShareArgs {
     #[command(flatten)]
     ledger: MemoryArgs,
     /// How the workers keep out of each other's way
-    #[arg(long, value_parser = choice(&MANNERS), default_value = "cas", value_name = "HOW")]
-    sync: Manner,
+    #[arg(long, value_parser = choice(&METHODS), default_value = "cas", value_name = "HOW")]
+    sync: SharingMethod,
 }
 
 fn pace(text: &str) -> anyhow::Result<Pace> {

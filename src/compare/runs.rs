@@ -34,7 +34,7 @@ impl Meter<'_> {
     pub(super) fn run_in_memory(&mut self, setting: FigureSetting) -> Result<Sample, CompareError> {
         let (transport, conduct) = match setting.way {
             Way::Bank(transport) => (transport, WorkerMode::AskTheBank),
-            Way::DataServer(manner) => (Transport::Socket, WorkerMode::ShareData(manner)),
+            Way::DataServer(method) => (Transport::Socket, WorkerMode::ShareData(method)),
             Way::SharedMemory(primitive) => {
                 let sharing = MemorySharing {
                     primitive,
@@ -112,11 +112,11 @@ impl Meter<'_> {
         let (alarm, waker) = Alarm::new()?;
         let (reporter, events) = Reporter::collecting(waker.clone());
         // Each process takes long to start, and none is to be left over.
-        let lot = match plan.ops_per_worker {
+        let at_once = match plan.ops_per_worker {
             Some(_) => plan.jobs,
             None => usize::MAX,
         };
-        let feed = Feed::repeating(operations, self.plan.each, lot);
+        let feed = Feed::repeating(operations, self.plan.each, at_once);
         let summary = thread::Builder::new().spawn(move || summary(&events))?;
         let (order, woken) = (Box::new(AsArrived), (alarm, waker));
         let driver = Driver::new(plan, ledger, order, feed, reporter, woken, self.signals)?;

@@ -5,7 +5,7 @@ use std::fmt;
 use super::{ComparePlan, Figure, Section, Way};
 use crate::race::SyncMethod;
 use crate::shared_memory::Primitive;
-use crate::sharing::{Manner, Sharing, Transport};
+use crate::sharing::{Sharing, SharingMethod, Transport};
 
 /// How many requests a worker has under way where it has more than one.
 const MANY: u32 = 64;
@@ -139,7 +139,7 @@ impl Selection<'_> {
                 self.add(Section::Sharing, setting, Some(Way::AddProcesses));
             }
             for sharing in sharings {
-                let setting = setting(Way::DataServer(Manner::of(sharing)), 1);
+                let setting = setting(Way::DataServer(SharingMethod::of(sharing)), 1);
                 self.add(Section::Sharing, setting, Some(Way::RawSocket));
             }
             for (transport, raw) in LINKS {

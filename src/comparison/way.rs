@@ -3,7 +3,7 @@
 use crate::event::Mode;
 use crate::race::SyncMethod;
 use crate::shared_memory::Primitive;
-use crate::sharing::{Manner, Sharing, SharingChoice, Transport};
+use crate::sharing::{Sharing, SharingChoice, SharingMethod, Transport};
 
 /// A way to share, or a limit of the system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub enum Way {
     /// Workers ask the bank: `parallel`, `queue` and `pipe`.
     Bank(Transport),
     /// Workers share data through a server, as in `server-share`.
-    DataServer(Manner),
+    DataServer(SharingMethod),
     /// Workers share memory, as in `shared-memory`.
     SharedMemory(Primitive),
     /// Processes that add to one word: the limit of that.
@@ -83,7 +83,7 @@ impl Way {
     pub fn sync(self) -> Option<&'static str> {
         match self {
             Way::Threads(method) => Some(method.word()),
-            Way::DataServer(manner) => Some(manner.word()),
+            Way::DataServer(method) => Some(method.word()),
             Way::SharedMemory(primitive) => Some(primitive.word()),
             _ => None,
         }
@@ -109,7 +109,7 @@ impl Way {
             self,
             Way::Threads(SyncMethod::None)
                 | Way::SharedMemory(Primitive::None)
-                | Way::DataServer(Manner {
+                | Way::DataServer(SharingMethod {
                     sharing: Sharing::Unguarded,
                     ..
                 })

@@ -20,7 +20,7 @@ const MAX_SUMS: usize = 1_000_000;
 /// Counts all orders account by account; `None` where the closed form does not apply, or there are
 /// too many distinct sums.
 pub(super) fn closed_form(scenario: &Scenario) -> Option<OrderTally> {
-    if scenario.manner.sharing != Sharing::Unguarded || !scenario.refuses_nothing() {
+    if scenario.method.sharing != Sharing::Unguarded || !scenario.refuses_nothing() {
         return None;
     }
     let operations = scenario.moves.len();

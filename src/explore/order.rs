@@ -189,7 +189,7 @@ impl Path<'_> {
 /// Where the closed form applies, one interruption is enough for any final balance: an operation of
 /// the chain is interrupted between its read and its write by all that are to be lost.
 pub(super) fn constructed(scenario: &Scenario, wanted: Wanted) -> Option<StepOrder> {
-    if scenario.manner.sharing != Sharing::Unguarded {
+    if scenario.method.sharing != Sharing::Unguarded {
         return None;
     }
     let touching = |place: usize| -> Vec<usize> {

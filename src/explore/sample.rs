@@ -6,7 +6,7 @@ use super::order::{StepOrder, Wanted};
 use super::scenario::Scenario;
 use super::shared_state::SharedState;
 use super::tally::{OrderTally, OrderVerdict};
-use crate::lot::Lot;
+use crate::rng::Rng;
 use crate::sharing::Sharing;
 
 /// What was drawn, and how.
@@ -38,7 +38,7 @@ pub(super) fn sample(
     wanted: Wanted,
 ) -> (OrderTally, Draws, Option<StepOrder>) {
     let mut tally = OrderTally::new(scenario.places.len());
-    let mut lot = Lot::new(seed);
+    let mut rng = Rng::new(seed);
     let mut found: Option<StepOrder> = None;
     let mut weights = WeightSums::default();
     for _ in 0..samples {
@@ -46,7 +46,7 @@ pub(super) fn sample(
             state,
             order,
             weight,
-        } = draw(scenario, &mut lot);
+        } = draw(scenario, &mut rng);
         let verdict = OrderVerdict::of(scenario, &state);
         let weight = weights.add(weight, verdict.wrong());
         tally.add(scenario, &state, order.len(), &weight);
@@ -56,7 +56,7 @@ pub(super) fn sample(
         }
     }
     tally.scale_to(samples);
-    let sharing = scenario.manner.sharing;
+    let sharing = scenario.method.sharing;
     let alike = [Sharing::Unguarded, Sharing::Owner, Sharing::OwnerWithWork];
     let uniform =
         sharing == Sharing::Owner || alike.contains(&sharing) && scenario.refuses_nothing();
@@ -86,8 +86,8 @@ struct DrawnOrder {
     weight: (BigUint, BigUint),
 }
 
-fn draw(scenario: &Scenario, lot: &mut Lot) -> DrawnOrder {
-    let most = scenario.manner.sharing.most_steps();
+fn draw(scenario: &Scenario, rng: &mut Rng) -> DrawnOrder {
+    let most = scenario.method.sharing.most_steps();
     let mut state = SharedState::start(scenario);
     let mut left = vec![most; scenario.moves.len()];
     let mut order = StepOrder::new();
@@ -99,7 +99,7 @@ fn draw(scenario: &Scenario, lot: &mut Lot) -> DrawnOrder {
         let tickets: u64 = able.iter().map(weight).sum();
         let mut ticket = match tickets {
             0 => 0,
-            tickets => lot.below(tickets),
+            tickets => rng.below(tickets),
         };
         let holder = able.iter().find(|process| {
             let weight = weight(process);

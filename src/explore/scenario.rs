@@ -1,7 +1,7 @@
 //! The operations that are put in every order, and what they share.
 
 use crate::bank::{Amount, Balance, Name, Operation};
-use crate::sharing::{Manner, Sharing};
+use crate::sharing::{Sharing, SharingMethod};
 
 /// The most operations that are explored.
 pub const MAX_OPERATIONS: usize = 60;
@@ -72,7 +72,7 @@ impl Move {
 /// Operations, what they share and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scenario {
-    pub(super) manner: Manner,
+    pub(super) method: SharingMethod,
     pub(super) overdraft: Balance,
     /// What stands on each user's account before, the judged one first where it was given first.
     pub(super) starts: Vec<(Name, Balance)>,
@@ -92,7 +92,7 @@ impl Scenario {
     ///
     /// No operation, too many, or one that no order lets happen.
     pub fn new(
-        manner: Manner,
+        method: SharingMethod,
         starts: Vec<(Name, Balance)>,
         overdraft: Balance,
         operations: Vec<Operation>,
@@ -136,7 +136,7 @@ impl Scenario {
         let places = places(names, &starts, overdraft, &moves)?;
         let groups = groups(&moves);
         Ok(Scenario {
-            manner,
+            method,
             overdraft,
             starts,
             places,
@@ -147,8 +147,8 @@ impl Scenario {
     }
 
     /// How the operations share.
-    pub fn manner(&self) -> Manner {
-        self.manner
+    pub fn method(&self) -> SharingMethod {
+        self.method
     }
 
     /// What stands on each user's account before.
@@ -207,11 +207,11 @@ impl Scenario {
     pub(super) fn lock(&self, operation: usize, lock: usize) -> u128 {
         let bit = |place: usize| 1u128 << place;
         let [debit, credit] = self.moves[operation].sides;
-        if self.manner.sharing == Sharing::Lock {
+        if self.method.sharing == Sharing::Lock {
             return bit(debit) | bit(credit);
         }
         let name = |place: usize| &self.places[place].name;
-        let swapped = self.manner.lock_order && name(debit) > name(credit);
+        let swapped = self.method.lock_order && name(debit) > name(credit);
         match (lock == 0) != swapped {
             true => bit(debit),
             false => bit(credit),

@@ -70,13 +70,13 @@ impl SharedState {
             sums: sums.collect(),
             open: open.fold(0, |all, (number, _): (u32, _)| all | 1 << number),
             locked: 0,
-            steps: steps.map(|_| Steps::new(scenario.manner.sharing)).collect(),
+            steps: steps.map(|_| Steps::new(scenario.method.sharing)).collect(),
         }
     }
 
     /// The next step of this operation; none if it has ended.
     pub(super) fn next(&self, scenario: &Scenario, process: usize) -> Option<NextStep> {
-        self.steps[process].next(scenario.manner.sharing)
+        self.steps[process].next(scenario.method.sharing)
     }
 
     /// Whether this operation can take a step now: it has not ended, and waits for no lock.
@@ -90,7 +90,7 @@ impl SharedState {
 
     /// Takes the next step of an operation that can go.
     pub(super) fn take(&mut self, scenario: &Scenario, process: usize) -> Option<StepTaken> {
-        let sharing = scenario.manner.sharing;
+        let sharing = scenario.method.sharing;
         let step = self.next(scenario, process)?;
         let mut steps = self.steps[process];
         let mut access = ProcessAccess {

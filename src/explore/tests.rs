@@ -4,7 +4,7 @@ mod second_opinion;
 
 use super::*;
 use crate::bank::{Amount, Balance, Kind, Name, Operation};
-use crate::sharing::{Manner, Sharing};
+use crate::sharing::{Sharing, SharingMethod};
 use proptest::prelude::*;
 use shared_state::SharedState;
 
@@ -22,9 +22,9 @@ fn operation(kind: Kind, minor: i64, sides: Option<(&str, &str)>) -> Operation {
 }
 
 fn scenario(sharing: Sharing, start: i64, operations: Vec<Operation>) -> Scenario {
-    let manner = Manner::of(sharing);
+    let method = SharingMethod::of(sharing);
     let starts = vec![(Name::default(), Balance::new(start))];
-    Scenario::new(manner, starts, Balance::default(), operations).expect("a scenario")
+    Scenario::new(method, starts, Balance::default(), operations).expect("a scenario")
 }
 
 fn on_main(moves: &[(Kind, i64)]) -> Vec<Operation> {
@@ -161,10 +161,10 @@ fn opposite(lock_order: bool) -> Scenario {
         operation(Kind::Transfer, 500, Some(("a", "b"))),
         operation(Kind::Transfer, 500, Some(("b", "a"))),
     ];
-    let manner = Manner::of(Sharing::LockPerAccount).in_lock_order(lock_order);
+    let method = SharingMethod::of(Sharing::LockPerAccount).in_lock_order(lock_order);
     let start = |name| (Name::user(name).expect("a name"), Balance::new(1_000));
     let starts = vec![start("a"), start("b")];
-    Scenario::new(manner, starts, Balance::default(), operations).expect("a scenario")
+    Scenario::new(method, starts, Balance::default(), operations).expect("a scenario")
 }
 
 #[test]
@@ -330,9 +330,9 @@ proptest! {
         way in 0usize..6, start in 0i64..5, lock_order: bool,
     ) {
         let sharing = WAYS[way];
-        let manner = Manner::of(sharing).in_lock_order(lock_order);
+        let method = SharingMethod::of(sharing).in_lock_order(lock_order);
         let starts = vec![(Name::default(), Balance::new(start * 100))];
-        let scenario = Scenario::new(manner, starts, Balance::new(50), operations);
+        let scenario = Scenario::new(method, starts, Balance::new(50), operations);
         let scenario = scenario.expect("a scenario");
         let (mut searched, _) = search::search(&scenario, 1_000_000).expect("few states");
         if let Some((wanted, most)) = aim(&searched, None) {

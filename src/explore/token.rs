@@ -7,7 +7,7 @@ use super::scenario::{MAX_OPERATIONS, Scenario, ScenarioError};
 use super::shared_state::{SharedState, StepResult, StepTaken};
 use super::walk::{OrderPrefix, walk};
 use crate::bank::{AmountError, Balance, Kind, Name, Operation, WORLD};
-use crate::sharing::{Manner, Sharing, SharingChoice, Transport};
+use crate::sharing::{Sharing, SharingChoice, SharingMethod, Transport};
 
 /// What a token begins with. Another way to write or to number steps is another version.
 const VERSION: &str = "x1";
@@ -17,14 +17,14 @@ const SIGNS: &[u8; MAX_OPERATIONS] =
     b"123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXY";
 
 /// How operations can share: what a token can say.
-const MANNERS: [Manner; 11] = {
-    const PER_ACCOUNT: Manner = Manner::of(Sharing::LockPerAccount);
-    const OWNER: Manner = Manner::of(Sharing::Owner);
-    const WITH_WORK: Manner = Manner::of(Sharing::OwnerWithWork);
+const METHODS: [SharingMethod; 11] = {
+    const PER_ACCOUNT: SharingMethod = SharingMethod::of(Sharing::LockPerAccount);
+    const OWNER: SharingMethod = SharingMethod::of(Sharing::Owner);
+    const WITH_WORK: SharingMethod = SharingMethod::of(Sharing::OwnerWithWork);
     [
-        Manner::of(Sharing::Unguarded),
-        Manner::of(Sharing::CompareAndSet),
-        Manner::of(Sharing::Lock),
+        SharingMethod::of(Sharing::Unguarded),
+        SharingMethod::of(Sharing::CompareAndSet),
+        SharingMethod::of(Sharing::Lock),
         PER_ACCOUNT,
         PER_ACCOUNT.in_lock_order(true),
         OWNER,
@@ -37,16 +37,16 @@ const MANNERS: [Manner; 11] = {
 };
 
 /// The word for how operations share. `owner` is asked by a socket.
-fn word(manner: Manner) -> String {
-    let owner = match manner.transport {
+fn word(method: SharingMethod) -> String {
+    let owner = match method.transport {
         Transport::Socket => "owner",
-        Transport::Queue | Transport::Pipe => manner.word(),
+        Transport::Queue | Transport::Pipe => method.word(),
     };
-    match manner.sharing {
-        Sharing::LockPerAccount if manner.lock_order => "mutex-in-order".to_string(),
+    match method.sharing {
+        Sharing::LockPerAccount if method.lock_order => "mutex-in-order".to_string(),
         Sharing::Owner => owner.to_string(),
         Sharing::OwnerWithWork => format!("{owner}-with-work"),
-        _ => manner.word().to_string(),
+        _ => method.word().to_string(),
     }
 }
 
@@ -131,7 +131,7 @@ pub enum TokenError {
 
 /// The token for an order of a scenario.
 pub fn token(scenario: &Scenario, order: &[usize]) -> String {
-    let manner = word(scenario.manner);
+    let method = word(scenario.method);
     let start = |(name, start): &(Name, Balance)| format!("{name}={}", short(start.minor()));
     let mut starts: String = joined(scenario.starts.iter().map(start));
     if scenario.overdraft > Balance::default() {
@@ -141,7 +141,7 @@ pub fn token(scenario: &Scenario, order: &[usize]) -> String {
     let operations = scenario.operations.iter();
     let operations = joined(operations.map(|operation| written(operation, account)));
     let order: String = order.iter().copied().map(sign).collect();
-    format!("{VERSION}/{manner}/{starts}/{operations}/{order}")
+    format!("{VERSION}/{method}/{starts}/{operations}/{order}")
 }
 
 /// How an order names an operation.
@@ -202,11 +202,11 @@ pub fn read_begun_token(text: &str) -> Result<(Scenario, StepOrder, OrderPrefix)
 /// The scenario of a token, and its order, as numbers and as it stands there.
 fn parts_of(text: &str) -> Result<(Scenario, StepOrder, &str), TokenError> {
     let parts: Vec<&str> = text.split('/').collect();
-    let [VERSION, manner, starts, operations, order] = parts[..] else {
+    let [VERSION, method, starts, operations, order] = parts[..] else {
         return Err(not_whole(text, &parts));
     };
-    let known = MANNERS.into_iter().find(|known| word(*known) == manner);
-    let manner = known.ok_or_else(|| malformed(manner, "a way to share"))?;
+    let known = METHODS.into_iter().find(|known| word(*known) == method);
+    let method = known.ok_or_else(|| malformed(method, "a way to share"))?;
     let (starts, overdraft) = starts.split_once('+').unwrap_or((starts, "0"));
     let overdraft = balance(overdraft)?;
     let starts: Result<Vec<_>, _> = starts.split(',').map(read_start).collect();
@@ -216,7 +216,7 @@ fn parts_of(text: &str) -> Result<(Scenario, StepOrder, &str), TokenError> {
     let operations = operations.split(',');
     let operations: Result<Vec<_>, _> = operations.map(|text| read(text, &account)).collect();
     let scenario =
-        Scenario::new(manner, starts, overdraft, operations?).map_err(TokenError::Scenario)?;
+        Scenario::new(method, starts, overdraft, operations?).map_err(TokenError::Scenario)?;
     let number = |sign: u8| SIGNS.iter().position(|known| *known == sign);
     let numbers: Option<StepOrder> = order.bytes().map(number).collect();
     let numbers = numbers.ok_or_else(|| malformed(order, "an order of operations"))?;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::lot::Lot;
+use crate::rng::Rng;
 
 /// Of a hundred commands of a start in which things go wrong, so many meet something themselves.
 const COMMANDS: u64 = 40;
@@ -83,18 +83,18 @@ fn spares_processes(seed: u64) -> bool {
 impl CommandFault {
     /// What this attempt of an operation meets in this start of the run; mostly nothing.
     pub fn of(seed: u64, id: &str, start: u32, attempt: u32) -> Option<Self> {
-        let mut lot = Lot::of(seed, format!("{id} {start} {attempt}").as_bytes());
-        if lot.below(100) >= COMMANDS {
+        let mut rng = Rng::of(seed, format!("{id} {start} {attempt}").as_bytes());
+        if rng.below(100) >= COMMANDS {
             return None;
         }
         let (moment, kind) = loop {
-            let drawn = ALL[lot.below(ALL.len() as u64) as usize];
+            let drawn = ALL[rng.below(ALL.len() as u64) as usize];
             let kills = matches!(drawn.1, FaultKind::WorkerKilled | FaultKind::RunKilled);
             if !(kills && spares_processes(seed)) {
                 break drawn;
             }
         };
-        let millis = lot.below(LONGEST + 1);
+        let millis = rng.below(LONGEST + 1);
         Some(CommandFault {
             moment,
             kind,
@@ -155,18 +155,18 @@ pub enum RunFaultKind {
 
 impl RunFault {
     /// What the next start of a round of this seed meets, if anything.
-    pub fn draw(seed: u64, lot: &mut Lot) -> Option<Self> {
-        if lot.below(100) >= RUNS || spares_processes(seed) {
+    pub fn draw(seed: u64, rng: &mut Rng) -> Option<Self> {
+        if rng.below(100) >= RUNS || spares_processes(seed) {
             return None;
         }
         // Runs last milliseconds or minutes.
-        let scale = 1 << lot.below(DOUBLINGS);
-        let after_millis = scale + lot.below(scale);
-        let kind = match lot.below(3) {
+        let scale = 1 << rng.below(DOUBLINGS);
+        let after_millis = scale + rng.below(scale);
+        let kind = match rng.below(3) {
             0 => RunFaultKind::Killed,
             1 => RunFaultKind::WorkerKilled,
             _ => RunFaultKind::Stopped {
-                millis: lot.below(LONGEST + 1),
+                millis: rng.below(LONGEST + 1),
             },
         };
         Some(RunFault { after_millis, kind })
@@ -213,13 +213,13 @@ mod tests {
 
     #[test]
     fn a_run_is_met_within_seconds() {
-        let mut lot = Lot::new(3);
+        let mut rng = Rng::new(3);
         let drawn: Vec<_> = (0..1_000)
-            .filter_map(|_| RunFault::draw(7, &mut lot))
+            .filter_map(|_| RunFault::draw(7, &mut rng))
             .collect();
         assert!((400..600).contains(&drawn.len()));
         assert!(drawn.iter().all(|fault| fault.after_millis < 1 << 12));
         assert!(drawn.iter().any(|fault| fault.after_millis < 10));
-        assert!((0..1_000).all(|_| RunFault::draw(9, &mut lot).is_none()));
+        assert!((0..1_000).all(|_| RunFault::draw(9, &mut rng).is_none()));
     }
 }

@@ -13,8 +13,8 @@ use super::{ENTRY, RehearsalError, RehearsalPlan};
 use crate::child::LEDGER_VARIABLE;
 use crate::command::this_program_with;
 use crate::exit::Exit;
-use crate::lot::Lot;
 use crate::rehearsal::{CommandStep, Evidence, RehearsedRound, RunFault, UnknownPayment};
+use crate::rng::Rng;
 use crate::status::Status;
 use crate::store::{Access, EntryQuery, Ledger, MAX_PAGE, Place, open_holds};
 
@@ -70,7 +70,7 @@ impl RehearsalPlan {
         );
         let mut command = self.command(&words, &self.ledger)?;
         command.stdout(File::create(&told).map_err(RehearsalError::keeping)?);
-        let ended = starter.run(&mut command, &said_at, None, &mut Lot::new(0))?;
+        let ended = starter.run(&mut command, &said_at, None, &mut Rng::new(0))?;
         let code = match ended {
             StartEnd::Ended { exit, .. } => exit.code(),
             StartEnd::TimeOver => return Ok(()),
@@ -92,16 +92,16 @@ impl RehearsalPlan {
         starter: &mut Starter<'_>,
     ) -> Result<Option<RehearsedRound>, RehearsalError> {
         let seed = self.seed.wrapping_add(u64::from(number) - 1);
-        let mut lot = Lot::new(seed);
-        let met = 1 + lot.below(MOST_MET) as u32;
+        let mut rng = Rng::new(seed);
+        let met = 1 + rng.below(MOST_MET) as u32;
         let mut run_faults = Vec::new();
         let mut start = 0;
         let ended = loop {
             start += 1;
             let is_met = start <= met;
-            let fault = RunFault::draw(seed, &mut lot).filter(|_| is_met);
+            let fault = RunFault::draw(seed, &mut rng).filter(|_| is_met);
             let mut command = self.start(number, files, (seed, start, is_met))?;
-            let ended = starter.run(&mut command, &files.said, fault, &mut lot)?;
+            let ended = starter.run(&mut command, &files.said, fault, &mut rng)?;
             let StartEnd::Ended { exit, was_met } = ended else {
                 return Ok(None);
             };

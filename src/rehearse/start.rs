@@ -14,9 +14,9 @@ use signal_hook::consts::{SIGCHLD, SIGTSTP};
 use super::RehearsalError;
 use crate::child::spawn;
 use crate::exit::Exit;
-use crate::lot::Lot;
 use crate::poll::wait_readable;
 use crate::rehearsal::{RunFault, RunFaultKind};
+use crate::rng::Rng;
 use crate::supervisor::{Signals, adopt_orphans, children_of, end_children, stop_self};
 use crate::wake::{RunningClock, TICK};
 
@@ -79,7 +79,7 @@ impl<'a> Starter<'a> {
         command: &mut Command,
         said: &Path,
         fault: Option<RunFault>,
-        lot: &mut Lot,
+        rng: &mut Rng,
     ) -> Result<StartEnd, RehearsalError> {
         let said = File::create(said).map_err(RehearsalError::starting)?;
         command.stdin(Stdio::null()).stderr(said);
@@ -108,7 +108,7 @@ impl<'a> Starter<'a> {
             }
             while meetings.last().is_some_and(|(at, _)| now >= *at) {
                 if let Some((_, meeting)) = meetings.pop() {
-                    process.meet(meeting, lot);
+                    process.meet(meeting, rng);
                 }
             }
             let next = meetings.last().map_or(TICK, |(at, _)| *at - now);
@@ -147,13 +147,13 @@ impl RunProcess<'_> {
         Ok(self.child.try_wait()?.map(Exit::from))
     }
 
-    fn meet(&self, meeting: Meeting, lot: &mut Lot) {
+    fn meet(&self, meeting: Meeting, rng: &mut Rng) {
         let run = Pid::from_child(&self.child);
         let (target, signal) = match meeting {
             Meeting::Kill => (Some(run), Signal::KILL),
             Meeting::KillWorker => {
                 let workers = children_of(run);
-                let chosen = lot.below(workers.len().max(1) as u64);
+                let chosen = rng.below(workers.len().max(1) as u64);
                 (workers.get(chosen as usize).copied(), Signal::KILL)
             }
             Meeting::Stop => (Some(run), Signal::STOP),

@@ -15,7 +15,7 @@ use crate::report::Detail;
 use crate::report::Reporter;
 use crate::run::{GivenOrder, Pacing, RequestTurn, TurnTaken, TurnWatch};
 use crate::shared_memory::{MemorySharing, Primitive};
-use crate::sharing::{Manner, NextStep, Sharing};
+use crate::sharing::{NextStep, Sharing, SharingMethod};
 use crate::supervisor::Signals;
 use crate::wake::{Alarm, Waker};
 use crate::work::Pace;
@@ -93,7 +93,7 @@ fn balances(scenario: &Scenario, accounts: &[AccountSummary]) -> Vec<i64> {
 
 /// Refuses orders that are none of shared memory.
 pub(super) fn check_shared_memory(scenario: &Scenario, played: &Played) -> Result<(), ReplayError> {
-    let why = match scenario.manner().sharing {
+    let why = match scenario.method().sharing {
         Sharing::Owner | Sharing::OwnerWithWork => "no process there owns the balance and decides",
         Sharing::CompareAndSet if !notices_conflicts(scenario, played) => {
             "a compare-and-set in memory is of the account that gives, and an operation of this order \
@@ -126,33 +126,33 @@ fn notices_conflicts(scenario: &Scenario, played: &Played) -> bool {
     steps.iter().enumerate().all(is_noticed)
 }
 
-/// How workers share memory in this manner.
-fn memory_sharing(manner: Manner) -> MemorySharing {
+/// How workers share memory by this method.
+fn memory_sharing(method: SharingMethod) -> MemorySharing {
     MemorySharing {
-        primitive: match manner.sharing {
+        primitive: match method.sharing {
             Sharing::CompareAndSet => Primitive::Cas,
             Sharing::Lock => Primitive::Mutex,
             Sharing::LockPerAccount => Primitive::MutexPerAccount,
             _ => Primitive::None,
         },
-        lock_order: manner.lock_order,
+        lock_order: method.lock_order,
         limit: Some(DEADLOCK_LIMIT),
         takes_turns: true,
     }
 }
 
-/// The run of the mode that shares in this manner.
+/// The run of the mode that shares by this method.
 pub(super) fn plan(scenario: &Scenario, by: StepTakers) -> RunPlan {
-    let manner = scenario.manner();
-    let conduct = match manner.sharing {
-        _ if by == StepTakers::SharedMemory => WorkerMode::ShareMemory(memory_sharing(manner)),
+    let method = scenario.method();
+    let conduct = match method.sharing {
+        _ if by == StepTakers::SharedMemory => WorkerMode::ShareMemory(memory_sharing(method)),
         Sharing::Unguarded | Sharing::CompareAndSet | Sharing::Lock | Sharing::LockPerAccount => {
-            WorkerMode::ShareData(manner)
+            WorkerMode::ShareData(method)
         }
         Sharing::Owner | Sharing::OwnerWithWork => WorkerMode::AskTheBank,
     };
     // The shortest work there is: its two requests are what counts.
-    let work = match manner.sharing {
+    let work = match method.sharing {
         Sharing::OwnerWithWork => Pace::new(1e-6),
         _ => None,
     };
@@ -160,7 +160,7 @@ pub(super) fn plan(scenario: &Scenario, by: StepTakers) -> RunPlan {
     let (account, balance) = starts.next().unwrap_or_default();
     RunPlan {
         mode: Mode::Replay,
-        transport: manner.transport,
+        transport: method.transport,
         conduct,
         jobs: scenario.operations().len(),
         ops_per_worker: Some(1),

@@ -75,7 +75,7 @@ impl<'a> ThreadAccess<'a> {
     }
 
     pub(super) fn sharing(&self) -> Sharing {
-        self.scenario.manner().sharing
+        self.scenario.method().sharing
     }
 
     pub(super) fn process(&self) -> usize {
@@ -133,10 +133,10 @@ impl<'a> ThreadAccess<'a> {
     /// The places of a lock.
     fn places(&self, lock: usize) -> Vec<usize> {
         let mut sides = self.scenario.sides(self.process).to_vec();
-        if self.scenario.manner().sharing == Sharing::Lock {
+        if self.scenario.method().sharing == Sharing::Lock {
             return sides;
         }
-        if self.scenario.manner().lock_order {
+        if self.scenario.method().lock_order {
             sides.sort_by_key(|place| &self.scenario.places()[*place].name);
         }
         sides.get(lock).copied().into_iter().collect()

@@ -4,7 +4,7 @@ use super::samples::{
     COMPLETED_JSON, SampleOperation, account, answered, completed, failed, posted, refused,
     summary, view,
 };
-use super::text::{Text, TextManner};
+use super::text::{Text, TextStyle};
 use super::{Detail, Format};
 use crate::bank::{Balance, Kind, Name, Rejection, WORLD};
 use crate::event::{
@@ -13,9 +13,9 @@ use crate::event::{
 use crate::status::Status;
 
 fn format(format: Format, events: &[Event]) -> String {
-    let mut text = Text::new(TextManner {
+    let mut text = Text::new(TextStyle {
         lists_repeats: true,
-        ..TextManner::default()
+        ..TextStyle::default()
     });
     let mut out = Vec::new();
     for event in events {

@@ -71,7 +71,7 @@ pub fn explored(mut output: Output, format: Format, exploration: &Exploration) -
 
 fn write_text(exploration: &Exploration, out: &mut String) -> fmt::Result {
     let Exploration { scenario, sync, .. } = *exploration;
-    writeln!(out, "{sync}: {}", words::manner(scenario.manner()))?;
+    writeln!(out, "{sync}: {}", words::method(scenario.method()))?;
     for (number, operation) in (1..).zip(scenario.operations()) {
         writeln!(out, "{number:>4}  {}", Description::of(operation))?;
     }

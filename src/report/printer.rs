@@ -8,7 +8,7 @@ use std::thread;
 use super::drawing::Drawer;
 use super::live::Live;
 use super::sink::Sink;
-use super::text::{Text, TextManner};
+use super::text::{Text, TextStyle};
 use super::{BACKLOG_LIMIT, Broken, Detail, stderr_line};
 use crate::event::Event;
 use crate::wake::Waker;
@@ -101,8 +101,8 @@ impl Rendering {
     }
 
     /// Lines for people.
-    pub(super) fn text(manner: TextManner, detail: Detail, stdout: Sink) -> Self {
-        let formatter = Formatter::Text(Text::new(manner));
+    pub(super) fn text(style: TextStyle, detail: Detail, stdout: Sink) -> Self {
+        let formatter = Formatter::Text(Text::new(style));
         Rendering::of(formatter, detail, vec![stdout])
     }
 

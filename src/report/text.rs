@@ -4,11 +4,11 @@ mod beginning;
 mod description;
 mod group;
 mod holder_killed;
-mod manner;
 mod mechanism;
 mod paint;
 mod refused;
 mod steps;
+mod style;
 mod summary;
 
 use std::borrow::Cow;
@@ -19,9 +19,9 @@ use beginning::run_started;
 pub(super) use description::Description;
 use description::{NamedOperation, OperationIdentity};
 use holder_killed::KilledHolders;
-pub(super) use manner::TextManner;
 use refused::{planned, refused};
 use steps::StepText;
+pub(super) use style::TextStyle;
 
 use super::Detail;
 use super::columns::terminal_width;
@@ -33,7 +33,7 @@ use crate::event::{Event, InvalidLine, Micros, OperationEvent, Race, Repair};
 /// The lines so far, as far as later ones depend on them.
 #[derive(Default)]
 pub(super) struct Text {
-    manner: TextManner,
+    style: TextStyle,
     /// The header of the table of remedies is printed.
     raced: bool,
     holders: KilledHolders,
@@ -41,9 +41,9 @@ pub(super) struct Text {
 }
 
 impl Text {
-    pub(super) fn new(manner: TextManner) -> Self {
+    pub(super) fn new(style: TextStyle) -> Self {
         Text {
-            manner,
+            style,
             ..Text::default()
         }
     }
@@ -55,15 +55,15 @@ impl Text {
         detail: Detail,
         out: &mut Vec<u8>,
     ) -> io::Result<()> {
-        if self.manner.leaves_out(event) {
+        if self.style.leaves_out(event) {
             return Ok(());
         }
         let from = out.len();
         self.lines(event, detail, out)?;
-        if self.manner.has_colour {
+        if self.style.has_colour {
             paint::paint(event, out, from);
         }
-        if self.manner.is_for_person {
+        if self.style.is_for_person {
             wrap_from(out, from, terminal_width());
         }
         Ok(())
@@ -120,7 +120,7 @@ impl Text {
             Event::Raced(race) => self.raced(race, out),
             Event::HolderKilled(killed) => self.holders.killed(killed, out),
             Event::Repaired(repair) => repaired(repair, out),
-            Event::Summary(summary) => summary::ended(summary, self.manner.is_for_person, out),
+            Event::Summary(summary) => summary::ended(summary, self.style.is_for_person, out),
             step => self.steps.write(step, out),
         }
     }

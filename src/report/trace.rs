@@ -105,8 +105,8 @@ impl<W: Write> LimitedEvents<'_, W> {
 /// account's place and the change's.
 fn counters(picture: &Picture) -> Vec<(usize, usize, usize)> {
     let mut counters = Vec::new();
-    for (account, course) in picture.accounts.iter().enumerate().take(MAX_COUNTERS) {
-        for (place, change) in course.changes.iter().enumerate() {
+    for (account, history) in picture.accounts.iter().enumerate().take(MAX_COUNTERS) {
+        for (place, change) in history.changes.iter().enumerate() {
             counters.push((change.operation.unwrap_or(0), account, place));
         }
     }

@@ -28,7 +28,7 @@ pub enum Transport {
 
 /// How operations share their accounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Manner {
+pub struct SharingMethod {
     /// The steps.
     pub sharing: Sharing,
     /// Locks of accounts are taken in the order of the accounts' names, and not the debit side first.
@@ -37,10 +37,10 @@ pub struct Manner {
     pub transport: Transport,
 }
 
-impl Manner {
+impl SharingMethod {
     /// This way to share.
     pub const fn of(sharing: Sharing) -> Self {
-        Manner {
+        SharingMethod {
             sharing,
             lock_order: false,
             transport: Transport::Socket,
@@ -50,13 +50,13 @@ impl Manner {
     /// With the locks of accounts in the order of their names, if there are any.
     pub const fn in_lock_order(self, lock_order: bool) -> Self {
         let lock_order = lock_order && matches!(self.sharing, Sharing::LockPerAccount);
-        Manner { lock_order, ..self }
+        SharingMethod { lock_order, ..self }
     }
 
     /// With requests that travel like this, if there are any.
     pub const fn over(self, transport: Transport) -> Self {
         match self.sharing {
-            Sharing::Owner | Sharing::OwnerWithWork => Manner { transport, ..self },
+            Sharing::Owner | Sharing::OwnerWithWork => SharingMethod { transport, ..self },
             _ => self,
         }
     }
@@ -64,7 +64,7 @@ impl Manner {
     /// With work between the two requests to the owner, if there is one.
     pub const fn with_work(self) -> Self {
         match self.sharing {
-            Sharing::Owner => Manner {
+            Sharing::Owner => SharingMethod {
                 sharing: Sharing::OwnerWithWork,
                 ..self
             },
@@ -73,7 +73,7 @@ impl Manner {
     }
 }
 
-impl SharingChoice for Manner {
+impl SharingChoice for SharingMethod {
     fn word(self) -> &'static str {
         match (self.sharing, self.transport) {
             (Sharing::Unguarded, _) => "none",

@@ -46,7 +46,7 @@ pub struct Recording {
     lanes: Vec<Lane>,
     operations: Vec<PicturedOperation>,
     accounts: AccountPositions,
-    courses: Vec<Vec<RecordedChange>>,
+    histories: Vec<Vec<RecordedChange>>,
     accesses: Vec<CellAccess>,
     waits: Vec<RecordedWait>,
     requests: Vec<RequestTimes>,
@@ -114,7 +114,7 @@ impl Recording {
             lanes: Vec::new(),
             operations: Vec::new(),
             accounts: AccountPositions::default(),
-            courses: Vec::new(),
+            histories: Vec::new(),
             accesses: Vec::new(),
             waits: Vec::new(),
             requests: Vec::new(),
@@ -288,7 +288,7 @@ impl Recording {
         if let Some((name, balance)) = account {
             let account = self.account(run, &name);
             let posted = Some(balance.minor());
-            self.courses[account].push(RecordedChange {
+            self.histories[account].push(RecordedChange {
                 run,
                 at: 0,
                 decided: 0,
@@ -307,7 +307,7 @@ impl Recording {
             None => Scope::Run(run),
         };
         let account = self.accounts.place(scope, name);
-        self.courses
+        self.histories
             .resize_with(self.accounts.count(), Vec::default);
         account
     }

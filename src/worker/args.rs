@@ -12,7 +12,7 @@ use crate::child::{pass, received};
 use crate::command::CommandSpec;
 use crate::latencies::MeasureArgs;
 use crate::shared_memory::{MemoryPlace, MemorySharing};
-use crate::sharing::{Manner, SharingChoice, Transport};
+use crate::sharing::{SharingChoice, SharingMethod, Transport};
 
 /// How a worker has its operations decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +21,7 @@ pub enum WorkerMode {
     /// It asks the bank.
     AskTheBank,
     /// It shares the bank's data.
-    ShareData(Manner),
+    ShareData(SharingMethod),
     /// It shares the memory that the bank's data lies in.
     ShareMemory(MemorySharing),
 }
@@ -31,7 +31,7 @@ impl WorkerMode {
     pub fn sync(self) -> Option<&'static str> {
         match self {
             WorkerMode::AskTheBank => None,
-            WorkerMode::ShareData(manner) => Some(manner.word()),
+            WorkerMode::ShareData(method) => Some(method.word()),
             WorkerMode::ShareMemory(sharing) => Some(sharing.primitive.word()),
         }
     }
@@ -115,7 +115,7 @@ mod tests {
         for command_spec in [None, Some(command_spec)] {
             for conduct in [
                 WorkerMode::AskTheBank,
-                WorkerMode::ShareData(Manner::of(Sharing::CompareAndSet)),
+                WorkerMode::ShareData(SharingMethod::of(Sharing::CompareAndSet)),
             ] {
                 let args = WorkerArgs {
                     tells_times: true,

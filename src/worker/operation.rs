@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::bank::{Answer, Outcome, WorkEnd};
 use crate::command::NextAction;
 use crate::protocol::{Ask, Assignment, ReplyBody};
-use crate::sharing::Manner;
+use crate::sharing::SharingMethod;
 use crate::work::Work;
 use cells::SharedCells;
 
@@ -72,11 +72,11 @@ enum WorkStage {
 }
 
 impl OperationInWork {
-    /// An operation of which nothing was asked. With `manner` the worker shares the data like this, else
+    /// An operation of which nothing was asked. With `method` the worker shares the data like this, else
     /// the bank decides.
-    pub(crate) fn new(assignment: Assignment, manner: Option<Manner>) -> Self {
-        let stage = match manner {
-            Some(manner) => WorkStage::Sharing(Box::new(SharedCells::new(&assignment, manner))),
+    pub(crate) fn new(assignment: Assignment, method: Option<SharingMethod>) -> Self {
+        let stage = match method {
+            Some(method) => WorkStage::Sharing(Box::new(SharedCells::new(&assignment, method))),
             None => WorkStage::New,
         };
         OperationInWork { assignment, stage }

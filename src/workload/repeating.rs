@@ -13,26 +13,26 @@ pub(super) struct Repeating {
     lasting: Duration,
     began: Option<Instant>,
     /// How many are there at once, and how many of them are left.
-    lot: usize,
+    at_once: usize,
     left: usize,
 }
 
 impl Repeating {
-    pub(super) fn new(operations: Vec<Operation>, lasting: Duration, lot: usize) -> Self {
+    pub(super) fn new(operations: Vec<Operation>, lasting: Duration, at_once: usize) -> Self {
         Repeating {
             operations,
             place: 0,
             lasting,
             began: None,
-            lot,
-            left: lot,
+            at_once,
+            left: at_once,
         }
     }
 
     /// The next one, until the time is over and all of them came equally often.
     pub(super) fn next(&mut self) -> Next {
         if self.left == 0 {
-            self.left = self.lot;
+            self.left = self.at_once;
             return Next::NotYet;
         }
         let is_over = || {
@@ -71,8 +71,8 @@ mod tests {
         let both = vec![one(Kind::Deposit), one(Kind::Withdraw)];
         let mut repeating = Repeating::new(both.clone(), Duration::from_secs(3_600), 3);
         let mut taken = Vec::new();
-        for lot in [3, 3] {
-            for _ in 0..lot {
+        for at_once in [3, 3] {
+            for _ in 0..at_once {
                 match repeating.next() {
                     Next::Item(Item::Operation { operation, .. }) => taken.push(operation),
                     other => panic!("{other:?}"),

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::reading::{LineFault, LinePlace};
-use super::{Happened, NO_TEXT, Observed, ObservedHistory};
+use super::{NO_TEXT, Observed, ObservedEvent, ObservedHistory};
 use crate::bank::{Balance, Kind};
 use crate::event::{AllowanceEvent, OperationEvent, WindowEvent};
 
@@ -49,7 +49,7 @@ impl ObservedHistory {
     pub(super) fn add_among_allowances(
         &mut self,
         place: LinePlace,
-        happened: Happened,
+        event: ObservedEvent,
         mut told: OperationEvent,
     ) -> Result<(), LineFault> {
         let moved = told.allowances.take().unwrap_or_default();
@@ -60,11 +60,11 @@ impl ObservedHistory {
         if let Some(first) = behind.first() {
             told.decided = first.decided.saturating_sub(first.entries());
             // These tell of the account as it is after all of it.
-            if matches!(happened, Happened::Opened | Happened::Refused) {
+            if matches!(event, ObservedEvent::Opened | ObservedEvent::Refused) {
                 (told.balance, told.available) = (None, None);
             }
         }
-        self.add_operation(place, happened, &told)?;
+        self.add_operation(place, event, &told)?;
         let mut behind = behind.into_iter();
         behind.try_for_each(|one| self.add_moved(place, &told, one))
     }
@@ -78,7 +78,8 @@ impl ObservedHistory {
         let minor = |amount: Option<Balance>| amount.map_or(0, Balance::minor);
         let (lapse, refill) = (minor(one.lapse), minor(one.refill));
         if let Some(window) = one.window {
-            let mut entered = self.observe(place, Happened::Entered, &of_account(told, one))?;
+            let mut entered =
+                self.observe(place, ObservedEvent::Entered, &of_account(told, one))?;
             let window = ToldWindow {
                 window,
                 lapse,
@@ -108,7 +109,7 @@ impl ObservedHistory {
                 decided: one.decided.saturating_sub(later),
                 ..of_account(told, one)
             };
-            let entry = self.observe(place, Happened::Completed, &entry)?;
+            let entry = self.observe(place, ObservedEvent::Completed, &entry)?;
             self.keep_moved(entry)?;
         }
         Ok(())

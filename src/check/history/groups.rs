@@ -2,16 +2,16 @@
 //! one answer, which says only that money of any account may have been set aside or given back.
 
 use super::reading::{LineFault, LinePlace};
-use super::{Happened, NO_TEXT, ObservedHistory};
+use super::{NO_TEXT, ObservedEvent, ObservedHistory};
 use crate::bank::Kind;
 use crate::event::{OperationEvent, PartEvent};
 
 impl ObservedHistory {
-    /// Takes what happened to the operations of a group.
+    /// Takes what event to the operations of a group.
     pub(super) fn add_group(
         &mut self,
         place: LinePlace,
-        happened: Happened,
+        event: ObservedEvent,
         told: &OperationEvent,
         parts: &[PartEvent],
     ) -> Result<(), LineFault> {
@@ -19,9 +19,9 @@ impl ObservedHistory {
             let (line, field) = (u64::from(place.1), "parts");
             return Err(LineFault::Missing { line, field });
         };
-        let mut settled = self.observe(place, happened, &of_part(told, last))?;
+        let mut settled = self.observe(place, event, &of_part(told, last))?;
         self.note_work(&mut settled);
-        if happened != Happened::Completed {
+        if event != ObservedEvent::Completed {
             settled.kind = Kind::Group;
             return self.keep(settled);
         }
@@ -30,7 +30,7 @@ impl ObservedHistory {
         }
         let before = &parts[..parts.len() - 1];
         for (part, later) in before.iter().zip((1..parts.len() as u64).rev()) {
-            let mut one = self.observe(place, happened, &of_part(told, part))?;
+            let mut one = self.observe(place, event, &of_part(told, part))?;
             one.has_work = settled.has_work;
             one.decided = settled.decided.saturating_sub(later);
             (one.operation, one.id, one.is_part) = (0, NO_TEXT, true);

@@ -3,18 +3,19 @@
 use super::super::text_table::NO_TEXT;
 use super::reading::{LineFault, LinePlace};
 use super::{
-    Happened, LOANS_NUMBER, Observed, ObservedHistory, UNTOLD, WORLD_NUMBER, kind_of, missing_field,
+    LOANS_NUMBER, Observed, ObservedEvent, ObservedHistory, UNTOLD, WORLD_NUMBER, kind_of,
+    missing_field,
 };
 use crate::bank::{BUDGET, Balance, Kind};
 use crate::event::{Cause, OperationEvent, Reason};
 
 impl ObservedHistory {
     /// An answer that tells nothing.
-    pub(super) fn unknown(&self, (file, line): LinePlace, happened: Happened) -> Observed {
+    pub(super) fn unknown(&self, (file, line): LinePlace, event: ObservedEvent) -> Observed {
         Observed {
             file,
             line,
-            happened,
+            event,
             kind: Kind::Balance,
             reason: None,
             duplicate: false,
@@ -56,10 +57,10 @@ impl ObservedHistory {
     pub(super) fn observe(
         &mut self,
         place: LinePlace,
-        happened: Happened,
+        event: ObservedEvent,
         told: &OperationEvent,
     ) -> Result<Observed, LineFault> {
-        if let Some(field) = missing_field(happened, told) {
+        if let Some(field) = missing_field(event, told) {
             let line = u64::from(place.1);
             return Err(LineFault::Missing { line, field });
         }
@@ -69,7 +70,7 @@ impl ObservedHistory {
         let ran = told.exit.is_some() || told.signal.is_some() || told.attempts.is_some();
         // A reversal that is refused tells what the account has that would give.
         let is_of_other =
-            kind == Kind::Reverse && told.from.is_some() && happened == Happened::Refused;
+            kind == Kind::Reverse && told.from.is_some() && event == ObservedEvent::Refused;
         let elapsed = told.elapsed_us.and_then(|us| u32::try_from(us.0).ok());
         Ok(Observed {
             kind,
@@ -82,7 +83,7 @@ impl ObservedHistory {
             ran,
             may_count: match told.reason {
                 Some(Reason::Faulty(cause)) => cause == Cause::Ledger,
-                Some(Reason::Foreign(_)) => happened == Happened::Failed,
+                Some(Reason::Foreign(_)) => event == ObservedEvent::Failed,
                 _ => false,
             },
             pid: told.pid,
@@ -110,7 +111,7 @@ impl ObservedHistory {
             },
             seq: told.seq.unwrap_or(0),
             decided: told.decided,
-            ..self.unknown(place, happened)
+            ..self.unknown(place, event)
         })
     }
 }

@@ -6,7 +6,7 @@ use super::super::text_table::TextTable;
 use super::allowances::ToldWindows;
 use super::observing::number_in_run;
 use super::repeated::identity;
-use super::{Happened, Observed, ObservedEnd, ObservedHistory, ObservedRun, ToldCounts};
+use super::{Observed, ObservedEnd, ObservedEvent, ObservedHistory, ObservedRun, ToldCounts};
 use crate::bank::{Balance, LOANS, WORLD};
 use crate::event::{Event, EventError, Micros, Mode, OperationEvent, RunStarted, Summary, is_cut};
 
@@ -106,7 +106,7 @@ impl ObservedHistory {
             Err(error) => return Err(error.into()),
         };
         let place = (file, number);
-        let (happened, told) = match event {
+        let (event, told) = match event {
             Some(Event::Started(told)) => return self.started(place, &told),
             Some(Event::RunStarted(start)) => {
                 self.run_started(place, &start);
@@ -116,32 +116,32 @@ impl ObservedHistory {
                 self.ended(place, &summary, &ToldCounts::of(text));
                 return Ok(());
             }
-            Some(Event::Held(told)) => (Happened::Held, told),
-            Some(Event::Completed(told)) => (Happened::Completed, told),
-            Some(Event::Refused(told)) => (Happened::Refused, told),
-            Some(Event::InDoubt(told)) => (Happened::InDoubt, told),
-            Some(Event::Failed(told)) => (Happened::Failed, told),
-            Some(Event::Voided(told)) => (Happened::Voided, told),
-            Some(Event::Opened(told)) => (Happened::Opened, told),
+            Some(Event::Held(told)) => (ObservedEvent::Held, told),
+            Some(Event::Completed(told)) => (ObservedEvent::Completed, told),
+            Some(Event::Refused(told)) => (ObservedEvent::Refused, told),
+            Some(Event::InDoubt(told)) => (ObservedEvent::InDoubt, told),
+            Some(Event::Failed(told)) => (ObservedEvent::Failed, told),
+            Some(Event::Voided(told)) => (ObservedEvent::Voided, told),
+            Some(Event::Opened(told)) => (ObservedEvent::Opened, told),
             _ => return Ok(()),
         };
         match &told.allowances {
-            Some(_) => self.add_among_allowances(place, happened, told),
-            None => self.add_operation(place, happened, &told),
+            Some(_) => self.add_among_allowances(place, event, told),
+            None => self.add_operation(place, event, &told),
         }
     }
 
-    /// Takes what happened to an operation.
+    /// Takes what event to an operation.
     pub(super) fn add_operation(
         &mut self,
         place: LinePlace,
-        happened: Happened,
+        event: ObservedEvent,
         told: &OperationEvent,
     ) -> Result<(), LineFault> {
         if let Some(parts) = &told.parts {
-            return self.add_group(place, happened, told, parts);
+            return self.add_group(place, event, told, parts);
         }
-        let mut observed = self.observe(place, happened, told)?;
+        let mut observed = self.observe(place, event, told)?;
         self.note_work(&mut observed);
         self.keep(observed)
     }
@@ -152,7 +152,7 @@ impl ObservedHistory {
             self.told_twice += 1;
             return Ok(());
         }
-        self.has_holds |= observed.happened == Happened::Held;
+        self.has_holds |= observed.event == ObservedEvent::Held;
         if self.observed.len() >= u32::MAX as usize {
             let line = observed.line.into();
             return Err(LineFault::TooMany { line });
@@ -249,7 +249,7 @@ impl ObservedHistory {
         self.state.open += 1;
         self.state.base_us = (!overlaps).then_some(start.clock_us.0);
         if let Some(balance) = start.balance.filter(|_| in_memory) {
-            let mut began = self.unknown(place, Happened::Began);
+            let mut began = self.unknown(place, ObservedEvent::Began);
             began.account = self.names.number(start.account.as_str());
             (began.balance, began.available) = (balance.minor(), balance.minor());
             // A limit that is not zero is told.

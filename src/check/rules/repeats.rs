@@ -1,7 +1,7 @@
 //! What is known of the ids that callers gave: the bank's own rules say what a repeat is answered with.
 
 use super::super::contradiction::Disagreement;
-use super::super::history::{Happened, Observed, ObservedHistory};
+use super::super::history::{Observed, ObservedEvent, ObservedHistory};
 use super::super::text_table::NO_TEXT;
 use crate::bank::{
     Amount, Balance, Id, IdempotencyKeys, Kind, Name, Operation, Outcome, Rejection, State, View,
@@ -76,7 +76,7 @@ impl Repeats<'_> {
         if one.id == NO_TEXT {
             return Ok(());
         }
-        let takes_over = one.happened == Happened::Held && self.known(one.id) == IdState::InDoubt;
+        let takes_over = one.event == ObservedEvent::Held && self.known(one.id) == IdState::InDoubt;
         match self.expected(one).filter(|_| !takes_over) {
             // A request may ask to decide a refusal anew.
             Some(Outcome::Refused { rejection, .. })
@@ -113,9 +113,9 @@ impl Repeats<'_> {
     /// It is answered as an earlier one was: there must have been one.
     pub(super) fn repeated(&mut self, number: u32) -> Result<(), Disagreement> {
         let one = self.history.at(number);
-        let is_stored = matches!(one.happened, Happened::Completed | Happened::Refused);
+        let is_stored = matches!(one.event, ObservedEvent::Completed | ObservedEvent::Refused);
         if one.id == NO_TEXT || !is_stored {
-            if one.happened == Happened::Held {
+            if one.event == ObservedEvent::Held {
                 self.change(one.id, IdState::UnderWay);
             }
             return Ok(());

@@ -12,11 +12,11 @@ use crate::bank::{
 };
 
 /// Numbers by lot.
-pub(crate) struct Lot(u64);
+pub(crate) struct Rng(u64);
 
-impl Lot {
+impl Rng {
     pub(crate) fn new(seed: u64) -> Self {
-        Lot(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+        Rng(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
     /// A number below this one.
@@ -30,7 +30,7 @@ impl Lot {
 
 /// What a made history is like.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Manner {
+pub(crate) struct Traits {
     /// Its ledger lasts, and was used before.
     pub(crate) lasts: bool,
     /// Some of its operations have work.
@@ -43,8 +43,8 @@ pub(crate) struct Manner {
 
 /// A ledger whose answers are written down.
 struct Made {
-    lot: Lot,
-    manner: Manner,
+    rng: Rng,
+    traits: Traits,
     state: LedgerState,
     now: u64,
     lines: Vec<(u64, Value)>,
@@ -56,10 +56,10 @@ struct Made {
 const ACCOUNTS: [&str; 3] = ["main", "ops", "tax"];
 
 /// The lines of a history of about so many operations.
-pub(crate) fn made(seed: u64, count: u64, manner: Manner) -> Vec<Value> {
+pub(crate) fn made(seed: u64, count: u64, traits: Traits) -> Vec<Value> {
     let mut made = Made {
-        lot: Lot::new(seed),
-        manner,
+        rng: Rng::new(seed),
+        traits,
         state: LedgerState::new(Balance::default()),
         now: 1_000,
         lines: Vec::new(),
@@ -67,7 +67,7 @@ pub(crate) fn made(seed: u64, count: u64, manner: Manner) -> Vec<Value> {
         operations: 0,
     };
     made.start();
-    if manner.lasts {
+    if traits.lasts {
         for _ in 0..5 {
             made.operation();
         }
@@ -75,7 +75,7 @@ pub(crate) fn made(seed: u64, count: u64, manner: Manner) -> Vec<Value> {
         made.begun.clear();
     }
     for _ in 0..count {
-        match made.lot.below(3) {
+        match made.rng.below(3) {
             0 if !made.begun.is_empty() => made.end(),
             _ => made.operation(),
         }
@@ -120,7 +120,7 @@ impl Made {
     fn lines(mut self) -> Vec<Value> {
         self.lines.sort_by_key(|(at, _)| *at);
         let mut first = run_started("1000.00");
-        if self.manner.lasts {
+        if self.traits.lasts {
             let fields = first.as_object_mut().expect("an object");
             fields.insert("ledger".to_string(), json!("bank.db"));
             fields.remove("balance");
@@ -131,20 +131,20 @@ impl Made {
     }
 
     fn random(&mut self) -> Operation {
-        let kind = match self.lot.below(10) {
+        let kind = match self.rng.below(10) {
             0..3 => Kind::Withdraw,
             3..5 => Kind::Deposit,
             5..8 => Kind::Transfer,
             8 => Kind::Loan,
             _ => Kind::Balance,
         };
-        let name = |lot: &mut Lot| Name::user(ACCOUNTS[lot.below(3) as usize]).expect("a name");
-        let account = name(&mut self.lot);
-        let to = (kind == Kind::Transfer).then(|| name(&mut self.lot));
-        let amount = 1 + self.lot.below(60_000) as i64;
+        let name = |rng: &mut Rng| Name::user(ACCOUNTS[rng.below(3) as usize]).expect("a name");
+        let account = name(&mut self.rng);
+        let to = (kind == Kind::Transfer).then(|| name(&mut self.rng));
+        let amount = 1 + self.rng.below(60_000) as i64;
         let amount = Amount::new(amount).filter(|_| kind != Kind::Balance);
-        let has_id = self.manner.ids && self.lot.below(2) == 0;
-        let id = has_id.then(|| Id::new(&format!("id-{}", self.lot.below(20))).expect("an id"));
+        let has_id = self.traits.ids && self.rng.below(2) == 0;
+        let id = has_id.then(|| Id::new(&format!("id-{}", self.rng.below(20))).expect("an id"));
         Operation::new(kind, id, account, to, amount).expect("an operation")
     }
 
@@ -153,7 +153,7 @@ impl Made {
         let number = self.operations;
         let operation = self.random();
         let call = self.call();
-        if self.manner.works && self.lot.below(2) == 0 {
+        if self.traits.works && self.rng.below(2) == 0 {
             self.write("started", call, None, number, &operation, None);
             let answer = self.ask(number, Request::Begin(operation.clone()));
             let answer = answer.expect("an answer");
@@ -170,11 +170,11 @@ impl Made {
 
     /// The end of an operation that was begun.
     fn end(&mut self) {
-        let place = self.lot.below(self.begun.len() as u64) as usize;
+        let place = self.rng.below(self.begun.len() as u64) as usize;
         let (number, call, operation) = self.begun.swap_remove(place);
         self.now += 1;
         let may_tell = operation.id.is_some();
-        let request = match self.lot.below(8) {
+        let request = match self.rng.below(8) {
             0..3 => Request::End(WorkEnd::Post { amount: None }),
             3 if may_tell => Request::End(WorkEnd::Post {
                 amount: operation
@@ -197,9 +197,9 @@ impl Made {
     }
 
     fn call(&mut self) -> u64 {
-        self.now += 1 + self.lot.below(20);
-        match self.manner.overlaps {
-            true => self.now.saturating_sub(self.lot.below(100)),
+        self.now += 1 + self.rng.below(20);
+        match self.traits.overlaps {
+            true => self.now.saturating_sub(self.rng.below(100)),
             false => self.now,
         }
     }
@@ -225,8 +225,8 @@ impl Made {
         answer: Option<&Answer>,
     ) {
         self.now += 1;
-        let late = if self.manner.overlaps {
-            self.lot.below(100)
+        let late = if self.traits.overlaps {
+            self.rng.below(100)
         } else {
             0
         };

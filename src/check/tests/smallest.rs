@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::generated::{Lot, Manner, made};
+use super::generated::{Rng, Traits, made};
 use super::*;
 
 /// Whether these answers of a history contradict each other when nothing is known of the others.
@@ -25,13 +25,13 @@ fn contradicts(history: &ObservedHistory, all: &[u32], kept: &[u32]) -> bool {
 }
 
 /// Writes another balance in one of the lines, if there is one with a balance.
-fn change_a_balance(lines: &mut [Value], lot: &mut Lot) -> bool {
-    let place = lot.below(lines.len() as u64) as usize;
+fn change_a_balance(lines: &mut [Value], rng: &mut Rng) -> bool {
+    let place = rng.below(lines.len() as u64) as usize;
     let line = &mut lines[place];
     if place == 0 || line["balance"].is_null() || line["duplicate"] == true {
         return false;
     }
-    let field = ["balance", "available"][lot.below(2) as usize];
+    let field = ["balance", "available"][rng.below(2) as usize];
     let minor = line[field].as_str().expect("money").replace('.', "");
     let minor: i64 = minor.parse().expect("digits");
     let other = crate::bank::Balance::new(minor - 1);
@@ -46,15 +46,15 @@ fn change_a_balance(lines: &mut [Value], lot: &mut Lot) -> bool {
 fn no_answer_of_a_contradiction_can_be_left_out() {
     let (mut tried, mut several) = (0, 0);
     for seed in 0..400 {
-        let mut lot = Lot::new(seed);
-        let manner = Manner {
+        let mut rng = Rng::new(seed);
+        let traits = Traits {
             lasts: true,
             works: seed % 2 == 0,
             ids: seed % 3 == 0,
             overlaps: false,
         };
-        let mut lines = made(seed, 25, manner);
-        if !change_a_balance(&mut lines, &mut lot) {
+        let mut lines = made(seed, 25, traits);
+        if !change_a_balance(&mut lines, &mut rng) {
             continue;
         }
         let history = history(&lines);

@@ -6,7 +6,7 @@ use crate::cli::modes::{collect, print};
 use crate::driver::RunPlan;
 use crate::event::{Cause, Event, HolderKilled, Mode, Reason, Summary};
 use crate::shared_memory::Primitive;
-use crate::sharing::{Manner, Sharing, SharingChoice};
+use crate::sharing::{Sharing, SharingChoice, SharingMethod};
 use crate::status::{Ending, Status};
 use crate::worker::WorkerMode;
 
@@ -32,7 +32,7 @@ pub(super) fn compare(args: &SharedMemoryArgs, when: KillPoint) -> CliResult {
         let plan = args.plan(Primitive::Mutex)?;
         let plan = RunPlan {
             mode: Mode::ServerShare,
-            conduct: WorkerMode::ShareData(Manner::of(Sharing::Lock)),
+            conduct: WorkerMode::ShareData(SharingMethod::of(Sharing::Lock)),
             ..plan
         };
         runs.push((None, plan));

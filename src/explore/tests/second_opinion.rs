@@ -133,10 +133,10 @@ fn check(scenario: &Scenario) {
 }
 
 fn between(lock_order: bool, sharing: Sharing, operations: Vec<Operation>, start: i64) -> Scenario {
-    let manner = Manner::of(sharing).in_lock_order(lock_order);
+    let method = SharingMethod::of(sharing).in_lock_order(lock_order);
     let open = |name: &str| (Name::user(name).expect("a name"), Balance::new(start));
     let starts = vec![open("main"), open("b")];
-    Scenario::new(manner, starts, Balance::new(50), operations).expect("a scenario")
+    Scenario::new(method, starts, Balance::new(50), operations).expect("a scenario")
 }
 
 #[test]

@@ -4,7 +4,9 @@ use serde::Serialize;
 
 use super::{HistoryReport, words};
 use crate::bank::{Balance, Kind};
-use crate::check::{ClaimedBy, Contradiction, Happened, Judgement, LeftOpen, Observed, TierReport};
+use crate::check::{
+    ClaimedBy, Contradiction, Judgement, LeftOpen, Observed, ObservedEvent, TierReport,
+};
 use crate::event::add_line;
 
 pub(super) fn write(report: &HistoryReport, out: &mut Vec<u8>) {
@@ -194,16 +196,16 @@ impl<'a> EventPart<'a> {
         EventPart {
             file: file_name(report, one.file),
             line: one.line,
-            r#type: match one.happened {
-                Happened::Began => "run_started",
-                Happened::Held => "held",
-                Happened::Completed => "completed",
-                Happened::Refused => "refused",
-                Happened::InDoubt => "in_doubt",
-                Happened::Failed => "failed",
-                Happened::Voided => "voided",
-                Happened::Opened => "opened",
-                Happened::Entered => "window",
+            r#type: match one.event {
+                ObservedEvent::Began => "run_started",
+                ObservedEvent::Held => "held",
+                ObservedEvent::Completed => "completed",
+                ObservedEvent::Refused => "refused",
+                ObservedEvent::InDoubt => "in_doubt",
+                ObservedEvent::Failed => "failed",
+                ObservedEvent::Voided => "voided",
+                ObservedEvent::Opened => "opened",
+                ObservedEvent::Entered => "window",
             },
             id: history.id(one.id),
             op: one.kind.word(),

@@ -3,7 +3,7 @@
 use super::{
     HistoryReport, NOT_SMALLEST, contradictions, extent, left_open, tiers, title, verdict, words,
 };
-use crate::check::{Contradiction, Happened, Judgement, Observed};
+use crate::check::{Contradiction, Judgement, Observed, ObservedEvent};
 use crate::report::plain_page::{LaneStep, PageTable, PlainPage, StepLanes};
 use crate::report::text::one_line;
 
@@ -143,8 +143,8 @@ fn lanes(report: &HistoryReport, contradiction: &Contradiction, page: &mut Plain
 
 /// Who was answered: a process where one is told.
 fn teller(report: &HistoryReport, one: &Observed) -> String {
-    match (one.happened, one.pid) {
-        (Happened::Began, _) => "the run".to_string(),
+    match (one.event, one.pid) {
+        (ObservedEvent::Began, _) => "the run".to_string(),
         (_, 0) if report.files.len() > 1 => {
             let file = report.files.get(usize::from(one.file));
             one_line(file.map_or("?", String::as_str)).into_owned()

@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 
 use crate::bank::{Kind, Rejection, WindowEntry};
 use crate::check::{
-    Contradiction, Disagreement, Happened, NO_TEXT, Observed, ObservedHistory, ToldWindow,
+    Contradiction, Disagreement, NO_TEXT, Observed, ObservedEvent, ObservedHistory, ToldWindow,
 };
 use crate::event::rfc3339;
 use crate::report::money::MoneyText;
@@ -66,11 +66,11 @@ fn asked(history: &ObservedHistory, one: &Observed) -> String {
         .id(one.id)
         .map(|id| format!(" (id `{}`)", one_line(id)));
     let id = id.unwrap_or_default();
-    match (one.happened, one.kind) {
-        (Happened::Began, _) => "the run began".to_string(),
-        (Happened::Voided, _) => format!("void{id}"),
-        (Happened::Entered, _) => entered(history, one, &account),
-        (Happened::Opened, _) | (_, Kind::Open) => format!("open {account}"),
+    match (one.event, one.kind) {
+        (ObservedEvent::Began, _) => "the run began".to_string(),
+        (ObservedEvent::Voided, _) => format!("void{id}"),
+        (ObservedEvent::Entered, _) => entered(history, one, &account),
+        (ObservedEvent::Opened, _) | (_, Kind::Open) => format!("open {account}"),
         (_, Kind::Withdraw) => format!("withdraw {amount} from {account}{id}"),
         (_, Kind::Deposit) => format!("deposit {amount} to {account}{id}"),
         (_, Kind::Loan) => format!("lend {amount} to {account}{id}"),
@@ -117,13 +117,16 @@ fn name(history: &ObservedHistory, account: u32) -> Cow<'_, str> {
 /// An answer in words, with what matters for this contradiction.
 pub(super) fn answer(history: &ObservedHistory, one: &Observed, why: Disagreement) -> String {
     let mut words = asked(history, one);
-    let happened = match one.happened {
-        Happened::Began | Happened::Opened | Happened::Voided | Happened::Entered => "",
-        Happened::Held => "set aside",
-        Happened::Completed => "completed",
-        Happened::Refused => "refused",
-        Happened::InDoubt => "in doubt",
-        Happened::Failed => "failed",
+    let happened = match one.event {
+        ObservedEvent::Began
+        | ObservedEvent::Opened
+        | ObservedEvent::Voided
+        | ObservedEvent::Entered => "",
+        ObservedEvent::Held => "set aside",
+        ObservedEvent::Completed => "completed",
+        ObservedEvent::Refused => "refused",
+        ObservedEvent::InDoubt => "in doubt",
+        ObservedEvent::Failed => "failed",
     };
     if !happened.is_empty() {
         words += &format!(": {happened}");

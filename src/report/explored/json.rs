@@ -165,7 +165,7 @@ impl<'a> ExploredLine<'a> {
         ExploredLine {
             status: exploration.status().code(),
             sync: exploration.sync,
-            lock_order: scenario.manner().lock_order,
+            lock_order: scenario.method().lock_order,
             operations: operations(scenario),
             views_left_out: exploration.views,
             method,

@@ -19,7 +19,7 @@ const MAX_BARS: usize = 100;
 pub(in crate::report) fn page(exploration: &Exploration) -> String {
     let scenario = exploration.scenario;
     let mut facts = vec![
-        format!("{}: {}", exploration.sync, words::manner(scenario.manner())),
+        format!("{}: {}", exploration.sync, words::method(scenario.method())),
         text(|out| method(exploration.found.method, out)),
     ];
     facts.extend(views_left_out(exploration));

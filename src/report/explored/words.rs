@@ -3,11 +3,11 @@
 use super::money;
 use crate::explore::StepSeen;
 use crate::explore::{Played, Scenario, StepResult, StepTaken};
-use crate::sharing::{Manner, NextStep, Part, Sharing};
+use crate::sharing::{NextStep, Part, Sharing, SharingMethod};
 
 /// How operations share, in one line.
-pub(super) fn manner(manner: Manner) -> &'static str {
-    match manner.sharing {
+pub(super) fn method(method: SharingMethod) -> &'static str {
+    match method.sharing {
         Sharing::Unguarded => {
             "each reads the balance, then writes a new one, come what may between"
         }
@@ -15,7 +15,7 @@ pub(super) fn manner(manner: Manner) -> &'static str {
             "each reads the balance, and writes if none wrote since, else again"
         }
         Sharing::Lock => "each takes the lock, reads, writes, and gives the lock back",
-        Sharing::LockPerAccount if manner.lock_order => {
+        Sharing::LockPerAccount if method.lock_order => {
             "each takes its two accounts' locks, in the order of the names"
         }
         Sharing::LockPerAccount => "each takes its two accounts' locks, the debit side's first",
@@ -70,7 +70,7 @@ pub(super) fn phrase(scenario: &Scenario, taken: &StepSeen) -> String {
             .first()
             .map_or("", |place| scenario.places()[*place].name.as_str())
     };
-    let whole = scenario.manner().sharing == Sharing::Lock;
+    let whole = scenario.method().sharing == Sharing::Lock;
     let balances = balances(scenario, taken);
     let text = match (taken.step, taken.result) {
         (NextStep::Acquire(_), _) if whole => "lock".to_string(),

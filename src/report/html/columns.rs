@@ -17,7 +17,7 @@ use crate::show::{
 use accesses::{AccessColumns, WaitColumns, access_columns, wait_columns};
 
 /// The most accounts of which a page shows how they went.
-const MAX_COURSES: usize = 16;
+const MAX_HISTORIES: usize = 16;
 
 /// Everything that a page shows.
 #[derive(Serialize)]
@@ -38,7 +38,7 @@ pub(super) struct PageColumns<'a> {
     accesses: AccessColumns,
     accesses_omitted: usize,
     waits: WaitColumns,
-    courses: Vec<BalanceColumns>,
+    histories: Vec<BalanceColumns>,
     bins: BinColumns,
     latency_bounds: Vec<u64>,
     latencies: Vec<LatencyObject>,
@@ -173,7 +173,7 @@ impl<'a> PageColumns<'a> {
             accesses,
             accesses_omitted,
             waits: wait_columns(picture, &places),
-            courses: courses(picture),
+            histories: histories(picture),
             bins: bin_columns(picture),
             latencies: latencies
                 .iter()
@@ -282,15 +282,15 @@ fn add<'a>(columns: &mut OperationColumns<'a>, operation: &'a PicturedOperation,
     columns.seq.push(operation.seq);
 }
 
-fn courses(picture: &Picture) -> Vec<BalanceColumns> {
+fn histories(picture: &Picture) -> Vec<BalanceColumns> {
     let changed = (0..)
         .zip(&picture.accounts)
-        .filter(|(_, course)| !course.changes.is_empty());
-    let columns = changed.take(MAX_COURSES).map(|(account, course)| {
-        let changes = selection::changes(course, picture.end);
+        .filter(|(_, history)| !history.changes.is_empty());
+    let columns = changed.take(MAX_HISTORIES).map(|(account, history)| {
+        let changes = selection::changes(history, picture.end);
         BalanceColumns {
             account,
-            changes: course.changes.len(),
+            changes: history.changes.len(),
             at: changes.iter().map(|change| change.at).collect(),
             posted: changes.iter().map(|change| money(change.posted)).collect(),
             available: changes

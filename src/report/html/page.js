@@ -275,21 +275,21 @@
 
   function balanceSection() {
     const select = $("account");
-    data.courses.forEach((course, place) => select.append(element("option", { value: place }, data.accounts[course.account])));
-    $("balance").hidden = data.courses.length === 0;
-    if (data.courses.length === 0) return;
-    const course = () => data.courses[Number(select.value)];
+    data.histories.forEach((history, place) => select.append(element("option", { value: place }, data.accounts[history.account])));
+    $("balance").hidden = data.histories.length === 0;
+    if (data.histories.length === 0) return;
+    const history = () => data.histories[Number(select.value)];
     const tell = () => {
-      const { at, posted, available, changes } = course();
+      const { at, posted, available, changes } = history();
       const values = posted.map(Number);
       const [least, most] = values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
-      $("balance-text").textContent = `${data.accounts[course().account]} changed ${changes.toLocaleString("en")} times, lay between ${money(least.toFixed(data.unit.decimals))} and ${money(most.toFixed(data.unit.decimals))}, and ended with ${money(posted[posted.length - 1])}` +
+      $("balance-text").textContent = `${data.accounts[history().account]} changed ${changes.toLocaleString("en")} times, lay between ${money(least.toFixed(data.unit.decimals))} and ${money(most.toFixed(data.unit.decimals))}, and ended with ${money(posted[posted.length - 1])}` +
         ` (${money(available[available.length - 1])} available) at ${time(at[at.length - 1])}.`;
       keys("balance-text", [["Posted", "solid line"], ["Available", "dashed line"]]);
     };
     tell();
     const draw = chart("balance-chart", () => {
-      const { at, posted, available } = course();
+      const { at, posted, available } = history();
       const until = Math.max(data.end, at[at.length - 1]);
       const last = (values) => [...values.map(Number), Number(values[values.length - 1])];
       return {

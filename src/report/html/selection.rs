@@ -41,8 +41,8 @@ pub(super) fn operations(picture: &Picture) -> Vec<usize> {
 
 /// The changes of an account: all of them or, of many, in each stretch of time the first, the least, the
 /// most and the last.
-pub(super) fn changes(course: &BalanceHistory, end: u64) -> Vec<BalanceChange> {
-    let all = &course.changes;
+pub(super) fn changes(history: &BalanceHistory, end: u64) -> Vec<BalanceChange> {
+    let all = &history.changes;
     if all.len() <= MAX_CHANGES {
         return all.clone();
     }

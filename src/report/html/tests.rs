@@ -73,7 +73,7 @@ fn the_data_are_the_recording() {
     assert_eq!(data["ends"]["completed"], 5);
     let lost = data["accesses"]["lost_to"].as_array().expect("a column");
     assert_eq!(lost.iter().filter(|over| !over.is_null()).count(), 5);
-    assert_eq!(data["courses"][0]["posted"][0], "1000.00");
+    assert_eq!(data["histories"][0]["posted"][0], "1000.00");
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn many_operations_are_summed_up() {
         .expect("a column");
     let counted: u64 = buckets.iter().filter_map(Value::as_u64).sum();
     assert_eq!(counted, 20_000);
-    let course = data["courses"][0]["posted"].as_array().expect("a column");
-    assert!(course.len() <= 8_001, "{}", course.len());
+    let history = data["histories"][0]["posted"].as_array().expect("a column");
+    assert!(history.len() <= 8_001, "{}", history.len());
     assert!(page.len() < 400_000, "{}", page.len());
 }

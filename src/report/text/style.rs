@@ -4,7 +4,7 @@ use crate::event::{Event, OperationEvent};
 
 /// For whom the lines are.
 #[derive(Clone, Copy, Debug, Default)]
-pub(in crate::report) struct TextManner {
+pub(in crate::report) struct TextStyle {
     /// What a continued run did earlier is listed again.
     pub(in crate::report) lists_repeats: bool,
     /// Only what went wrong is told, and how the run ended.
@@ -15,7 +15,7 @@ pub(in crate::report) struct TextManner {
     pub(in crate::report) has_colour: bool,
 }
 
-impl TextManner {
+impl TextStyle {
     /// Whether nothing is said of an event.
     pub(super) fn leaves_out(self, event: &Event) -> bool {
         let is_repeat = |operation: &OperationEvent| operation.duplicate && operation.worker == 0;

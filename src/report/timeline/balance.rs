@@ -61,17 +61,17 @@ impl Drawing<'_> {
     }
 
     /// Whose operations of those that are drawn changed it.
-    fn runs_of(&self, course: &BalanceHistory) -> BTreeSet<usize> {
-        let operations = course.changes.iter().filter_map(|change| change.operation);
+    fn runs_of(&self, history: &BalanceHistory) -> BTreeSet<usize> {
+        let operations = history.changes.iter().filter_map(|change| change.operation);
         operations
             .filter(|operation| self.is_drawn(*operation))
             .map(|operation| self.picture.operations[operation].run)
             .collect()
     }
 
-    fn balance(&self, out: &mut String, course: &BalanceHistory) -> fmt::Result {
+    fn balance(&self, out: &mut String, history: &BalanceHistory) -> fmt::Result {
         let drawn = || {
-            course
+            history
                 .changes
                 .iter()
                 .filter(|change| change.at <= self.axis.end())
@@ -84,13 +84,13 @@ impl Drawing<'_> {
             let from_top = i128::from(most) - i128::from(value);
             usize::try_from((from_top * (rows as i128 - 1) + range / 2) / range).unwrap_or(0)
         };
-        let grid = self.line(course, rows, &place);
+        let grid = self.line(history, rows, &place);
         let fits =
-            |value: i64| course.name.len() + 1 + money(value).to_string().len() <= self.label;
+            |value: i64| history.name.len() + 1 + money(value).to_string().len() <= self.label;
         let name = match fits(most) {
-            true => course.name.as_str(),
+            true => history.name.as_str(),
             false => {
-                self.row(out, &course.name, "", "")?;
+                self.row(out, &history.name, "", "")?;
                 ""
             }
         };
@@ -117,13 +117,13 @@ impl Drawing<'_> {
 
     fn line(
         &self,
-        course: &BalanceHistory,
+        history: &BalanceHistory,
         rows: usize,
         place: &dyn Fn(i64) -> usize,
     ) -> Vec<Vec<char>> {
         let glyphs = if self.style.ascii { ASCII } else { BOXES };
         let mut grid = vec![vec![' '; self.axis.columns()]; rows];
-        let mut changes = course.changes.iter().peekable();
+        let mut changes = history.changes.iter().peekable();
         let mut now: Option<usize> = None;
         for column in 0..self.axis.columns() {
             let (before, mut reached) = (now, Vec::new());

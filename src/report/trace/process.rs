@@ -180,8 +180,8 @@ impl Tracks {
 
     /// What an account holds from a moment on.
     pub(super) fn counter(&self, picture: &Picture, account: usize, change: usize) -> TraceEvent {
-        let course = &picture.accounts[account];
-        let change = course.changes[change];
+        let history = &picture.accounts[account];
+        let change = history.changes[change];
         let run = change
             .operation
             .map_or(0, |place| picture.operations[place].run);
@@ -193,7 +193,7 @@ impl Tracks {
                 ("held", decimal_argument(held)),
                 ("available", decimal_argument(change.available)),
             ]),
-            ..TraceEvent::new("C", &course.name, self.of_parent(run, 0))
+            ..TraceEvent::new("C", &history.name, self.of_parent(run, 0))
         }
     }
 }

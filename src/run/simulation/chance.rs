@@ -3,23 +3,23 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::lot::Lot;
+use crate::rng::Rng;
 use crate::run::{Pending, RequestOrder};
 
 /// What a seed decides.
 #[derive(Clone, Debug)]
-pub(super) struct Chance(Lot);
+pub(super) struct Chance(Rng);
 
 impl Chance {
     pub(super) fn new(seed: u64) -> Self {
-        let mut lot = Lot::new(seed);
-        lot.number();
-        Chance(lot)
+        let mut rng = Rng::new(seed);
+        rng.number();
+        Chance(rng)
     }
 
     /// A stream of its own, for a part whose choices must not depend on those of others.
     pub(super) fn fork(&mut self) -> Self {
-        Chance(Lot::new(self.0.number()))
+        Chance(Rng::new(self.0.number()))
     }
 
     /// A number below this one, or 0.

@@ -11,7 +11,7 @@ use crate::event::{Micros, Mode};
 use crate::run::{
     CommandSettings, HaltCount, HaltLimit, HaltRule, LineIds, Named, Pacing, Settings, WorkLimits,
 };
-use crate::sharing::{Manner, Sharing};
+use crate::sharing::{Sharing, SharingMethod};
 use crate::work::Pace;
 use crate::workload::Item;
 
@@ -83,7 +83,7 @@ pub(super) struct SeededRun {
     pub(super) account: Name,
     pub(super) balance: Balance,
     /// The workers share the data: with compare-and-set, or with leases.
-    pub(super) shares: Option<Manner>,
+    pub(super) shares: Option<SharingMethod>,
     /// The longest that the ledger takes for a batch, in milliseconds.
     pub(super) ledger_takes: usize,
     /// The input's end is a failure.
@@ -137,9 +137,9 @@ impl SeededRun {
             (false, false, false),
         ][chance.below(4)];
         let shares = shared.then(|| match chance.below(3) {
-            0 => Manner::of(Sharing::CompareAndSet),
-            1 => Manner::of(Sharing::Lock),
-            _ => Manner::of(Sharing::LockPerAccount).in_lock_order(true),
+            0 => SharingMethod::of(Sharing::CompareAndSet),
+            1 => SharingMethod::of(Sharing::Lock),
+            _ => SharingMethod::of(Sharing::LockPerAccount).in_lock_order(true),
         });
         let lasts = !shared && chance.happens(600);
         let simulated = simulated || shared && chance.happens(500);

@@ -13,7 +13,7 @@ use crate::link::Arrived;
 use crate::protocol::{
     Ask, Assignment, Reply, ReplyBody, Report, ShareReply, Timing, WorkerRequest,
 };
-use crate::sharing::Manner;
+use crate::sharing::SharingMethod;
 use crate::status::Status;
 use crate::work::{AttemptEnd, CommandEvent, Termination, Work};
 use crate::worker::operation::{OperationInWork, UnexpectedAnswer, WorkerStep};
@@ -63,7 +63,7 @@ pub(super) struct SimWorker {
     pub(super) untrue: Option<String>,
     due: usize,
     link_closed: bool,
-    shares: Option<Manner>,
+    shares: Option<SharingMethod>,
     now: Duration,
     /// The requests whose answers are due and when each was sent, where it tells that.
     times: Option<VecDeque<(u64, Duration)>>,
@@ -76,7 +76,7 @@ pub(super) struct SimWorker {
 
 impl SimWorker {
     pub(super) fn new(
-        shares: Option<Manner>,
+        shares: Option<SharingMethod>,
         tells_times: bool,
         now: Duration,
         evil: Evil,

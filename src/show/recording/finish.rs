@@ -27,7 +27,7 @@ impl Recording {
         let waits = std::mem::take(&mut self.waits).into_iter();
         let waits = waits.map(|wait| self.pictured_wait(wait)).collect();
         let mut picture = Picture {
-            accounts: self.courses(&starts, &decided),
+            accounts: self.histories(&starts, &decided),
             notes: self.notes(notes),
             runs: self.runs.into_iter().map(|run| run.picture).collect(),
             lanes: self.lanes,
@@ -193,7 +193,7 @@ impl Recording {
     }
 
     /// How each account went, in the order of the accounts' places.
-    fn courses(&mut self, starts: &[u64], decided: &[DecidedAt]) -> Vec<BalanceHistory> {
+    fn histories(&mut self, starts: &[u64], decided: &[DecidedAt]) -> Vec<BalanceHistory> {
         let change = |change: RecordedChange| {
             let times = change
                 .operation
@@ -208,7 +208,7 @@ impl Recording {
             let at = at.unwrap_or(starts[change.run] + change.at);
             (at, change)
         };
-        let course = |(name, changes): (String, Vec<RecordedChange>)| {
+        let history = |(name, changes): (String, Vec<RecordedChange>)| {
             let mut changes: Vec<(u64, RecordedChange)> = changes.into_iter().map(change).collect();
             // What is not numbered keeps its place among what was told at the same time.
             changes.sort_by_key(|(at, change)| (*at, change.decided));
@@ -218,8 +218,8 @@ impl Recording {
             }
         };
         let names = self.accounts.names().into_iter();
-        let courses = std::mem::take(&mut self.courses);
-        names.zip(courses).map(course).collect()
+        let histories = std::mem::take(&mut self.histories);
+        names.zip(histories).map(history).collect()
     }
 
     fn notes(&self, mut notes: Vec<String>) -> Vec<String> {

@@ -135,10 +135,10 @@ impl Recording {
             is_hold,
         };
         if let Some(balance) = event.balance {
-            self.courses[own].push(change(balance, event.available));
+            self.histories[own].push(change(balance, event.available));
         }
         if let (Some(balance), Some(other)) = (event.to_balance, other) {
-            self.courses[other].push(change(balance, None));
+            self.histories[other].push(change(balance, None));
         }
     }
 
@@ -157,7 +157,7 @@ impl Recording {
                     continue;
                 };
                 let account = self.account(run, name.as_str());
-                self.courses[account].push(RecordedChange {
+                self.histories[account].push(RecordedChange {
                     run,
                     at: moment(event.at_us),
                     decided: event.decided.saturating_sub(later),
@@ -178,7 +178,7 @@ impl Recording {
         if operation.worked.is_none() || !holds {
             return;
         }
-        self.courses[operation.account].push(RecordedChange {
+        self.histories[operation.account].push(RecordedChange {
             run: operation.run,
             at,
             decided: 0,

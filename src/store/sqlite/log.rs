@@ -30,7 +30,7 @@ const PAGE_SIZES: std::ops::RangeInclusive<u32> = 512..=65_536;
 
 /// What a log says about the file beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fits {
+pub(super) enum LogMatch {
     /// It holds no commit.
     Empty,
     /// It goes on from where the file stands.
@@ -40,14 +40,14 @@ pub(super) enum Fits {
 }
 
 /// Reads the log at this path and compares it with the ledger's file.
-pub(super) fn compare(log: &Path, ledger: &File) -> io::Result<Fits> {
+pub(super) fn compare(log: &Path, ledger: &File) -> io::Result<LogMatch> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     let file = match File::options().read(true).custom_flags(flags).open(log) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Fits::Empty),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(LogMatch::Empty),
         file => file?,
     };
     let Some(mut log) = Log::begin(BufReader::with_capacity(1 << 18, file))? else {
-        return Ok(Fits::Empty);
+        return Ok(LogMatch::Empty);
     };
     let mut page = vec![0; log.page.len()];
     let at = u64::from(HEAD_PAGE - 1) * page.len() as u64;
@@ -75,9 +75,9 @@ pub(super) fn compare(log: &Path, ledger: &File) -> io::Result<Fits> {
     // an earlier format has such logs of its own.
     let is_earlier = stands.is_none_or(|stands| stands.before.is_none());
     Ok(match (commits, fits || (!heads && is_earlier)) {
-        (false, _) => Fits::Empty,
-        (true, true) => Fits::Yes,
-        (true, false) => Fits::No,
+        (false, _) => LogMatch::Empty,
+        (true, true) => LogMatch::Yes,
+        (true, false) => LogMatch::No,
     })
 }
 

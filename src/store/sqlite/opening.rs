@@ -41,7 +41,7 @@ pub(super) struct Opened {
 }
 
 /// How a file looks before SQLite opens it.
-enum Looks {
+enum FileState {
     Missing,
     Empty,
     Ours,
@@ -53,20 +53,20 @@ pub(super) fn open(path: &Path, access: Access<'_>) -> Result<Opened, LedgerErro
     for _ in 0..LOOKS {
         let ledger = path.clone();
         match (look(&path)?, access) {
-            (Looks::Missing, Access::Existing | Access::Read) => {
+            (FileState::Missing, Access::Existing | Access::Read) => {
                 return Err(LedgerError::Missing { ledger });
             }
-            (Looks::Missing, Access::Create(unit)) => {
+            (FileState::Missing, Access::Create(unit)) => {
                 creation::create(&path, unit)?;
                 // What the place does not allow shows while the ledger is still empty.
                 drop(open_ours(path.clone(), access)?);
             }
-            (Looks::Empty, Access::Existing | Access::Read) => {
+            (FileState::Empty, Access::Existing | Access::Read) => {
                 let what = "it is empty".to_string();
                 return Err(LedgerError::Foreign { ledger, what });
             }
-            (Looks::Empty, Access::Create(unit)) => creation::fill(&path, unit)?,
-            (Looks::Ours, _) => return open_ours(path, access),
+            (FileState::Empty, Access::Create(unit)) => creation::fill(&path, unit)?,
+            (FileState::Ours, _) => return open_ours(path, access),
         }
     }
     Err(LedgerError::Database {
@@ -193,11 +193,11 @@ fn resolve(path: &Path) -> Result<PathBuf, LedgerError> {
 }
 
 /// Looks at a file without touching it.
-fn look(path: &Path) -> Result<Looks, LedgerError> {
+fn look(path: &Path) -> Result<FileState, LedgerError> {
     let foreign = |what: &str| foreign(path, what);
     refuse_network(path)?;
     let about = match statx(CWD, path, AtFlags::empty(), StatxFlags::BASIC_STATS) {
-        Err(Errno::NOENT) => return Ok(Looks::Missing),
+        Err(Errno::NOENT) => return Ok(FileState::Missing),
         about => about.map_err(|cause| failed(path, cause.into()))?,
     };
     match FileType::from_raw_mode(about.stx_mode.into()) {
@@ -217,8 +217,8 @@ fn look(path: &Path) -> Result<Looks, LedgerError> {
         ));
     }
     Ok(match about.stx_size {
-        0 => Looks::Empty,
-        _ => Looks::Ours,
+        0 => FileState::Empty,
+        _ => FileState::Ours,
     })
 }
 

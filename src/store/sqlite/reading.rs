@@ -10,7 +10,7 @@ use rustix::fs::Access as Permission;
 use rustix::io::Errno;
 
 use super::ledger_file::LedgerFile;
-use super::log::{self, Fits};
+use super::log::{self, LogMatch};
 use super::side_files::{LOG, beside};
 use super::{Sqlite, faults, opening, recovery};
 use crate::store::LedgerError;
@@ -67,11 +67,11 @@ pub(super) fn open(ledger: &Path, file: &LedgerFile) -> Result<(Connection, Read
     }
     let log = beside(ledger, LOG);
     match log::compare(&log, file.file()).map_err(failed)? {
-        Fits::Empty => Ok((
+        LogMatch::Empty => Ok((
             connect(ledger, "mode=ro&immutable=1")?,
             Reading::Alone(stamp),
         )),
-        Fits::Yes | Fits::No => Err(LedgerError::OtherLog {
+        LogMatch::Yes | LogMatch::No => Err(LedgerError::OtherLog {
             ledger: ledger.to_owned(),
             log,
             what: "holds entries that must be copied back first, which takes the permission to write: run `bank-par balance` as a user who has it, or copy both files to a folder of your own and read them there",

@@ -17,7 +17,7 @@ use rusqlite::Connection;
 
 use super::faults;
 use super::ledger_file::LedgerFile;
-use super::log::{self, Fits};
+use super::log::{self, LogMatch};
 use super::side_files::{self, LOG, LOOKS, PAUSE, SHARED, beside};
 use crate::store::LedgerError;
 use crate::store::byte_lock::{self, LockKind, holder};
@@ -112,8 +112,8 @@ fn check_log(ledger: &Path, file: &LedgerFile) -> Result<(), LedgerError> {
     let failed = |cause| failed(ledger, cause);
     let log = beside(ledger, LOG);
     match log::compare(&log, file.file()).map_err(failed)? {
-        Fits::Empty | Fits::Yes => Ok(()),
-        Fits::No => Err(LedgerError::OtherLog {
+        LogMatch::Empty | LogMatch::Yes => Ok(()),
+        LogMatch::No => Err(LedgerError::OtherLog {
             ledger: ledger.to_owned(),
             log,
             what: "belongs to another state of it, as when a copy was put in its place: put back the file that this log belongs to, or move the log away to use the file as it is",

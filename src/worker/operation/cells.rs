@@ -3,12 +3,12 @@
 use super::{UnexpectedAnswer, WorkerStep};
 use crate::bank::{Action, Cell, Name, Operation, Outcome, Rejection, touched};
 use crate::protocol::{Ask, Assignment, ReplyBody, ShareReply, ShareRequest};
-use crate::sharing::{Compared, Manner, Part, SharedMemory, Sharing, Steps};
+use crate::sharing::{Compared, Part, SharedMemory, Sharing, SharingMethod, Steps};
 
 /// The cells of one operation, reached by messages.
 #[derive(Debug)]
 pub(super) struct SharedCells {
-    manner: Manner,
+    method: SharingMethod,
     steps: Steps<Vec<Cell>>,
     cells: CellMessages,
     /// Where it stands: before its steps, at them, or after.
@@ -60,23 +60,23 @@ struct CellMessages {
 }
 
 impl SharedCells {
-    pub(super) fn new(assignment: &Assignment, manner: Manner) -> Self {
+    pub(super) fn new(assignment: &Assignment, method: SharingMethod) -> Self {
         let operation = assignment.operation.clone();
         // A view is a read, and nothing more.
         let sharing = match operation.action {
             Action::Balance => Sharing::Unguarded,
-            _ => manner.sharing,
+            _ => method.sharing,
         };
-        let manner = Manner { sharing, ..manner };
+        let method = SharingMethod { sharing, ..method };
         SharedCells {
-            manner,
+            method,
             steps: Steps::new(sharing),
             phase: match operation.id {
                 Some(_) => SharePhase::Claim,
                 None => SharePhase::Open,
             },
             cells: CellMessages {
-                leases: leases(&operation, manner),
+                leases: leases(&operation, method),
                 leased: Vec::new(),
                 seen: Vec::new(),
                 rejection: None,
@@ -150,7 +150,7 @@ impl SharedCells {
     }
 
     fn step(&mut self) -> Result<SharePhase, Blocked> {
-        let sharing = self.manner.sharing;
+        let sharing = self.method.sharing;
         if self.steps.accepted().is_none() {
             self.steps.step(sharing, &mut self.cells)?;
             return Ok(SharePhase::Open);
@@ -215,12 +215,12 @@ impl CellMessages {
 }
 
 /// The cells of each lease that an operation takes.
-fn leases(operation: &Operation, manner: Manner) -> Vec<Vec<Name>> {
+fn leases(operation: &Operation, method: SharingMethod) -> Vec<Vec<Name>> {
     let mut names = touched(operation);
-    if manner.sharing != Sharing::LockPerAccount {
+    if method.sharing != Sharing::LockPerAccount {
         return vec![names];
     }
-    if manner.lock_order {
+    if method.lock_order {
         names.sort_unstable();
     }
     names.into_iter().map(|name| vec![name]).collect()

@@ -33,7 +33,7 @@ fn pure_modules_know_only_each_other() {
     let modules = [
         ("src/bank", &[][..]),
         ("src/sharing", &[]),
-        ("src/explore", &["bank", "lot", "sharing"]),
+        ("src/explore", &["bank", "rng", "sharing"]),
         ("src/check", &["bank", "event"]),
     ];
     for (module, known) in modules {
@@ -47,7 +47,7 @@ fn pure_modules_know_only_each_other() {
 const KNOWN: [(&str, &str); 37] = [
     ("bank", ""),
     ("sharing", ""),
-    ("explore", "bank lot sharing"),
+    ("explore", "bank rng sharing"),
     ("check", "bank event"),
     ("child", ""),
     (
@@ -72,15 +72,15 @@ const KNOWN: [(&str, &str); 37] = [
     ("latencies", "wake"),
     ("limits", ""),
     ("link", "poll protocol sharing wake"),
-    ("lot", ""),
+    ("rng", ""),
     ("parent", ""),
     ("poll", ""),
     ("protocol", "bank store work"),
     ("race", "bank event sharing"),
-    ("rehearsal", "exit lot"),
+    ("rehearsal", "exit rng"),
     (
         "rehearse",
-        "child command exit lot poll rehearsal report status store supervisor wake",
+        "child command exit rng poll rehearsal report status store supervisor wake",
     ),
     (
         "replay",

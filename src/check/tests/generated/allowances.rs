@@ -9,7 +9,7 @@ const DAY: i64 = 86_400_000_000;
 
 /// A ledger of accounts with allowances, whose answers to single commands are written down.
 struct Refilled {
-    lot: Lot,
+    rng: Rng,
     state: LedgerState,
     day: i64,
     lines: Vec<Value>,
@@ -18,14 +18,14 @@ struct Refilled {
     ids: u64,
 }
 
-fn name(lot: &mut Lot) -> Name {
-    Name::user(["main", "ops", "tax"][lot.below(3) as usize]).expect("a name")
+fn name(rng: &mut Rng) -> Name {
+    Name::user(["main", "ops", "tax"][rng.below(3) as usize]).expect("a name")
 }
 
 /// The lines of so many commands.
 fn refilled(seed: u64, count: u64) -> Vec<Value> {
     let mut made = Refilled {
-        lot: Lot::new(seed),
+        rng: Rng::new(seed),
         state: LedgerState::new(Balance::default()),
         day: 400,
         lines: Vec::new(),
@@ -67,13 +67,13 @@ impl Refilled {
     fn open(&mut self, account: &str) {
         let account = Name::user(account).expect("a name");
         let allowance = Allowance {
-            amount: Amount::new(300 + 100 * self.lot.below(4) as i64).expect("positive"),
+            amount: Amount::new(300 + 100 * self.rng.below(4) as i64).expect("positive"),
             period: Period::Day,
-            rollover: self.lot.below(2) == 0,
+            rollover: self.rng.below(2) == 0,
             warn: None,
             zone: Zone::default(),
         };
-        let allowance = match self.lot.below(8) {
+        let allowance = match self.rng.below(8) {
             0 => AllowanceChange::Removed,
             _ => AllowanceChange::Set(allowance),
         };
@@ -90,14 +90,14 @@ impl Refilled {
     }
 
     fn operation(&mut self) -> Operation {
-        let kind = match self.lot.below(6) {
+        let kind = match self.rng.below(6) {
             0..3 => Kind::Withdraw,
             3 => Kind::Deposit,
             _ => Kind::Transfer,
         };
-        let (account, other) = (name(&mut self.lot), name(&mut self.lot));
+        let (account, other) = (name(&mut self.rng), name(&mut self.rng));
         let to = (kind == Kind::Transfer).then_some(other);
-        let amount = Amount::new(1 + self.lot.below(400) as i64);
+        let amount = Amount::new(1 + self.rng.below(400) as i64);
         Operation::new(kind, None, account, to, amount).expect("an operation")
     }
 
@@ -107,11 +107,11 @@ impl Refilled {
     }
 
     fn step(&mut self) {
-        match self.lot.below(16) {
-            0..3 => self.day += 1 + self.lot.below(3) as i64,
-            3 => self.day += self.lot.below(60) as i64 - 30,
-            4 if self.lot.below(3) == 0 => {
-                let account = ["main", "ops", "tax"][self.lot.below(3) as usize];
+        match self.rng.below(16) {
+            0..3 => self.day += 1 + self.rng.below(3) as i64,
+            3 => self.day += self.rng.below(60) as i64 - 30,
+            4 if self.rng.below(3) == 0 => {
+                let account = ["main", "ops", "tax"][self.rng.below(3) as usize];
                 self.open(account);
             }
             5 | 6 => {
@@ -132,7 +132,7 @@ impl Refilled {
             }
             7 | 8 if !self.held.is_empty() => self.end(),
             9 if !self.posted.is_empty() => {
-                let place = self.lot.below(self.posted.len() as u64) as usize;
+                let place = self.rng.below(self.posted.len() as u64) as usize;
                 let (seq, operation) = self.posted[place].clone();
                 self.state.bring_posted(seq, operation.clone());
                 let reversal = operation.reversed(seq).expect("its opposite");
@@ -156,10 +156,10 @@ impl Refilled {
     }
 
     fn end(&mut self) {
-        let place = self.lot.below(self.held.len() as u64) as usize;
+        let place = self.rng.below(self.held.len() as u64) as usize;
         let operation = self.held.swap_remove(place);
         let id = operation.id.clone().expect("an id");
-        if self.lot.below(2) == 0 {
+        if self.rng.below(2) == 0 {
             let event = OperationEvent {
                 id: Some(id.clone()),
                 ..OperationEvent::default()
@@ -167,7 +167,7 @@ impl Refilled {
             self.ask(event, Request::VoidHold { id });
             return;
         }
-        let part = self.lot.below(2) == 0;
+        let part = self.rng.below(2) == 0;
         let half = |all: Amount| Amount::new(1 + all.minor() / 2).filter(|_| part);
         let amount = operation.amount().and_then(half);
         assert!(!matches!(operation.action, Action::Group(_)));
@@ -199,9 +199,9 @@ fn right_histories_with_allowances_are_not_accused() {
             "seed {seed}: {checked:#?}"
         );
         // A part of it is right too.
-        let mut lot = Lot::new(seed);
+        let mut rng = Rng::new(seed);
         let mut some = lines;
-        some.retain(|_| lot.below(4) > 0);
+        some.retain(|_| rng.below(4) > 0);
         is_not_accused(seed, &some);
     }
 }

@@ -2,9 +2,9 @@
 
 use super::*;
 
-/// Every manner of a made history.
-fn manners() -> impl Iterator<Item = Manner> {
-    (0..16).map(|bits| Manner {
+/// All traits of a made history.
+fn all_traits() -> impl Iterator<Item = Traits> {
+    (0..16).map(|bits| Traits {
         lasts: bits & 1 != 0,
         works: bits & 2 != 0,
         ids: bits & 4 != 0,
@@ -14,9 +14,9 @@ fn manners() -> impl Iterator<Item = Manner> {
 
 #[test]
 fn a_thousand_right_histories_are_not_accused() {
-    for manner in manners() {
+    for traits in all_traits() {
         for seed in 0..63 {
-            let lines = made(seed, 40, manner);
+            let lines = made(seed, 40, traits);
             let checked = checked(&lines);
             let text = || {
                 lines
@@ -26,13 +26,13 @@ fn a_thousand_right_histories_are_not_accused() {
             };
             assert!(
                 contradiction(&checked).is_none(),
-                "seed {seed}, {manner:?}: {checked:#?}\n{}",
+                "seed {seed}, {traits:?}: {checked:#?}\n{}",
                 text()
             );
             assert_eq!(
                 checked.judgement(),
                 Judgement::Right,
-                "seed {seed}, {manner:?}: {checked:#?}\n{}",
+                "seed {seed}, {traits:?}: {checked:#?}\n{}",
                 text()
             );
         }
@@ -49,16 +49,16 @@ fn without_order(mut line: Value) -> Value {
 
 #[test]
 fn right_histories_without_an_order_are_not_accused() {
-    for manner in manners() {
+    for traits in all_traits() {
         for seed in 0..20 {
-            let lines: Vec<Value> = made(seed, 30, manner)
+            let lines: Vec<Value> = made(seed, 30, traits)
                 .into_iter()
                 .map(without_order)
                 .collect();
             let checked = checked(&lines);
             assert!(
                 contradiction(&checked).is_none(),
-                "seed {seed}, {manner:?}: {checked:#?}"
+                "seed {seed}, {traits:?}: {checked:#?}"
             );
         }
     }
@@ -66,16 +66,16 @@ fn right_histories_without_an_order_are_not_accused() {
 
 #[test]
 fn a_part_of_a_right_history_is_not_accused() {
-    for manner in manners() {
+    for traits in all_traits() {
         for seed in 0..40 {
-            let mut lot = Lot::new(seed + 77);
-            let mut lines = made(seed, 40, manner);
-            lines.retain(|line| line["type"] == "run_started" || lot.below(5) > 0);
+            let mut rng = Rng::new(seed + 77);
+            let mut lines = made(seed, 40, traits);
+            lines.retain(|line| line["type"] == "run_started" || rng.below(5) > 0);
             let checked = checked(&lines);
             // A run in memory claims to be whole only with its summary.
             assert!(
                 contradiction(&checked).is_none(),
-                "seed {seed}, {manner:?}: {checked:#?}\n{}",
+                "seed {seed}, {traits:?}: {checked:#?}\n{}",
                 lines
                     .iter()
                     .map(|line| format!("{line}\n"))
@@ -88,20 +88,20 @@ fn a_part_of_a_right_history_is_not_accused() {
 #[test]
 fn several_files_of_one_ledger_are_put_together() {
     for seed in 0..40 {
-        let manner = Manner {
+        let traits = Traits {
             lasts: true,
             works: true,
             ids: true,
             overlaps: true,
         };
-        let lines = made(seed, 60, manner);
+        let lines = made(seed, 60, traits);
         let mut files = vec![vec![lines[0].clone()]; 3];
-        let mut lot = Lot::new(seed);
+        let mut rng = Rng::new(seed);
         let mut owner = [0; 100];
         for line in &lines[1..] {
             let number = line["operation"].as_u64().expect("a number") as usize;
             if owner[number] == 0 {
-                owner[number] = 1 + lot.below(3) as usize;
+                owner[number] = 1 + rng.below(3) as usize;
             }
             files[owner[number] - 1].push(line.clone());
         }

@@ -57,8 +57,8 @@ impl BankModel {
         let moves = scenario.operations().iter().enumerate();
         let amount = |operation: &Operation| operation.amount().expect("money").minor();
         BankModel {
-            sharing: scenario.manner().sharing,
-            lock_order: scenario.manner().lock_order,
+            sharing: scenario.method().sharing,
+            lock_order: scenario.method().lock_order,
             names: places.clone().map(|place| place.name.to_string()).collect(),
             starts: places.clone().map(|place| place.start).collect(),
             floors: places.map(|place| place.floor).collect(),
