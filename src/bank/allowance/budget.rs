@@ -110,14 +110,15 @@ impl Budget {
     }
 
     /// The same with another allowance. What was spent in this window stays spent; the difference between the
-    /// limits is posted at once.
+    /// limits is posted at once. That gives no more than is missing up to the new one, and takes back no more than this window's refill.
     fn change(
         &mut self,
         allowance: Allowance,
         (start, next): (Moment, Moment),
         sides: &Sides,
     ) -> Postings {
-        let more = allowance.amount.minor() - self.limit() - self.kept.window.owed;
+        let limit = allowance.amount.minor();
+        let more = limit.saturating_sub(self.kept.window.filled_to);
         let money = available(&sides.credit);
         let granted = self.kept.window.granted;
         let lapse = more.saturating_neg().clamp(0, granted.min(money).max(0));
@@ -125,7 +126,7 @@ impl Budget {
         self.next = next;
         let kept = &mut self.kept;
         match start == kept.window.start {
-            true => kept.others.limit(allowance.amount.minor()),
+            true => kept.others.limit(limit),
             // They are windows of another calendar.
             false => kept.others = Windows::default(),
         }
@@ -134,7 +135,7 @@ impl Budget {
         let window = &mut kept.window;
         window.granted = granted + refill - lapse;
         window.is_warned = false;
-        window.owed = more.saturating_neg().max(0) - lapse;
+        window.filled_to = window.filled_to.saturating_add(refill - lapse);
         window.start = start;
         postings(lapse, refill)
     }
@@ -184,9 +185,12 @@ impl Budget {
             }
         };
         let refill = refill.min(room(sides)).max(0);
+        *base = base.saturating_add(refill).saturating_add(window.spent);
+        if !window.stands {
+            window.filled_to = if is_kept { limit } else { *base };
+        }
         let held = if is_kept { 0 } else { sides.credit.held };
         others.give(window, refill, held, record);
-        *base = base.saturating_add(refill).saturating_add(window.spent);
         refill
     }
 

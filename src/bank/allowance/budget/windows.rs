@@ -15,8 +15,8 @@ pub(super) struct Window {
     pub(super) granted: i64,
     /// Its warning was told.
     pub(super) is_warned: bool,
-    /// What a lower limit could not take back, since it was spent.
-    pub(super) owed: i64,
+    /// Up to how much it was filled, with what there was before. Another limit changes it by what that moves.
+    pub(super) filled_to: i64,
     /// What holds with smaller numbers than its record still set aside.
     held: i64,
     /// How much of its refill, and of those of earlier windows that are forgotten, stands in for that.
@@ -26,7 +26,7 @@ pub(super) struct Window {
     /// What was spent in it when it was left last.
     pub(super) spent: i64,
     /// Its refill was given, and not taken back since.
-    stands: bool,
+    pub(super) stands: bool,
     /// When it began.
     pub(super) start: Moment,
 }
@@ -37,7 +37,7 @@ impl Window {
         Window {
             granted: due,
             is_warned: false,
-            owed: 0,
+            filled_to: 0,
             held: 0,
             replaced: 0,
             since: 0,

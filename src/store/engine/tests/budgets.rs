@@ -1,5 +1,6 @@
 //! Accounts with an allowance.
 
+mod limits;
 mod reversed;
 mod simulated;
 
@@ -336,31 +337,6 @@ fn deposits_are_never_taken_back() {
     shells.withdraw(9_700);
     shells.pass(DAY);
     assert_eq!(shells.available(), LIMIT);
-    shells.verify();
-}
-
-#[test]
-fn an_allowance_changes_by_the_difference_and_ends() {
-    let mut shells = Shells::new(1, allowance(Period::Day, false));
-    shells.withdraw(200);
-    let set = |shells: &mut Shells, minor: i64| {
-        let amount = Amount::new(minor).expect("positive");
-        let allowance = Allowance {
-            amount,
-            ..allowance(Period::Day, false)
-        };
-        shells.set(Some(AllowanceChange::Set(allowance)))
-    };
-    for (minor, left) in [(800, 600), (800, 600), (300, 100), (100, 0), (500, 300)] {
-        let answer = set(&mut shells, minor);
-        assert_eq!(shells.available(), left, "{minor}: {answer:?}");
-    }
-    shells.set(Some(AllowanceChange::Removed));
-    shells.pass(DAY);
-    assert_eq!(shells.available(), 300);
-    assert!(shells.set(Some(AllowanceChange::Removed)).duplicate);
-    set(&mut shells, 400);
-    assert_eq!(shells.available(), 400);
     shells.verify();
 }
 

@@ -16,6 +16,8 @@ enum Step {
     Post(usize, i64),
     Void(usize),
     Reverse(u64),
+    Deposit(i64),
+    Limit(i64),
     Kill,
 }
 
@@ -28,6 +30,8 @@ fn steps() -> impl Strategy<Value = Vec<(usize, Step)>> {
         3 => (0usize..20, 1i64..300).prop_map(|(hold, part)| Step::Post(hold, part)),
         3 => (0usize..20).prop_map(Step::Void),
         1 => (1u64..40).prop_map(Step::Reverse),
+        1 => (1i64..300).prop_map(Step::Deposit),
+        1 => (200i64..700).prop_map(Step::Limit),
         1 => Just(Step::Kill),
     ];
     prop::collection::vec((0usize..40, step), 1..60)
@@ -57,7 +61,8 @@ fn check(steps: Vec<(usize, Step)>, shells: usize) {
     };
     let mut holds: Vec<Option<OpenHoldOf>> = Vec::new();
     let mut entered = BTreeSet::from([visit.window]);
-    let mut returned = 0;
+    let mut brought = 0;
+    let mut highest = LIMIT;
     for (shell, step) in steps {
         let (window, _) = allowance.window(shells.now());
         if window != visit.window {
@@ -118,8 +123,24 @@ fn check(steps: Vec<(usize, Step)>, shells: usize) {
             Step::Reverse(seq) => {
                 let asked = shells.ask(shell, Request::Reverse(EntryKey::Seq(seq)));
                 if let (Outcome::Posted { amount, .. }, false) = (asked.outcome, asked.duplicate) {
-                    returned += amount.minor();
+                    brought += amount.minor();
                 }
+            }
+            Step::Deposit(minor) => {
+                shells.ask(
+                    shell,
+                    Request::Execute(operation(Kind::Deposit, None, "a", minor)),
+                );
+                brought += minor;
+            }
+            Step::Limit(minor) => {
+                let amount = Amount::new(minor).expect("positive");
+                let allowance = Allowance {
+                    amount,
+                    ..allowance.clone()
+                };
+                shells.set(Some(AllowanceChange::Set(allowance)));
+                highest = highest.max(minor);
             }
             Step::Kill => {
                 let shell = shell % shells.open.len();
@@ -128,8 +149,8 @@ fn check(steps: Vec<(usize, Step)>, shells: usize) {
             }
         }
         let windows = entered.len() as i64;
-        assert!(shells.paid() <= LIMIT * windows, "{windows} windows");
-        let most = LIMIT + returned;
+        assert!(shells.paid() <= highest * windows, "{windows} windows");
+        let most = highest + brought;
         assert!(visit.spent <= most, "{} of {most}", visit.spent);
     }
     shells.verify();
