@@ -3,7 +3,7 @@ BEGIN;
 DELETE FROM accounts;
 INSERT INTO accounts VALUES(1,'@world',200,0,-9223372036854775808,5426002469545131136,NULL,NULL,NULL);
 INSERT INTO accounts VALUES(2,'@loans',0,0,-9223372036854775808,-7835926588867381644,NULL,NULL,NULL);
-INSERT INTO accounts VALUES(3,'api',300,0,0,817983178621816775,1,'{"allowance":{"amount":500,"period":"month","rollover":false,"warn":null,"zone":"UTC"},"base":500,"others":[],"window":{"granted":500,"is_warned":false,"owed":0,"held":0,"replaced":0,"since":1,"spent":0,"stands":true,"start":1704067200000000}}',1704067200000000);
+INSERT INTO accounts VALUES(3,'api',300,0,0,-5284708739068254529,1,'{"allowance":{"amount":500,"period":"month","rollover":false,"warn":null,"zone":"UTC"},"base":500,"others":[],"window":{"granted":500,"is_warned":false,"filled_to":500,"held":0,"replaced":0,"since":1,"spent":0,"stands":true,"start":1704067200000000}}',1704067200000000);
 INSERT INTO accounts VALUES(4,'@budget',-500,0,-9223372036854775808,5934783795845792869,NULL,NULL,NULL);
 DELETE FROM head;
 INSERT INTO head VALUES(1,2,1,1705314660000000,X'0F88039381AFE749319E9BB95F839003331C52683C84A7E9FCD53A1EFDA01605',-965060163472932814,X'BEB2B0EFB04F2B5A3178306F7A7D9D015C356250DF4B6781FBD7A0F436ABF3FC');
