@@ -21,7 +21,7 @@ fn what_is_added_is_kept_and_told() {
     let csv = ledger.say("history --output csv");
     let row = csv.lines().last().unwrap();
     assert!(
-        row.ends_with(r#",2026-05-01,May,"{""iban"":""DE02=1"",""n"":""2""}""#),
+        row.ends_with(r#",2026-05-01,May,"{""iban"":""DE02=1"",""n"":""2""}",,,,"#),
         "{csv}"
     );
     assert!(ledger.say("history").ends_with("\trent\tMay\n"));

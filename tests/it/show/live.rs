@@ -116,7 +116,7 @@ fn on_terminal(width: u16) -> String {
     shell.exp_string("ready> ").unwrap();
     let program = program(&[]).get_program().to_str().unwrap().to_string();
     shell
-        .send_line(&format!("{program} {}", QUICK.join(" ")))
+        .send_line(&format!("{program} parallel --time-scale 0.1"))
         .unwrap();
     let shown = shell.exp_string("ready> ").unwrap();
     // Each byte is seen as a letter.
@@ -132,7 +132,8 @@ fn a_terminal_shows_a_handful_in_its_width() {
     for width in [40, 80, 200] {
         let shown = on_terminal(width);
         let (_, drawn) = shown.split_once("\nparallel, process ").expect(&shown);
-        assert!(drawn.contains("━p"), "{drawn}");
+        let works = |line: &str| line.contains('$') && line.contains('━');
+        assert!(drawn.lines().any(works), "{drawn}");
         for line in drawn.lines() {
             assert!(
                 line.chars().count() <= usize::from(width),

@@ -1,5 +1,6 @@
 //! Accounts with an allowance.
 
+mod held;
 mod limits;
 mod reversed;
 mod simulated;
@@ -9,7 +10,9 @@ use std::sync::{Arc, Mutex};
 
 use super::tables::{InMemory, Shared};
 use super::*;
-use crate::bank::{Allowance, AllowanceChange, BUDGET, EntryKey, Moment, Period, Rejection, Zone};
+use crate::bank::{
+    Allowance, AllowanceChange, BUDGET, EntryKey, Group, Moment, Period, Rejection, Zone,
+};
 use crate::store::clock::{Clock, ClockTime};
 use crate::store::{Entry, EntryQuery};
 
@@ -267,55 +270,6 @@ fn windows_that_are_long_over_are_not_refilled_again() {
     }
     assert_eq!(shells.available(), LIMIT, "the first day that is new");
     shells.verify();
-}
-
-#[test]
-fn a_refill_stands_in_for_a_hold_until_that_is_posted() {
-    let mut shells = Shells::new(2, allowance(Period::Day, false));
-    shells.ask(0, hold("one", None));
-    shells.pass(DAY);
-    // The refill stands in for the first hold, which is spent then. The second hold is set aside after it.
-    shells.ask(0, hold("two", None));
-    let id = Id::new("one").expect("an id");
-    let amount = None;
-    shells.ask(1, Request::PostHold { id, amount });
-    shells.pass(DAY);
-    assert_eq!(shells.available(), LIMIT);
-    shells.withdraw(1);
-    let id = Id::new("two").expect("an id");
-    shells.ask(1, Request::VoidHold { id });
-    assert_eq!(shells.available(), LIMIT - 1, "no more than the limit");
-    shells.verify();
-}
-
-#[test]
-fn what_an_earlier_hold_gives_back_goes_to_the_budget() {
-    for rollover in [false, true] {
-        let mut shells = Shells::new(2, allowance(Period::Day, rollover));
-        shells.ask(0, hold("one", None));
-        shells.ask(0, hold("two", None));
-        shells.withdraw(440);
-        shells.pass(DAY);
-        assert_eq!(
-            shells.available(),
-            LIMIT,
-            "as much as was there is set aside"
-        );
-        shells.withdraw(LIMIT);
-        let id = |id| Id::new(id).expect("an id");
-        shells.ask(1, Request::VoidHold { id: id("one") });
-        let amount = Amount::new(10);
-        shells.ask(
-            1,
-            Request::PostHold {
-                id: id("two"),
-                amount,
-            },
-        );
-        let left = if rollover { 50 } else { 0 };
-        assert_eq!(shells.available(), left);
-        shells.verify();
-    }
 }
 
 #[test]

@@ -167,8 +167,10 @@ impl DuePosting {
             kind,
             account,
             amount,
-            ..
+            start,
         } = self;
-        format!("a {kind} of {amount} of `{account}`")
+        let id = start.and_then(|start| refill_id(account, start, None));
+        let id = id.map_or_else(String::new, |id| format!(" under the id `{}`", id.as_str()));
+        format!("a {kind} of {amount} of `{account}`{id}")
     }
 }

@@ -16,8 +16,9 @@ impl Walk {
     pub(super) fn check_tables(&self, tx: &mut dyn Tx) -> Checked {
         let head = self.check_head(&tx.position()?.head);
         head.map_err(|stop| stop.of("the head of the ledger"))?;
-        self.count.nothing_is_due().map_err(Stop::from)?;
-        self.count.no_part_is_missing().map_err(Stop::from)?;
+        let whole = self.count.nothing_is_due();
+        let whole = whole.and_then(|()| self.count.no_part_is_missing());
+        whole.map_err(|why| Stop::from(why).of("the end of the ledger"))?;
         self.check_accounts(tx)?;
         self.check_holds(tx)?;
         for read in tx.runs(RunFilter::All)? {

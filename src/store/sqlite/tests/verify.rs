@@ -1,5 +1,6 @@
 //! A sound ledger has no violation; whatever is changed in it, the first wrong row is named.
 
+mod budgets;
 mod changes;
 mod forged;
 pub(in crate::store::sqlite) mod full;

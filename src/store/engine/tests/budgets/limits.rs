@@ -46,3 +46,18 @@ fn a_higher_limit_gives_no_more_than_is_missing() {
     }
     shells.verify();
 }
+
+#[test]
+fn a_changed_limit_is_that_of_a_window_that_has_begun() {
+    let mut shells = Shells::new(1, allowance(Period::Day, false));
+    shells.withdraw(400);
+    shells.pass(DAY);
+    let amount = Amount::new(LIMIT + 100).expect("positive");
+    let more = Allowance {
+        amount,
+        ..allowance(Period::Day, false)
+    };
+    shells.set(Some(AllowanceChange::Set(more)));
+    assert_eq!(shells.available(), LIMIT + 100);
+    shells.verify();
+}

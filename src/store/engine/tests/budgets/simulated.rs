@@ -13,6 +13,10 @@ enum Step {
     Jump(i64),
     Withdraw(i64),
     Hold(i64),
+    /// Two withdrawals that are posted together.
+    Both(i64, i64),
+    /// They are held first.
+    HoldBoth(i64, i64),
     Post(usize, i64),
     Void(usize),
     Reverse(u64),
@@ -27,6 +31,8 @@ fn steps() -> impl Strategy<Value = Vec<(usize, Step)>> {
         2 => prop_oneof![Just(-1i64), Just(1), -3_000i64..3_000, -600_000i64..600_000].prop_map(Step::Jump),
         6 => (1i64..300).prop_map(Step::Withdraw),
         4 => (1i64..300).prop_map(Step::Hold),
+        1 => (1i64..200, 1i64..200).prop_map(|(one, other)| Step::Both(one, other)),
+        1 => (1i64..200, 1i64..200).prop_map(|(one, other)| Step::HoldBoth(one, other)),
         3 => (0usize..20, 1i64..300).prop_map(|(hold, part)| Step::Post(hold, part)),
         3 => (0usize..20).prop_map(Step::Void),
         1 => (1u64..40).prop_map(Step::Reverse),
@@ -48,6 +54,14 @@ struct Visit {
 struct OpenHoldOf {
     amount: i64,
     visit: u32,
+    /// It is posted whole.
+    is_group: bool,
+}
+
+fn both(one: i64, other: i64, id: Option<Id>) -> Operation {
+    let parts = [one, other].map(|minor| operation(Kind::Withdraw, None, "a", minor));
+    let group = Group::new(parts.to_vec()).expect("a group");
+    group.operation(id)
 }
 
 /// Does the steps, and holds what is set aside in each visit of a window against the limit.
@@ -84,11 +98,22 @@ fn check(steps: Vec<(usize, Step)>, shells: usize) {
                     visit.spent += minor;
                 }
             }
-            Step::Hold(minor) => {
-                let operation = operation(Kind::Withdraw, None, "a", minor);
-                let operation = Operation {
-                    id: Some(id(holds.len())),
-                    ..operation
+            Step::Both(one, other) => {
+                let operation = both(one, other, None);
+                let asked = shells.ask(shell, Request::Execute(operation));
+                if let Outcome::Posted { .. } = asked.outcome {
+                    visit.spent += one + other;
+                }
+            }
+            Step::Hold(_) | Step::HoldBoth(..) => {
+                let id = Some(id(holds.len()));
+                let (operation, minor, is_group) = match step {
+                    Step::HoldBoth(one, other) => (both(one, other, id), one + other, true),
+                    Step::Hold(minor) => {
+                        let operation = operation(Kind::Withdraw, None, "a", minor);
+                        (Operation { id, ..operation }, minor, false)
+                    }
+                    _ => continue,
                 };
                 let lasts = None;
                 let asked = shells.ask(shell, Request::Hold { operation, lasts });
@@ -96,6 +121,7 @@ fn check(steps: Vec<(usize, Step)>, shells: usize) {
                 holds.push(is_held.then_some(OpenHoldOf {
                     amount: minor,
                     visit: visit.number,
+                    is_group,
                 }));
                 visit.spent += if is_held { minor } else { 0 };
             }
@@ -103,8 +129,10 @@ fn check(steps: Vec<(usize, Step)>, shells: usize) {
                 let Some(open) = holds.get_mut(hold).and_then(Option::take) else {
                     continue;
                 };
-                let part = part.min(open.amount);
-                let amount = Amount::new(part);
+                let (part, amount) = match open.is_group {
+                    true => (open.amount, None),
+                    false => (part.min(open.amount), Amount::new(part.min(open.amount))),
+                };
                 let id = id(hold);
                 shells.ask(shell, Request::PostHold { id, amount });
                 if open.visit == visit.number {

@@ -1,9 +1,9 @@
 //! Groups of which a part was changed, taken out or torn off, with every checksum and the chain made right again.
 
 use super::forged::reseal;
-use super::full::{execute, open, operation};
+use super::full::{ask, execute, open, operation};
 use super::violation;
-use crate::bank::{Group, Id, Kind, Operation, Outcome};
+use crate::bank::{Group, Id, Kind, Operation, Outcome, Request, RequestContext};
 
 fn group(id: &str, parts: Vec<Operation>) -> Operation {
     let id = Id::new(id).expect("an id");
@@ -75,5 +75,49 @@ fn a_group_that_is_torn_apart_is_named() {
             (found, expected) => found.is_none() && expected.is_none(),
         };
         assert!(is_as_expected, "{sql}: {found:?}");
+    }
+}
+
+#[test]
+fn a_group_that_posts_what_was_not_held_for_it_is_named() {
+    let withdraws = |minor| operation(Kind::Withdraw, None, "a", None, minor);
+    let groups = ["one", "other"].map(|id| group(id, vec![withdraws(10), withdraws(5)]));
+    for (sql, expected) in [
+        (
+            "UPDATE entries SET hold = 2 WHERE seq = 3",
+            "the entry 3 is all `a` under the id `one`, must be all `a` under the id `other`",
+        ),
+        (
+            "UPDATE entries SET hold = 9 WHERE seq = 3",
+            "the entry 3 ends the hold 9, which is not open",
+        ),
+        (
+            "UPDATE records SET detail = replace(detail, '5', '6') WHERE record = 1",
+            "the record 1 says of `a`: posted 1.00, available 0.85, must be posted 1.00, available 0.84",
+        ),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut ledger = open(&folder.path().join("bank.db"));
+        execute(&mut ledger, operation(Kind::Deposit, None, "a", None, 100));
+        for operation in groups.clone() {
+            let lasts = None;
+            ask(
+                &mut ledger,
+                RequestContext::default(),
+                Request::Hold { operation, lasts },
+            );
+        }
+        let (id, amount) = (Id::new("one").expect("an id"), None);
+        ask(
+            &mut ledger,
+            RequestContext::default(),
+            Request::PostHold { id, amount },
+        );
+        assert_eq!(violation(&mut ledger), None);
+        let connection = &ledger.backend.connection;
+        connection.execute_batch(sql).expect(sql);
+        reseal(connection);
+        let found = violation(&mut ledger).unwrap_or_default();
+        assert!(found.starts_with(expected), "{sql}: {found}");
     }
 }
