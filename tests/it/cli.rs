@@ -14,8 +14,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// A run that takes longer is killed, and its test fails. A browser and what it looks at last as long as all
-/// of their test, on a busy machine too.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// of their test, on a busy machine too, and a server for as many runs as were asked for.
+fn patience() -> Duration {
+    let runs = crate::soak::asked_for().unwrap_or(0);
+    Duration::from_secs(300) + Duration::from_secs(60) * runs
+}
 
 /// The modes with a process per operation.
 pub(crate) const MODES: [&str; 5] = ["parallel", "server-share", "queue", "pipe", "shared-memory"];
@@ -272,7 +275,8 @@ impl Running {
             stderr,
             status,
         };
-        assert!(!overdue, "still running after {PATIENCE:?}: {run:?}");
+        let patience = patience();
+        assert!(!overdue, "still running after {patience:?}: {run:?}");
         run
     }
 }
@@ -300,7 +304,7 @@ fn watch(mut child: Child) -> Receiver<Ending> {
     let (ended, ending) = channel();
     thread::spawn(move || exited.send(child.wait().unwrap()));
     thread::spawn(move || {
-        let in_time = exit.recv_timeout(PATIENCE);
+        let in_time = exit.recv_timeout(patience());
         let overdue = in_time == Err(RecvTimeoutError::Timeout);
         if overdue {
             kill(pid);

@@ -11,11 +11,15 @@ use crate::serve::Served;
 /// ledger's cache waver by.
 const WAVERS: u64 = 16 * 1024;
 
+/// How many runs were asked for.
+pub(crate) fn asked_for() -> Option<u32> {
+    let wanted = std::env::var("BANK_PAR_SOAK").ok();
+    wanted.map(|wanted| wanted.parse().expect("a number of runs"))
+}
+
 /// How many runs, and of how many lines.
 fn runs() -> (u64, u64) {
-    let wanted = std::env::var("BANK_PAR_SOAK").ok();
-    let wanted = wanted.map(|wanted| wanted.parse().expect("a number of runs"));
-    wanted.map_or((3, 300), |runs| (runs, 20_000))
+    asked_for().map_or((3, 300), |runs| (runs.into(), 20_000))
 }
 
 /// Lines of every kind that moves money, on ten accounts.
