@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 use tempfile::NamedTempFile;
 
-use super::creation::{content, refuse_lost, sync_folder};
+use super::creation::{content, is_free, sync_folder};
 use super::side_files::{self, JOURNAL, LOG, SHARED};
 use super::{Access, Sqlite, faults, mark};
 use crate::bank::Unit;
@@ -102,13 +102,10 @@ fn new_place(path: &Path) -> Result<PathBuf, LedgerError> {
     };
     let folder = fs::canonicalize(folder).map_err(|error| refused(&error.to_string()))?;
     let path = folder.join(name);
-    if side_files::about(&path)
-        .map_err(|cause| failed(&path, cause))?
-        .is_some()
-    {
+    let about = side_files::about(&path).map_err(|cause| failed(&path, cause))?;
+    if about.is_some() || !is_free(&path)? {
         return Err(refused("something is there already"));
     }
-    refuse_lost(&path)?;
     Ok(path)
 }
 

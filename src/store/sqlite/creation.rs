@@ -19,7 +19,9 @@ use crate::store::LedgerError;
 
 /// Creates the ledger at a path where nothing is, unless another process does so at the same time.
 pub(super) fn create(path: &Path, unit: &Unit) -> Result<(), LedgerError> {
-    refuse_lost(path)?;
+    if !is_free(path)? {
+        return Ok(());
+    }
     let failed = |cause| failed(path, cause);
     let prepared = Prepared::write(path, &content(path, unit)?).map_err(failed)?;
     match prepared.name(path) {
@@ -33,7 +35,9 @@ pub(super) fn create(path: &Path, unit: &Unit) -> Result<(), LedgerError> {
 /// Puts a ledger in the place of an empty file, whose mode, owner and group it gets. A process that wants the
 /// same waits for the lock on that file and then finds the ledger.
 pub(super) fn fill(path: &Path, unit: &Unit) -> Result<(), LedgerError> {
-    refuse_lost(path)?;
+    if !is_free(path)? {
+        return Ok(());
+    }
     let failed = |cause| failed(path, cause);
     let empty = OpenOptions::new().write(true).open(path).map_err(failed)?;
     empty.lock().map_err(failed)?;
@@ -49,13 +53,19 @@ pub(super) fn fill(path: &Path, unit: &Unit) -> Result<(), LedgerError> {
     sync_folder(path)
 }
 
+/// Whether a ledger may be created here: it may not where another process has done so since this one looked.
+///
 /// SQLite throws away a log that has no file, and entries may be in it that are nowhere else; and it
-/// takes a journal back into any file.
-pub(super) fn refuse_lost(path: &Path) -> Result<(), LedgerError> {
+/// takes a journal back into any file. So where one lies here without its ledger, that is refused.
+pub(super) fn is_free(path: &Path) -> Result<bool, LedgerError> {
+    let about = |path: &Path| side_files::about(path).map_err(|cause| failed(path, cause));
     for ending in [LOG, JOURNAL] {
         let side = beside(path, ending);
-        let about = side_files::about(&side).map_err(|cause| failed(path, cause))?;
-        if about.is_some_and(|about| about.len() > 0 || !about.is_file()) {
+        if about(&side)?.is_some_and(|about| about.len() > 0 || !about.is_file()) {
+            // A ledger that was created meanwhile is there for as long as what lies beside it.
+            if about(path)?.is_some_and(|about| about.len() > 0) {
+                return Ok(false);
+            }
             return Err(LedgerError::Foreign {
                 ledger: path.to_owned(),
                 what: format!(
@@ -65,7 +75,7 @@ pub(super) fn refuse_lost(path: &Path) -> Result<(), LedgerError> {
             });
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// A whole ledger of this unit in which nothing was done yet, as bytes.
@@ -180,5 +190,30 @@ fn failed(path: &Path, cause: io::Error) -> LedgerError {
         ledger: path.display().to_string(),
         doing: "create",
         cause,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_without_its_ledger_is_refused_and_one_with_it_is_anothers() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("bank.db");
+        assert!(is_free(&path).expect("nothing is there"));
+        fs::write(beside(&path, LOG), "entries").expect("a log");
+        for there in [None, Some("")] {
+            if let Some(content) = there {
+                fs::write(&path, content).expect("a file");
+            }
+            let refused = is_free(&path).expect_err("a log of what is gone");
+            assert!(refused.to_string().contains("may hold entries"));
+        }
+        // Another process has created it since it was looked for.
+        fs::write(&path, "a ledger").expect("a file");
+        assert!(!is_free(&path).expect("it is looked at once more"));
+        create(&path, &Unit::default()).expect("left as it is");
+        assert_eq!(fs::read(&path).expect("a file"), b"a ledger");
     }
 }
