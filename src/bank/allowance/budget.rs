@@ -133,7 +133,8 @@ impl Budget {
         kept.allowance = allowance;
         kept.base = kept.base.saturating_add(refill - lapse);
         let window = &mut kept.window;
-        window.granted = granted + refill - lapse;
+        window.granted = granted - lapse;
+        kept.others.give_more(window, refill);
         window.is_warned = false;
         window.filled_to = window.filled_to.saturating_add(refill - lapse);
         window.start = start;

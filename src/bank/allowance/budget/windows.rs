@@ -166,14 +166,26 @@ impl Windows {
     /// held, as far as earlier ones do not.
     pub(super) fn give(&mut self, window: &mut Window, refill: i64, held: i64, record: u64) {
         let (start, mut left) = (window.start, refill);
-        let standing = self.0.iter().filter(|known| known.stands);
-        let covered = |sum: i64, window: &Window| sum.saturating_add(window.replaced);
-        let covered = standing.chain([&*window]).fold(0, covered);
-        let mut uncovered = held.saturating_sub(covered).max(0);
+        let mut uncovered = self.uncovered(window, held);
         let earlier = self.0.iter_mut().filter(|known| known.start < start);
         for window in earlier.chain([window]) {
             window.give(&mut left, &mut uncovered, held, record);
         }
+    }
+
+    /// How much of what is held no refill stands in for.
+    fn uncovered(&self, window: &Window, held: i64) -> i64 {
+        let standing = self.0.iter().filter(|known| known.stands);
+        let covered = |sum: i64, window: &Window| sum.saturating_add(window.replaced);
+        let covered = standing.chain([window]).fold(0, covered);
+        held.saturating_sub(covered).max(0)
+    }
+
+    /// Gives this window more, which stands in for what earlier holds still set aside as far as nothing does.
+    pub(super) fn give_more(&self, window: &mut Window, refill: i64) {
+        let uncovered = self.uncovered(window, window.held);
+        window.granted = window.granted.saturating_add(refill);
+        window.replaced = window.replaced.saturating_add(refill.min(uncovered));
     }
 
     /// What goes back where a hold has ended: as much as refills stand in for, the earliest first.

@@ -85,3 +85,26 @@ fn what_two_operations_in_one_set_aside_is_warned_of() {
     assert!(shells.withdraw(1).budget.is_none(), "it was told");
     shells.verify();
 }
+
+#[test]
+fn a_higher_limit_stands_in_for_earlier_holds_too() {
+    let limit = |minor| {
+        let amount = Amount::new(minor).expect("positive");
+        let period = allowance(Period::Day, false);
+        Some(AllowanceChange::Set(Allowance { amount, ..period }))
+    };
+    let mut shells = Shells::new(1, allowance(Period::Day, false));
+    for id in ["one", "two"] {
+        shells.ask(0, hold(id, None));
+    }
+    shells.set(limit(30));
+    shells.pass(DAY);
+    // The refill stands in for 30 of the 60 that are held, and what the new limit adds for the rest.
+    shells.set(limit(LIMIT));
+    for id in ["one", "two"] {
+        let id = Id::new(id).expect("an id");
+        shells.ask(0, Request::VoidHold { id });
+        assert_eq!(shells.available(), LIMIT);
+    }
+    shells.verify();
+}
