@@ -202,8 +202,17 @@ impl Budget {
 
     /// What goes back to the budget where a hold has ended: as much of what it gave back as refills stand in for.
     pub fn end_hold(&mut self, ended: EndedHold) -> Option<Amount> {
-        let KeptBudget { others, window, .. } = &mut self.kept;
-        Amount::new(others.end_hold(window, ended))
+        let kept = &mut self.kept;
+        let lapse = kept.others.end_hold(&mut kept.window, ended);
+        if ended.hold <= kept.window.since {
+            // What an earlier hold gives back was there before this window, and was not spent in it.
+            let left = ended.given_back() - lapse;
+            kept.base = kept.base.saturating_add(left);
+            if !kept.allowance.rollover {
+                kept.window.filled_to = kept.window.filled_to.saturating_add(left);
+            }
+        }
+        Amount::new(lapse)
     }
 
     /// Money came in that is no refill.

@@ -15,14 +15,15 @@ pub(super) struct Window {
     pub(super) granted: i64,
     /// Its warning was told.
     pub(super) is_warned: bool,
-    /// Up to how much it was filled, with what there was before. Another limit changes it by what that moves.
+    /// Up to how much it was filled, with what there was before. Another limit changes it by what that moves,
+    /// and an earlier hold by what of it was given back and stays.
     pub(super) filled_to: i64,
     /// What holds with smaller numbers than its record still set aside.
     held: i64,
     /// How much of its refill, and of those of earlier windows that are forgotten, stands in for that.
     pub(super) replaced: i64,
     /// The number of the record that tells of its refill: holds with smaller numbers are those of earlier windows.
-    since: u64,
+    pub(super) since: u64,
     /// What was spent in it when it was left last.
     pub(super) spent: i64,
     /// Its refill was given, and not taken back since.
@@ -99,7 +100,7 @@ pub struct EndedHold {
 }
 
 impl EndedHold {
-    fn given_back(&self) -> i64 {
+    pub(super) fn given_back(&self) -> i64 {
         let posted = self.posted.map_or(0, Amount::minor);
         self.held.minor().saturating_sub(posted).max(0)
     }
