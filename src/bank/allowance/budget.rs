@@ -110,7 +110,8 @@ impl Budget {
     }
 
     /// The same with another allowance. What was spent in this window stays spent; the difference between the
-    /// limits is posted at once. That gives no more than is missing up to the new one, and takes back no more than this window's refill.
+    /// limits is posted at once. That gives no more than is missing up to the new one, and takes
+    /// back no more than this window's refill.
     fn change(
         &mut self,
         allowance: Allowance,

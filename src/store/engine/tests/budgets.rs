@@ -129,6 +129,16 @@ fn allowance(period: Period, rollover: bool) -> Allowance {
     }
 }
 
+/// Another limit of an account's daily allowance.
+fn limit(minor: i64) -> Option<AllowanceChange> {
+    let amount = Amount::new(minor).expect("positive");
+    let allowance = allowance(Period::Day, false);
+    Some(AllowanceChange::Set(Allowance {
+        amount,
+        ..allowance
+    }))
+}
+
 const DAY: i64 = 1_440 * MINUTE;
 
 #[test]

@@ -88,11 +88,6 @@ fn what_two_operations_in_one_set_aside_is_warned_of() {
 
 #[test]
 fn a_higher_limit_stands_in_for_earlier_holds_too() {
-    let limit = |minor| {
-        let amount = Amount::new(minor).expect("positive");
-        let period = allowance(Period::Day, false);
-        Some(AllowanceChange::Set(Allowance { amount, ..period }))
-    };
     let mut shells = Shells::new(1, allowance(Period::Day, false));
     for id in ["one", "two"] {
         shells.ask(0, hold(id, None));

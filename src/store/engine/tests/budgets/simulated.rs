@@ -162,12 +162,7 @@ fn check(steps: Vec<(usize, Step)>, shells: usize) {
                 brought += minor;
             }
             Step::Limit(minor) => {
-                let amount = Amount::new(minor).expect("positive");
-                let allowance = Allowance {
-                    amount,
-                    ..allowance.clone()
-                };
-                shells.set(Some(AllowanceChange::Set(allowance)));
+                shells.set(limit(minor));
                 highest = highest.max(minor);
             }
             Step::Kill => {
