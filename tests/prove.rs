@@ -75,7 +75,7 @@ impl Campaign {
 
     fn run(&self, round: u64) -> Result<String, String> {
         let mut command = cargo_test("it");
-        command.args(["--", "--nocapture", self.tests]);
+        command.args(["--", "--nocapture", "--include-ignored", self.tests]);
         command
             .envs(self.long)
             .env("BANK_PAR_ROUND", round.to_string());

@@ -30,6 +30,7 @@ fn of<'a>(figures: &'a [Value], way: &str) -> Vec<&'a Value> {
 }
 
 #[test]
+#[ignore = "slow: measures for seconds"]
 fn updates_are_lost_where_nothing_keeps_others_out_and_nowhere_else() {
     let folder = tempfile::tempdir().unwrap();
     let page = folder.path().join("page.html");
@@ -183,6 +184,7 @@ fn endless(part: &str) -> (Program, Process) {
 }
 
 #[test]
+#[ignore = "slow: measures for seconds"]
 fn an_interrupted_comparison_leaves_nothing_behind() {
     for (part, signal) in [
         ("sharing", Signal::INT),

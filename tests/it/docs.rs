@@ -106,16 +106,19 @@ fn line_matches(expected: &str, line: &str) -> bool {
 }
 
 #[test]
+#[ignore = "slow: takes as long as the commands of the page"]
 fn the_readme_prints_what_it_says() {
     check("README.md");
 }
 
 #[test]
+#[ignore = "slow: takes as long as the commands of the page"]
 fn the_manual_prints_what_it_says() {
     check("docs/manual.md");
 }
 
 #[test]
+#[ignore = "slow: takes as long as the commands of the page"]
 fn the_lesson_prints_what_it_says() {
     check("docs/lesson.md");
 }

@@ -154,6 +154,7 @@ fn two_runs_share_one_ledger() {
 }
 
 #[test]
+#[ignore = "slow: workers are at work for seconds"]
 fn a_worker_killed_at_its_work_gives_back_what_was_set_aside() {
     in_each(&ASKING, |mode| {
         let ledger = Ledger::new();
@@ -188,6 +189,7 @@ fn what_a_killed_run_had_set_aside_is_free_for_the_next() {
 }
 
 #[test]
+#[ignore = "slow: workers are at work for seconds"]
 fn a_signal_lets_what_is_under_way_finish() {
     in_each(&ASKING, |mode| {
         let ledger = Ledger::new();
@@ -205,6 +207,7 @@ fn a_signal_lets_what_is_under_way_finish() {
 }
 
 #[test]
+#[ignore = "slow: works through many lines"]
 fn a_ledger_that_fails_ends_the_run() {
     in_each(&ASKING, |mode| {
         let ledger = Ledger::new();

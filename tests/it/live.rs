@@ -156,6 +156,7 @@ fn a_handful_of_processes_has_a_line_each_while_it_works() {
 }
 
 #[test]
+#[ignore = "slow: workers are at work for seconds"]
 fn a_long_workload_has_one_line_with_its_rate_and_what_is_left() {
     at_each_width(|columns| {
         let script =
@@ -171,6 +172,7 @@ fn a_long_workload_has_one_line_with_its_rate_and_what_is_left() {
 }
 
 #[test]
+#[ignore = "slow: workers are at work for seconds"]
 fn no_line_is_drawn_where_none_is_wanted_or_possible() {
     let plain = "--op withdraw --time-scale 0.2 --timeline never --color never";
     for script in [
@@ -189,6 +191,7 @@ fn no_line_is_drawn_where_none_is_wanted_or_possible() {
 }
 
 #[test]
+#[ignore = "slow: workers are at work for seconds"]
 fn progress_that_is_asked_for_is_told_in_lines_where_none_can_be_drawn() {
     let arguments = "parallel --op transfer --time-scale 0.75 --progress always";
     let arguments: Vec<&str> = arguments.split(' ').collect();
@@ -251,6 +254,7 @@ fn a_run_that_is_ended_at_once_leaves_no_line() {
 }
 
 #[test]
+#[ignore = "slow: workers are at work for seconds"]
 fn a_terminal_that_was_stopped_holds_up_no_run() {
     let folder = tempfile::tempdir().unwrap();
     let ended = folder.path().join("ended");

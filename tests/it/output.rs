@@ -334,6 +334,7 @@ fn the_gravest_status_wins() {
 /// Lines that are waited for by a reader who reads nothing must wait too, and not pile up.
 #[cfg(target_os = "linux")]
 #[test]
+#[ignore = "slow: works through many lines"]
 fn a_slow_reader_stops_the_input_and_not_the_memory() {
     const LINES: usize = 200_000;
     let flags = [

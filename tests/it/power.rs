@@ -119,6 +119,7 @@ fn a_power_loss_during_creation_leaves_nothing_in_the_way() {
 /// Many workers, of which each does little, so that the batches are small and many; an account that
 /// may go below zero, so that their order does not matter.
 #[test]
+#[ignore = "slow: loses power at many moments"]
 fn a_named_run_survives_a_power_loss_and_goes_on() {
     if !has_strace() {
         return;

@@ -175,6 +175,7 @@ fn start_first(ledger: &Ledger, words: &str) -> Option<(Running, Process)> {
 }
 
 #[test]
+#[ignore = "slow: workers are at work for seconds"]
 fn the_first_process_of_a_container_ends_by_the_status_of_a_signal() {
     for (words, is_ready) in [
         (

@@ -105,6 +105,7 @@ fn carried(mode: &str, message: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+#[ignore = "slow: workers are at work for seconds"]
 fn a_message_of_an_unknown_kind_ends_its_worker_alone() {
     check(
         &ALL,
@@ -114,6 +115,7 @@ fn a_message_of_an_unknown_kind_ends_its_worker_alone() {
 }
 
 #[test]
+#[ignore = "slow: workers are at work for seconds"]
 fn a_second_greeting_ends_its_worker_alone() {
     check(
         &ALL,
@@ -123,6 +125,7 @@ fn a_second_greeting_ends_its_worker_alone() {
 }
 
 #[test]
+#[ignore = "slow: workers are at work for seconds"]
 fn a_message_that_cannot_be_decoded_ends_its_worker_alone() {
     check(
         &ALL,
@@ -143,6 +146,7 @@ fn a_count_that_no_message_can_hold_allocates_nothing_and_ends_its_worker_alone(
 }
 
 #[test]
+#[ignore = "slow: workers are at work for seconds"]
 fn a_request_about_the_operation_of_another_ends_its_worker_alone() {
     // A post of operation 1, whose upper half names no worker.
     check(
@@ -164,6 +168,7 @@ fn about_its_own(mode: &str, worker: Process, ask: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+#[ignore = "slow: workers are at work for seconds"]
 fn a_worker_cannot_give_its_operation_back() {
     check(
         &["pipe"],
@@ -173,6 +178,7 @@ fn a_worker_cannot_give_its_operation_back() {
 }
 
 #[test]
+#[ignore = "slow: workers are at work for seconds"]
 fn a_worker_cannot_begin_its_operation_twice() {
     let bytes: fn(&str, Process) -> Vec<u8> = |mode, worker| {
         // No id, the account `main`, and the operations of `OPS` in their order.
@@ -187,6 +193,7 @@ fn a_worker_cannot_begin_its_operation_twice() {
 }
 
 #[test]
+#[ignore = "slow: workers are at work for seconds"]
 fn an_oversized_message_ends_its_worker_alone() {
     check(
         &["parallel", "pipe", "server-share"],
@@ -196,6 +203,7 @@ fn an_oversized_message_ends_its_worker_alone() {
 }
 
 #[test]
+#[ignore = "slow: workers are at work for seconds"]
 fn a_message_that_is_cut_off_ends_its_worker_alone() {
     check(
         &["parallel", "pipe", "server-share"],
@@ -205,6 +213,7 @@ fn a_message_that_is_cut_off_ends_its_worker_alone() {
 }
 
 #[test]
+#[ignore = "slow: workers are at work for seconds"]
 fn messages_on_the_queue_that_name_no_worker_disturb_nobody() {
     // Too short for a sender, too long for a message, and from a worker that there never was.
     let nobodys: [fn(&str, Process) -> Vec<u8>; 3] = [
@@ -219,6 +228,7 @@ fn messages_on_the_queue_that_name_no_worker_disturb_nobody() {
 }
 
 #[test]
+#[ignore = "slow: workers are at work for seconds"]
 fn a_link_that_outlives_its_worker_holds_nobody_up() {
     in_each(&ALL, |mode| {
         let program = start(mode, ["--time-scale", "0.5"].iter().chain(&OPS));
@@ -231,6 +241,7 @@ fn a_link_that_outlives_its_worker_holds_nobody_up() {
 }
 
 #[test]
+#[ignore = "slow: workers are at work for seconds"]
 fn strangers_on_the_socket_disturb_nobody() {
     in_each(&["parallel", "server-share"], |mode| {
         let program = start(mode, ["--time-scale", "0.5"].iter().chain(&OPS));
@@ -253,6 +264,7 @@ fn strangers_on_the_socket_disturb_nobody() {
 }
 
 #[test]
+#[ignore = "slow: workers are at work for seconds"]
 fn no_other_user_can_reach_a_run() {
     in_each(&ASKING, |mode| {
         let program = start(mode, ["--time-scale", "0.5"].iter().chain(&OPS));

@@ -91,6 +91,7 @@ fn an_idle_worker_that_is_killed_is_replaced() {
 }
 
 #[test]
+#[ignore = "slow: workers are at work for seconds"]
 fn what_a_worker_sent_before_it_was_killed_counts() {
     in_each(&ALL, |mode| {
         let program = start(mode, &["--op", "withdraw=300", "--time-scale", "0.7"]);
@@ -114,6 +115,7 @@ fn what_a_worker_sent_before_it_was_killed_counts() {
 }
 
 #[test]
+#[ignore = "slow: workers are at work for seconds"]
 fn a_worker_killed_at_its_work_gives_back_what_was_set_aside() {
     in_each(&ALL, |mode| {
         let ops = ["--op", "withdraw=300", "--op", "withdraw=700"];
@@ -131,6 +133,7 @@ fn a_worker_killed_at_its_work_gives_back_what_was_set_aside() {
 }
 
 #[test]
+#[ignore = "slow: workers are at work for seconds"]
 fn the_lease_of_a_killed_worker_goes_to_those_who_wait() {
     let ops = [
         "--op",

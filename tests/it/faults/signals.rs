@@ -10,6 +10,7 @@ use crate::process::{Program, ask_anew, until};
 const ENDING: [Signal; 3] = [Signal::INT, Signal::TERM, Signal::HUP];
 
 #[test]
+#[ignore = "slow: workers are at work for seconds"]
 fn the_first_signal_lets_what_is_under_way_finish() {
     in_each(&ALL, |mode| {
         for signal in ENDING {
@@ -30,6 +31,7 @@ fn the_first_signal_lets_what_is_under_way_finish() {
 }
 
 #[test]
+#[ignore = "slow: workers are at work for seconds"]
 fn a_signal_that_leaves_nothing_undone_ends_nothing_early() {
     in_each(&ALL, |mode| {
         let program = start(mode, &["--time-scale", "1", "--op", "withdraw=10"]);
@@ -82,6 +84,7 @@ fn pending(program: &Program, signal: Signal) -> bool {
 }
 
 #[test]
+#[ignore = "slow: workers are at work for seconds"]
 fn a_run_and_its_workers_pause_and_go_on_together() {
     in_each(&ALL, |mode| {
         let ops = ["--op", "withdraw=10", "--op", "deposit=20"];
@@ -97,6 +100,7 @@ fn a_run_and_its_workers_pause_and_go_on_together() {
 }
 
 #[test]
+#[ignore = "slow: workers are at work for seconds"]
 fn a_signal_that_was_ignored_from_the_start_stays_ignored() {
     in_each(&ALL, |mode| {
         let mut command = Command::new("sh");

@@ -9,6 +9,7 @@ use super::{ALL, in_each, start};
 use crate::process::{Program, until};
 
 #[test]
+#[ignore = "slow: a stopped worker has seconds until its deadline"]
 fn a_silent_worker_is_ended_at_its_deadline() {
     in_each(&ALL, |mode| {
         let ops = [
@@ -44,6 +45,7 @@ fn a_silent_worker_is_ended_at_its_deadline() {
 }
 
 #[test]
+#[ignore = "slow: a stopped worker has seconds until its deadline"]
 fn the_lease_of_a_silent_worker_goes_to_those_who_wait() {
     let ops = [
         "--op",
@@ -81,6 +83,7 @@ fn the_lease_of_a_silent_worker_goes_to_those_who_wait() {
 }
 
 #[test]
+#[ignore = "slow: a stopped worker has seconds until its deadline"]
 fn one_stopped_worker_of_four_does_not_hold_up_the_others() {
     // In shared memory no worker waits for a link, so that none can hold it up.
     in_each(&ALL[..4], |mode| {

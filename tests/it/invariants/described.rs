@@ -47,3 +47,15 @@ fn every_promise_has_its_tests() {
         assert!(is_there, "there is no test `{name}`");
     }
 }
+
+/// No test is left out by `cargo test` but those that are slow and say why: `cargo slow` runs them.
+#[test]
+fn tests_that_are_left_out_are_slow() {
+    for source in sources("src").into_iter().chain(sources("tests")) {
+        for (number, line) in (1..).zip(source.text.lines()) {
+            let why = line.trim_start().strip_prefix("#[ignore");
+            let is_slow = why.is_none_or(|why| why.starts_with(" = \"slow: "));
+            assert!(is_slow, "{}:{number}: `{line}`", source.path);
+        }
+    }
+}

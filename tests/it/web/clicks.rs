@@ -23,6 +23,7 @@ pub(super) fn text(browser: &mut Browser, selector: &str) -> String {
 }
 
 #[test]
+#[ignore = "slow: clicks for seconds"]
 fn each_screen_is_clicked_through() {
     if !has_browser() {
         return;
@@ -147,6 +148,7 @@ fn the_same_work_is_seen_without_and_with_a_remedy() {
 }
 
 #[test]
+#[ignore = "slow: clicks for seconds"]
 fn an_order_is_chosen_step_by_step_and_taken_by_real_processes() {
     if !has_browser() {
         return;

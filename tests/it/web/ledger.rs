@@ -263,6 +263,7 @@ fn shows_the_balances(browser: &mut Browser, ledger: &HostileLedger) {
 }
 
 #[test]
+#[ignore = "slow: clicks for seconds"]
 fn a_ledger_is_seen_and_its_holds_are_ended_by_a_second_click() {
     if !has_browser() {
         return;

@@ -110,6 +110,7 @@ fn the_first_signal_lets_commands_finish_and_the_second_ends_them() {
 }
 
 #[test]
+#[ignore = "slow: waits for a deadline of seconds"]
 fn a_deadline_ends_the_command_and_all_that_it_started() {
     for mode in MODES {
         let office = Office::with("10");
