@@ -110,7 +110,7 @@ fn a_lost_update_between_processes_is_found() {
         "--sync",
         "none",
         "--time-scale",
-        "0.01",
+        "0.1",
         "--events",
         &events,
     ];

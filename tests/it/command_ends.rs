@@ -6,7 +6,7 @@ use std::process::Command;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::cli::{Run, Running};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, at_once};
 use crate::process::{Process, ask_anew, until};
 
 /// A ledger with 10.00 on `main`, and the folder in which the command runs.
@@ -68,15 +68,16 @@ fn a_command_that_ended_in_time_is_not_late_however_late_that_is_seen() {
 
 #[test]
 fn a_stopped_guard_or_command_voids_no_deadline() {
-    for script in [
+    const SCRIPTS: [&str; 3] = [
         "kill -STOP $PPID; sleep 999",
         "kill -STOP $$; sleep 999",
         "kill -STOP $$ $PPID; sleep 999",
-    ] {
+    ];
+    at_once(SCRIPTS.len(), |place| {
         let desk = Desk::new();
-        let run = desk.start("withdraw 1 --timeout 100ms", script).finish();
-        desk.check(&run, 6, GIVEN_BACK);
-    }
+        let late = desk.start("withdraw 1 --timeout 100ms", SCRIPTS[place]);
+        desk.check(&late.finish(), 6, GIVEN_BACK);
+    });
 }
 
 #[test]

@@ -71,6 +71,7 @@ fn updates_are_lost_where_nothing_keeps_others_out_and_nowhere_else() {
 }
 
 #[test]
+#[ignore = "slow: measures for seconds"]
 fn the_operations_of_a_workload_are_run_again_and_again() {
     let workload = Written::new(
         "ops.jsonl",
@@ -108,6 +109,7 @@ fn the_operations_of_a_workload_are_run_again_and_again() {
 }
 
 #[test]
+#[ignore = "slow: measures for seconds"]
 fn links_and_starts_are_held_against_their_limits() {
     let parts = ["--only", "links", "--only", "processes", "--size", "100"];
     let figures = figures(&[&["--quick", "--pin", "spread"][..], &parts].concat());

@@ -178,7 +178,7 @@ fn one_operation_leaves_a_receipt_however_it_ends() {
     ended(recorded.work("withdraw 1 --id d", "true"), 78);
     ended(recorded.work("hold 1 --id h", "true"), 0);
     ended(
-        recorded.work("withdraw 1 --id t --timeout 3", "sleep 60"),
+        recorded.work("withdraw 1 --id t --timeout 300ms", "sleep 60"),
         6,
     );
     let told = |event: &Value| {

@@ -127,6 +127,7 @@ fn mark(path: &str) -> Vec<u8> {
 }
 
 #[test]
+#[ignore = "slow: a log is waited for before it is refused"]
 fn a_copy_of_a_ledger_in_use_is_right_or_refused() {
     let (ledger, copies) = (Ledger::new(), tempfile::tempdir().unwrap());
     ledger.say("deposit 1");
@@ -207,6 +208,7 @@ fn what_lies_beside_a_ledger_in_use_has_its_mode() {
 }
 
 #[test]
+#[ignore = "slow: a log is waited for before it is refused"]
 fn what_is_prepared_beside_a_ledger_neither_hangs_nor_misleads() {
     let precious = Written::new("precious", "precious");
     for ending in ["-wal", "-shm", "-journal"] {

@@ -83,6 +83,7 @@ fn a_contradiction_is_seen_in_a_browser() {
 }
 
 #[test]
+#[ignore = "slow: looks at pages in a browser"]
 fn everyone_can_read_them() {
     let folder = tempfile::tempdir().unwrap();
     let told = contradicting();

@@ -112,6 +112,7 @@ fn a_server_in_front_of_a_database_shows_no_password() {
 }
 
 #[test]
+#[ignore = "slow: waits for a deadline of seconds"]
 fn a_database_that_takes_no_connection_is_waited_for_until_a_deadline() {
     let ledger = Ledger::new();
     let run = script(
@@ -212,6 +213,7 @@ const WRITING: &str = r#"
 "#;
 
 #[test]
+#[ignore = "slow: starts servers that take over"]
 fn a_standby_that_takes_over_has_all_that_was_acknowledged_and_nothing_twice() {
     #[expect(clippy::print_stderr, reason = "whoever runs the tests must know")]
     let started =

@@ -70,6 +70,7 @@ fn check(token: &str, times: &str) {
 }
 
 #[test]
+#[ignore = "slow: takes many orders"]
 fn whatever_is_explored_ends_the_same_each_time() {
     let ways: [&[&str]; 9] = [
         &["--amount", "500"],
@@ -276,6 +277,7 @@ fn check_signal(by: &str, (signal, to_group): (Signal, bool), after_us: usize) {
 }
 
 #[test]
+#[ignore = "slow: takes many orders"]
 fn one_signal_ends_all_runs_of_a_replay_whenever_it_comes() {
     let mut below = drawn(41);
     for number in 0..30 {

@@ -159,6 +159,7 @@ fn ids_are_known_in_shared_memory_too() {
 }
 
 #[test]
+#[ignore = "slow: works through many lines"]
 fn the_memory_has_room_for_so_many_accounts_and_says_so() {
     // The bank's own two and `main` are there before.
     let more = 65_536 - 3;

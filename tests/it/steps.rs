@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::cli::{MODES, all_events, feed, run};
+use crate::ledger::at_once;
 
 const STEPS: [&str; 9] = [
     "spawned",
@@ -117,12 +118,15 @@ fn what_was_read_and_written_is_told_with_its_version() {
 
 #[test]
 fn waits_and_conflicts_are_told() {
-    let flags = ["server-share", "--op", "withdraw", "--op", "withdraw"];
-    let scale = ["--time-scale", "0.05", "--sync"];
-    let locked = steps(&[&flags[..], &scale, &["lock"]].concat());
+    let flags = ["server-share", "--op", "deposit", "--op", "deposit"];
+    let scale = ["--time-scale", "0.25", "--sync"];
+    let [locked, compared] = at_once(2, |case| {
+        steps(&[&flags[..], &scale, &[["lock", "cas"][case]]].concat())
+    })
+    .try_into()
+    .unwrap();
     assert_eq!(count(&locked, "lease_wait"), 1);
     assert_eq!(count(&locked, "lease_granted"), 1);
-    let compared = steps(&[&flags[..], &scale, &["cas"]].concat());
     // Both sides of the movement were written by the other one meanwhile.
     assert_eq!(count(&compared, "conflict"), 2);
 }
@@ -197,7 +201,7 @@ fn a_person_sees_how_the_modes_differ() {
 
 #[test]
 fn a_person_sees_which_update_is_lost() {
-    let flags = ["server-share", "--sync", "none", "--time-scale", "0.05"];
+    let flags = ["server-share", "--sync", "none", "--time-scale", "0.25"];
     let all = shown(&[&flags[..], &["--op", "withdraw", "--op", "deposit"]].concat());
     let lost = all.iter().position(|line| line.contains("is lost"));
     assert_eq!(all[lost.unwrap()], "    v1, which it had not read, is lost");

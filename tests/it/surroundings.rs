@@ -10,7 +10,7 @@ use rustix::process::Signal;
 
 use crate::cli::{Run, Running};
 use crate::family::{FAMILY, Family};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, at_once};
 use crate::process::{Process, until};
 
 /// Acts in a thread that blocks these signals, as what it starts does then.
@@ -177,27 +177,29 @@ fn start_first(ledger: &Ledger, words: &str) -> Option<(Running, Process)> {
 #[test]
 #[ignore = "slow: workers are at work for seconds"]
 fn the_first_process_of_a_container_ends_by_the_status_of_a_signal() {
-    for (words, is_ready) in [
+    const CASES: [(&str, &str); 7] = [
         (
-            "parallel --op withdraw=1 --time-scale 0.2 --output json",
+            "parallel --op withdraw=1 --time-scale 0.5 --output json",
             "held",
         ),
         (
-            "queue --op withdraw=1 --time-scale 0.2 --output json",
+            "queue --op withdraw=1 --time-scale 0.5 --output json",
             "held",
         ),
         (
-            "pipe --op withdraw=1 --time-scale 0.2 --output json",
+            "pipe --op withdraw=1 --time-scale 0.5 --output json",
             "held",
         ),
         (
-            "server-share --op withdraw=1 --op deposit=1 --time-scale 0.2 --output json",
+            "server-share --op withdraw=1 --op deposit=1 --time-scale 0.5 --output json",
             "started",
         ),
         ("withdraw 1 -- sh ready", "ready"),
         ("serve --socket private/socket", "private/socket"),
         ("history --follow", "deposit"),
-    ] {
+    ];
+    at_once(CASES.len(), |case| {
+        let (words, is_ready) = CASES[case];
         let ledger = with_ten();
         let script = Path::new(&ledger.path()).with_file_name("ready");
         std::fs::write(script, "echo ready; exec sleep 999").unwrap();
@@ -209,7 +211,7 @@ fn the_first_process_of_a_container_ends_by_the_status_of_a_signal() {
         let run: Run = running.finish();
         assert_eq!(run.status.code(), Some(128 + 15), "{words}: {run:?}");
         ledger.verify();
-    }
+    });
 }
 
 #[test]

@@ -158,6 +158,7 @@ fn a_terminal_that_is_closed_takes_everything_with_it() {
 }
 
 #[test]
+#[ignore = "slow: types for seconds"]
 fn a_key_takes_the_next_step_of_a_replay() {
     for by in ["--processes", "--threads"] {
         let mut terminal = Terminal::open();
@@ -187,6 +188,7 @@ fn a_key_takes_the_next_step_of_a_replay() {
 }
 
 #[test]
+#[ignore = "slow: waits for a deadline of seconds"]
 fn a_deadlock_step_by_step_ends_with_what_each_waits_for() {
     let mut terminal = Terminal::open();
     terminal.start("replay x1/mutex-per-account/a=10,b=10/t5=a=b,t5=b=a/12 --step");

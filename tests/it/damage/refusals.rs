@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::small_ledger;
 use crate::cli::{Run, Running, Written, program};
 use crate::kills;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, at_once};
 use crate::power::has_strace;
 use crate::promised::Promised;
 

@@ -93,6 +93,7 @@ fn a_command_killed_at_any_call_counts_once() {
 }
 
 #[test]
+#[ignore = "slow: kills at hundreds of calls"]
 fn a_command_on_a_served_ledger_killed_at_any_call_counts_once() {
     if !has_strace() {
         return;

@@ -72,12 +72,22 @@ impl Process {
 
     /// Whether all its threads stand still.
     pub(crate) fn stopped(self) -> Option<()> {
-        let mut threads = fs::read_dir(format!("/proc/{}/task", self.0)).ok()?;
-        let stopped = threads.all(|thread| {
-            let stat = fs::read_to_string(thread.unwrap().path().join("stat"));
-            stat.is_ok_and(|stat| parse_stat(&stat).0 == 'T')
-        });
-        stopped.then_some(())
+        self.each_thread_is('T').then_some(())
+    }
+
+    /// Whether all its threads wait for something.
+    pub(crate) fn sleeps(self) -> bool {
+        self.each_thread_is('S')
+    }
+
+    fn each_thread_is(self, state: char) -> bool {
+        let Ok(mut threads) = fs::read_dir(format!("/proc/{}/task", self.0)) else {
+            return false;
+        };
+        threads.all(|thread| {
+            let stat = thread.and_then(|thread| fs::read_to_string(thread.path().join("stat")));
+            stat.is_ok_and(|stat| parse_stat(&stat).0 == state)
+        })
     }
 
     fn words(self) -> Vec<String> {

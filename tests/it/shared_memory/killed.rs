@@ -219,7 +219,7 @@ fn two_that_take_their_locks_in_opposite_order_wait_for_each_other() {
 #[test]
 fn a_deadlock_ends_at_the_first_signal() {
     let flags = ["shared-memory", "--sync", "mutex-per-account"];
-    let more = ["--op", "withdraw", "--op", "deposit", "--time-scale", "0.3"];
+    let more = ["--op", "withdraw", "--op", "deposit", "--time-scale", "0.6"];
     let mut program = Program::start(flags.iter().chain(&more).chain(&["--detail", "steps"]));
     let waits = program.events("lease_wait", 3);
     assert_eq!(waits[2]["in_vain"], "deadlock");

@@ -37,6 +37,7 @@ fn a_browser_shows_it_without_a_complaint() {
 }
 
 #[test]
+#[ignore = "slow: looks at pages in a browser"]
 fn everyone_can_read_it() {
     let documents = Documents::new();
     let page = report(&documents, &[recording("lesson.jsonl")]);
@@ -44,6 +45,7 @@ fn everyone_can_read_it() {
 }
 
 #[test]
+#[ignore = "slow: looks at pages in a browser"]
 fn lanes_zoom_and_answer_to_keys() {
     if !has_browser() {
         return;
@@ -99,6 +101,7 @@ fn lanes_zoom_and_answer_to_keys() {
 }
 
 #[test]
+#[ignore = "slow: looks at pages in a browser"]
 fn waits_and_additions_are_seen() {
     if !has_browser() {
         return;
@@ -133,6 +136,7 @@ fn waits_and_additions_are_seen() {
 }
 
 #[test]
+#[ignore = "slow: looks at pages in a browser"]
 fn the_table_is_searched_and_sorted() {
     if !has_browser() {
         return;
@@ -190,6 +194,7 @@ fn the_table_is_searched_and_sorted() {
 }
 
 #[test]
+#[ignore = "slow: looks at pages in a browser"]
 fn hostile_text_stays_text() {
     if !has_browser() {
         return;
@@ -226,6 +231,7 @@ fn hostile_text_stays_text() {
 }
 
 #[test]
+#[ignore = "slow: looks at pages in a browser"]
 fn it_fits_a_phone() {
     if !has_browser() {
         return;

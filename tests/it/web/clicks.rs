@@ -67,6 +67,7 @@ fn each_screen_is_clicked_through() {
 }
 
 #[test]
+#[ignore = "slow: clicks for seconds"]
 fn real_processes_are_seen_killed_and_run_again() {
     if !has_browser() {
         return;
@@ -109,6 +110,7 @@ fn real_processes_are_seen_killed_and_run_again() {
 }
 
 #[test]
+#[ignore = "slow: clicks for seconds"]
 fn the_same_work_is_seen_without_and_with_a_remedy() {
     if !has_browser() {
         return;

@@ -149,6 +149,7 @@ fn an_end_that_was_not_seen_is_in_doubt() {
 }
 
 #[test]
+#[ignore = "slow: a run that is going on is waited for before it is refused"]
 fn a_run_lives_for_as_long_as_one_of_its_processes_does() {
     let office = Office::with_a_line(LINE);
     let patient = office.patient("parallel", "");

@@ -6,6 +6,7 @@ use rustix::process::Signal;
 
 use super::{MODES, Office, ends, only};
 use crate::family::{FAMILY, Family};
+use crate::ledger::at_once;
 use crate::process::{ask_anew, until};
 
 fn family(office: &Office, mode: &str, more: &str) -> Family {
@@ -112,7 +113,8 @@ fn the_first_signal_lets_commands_finish_and_the_second_ends_them() {
 #[test]
 #[ignore = "slow: waits for a deadline of seconds"]
 fn a_deadline_ends_the_command_and_all_that_it_started() {
-    for mode in MODES {
+    at_once(MODES.len(), |place| {
+        let mode = MODES[place];
         let office = Office::with("10");
         let late = family(&office, mode, "--timeout 2s");
         let run = late.end();
@@ -123,7 +125,7 @@ fn a_deadline_ends_the_command_and_all_that_it_started() {
             (&"deadline".into(), &true.into())
         );
         assert_eq!(office.money(), ["10.00", "0.00", "10.00"]);
-    }
+    });
 }
 
 #[test]
