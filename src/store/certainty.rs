@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::LedgerError;
-use super::retry::lock_wait;
+use super::retry::{TAKEOVER_WAIT, lock_wait};
 
 /// What comes into doubt if a ledger is not told of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,8 +72,8 @@ impl LedgerError {
             // Till a standby has taken over.
             (
                 LedgerError::Unreachable { .. } | LedgerError::Conflict { .. },
-                AtStake::OneAnswer,
-            ) => return Some(lock_wait(Duration::from_secs(60))),
+                AtStake::OneAnswer | AtStake::Nothing,
+            ) => return Some(lock_wait(TAKEOVER_WAIT)),
             (_, AtStake::OneAnswer) => return None,
             // The process that has it locked, or the full disk, has that long before what was done is in doubt.
             (
@@ -85,10 +85,7 @@ impl LedgerError {
                 AtStake::Work,
             ) => 600,
             (
-                LedgerError::Locked { .. }
-                | LedgerError::Conflict { .. }
-                | LedgerError::Unreachable { .. }
-                | LedgerError::Answered { may_pass: true, .. },
+                LedgerError::Locked { .. } | LedgerError::Answered { may_pass: true, .. },
                 AtStake::Nothing,
             ) => 60,
             (LedgerError::Unwritable { .. }, AtStake::Nothing) => 3,

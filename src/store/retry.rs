@@ -14,6 +14,10 @@ const NEWS_INTERVAL: Duration = Duration::from_secs(30);
 /// How long to wait before the ledger is asked again: longer each time, up to the second.
 const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)];
 
+/// How long a database may be without a primary before that is told as its failure. Patroni, whose leader key lasts
+/// 30 s unless told otherwise, has promoted a standby within a minute.
+pub(super) const TAKEOVER_WAIT: Duration = Duration::from_secs(120);
+
 /// How long to wait for what others keep locked: `usual`, of which a debug build waits a part only where
 /// `BANK_PAR_WAIT_PART` says so. So its tests see in a second what others see in half a minute.
 pub(super) fn lock_wait(usual: Duration) -> Duration {
@@ -200,7 +204,7 @@ mod tests {
         assert_eq!(patience(locked()), [None, Some(60), Some(600)]);
         assert_eq!(patience(full()), [None, Some(3), Some(600)]);
         assert_eq!(patience(gone()), [None, Some(30), Some(30)]);
-        assert_eq!(patience(unreachable()), [Some(60), Some(60), Some(600)]);
+        assert_eq!(patience(unreachable()), [Some(120), Some(120), Some(600)]);
         assert_eq!(patience(replaced()), [None, None, None]);
     }
 }

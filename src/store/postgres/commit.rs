@@ -13,11 +13,11 @@ use super::session::PgSession;
 use super::transaction::PgTransaction;
 use super::{BEGIN_WRITING, LOCK_HEAD, Postgres, faults};
 use crate::store::LedgerError;
-use crate::store::retry::Pauses;
+use crate::store::retry::{Pauses, TAKEOVER_WAIT};
 
-/// For how long it is asked what became of a commit. A transaction whose process is gone without the server
-/// knowing holds its locks for half of this.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// For how long it is asked what became of a commit: till a standby has taken over. A transaction whose process
+/// is gone without the server knowing holds its locks for a quarter of this.
+const PATIENCE: Duration = TAKEOVER_WAIT;
 /// How long to wait before it is asked again: longer each time, up to the second.
 const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)];
 
