@@ -47,6 +47,7 @@
 //! | [`event`], [`report`] | what happened, and the only place that prints it |
 //! | [`web`] | a page of this machine on which runs are started by a click: who may ask, what was chosen, the runs as processes and their events |
 //! | [`status`], [`exit`] | the exit statuses; how another process ended |
+//! | `threads` | threads and what they hand work to each other with, so that tests can draw whose turn it is |
 //! | [`wake`] | waking a thread that polls; a clock that stands still while the process is stopped |
 //!
 //! # One turn of the parent's loop
@@ -109,6 +110,7 @@ pub mod show;
 pub mod status;
 pub mod store;
 pub mod supervisor;
+mod threads;
 #[cfg(any(test, fuzzing))]
 pub mod untrusted;
 pub mod wake;

@@ -17,7 +17,6 @@ mod sync_method;
 
 use std::io;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, RwLock};
 use std::time::Duration;
 
 use crate::bank::{Balance, Name, Operation, Rejection};
@@ -26,6 +25,7 @@ use crate::sharing::SharingChoice;
 
 use crate::bank::Packed;
 pub use crate::bank::{MAX_BALANCE, MAX_UPDATES};
+use crate::threads::sync::{Mutex, RwLock};
 use indivisible::{Adding, Comparing};
 use lock::{Semaphore, Spin};
 pub use runner::TIMED;

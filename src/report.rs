@@ -43,10 +43,10 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender};
-use std::thread;
 
 use crate::event::Event;
+use crate::threads::sync::mpsc::{self, Receiver, Sender};
+use crate::threads::thread;
 use crate::wake::Waker;
 use drawing::Drawer;
 use live::Live;

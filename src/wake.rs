@@ -2,15 +2,15 @@
 
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::thread;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::bank::Moment;
-
 use crate::poll::wait_readable;
+use crate::threads::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use crate::threads::thread;
 
 /// Wakes the thread that polls the [`Alarm`] it belongs to. Clones wake the same one.
 #[derive(Clone)]
@@ -151,5 +151,55 @@ impl RunningClock {
     /// How long it has stood still since.
     pub fn stood(&self) -> Duration {
         self.stood
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::threads::sync::atomic::{AtomicU32, Ordering};
+    use crate::threads::tests::take_turns;
+
+    /// Two threads go in while a third stops the process, as it were; none may be inside meanwhile.
+    fn stop_between(enter: for<'a> fn(&'a StopGate) -> MutexGuard<'a, ()>) {
+        let gate = StopGate::default();
+        let inside = Arc::new(AtomicU32::new(0));
+        let workers = [(); 2].map(|()| {
+            let (gate, inside) = (gate.clone(), Arc::clone(&inside));
+            thread::spawn(move || {
+                for _ in 0..2 {
+                    let entered = enter(&gate);
+                    assert_eq!(
+                        inside.fetch_add(1, Ordering::SeqCst),
+                        0,
+                        "another is inside"
+                    );
+                    inside.fetch_sub(1, Ordering::SeqCst);
+                    drop(entered);
+                }
+            })
+        });
+        let mut was_closed = false;
+        gate.while_closed(|| {
+            assert_eq!(inside.load(Ordering::SeqCst), 0, "it was stopped inside");
+            was_closed = true;
+        });
+        assert!(was_closed);
+        for worker in workers {
+            worker.join().expect("no panic");
+        }
+    }
+
+    #[test]
+    fn no_thread_is_inside_a_closed_gate_however_they_take_turns() {
+        take_turns(|| stop_between(StopGate::enter));
+    }
+
+    #[cfg(feature = "shuttle")]
+    #[test]
+    fn a_way_around_the_entrance_is_found_where_threads_take_turns() {
+        crate::threads::tests::is_broken_by_turns(|| {
+            stop_between(|gate| gate.inside.lock().unwrap_or_else(PoisonError::into_inner));
+        });
     }
 }

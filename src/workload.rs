@@ -24,10 +24,10 @@ use std::io::{self, Read, Seek};
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
 use crate::bank::{Line, Name, Operation, Outcome};
+use crate::threads::sync::mpsc::{Receiver, TryRecvError};
 use crate::wake::Waker;
 
 use done::Continued;

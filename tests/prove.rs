@@ -15,6 +15,9 @@
     reason = "it tells what it found"
 )]
 
+#[path = "prove/fuzzing.rs"]
+mod fuzzing;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
@@ -50,19 +53,22 @@ const FUZZ: &str = "fuzz";
 /// Miri, which looks at every access to memory, and the tests that it is given: those that need no files and no
 /// processes, and of what is drawn few.
 const MIRI: &str = "miri";
-const INTERPRETED: [&str; 4] = ["bank::", "sharing::", "shared_memory::", "race::"];
+const INTERPRETED: [&str; 7] = [
+    "bank::",
+    "sharing::",
+    "shared_memory::",
+    "race::shared",
+    "race::indivisible",
+    "race::tests::no_remedy_loses_an_update_however",
+    "replay::gate",
+];
 const DRAWN: &str = "2";
-/// How long each kind of bytes is given in a round.
-const FUZZ_SECONDS: &str = "60";
+/// The tests whose threads take turns as a scheduler draws: how their names end, and how many orders each tries.
+const THREADS: &str = "threads";
+const TAKING_TURNS: &str = "take_turns";
+const ORDERS: u64 = 20_000;
 /// How many simulated runs a round has.
 const SEEDS: &str = "20000";
-
-/// What has the compiler count which code is reached, on the stable toolchain.
-const COVERAGE: &str = "--cfg fuzzing -C passes=sancov-module \
-    -C llvm-args=-sanitizer-coverage-level=4 \
-    -C llvm-args=-sanitizer-coverage-inline-8bit-counters \
-    -C llvm-args=-sanitizer-coverage-pc-table \
-    -C llvm-args=-sanitizer-coverage-trace-compares";
 
 impl Campaign {
     const fn new(
@@ -171,6 +177,26 @@ fn simulation() -> Result<String, String> {
     said(&mut command).map(|_| format!("runs: {SEEDS} lived, 0 promises broken\n"))
 }
 
+fn threads() -> Result<String, String> {
+    let mut command = cargo_test("lib");
+    command
+        .args(["--features", "shuttle", "--", TAKING_TURNS])
+        .env("BANK_PAR_ORDERS", ORDERS.to_string());
+    let passed = passed(&said(&mut command)?)?;
+    Ok(format!(
+        "turns of threads: {passed} tests, {} orders of each, 0 broken\n",
+        ORDERS
+    ))
+}
+
+/// How many tests passed.
+fn passed(said: &str) -> Result<u64, String> {
+    let mut lines = said.lines();
+    let passed = lines.find_map(|line| line.strip_prefix("test result: ok. ")?.split(' ').next());
+    let passed = passed.and_then(|count| count.parse().ok());
+    passed.ok_or_else(|| "the tests told no figures".to_string())
+}
+
 fn miri() -> Result<String, String> {
     let nightly = || {
         let mut command = Command::new("rustup");
@@ -188,116 +214,12 @@ fn miri() -> Result<String, String> {
         "MIRIFLAGS",
         "-Zmiri-disable-isolation -Zmiri-permissive-provenance",
     );
-    let said = said(&mut command)?;
-    let mut lines = said.lines();
-    let passed = lines.find_map(|line| line.strip_prefix("test result: ok. ")?.split(' ').next());
-    let passed = passed.ok_or("Miri told no figures")?;
+    let passed = passed(&said(&mut command)?)?;
     Ok(format!("tests: {passed} interpreted, 0 faults\n"))
-}
-
-/// Gives every kind of bytes its time. All that reaches different code is then in `target/prove/corpus`, to be kept in
-/// `tests/corpus`.
-fn fuzz() -> Result<String, String> {
-    let program = fuzzer()?;
-    let mut figures = String::new();
-    for kind in kinds() {
-        let found = folder("found").join(&kind);
-        let least = folder("least").join(&kind);
-        let _ = fs::remove_dir_all(&least);
-        for folder in [&found, &least, &folder("corpus")] {
-            fs::create_dir_all(folder).map_err(text)?;
-        }
-        let led = |arguments: &[&str]| {
-            let mut command = Command::new(&program);
-            command
-                .args(["-timeout=20", "-rss_limit_mb=1024", "-max_len=4096"])
-                .args(arguments);
-            command.arg(format!("-artifact_prefix={}/{kind}-", folder("").display()));
-            command.env("BANK_PAR_FUZZ", &kind);
-            command
-        };
-        let mut search = led(&[
-            &format!("-max_total_time={FUZZ_SECONDS}"),
-            "-print_final_stats=1",
-        ]);
-        search.arg(&found).env("BANK_PAR_FUZZ_KNOWN", &found);
-        let told = said(&mut search)?;
-        let inputs = told
-            .lines()
-            .find_map(|line| line.strip_prefix("stat::number_of_executed_units:"));
-        let inputs = inputs.ok_or("the fuzzer told no figures")?;
-        let _ = writeln!(
-            figures,
-            "{kind}: {} inputs, 0 promises broken",
-            inputs.trim()
-        );
-        let mut merge = led(&["-set_cover_merge=1", "-use_counters=0"]);
-        said(merge.args([&least, &found]))?;
-        keep(&least, &folder("corpus").join(&kind)).map_err(text)?;
-    }
-    Ok(figures)
-}
-
-/// Builds the fuzzer.
-fn fuzzer() -> Result<PathBuf, String> {
-    let mut build = Command::new(env!("CARGO"));
-    build.current_dir(env!("CARGO_MANIFEST_DIR"));
-    build.args([
-        "build",
-        "--locked",
-        "--profile",
-        FUZZ,
-        "--package",
-        "bank-par-fuzz",
-    ]);
-    build.args(["--message-format", "json-render-diagnostics"]);
-    build.args(["--target-dir", "target/fuzz"]);
-    build
-        .env("RUSTFLAGS", COVERAGE)
-        .env_remove("CARGO_ENCODED_RUSTFLAGS");
-    let told = said(&mut build)?;
-    let mut programs = told
-        .lines()
-        .filter_map(|line| line.split_once("\"executable\":\"")?.1.split_once('"'));
-    let program = programs.find(|(path, _)| path.ends_with("bank-par-fuzz"));
-    program
-        .map(|(path, _)| PathBuf::from(path))
-        .ok_or_else(|| "the fuzzer was not built".to_string())
-}
-
-/// Writes the inputs of a folder as lines of hexadecimal digits, the shortest first.
-fn keep(folder: &Path, file: &Path) -> std::io::Result<()> {
-    let mut inputs = Vec::new();
-    for input in fs::read_dir(folder)? {
-        inputs.push(fs::read(input?.path())?);
-    }
-    inputs.sort_by(|one, other| (one.len(), one).cmp(&(other.len(), other)));
-    let mut lines = String::new();
-    for input in inputs {
-        input
-            .iter()
-            .for_each(|byte| lines += &format!("{byte:02x}"));
-        lines.push('\n');
-    }
-    fs::write(file, lines)
 }
 
 fn text(error: std::io::Error) -> String {
     error.to_string()
-}
-
-fn corpus() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus")
-}
-
-/// The kinds of bytes, each of which has inputs.
-fn kinds() -> Vec<String> {
-    let entries = fs::read_dir(corpus()).into_iter().flatten().flatten();
-    let mut kinds: Vec<String> = entries
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect();
-    kinds.sort();
-    kinds
 }
 
 /// Where the report and what was found are kept.
@@ -319,7 +241,7 @@ fn asked() -> Result<Asked, String> {
     let known: Vec<&str> = CAMPAIGNS
         .iter()
         .map(|one| one.name)
-        .chain([SIMULATION, FUZZ, MIRI])
+        .chain([SIMULATION, THREADS, FUZZ, MIRI])
         .collect();
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
@@ -349,8 +271,9 @@ fn asked() -> Result<Asked, String> {
 fn run(name: &str, round: u64) -> Result<String, String> {
     match CAMPAIGNS.iter().find(|campaign| campaign.name == name) {
         Some(campaign) => campaign.run(round),
-        None if name == FUZZ => fuzz(),
+        None if name == FUZZ => fuzzing::fuzz(),
         None if name == MIRI => miri(),
+        None if name == THREADS => threads(),
         None => simulation(),
     }
 }

@@ -1,6 +1,5 @@
 //! Runs of the program, with worker processes over their links, in memory or on a ledger that lasts.
 
-use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use crate::server::RunLedger;
 use crate::shared_memory::MemorySharing;
 use crate::sharing::Transport;
 use crate::status::{Ending, Status};
+use crate::threads::sync::mpsc::Receiver;
 use crate::wake::Alarm;
 use crate::work::Pace;
 use crate::worker::WorkerMode;

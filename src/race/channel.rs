@@ -1,9 +1,8 @@
 //! The remedy without shared memory: one owner decides, everyone else sends messages.
 
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-
 use super::operation::RaceOperation;
 use crate::bank::Packed;
+use crate::threads::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 /// One operation on its way to the owner.
 struct BalanceRequest {

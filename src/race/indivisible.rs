@@ -1,11 +1,10 @@
 //! The remedies that need no lock, because the processor does their step as one.
 
-use std::sync::atomic::{AtomicI64, Ordering};
-
 use super::operation::RaceOperation;
 use super::shared::{Bare, Guarded, SharedBalance};
 use crate::bank::Packed;
 use crate::sharing::Sharing;
+use crate::threads::sync::atomic::{AtomicI64, Ordering};
 
 /// Adds first and looks afterwards.
 ///

@@ -1,14 +1,14 @@
 //! The remedies that let one thread in at a time.
 
 use std::hint;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError, RwLock};
-use std::thread;
 
 use super::operation::RaceOperation;
 use super::shared::{Bare, Guarded, SharedBalance};
 use crate::bank::Packed;
 use crate::sharing::Sharing;
+use crate::threads::sync::atomic::{AtomicBool, Ordering};
+use crate::threads::sync::{Condvar, Mutex, PoisonError, RwLock};
+use crate::threads::thread;
 
 /// Reads, decides and writes what a lock guards.
 fn update(word: &mut Packed, operation: RaceOperation) -> bool {

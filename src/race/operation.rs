@@ -1,8 +1,7 @@
 //! One operation on its way through a remedy.
 
-use std::thread;
-
 use crate::bank::Packed;
+use crate::threads::thread;
 
 /// Every so many of its operations, from the first on, a thread pauses in the middle of one. A prime,
 /// so that in the long run each operation of a list has its turn.

@@ -2,11 +2,11 @@
 
 use std::convert::Infallible;
 use std::hint::black_box;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::operation::RaceOperation;
 use crate::bank::Packed;
 use crate::sharing::{self, Compared, Part, SharedMemory, Sharing};
+use crate::threads::sync::atomic::{AtomicI64, Ordering};
 
 /// A balance that threads share, with a remedy or without.
 pub(super) trait SharedBalance: Sync {

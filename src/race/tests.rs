@@ -1,5 +1,10 @@
+use super::operation::RaceOperation;
+use super::shared::SharedBalance;
 use super::*;
 use crate::bank::{Amount, Kind};
+use crate::threads::sync::Arc;
+use crate::threads::tests::take_turns;
+use crate::threads::thread;
 use proptest::prelude::*;
 
 static GO: AtomicBool = AtomicBool::new(false);
@@ -40,6 +45,66 @@ fn no_remedy_loses_an_update() {
         assert_eq!(race.actual, race.expected, "{remedy}");
         assert!(race.actual >= Balance::new(0), "{remedy}: {}", race.actual);
     }
+}
+
+/// Two threads withdraw and a third looks; the money is enough for two of the three withdrawals.
+fn withdraw<S: SharedBalance + Send + 'static>(shared: S) {
+    let shared = Arc::new(shared);
+    let run = |deltas: &'static [i64]| {
+        let shared = Arc::clone(&shared);
+        thread::spawn(move || {
+            let operations = deltas.iter().map(|delta| RaceOperation::new(1, *delta, 0));
+            operations.filter(|one| shared.apply(*one)).count()
+        })
+    };
+    let accepted = [run(&[-400, -400]), run(&[-400]), run(&[0])].map(|thread| thread.join());
+    let accepted: usize = accepted
+        .into_iter()
+        .map(|count| count.expect("no panic"))
+        .sum();
+    let end = shared.view();
+    assert!((0..=1000).contains(&end.balance()), "{}", end.balance());
+    let updates = end.updates() as usize;
+    assert_eq!(accepted - 1, updates);
+    assert_eq!(end.balance(), 1000 - 400 * updates as i64);
+}
+
+#[test]
+fn no_remedy_loses_an_update_however_threads_take_turns() {
+    let start = Packed::new(1000);
+    take_turns(move || withdraw(Mutex::new(start)));
+    take_turns(move || withdraw(RwLock::new(start)));
+    take_turns(move || withdraw(Adding::new(start)));
+    take_turns(move || withdraw(Comparing::new(start)));
+    take_turns(move || withdraw(Spin::new(start)));
+    take_turns(move || withdraw(Semaphore::new(start)));
+}
+
+#[test]
+fn an_owner_answers_each_thread_however_they_take_turns() {
+    take_turns(|| {
+        let (owner, senders) = channel::open(2);
+        let asking = senders.into_iter().map(|sender| {
+            thread::spawn(move || {
+                (0..2)
+                    .filter(|_| sender.apply(RaceOperation::new(1, -400, 0)))
+                    .count()
+            })
+        });
+        let asking: Vec<_> = asking.collect();
+        let end = owner.serve(Packed::new(1000));
+        let accepted: usize = asking
+            .into_iter()
+            .map(|thread| thread.join().expect("no panic"))
+            .sum();
+        assert_eq!((accepted, end.balance(), end.updates()), (2, 200, 2));
+    });
+}
+
+#[cfg(feature = "shuttle")]
+#[test]
+fn threads_without_a_remedy_lose_an_update_where_they_take_turns() {
+    crate::threads::tests::is_broken_by_turns(|| withdraw(Bare::new(Packed::new(1000))));
 }
 
 #[test]

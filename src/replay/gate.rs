@@ -1,7 +1,8 @@
 //! Lets threads take their steps in an order.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use crate::threads::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// How long a step is waited for before the order is given up.
 pub(super) const STEP_LIMIT: Duration = Duration::from_secs(10);
@@ -98,10 +99,15 @@ impl Drop for StepTurn<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::thread;
+    use crate::threads::tests::take_turns;
+    use crate::threads::thread;
 
     #[test]
-    fn steps_are_taken_in_their_order_and_no_further_than_allowed() {
+    fn steps_are_taken_in_their_order_however_threads_take_turns() {
+        take_turns(steps_in_their_order);
+    }
+
+    fn steps_in_their_order() {
         let gate = StepGate::new(&[1, 0, 1]);
         let taken = Mutex::new(Vec::new());
         thread::scope(|scope| {

@@ -1,9 +1,6 @@
 //! The thread that writes: formats events into a block and writes the block.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::Receiver;
 use std::sync::{Arc, OnceLock};
-use std::thread;
 
 use super::drawing::Drawer;
 use super::live::Live;
@@ -11,6 +8,9 @@ use super::sink::Sink;
 use super::text::{Text, TextStyle};
 use super::{BACKLOG_LIMIT, Broken, Detail, stderr_line};
 use crate::event::Event;
+use crate::threads::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::threads::sync::mpsc::Receiver;
+use crate::threads::thread;
 use crate::wake::Waker;
 
 /// A block is written when it is this large, in bytes, or when no further event is ready.
@@ -241,14 +241,52 @@ impl Drop for Printer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::threads::sync::mpsc;
+    use crate::threads::tests::{is_set_off, take_turns, wait_for};
     use crate::wake::Alarm;
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-    fn is_set_off(alarm: &mut Alarm) -> bool {
-        let now = Timespec::default();
-        let ready = poll(&mut [PollFd::new(&*alarm, PollFlags::IN)], Some(&now));
-        alarm.reset();
-        ready == Ok(1)
+    /// The thread of the run tells blocks of events, and waits where the outputs are full; another writes them.
+    fn tell_and_write(written: fn(&Progress, usize)) {
+        let (mut alarm, waker) = Alarm::new().expect("an alarm");
+        let progress = Arc::new(Progress::new(waker));
+        let (sender, blocks) = mpsc::channel();
+        let writing = Arc::clone(&progress);
+        let writer = thread::spawn(move || {
+            while let Ok(events) = blocks.recv() {
+                written(&writing, events);
+            }
+            writing.finish();
+        });
+        let half = BACKLOG_LIMIT / 2;
+        for events in [half + 1, half + 1, BACKLOG_LIMIT, 1, BACKLOG_LIMIT] {
+            while progress.backlog() >= BACKLOG_LIMIT {
+                wait_for(&mut alarm);
+            }
+            progress.told(events);
+            sender.send(events).expect("a writer");
+        }
+        drop(sender);
+        while !progress.done() {
+            wait_for(&mut alarm);
+        }
+        assert_eq!(progress.backlog(), 0);
+        writer.join().expect("no panic");
+    }
+
+    #[test]
+    fn a_full_backlog_wakes_the_run_however_threads_take_turns() {
+        take_turns(|| tell_and_write(Progress::written));
+    }
+
+    #[cfg(feature = "shuttle")]
+    #[test]
+    fn a_wake_up_before_its_reason_is_found_where_threads_take_turns() {
+        crate::threads::tests::is_broken_by_turns(|| {
+            tell_and_write(|progress, events| {
+                progress.waker.wake();
+                progress.backlog.fetch_sub(events, Ordering::Relaxed);
+            });
+        });
     }
 
     #[test]
@@ -257,11 +295,11 @@ mod tests {
         let progress = Progress::new(waker);
         progress.told(BACKLOG_LIMIT);
         progress.written(BACKLOG_LIMIT / 2);
-        assert!(!is_set_off(&mut alarm), "at half");
+        assert!(!is_set_off(&mut alarm, 0), "at half");
         progress.written(1);
-        assert!(is_set_off(&mut alarm), "below half");
+        assert!(is_set_off(&mut alarm, 0), "below half");
         progress.written(BACKLOG_LIMIT / 2 - 1);
-        assert!(!is_set_off(&mut alarm), "all the way down");
+        assert!(!is_set_off(&mut alarm, 0), "all the way down");
         assert_eq!(progress.backlog(), 0);
     }
 
@@ -271,7 +309,7 @@ mod tests {
         let progress = Progress::new(waker);
         assert_eq!(progress.broken(), None);
         progress.broke(Broken::Closed);
-        assert!(is_set_off(&mut alarm));
+        assert!(is_set_off(&mut alarm, 0));
         assert_eq!(progress.broken(), Some(Broken::Closed));
         progress.broke(Broken::Failed("first".into()));
         progress.broke(Broken::Failed("second".into()));

@@ -1,8 +1,8 @@
 use super::*;
 use crate::report::destination::OpenedDestination;
 use crate::report::samples;
+use crate::threads::tests::{take_turns, wait_for};
 use crate::wake::Alarm;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fs;
 use std::io::{PipeReader, Read};
 
@@ -28,13 +28,7 @@ fn piped(recording: Option<Sink>) -> (Reporter, PipeReader, Alarm) {
 /// Waits as a caller does: on the alarm alone.
 fn wait_until(alarm: &mut Alarm, mut reached: impl FnMut() -> bool) {
     while !reached() {
-        let patience = Timespec {
-            tv_sec: 30,
-            tv_nsec: 0,
-        };
-        let mut fds = [PollFd::new(&*alarm, PollFlags::IN)];
-        assert_eq!(poll(&mut fds, Some(&patience)), Ok(1), "no wake-up came");
-        alarm.reset();
+        wait_for(alarm);
     }
 }
 
@@ -45,6 +39,22 @@ fn what_the_caller_collects_is_no_backlog() {
     reporter.tell(vec![samples::completed(); 2 * BACKLOG_LIMIT]);
     assert_eq!(reporter.backlog(), 0);
     assert_eq!(events.try_iter().flatten().count(), 2 * BACKLOG_LIMIT);
+}
+
+#[test]
+fn all_that_was_told_is_written_at_the_end_however_threads_take_turns() {
+    take_turns(|| {
+        let (mut alarm, waker) = Alarm::new().expect("an alarm");
+        let drawer = Drawer::default();
+        let reporter = Reporter::over(Vec::new(), drawer, None, waker);
+        let mut reporter = reporter.expect("a reporter");
+        for _ in 0..3 {
+            reporter.tell(vec![samples::completed()]);
+        }
+        let closed = reporter.close();
+        wait_until(&mut alarm, || closed.is_written());
+        assert_eq!((reporter.backlog(), reporter.broken()), (0, None));
+    });
 }
 
 #[test]

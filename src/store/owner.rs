@@ -15,20 +15,17 @@ mod thread;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
-use std::thread::{Builder, JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
 use super::{AtStake, Ledger, LedgerAnswer, LedgerError, LedgerRequest, Standing};
+use crate::threads::sync::atomic::{AtomicBool, Ordering};
+use crate::threads::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use crate::threads::thread::Builder;
 use crate::wake::{StopGate, Waker};
 use thread::Thread;
 
 /// The most requests of one batch. Other writers get their turn between two.
 pub const MAX_BATCH: usize = 8_192;
-
-/// How often it is looked whether the thread has ended.
-const END_INTERVAL: Duration = Duration::from_millis(1);
 
 /// On whose behalf a ledger is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +95,6 @@ pub struct OwnerThread<Q: LedgerQuery> {
     /// Nothing once the end was asked for.
     jobs: Option<Sender<Job<Q>>>,
     events: Receiver<OwnerEvent<Q>>,
-    thread: JoinHandle<()>,
     /// How many requests and queries have no answer yet.
     due: usize,
     gate: StopGate,
@@ -127,13 +123,12 @@ impl<Q: LedgerQuery> OwnerThread<Q> {
             gate.clone(),
             Arc::clone(&stop_retrying),
         );
-        let thread = Builder::new()
+        Builder::new()
             .name(name.to_string())
             .spawn(move || owner.work())?;
         Ok(OwnerThread {
             jobs: Some(jobs),
             events,
-            thread,
             due: 0,
             gate,
             stop_retrying,
@@ -207,9 +202,9 @@ impl<Q: LedgerQuery> OwnerThread<Q> {
     pub fn end(mut self, patience: Duration) {
         self.close();
         let since = Instant::now();
-        while !self.thread.is_finished() && since.elapsed() < patience {
-            sleep(END_INTERVAL);
-        }
+        let left = || patience.saturating_sub(since.elapsed());
+        // It tells nothing more once the ledger is closed.
+        while self.events.recv_timeout(left()).is_ok() {}
     }
 }
 

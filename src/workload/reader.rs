@@ -1,9 +1,9 @@
 //! The thread that reads lines ahead of those who run them.
 
 use std::io::{self, ErrorKind, Read};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
 
+use crate::threads::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use crate::threads::thread;
 use crate::wake::Waker;
 
 use super::done::{Change, Continued};

@@ -3,9 +3,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
 use super::*;
+use crate::threads::tests::{take_turns, wait_for};
 use crate::wake::Alarm;
 
 const LINE: &str = "{\"op\":\"balance\"}\n";
@@ -43,14 +42,8 @@ impl Reading {
     }
 
     /// Waits until the feed wakes us.
-    fn wait(&self) {
-        let watchdog = Timespec {
-            tv_sec: 60,
-            tv_nsec: 0,
-        };
-        let mut alarm = [PollFd::new(&self.alarm, PollFlags::IN)];
-        let woken = poll(&mut alarm, Some(&watchdog)).expect("poll");
-        assert_eq!(woken, 1, "nothing came");
+    fn wait(&mut self) {
+        wait_for(&mut self.alarm);
     }
 
     /// The line of the next item.
@@ -289,4 +282,40 @@ fn nobody_waits_for_the_writer_of_a_named_pipe() {
     fs::write(&path, LINE).expect("a line");
     assert_eq!(reading.line(), 1);
     reading.expect_end();
+}
+
+/// An input that gives one line at a time, so many.
+struct LineByLine(usize);
+
+impl Read for LineByLine {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.0 == 0 {
+            return Ok(0);
+        }
+        self.0 -= 1;
+        buffer[..LINE.len()].copy_from_slice(LINE.as_bytes());
+        Ok(LINE.len())
+    }
+}
+
+/// More blocks than may be on their way.
+const MANY_BLOCKS: usize = reader::BLOCKS + 2;
+
+#[test]
+fn each_line_arrives_once_however_threads_take_turns() {
+    take_turns(|| {
+        let mut reading = Reading::of(LineByLine(MANY_BLOCKS));
+        for number in 1..=MANY_BLOCKS {
+            assert_eq!(reading.line(), number as u64);
+        }
+        assert!(matches!(reading.next(), Next::End));
+    });
+}
+
+#[test]
+fn a_reader_ends_with_its_feed_however_threads_take_turns() {
+    take_turns(|| {
+        let mut reading = Reading::of(LineByLine(MANY_BLOCKS));
+        assert_eq!(reading.line(), 1);
+    });
 }

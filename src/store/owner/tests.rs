@@ -3,14 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
 use super::*;
 use crate::bank::{Asked, Name, Request, RequestContext, Unit, WorkEnd};
 use crate::store::{
     BegunLine, ChainEnd, DoneLine, Entries, EntryQuery, OpenHold, RunName, RunTotals, SkippedLine,
     Verified,
 };
+use crate::threads::tests::{take_turns, wait_for};
 use crate::wake::Alarm;
 
 /// What a ledger was asked, and how it fails.
@@ -192,13 +191,7 @@ impl Rig {
     }
 
     fn wait(&mut self) {
-        let patience = Timespec {
-            tv_sec: 30,
-            tv_nsec: 0,
-        };
-        let mut fds = [PollFd::new(&self.alarm, PollFlags::IN)];
-        assert_eq!(poll(&mut fds, Some(&patience)), Ok(1), "no wake-up came");
-        self.alarm.reset();
+        wait_for(&mut self.alarm);
     }
 
     /// The batches that the ledger was asked.
@@ -268,4 +261,44 @@ fn nothing_is_asked_after_what_is_unknown() {
     rig.owner.decide(vec![of(2, [3])]);
     assert!(rig.answers().0.is_empty());
     assert_eq!(rig.asked(), [vec![1], vec![2]]);
+}
+
+/// Two clients ask, one of which meets a locked ledger; then the thread ends.
+fn ask_and_end() {
+    let mut rig = Rig::new(OwnedFor::Clients, [None, Some(locked())]);
+    rig.owner.decide(vec![of(1, [1]), of(2, [2])]);
+    rig.owner.ask(LookUp);
+    rig.owner.decide(vec![of(1, [3, 4])]);
+    let (mut answers, _) = rig.answers();
+    answers.sort();
+    let told: usize = answers.iter().map(|(_, count, _)| count).sum();
+    assert_eq!(told, 5, "{answers:?}");
+    let failed = answers.iter().filter(|(.., is_done)| !is_done).count();
+    assert!(failed > 0, "{answers:?}");
+    // A client that met an error is decided again once it goes on, whatever it had met.
+    rig.owner.resume(1);
+    rig.owner.resume(2);
+    rig.owner.decide(vec![of(2, [5]), of(1, [6])]);
+    rig.owner.close();
+    let mut answers = Vec::new();
+    loop {
+        rig.wait();
+        let (more, _) = rig.answers();
+        answers.extend(more);
+        if rig
+            .owner
+            .take()
+            .is_some_and(|event| matches!(event, OwnerEvent::Ended(None)))
+        {
+            break;
+        }
+    }
+    answers.sort();
+    assert_eq!(answers, [(1, 1, true), (2, 1, true)]);
+    rig.owner.end(Duration::from_secs(30));
+}
+
+#[test]
+fn each_request_is_answered_once_however_threads_take_turns() {
+    take_turns(ask_and_end);
 }

@@ -2,13 +2,13 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender};
-use std::thread::sleep;
 
 use super::overdrafts::Overdrafts;
 use super::{ClientAnswers, ClientRequests, Job, LedgerQuery, MAX_BATCH, OwnedFor, OwnerEvent};
 use crate::store::{Certainty, Ledger, LedgerAnswer, LedgerError, LedgerRequest, until_done};
+use crate::threads::sync::atomic::{AtomicBool, Ordering};
+use crate::threads::sync::mpsc::{Receiver, Sender};
+use crate::threads::thread::sleep;
 use crate::wake::{StopGate, Waker};
 
 /// Why the thread ends.
