@@ -272,6 +272,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_booked_leaves_room_for_what_is_held() {
+        let amount = |minor| Amount::new(minor).expect("positive");
+        let nearly_empty = sides(account(i64::MIN + 9, 5, i64::MIN), account(0, 0, 0));
+        assert!(nearly_empty.book(amount(4)).is_ok());
+        assert_eq!(
+            nearly_empty.book(amount(5)),
+            Err(Rejection::BalanceOverflow)
+        );
+        let full = sides(account(5, 5, 0), account(i64::MAX - 3, 0, 0));
+        assert!(full.book(amount(3)).is_ok());
+        assert_eq!(full.book(amount(4)), Err(Rejection::BalanceOverflow));
+    }
+
+    #[test]
     fn posting_moves_and_voiding_gives_back() {
         let amount = Amount::new(30).expect("positive");
         let begun = sides(account(100, 0, 0), account(5, 0, 0))

@@ -122,7 +122,7 @@ impl Cell {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bank::{Amount, Balance, Kind};
+    use crate::bank::{Action, Amount, Balance, Kind};
 
     fn cell(name: &str, open: bool, posted: i64) -> Cell {
         let mut account = Account::new(Balance::new(0));
@@ -154,6 +154,15 @@ mod tests {
             Cell::decide(&withdraw(101), &cells),
             Err(Rejection::InsufficientFunds)
         );
+        let within = Operation {
+            action: Action::Transfer {
+                amount: Amount::new(1).expect("positive"),
+                to: Name::default(),
+            },
+            ..withdraw(1)
+        };
+        let same = [cell("main", true, 100), cell("main", true, 100)];
+        assert_eq!(Cell::decide(&within, &same), Err(Rejection::SameAccount));
         let unknown = [cell("main", false, 0), cell("@world", true, 0)];
         assert_eq!(
             Cell::decide(&withdraw(1), &unknown),

@@ -127,6 +127,14 @@ fn odd_zones_have_windows_too() {
         "2010-11-07T02:30:00Z",
         "2010-11-08T03:30:00Z",
     );
+    // Hours begin at a quarter past.
+    check(
+        "Asia/Kathmandu",
+        Period::Hour,
+        "2026-03-01T10:20:00Z",
+        "2026-03-01T10:15:00Z",
+        "2026-03-01T11:15:00Z",
+    );
     // Half an hour is skipped, so the hour is two windows.
     check(
         "Australia/Lord_Howe",

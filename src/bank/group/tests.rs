@@ -260,6 +260,26 @@ fn what_cannot_be_a_part_is_refused() {
 }
 
 #[test]
+fn a_group_is_as_long_as_it_may_be_and_no_longer() {
+    let annotated = |length: usize| {
+        let mut added = Annotations::default();
+        added.set_memo(&"x".repeat(length)).expect("a memo");
+        part(Kind::Deposit, "a", None, 5).carrying(added.detail())
+    };
+    let of = |last| {
+        let mut parts = vec![annotated(1_000); 15];
+        parts.push(annotated(last));
+        Group::new(parts)
+    };
+    let short = of(1).expect("a group").text().len();
+    let most = MAX_DETAIL - short + 1;
+    let longest = of(most).expect("as long as it may be");
+    assert_eq!(longest.text().len(), MAX_DETAIL);
+    assert_eq!(Group::read(longest.text()), Ok(longest.clone()));
+    assert_eq!(of(most + 1), Err(GroupError::Length));
+}
+
+#[test]
 fn a_group_is_read_as_it_is_written_and_not_otherwise() {
     let mut memo = Annotations::default();
     memo.set_memo("May \"rent\"").expect("a memo");

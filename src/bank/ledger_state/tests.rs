@@ -1,5 +1,6 @@
 //! Random sequences of requests against a model that is plainly right.
 
+mod answers;
 mod model;
 mod two_steps;
 mod windows;
