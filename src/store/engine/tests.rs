@@ -4,6 +4,7 @@ mod budgets;
 mod details;
 #[cfg(feature = "postgres")]
 mod in_postgres;
+mod lists;
 mod scenarios;
 mod sets;
 mod tables;
@@ -26,6 +27,7 @@ use tables::Shared;
 /// All scenarios.
 mod every {
     pub(super) use super::details::*;
+    pub(super) use super::lists::*;
     pub(super) use super::scenarios::*;
 }
 
@@ -50,6 +52,9 @@ scenarios![
     what_one_process_did_of_a_line_no_other_does_again,
     a_line_that_was_given_up_is_never_decided,
     what_an_operation_carries_is_kept_and_told,
+    entries_are_found_by_page_account_id_and_time,
+    accounts_and_holds_are_listed_whatever_their_number,
+    what_a_dead_run_left_in_doubt_is_listed_so_at_once,
 ];
 
 /// Where a scenario's ledger is, which several processes may open.

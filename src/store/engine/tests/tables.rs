@@ -276,8 +276,12 @@ impl Tx for Copied<'_> {
                 .is_none_or(|name| names.contains(&name.as_str()))
                 && is_of(filter.lines, row.run, row.line)
         };
-        let up_to = filter.up_to.unwrap_or(u64::MAX);
-        let rows = self.rows.entries.range(filter.after + 1..=up_to);
+        let up_to = filter.up_to.unwrap_or(u64::MAX).max(filter.after);
+        let rows = self
+            .rows
+            .entries
+            .range(filter.after..=up_to)
+            .skip_while(|(seq, _)| **seq == filter.after);
         Ok(read(
             rows.map(|(_, row)| row)
                 .filter(is_wanted)
