@@ -182,3 +182,103 @@ fn a_text_is_read_only_as_it_was_written() {
         assert!(other != text && Budget::read(&other).is_none(), "{other}");
     }
 }
+
+impl Course {
+    /// Sets money aside, and tells the number of that.
+    fn hold(&mut self, minor: i64) -> EndedHold {
+        self.record += 1;
+        self.sides.credit.held += minor;
+        self.budget.spend(&self.sides.credit);
+        EndedHold {
+            hold: self.record,
+            held: Amount::new(minor).expect("positive"),
+            posted: None,
+        }
+    }
+
+    /// Gives back what was set aside, and tells how much of it goes on to the budget.
+    fn give_back(&mut self, hold: EndedHold) -> Option<i64> {
+        self.sides.credit.held -= hold.held.minor();
+        let lapse = self.budget.end_hold(hold).map(Amount::minor);
+        self.sides.credit.posted -= lapse.unwrap_or(0);
+        lapse
+    }
+}
+
+#[test]
+fn what_an_earlier_hold_gives_back_was_not_spent_in_this_window() {
+    for rollover in [false, true] {
+        let mut course = Course::begin(500, rollover);
+        course.sides.credit.posted += 300;
+        course.budget.receive(Amount::new(300).expect("positive"));
+        let earlier = course.hold(200);
+        course.enter(1, (0, if rollover { 500 } else { 0 }));
+        let there = if rollover { 1_100 } else { 600 };
+        let later = course.hold(100);
+        assert_eq!(course.stands(), (500, 100, there - 100));
+        assert_eq!(course.give_back(later), None);
+        assert_eq!(course.stands(), (500, 0, there));
+        assert_eq!(course.give_back(earlier), None);
+        course.spend(50);
+        assert_eq!(course.stands(), (500, 50, there + 150));
+        // A higher limit fills up to it, what came back included.
+        let (limit, refill) = if rollover { (600, 100) } else { (900, 100) };
+        course.change(limit, 1, (0, refill));
+    }
+}
+
+#[test]
+fn a_refill_that_stands_in_for_a_hold_goes_back_with_it() {
+    let mut course = Course::begin(500, false);
+    let hold = course.hold(200);
+    course.enter(1, (0, 200));
+    assert_eq!(course.give_back(hold), Some(200));
+    assert_eq!(course.stands(), (500, 0, 500));
+}
+
+#[test]
+fn no_more_of_a_refill_goes_back_than_was_given() {
+    let mut sides = Course::begin(1, false).sides;
+    sides.credit.posted = 300;
+    let (budget, moved) = Budget::changed(None, allowance(500, false), window(0), &sides, 1);
+    let record = 1;
+    let mut course = Course {
+        budget,
+        sides,
+        record,
+    };
+    course.moves(moved, (0, 200));
+    course.change(400, 0, (100, 0));
+    course.change(100, 0, (100, 0));
+}
+
+#[test]
+fn windows_are_remembered_until_the_calendar_is_another() {
+    let remembers = |course: &Course, day| course.budget.remembers(window(day).0);
+    let mut course = Course::begin(500, false);
+    course.enter(1, (0, 0));
+    course.spend(50);
+    course.enter(0, (0, 0));
+    let known = [0, 1, 2].map(|day| remembers(&course, day));
+    assert_eq!(known, [true, true, false]);
+    // Another limit in the same window forgets none of them.
+    course.change(450, 0, (50, 0));
+    course.enter(1, (0, 0));
+    assert_eq!(course.stands(), (450, 50, 400));
+    course.change(450, 7, (0, 0));
+    let known = [0, 1, 7].map(|day| remembers(&course, day));
+    assert_eq!(known, [false, false, true]);
+}
+
+#[test]
+fn a_window_that_comes_again_is_filled_up_to_what_is_left_of_it() {
+    let mut course = Course::begin(500, false);
+    course.spend(400);
+    course.enter(1, (0, 400));
+    course.spend(50);
+    course.enter(0, (400, 0));
+    course.sides.credit.posted += 100;
+    course.budget.receive(Amount::new(100).expect("positive"));
+    course.enter(1, (0, 300));
+    assert_eq!(course.stands(), (500, 50, 450));
+}

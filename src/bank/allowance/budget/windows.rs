@@ -310,6 +310,32 @@ mod tests {
     }
 
     #[test]
+    fn refills_stand_in_for_no_more_than_what_is_held() {
+        let standing_in = |start, replaced| Window {
+            held: 100,
+            since: 7,
+            replaced,
+            ..standing(start)
+        };
+        let mut windows = Windows(vec![standing_in(1, 30)]);
+        let mut window = standing_in(2, 20);
+        windows.give_more(&mut window, 80);
+        assert_eq!((window.granted, window.replaced), (180, 70));
+        let ended = |held, posted| EndedHold {
+            hold: 3,
+            held: Amount::new(held).expect("positive"),
+            posted: Amount::new(posted),
+        };
+        // All of it is posted, so that 30 are still held, and the earliest stands in for them.
+        windows.0[0].replaced = 60;
+        window.replaced = 40;
+        assert_eq!(windows.end_hold(&mut window, ended(70, 70)), 0);
+        assert_eq!([windows.0[0].replaced, window.replaced], [30, 0]);
+        assert_eq!(windows.end_hold(&mut window, ended(30, 0)), 30);
+        assert_eq!([windows.0[0].held, window.held], [0, 0]);
+    }
+
+    #[test]
     fn refills_of_windows_ahead_go_back_as_far_as_there_is_room() {
         let mut windows = Windows(vec![standing(1), standing(2), standing(3)]);
         let left = |windows: &Windows| {
