@@ -273,6 +273,7 @@ fn a_hold_whose_command_nobody_saw_end_is_in_doubt() {
 }
 
 #[test]
+#[ignore = "slow: signals two dozen commands"]
 fn a_signal_leaves_no_doubt_however_early_it_comes() {
     let ledger = with("10");
     for delay in 0..24 {

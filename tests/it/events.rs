@@ -53,6 +53,7 @@ impl Recorded {
 }
 
 #[test]
+#[ignore = "slow: tries two dozen scripts"]
 fn no_recording_replaces_what_a_run_needs() {
     let recorded = Recorded::new();
     let ops = recorded.path("ops.jsonl");

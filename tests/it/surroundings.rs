@@ -58,6 +58,7 @@ fn command(ledger: &Ledger, words: &str, script: &str) -> Command {
 }
 
 #[test]
+#[ignore = "slow: waits for many deadlines"]
 fn signals_that_the_caller_blocked_void_no_deadline() {
     for signals in each_way_of_blocking() {
         for way in WAYS {

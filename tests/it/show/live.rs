@@ -133,6 +133,7 @@ fn on_terminal(width: u16) -> String {
 }
 
 #[test]
+#[ignore = "slow: workers are at work for seconds"]
 fn a_terminal_shows_a_handful_in_its_width() {
     at_once(3, |place| {
         let width = [40, 80, 200][place];
