@@ -3,7 +3,6 @@
 const lanesOfProcesses = (() => {
   const SVG = "http://www.w3.org/2000/svg";
   const ROW = 24;
-  const STROKES = ["start", "begin", "wait", "work", "settle", "execute"];
   const MEANINGS = {
     start: "its process starts", begin: "asks, is begun", wait: "waits for others", work: "works",
     settle: "asks, is posted or voided", execute: "done in one step",
@@ -12,6 +11,10 @@ const lanesOfProcesses = (() => {
     completed: "completed", refused: "refused", failed: "failed", "in doubt": "in doubt",
     unfinished: "no end is known",
   };
+  const LETTERS = {
+    r: "reads the shared balance", w: "writes", a: "adds in one step", L: "writes an update that is lost", c: "it has changed, reads again",
+  };
+  const LETTER_WIDTH = 14;
 
   function element(name, attributes = {}, ...children) {
     const made = document.createElement(name);
@@ -83,13 +86,16 @@ const lanesOfProcesses = (() => {
     return found;
   }
 
+  // How much stands before the lanes.
+  const leftOf = (width) => (width < 600 ? 116 : 170);
+
   // Draws the lanes that are shown, as far as they lie in the window of time. `picture` says what they are:
   // `lanes` and `operations`, `from` and `until`, what a lane and an operation are called, and what happens
   // when an operation is pointed at or chosen.
   function drawLanes(plot, picture) {
     const { from, until } = picture;
     const width = Math.max(plot.clientWidth, 280);
-    const left = width < 600 ? 96 : 170;
+    const left = leftOf(width);
     const room = width - left - 12;
     const shown = picture.lanes;
     const inside = `inside-${plot.id}`;
@@ -126,16 +132,46 @@ const lanesOfProcesses = (() => {
     plot.replaceChildren(svg);
   }
 
-  // Both sides of a movement are read at once and written at once, and have one letter.
-  function lettersOf(operation) {
+  function letterOf(access) {
+    if (access.step === "read") return "r";
+    if (access.step === "conflict") return "c";
+    if (access.lost_to !== null) return "L";
+    return access.step === "add" ? "a" : "w";
+  }
+  const isWrite = (letter) => "wLa".includes(letter);
+  const endsWithoutMark = (operation) => operation.end === "completed" && operation.accesses.some((access) => isWrite(letterOf(access)));
+
+  // Both sides of a movement have one letter, unless there is room for two: a letter beside its time says that
+  // a lock does not hold.
+  function lettersOf(operation, x) {
     const letters = [];
     for (const access of operation.accesses) {
-      const letter = access.step === "read" ? "r" : access.step === "conflict" ? "c" : access.lost_to !== null ? "L" : access.step === "add" ? "a" : "w";
+      const letter = letterOf(access), at = x(access.at);
       const last = letters[letters.length - 1];
-      if (!last || last[0] !== access.at || (last[1] === "r") !== (letter === "r")) letters.push([access.at, letter]);
-      else if (letter === "L") last[1] = "L";
+      const isSame = last && (last.letter === letter || (isWrite(last.letter) && isWrite(letter)));
+      if (!isSame || at - last.at >= LETTER_WIDTH) letters.push({ at, letter });
+      else if (letter === "L") last.letter = "L";
     }
     return letters;
+  }
+
+  // What the strokes, marks and letters of these operations mean, behind what the page says itself.
+  function drawLegend(list, operations, words = []) {
+    const kinds = new Set(), ends = new Set(), letters = new Set();
+    for (const operation of operations) {
+      for (const [kind] of strokesOf(operation)) kinds.add(kind);
+      for (const access of operation.accesses) letters.add(letterOf(access));
+      if (!endsWithoutMark(operation)) ends.add(operation.end);
+    }
+    const shown = [...kinds, ...ends, ...letters, ...words].join();
+    if (list.dataset.shown === shown) return;
+    list.dataset.shown = shown;
+    const sample = (drawn) => shape("svg", { viewBox: "0 0 32 16", "aria-hidden": "true" }, drawn);
+    const used = (meanings, found) => Object.entries(meanings).filter(([key]) => found.has(key));
+    list.replaceChildren(...words.map((text) => element("li", {}, text)),
+      ...used(MEANINGS, kinds).map(([kind, meaning]) => element("li", {}, sample(bar(kind, 2, 8, 28)), meaning)),
+      ...used(MARKS, ends).map(([end, meaning]) => element("li", {}, sample(endMark(end, 16, 8)), meaning)),
+      ...used(LETTERS, letters).map(([letter, meaning]) => element("li", {}, element("b", {}, letter), ` ${meaning}`)));
   }
 
   function drawOperation(operation, picture, x, y) {
@@ -146,13 +182,10 @@ const lanesOfProcesses = (() => {
     for (const [kind, from, until] of strokesOf(operation)) {
       group.append(bar(kind, x(from), y, x(until) - x(from)));
     }
-    const letters = lettersOf(operation);
-    if (operation.end !== "completed" || !letters.some(([, letter]) => "wLa".includes(letter))) {
-      group.append(endMark(operation.end, x(operation.ended), y));
-    }
+    if (!endsWithoutMark(operation)) group.append(endMark(operation.end, x(operation.ended), y));
     let last = -Infinity;
-    for (const [at, letter] of letters) {
-      const middle = Math.max(x(at), last + 14);
+    for (const { at, letter } of lettersOf(operation, x)) {
+      const middle = Math.max(at, last + LETTER_WIDTH);
       last = middle;
       const mark = shape("g", { class: `access${letter === "L" ? " lost" : ""}` });
       const text = shape("text", { x: middle, y: y + 4 });
@@ -165,5 +198,5 @@ const lanesOfProcesses = (() => {
     return group;
   }
 
-  return { MARKS, MEANINGS, ROW, STROKES, bar, brief, drawLanes, element, endMark, shape, strokesOf, time };
+  return { MARKS, ROW, brief, drawLanes, drawLegend, element, leftOf, shape, time };
 })();

@@ -3,7 +3,7 @@
 (() => {
   const $ = (id) => document.getElementById(id);
   const drawing = lanesOfProcesses;
-  const { MARKS, MEANINGS, ROW, STROKES, bar, brief, element, endMark, shape, strokesOf, time } = drawing;
+  const { MARKS, ROW, brief, element, time } = drawing;
   const LANES = 200;
   const ROWS = 100;
   const money = (text) => {
@@ -170,20 +170,7 @@
   function lanesSection() {
     const known = data.shown === data.total ? "" : ` Of ${data.total.toLocaleString("en")} operations, those of the table below are drawn.`;
     $("lanes-text").textContent = `${count(lanes.length, "lane", "lanes")}, one for each process, with ${count(data.shown, "operation", "operations")}.${known}`;
-    const legend = $("legend");
-    const used = new Set(operations.flatMap((operation) => strokesOf(operation).map(([kind]) => kind)));
-    for (const kind of STROKES.filter((stroke) => used.has(stroke))) {
-      const sample = shape("svg", { viewBox: "0 0 32 16", "aria-hidden": "true" }, bar(kind, 2, 8, 28));
-      const holder = element("li", {}, sample, MEANINGS[kind]);
-      sample.querySelector("rect").setAttribute("class", kind);
-      legend.append(holder);
-    }
-    for (const [end, meaning] of Object.entries(MARKS)) {
-      if (data.ends[end] > 0) legend.append(element("li", {}, shape("svg", { viewBox: "0 0 32 16", "aria-hidden": "true" }, endMark(end, 16, 8)), meaning));
-    }
-    if (data.accesses.at.length) {
-      for (const text of ["r reads the shared balance", "w writes", "a adds in one step", "L writes an update that is lost", "c it has changed, reads again"]) legend.append(element("li", {}, text));
-    }
+    drawing.drawLegend($("legend"), operations);
     const plot = $("plot");
     const pages = Math.ceil(lanes.length / LANES);
     $("lane-pages").hidden = pages < 2;
@@ -197,7 +184,7 @@
       if (!event.ctrlKey && !event.shiftKey && Math.abs(event.deltaY) > Math.abs(event.deltaX) && plot.scrollHeight > plot.clientHeight) return;
       event.preventDefault();
       const box = plot.getBoundingClientRect();
-      const left = box.width < 600 ? 96 : 170;
+      const left = drawing.leftOf(box.width);
       const share = Math.min(Math.max((event.clientX - box.left - left) / (box.width - left - 12), 0), 1);
       zoom(event.deltaY > 0 ? 1.25 : 0.8, view.from + (view.until - view.from) * share);
     }, { passive: false });

@@ -2,8 +2,8 @@
 // Whatever a run tells is put into the page as text, never as markup.
 (() => {
   const $ = (id) => document.getElementById(id);
-  const { drawLanes, element, time } = lanesOfProcesses;
-  const { drawn, recording, take } = recordingOfRun;
+  const { drawLanes, drawLegend, element, time } = lanesOfProcesses;
+  const { deadlock, drawn, recording, take } = recordingOfRun;
   const MOST_PANES = 4;
   const MOST_WORKERS = 12;
   const FRAME = 80;
@@ -206,6 +206,9 @@
     return order.can_end_wrong ? "It can still end well, and it can still go wrong. Whose step comes next?" : "From here on it ends well, whatever comes next.";
   }
 
+  const ordersOf = ({ wrong, orders, accounts: [first] }) => `${wrong.toLocaleString("en")} of ${orders.toLocaleString("en")} orders end wrong; ${first.account} must be ${first.expected}.`;
+  const timesOf = ({ times, reproduced }) => `Taken ${times} times by real processes; ${reproduced} times it ended as it must in this order.`;
+
   // How often each balance is left, as bars.
   function drawExplored(pane) {
     const { explored: found, replayed } = pane.run;
@@ -215,7 +218,7 @@
       const most = Math.max(...account.finals.map((one) => one.orders));
       const rows = account.finals.map((one) => element("tr", {}, element("th", { scope: "row", class: one.balance === account.expected ? "number" : "number lost" }, one.balance),
         element("td", { class: "number" }, one.orders.toLocaleString("en")), element("td", { class: "wide" }, element("meter", { min: 0, max: most, value: one.orders, "aria-hidden": "true" }))));
-      pane.races.replaceChildren(element("caption", {}, `${found.wrong.toLocaleString("en")} of ${found.orders.toLocaleString("en")} orders end wrong; ${account.account} must be ${account.expected}.`),
+      pane.races.replaceChildren(element("caption", {}, ordersOf(found)),
         element("thead", {}, element("tr", {}, ...["It ends with", "Orders"].map((title) => element("th", { scope: "col" }, title)), element("td"))), element("tbody", {}, ...rows));
       if (found.example) pane.again.after(button("Look at a wrong one", () => playOrder(found.example.token), { "data-do": "example" }));
     }
@@ -223,7 +226,7 @@
       pane.replayedDrawn = true;
       const rows = replayed.steps.map((step) => element("tr", {}, element("th", { scope: "row" }, `${step.process} (process ${step.pid ?? "?"})`), element("td", {}, step.step),
         element("td", {}, (step.balances ?? []).map((one) => `${one.account} = ${one.balance}`).join(", "))));
-      pane.races.replaceChildren(element("caption", {}, `Taken ${replayed.times} times by real processes; ${replayed.reproduced} times it ended as it must in this order.`), element("tbody", {}, ...rows));
+      pane.races.replaceChildren(element("caption", {}, timesOf(replayed)), element("tbody", {}, ...rows));
     }
     if (found || replayed) pane.races.parentElement.hidden = false;
   }
@@ -238,7 +241,7 @@
       plot: element("div", { class: "plot", id: `${id}-plot` }), about: element("p", { class: "about" }, "Point at an operation."),
       chart: element("div", { class: "curve", role: "img", "aria-label": "The balance over time" }), log: element("ol", { class: "log", tabindex: "0", "aria-label": "Messages and steps" }),
       workers: element("div", { class: "tools workers", role: "group", "aria-label": "Kill a worker" }),
-      races: element("table", { class: "races" }),
+      races: element("table", { class: "races" }), legend: element("ul", { class: "legend", "aria-label": "What the strokes, marks and letters mean" }),
     };
     pane.stop = button("Stop", () => ask(`/runs/${number}/stop`, {}), { "data-do": "stop" });
     pane.again = button("Run again", () => begin(chosen, path), { "data-do": "again" });
@@ -248,7 +251,7 @@
     pane.box = element("article", { class: "run", id, "aria-labelledby": `${id}-title` },
       element("h3", { id: `${id}-title` }, `bank-par ${words.map(quoted).join(" ")}`),
       element("div", { class: "facts" }, pane.balance, pane.note, element("div", { class: "tools" }, pane.stop, pane.again, close)), pane.state, pane.workers,
-      pane.plot, pane.about, element("div", { class: "scroll" }, pane.races), pane.chart, messages);
+      pane.plot, pane.legend, pane.about, element("div", { class: "scroll" }, pane.races), pane.chart, messages);
     pane.races.parentElement.hidden = true;
     panes.unshift(pane);
     $("runs").prepend(pane.box);
@@ -274,8 +277,10 @@
     const source = new EventSource(`/runs/${pane.number}/events`);
     pane.source = source;
     source.addEventListener("message", ({ data }) => {
+      const before = deadlock(pane.run);
       take(pane.run, JSON.parse(data));
       pane.dirty = true;
+      if (!before && deadlock(pane.run)) announce(pane);
     });
     source.addEventListener("missed", ({ data }) => { pane.run.missed += Number(data); pane.dirty = true; });
     source.addEventListener("end", ({ data }) => {
@@ -308,25 +313,29 @@
   }
 
   function note(pane) {
-    const { summary } = pane.run;
-    const own = summary?.balances?.find((one) => one.account === pane.run.account);
+    const { summary, races, account, lost } = pane.run;
     const parts = [];
-    if (own && own.expected !== undefined && own.expected !== own.balance) parts.push(`It must be ${own.expected}.`);
-    const lost = summary?.lost_updates ?? pane.run.lost;
-    if (lost) parts.push(`${lost} ${lost === 1 ? "update is" : "updates are"} lost.`);
-    if (pane.ended?.words) parts.push(pane.ended.words);
-    return parts.join(" ");
+    const mustBe = (balance, expected) => expected !== undefined && expected !== balance && parts.push(`It must be ${expected}.`);
+    const areLost = (number, remedy = "") => number > 0 && parts.push(`${remedy}${number.toLocaleString("en")} ${number === 1 ? "update is" : "updates are"} lost.`);
+    const own = summary?.balances?.find((one) => one.account === account);
+    if (own) mustBe(own.balance, own.expected);
+    areLost(summary?.lost_updates ?? lost.size);
+    if (races.length === 1) mustBe(races[0].actual, races[0].expected);
+    for (const race of races) areLost(race.lost_updates, races.length > 1 ? `${race.remedy}: ` : "");
+    parts.push(pane.ended ? pane.ended.words : deadlock(pane.run));
+    return parts.filter(Boolean).join(" ");
   }
 
-  // Screen readers are told the end, not each step.
+  // Screen readers are told the end and a deadlock, not each step.
   function announce(pane) {
-    $("totals").textContent = `Run ${pane.number}: ${state(pane)}. Balance ${pane.run.balance ?? "unknown"}. ${note(pane)}`;
+    const { balance, explored, replayed } = pane.run;
+    const parts = [`Run ${pane.number}: ${state(pane)}.`, balance !== null && `Balance ${balance}.`, explored && ordersOf(explored), replayed && timesOf(replayed), note(pane)];
+    $("totals").textContent = parts.filter(Boolean).join(" ");
   }
 
   const nameOf = (pane) => (lane) => {
     const own = lane.operations.map((place) => pane.run.operations[place]).filter(Boolean);
-    const what = own.length === 1 ? `${own[0].op} ` : "";
-    return `${what}${lane.pid}${lane.exit === null ? "" : " killed"}`;
+    return [own.length === 1 && own[0].op, lane.pid, lane.exit !== null && "killed"].filter(Boolean).join(" ");
   };
   function describe(operation) {
     const { lane } = operation;
@@ -338,13 +347,14 @@
 
   function drawPlot(pane, now) {
     const { operations, lanes } = drawn(pane.run, now);
-    pane.plot.hidden = pane.about.hidden = lanes.length === 0;
+    pane.plot.hidden = pane.legend.hidden = pane.about.hidden = lanes.length === 0;
     if (lanes.length === 0) return;
     drawLanes(pane.plot, {
       lanes, operations, from: 0, until: Math.max(now * 1.04, 1000), chosen: pane.chosen, label: `${lanes.length} lanes, one for each process`,
       nameOf: nameOf(pane), describe, point: (operation) => { pane.about.textContent = describe(operation); },
       choose: (operation) => { pane.chosen = operation.place; pane.about.textContent = describe(operation); pane.dirty = true; },
     });
+    drawLegend(pane.legend, operations.filter(Boolean), ["before each lane: its operation and the number of its process"]);
   }
 
   function drawWorkers(pane) {

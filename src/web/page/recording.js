@@ -6,13 +6,14 @@ const recordingOfRun = (() => {
   const MOST_OPERATIONS = 500;
   const MOST_LINES = 200;
   const MOST_POINTS = 1000;
+  const MOST_WRITES = 100;
   const ENDS = { completed: "completed", refused: "refused", failed: "failed", in_doubt: "in doubt" };
 
   function recording() {
     return {
       lanes: [], operations: [], lines: [], points: [], byWorker: new Map(), byOperation: new Map(), alive: new Map(),
-      writes: new Map(), counts: { completed: 0, refused: 0, failed: 0, "in doubt": 0 }, at: 0, account: "main",
-      balance: null, available: null, races: [], summary: null, explored: null, replayed: null, mechanism: "", parent: null, lost: 0, missed: 0, killed: 0,
+      cells: new Map(), waits: new Map(), counts: { completed: 0, refused: 0, failed: 0, "in doubt": 0 }, at: 0, account: "main",
+      balance: null, available: null, races: [], summary: null, explored: null, replayed: null, mechanism: "", parent: null, lost: new Set(), missed: 0, killed: 0,
     };
   }
 
@@ -70,30 +71,63 @@ const recordingOfRun = (() => {
     return operation;
   }
 
-  // A write is lost to another that had read before it and writes behind it.
-  function wrote(run, operation, event) {
-    const writes = run.writes.get(event.account) ?? [];
-    const read = operation.reads.get(event.account);
-    const access = { step: "write", at: event.at_us, account: event.account, lost_to: null };
-    if (read !== undefined) {
-      for (const earlier of writes) {
-        if (earlier.operation !== operation && earlier.access.at > read && earlier.access.lost_to === null) {
-          earlier.access.lost_to = operation.number;
-          run.lost += 1;
-        }
-      }
-    }
+  // In shared memory a balance has a count of the updates that it includes instead of a version. Two that read
+  // the same make the same count, so writes have numbers too, and a count that is read is its last write's.
+  function cellOf(run, event) {
+    if (!run.cells.has(event.account)) run.cells.set(event.account, { writes: [], number: 0, latest: new Map() });
+    return run.cells.get(event.account);
+  }
+
+  const readOf = (cell, version) => ({ version, number: cell.latest.get(version) ?? 0 });
+
+  function saw(run, event, step) {
+    const operation = operationOf(run, event);
+    operation.reads.set(event.account, readOf(cellOf(run, event), event.version));
+    operation.accesses.push({ step, at: event.at_us, account: event.account, lost_to: null });
+    operation.work_from ??= event.at_us;
+  }
+
+  function wrote(run, event) {
+    const operation = operationOf(run, event), cell = cellOf(run, event), { version } = event;
+    const isAddition = event.added !== undefined;
+    const access = { step: isAddition ? "add" : "write", at: event.at_us, account: event.account, lost_to: null };
     operation.accesses.push(access);
-    writes.push({ operation, access });
-    run.writes.set(event.account, writes.slice(-50));
-    if (operation.work_from !== null && operation.work_until === null) operation.work_until = event.at_us;
+    if (operation.work_from !== null) operation.work_until = event.at_us;
+    cell.number += 1;
+    const before = { version: version - 1, number: cell.number - 1 };
+    const base = isAddition ? before : operation.reads.get(event.account) ?? before;
+    cell.latest.set(version, cell.number);
+    cell.writes.push({ operation, access, base, version, number: cell.number });
+    if (cell.writes.length > MOST_WRITES) cell.writes.shift();
+    markLost(run, cell.writes);
+  }
+
+  // The updates that count are those on which the last write builds, one before the other. What is lost can
+  // count again: by a write that had read it.
+  function markLost(run, writes) {
+    const order = new Set(writes.map((write) => write.version)).size === writes.length ? "version" : "number";
+    const sorted = [...writes].sort((one, other) => one[order] - other[order]);
+    const made = new Map(sorted.map((write) => [write[order], write]));
+    const counts = new Set();
+    for (let write = sorted[sorted.length - 1]; write && !counts.has(write); write = made.get(write.base[order])) counts.add(write);
+    sorted.forEach((write, place) => {
+      const over = counts.has(write) ? undefined : sorted.slice(place + 1).find((later) => later.base[order] < write[order]);
+      write.access.lost_to = over?.operation.number ?? null;
+    });
+    // An operation writes more than one account, and its update is lost once.
+    for (const { operation } of writes) {
+      if (operation.accesses.some((access) => access.lost_to !== null)) run.lost.add(operation.number);
+      else run.lost.delete(operation.number);
+    }
   }
 
   function balanceIs(run, event, balance) {
     if (balance === undefined || event.account !== run.account) return;
     run.balance = balance;
     if (event.available !== undefined) run.available = event.available;
-    run.points.push([event.at_us ?? run.at, Number(balance)]);
+    // Events of several processes can come a little out of order, and a line goes forward alone.
+    const last = run.points[run.points.length - 1]?.[0] ?? 0;
+    run.points.push([Math.max(event.at_us ?? run.at, last), Number(balance)]);
     // Every second point of what is long gone is enough for a picture.
     if (run.points.length > MOST_POINTS) run.points = run.points.filter((_, place) => place % 2 === 1);
   }
@@ -115,19 +149,20 @@ const recordingOfRun = (() => {
       operationOf(run, event).work_from = event.at_us;
       balanceIs(run, event, event.balance);
     },
-    read(run, event) {
-      const operation = operationOf(run, event);
-      operation.reads.set(event.account, event.at_us);
-      operation.accesses.push({ step: event.conflict ? "conflict" : "read", at: event.at_us, account: event.account, lost_to: null });
-      operation.work_from = event.at_us;
-      operation.work_until = null;
-    },
+    read(run, event) { saw(run, event, "read"); },
+    conflict(run, event) { saw(run, event, "conflict"); },
     wrote(run, event) {
-      wrote(run, operationOf(run, event), event);
+      wrote(run, event);
       balanceIs(run, event, event.balance);
     },
-    lease_wait(run, event) { operationOf(run, event).wait_from ??= event.at_us; },
-    lease_granted(run, event) { operationOf(run, event).wait_until = event.at_us; },
+    lease_wait(run, event) {
+      operationOf(run, event).wait_from ??= event.at_us;
+      run.waits.set(event.worker, event);
+    },
+    lease_granted(run, event) {
+      operationOf(run, event).wait_until = event.at_us;
+      run.waits.delete(event.worker);
+    },
     request(run, event) {
       const operation = run.byOperation.get(event.operation);
       if (operation && (event.request === "post" || event.request === "void")) operation.work_until = event.sent_us;
@@ -137,17 +172,19 @@ const recordingOfRun = (() => {
       lane.exited = event.at_us;
       if (event.signal !== undefined) { lane.exit = event.signal; run.killed += 1; }
       run.alive.delete(event.worker);
+      run.waits.delete(event.worker);
     },
     explored(run, event) { run.explored = event; },
     replayed(run, event) { run.replayed = event; },
-    raced(run, event) { run.races.push(event); },
+    // Each of several races has a balance of its own.
+    raced(run, event) {
+      run.races.push(event);
+      run.balance = run.races.length === 1 ? event.actual : null;
+    },
     summary(run, event) {
       run.summary = event;
       const own = (event.balances ?? []).find((one) => one.account === run.account);
-      if (own) {
-        run.balance = own.balance;
-        run.available = own.available;
-      }
+      if (own) balanceIs(run, { account: own.account, available: own.available }, own.balance);
     },
   };
 
@@ -164,7 +201,9 @@ const recordingOfRun = (() => {
         operation.balance = event.balance ?? null;
         if (operation.work_from !== null) operation.work_until ??= event.at_us;
       }
-      balanceIs(run, event, event.balance);
+      run.waits.delete(event.worker);
+      // Where writes are told, an answer can be older than the last of them.
+      if (!run.cells.has(event.account)) balanceIs(run, event, event.balance);
     } else {
       RULES[event.type]?.(run, event);
     }
@@ -177,6 +216,12 @@ const recordingOfRun = (() => {
 
   const who = (event) => (event.worker ? `worker ${event.worker} (process ${event.pid})` : "the parent");
   const what = (event) => [event.op, event.amount, event.account, event.to && `to ${event.to}`].filter(Boolean).join(" ");
+  const holder = (event) => (event.holder === undefined ? "another worker" : `worker ${event.holder}`);
+  const waits = (event) => `waits for ${event.accounts.join(" and ")}, which ${holder(event)} has`;
+  function waitWords(event) {
+    if (event.in_vain === "holder_died") return `waits in vain for ${event.accounts.join(" and ")}: ${holder(event)} has died`;
+    return waits(event) + (event.in_vain === "deadlock" ? ": a deadlock" : "");
+  }
   const WORDS = {
     run_started: (event) => `process ${event.pid} runs ${event.mode}${event.mechanism ? `, ${event.mechanism}` : ""}`,
     spawned: (event) => `${who(event)} is started`,
@@ -185,7 +230,8 @@ const recordingOfRun = (() => {
     held: (event) => `${who(event)}: ${what(event)} is begun, available ${event.available}`,
     read: (event) => `${who(event)} reads ${event.account} = ${event.balance}`,
     wrote: (event) => `${who(event)} writes ${event.account} = ${event.balance}`,
-    lease_wait: (event) => `${who(event)} waits`,
+    conflict: (event) => `${who(event)} does not write ${event.account}, for it has changed: reads ${event.balance}`,
+    lease_wait: (event) => `${who(event)} ${waitWords(event)}`,
     lease_granted: (event) => `${who(event)} waits no longer`,
     completed: (event) => `${who(event)}: ${what(event)} is completed, balance ${event.balance ?? "?"}`,
     refused: (event) => `${who(event)}: ${what(event)} is refused: ${event.reason}`,
@@ -197,6 +243,20 @@ const recordingOfRun = (() => {
   };
   const words = (event) => WORDS[event.type]?.(event);
 
+  // Who waits for whom in a circle, as long as it lasts.
+  function deadlock(run) {
+    const found = [...run.waits.values()].find((wait) => wait.in_vain === "deadlock");
+    if (!found) return "";
+    const path = [];
+    let next = found;
+    while (next && !path.includes(next)) {
+      path.push(next);
+      next = run.waits.get(next.holder);
+    }
+    const circle = next ? path.slice(path.indexOf(next)) : path;
+    return `Deadlock: ${circle.map((wait) => `worker ${wait.worker} ${waits(wait)}`).join("; ")}.`;
+  }
+
   // The rows that are drawn: what has no end yet lasts until now.
   function drawn(run, now) {
     const operations = run.operations.map((operation) => operation && {
@@ -207,5 +267,5 @@ const recordingOfRun = (() => {
     return { operations, lanes };
   }
 
-  return { drawn, recording, take };
+  return { deadlock, drawn, recording, take };
 })();
