@@ -6,7 +6,7 @@ const recordingOfRun = (() => {
   const MOST_OPERATIONS = 500;
   const MOST_LINES = 200;
   const MOST_POINTS = 1000;
-  const MOST_WRITES = 100;
+  const MOST_STEPS = 300;
   const ENDS = { completed: "completed", refused: "refused", failed: "failed", in_doubt: "in doubt" };
 
   function recording() {
@@ -62,7 +62,7 @@ const recordingOfRun = (() => {
       operation = {
         number: event.operation, op: event.op ?? "", account: event.account ?? "", to: event.to ?? null, amount: event.amount ?? null,
         begun, ready: lane.operations.length === 0 ? lane.ready : begun, wait_from: null, wait_until: null, work_from: null, work_until: null,
-        ended: null, end: null, reason: null, balance: null, accesses: [], lane, reads: new Map(), place: run.operations.length,
+        ended: null, end: null, reason: null, balance: null, accesses: [], lane, place: run.operations.length,
       };
       lane.operations.push(operation.place);
       run.operations.push(operation);
@@ -71,51 +71,59 @@ const recordingOfRun = (() => {
     return operation;
   }
 
-  // In shared memory a balance has a count of the updates that it includes instead of a version. Two that read
-  // the same make the same count, so writes have numbers too, and a count that is read is its last write's.
-  function cellOf(run, event) {
-    if (!run.cells.has(event.account)) run.cells.set(event.account, { writes: [], number: 0, latest: new Map() });
-    return run.cells.get(event.account);
+  // The last steps at a balance.
+  function accessed(run, event, step) {
+    const operation = operationOf(run, event), { account, version, at_us: at } = event;
+    const access = { step, at, account, version, operation, lost_to: null };
+    const cell = run.cells.get(account) ?? [];
+    run.cells.set(account, cell);
+    cell.push(access);
+    if (cell.length > MOST_STEPS) cell.shift();
+    operation.accesses.push(access);
+    return operation;
   }
 
-  const readOf = (cell, version) => ({ version, number: cell.latest.get(version) ?? 0 });
-
   function saw(run, event, step) {
-    const operation = operationOf(run, event);
-    operation.reads.set(event.account, readOf(cellOf(run, event), event.version));
-    operation.accesses.push({ step, at: event.at_us, account: event.account, lost_to: null });
-    operation.work_from ??= event.at_us;
+    accessed(run, event, step).work_from ??= event.at_us;
   }
 
   function wrote(run, event) {
-    const operation = operationOf(run, event), cell = cellOf(run, event), { version } = event;
-    const isAddition = event.added !== undefined;
-    const access = { step: isAddition ? "add" : "write", at: event.at_us, account: event.account, lost_to: null };
-    operation.accesses.push(access);
+    const operation = accessed(run, event, event.added === undefined ? "write" : "add");
     if (operation.work_from !== null) operation.work_until = event.at_us;
-    cell.number += 1;
-    const before = { version: version - 1, number: cell.number - 1 };
-    const base = isAddition ? before : operation.reads.get(event.account) ?? before;
-    cell.latest.set(version, cell.number);
-    cell.writes.push({ operation, access, base, version, number: cell.number });
-    if (cell.writes.length > MOST_WRITES) cell.writes.shift();
-    markLost(run, cell.writes);
+    markLost(run, run.cells.get(event.account));
+  }
+
+  // What each write made, and what it builds on. In shared memory a balance has a count of the updates that it
+  // includes instead of a version: two that read the same make the same one, and what is read is its last write's.
+  function writesOf(cell) {
+    // Processes tell their steps a little out of order.
+    const ordered = [...cell].sort((one, other) => one.at - other.at);
+    const isWrite = ({ step }) => step === "write" || step === "add";
+    const told = ordered.filter(isWrite).map((access) => access.version);
+    const areCounts = new Set(told).size < told.length;
+    const latest = new Map(), seen = new Map(), writes = [];
+    for (const access of ordered) {
+      if (isWrite(access)) latest.set(access.version, writes.length + 1);
+      const version = areCounts ? latest.get(access.version) ?? 0 : access.version;
+      if (!isWrite(access)) seen.set(access.operation, version);
+      else writes.push({ access, version, base: (access.step === "write" ? seen.get(access.operation) : undefined) ?? version - 1 });
+    }
+    return writes.sort((one, other) => one.version - other.version);
   }
 
   // The updates that count are those on which the last write builds, one before the other. What is lost can
   // count again: by a write that had read it.
-  function markLost(run, writes) {
-    const order = new Set(writes.map((write) => write.version)).size === writes.length ? "version" : "number";
-    const sorted = [...writes].sort((one, other) => one[order] - other[order]);
-    const made = new Map(sorted.map((write) => [write[order], write]));
+  function markLost(run, cell) {
+    const writes = writesOf(cell);
+    const made = new Map(writes.map((write) => [write.version, write]));
     const counts = new Set();
-    for (let write = sorted[sorted.length - 1]; write && !counts.has(write); write = made.get(write.base[order])) counts.add(write);
-    sorted.forEach((write, place) => {
-      const over = counts.has(write) ? undefined : sorted.slice(place + 1).find((later) => later.base[order] < write[order]);
-      write.access.lost_to = over?.operation.number ?? null;
+    for (let write = writes[writes.length - 1]; write && !counts.has(write); write = made.get(write.base)) counts.add(write);
+    writes.forEach((write, place) => {
+      const over = counts.has(write) ? undefined : writes.slice(place + 1).find((later) => later.base < write.version);
+      write.access.lost_to = over?.access.operation.number ?? null;
     });
     // An operation writes more than one account, and its update is lost once.
-    for (const { operation } of writes) {
+    for (const { access: { operation } } of writes) {
       if (operation.accesses.some((access) => access.lost_to !== null)) run.lost.add(operation.number);
       else run.lost.delete(operation.number);
     }
