@@ -8,8 +8,7 @@ use crate::bank::Kind;
 pub struct Bin {
     /// How many operations ended, in the order of [`OperationEnd::ALL`].
     pub ended: [u64; 5],
-    /// The most operations that were under way at a time, as they are known at the bin's begin and by what
-    /// began in it.
+    /// The most operations that were under way at one moment of it.
     pub under_way: u64,
 }
 
@@ -31,20 +30,48 @@ impl Binned {
         let mut bins = vec![Bin::default(); count];
         let place =
             |at: u64| usize::try_from(at / width).map_or(count - 1, |bin| bin.min(count - 1));
-        let (mut begun, mut done) = (vec![0u64; count], vec![0u64; count]);
         for operation in &picture.operations {
-            let end = operation.end as usize;
-            bins[place(operation.ended)].ended[end] += 1;
-            begun[place(operation.begun)] += 1;
-            done[place(operation.ended)] += 1;
+            bins[place(operation.ended)].ended[operation.end as usize] += 1;
         }
-        let mut under_way = 0;
-        for (bin, (begun, done)) in bins.iter_mut().zip(begun.into_iter().zip(done)) {
-            bin.under_way = under_way + begun;
-            under_way = bin.under_way - done;
+        let mut turns = begins_and_ends(picture).into_iter().peekable();
+        let mut under_way = 0_u64;
+        for (number, bin) in bins.iter_mut().enumerate() {
+            bin.under_way = under_way;
+            while let Some((_, turn)) = turns.next_if(|(at, _)| place(*at) == number) {
+                under_way = match turn {
+                    BeginOrEnd::Begins => under_way + 1,
+                    BeginOrEnd::Ends | BeginOrEnd::EndsAtOnce => under_way.saturating_sub(1),
+                };
+                bin.under_way = bin.under_way.max(under_way);
+            }
         }
         Binned { width, bins }
     }
+}
+
+/// What an operation does at a moment. Of one moment, the ends come before the begins: a worker begins with
+/// its next operation just when it has ended one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum BeginOrEnd {
+    Ends,
+    Begins,
+    /// It ends in the moment in which it began.
+    EndsAtOnce,
+}
+
+/// The begins and ends of all operations, in their order.
+fn begins_and_ends(picture: &Picture) -> Vec<(u64, BeginOrEnd)> {
+    let mut turns = Vec::with_capacity(picture.operations.len() * 2);
+    for operation in &picture.operations {
+        let end = match operation.begun < operation.ended {
+            true => BeginOrEnd::Ends,
+            false => BeginOrEnd::EndsAtOnce,
+        };
+        turns.push((operation.begun, BeginOrEnd::Begins));
+        turns.push((operation.ended.max(operation.begun), end));
+    }
+    turns.sort_unstable();
+    turns
 }
 
 /// How long operations of one kind took.
@@ -86,6 +113,20 @@ pub fn percentile(sorted: &[u64], thousandths: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::show::samples::{LESSON, many, picture};
+
+    #[test]
+    fn as_many_are_under_way_as_are_at_one_moment() {
+        let most = |picture: &Picture, bins: usize| {
+            let binned = Binned::of(picture, bins).bins;
+            binned.iter().map(|bin| bin.under_way).max()
+        };
+        for bins in [1, 3, 40, 1_000] {
+            // One worker does one after the other, however wide the stretches are.
+            assert_eq!(most(&many(100), bins), Some(1), "{bins}");
+            assert_eq!(most(&picture(&[LESSON]), bins), Some(5), "{bins}");
+        }
+    }
 
     #[test]
     fn a_percentile_is_a_value_that_was_measured() {

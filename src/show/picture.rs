@@ -288,8 +288,10 @@ fn filled(strokes: &[(Stroke, u64, u64)]) -> Vec<(Stroke, u64, u64)> {
 pub struct BalanceHistory {
     /// Its name, with its run's number where several runs have one of this name.
     pub name: String,
-    /// Its changes, in their order.
+    /// What it held from which moment on, in the order of time.
     pub changes: Vec<BalanceChange>,
+    /// How often operations made what is posted another amount.
+    pub changed: usize,
 }
 
 /// What an account holds from a moment on.

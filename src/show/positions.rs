@@ -44,6 +44,11 @@ impl AccountPositions {
         place
     }
 
+    /// The place of an account of a run that has its accounts in memory, if it was named.
+    pub(super) fn of_run(&self, run: usize, name: &str) -> Option<usize> {
+        self.places.get(&(run, false))?.get(name).copied()
+    }
+
     pub(super) fn count(&self) -> usize {
         self.names.len()
     }

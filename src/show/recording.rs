@@ -1,5 +1,6 @@
 //! Takes the events of recordings, one after the other, and lays them out.
 
+mod balances;
 mod finish;
 mod operations;
 mod steps;

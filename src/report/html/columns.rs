@@ -113,8 +113,8 @@ struct OperationColumns<'a> {
 #[derive(Serialize)]
 struct BalanceColumns {
     account: usize,
-    /// How many changes there were; of many, not all are listed.
-    changes: usize,
+    /// How often operations made it another amount.
+    changed: usize,
     at: Vec<u64>,
     posted: Vec<String>,
     available: Vec<String>,
@@ -290,7 +290,7 @@ fn histories(picture: &Picture) -> Vec<BalanceColumns> {
         let changes = selection::changes(history, picture.end);
         BalanceColumns {
             account,
-            changes: history.changes.len(),
+            changed: history.changed,
             at: changes.iter().map(|change| change.at).collect(),
             posted: changes.iter().map(|change| money(change.posted)).collect(),
             available: changes

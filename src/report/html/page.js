@@ -267,10 +267,10 @@
     if (data.histories.length === 0) return;
     const history = () => data.histories[Number(select.value)];
     const tell = () => {
-      const { at, posted, available, changes } = history();
+      const { at, posted, available, changed } = history();
       const values = posted.map(Number);
       const [least, most] = values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
-      $("balance-text").textContent = `${data.accounts[history().account]} changed ${changes.toLocaleString("en")} times, lay between ${money(least.toFixed(data.unit.decimals))} and ${money(most.toFixed(data.unit.decimals))}, and ended with ${money(posted[posted.length - 1])}` +
+      $("balance-text").textContent = `${data.accounts[history().account]} changed ${count(changed, "time", "times")}, lay between ${money(least.toFixed(data.unit.decimals))} and ${money(most.toFixed(data.unit.decimals))}, and ended with ${money(posted[posted.length - 1])}` +
         ` (${money(available[available.length - 1])} available) at ${time(at[at.length - 1])}.`;
       keys("balance-text", [["Posted", "solid line"], ["Available", "dashed line"]]);
     };

@@ -1,20 +1,14 @@
 //! A recording that was read to its end becomes a picture.
 
-use super::{MAX_OPERATIONS, RecordedChange, RecordedRun, Recording};
+use super::balances::DecidedAt;
+use super::{MAX_OPERATIONS, RecordedRun, Recording};
 use crate::event::RequestName;
 use crate::show::cell_history::mark_lost;
 use crate::show::clock::{RunExtent, lay_out};
 use crate::show::picture::{
-    BalanceChange, BalanceHistory, CellAccess, CellStep, Lane, OperationEnd, Picture,
-    PicturedOperation, PicturedWait, RequestTimes,
+    CellAccess, CellStep, Lane, OperationEnd, Picture, PicturedOperation, PicturedWait,
+    RequestTimes,
 };
-
-/// When an operation's hold and end were decided, where the recording tells.
-#[derive(Clone, Copy, Default)]
-struct DecidedAt {
-    hold: Option<u64>,
-    end: Option<u64>,
-}
 
 impl Recording {
     /// Everything on one time axis.
@@ -26,9 +20,10 @@ impl Recording {
         self.started_late();
         let waits = std::mem::take(&mut self.waits).into_iter();
         let waits = waits.map(|wait| self.pictured_wait(wait)).collect();
+        let (accounts, is_reordered) = self.histories(&starts, &decided);
         let mut picture = Picture {
-            accounts: self.histories(&starts, &decided),
-            notes: self.notes(notes),
+            accounts,
+            notes: self.notes(notes, is_reordered),
             runs: self.runs.into_iter().map(|run| run.picture).collect(),
             lanes: self.lanes,
             operations: self.operations,
@@ -192,37 +187,7 @@ impl Recording {
         }
     }
 
-    /// How each account went, in the order of the accounts' places.
-    fn histories(&mut self, starts: &[u64], decided: &[DecidedAt]) -> Vec<BalanceHistory> {
-        let change = |change: RecordedChange| {
-            let times = change
-                .operation
-                .and_then(|operation| decided.get(operation));
-            let at = times.and_then(|times| {
-                if change.is_hold {
-                    times.hold
-                } else {
-                    times.end
-                }
-            });
-            let at = at.unwrap_or(starts[change.run] + change.at);
-            (at, change)
-        };
-        let history = |(name, changes): (String, Vec<RecordedChange>)| {
-            let mut changes: Vec<(u64, RecordedChange)> = changes.into_iter().map(change).collect();
-            // What is not numbered keeps its place among what was told at the same time.
-            changes.sort_by_key(|(at, change)| (*at, change.decided));
-            BalanceHistory {
-                name,
-                changes: with_available(&changes),
-            }
-        };
-        let names = self.accounts.names().into_iter();
-        let histories = std::mem::take(&mut self.histories);
-        names.zip(histories).map(history).collect()
-    }
-
-    fn notes(&self, mut notes: Vec<String>) -> Vec<String> {
+    fn notes(&self, mut notes: Vec<String>, is_reordered: bool) -> Vec<String> {
         if self.cut > 0 {
             let lines = self.cut;
             let are = if lines == 1 { "line is" } else { "lines are" };
@@ -249,6 +214,9 @@ impl Recording {
                 "recorded without `--detail steps`: starts and ends of processes, requests and shared reads and writes are not drawn; a run with `--events FILE --detail steps` records them".into(),
             );
         }
+        if is_reordered {
+            notes.push("answers came in another order than the writes that they tell of: a balance ends with what its run found there".into());
+        }
         let unfinished = self.runs.iter().filter(|run| run.picture.totals.is_none());
         match unfinished.count() {
             0 => {}
@@ -259,26 +227,6 @@ impl Recording {
         }
         notes
     }
-}
-
-/// The balances after each change; what is available follows where an event does not tell it.
-fn with_available(changes: &[(u64, RecordedChange)]) -> Vec<BalanceChange> {
-    let (mut posted, mut held) = (0i64, 0i64);
-    let mut told = Vec::with_capacity(changes.len());
-    for (at, change) in changes {
-        posted = change.posted.unwrap_or(posted);
-        held = match change.available {
-            Some(available) => posted.saturating_sub(available),
-            None => held.saturating_sub(change.given_back),
-        };
-        told.push(BalanceChange {
-            at: *at,
-            posted,
-            available: posted.saturating_sub(held),
-            operation: change.operation,
-        });
-    }
-    told
 }
 
 impl Picture {
