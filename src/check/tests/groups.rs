@@ -72,3 +72,22 @@ fn a_fault_in_any_part_is_found() {
         "a part is no answer of its own"
     );
 }
+
+#[test]
+fn what_is_set_aside_together_accuses_no_later_answer() {
+    let held = json!({
+        "v": 1, "type": "held", "op": "all", "id": "rent", "decided": 3, "operation": 2, "at_us": 11, "elapsed_us": 1,
+        "parts": [{"op": "withdraw", "account": "main", "amount": "3.00"}],
+    });
+    let mut withdrawn = completed("withdraw", "1.00", "9.00", 2, 4);
+    withdrawn["available"] = json!("6.00");
+    let right = [run_started("10.00"), held, withdrawn];
+    let told = checked(&right);
+    assert!(contradiction(&told).is_none(), "{:?}", contradiction(&told));
+    assert_eq!(told.answers, 2);
+    // Without it nothing explains that less is available.
+    let [began, _, mut alone] = right;
+    alone["decided"] = json!(3);
+    let told = checked(&[began, alone]);
+    assert!(contradiction(&told).is_some());
+}

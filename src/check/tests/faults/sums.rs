@@ -8,6 +8,14 @@ fn whole() -> Vec<Value> {
     lines
 }
 
+/// The end as it would be with so much of the budget given to an account.
+fn refill(lines: &mut [Value], budget: &str, account: &str) {
+    let balances = &mut lines[16]["balances"];
+    balances[2]["balance"] = json!(account);
+    let budget = json!({"account": "@budget", "balance": budget, "available": budget});
+    balances.as_array_mut().expect("a list").push(budget);
+}
+
 #[test]
 fn faults_in_sums_are_caught() {
     let table: &[(&str, &str, Plant)] = &[
@@ -34,6 +42,15 @@ fn faults_in_sums_are_caught() {
         }),
         ("it counts another duplicate", "count", |l| {
             l[16]["duplicates"] = json!(0)
+        }),
+        ("what was refilled stands in no line", "right", |l| {
+            refill(l, "-5.00", "545.00");
+        }),
+        ("a refill that was not given", "sum", |l| {
+            refill(l, "-4.00", "545.00");
+        }),
+        ("a refill that came nowhere", "sum", |l| {
+            refill(l, "-5.00", "540.00");
         }),
         ("it starts with another balance", "sum", |l| {
             l[0]["balance"] = json!("1001.00")
