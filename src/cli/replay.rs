@@ -20,7 +20,7 @@ Examples:
 A token reads: the way to share, what the accounts hold, the operations,
 whose step comes when.
 
-Exit status: 0 the order ended as it must, every time; 3 it did not;
+Exit status: 0 the order ended as its token says, every time; 3 it did not;
 6 a step did not come.";
 
 #[derive(Args)]

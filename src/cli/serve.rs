@@ -1,6 +1,7 @@
 //! `bank-par serve`: a ledger behind a socket.
 
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -52,6 +53,12 @@ pub(super) fn serve(args: ServeArgs) -> CliResult {
     }
     let protected = ProtectedFiles::default().ledger(&ledger);
     check_streams(&protected).map_err(Failure::usage)?;
+    if args.socket.as_os_str().as_bytes().starts_with(b"unix:") {
+        return Err(Failure::usage(anyhow!(
+            "`--socket` is a path: leave out the `unix:` of `{}`, which is for `--ledger`",
+            args.socket.display()
+        )));
+    }
     if let Some(what) = protected.what_would_be(&args.socket) {
         return Err(Failure::usage(anyhow!(
             "the socket `{}` would be {what}: use another path",

@@ -106,6 +106,9 @@ impl FromStr for Choice {
             None => (text, None),
         };
         let kind = kind.parse()?;
+        if !Kind::ALL.contains(&kind) {
+            bail!("`{kind}` is a line of a file of operations, or `bank-par {kind}`");
+        }
         if kind == Kind::Balance && amount.is_some() {
             return Err(crate::bank::OperationError::NeedlessAmount.into());
         }

@@ -66,6 +66,14 @@ pub enum TokenError {
         "`{0}` is no token of this version, which looks like `x1/none/main=1000/w500,d500/1212`; `bank-par explore` prints them"
     )]
     Foreign(String),
+    /// Its first part is not how operations share.
+    #[error("the token's part `{part}` is not a way to share, which is one of `{known}`")]
+    UnknownMethod {
+        /// That part.
+        part: String,
+        /// The words of all ways.
+        known: String,
+    },
     /// A part that cannot be read.
     #[error("the token's part `{part}` is not {what}")]
     Malformed {
@@ -206,7 +214,10 @@ fn parts_of(text: &str) -> Result<(Scenario, StepOrder, &str), TokenError> {
         return Err(not_whole(text, &parts));
     };
     let known = METHODS.into_iter().find(|known| word(*known) == method);
-    let method = known.ok_or_else(|| malformed(method, "a way to share"))?;
+    let method = known.ok_or_else(|| TokenError::UnknownMethod {
+        part: method.chars().take(200).collect(),
+        known: METHODS.map(word).join("`, `"),
+    })?;
     let (starts, overdraft) = starts.split_once('+').unwrap_or((starts, "0"));
     let overdraft = balance(overdraft)?;
     let starts: Result<Vec<_>, _> = starts.split(',').map(read_start).collect();

@@ -278,16 +278,18 @@ fn ended(scenario: &Scenario, played: &Played) -> String {
     let ends = scenario.places().iter().zip(&played.verdict.ends);
     for (number, (place, (ended, must))) in ends.enumerate() {
         let (name, ended_text) = (&place.name, money(*ended));
-        if ended != must {
+        if *must < place.floor {
+            text += &format!(
+                "{name} ends with {ended_text}, and what was accepted adds up to {}:\nmore was paid out than there was.\n",
+                money(*must)
+            );
+        } else if ended != must {
             text += &format!(
                 "{name} ends with {ended_text} and must hold {}.\n",
                 money(*must)
             );
         } else if number == 0 {
             text += &format!("{name} ends with {ended_text}, as it must.\n");
-        }
-        if *must < place.floor {
-            text += &format!("More was paid out of {name} than there was.\n");
         }
     }
     if played.verdict.sum_broken {

@@ -22,7 +22,12 @@ pub struct Output {
     table: Option<ReportTable>,
     stdout: Sink,
     broken: Option<Broken>,
+    /// What stdout could not take, where that is an answer and no list: what it tells has happened.
+    unwritten: String,
 }
+
+/// The most bytes of what stdout could not take that are told on stderr.
+const TOLD: usize = 1_024;
 
 impl Output {
     /// Buffer for stdout; fails if stdout is a protected file.
@@ -46,6 +51,7 @@ impl Output {
             table: None,
             stdout,
             broken: None,
+            unwritten: String::new(),
         }
     }
 
@@ -112,6 +118,9 @@ impl Output {
     pub fn write(&mut self) -> bool {
         self.lay_out();
         if let Some(broken) = self.stdout.write(&self.block) {
+            if self.block.len() <= TOLD {
+                self.unwritten += &String::from_utf8_lossy(&self.block);
+            }
             self.broken = Some(broken);
         }
         self.block.clear();
@@ -135,6 +144,9 @@ impl Output {
         match self.broken {
             Some(Broken::Failed(why)) => {
                 stderr_line(why);
+                for line in self.unwritten.lines() {
+                    stderr_line(format_args!("not written: {line}"));
+                }
                 Status::EndedEarly
             }
             Some(Broken::Closed) | None => Status::Posted,

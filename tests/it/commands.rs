@@ -196,7 +196,8 @@ fn what_is_in_doubt_waits_for_somebody_who_knows() {
         family.end();
     }
     let again = work(&ledger, "withdraw 1 --id a", "echo ran");
-    let why = "bank-par: refused: the end of its work was not seen: `a`\n";
+    let why = "bank-par: refused: the end of its work was not seen: `a`; look at what it did, then \
+               `bank-par post a` or `bank-par void a`\n";
     assert_eq!(said(&again), (78, "", why));
     let retried = work(
         &ledger,

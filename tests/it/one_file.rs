@@ -165,6 +165,11 @@ fn a_copy_of_a_ledger_in_use_is_right_or_refused() {
     }
     server.end(Signal::KILL);
     refused(&copy("left", &[""]));
+    // The file itself, at another path than its log.
+    let moved = folder(&ledger).join("moved");
+    fs::rename(ledger.path(), &moved).unwrap();
+    refused(&moved);
+    fs::rename(&moved, ledger.path()).unwrap();
     assert_ne!(mark(&ledger.path()), [0; 20]);
     assert_eq!(ledger.money("main")[0], "101.00");
     assert_eq!(mark(&ledger.path()), [0; 20]);

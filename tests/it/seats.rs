@@ -65,6 +65,16 @@ fn a_seat_is_given_back_whatever_becomes_of_the_command() {
         assert_eq!(ran.code(), code, "{ran:?}");
         assert_eq!(ledger.money("main"), ["1.00", "0.00", "1.00"]);
     }
+    // The command kills its guard: its end is not seen.
+    let unseen = run(
+        &ledger,
+        "withdraw 1 --give-back",
+        "kill -9 $PPID; sleep 600",
+    );
+    assert_eq!(unseen.code(), 7, "{unseen:?}");
+    let why = "the command's end was not seen, and what was set aside for it is given back";
+    assert!(unseen.stderr.contains(why), "{unseen:?}");
+    assert_eq!(ledger.money("main"), ["1.00", "0.00", "1.00"]);
     // The command kills its guard's parent.
     let killed = run(
         &ledger,

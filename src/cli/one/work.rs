@@ -1,5 +1,6 @@
 //! `... -- COMMAND`: a command as the operation's work.
 
+mod ending;
 mod seat;
 
 use std::time::Duration;
@@ -8,17 +9,17 @@ use anyhow::bail;
 use clap::Args;
 
 use super::{Single, SingleArgs, Wait, ended};
-use crate::bank::{Answer, Balance, Id, Operation, Outcome, Rejection, RequestContext};
+use crate::bank::{Answer, Balance, Id, Operation, Outcome, RequestContext};
 use crate::cli::command::{CommandArgs, InDoubtAction, stop_or_retry};
 use crate::cli::moment::duration;
 use crate::cli::{CliResult, Failure, destination};
 use crate::command::{OneShotEnd, OneShotError, OneShotPlan, OneShotRun, run};
 use crate::event::{AllowanceEvent, BudgetEvent, Cause, Event, Fault, OperationEvent};
-use crate::exit::Exit;
 use crate::ids;
 use crate::report::{BareMoney, Destination, Format, Receipt, low_budget, refusal, stderr_line};
-use crate::status::{Ending, Status};
+use crate::status::Status;
 use crate::work::{self, Termination};
+use ending::{IN_DOUBT, ending_of_command, not_run_status, passed_on};
 
 #[derive(Args)]
 pub(super) struct WorkArgs {
@@ -228,19 +229,7 @@ impl Settled<'_> {
         if overspent != Status::Posted {
             return ended(overspent);
         }
-        if ran.timed_out {
-            stderr_line(format_args!(
-                "the command was ended when its time was over: `{id}`"
-            ));
-            return ended(Status::Deadline);
-        }
-        match ran.signal {
-            Some(signal) => Ok(Ending {
-                signal: Some(signal),
-                ..Ending::default()
-            }),
-            None => passed_on(ran.exit.map_or(0, Exit::code)),
-        }
+        ending_of_command(ran, &id)
     }
 
     /// Warns that more was spent than was set aside, also where that was long ago.
@@ -338,58 +327,7 @@ pub(super) fn warn_overspent(operation: &Operation, outcome: &Outcome) -> Status
     Status::Refused
 }
 
-/// The status of an operation in doubt, which a person must decide.
-const IN_DOUBT: u8 = 78;
-
-/// The status of an operation whose command did not run because the bank said no. Only where a repeat
-/// may succeed it is the one that means that.
-fn not_run_status(rejection: Rejection, try_later: u8) -> u8 {
-    match rejection {
-        Rejection::InsufficientFunds | Rejection::InProgress => try_later,
-        Rejection::IdConflict
-        | Rejection::UnknownHold
-        | Rejection::AlreadyPosted
-        | Rejection::AlreadyVoided
-        | Rejection::Expired
-        | Rejection::ExceedsHold
-        | Rejection::Declined
-        | Rejection::LineDone
-        | Rejection::TooManyAccounts
-        | Rejection::UnknownEntry
-        | Rejection::NotReversible
-        | Rejection::WholeOnly => 76,
-        Rejection::UnknownAccount | Rejection::SameAccount | Rejection::BalanceOverflow => 77,
-        Rejection::InDoubt => IN_DOUBT,
-    }
-}
-
 fn fault(cause: Cause, detail: &str) -> Fault {
     let detail = detail.to_string();
     Fault { cause, detail }
-}
-
-fn passed_on(status: u8) -> CliResult {
-    Ok(Ending {
-        passed_on: Some(status),
-        ..Ending::default()
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_a_repeat_may_mend_is_tried_later() {
-        let status = |rejection| not_run_status(rejection, 99);
-        let later = [Rejection::InsufficientFunds, Rejection::InProgress];
-        for rejection in Rejection::ALL {
-            let is_later = status(rejection) == 99;
-            assert_eq!(is_later, later.contains(&rejection), "{rejection}");
-        }
-        assert_eq!(status(Rejection::IdConflict), 76);
-        assert_eq!(status(Rejection::UnknownAccount), 77);
-        assert_eq!(status(Rejection::SameAccount), 77);
-        assert_eq!(status(Rejection::InDoubt), 78);
-    }
 }

@@ -191,7 +191,7 @@ pub(super) fn why(history: &ObservedHistory, contradiction: &Contradiction) -> S
             "In the order that is claimed, the numbers of entries must rise.".to_string()
         }
         Disagreement::SeqGap => {
-            "Between them an entry is missing, and no number of the order is.".to_string()
+            "An entry between them is missing, although no number of a change between them is.".to_string()
         }
         Disagreement::Count { what, told, counted } => {
             format!("The summary counts {told} {what}, and the history has {counted}.")

@@ -80,6 +80,7 @@ fn told(figure: &Figure, unit: &str) -> String {
     let has_balance = figure.setting.has_balance();
     match (figure.lost_updates(), figure.is_right()) {
         (_, true) if figure.setting.way.is_limit() => format!("{rate} {unit}, limit"),
+        (_, true) if figure.setting.way.may_lose() => format!("{rate} {unit}, none seen lost"),
         (_, true) if has_balance => format!("{rate} {unit}, right"),
         (_, true) => format!("{rate} {unit}"),
         (0, false) => format!("{rate} {unit}, WRONG"),

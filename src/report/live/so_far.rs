@@ -99,7 +99,7 @@ impl RunSoFar {
             }
             Event::Spawned(one) => self.is_at(one.worker, one.pid, None, "starting", now),
             Event::Exited(one) => drop(self.processes.remove(&one.worker)),
-            Event::Started(one) => self.works(one, "begins", now),
+            Event::Started(one) => self.works(one, "started", now),
             Event::Held(one) => self.works(one, "working", now),
             Event::Retried(one) => {
                 let pause = one.pause_us.map(Duration::from).unwrap_or_default();

@@ -123,13 +123,27 @@ impl Display for Refusal<'_> {
             _ => {
                 if let Some(id) = id(*subject) {
                     write!(f, ": `{}`", id.as_str())?;
+                    if rejection == Rejection::InDoubt {
+                        let id = id.as_argument();
+                        write!(
+                            f,
+                            "; look at what it did, then `bank-par post {id}` or `bank-par void {id}`"
+                        )?;
+                    }
                 }
             }
         }
         if let Some(budget) = &answer.budget {
             write!(f, "; it is refilled at {}", ToTheSecond(budget.next))?;
         }
-        f.write_str(if answer.duplicate { " (duplicate)" } else { "" })
+        f.write_str(match (answer.duplicate, rejection, subject) {
+            (false, ..) => "",
+            // The account may have the money by now.
+            (true, Rejection::InsufficientFunds, Subject::Operation(_)) => {
+                " (duplicate: it was refused so before, and `--retry-refused` has it decided anew)"
+            }
+            (true, ..) => " (duplicate)",
+        })
     }
 }
 

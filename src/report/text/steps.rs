@@ -125,13 +125,12 @@ impl StepText {
         let next = version.map(|version| version + 1);
         match (next, cell.version) {
             (Some(next), Some(written)) if written > next => {
-                let lost = if written == next + 1 {
-                    format!("v{next}, which it had not read, is lost")
-                } else {
-                    let last = written - 1;
-                    format!("v{next} to v{last}, which it had not read, are lost")
-                };
-                writeln!(out, "    {lost}")
+                // Which updates are lost in the end only the writes after it tell.
+                write!(out, "    it wrote over v{next}")?;
+                if written > next + 1 {
+                    write!(out, " to v{}", written - 1)?;
+                }
+                writeln!(out, ", which it had not read")
             }
             _ => Ok(()),
         }

@@ -175,7 +175,7 @@ fn link(file: &File, path: &Path) -> io::Result<()> {
     Ok(linked?)
 }
 
-fn folder(path: &Path) -> &Path {
+pub(super) fn folder(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new("/"))
 }
 

@@ -1,16 +1,21 @@
-//! The mark of a ledger that is written to: which file it is, in bytes of its header that SQLite leaves
-//! free.
+//! The mark of a ledger that is written to: which file it is and where it lies, in bytes of its header that
+//! SQLite leaves free.
 //!
-//! While a ledger is in use its log may hold entries that the file does not. A copy of the file alone
-//! lacks them, and nothing in it would say so; but it is another file than the one that the mark names.
+//! While a ledger is in use its log may hold entries that the file does not. A copy of the file alone lacks
+//! them, and so does the file itself at another path, since the log stays where it is; and nothing in either
+//! would say so. But the one is another file than the mark names, and the other is at another place.
 
+use std::fs;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{AtFlags, StatxFlags, statx};
+use sha2::{Digest, Sha256};
 
+use super::creation;
 use super::ledger_file::LedgerFile;
 use super::recovery;
 use super::side_files::{self, LOG, beside};
@@ -34,7 +39,7 @@ impl Mark {
         Ok(Mark {
             file: Arc::clone(file),
             log: beside(ledger, LOG),
-            own: own(file)?,
+            own: own(ledger, file)?,
         })
     }
 
@@ -77,7 +82,7 @@ pub(super) fn check(ledger: &Path, file: &LedgerFile) -> Result<(), LedgerError>
     let log = beside(ledger, LOG);
     let lacks = || {
         let mark = found(file)?;
-        Ok(mark != NONE && mark != own(file)? && side_files::about(&log)?.is_none())
+        Ok(mark != NONE && mark != own(ledger, file)? && side_files::about(&log)?.is_none())
     };
     let failed = |cause| LedgerError::Io {
         ledger: ledger.display().to_string(),
@@ -89,7 +94,7 @@ pub(super) fn check(ledger: &Path, file: &LedgerFile) -> Result<(), LedgerError>
         true => Err(LedgerError::OtherLog {
             ledger: ledger.to_owned(),
             log,
-            what: "is missing: this file was copied or moved while the ledger was in use, and lacks what only the log held. Make the copy again with `bank-par backup`, or when no process uses the ledger; if this file is all there is, create that log as an empty file to go on without those entries",
+            what: "is missing: this file was copied or moved while the ledger was in use, and lacks what only the log beside it held. If it was moved, move it back to where that log is. If it was copied, make the copy again with `bank-par backup`, or when no process uses the ledger. If this file is all there is, create that log as an empty file to go on without those entries",
         }),
     }
 }
@@ -105,15 +110,21 @@ fn found(file: &LedgerFile) -> io::Result<[u8; LENGTH]> {
     Ok(mark)
 }
 
-/// A file's number and the moment at which it was made, which no copy has.
-fn own(file: &LedgerFile) -> io::Result<[u8; LENGTH]> {
+/// A hash of a file's number and the moment at which it was made, which no copy has, and of its folder's number
+/// and its name there, which it has at no other path.
+fn own(ledger: &Path, file: &LedgerFile) -> io::Result<[u8; LENGTH]> {
     let wanted = StatxFlags::INO | StatxFlags::BTIME;
     let about = statx(file.file(), "", AtFlags::EMPTY_PATH, wanted)?;
-    let mut mark = NONE;
-    mark[..8].copy_from_slice(&about.stx_ino.to_be_bytes());
+    let mut hash = Sha256::new();
+    hash.update(about.stx_ino.to_be_bytes());
     if StatxFlags::from_bits_retain(about.stx_mask).contains(StatxFlags::BTIME) {
-        mark[8..16].copy_from_slice(&about.stx_btime.tv_sec.to_be_bytes());
-        mark[16..].copy_from_slice(&about.stx_btime.tv_nsec.to_be_bytes());
+        hash.update(about.stx_btime.tv_sec.to_be_bytes());
+        hash.update(about.stx_btime.tv_nsec.to_be_bytes());
     }
+    let folder = fs::metadata(creation::folder(ledger))?;
+    hash.update(folder.ino().to_be_bytes());
+    hash.update(ledger.file_name().unwrap_or_default().as_bytes());
+    let mut mark = NONE;
+    mark.copy_from_slice(&hash.finalize()[..LENGTH]);
     Ok(mark)
 }

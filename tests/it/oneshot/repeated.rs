@@ -16,7 +16,7 @@ fn a_repeat_is_answered_as_the_first_one_was() {
     let poor = "refused: insufficient funds: `main` has 10.00 available";
     ledger.refuses("withdraw 50 --id w", 1, poor);
     ledger.say("deposit 90");
-    ledger.refuses("withdraw 50 --id w", 1, &format!("{poor} (duplicate)"));
+    ledger.refuses("withdraw 50 --id w", 1, &format!("{poor} (duplicate: it was refused so before, and `--retry-refused` has it decided anew)"));
     ledger.say("withdraw 50 --id w --retry-refused");
     assert_eq!(ledger.json("withdraw 50 --id w")["duplicate"], true);
     assert_eq!(ledger.money("main"), ["50.00", "0.00", "50.00"]);
