@@ -2,7 +2,7 @@
 //! reach, and ends with a report of figures:
 //!
 //! ```text
-//! cargo prove [--hours N | --minutes N] [CAMPAIGN ...]
+//! cargo prove [--brief | --hours N | --minutes N] [CAMPAIGN ...]
 //! ```
 //!
 //! A campaign is a part of the tests of `tests/it` or of the simulation, in a long form and with other draws in every
@@ -15,15 +15,17 @@
     reason = "it tells what it found"
 )]
 
+#[path = "prove/figures.rs"]
+mod figures;
 #[path = "prove/fuzzing.rs"]
 mod fuzzing;
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
+
+use figures::Figures;
 
 /// A part of the tests in its long form.
 struct Campaign {
@@ -32,24 +34,28 @@ struct Campaign {
     tests: &'static str,
     /// What makes it long: a variable that these tests read, and its value.
     long: Option<(&'static str, &'static str)>,
+    /// Its value in a brief round, in which there are only campaigns with one.
+    brief: Option<&'static str>,
 }
 
 const CAMPAIGNS: [Campaign; 9] = [
-    Campaign::new("kills", "kills::", Some(("BANK_PAR_KILLS", "200"))),
+    Campaign::new("kills", "kills::", Some(("BANK_PAR_KILLS", "4000"))).briefly("30"),
     Campaign::new("commands", "work::storm::", Some(("BANK_PAR_STORMS", "6"))),
     Campaign::new("faults", "faults::", None),
-    Campaign::new("power", "power::", Some(("BANK_PAR_POWER", "60"))),
+    Campaign::new("power", "power::", Some(("BANK_PAR_POWER", "60"))).briefly("4"),
     Campaign::new("damage", "damage::flips::", None),
     Campaign::new("disk", "damage::refusals::", None),
     Campaign::new("writers", "writers::", Some(("BANK_PAR_WRITERS", "60"))),
     Campaign::new("other-user", "other_user::", None),
-    Campaign::new("soak", "soak::", Some(("BANK_PAR_SOAK", "25"))),
+    Campaign::new("soak", "soak::", Some(("BANK_PAR_SOAK", "25"))).briefly("2"),
 ];
 
 /// The tests beside the code that live simulated runs.
 const SIMULATION: &str = "simulation";
 /// The fuzzer.
 const FUZZ: &str = "fuzz";
+/// What is built for a round that is not brief (`Cargo.toml`).
+const PROFILE: &str = "prove";
 /// Miri, which looks at every access to memory, and the tests that it is given: those that need no files and no
 /// processes, and of what is drawn few.
 const MIRI: &str = "miri";
@@ -76,84 +82,45 @@ impl Campaign {
         tests: &'static str,
         long: Option<(&'static str, &'static str)>,
     ) -> Self {
-        Campaign { name, tests, long }
+        let brief = None;
+        Campaign {
+            name,
+            tests,
+            long,
+            brief,
+        }
     }
 
-    fn run(&self, round: u64) -> Result<String, String> {
-        let mut command = cargo_test("it");
-        command.args(["--", "--nocapture", "--include-ignored", self.tests]);
+    const fn briefly(self, value: &'static str) -> Self {
+        let brief = Some(value);
+        Campaign { brief, ..self }
+    }
+
+    fn run(&self, round: u64, is_brief: bool) -> Result<String, String> {
+        let mut command = cargo_test("it", is_brief);
+        command.args(["--", "--nocapture"]);
+        let value = |(variable, long)| (variable, self.brief.filter(|_| is_brief).unwrap_or(long));
+        if !is_brief {
+            command.arg("--include-ignored");
+        }
         command
-            .envs(self.long)
+            .arg(self.tests)
+            .envs(self.long.map(value))
             .env("BANK_PAR_ROUND", round.to_string());
         said(&mut command)
     }
 }
 
-/// What was counted: for each campaign what its tests told, added up over the rounds.
-#[derive(Default)]
-struct Figures {
-    counted: BTreeMap<String, Vec<(String, u64)>>,
-    rounds: u64,
-}
-
-impl Figures {
-    /// Adds the lines that tell figures: `parents and workers: 12 kills, 0 lost`.
-    fn add(&mut self, campaign: &str, said: &str) {
-        for line in said.lines() {
-            let Some((what, figures)) = figures_of(line) else {
-                continue;
-            };
-            let known = self
-                .counted
-                .entry(format!("{campaign}: {what}"))
-                .or_default();
-            for (count, word) in figures {
-                match known.iter_mut().find(|(known, _)| *known == word) {
-                    Some((_, sum)) => *sum += count,
-                    None => known.push((word, count)),
-                }
-            }
-        }
-    }
-
-    fn report(&self, began: Instant) -> String {
-        let minutes = began.elapsed().as_secs() / 60;
-        let mut report = format!("{} rounds in {minutes} minutes\n", self.rounds);
-        for (what, figures) in &self.counted {
-            let figures: Vec<String> = figures
-                .iter()
-                .map(|(word, sum)| format!("{sum} {word}"))
-                .collect();
-            let _ = writeln!(report, "{what}: {}", figures.join(", "));
-        }
-        report
-    }
-}
-
-/// What was tried, and counts with their words, if a line tells them.
-fn figures_of(line: &str) -> Option<(&str, Vec<(u64, String)>)> {
-    let (what, rest) = line.rsplit_once(": ")?;
-    let rest = rest.split(';').next()?;
-    let figure = |part: &str| {
-        let (count, word) = part.split_once(' ')?;
-        Some((count.parse().ok()?, word.to_string()))
-    };
-    let figures: Option<Vec<_>> = rest.split(", ").map(figure).collect();
-    // The test runner may have begun the line with the name of a test.
-    let what = what.rsplit(" ... ").next()?;
-    Some((what, figures?))
-}
-
-/// Cargo's tests of a target, built as this program is.
-fn cargo_test(target: &str) -> Command {
+/// Cargo's tests of a target: built to be fast, with the program; or, in a brief round, as `cargo test` has built them.
+fn cargo_test(target: &str, is_brief: bool) -> Command {
     let mut command = Command::new(env!("CARGO"));
     command.current_dir(env!("CARGO_MANIFEST_DIR")).arg("test");
     match target {
         "lib" => command.arg("--lib"),
         target => command.args(["--test", target]),
     };
-    if !cfg!(debug_assertions) {
-        command.arg("--release");
+    if !is_brief {
+        command.args(["--profile", PROFILE]);
     }
     command
 }
@@ -170,7 +137,7 @@ fn said(command: &mut Command) -> Result<String, String> {
 }
 
 fn simulation() -> Result<String, String> {
-    let mut command = cargo_test("lib");
+    let mut command = cargo_test("lib", false);
     command
         .args(["--", SIMULATION])
         .env("BANK_PAR_SEEDS", SEEDS);
@@ -178,7 +145,7 @@ fn simulation() -> Result<String, String> {
 }
 
 fn threads() -> Result<String, String> {
-    let mut command = cargo_test("lib");
+    let mut command = cargo_test("lib", false);
     command
         .args(["--features", "shuttle", "--", TAKING_TURNS])
         .env("BANK_PAR_ORDERS", ORDERS.to_string());
@@ -231,12 +198,14 @@ fn folder(name: &str) -> PathBuf {
 
 /// What was asked for.
 struct Asked {
+    is_brief: bool,
     lasting: Duration,
     campaigns: Vec<String>,
 }
 
 fn asked() -> Result<Asked, String> {
     let mut lasting = Duration::ZERO;
+    let mut is_brief = false;
     let mut campaigns = Vec::new();
     let known: Vec<&str> = CAMPAIGNS
         .iter()
@@ -248,13 +217,17 @@ fn asked() -> Result<Asked, String> {
         let minutes = match word.as_str() {
             "--hours" => 60,
             "--minutes" => 1,
+            "--brief" => {
+                is_brief = true;
+                continue;
+            }
             name if known.contains(&name) => {
                 campaigns.push(word);
                 continue;
             }
             _ => {
                 return Err(format!(
-                    "`{word}` is none of `--hours N`, `--minutes N` and {known:?}"
+                    "`{word}` is none of `--brief`, `--hours N`, `--minutes N` and {known:?}"
                 ));
             }
         };
@@ -263,14 +236,23 @@ fn asked() -> Result<Asked, String> {
         lasting = Duration::from_secs(60 * minutes * count);
     }
     if campaigns.is_empty() {
-        campaigns = known.into_iter().map(String::from).collect();
+        let in_brief = |name: &str| {
+            let found = CAMPAIGNS.iter().find(|campaign| campaign.name == name);
+            found.is_some_and(|campaign| campaign.brief.is_some())
+        };
+        let names = known.into_iter().filter(|name| !is_brief || in_brief(name));
+        campaigns = names.map(String::from).collect();
     }
-    Ok(Asked { lasting, campaigns })
+    Ok(Asked {
+        is_brief,
+        lasting,
+        campaigns,
+    })
 }
 
-fn run(name: &str, round: u64) -> Result<String, String> {
+fn run(name: &str, round: u64, is_brief: bool) -> Result<String, String> {
     match CAMPAIGNS.iter().find(|campaign| campaign.name == name) {
-        Some(campaign) => campaign.run(round),
+        Some(campaign) => campaign.run(round, is_brief),
         None if name == FUZZ => fuzzing::fuzz(),
         None if name == MIRI => miri(),
         None if name == THREADS => threads(),
@@ -285,7 +267,10 @@ fn prove(asked: &Asked) -> Result<String, String> {
     loop {
         for name in &asked.campaigns {
             eprintln!("round {}: {name}", figures.rounds + 1);
-            match run(name, figures.rounds) {
+            let campaign = Instant::now();
+            let told = run(name, figures.rounds, asked.is_brief);
+            figures.took(name, campaign.elapsed());
+            match told {
                 Ok(said) => figures.add(name, &said),
                 Err(said) => {
                     let path = folder(&format!("{name}.txt"));

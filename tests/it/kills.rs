@@ -1,40 +1,53 @@
-//! Whoever is killed, whenever: what was acknowledged is there once, and a repeat goes on.
+//! Any process is killed at any moment: what was acknowledged is there once, and a repeat goes on.
 //!
-//! `BANK_PAR_KILLS=N` kills so many times at random, instead of a few, and where windows begin at each call,
-//! instead of every fourth.
+//! `BANK_PAR_KILLS=N` kills so many times at drawn moments, for each kind of process, instead of a few, and where
+//! windows begin at each call, instead of every fourth.
 
 mod command;
+mod moments;
+mod one_shots;
+mod outages;
 mod points;
+mod servers;
 mod windows;
 
 pub(crate) use points::{CALLS, kill_at_each};
 pub(crate) use windows::earlier;
 
 use std::fmt::Write;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 
 use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
+
+use moments::Moments;
+use outages::Outages;
 
 use crate::cli::{Run, Running, Written, program};
-use crate::ledger::{at_once, create};
+use crate::ledger::{Ledger, at_once};
 use crate::power::Draws;
 use crate::process::{Process, orphans};
 use crate::promised::Promised;
 
 pub(crate) const LINES: u64 = 400;
 
-/// How many kills at random.
+/// How many kills at drawn moments.
 fn kills(default: u64) -> u64 {
     let wanted = std::env::var("BANK_PAR_KILLS").ok();
     wanted.map_or(default, |wanted| wanted.parse().expect("a number of kills"))
 }
 
-/// A ledger, what was promised of it, and the figures.
+/// A ledger, what was promised of it, and the figures of it and of those before it.
 struct Rig {
-    folder: TempDir,
+    /// What the ledger stands on, if that loses its power before each look at it.
+    disk: Option<Outages>,
+    ledger: Ledger,
     promised: Promised,
     kills: u64,
+    /// How many kills there are to be; then what goes on comes to its end.
+    wanted: u64,
+    looks: u64,
+    checked_before: u64,
     lost: usize,
     doubled: usize,
 }
@@ -42,16 +55,45 @@ struct Rig {
 impl Rig {
     fn new() -> Self {
         Rig {
-            folder: tempfile::tempdir().unwrap(),
+            disk: None,
+            ledger: Ledger::new(),
             promised: Promised::default(),
             kills: 0,
+            wanted: 0,
+            looks: 0,
+            checked_before: 0,
             lost: 0,
             doubled: 0,
         }
     }
 
+    /// The same, for one of two threads that kill so many times together, unless more are asked for.
+    fn killing(default: u64) -> Self {
+        Rig {
+            wanted: kills(default).div_ceil(2),
+            ..Rig::new()
+        }
+    }
+
+    fn kills_on(&self) -> bool {
+        self.kills < self.wanted
+    }
+
+    /// Goes on with a new ledger: each look at one reads all of it.
+    fn renew(&mut self) {
+        self.checked_before = self.checked();
+        self.promised = Promised::default();
+        self.disk = None;
+        self.ledger = Ledger::new();
+    }
+
+    /// How many acknowledged answers were held against their ledger.
+    fn checked(&self) -> u64 {
+        self.checked_before + self.promised.posted()
+    }
+
     fn path(&self) -> PathBuf {
-        self.folder.path().join("bank.db")
+        self.ledger.path().into()
     }
 
     /// Starts a command on the ledger.
@@ -61,7 +103,15 @@ impl Rig {
         Running::start(program(&[words, &ledger].concat()))
     }
 
-    /// Waits for the end of whoever was killed or has lost someone, and looks at the ledger.
+    /// Has a ledger be there, which no run creates. Another process does so: see [`Outages`].
+    fn open(&self) {
+        let ended = self
+            .start(&["open", "main", "--overdraft", "1000"])
+            .finish();
+        assert!(ended.status.success(), "{ended:?}");
+    }
+
+    /// Waits for the end of a command that was killed or has lost a worker, and looks at the ledger.
     fn look(&mut self, running: Running) -> Run {
         let run = running.finish();
         self.promised.hear(&run.stdout);
@@ -70,7 +120,12 @@ impl Rig {
     }
 
     fn check(&mut self) {
-        let found = self.promised.find(&self.path()).unwrap();
+        self.looks += 1;
+        let path = match &mut self.disk {
+            Some(disk) => disk.lose_power(),
+            None => self.path(),
+        };
+        let found = self.promised.find(&path).unwrap();
         self.lost += found.lost.len();
         self.doubled += found.doubled.len();
         assert!((self.lost, self.doubled) == (0, 0), "{found:?}");
@@ -84,39 +139,39 @@ impl Rig {
             doubled,
             ..
         } = self;
-        let acknowledged = self.promised.posted();
+        let checked = self.checked();
         println!(
-            "{what}: {kills} kills, {acknowledged} acknowledged, {lost} lost, {doubled} doubled"
+            "{what}: {kills} kills, {checked} answers checked, {lost} lost, {doubled} doubled"
         );
     }
 }
 
 /// Deposits of different amounts.
 pub(crate) fn lines() -> String {
-    (1..=LINES).fold(String::new(), |mut lines, amount| {
+    deposits(LINES)
+}
+
+fn deposits(count: u64) -> String {
+    (1..=count).fold(String::new(), |mut lines, amount| {
         writeln!(lines, "{{\"op\":\"deposit\",\"amount\":{amount}}}").unwrap();
         lines
     })
 }
 
-/// Kills a parent or one of its workers again and again, after so many lines as chance will have it,
-/// until its run is at its end; then begins another run.
-#[test]
-fn killed_parents_and_workers_lose_nothing() {
-    let input = Written::new("lines.jsonl", lines());
-    let each = at_once(2, |number| {
-        let mut rig = Rig::new();
-        let mut draws = Draws::new(number as u64);
-        let mut run = 0;
-        while rig.kills < kills(20) / 2 {
-            run += 1;
-            rig.promised.next_run();
-            run_to_its_end(&mut rig, input.path(), run, &mut draws);
-        }
-        rig.tell("parents and workers");
-        rig.promised.posted()
-    });
-    assert!(each.iter().all(|posted| *posted >= LINES));
+/// The inputs of runs: most are short, since what tells is how often one is killed.
+struct Inputs(Vec<(u64, Written)>);
+
+impl Inputs {
+    fn new() -> Self {
+        let written = |count| (count, Written::new("lines.jsonl", deposits(count)));
+        Inputs([5, 20, 20, 60, LINES].map(written).into())
+    }
+
+    /// The number of lines of one, and its path.
+    fn draw(&self, draws: &mut Draws) -> (u64, &str) {
+        let (count, written) = &self.0[draws.below(self.0.len() as u64) as usize];
+        (*count, written.path())
+    }
 }
 
 /// It may have ended just now.
@@ -124,10 +179,39 @@ fn kill(pid: i32) {
     let _ = kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL);
 }
 
-fn run_to_its_end(rig: &mut Rig, input: &str, run: u64, draws: &mut Draws) {
-    let name = format!("run-{run}");
+/// Whether it was killed, or lost a worker that was.
+fn was_killed(run: &Run) -> bool {
+    run.status.signal() == Some(Signal::KILL.as_raw()) || run.status.code() == Some(7)
+}
+
+/// Kills a parent, one of its workers or all of them again and again, after so many lines or so long as is drawn,
+/// until its run is at its end; then begins another run.
+#[test]
+fn killed_parents_and_workers_lose_nothing() {
+    let inputs = Inputs::new();
+    let each = at_once(2, |number| {
+        let mut rig = Rig::killing(20);
+        let mut draws = Draws::new(number as u64);
+        let mut moments = Moments::new();
+        while rig.kills_on() {
+            rig.renew();
+            run_to_its_end(&mut rig, inputs.draw(&mut draws), &mut draws, &mut moments);
+        }
+        rig.tell("parents and workers");
+        rig.kills
+    });
+    assert!(each.iter().all(|kills| *kills > 0));
+}
+
+fn run_to_its_end(
+    rig: &mut Rig,
+    (lines, input): (u64, &str),
+    draws: &mut Draws,
+    moments: &mut Moments,
+) {
+    rig.open();
     for round in 0.. {
-        assert!(round < 100, "{name} does not come to an end");
+        assert!(round < 1000, "a run does not come to its end");
         let mode = ["parallel", "queue", "pipe"][draws.below(3) as usize];
         let stay = ["0", "1", "7"][draws.below(3) as usize];
         let jobs = ["1", "2", "4"][draws.below(3) as usize];
@@ -135,81 +219,51 @@ fn run_to_its_end(rig: &mut Rig, input: &str, run: u64, draws: &mut Draws) {
             mode,
             input,
             "--run",
-            &name,
+            "nightly",
             "--jobs",
             jobs,
             "--ops-per-worker",
             stay,
         ];
         let mut running = rig.start(&words);
-        let wanted = draws.below(LINES / 2);
-        for _ in 0..wanted {
-            match running.hear().as_str() {
-                "" => break,
-                line => rig.promised.hear(&format!("{line}\n")),
+        if rig.kills_on() {
+            match draws.below(2) {
+                0 => hear(&mut running, &mut rig.promised, draws.below(lines / 2 + 1)),
+                _ => moments.wait(draws),
             }
+            kill_some(&running, draws);
         }
-        let parent = Process(running.pid.cast_signed());
-        let workers = orphans(parent);
-        match workers.first().filter(|_| draws.below(3) == 0) {
-            Some(worker) => kill(worker.0),
-            None => running.kill(),
-        }
-        rig.kills += 1;
         let ended = rig.look(running);
-        if ended.status.success() && rig.promised.lines() == LINES {
+        rig.kills += u64::from(was_killed(&ended));
+        moments.learn(was_killed(&ended));
+        if ended.status.success() && rig.promised.lines() == lines {
             return;
         }
     }
 }
 
-/// Kills the server while clients ask it, each for one operation at a time, and starts it again.
-#[test]
-fn a_killed_server_loses_nothing() {
-    let mut rig = Rig::new();
-    let socket = rig.folder.path().join("private").join("socket");
-    let at = format!("unix:{}", socket.display());
-    let mut draws = Draws::new(7);
-    for round in 0..kills(6) {
-        let path = rig.path();
-        create(path.to_str().unwrap());
-        let words = [
-            "serve",
-            "--ledger",
-            path.to_str().unwrap(),
-            "--socket",
-            socket.to_str().unwrap(),
-        ];
-        let mut server = Running::start(program(&words));
-        // It says so when clients can connect.
-        assert!(!server.hear().is_empty());
-        let asked = 5 + draws.below(40);
-        let pid = server.pid.cast_signed();
-        let said = at_once(4, |client| {
-            let mut said = String::new();
-            for number in 0..asked {
-                if client == 0 && number == asked / 2 {
-                    kill(pid);
-                }
-                // The same ids in the next round, so that what was lost on the way is asked again.
-                let id = format!("{client}-{}", number + 5 * (round / 2));
-                let words = [
-                    "deposit", "1", "--id", &id, "--output", "json", "--ledger", &at,
-                ];
-                let run = crate::cli::run(&words);
-                assert!(matches!(run.code(), 0 | 8), "{run:?}");
-                said += &run.stdout;
-                if run.code() == 8 {
-                    break;
-                }
-            }
-            said
-        });
-        rig.kills += 1;
-        drop(server.stdout.take());
-        server.finish();
-        rig.promised.hear(&said.concat());
-        rig.check();
+/// Hears so many lines of what a run says, if it says so many.
+fn hear(running: &mut Running, promised: &mut Promised, count: u64) {
+    for _ in 0..count {
+        match running.hear().as_str() {
+            "" => break,
+            line => promised.hear(&format!("{line}\n")),
+        }
     }
-    rig.tell("servers");
+}
+
+/// Kills a parent alone, one of its workers, or all of them with it.
+fn kill_some(running: &Running, draws: &mut Draws) {
+    let parent = Process(running.pid.cast_signed());
+    match draws.below(4) {
+        0 => orphans(parent)
+            .first()
+            .map_or_else(|| running.kill(), |worker| kill(worker.0)),
+        1 => {
+            let workers = orphans(parent);
+            running.kill();
+            workers.iter().for_each(|worker| kill(worker.0));
+        }
+        _ => running.kill(),
+    }
 }

@@ -9,6 +9,7 @@
 
 mod crash;
 mod disk;
+mod mounted;
 mod recording;
 
 use std::path::Path;
@@ -18,15 +19,17 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use tempfile::TempDir;
 
+pub(crate) use crash::image_folder;
 use crash::{Found, assert_whole, cut_everywhere};
-pub(crate) use disk::{Draws, round};
+pub(crate) use disk::{Draws, Unsynced, round};
+pub(crate) use mounted::{Mounted, Syncs, can_mount};
 pub(crate) use recording::has_strace;
 use recording::{Recording, What};
 
 use crate::cli::{Written, program};
 use crate::promised::Promised;
 
-const LEDGER: &str = "bank.db";
+pub(crate) const LEDGER: &str = "bank.db";
 
 /// The lines of the run that is recorded.
 const LINES: u64 = 150;
@@ -264,6 +267,7 @@ fn with_failing_syncs(failing: &str) -> Recording {
 }
 
 #[test]
+#[allow(clippy::print_stdout, reason = "figures for whoever asks for them")]
 fn planted_faults_are_found() {
     if !has_strace() {
         return;
@@ -281,8 +285,8 @@ fn planted_faults_are_found() {
     ];
     for (fault, recording) in faults {
         let found = cut_everywhere(&recording, by_chance(4), check);
-        tell(fault, &found);
         assert!(!found.losses.is_empty(), "{fault}: {found:?}");
+        println!("planted, {fault}: 1 tried, 1 found");
     }
 }
 

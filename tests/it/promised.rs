@@ -99,7 +99,7 @@ impl Promised {
             Access::Existing
         };
         let mut ledger = Place::File(path.to_owned()).open(access).map_err(text)?;
-        let entries = all_entries(&mut *ledger).map_err(text)?;
+        let entries = entries_after(&mut *ledger, 0).map_err(text)?;
         let lost = self.posted.iter().filter_map(|(seq, event)| {
             let place = usize::try_from(seq - 1).unwrap();
             let entry = entries.get(place);
@@ -109,7 +109,7 @@ impl Promised {
         let kept = Kept {
             entries: entries.len() as u64,
             lost: lost.collect(),
-            doubled: doubled(&entries)?,
+            doubled: doubled(&entries, 0)?,
         };
         self.check_holds(&mut *ledger, &entries)?;
         self.check_refusals(&mut *ledger)?;
@@ -117,6 +117,29 @@ impl Promised {
         match ledger.verify(None).map_err(text)?.violation {
             Some(violation) => Err(violation),
             None => Ok(kept),
+        }
+    }
+
+    /// Checks that the entries after this one are those that were promised, each once and as it was said, and no other.
+    pub(crate) fn check_after(&self, path: &Path, after: u64) -> Result<(), String> {
+        let mut ledger = Place::File(path.to_owned()).open(Access::Existing);
+        let ledger = ledger.as_mut().map_err(|error| error.to_string())?;
+        let entries = entries_after(&mut **ledger, after).map_err(text)?;
+        let twice = doubled(&entries, after)?;
+        let is_promised = |entry: &&Entry| {
+            let event = self.posted.get(&entry.seq);
+            event.is_some_and(|event| is_as_said(entry, event))
+        };
+        let (promised, kept) = (
+            self.posted.len(),
+            entries.iter().filter(is_promised).count(),
+        );
+        let there = entries.len();
+        match twice.is_empty() && promised == kept && kept == there {
+            true => Ok(()),
+            false => Err(format!(
+                "{promised} promised, {kept} of them kept, {there} there, twice: {twice:?}"
+            )),
         }
     }
 
@@ -156,9 +179,10 @@ impl Promised {
     }
 }
 
-/// All entries, page by page.
-fn all_entries(ledger: &mut dyn Ledger) -> Result<Vec<Entry>, LedgerError> {
+/// The entries after this one, page by page.
+fn entries_after(ledger: &mut dyn Ledger, after: u64) -> Result<Vec<Entry>, LedgerError> {
     let mut query = EntryQuery {
+        after,
         limit: 500,
         ..EntryQuery::default()
     };
@@ -173,11 +197,11 @@ fn all_entries(ledger: &mut dyn Ledger) -> Result<Vec<Entry>, LedgerError> {
     }
 }
 
-/// The entries whose id or line of a run stood there before. Their numbers leave none out.
-fn doubled(entries: &[Entry]) -> Result<Vec<String>, String> {
+/// The entries whose id or line of a run stood there before. Their numbers leave none out after this one.
+fn doubled(entries: &[Entry], after: u64) -> Result<Vec<String>, String> {
     let (mut ids, mut lines) = (BTreeSet::new(), BTreeSet::new());
     let mut doubled = Vec::new();
-    for (seq, entry) in (1..).zip(entries) {
+    for (seq, entry) in (after + 1..).zip(entries) {
         if entry.seq != seq {
             return Err(format!("out of order: {entry:?}"));
         }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{FUZZ, folder, said, text};
+use super::{PROFILE, folder, said, text};
 
 /// How long each kind of bytes is given in a round.
 const FUZZ_SECONDS: &str = "60";
@@ -68,7 +68,7 @@ fn fuzzer() -> Result<PathBuf, String> {
         "build",
         "--locked",
         "--profile",
-        FUZZ,
+        PROFILE,
         "--package",
         "bank-par-fuzz",
     ]);

@@ -57,10 +57,7 @@ fn killed_at(call: &str, number: u64, words: &[&str], ledger: &str) -> Command {
 fn kill_in_rig(rig: &mut Rig, call: &str, fresh: bool) {
     for number in 1.. {
         if fresh {
-            *rig = Rig {
-                kills: rig.kills,
-                ..Rig::new()
-            };
+            rig.renew();
         }
         let id = format!("{call}-{number}");
         let words = ["deposit", "1", "--id", &id];

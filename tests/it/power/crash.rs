@@ -94,12 +94,12 @@ pub(crate) fn assert_whole(recording: &Recording, folder: &Path) {
 }
 
 /// A place on a disk in memory, if there is one: the images are many and need not last.
-fn image_folder() -> tempfile::TempDir {
+pub(crate) fn image_folder() -> tempfile::TempDir {
     let shared = tempfile::tempdir_in("/dev/shm");
     shared.unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }
 
-fn lay_out(image: &Image, folder: &Path) {
+pub(super) fn lay_out(image: &Image, folder: &Path) {
     for entry in fs::read_dir(folder).unwrap() {
         fs::remove_file(entry.unwrap().path()).unwrap();
     }

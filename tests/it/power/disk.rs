@@ -55,6 +55,21 @@ enum Change {
 }
 
 impl Disk {
+    /// A disk on which all of this is durable.
+    pub(crate) fn holding(image: &Image) -> Self {
+        let names: BTreeMap<String, usize> = image.keys().cloned().zip(0..).collect();
+        let file = |bytes: &Vec<u8>| File {
+            durable: bytes.clone(),
+            pending: Vec::new(),
+        };
+        Disk {
+            files: image.values().map(file).collect(),
+            seen: names.clone(),
+            names,
+            pending: Vec::new(),
+        }
+    }
+
     /// Does one step.
     pub(crate) fn step(&mut self, step: &Step) {
         let order = step.order;
