@@ -255,7 +255,7 @@ impl RunStore {
 }
 
 /// What follows from an answer, or from there being none.
-fn outgoing(number: u64, abandoned: bool, answer: Option<Answer>) -> Outgoing {
+pub(crate) fn outgoing(number: u64, abandoned: bool, answer: Option<Answer>) -> Outgoing {
     match answer {
         Some(answer) if abandoned && matches!(answer.outcome, Outcome::Refused { .. }) => {
             Outgoing::Abandoned(number, Abandoned::Declined(answer))

@@ -23,6 +23,11 @@ mod sqlite;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(test)]
+pub(crate) use engine::tests::tables::{
+    CommitFate, Flaw, HostClock, LeaseKind, Shared as SharedRows,
+};
+
 pub use cells::Cells;
 pub use certainty::{AtStake, Certainty};
 pub use error::LedgerError;

@@ -31,6 +31,8 @@ use crate::threads::sync::mpsc::{Receiver, TryRecvError};
 use crate::wake::Waker;
 
 use done::Continued;
+#[cfg(test)]
+pub(crate) use done::continued;
 pub use done::{Change, Protection, RunProgress};
 pub use lines::MAX_LINE;
 use parse::Parser;

@@ -143,8 +143,9 @@ impl<'a> RuleReplay<'a> {
             _ if one.kind == Kind::Group => self.group(&one),
             _ if one.duplicate => return self.repeats.repeated(number),
             ObservedEvent::Held => {
+                let is_taken_over = self.is_taken_over(&one);
                 self.repeats.begun(number)?;
-                self.held(&one)?;
+                self.held(&one, is_taken_over)?;
             }
             ObservedEvent::Completed => {
                 self.completed(number, &one)?;
@@ -221,7 +222,7 @@ impl<'a> RuleReplay<'a> {
         account.open(one.overdraft(), &epochs);
     }
 
-    fn held(&mut self, one: &Observed) -> Result<(), Disagreement> {
+    fn held(&mut self, one: &Observed, is_taken_over: bool) -> Result<(), Disagreement> {
         let is_open = self.may_be_held_already(one);
         let aside_of = |debit: u32, held: i64| {
             let account = one.account;
@@ -235,6 +236,10 @@ impl<'a> RuleReplay<'a> {
             // A run takes over what is in doubt; or it was given back where no line tells, and is begun anew.
             (Some((debit, _)), Some(amount)) if is_open => {
                 self.account(debit).forget_held();
+                self.see(one)?;
+                aside_of(debit, amount.minor())
+            }
+            (Some((debit, _)), Some(amount)) if is_taken_over => {
                 self.see(one)?;
                 aside_of(debit, amount.minor())
             }
@@ -262,6 +267,16 @@ impl<'a> RuleReplay<'a> {
     fn may_be_held_already(&self, one: &Observed) -> bool {
         let was_killed = || self.of_killed.contains(&self.history.ledger_of(one));
         one.id != NO_TEXT && (self.under_ids.contains_key(&one.id) || was_killed())
+    }
+
+    /// Whether this hold leaves available what was available, as one does that takes over what a process that is
+    /// not told of had set aside under an id of which nothing is known.
+    fn is_taken_over(&mut self, one: &Observed) -> bool {
+        let epochs = self.epochs;
+        let is_of = one.sides().is_some_and(|(debit, _)| debit == one.account);
+        let is_same = is_of && self.account(one.account).available(&epochs) == one.available();
+        let is_known = one.id == NO_TEXT || self.repeats.is_certain(one.id);
+        is_same && one.available().is_some() && !is_known
     }
 
     /// What was set aside for this operation, which now ends: nothing if it was never begun.

@@ -1,11 +1,15 @@
-//! Whole runs in microseconds: simulated workers, links, clock, input, and a ledger of the bank's own
-//! ledger state, from one seed. Whatever happens, in whichever order, the promises hold after every step.
+//! Whole runs in microseconds: simulated workers, links, clock, input, and a ledger, from one seed. Whatever
+//! happens, in whichever order, the promises hold after every step.
+//!
+//! In a [`World`] one parent has a ledger of the bank's own ledger state to itself; in a [`Site`] several share
+//! one that lasts.
 
 mod chance;
 mod ledger;
 mod promises;
 mod recorded;
 mod scenario;
+mod several;
 mod worker;
 mod world;
 
@@ -14,10 +18,37 @@ use std::env;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::Run;
+use crate::report::stderr_line;
+use crate::store::Flaw;
+use several::Site;
 use world::World;
 
-/// How many seeds are tried unless more are asked for.
-const SEEDS: u64 = 600;
+/// What is wrong with a world that lived, if anything is, and what happened in it, if that is wanted.
+type Lived = (Result<(), String>, Vec<String>);
+
+/// What is made of a seed.
+#[derive(Clone, Copy)]
+struct WorldKind {
+    /// How many seeds are tried unless more are asked for.
+    seeds: u64,
+    /// What is wrong with what this seed makes without these parts, if anything is, and what happened.
+    live: fn(u64, &[String], bool) -> Lived,
+    /// The parts that can be left out.
+    parts: fn(u64) -> Vec<String>,
+}
+
+/// One parent.
+const ONE_PARENT: WorldKind = WorldKind {
+    seeds: 600,
+    live: simulate,
+    parts: |seed| World::new(seed, &[], false).parts(),
+};
+/// Several parents on one ledger.
+const SEVERAL: WorldKind = WorldKind {
+    seeds: 50,
+    live: |seed, without, traced| simulate_several(seed, without, traced, None),
+    parts: Site::parts,
+};
 /// The variable that asks for more: how many, from 0 on.
 const MORE: &str = "BANK_PAR_SEEDS";
 /// The variable that asks for one alone.
@@ -41,7 +72,7 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 /// What is wrong with the run of this seed without these parts, if anything is.
-fn simulate(seed: u64, without: &[String], traced: bool) -> (Result<(), String>, Vec<String>) {
+fn simulate(seed: u64, without: &[String], traced: bool) -> Lived {
     let mut world = World::new(seed, without, traced);
     let lived = catch_unwind(AssertUnwindSafe(|| world.live()));
     let lived = lived.unwrap_or_else(|_| Err("it panicked".to_string()));
@@ -60,17 +91,28 @@ fn shrink(parts: Vec<String>, mut fails: impl FnMut(&[String]) -> bool) -> Vec<S
     without
 }
 
+/// What is wrong with all that uses one ledger, as this seed makes it without these parts, if anything is.
+fn simulate_several(seed: u64, without: &[String], traced: bool, flaw: Option<Flaw>) -> Lived {
+    let mut site = Site::new(seed, without, traced);
+    site.plant(flaw);
+    let lived = catch_unwind(AssertUnwindSafe(|| site.live()));
+    let lived = lived.unwrap_or_else(|_| Err("it panicked".to_string()));
+    (lived, site.trace.unwrap_or_default())
+}
+
 #[track_caller]
-fn check(seed: u64) {
+fn check(kind: WorldKind, seed: u64) {
     let given = env::var(WITHOUT).unwrap_or_default();
     let given: Vec<String> = given.split_terminator(',').map(String::from).collect();
-    if simulate(seed, &given, false).0.is_ok() {
+    if (kind.live)(seed, &given, false).0.is_ok() {
         return;
     }
-    let parts = World::new(seed, &[], false).parts();
-    let without = shrink(parts, |without| simulate(seed, without, false).0.is_err());
-    let (why, trace) = simulate(seed, &without, true);
-    let again = simulate(seed, &without, true);
+    let parts = (kind.parts)(seed);
+    let without = shrink(parts, |without| {
+        (kind.live)(seed, without, false).0.is_err()
+    });
+    let (why, trace) = (kind.live)(seed, &without, true);
+    let again = (kind.live)(seed, &without, true);
     assert_eq!(
         again,
         (why.clone(), trace.clone()),
@@ -90,24 +132,34 @@ fn check(seed: u64) {
 }
 
 /// Tries the seeds that leave this remainder, so that two tests share them.
-fn check_all(remainder: u64) {
+fn check_all(kind: WorldKind, remainder: u64) {
     if let Some(seed) = number(ONE) {
-        return check(seed);
+        return check(kind, seed);
     }
-    let seeds = number(MORE).unwrap_or(SEEDS);
+    let seeds = number(MORE).unwrap_or(kind.seeds);
     (0..seeds)
         .filter(|seed| seed % 2 == remainder)
-        .for_each(check);
+        .for_each(|seed| check(kind, seed));
 }
 
 #[test]
 fn the_promises_hold_for_even_seeds() {
-    check_all(0);
+    check_all(ONE_PARENT, 0);
 }
 
 #[test]
 fn the_promises_hold_for_odd_seeds() {
-    check_all(1);
+    check_all(ONE_PARENT, 1);
+}
+
+#[test]
+fn the_promises_of_several_parents_hold_for_even_seeds() {
+    check_all(SEVERAL, 0);
+}
+
+#[test]
+fn the_promises_of_several_parents_hold_for_odd_seeds() {
+    check_all(SEVERAL, 1);
 }
 
 #[test]
@@ -116,6 +168,40 @@ fn a_seed_is_replayed_exactly() {
         let traced = || simulate(seed, &[], true);
         assert_eq!(traced(), traced(), "seed {seed}");
     }
+    for seed in 0..8 {
+        let traced = || simulate_several(seed, &[], true, None);
+        assert_eq!(traced(), traced(), "seed {seed}");
+    }
+}
+
+/// How many seeds are tried for each error of a backend, and how many where more are asked for.
+const FINDING: [u64; 2] = [25, 3_000];
+/// The errors that take more seeds than are tried unless more are asked for.
+const RARE: [Flaw; 6] = [
+    Flaw::TornAccounts,
+    Flaw::NotDoneCounts,
+    Flaw::LostLeaseWrites,
+    Flaw::LinesMissed,
+    Flaw::OldLogComesBack,
+    Flaw::TornCommit,
+];
+
+#[test]
+fn errors_of_a_backend_are_found() {
+    let is_long = number(MORE).is_some();
+    let (seeds, rare) = match is_long {
+        true => (FINDING[1], &[][..]),
+        false => (FINDING[0], &RARE[..]),
+    };
+    let finds = |flaw: &Flaw, seed| simulate_several(seed, &[], false, Some(*flaw)).0.is_err();
+    let first = |flaw: &Flaw| (0..seeds).find(|seed| finds(flaw, *seed));
+    let tried = Flaw::ALL.iter().filter(|flaw| !rare.contains(flaw));
+    let found: Vec<(&Flaw, Option<u64>)> = tried.map(|flaw| (flaw, first(flaw))).collect();
+    if is_long {
+        stderr_line(format_args!("found by the seeds {found:?}"));
+    }
+    let missed = found.iter().filter(|(_, seed)| seed.is_none());
+    assert_eq!(missed.count(), 0, "{found:?}");
 }
 
 #[test]

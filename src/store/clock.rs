@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{self, Read};
 #[cfg(test)]
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::bank::{BootTime, Moment};
+use crate::bank::{BootTime, Moment, Now};
 
 /// What the clocks show at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,27 @@ pub(super) struct ClockTime {
     pub(super) wall: Moment,
     /// The boot-time clock, where the machine has one.
     pub(super) boot_time: Option<BootTime>,
+}
+
+impl ClockTime {
+    /// How long ago an earlier reading was: by the boot-time clock, and where there is none by the wall clock,
+    /// of which a jump counts as time that has passed.
+    pub(super) fn since(self, earlier: ClockTime) -> Duration {
+        let micros = match (self.boot_time, earlier.boot_time) {
+            (Some(now), Some(then)) if now.boot == then.boot => now.micros.abs_diff(then.micros),
+            _ => self.wall.micros().abs_diff(earlier.wall.micros()),
+        };
+        Duration::from_micros(micros)
+    }
+}
+
+impl From<Now> for ClockTime {
+    fn from(now: Now) -> Self {
+        ClockTime {
+            wall: now.wall,
+            boot_time: now.boot_time,
+        }
+    }
 }
 
 /// Where a ledger reads the time.

@@ -293,6 +293,30 @@ impl Continued {
     }
 }
 
+/// What a named run that has done this makes of these lines, of which each is read as an item.
+#[cfg(test)]
+pub(crate) fn continued(items: Vec<Item>, done: RunProgress) -> Result<Vec<Item>, Change> {
+    let (mut continued, mut all) = (Continued::new(done), Vec::new());
+    for item in items {
+        let number = match &item {
+            Item::Operation { line, .. } => line.map_or(0, |line| line.number),
+            Item::Done { line, .. } | Item::Skipped { line, .. } => line.number,
+            Item::Invalid { line, .. } => *line,
+        };
+        let line = lines::InputLine {
+            number,
+            text: b"",
+            too_long: false,
+            after_hidden_quote: false,
+            after_long: None,
+        };
+        continued.take(&line, Some(item))?;
+    }
+    continued.finish()?;
+    all.extend(std::iter::from_fn(|| continued.next()));
+    Ok(all)
+}
+
 /// Whether a line was given up of which the ledger never saw what it asked for.
 fn is_unseen(line: &Line, protection: Protection) -> bool {
     protection == Protection::Skipped && line.digest == 0

@@ -224,6 +224,11 @@ impl Repeats<'_> {
         }
     }
 
+    /// Whether all is known that was asked under the id.
+    pub(super) fn is_certain(&self, id: u32) -> bool {
+        self.known(id) != IdState::Unknown || self.is_new(id)
+    }
+
     /// Whether it is certain that nothing was asked under the id before.
     fn is_new(&self, id: u32) -> bool {
         let known = self.uses.get(id as usize);

@@ -5,10 +5,24 @@ use std::time::Duration;
 
 use super::chance::Chance;
 use super::scenario::SeededRun;
-use crate::bank::Outcome;
+use crate::bank::{Name, Outcome};
 use crate::protocol::ReplyBody;
-use crate::server::{InMemory, Incoming, Outgoing};
-use crate::store::{Cells, Certainty, Memory, Standing};
+use crate::server::{InMemory, Incoming, Outgoing, outgoing};
+use crate::store::{Cells, Certainty, LedgerError, Memory, Standing};
+
+mod shared;
+pub(super) use shared::{LedgerProcess, SharedRun, any_fate};
+
+/// How long it takes until a ledger is asked again that could not do what it was asked.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Who decides.
+enum DecidedBy {
+    /// The run's own ledger state.
+    Own(InMemory),
+    /// A ledger that other processes use too.
+    Shared(SharedRun),
+}
 
 /// What was really posted.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +32,7 @@ pub(super) struct Post {
 }
 
 pub(super) struct SimLedger {
-    decider: InMemory,
+    decider: DecidedBy,
     /// It decides later, and not where it is asked.
     is_slow: bool,
     asked: VecDeque<Incoming>,
@@ -42,10 +56,10 @@ impl SimLedger {
         let overdraft = Default::default();
         let (account, balance) = (&scenario.account, scenario.balance);
         SimLedger {
-            decider: match scenario.shares {
+            decider: DecidedBy::Own(match scenario.shares {
                 None => InMemory::Bank(Box::new(Memory::new(account, balance, overdraft))),
                 Some(_) => InMemory::Shared(Box::new(Cells::new(account, balance, overdraft))),
-            },
+            }),
             is_slow: scenario.settings.ledger.is_some(),
             asked: VecDeque::new(),
             decided: VecDeque::new(),
@@ -59,6 +73,14 @@ impl SimLedger {
         }
     }
 
+    /// A run in a ledger that others use too.
+    pub(super) fn shared(scenario: &SeededRun, run: SharedRun) -> Self {
+        SimLedger {
+            decider: DecidedBy::Shared(run),
+            ..SimLedger::new(scenario)
+        }
+    }
+
     /// Takes a batch. In memory it is decided at once.
     pub(super) fn submit(&mut self, batch: Vec<Incoming>, now: Duration, chance: &mut Chance) {
         if self.failed {
@@ -69,19 +91,29 @@ impl SimLedger {
         }
         self.asked.extend(batch);
         if !self.is_slow {
-            self.decide(usize::MAX);
+            self.decide(usize::MAX, now);
         }
     }
 
     /// When it decides the next batch, if there is one.
     pub(super) fn next_at(&self) -> Option<Duration> {
-        (!self.asked.is_empty() && !self.failed).then_some(self.decides_at)
+        let is_closing = matches!(&self.decider, DecidedBy::Shared(run) if run.is_closing());
+        let has_work = !self.asked.is_empty() || is_closing;
+        (has_work && !self.failed).then_some(self.decides_at)
     }
 
     /// Decides a batch, or fails; then it certainly does not count, or nothing tells whether it does.
     pub(super) fn step(&mut self, now: Duration, fails: usize, chance: &mut Chance) {
+        if let DecidedBy::Shared(run) = &mut self.decider {
+            run.draw_fate(fails, chance);
+            if self.asked.is_empty() {
+                let closed = run.close();
+                return closed.unwrap_or_else(|error| self.not_decided(&error, now));
+            }
+        }
+        let is_own = matches!(self.decider, DecidedBy::Own(_));
         let most = chance.between(1, self.asked.len());
-        if chance.happens(fails) {
+        if is_own && chance.happens(fails) {
             self.failed = true;
             self.untold = true;
             let is_known = chance.happens(500);
@@ -90,32 +122,106 @@ impl SimLedger {
             }
             if !is_known && chance.happens(500) {
                 let told = self.decided.len();
-                self.decide(most);
+                self.decide(most, now);
                 self.decided.truncate(told);
             }
             self.asked.clear();
             return;
         }
-        self.decide(most);
         self.decides_at = now + chance.millis(self.takes);
+        self.decide(most, now);
     }
 
-    fn decide(&mut self, most: usize) {
-        for incoming in self.asked.drain(..most.min(self.asked.len())) {
-            let number = incoming.caller.number;
-            let mut all = Vec::new();
-            self.decider.decide(incoming, &mut all);
-            for (place, outgoing) in all.into_iter().enumerate() {
-                if let Outgoing::Reply(of, ReplyBody::Decided(answer)) = &outgoing
-                    && *of == number
-                    && let Outcome::Posted { seq, .. } = answer.outcome
-                    && !answer.duplicate
-                {
-                    self.posts.push(Post { number, seq });
-                }
-                self.decided.push_back((outgoing, place == 0));
+    fn decide(&mut self, most: usize, now: Duration) {
+        let most = most.min(self.asked.len());
+        let memory = match &mut self.decider {
+            DecidedBy::Own(memory) => memory,
+            DecidedBy::Shared(run) => {
+                return match run.decide(self.asked.range(..most)) {
+                    Ok(answers) => {
+                        let asked = self.asked.drain(..answers.len());
+                        let all: Vec<_> = asked.zip(answers).collect();
+                        for (incoming, answer) in all {
+                            let number = incoming.caller.number;
+                            let all = vec![outgoing(number, incoming.abandoned, answer)];
+                            self.decided(number, all);
+                        }
+                    }
+                    Err(error) => self.not_decided(&error, now),
+                };
             }
+        };
+        let mut decided = Vec::new();
+        for incoming in self.asked.drain(..most) {
+            let (number, mut all) = (incoming.caller.number, Vec::new());
+            memory.decide(incoming, &mut all);
+            decided.push((number, all));
         }
+        for (number, all) in decided {
+            self.decided(number, all);
+        }
+    }
+
+    /// What follows from a request of this number, its own answer first.
+    fn decided(&mut self, number: u64, all: Vec<Outgoing>) {
+        for (place, outgoing) in all.into_iter().enumerate() {
+            if let Outgoing::Reply(of, ReplyBody::Decided(answer)) = &outgoing
+                && *of == number
+                && let Outcome::Posted { seq, .. } = answer.outcome
+                && !answer.duplicate
+            {
+                self.posts.push(Post { number, seq });
+            }
+            self.decided.push_back((outgoing, place == 0));
+        }
+    }
+
+    /// It could not do what it was asked: it is asked again for as long as that may help.
+    fn not_decided(&mut self, error: &LedgerError, now: Duration) {
+        if let DecidedBy::Shared(run) = &mut self.decider
+            && run.asks_again(error, now)
+        {
+            self.decides_at = now + AGAIN;
+            return;
+        }
+        self.fail(error.certainty());
+    }
+
+    /// Nothing is decided any more, and this is known of what was asked.
+    pub(super) fn fail(&mut self, certainty: Certainty) {
+        self.failed = true;
+        self.untold = true;
+        self.certainty = certainty;
+        self.asked.clear();
+    }
+
+    /// Asks for the end: no more requests come.
+    pub(super) fn begin_to_close(&mut self, names: Vec<Name>) {
+        if let DecidedBy::Shared(run) = &mut self.decider {
+            run.begin_to_close(names);
+        }
+    }
+
+    /// How the accounts stand at the end, once that has come.
+    pub(super) fn closed(&mut self) -> Option<Vec<Standing>> {
+        if self.failed && !self.has_news() {
+            return Some(self.standings());
+        }
+        match &mut self.decider {
+            DecidedBy::Own(_) => self.is_idle().then(|| self.standings()),
+            DecidedBy::Shared(run) if self.decided.is_empty() => run.closed(),
+            DecidedBy::Shared(_) => None,
+        }
+    }
+
+    /// Whether the run was ended in a ledger that others use too.
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(&self.decider, DecidedBy::Shared(run) if run.has_ended())
+    }
+
+    /// Whether others use it too.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self.decider, DecidedBy::Shared(_))
     }
 
     /// What was decided and not told yet, at most so much of it, and how many requests are settled then.
@@ -136,7 +242,8 @@ impl SimLedger {
     }
 
     pub(super) fn has_news(&self) -> bool {
-        !self.decided.is_empty() || self.untold
+        let is_closed = matches!(&self.decider, DecidedBy::Shared(run) if run.is_closed());
+        !self.decided.is_empty() || self.untold || is_closed
     }
 
     /// Whether it failed, told once, after all that it had decided before.
@@ -150,11 +257,18 @@ impl SimLedger {
     }
 
     pub(super) fn extend_lease_waits(&self) -> Vec<Outgoing> {
-        self.decider.extend_lease_waits()
+        match &self.decider {
+            DecidedBy::Own(memory) => memory.extend_lease_waits(),
+            DecidedBy::Shared(_) => Vec::new(),
+        }
     }
 
+    /// Its own accounts. Those of a ledger that others use too are held against its rows.
     pub(super) fn standings(&self) -> Vec<Standing> {
-        let mut standings = self.decider.standings();
+        let DecidedBy::Own(memory) = &self.decider else {
+            return Vec::new();
+        };
+        let mut standings = memory.standings();
         standings.sort_by(|a, b| a.name.cmp(&b.name));
         standings
     }

@@ -89,7 +89,9 @@ impl Promises {
             may_repeat: may_repeat.collect(),
             last_in_order: scenario.settings.pacing.keep_order.then_some(0),
             may_lie: scenario.evil.rogue > 0,
-            all_is_well: scenario.evil.is_none() && !halt.is_some_and(|halt| halt.at_once),
+            all_is_well: scenario.evil.is_none()
+                && scenario.shared.is_none()
+                && !halt.is_some_and(|halt| halt.at_once),
             handouts: Handouts::of(scenario),
             most_failures: halt.map(|halt| match halt.limit {
                 HaltLimit::Count(count) => count,
@@ -144,6 +146,17 @@ impl Promises {
             CommandEvent::Ended(_) => self.running.remove(&report.number),
             CommandEvent::Wrote { .. } => false,
         };
+    }
+
+    /// All lines came to an end.
+    pub(super) fn is_whole(&self) -> bool {
+        let summary = self.summary.as_ref();
+        summary.is_some_and(|summary| summary.ended_early.is_none())
+    }
+
+    /// The line that an operation was assigned for.
+    pub(super) fn line_of(&self, number: u64) -> Option<u64> {
+        self.assigned.get(&number).map(|(line, _)| *line)
     }
 
     /// The money is right after every step.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::chance::Chance;
 use crate::bank::{
-    Amount, Balance, Id, Kind, Line, Name, Operation, Outcome, RequestContext, View,
+    Amount, Balance, Id, Kind, Line, Moment, Name, Operation, Outcome, RequestContext, View,
 };
 use crate::event::{Micros, Mode};
 use crate::run::{
@@ -88,6 +88,16 @@ pub(super) struct SeededRun {
     pub(super) ledger_takes: usize,
     /// The input's end is a failure.
     pub(super) input_fails: bool,
+    /// Other processes use its ledger too.
+    pub(super) shared: Option<SharedBy>,
+}
+
+/// Which of several processes a run is.
+#[derive(Clone, Debug)]
+pub(super) struct SharedBy {
+    pub(super) process: u32,
+    /// What the clock shows when it begins.
+    pub(super) started_at: Moment,
 }
 
 fn amount(minor: usize) -> Amount {
@@ -210,6 +220,7 @@ impl SeededRun {
             account,
             balance,
             shares,
+            shared: None,
         }
     }
 }

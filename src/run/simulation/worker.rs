@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::chance::Chance;
-use super::scenario::{DECLINED, Evil, HOST_CLOCK};
+use super::scenario::{DECLINED, Evil};
 use crate::bank::WorkEnd;
 use crate::command::NextAction;
 use crate::event::Micros;
@@ -58,7 +58,7 @@ pub(super) struct SimWorker {
     /// How many attempts of its command have failed.
     failed: u32,
     /// How its operation's work really ended, once it has.
-    worked: Option<WorkEnd>,
+    pub(super) worked: Option<WorkEnd>,
     /// What it asks although its work does not say so.
     pub(super) untrue: Option<String>,
     due: usize,
@@ -67,6 +67,8 @@ pub(super) struct SimWorker {
     now: Duration,
     /// The requests whose answers are due and when each was sent, where it tells that.
     times: Option<VecDeque<(u64, Duration)>>,
+    /// What the host's clock showed when the run began.
+    clock: Micros,
     /// It starts no further command.
     pub(super) no_more_commands: bool,
     /// It ends its command.
@@ -77,7 +79,7 @@ pub(super) struct SimWorker {
 impl SimWorker {
     pub(super) fn new(
         shares: Option<SharingMethod>,
-        tells_times: bool,
+        clock: Option<Micros>,
         now: Duration,
         evil: Evil,
         chance: &mut Chance,
@@ -97,7 +99,8 @@ impl SimWorker {
             link_closed: false,
             shares,
             now,
-            times: tells_times.then(VecDeque::new),
+            times: clock.map(|_| VecDeque::new()),
+            clock: clock.unwrap_or_default(),
             no_more_commands: false,
             ends_command: false,
             exit: None,
@@ -287,7 +290,8 @@ impl SimWorker {
             let place = times.iter().position(|(of, _)| *of == number)?;
             times.remove(place)
         });
-        let micros = |time: Duration| HOST_CLOCK.0 + Micros::from(time).0;
+        let clock = self.clock.0;
+        let micros = |time: Duration| clock + Micros::from(time).0;
         let returned_us = micros(self.now);
         let timings: Vec<Timing> = first
             .map(|(number, sent)| Timing {

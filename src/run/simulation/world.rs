@@ -9,6 +9,8 @@ use super::promises::{Broken, Promises, hold, limit, obeys_signals};
 use super::recorded::Recorded;
 use super::scenario::SeededRun;
 use super::worker::{SimMessage, SimWorker};
+use crate::bank::WorkEnd;
+use crate::event::OperationEvent;
 use crate::exit::Exit;
 use crate::link::{Arrival, Arrived};
 use crate::protocol::{Assignment, Report};
@@ -45,14 +47,14 @@ struct SimProcess {
 }
 
 pub(super) struct World {
-    scenario: SeededRun,
+    pub(super) scenario: SeededRun,
     run: Run,
     chance: Chance,
-    now: Duration,
+    pub(super) now: Duration,
     wakes_at: Duration,
     effects: VecDeque<Effect>,
     processes: BTreeMap<u32, SimProcess>,
-    ledger: SimLedger,
+    pub(super) ledger: SimLedger,
     input: VecDeque<Item>,
     input_ended: bool,
     closing: bool,
@@ -67,7 +69,11 @@ pub(super) struct World {
     /// The run's own process was ended.
     killed: bool,
     promises: Promises,
-    recorded: Recorded,
+    pub(super) recorded: Recorded,
+    /// What was told to be posted, and not looked at since.
+    posted: Vec<OperationEvent>,
+    /// What happened to commands, by the lines that they were run for, and was not looked at since.
+    commands: Vec<(u64, CommandStep)>,
     /// What happened, if that is wanted.
     pub(super) trace: Option<Vec<String>>,
 }
@@ -77,6 +83,17 @@ impl World {
     pub(super) fn new(seed: u64, without: &[String], traced: bool) -> Self {
         let mut chance = Chance::new(seed);
         let scenario = SeededRun::of(&mut chance).without(without);
+        let ledger = SimLedger::new(&scenario);
+        World::of(scenario, ledger, chance, traced)
+    }
+
+    /// A run of this scenario.
+    pub(super) fn of(
+        scenario: SeededRun,
+        ledger: SimLedger,
+        mut chance: Chance,
+        traced: bool,
+    ) -> Self {
         let order = Box::new(chance.fork());
         let mut world = World {
             run: Run::new(scenario.settings.clone(), order),
@@ -84,7 +101,7 @@ impl World {
             wakes_at: Duration::ZERO,
             effects: VecDeque::new(),
             processes: BTreeMap::new(),
-            ledger: SimLedger::new(&scenario),
+            ledger,
             input: scenario.items.iter().cloned().collect(),
             input_ended: false,
             closing: false,
@@ -96,11 +113,18 @@ impl World {
             killed: false,
             promises: Promises::of(&scenario),
             recorded: Recorded::of(&scenario),
+            posted: Vec::new(),
+            commands: Vec::new(),
             trace: traced.then(Vec::new),
             chance,
             scenario,
         };
-        let first = format!("{:?}", world.scenario);
+        let SeededRun { items, evil, .. } = &world.scenario;
+        let first = match &world.scenario.shared {
+            None => format!("{:?}", world.scenario),
+            // The ids of a run that goes on are in no order.
+            Some(_) => format!("{items:?}, {evil:?}"),
+        };
         world.note(|| first);
         world
     }
@@ -120,23 +144,46 @@ impl World {
     /// Runs it to its end.
     pub(super) fn live(&mut self) -> Result<(), Broken> {
         for _ in 0..MOST_STEPS {
-            if self.killed {
-                return self.recorded.judge();
+            if self.is_over() {
+                return self.judge();
             }
-            if let Some(conclusion) = self.conclusion.take() {
-                self.recorded.judge()?;
-                let (scenario, ledger) = (&self.scenario, &self.ledger);
-                return self
-                    .promises
-                    .at_the_end(scenario, ledger, &conclusion, self.started);
+            if !self.step()? {
+                self.now = self.next_at();
             }
-            self.step()?;
         }
         Err(format!("it does not end: {:?}", self.now))
     }
 
-    /// One step of one of those that can do something now; where none can, time passes.
-    fn step(&mut self) -> Result<(), Broken> {
+    /// Whether its process has ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.killed || self.conclusion.is_some()
+    }
+
+    /// Its run has come to its end.
+    pub(super) fn is_whole(&self) -> bool {
+        let is_read = !self.scenario.input_fails;
+        self.conclusion.is_some() && !self.ledger.failed && is_read && self.promises.is_whole()
+    }
+
+    /// What was told of commands and of entries since the last time.
+    pub(super) fn take_told(&mut self) -> (Vec<(u64, CommandStep)>, Vec<OperationEvent>) {
+        let (commands, posted) = (&mut self.commands, &mut self.posted);
+        (std::mem::take(commands), std::mem::take(posted))
+    }
+
+    /// What it told must be possible, and what it ended with must be right.
+    pub(super) fn judge(&self) -> Result<(), Broken> {
+        self.recorded.judge()?;
+        let Some(conclusion) = &self.conclusion else {
+            return Ok(());
+        };
+        let (scenario, ledger) = (&self.scenario, &self.ledger);
+        self.promises
+            .at_the_end(scenario, ledger, conclusion, self.started)
+    }
+
+    /// One step of one of those that can do something now, if any can.
+    pub(super) fn step(&mut self) -> Result<bool, Broken> {
         let is_due = |at: Option<Duration>| at.is_some_and(|at| at <= self.now);
         let processes = self.processes.iter();
         let mut due: Vec<u32> = processes
@@ -148,22 +195,26 @@ impl World {
         due.extend(self.parent_is_due().then_some(PARENT));
         due.extend(is_due(self.ledger.next_at()).then_some(LEDGER));
         if due.is_empty() {
-            self.now = self.next_at();
-            return Ok(());
+            return Ok(false);
         }
         self.misfortune();
         match due[self.chance.below(due.len())] {
-            PARENT => self.parent(),
+            PARENT => self.parent()?,
             LEDGER => {
                 let fails = self.scenario.evil.ledger;
                 self.ledger.step(self.now, fails, &mut self.chance);
-                self.promises.ledger_state(&self.ledger)
+                self.promises.ledger_state(&self.ledger)?;
             }
-            worker => self.worker(worker),
+            worker => self.worker(worker)?,
         }
+        Ok(true)
     }
 
-    fn next_at(&self) -> Duration {
+    /// When something can happen next.
+    pub(super) fn next_at(&self) -> Duration {
+        if self.parent_is_due() {
+            return self.now;
+        }
         let processes = self.processes.values();
         let processes = processes.flat_map(|process| {
             [
@@ -197,6 +248,13 @@ impl World {
             }
         }
         let starts = sent.iter().any(starts_command);
+        let worked = process.worker.worked.as_ref();
+        let steps = sent
+            .iter()
+            .flat_map(|arrived| command_steps(arrived, worked));
+        let line_of = |number| self.promises.line_of(number);
+        let steps = steps.filter_map(|(number, step)| Some((line_of(number)?, step)));
+        self.commands.extend(steps);
         for arrived in sent {
             send(process, arrived, self.now, &mut self.chance);
         }
@@ -209,127 +267,8 @@ impl World {
         untrue.map_or(Ok(()), Err)
     }
 
-    /// One turn of the parent, in the order of the driver.
-    fn parent(&mut self) -> Result<(), Broken> {
-        let outputs_are_full = self.chance.happens(self.scenario.evil.full);
-        self.tell(Input::Turn { outputs_are_full });
-        self.act()?;
-        if self.conclusion.is_some() || self.killed {
-            return Ok(());
-        }
-        self.signals()?;
-        self.exits();
-        if self.chance.happens(self.scenario.evil.output) {
-            self.promises.stopped = true;
-            self.tell(Input::OutputBroken("stdout was closed".to_string()));
-        }
-        self.arrivals();
-        if self.chance.happens(self.scenario.evil.abort) {
-            self.promises.stopped = true;
-            self.promises.aborted = true;
-            self.tell(Input::Aborted("no more memory".to_string()));
-        }
-        self.act()?;
-        self.wakes_at = self.run.wake_at(self.now);
-        self.deadlines()
-    }
-
-    fn tell(&mut self, input: Input) {
-        let words = self.trace.is_some().then(|| format!("  -> {input:?}"));
-        self.note(|| words.unwrap_or_default());
-        let effects = self.run.handle(input, self.now);
-        self.effects.extend(effects);
-    }
-
-    fn signals(&mut self) -> Result<(), Broken> {
-        if self.signals.len() == 3 || !self.chance.happens(self.scenario.evil.signal) {
-            return Ok(());
-        }
-        let signal = [INTERRUPT, HANGUP][self.chance.below(2)];
-        self.signals.push(signal);
-        self.promises.stopped = true;
-        let before = self.effects.len();
-        self.tell(Input::Signal(signal));
-        let effects = self.effects.range(before..);
-        let has_command = self.scenario.settings.command.is_some();
-        obeys_signals(&self.signals, has_command, effects)
-    }
-
-    /// Workers that have ended are reaped, some of them; the link of some is read to the end at once.
-    fn exits(&mut self) {
-        let workers: Vec<u32> = self.processes.keys().copied().collect();
-        for worker in workers {
-            let Some(process) = self.processes.get_mut(&worker) else {
-                continue;
-            };
-            let exit = process
-                .worker
-                .exit
-                .filter(|_| process.ended && !process.exit_told);
-            if let Some(exit) = exit.filter(|_| self.chance.happens(800)) {
-                process.exit_told = true;
-                process.contact = self.now;
-                self.tell(Input::Exited { worker, exit });
-                if self.chance.happens(500) {
-                    let arrivals = self.receive(worker, usize::MAX);
-                    self.tell(Input::Arrived(arrivals));
-                }
-            }
-        }
-    }
-
-    fn arrivals(&mut self) {
-        let workers: Vec<u32> = self.processes.keys().copied().collect();
-        let mut arrivals = Vec::new();
-        for worker in workers {
-            let Some(process) = self.processes.get(&worker) else {
-                continue;
-            };
-            let here = process.to_parent.iter().filter(|(at, _)| *at <= self.now);
-            let most = self.chance.below(here.count() + 1);
-            arrivals.extend(self.receive(worker, most));
-        }
-        if !arrivals.is_empty() {
-            self.tell(Input::Arrived(arrivals));
-        }
-    }
-
-    fn receive(&mut self, worker: u32, most: usize) -> Vec<Arrival> {
-        let may_halt = self.may_halt();
-        let Some(process) = self.processes.get_mut(&worker) else {
-            return Vec::new();
-        };
-        let count = most.min(process.to_parent.len());
-        let mut arrivals = Vec::new();
-        for (_, what) in process.to_parent.drain(..count) {
-            match &what {
-                Arrived::Ready => process.ready = true,
-                Arrived::Requests(requests) => {
-                    process.asked += requests.len() as i64;
-                    let numbers = requests.iter().map(|request| request.number);
-                    numbers.for_each(|number| self.promises.asked(number));
-                    let late = requests.iter().filter(|_| process.killed && !may_halt);
-                    self.late
-                        .extend(late.map(|request| (request.number, kind(&request.ask))));
-                }
-                Arrived::Reports(reports) => {
-                    reports
-                        .iter()
-                        .for_each(|report| self.promises.reported(report));
-                }
-                Arrived::Timings(_) | Arrived::Probes(_) => {}
-                Arrived::Closed | Arrived::Broken(_) => process.link_end_told = true,
-            }
-            if !matches!(what, Arrived::Requests(_)) {
-                process.contact = self.now;
-            }
-            arrivals.push(Arrival { worker, what });
-        }
-        arrivals
-    }
-
     /// Does what the run wants, until it wants nothing more.
-    fn act(&mut self) -> Result<(), Broken> {
+    pub(super) fn act(&mut self) -> Result<(), Broken> {
         loop {
             while let Some(effect) = self.effects.pop_front() {
                 let words = self.trace.is_some().then(|| format!("  <- {effect:?}"));
@@ -361,19 +300,14 @@ impl World {
             let (why, certainty) = ("it failed".to_string(), self.ledger.certainty);
             self.tell(Input::LedgerFailed { why, certainty });
         }
-        if self.closing && (self.ledger.is_idle() || self.ledger.failed && !self.ledger.has_news())
+        if self.closing
+            && let Some(standings) = self.ledger.closed()
         {
             self.closing = false;
-            let (standings, elapsed) = (self.ledger.standings(), self.now);
+            let elapsed = self.now;
             self.tell(Input::LedgerClosed { standings, elapsed });
         }
     }
-}
-
-/// Whether a worker tells that it starts a command.
-fn starts_command(arrived: &Arrived) -> bool {
-    let starting = |report: &Report| matches!(report.event, CommandEvent::Starting { .. });
-    matches!(arrived, Arrived::Reports(reports) if reports.iter().any(starting))
 }
 
 /// Puts something on the way to the parent.
@@ -386,7 +320,11 @@ fn send(process: &mut SimProcess, what: Arrived, now: Duration, chance: &mut Cha
     process.to_parent.push_back((at, what));
 }
 
+mod commands;
 mod deadlines;
 mod deaths;
 mod effects;
+mod parent;
+pub(super) use commands::CommandStep;
+use commands::{command_steps, starts_command};
 use effects::{AskKind, kind};

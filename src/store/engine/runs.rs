@@ -4,7 +4,6 @@
 //! share the lease, so that a run counts as gone only when its commands are.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::Instant;
 
 use smol_str::SmolStr;
 
@@ -12,6 +11,7 @@ use super::UnitOfWork;
 use super::backend::RunFilter;
 use super::pages::LineReading;
 use super::rows::{BadRow, ReadRun, RunRow};
+use crate::store::clock::ClockTime;
 use crate::store::{Lease, LedgerAnswer, LedgerError, LineDigests, NEW_RUN, OpenedRun, RunName};
 
 /// The runs of this process.
@@ -20,7 +20,7 @@ pub(super) struct Runs {
     /// The leases of those that go on.
     pub(super) leases: BTreeMap<u32, Lease>,
     /// When others' runs were last looked at.
-    pub(super) looked_at: Option<Instant>,
+    pub(super) looked_at: Option<ClockTime>,
     /// How far the done lines of each run were read, so that the next page is found at once.
     pub(super) readings: HashMap<u32, LineReading>,
 }

@@ -8,6 +8,7 @@ use super::backend::{Backend, DueBy};
 use super::rows::RunRow;
 use super::{Engine, UnitOfWork};
 use crate::bank::VoidReason;
+use crate::store::clock::ClockTime;
 use crate::store::retry::Pauses;
 use crate::store::{Lease, LedgerAnswer, LedgerError, LedgerRequest, NEW_RUN, RunName};
 
@@ -176,10 +177,11 @@ impl UnitOfWork<'_> {
     /// The runs whose process is gone, looked for now and then. They count as ended from now on.
     fn end_dead_runs(&mut self) -> Result<Vec<u32>, LedgerError> {
         let looked_at = self.runs.looked_at;
-        if looked_at.is_some_and(|at| at.elapsed() < RUNS_INTERVAL) {
+        let time = ClockTime::from(self.now);
+        if looked_at.is_some_and(|at| time.since(at) < RUNS_INTERVAL) {
             return Ok(Vec::new());
         }
-        self.runs.looked_at = Some(Instant::now());
+        self.runs.looked_at = Some(time);
         let dead = self.tx.dead_runs()?;
         let numbers = dead.iter().map(|run| run.number).collect();
         for run in dead {

@@ -7,7 +7,7 @@ mod in_postgres;
 mod lists;
 mod scenarios;
 mod sets;
-mod tables;
+pub(in crate::store) mod tables;
 
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -48,6 +48,7 @@ scenarios![
     a_hold_ends_once_and_the_first_request_counts,
     a_hold_whose_time_is_over_is_given_back_before_anything_else,
     what_a_dead_run_had_begun_is_given_back,
+    a_line_that_a_dead_run_had_begun_is_begun_again,
     it_decides_as_the_ledger_state_does,
     what_one_process_did_of_a_line_no_other_does_again,
     a_line_that_was_given_up_is_never_decided,

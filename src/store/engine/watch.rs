@@ -8,6 +8,7 @@ use std::ops::RangeInclusive;
 
 use super::UnitOfWork;
 use super::backend::Table;
+use super::cache::Cache;
 use super::rows::{
     DOUBTED, HELD, KEPT, LineRow, OPENED, REFUSED, RunRow, SKIPPED, TAKEN_OVER, UNSPENT, VIEWED,
 };
@@ -46,21 +47,39 @@ impl UnitOfWork<'_> {
         after: LastNumbers,
         runs: RangeInclusive<u32>,
     ) -> Result<(), LedgerError> {
-        let lines = self.cache.state.lines();
+        let Cache { state, changes, .. } = &mut *self.cache;
+        let lines = state.lines();
         // The entries first, so that a line that was posted is never taken for begun.
         let mut posted = |row: LineRow| note(lines, &row, Some(LineState::Done));
         let entries = Table::Entries;
         self.tx
             .lines(entries, after.seq, runs.clone(), &mut posted)?;
-        let mut recorded = |row: LineRow| match row.kind {
-            DOUBTED | TAKEN_OVER | KEPT => {}
-            HELD => note(lines, &row, Some(LineState::Begun { hold: row.number })),
-            REFUSED => note(lines, &row, Some(LineState::Refused)),
-            VIEWED | UNSPENT | OPENED | SKIPPED => note(lines, &row, Some(LineState::Done)),
-            _ => note(lines, &row, None),
-        };
+        let mut recorded = |row: LineRow| note_record(lines, &row);
         let records = Table::Records;
-        self.tx.lines(records, after.record, runs, &mut recorded)
+        self.tx.lines(records, after.record, runs, &mut recorded)?;
+        // What this transaction has done itself is in no row yet: it gave back what a dead run had begun.
+        for new in &changes.entries {
+            note(
+                lines,
+                &LineRow::of_entry(&new.entry.row),
+                Some(LineState::Done),
+            );
+        }
+        for new in &changes.records {
+            note_record(lines, &LineRow::of_record(&new.row));
+        }
+        Ok(())
+    }
+}
+
+/// Notes what a record says of a line.
+fn note_record(lines: &mut LineStates, row: &LineRow) {
+    match row.kind {
+        DOUBTED | TAKEN_OVER | KEPT => {}
+        HELD => note(lines, row, Some(LineState::Begun { hold: row.number })),
+        REFUSED => note(lines, row, Some(LineState::Refused)),
+        VIEWED | UNSPENT | OPENED | SKIPPED => note(lines, row, Some(LineState::Done)),
+        _ => note(lines, row, None),
     }
 }
 

@@ -139,6 +139,39 @@ fn what_several_runs_tell_of_one_ledger_must_fit() {
 }
 
 #[test]
+fn what_is_taken_over_from_a_run_that_is_not_told_was_set_aside_before() {
+    let held = |id: Option<&str>, amount: &str, available: &str, number: u64| {
+        let mut line = line(
+            json!({"type":"held","op":"withdraw","amount":amount,"balance":"300.00",
+                "available":available,"decided":number}),
+            number,
+            (10 * number, 10 * number + 5),
+        );
+        if let Some(id) = id {
+            line["id"] = json!(id);
+        }
+        line
+    };
+    let mut started = run_started("0.00");
+    started["ledger"] = json!("bank.db");
+    let word = |second: Value| {
+        let lines = [
+            started.clone(),
+            held(Some("r:2"), "28.00", "243.00", 31),
+            second,
+        ];
+        let checked = check(&histories(&[&lines]));
+        contradiction(&checked).map(|found| found.why.word())
+    };
+    // Its command was started by a process that is gone; the money is set aside since then.
+    assert_eq!(word(held(Some("r:1"), "29.00", "243.00", 32)), None);
+    assert_eq!(word(held(Some("r:1"), "29.00", "214.00", 32)), None);
+    // What has no id cannot be taken over.
+    assert_eq!(word(held(None, "29.00", "214.00", 32)), None);
+    assert_eq!(word(held(None, "29.00", "243.00", 32)), Some("available"));
+}
+
+#[test]
 fn a_word_of_shared_memory_holds_less_than_a_ledger() {
     let refused = |mode: &str, amount: &str| {
         let mut started = run_started("1000.00");

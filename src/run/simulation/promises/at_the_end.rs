@@ -115,6 +115,9 @@ impl Promises {
             posted.values().all(|times| *times == 1),
             "an id was posted twice: {posted:?}"
         );
+        if ledger.is_shared() {
+            return Ok(());
+        }
         let held = |one: &crate::store::Standing| {
             i128::from(one.view.posted.minor()) - i128::from(one.view.available.minor())
         };

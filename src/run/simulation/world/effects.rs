@@ -4,6 +4,7 @@ use std::mem::{Discriminant, discriminant};
 
 use super::*;
 use crate::bank::{Answer, Outcome, Request};
+use crate::event::Event;
 use crate::protocol::{Ask, ReplyBody, ShareReply, ShareRequest};
 use crate::server::{Incoming, Outgoing, RunRequest};
 
@@ -118,10 +119,16 @@ impl World {
                 for event in &events {
                     self.promises.told(event, &self.ledger)?;
                     self.recorded.told(event);
+                    if let Event::Completed(operation) = event {
+                        self.posted.push(operation.clone());
+                    }
                 }
             }
             Effect::Say(_) => {}
-            Effect::CloseLedger(_) => self.closing = true,
+            Effect::CloseLedger(names) => {
+                self.closing = true;
+                self.ledger.begin_to_close(names);
+            }
             Effect::Finish(conclusion) => self.conclusion = Some(conclusion),
         }
         Ok(())
@@ -156,9 +163,10 @@ impl World {
         }
         self.started += 1;
         let (evil, shares) = (self.scenario.evil, self.scenario.shares);
-        let tells_times = self.scenario.settings.steps;
+        let settings = &self.scenario.settings;
+        let clock = settings.steps.then_some(settings.clock_us);
         let process = SimProcess {
-            worker: SimWorker::new(shares, tells_times, self.now, evil, &mut self.chance),
+            worker: SimWorker::new(shares, clock, self.now, evil, &mut self.chance),
             to_parent: VecDeque::new(),
             ended: false,
             exit_told: false,

@@ -2,6 +2,7 @@
 
 use smol_str::SmolStr;
 
+use super::{EntryRow, RecordRow};
 use crate::bank::LastNumbers;
 
 /// A run as it is kept.
@@ -36,4 +37,28 @@ pub(crate) struct LineRow {
     pub(crate) hold: Option<u64>,
     /// What kind of record it is; 0 for an entry.
     pub(crate) kind: i64,
+}
+
+impl LineRow {
+    /// What an entry says.
+    pub(crate) fn of_entry(row: &EntryRow) -> Self {
+        LineRow {
+            number: row.seq,
+            run: row.run,
+            line: row.line.map(|line| line.number),
+            hold: row.hold,
+            kind: 0,
+        }
+    }
+
+    /// What a record says.
+    pub(crate) fn of_record(row: &RecordRow) -> Self {
+        LineRow {
+            number: row.record,
+            run: row.run,
+            line: row.line.map(|line| line.number),
+            hold: row.hold,
+            kind: row.kind,
+        }
+    }
 }

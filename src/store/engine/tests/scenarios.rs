@@ -211,6 +211,24 @@ pub(super) fn what_a_dead_run_had_begun_is_given_back(place: &dyn LedgerPlace) {
     ledger.end_run(run).expect("closed");
 }
 
+pub(super) fn a_line_that_a_dead_run_had_begun_is_begun_again(place: &dyn LedgerPlace) {
+    let name = "november".parse().expect("a name");
+    let mut dead = place.open();
+    execute(dead.as_mut(), Kind::Deposit, None, 30);
+    dead.begin_run(Some(&name)).expect("a run");
+    let begin = || Request::Begin(operation(Kind::Withdraw, None, "a", 30));
+    for number in 1..3 {
+        let held = line(dead.as_mut(), 1, begin(), false);
+        assert!(matches!(held, Outcome::Held { .. }), "{number}: {held:?}");
+        let mut next = place.open();
+        drop(dead);
+        next.begin_run(Some(&name)).expect("the same run");
+        dead = next;
+    }
+    let posted = line(dead.as_mut(), 1, withdraw(30), false);
+    assert!(matches!(posted, Outcome::Posted { .. }), "{posted:?}");
+}
+
 /// A step of some run, also one that no run of ours takes: what, about which of its operations, on which terms, and whether another
 /// connection asks it.
 fn step() -> impl Strategy<Value = (Request, u64, [bool; 3], bool)> {

@@ -1,7 +1,5 @@
 //! A batch asks its backend for sets, however many requests it has.
 
-use std::time::Instant;
-
 use super::tables::Calls;
 use super::*;
 use crate::bank::WorkEnd;
@@ -15,7 +13,7 @@ fn batch(count: u64, request: impl Fn(u64) -> Request) -> Vec<Asked> {
 /// What a batch asks of the backend.
 fn calls(ledger: &mut Engine<tables::InMemory>, batch: &[Asked]) -> Calls {
     // Runs that are gone were looked for just now, however long the batches before took.
-    ledger.runs.looked_at = Some(Instant::now());
+    ledger.runs.looked_at = Some(ledger.clock.read());
     ledger.backend.calls = Calls::default();
     ledger.transact(batch).expect("decided");
     ledger.backend.calls
