@@ -56,7 +56,8 @@ pub struct Summary {
     /// still set aside.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wrong_accounts: Option<u64>,
-    /// The updates of shared cells that were lost.
+    /// The operations whose update was lost, on whichever account, each counted once; in shared memory the
+    /// fewest that explain what its accounts lack.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost_updates: Option<u64>,
     /// The accounts that are below their limit, as money went out without a check; each is a violation.

@@ -231,7 +231,7 @@ impl Tally {
             .sum();
         self.add_refills(&standings);
         list_first_by_name(&mut standings);
-        let lost_updates = standings.iter().map(|standing| standing.lost_updates).sum();
+        let lost_updates = standings.iter().map(|one| one.lost_operations).sum();
         let (mut wrong_accounts, mut overdrawn_accounts) = (0, 0);
         let mut balances = Vec::new();
         let accounts_omitted = standings.len().saturating_sub(MAX_LISTED) as u64;

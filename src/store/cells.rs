@@ -1,12 +1,17 @@
 //! The shared cells of `server-share`: the server process keeps the data and the leases on it, and
 //! the workers decide.
 
-use std::collections::{HashMap, VecDeque};
+mod leases;
+mod lost;
+
+use std::collections::HashMap;
 
 use super::claimed_ids::ClaimedIds;
 use super::{Abandoned, CellReply, SharedData, Standing};
 use crate::bank::{Account, Answer, Balance, Cell, LOANS, Name, Operation, Outcome, WORLD};
 use crate::protocol::{ShareReply, ShareRequest};
+use leases::Leases;
+use lost::{LiveWrites, LostUpdateSet};
 
 /// An operation touches at most two cells.
 const MAX_TOUCHED: usize = 2;
@@ -17,15 +22,26 @@ pub struct Cells {
     claims: ClaimedIds,
     leases: Leases,
     last_seq: u64,
-    /// The number of the last entry before each operation last read its cells.
-    seen: HashMap<u64, u64>,
+    /// What each operation read last that is under way.
+    seen: HashMap<u64, CellsSeen>,
+    lost: LostUpdateSet,
     overdraft: Balance,
+}
+
+/// What an operation read last of its cells.
+struct CellsSeen {
+    /// The number of the last entry before.
+    seq: u64,
+    versions: Vec<(Name, u64)>,
 }
 
 struct Shared {
     cell: Cell,
     /// How many updates were written; the cell's own count falls behind where some were lost.
     written: u64,
+    writes: LiveWrites,
+    /// The operations of which an update was lost here, and none before elsewhere.
+    lost_operations: u64,
 }
 
 impl Cells {
@@ -37,6 +53,7 @@ impl Cells {
             leases: Leases::default(),
             last_seq: 0,
             seen: HashMap::new(),
+            lost: LostUpdateSet::default(),
             overdraft,
         };
         for name in [&WORLD, &LOANS] {
@@ -63,11 +80,38 @@ impl Cells {
     }
 
     fn read(&mut self, number: u64, names: &[Name]) -> Vec<Cell> {
-        self.seen.insert(number, self.last_seq);
-        names
-            .iter()
-            .map(|name| self.shared(name).cell.clone())
-            .collect()
+        self.forget(number);
+        let mut read = |name| {
+            let Shared { cell, writes, .. } = self.shared(name);
+            writes.read(cell.version);
+            cell.clone()
+        };
+        let cells: Vec<Cell> = names.iter().map(&mut read).collect();
+        let versions = cells.iter().map(|cell| (cell.name.clone(), cell.version));
+        let seen = CellsSeen {
+            seq: self.last_seq,
+            versions: versions.collect(),
+        };
+        self.seen.insert(number, seen);
+        cells
+    }
+
+    /// What an operation has read, it does not build on any more.
+    fn forget(&mut self, number: u64) {
+        let seen = self.seen.remove(&number);
+        for (name, version) in seen.into_iter().flat_map(|seen| seen.versions) {
+            let lost = self.shared(&name).writes.forget(version);
+            self.count_lost(&name, lost);
+        }
+    }
+
+    /// Updates of this cell were lost, those of these operations.
+    fn count_lost(&mut self, name: &Name, operations: Vec<u64>) {
+        for operation in operations {
+            if self.lost.insert(operation) {
+                self.shared(name).lost_operations += 1;
+            }
+        }
     }
 
     fn lock(&mut self, number: u64, names: &[Name]) -> CellReply {
@@ -111,6 +155,8 @@ impl Cells {
                 ..cell.clone()
             };
             shared.written += 1;
+            let lost = shared.writes.write(number, version, cell.version);
+            self.count_lost(&cell.name, lost);
         }
         self.last_seq += 1;
         let seq = self.last_seq;
@@ -123,7 +169,10 @@ impl Cells {
 
     /// What writes nothing is decided by the cells as they were when the worker read them.
     fn settle(&mut self, number: u64, outcome: Outcome) -> CellReply {
-        let seq = self.seen.get(&number).copied().unwrap_or(self.last_seq);
+        let seq = self
+            .seen
+            .get(&number)
+            .map_or(self.last_seq, |seen| seen.seq);
         let outcome = match outcome {
             Outcome::Viewed { view, .. } => Outcome::Viewed { seq, view },
             Outcome::Refused { .. } => outcome,
@@ -137,7 +186,7 @@ impl Cells {
     /// The operation is decided, after the entry of this number.
     fn decided(&mut self, number: u64, seq: u64, answer: Answer) -> CellReply {
         self.leases.release(number);
-        self.seen.remove(&number);
+        self.forget(number);
         self.claims.settle(number, answer.outcome);
         verdict(seq, answer)
     }
@@ -157,6 +206,8 @@ impl Cells {
                 updates: 0,
             },
             written: 0,
+            writes: LiveWrites::default(),
+            lost_operations: 0,
         })
     }
 }
@@ -196,14 +247,13 @@ impl SharedData for Cells {
     }
 
     fn waiting(&self) -> Vec<u64> {
-        let waiting = self.leases.waiting.iter();
-        waiting.map(|(number, _)| *number).collect()
+        self.leases.waiting().collect()
     }
 
     /// Its lease is taken back, and nothing of it was written.
     fn abandon(&mut self, number: u64) -> Abandoned {
         self.leases.release(number);
-        self.seen.remove(&number);
+        self.forget(number);
         self.claims.release(number);
         Abandoned::NotDone
     }
@@ -216,6 +266,7 @@ impl SharedData for Cells {
     fn standings(&self) -> Vec<Standing> {
         let standing = |shared: &Shared| Standing {
             lost_updates: shared.written.saturating_sub(shared.cell.updates),
+            lost_operations: shared.lost_operations,
             ..Standing::of(&shared.cell.name, &shared.cell.account)
         };
         self.cells
@@ -223,43 +274,6 @@ impl SharedData for Cells {
             .filter(|shared| shared.cell.open)
             .map(standing)
             .collect()
-    }
-}
-
-/// Who may touch which cells alone, and who waits, first come first served.
-#[derive(Default)]
-struct Leases {
-    held: HashMap<u64, Vec<Name>>,
-    waiting: VecDeque<(u64, Vec<Name>)>,
-}
-
-impl Leases {
-    fn ask(&mut self, number: u64, names: Vec<Name>) {
-        self.waiting.push_back((number, names));
-    }
-
-    fn release(&mut self, number: u64) {
-        self.held.remove(&number);
-        self.waiting.retain(|(waiting, _)| *waiting != number);
-    }
-
-    /// Grants every wait whose cells are neither held nor wanted by an earlier one.
-    fn grant(&mut self) -> Vec<(u64, Vec<Name>)> {
-        let mut taken: Vec<Name> = self.held.values().flatten().cloned().collect();
-        let (mut granted, mut waiting) = (Vec::new(), VecDeque::new());
-        for (number, names) in self.waiting.drain(..) {
-            let free = names.iter().all(|name| !taken.contains(name));
-            taken.extend(names.iter().cloned());
-            if free {
-                // An operation may take one lease after another, and holds them all.
-                self.held.entry(number).or_default().extend(names.clone());
-                granted.push((number, names));
-            } else {
-                waiting.push_back((number, names));
-            }
-        }
-        self.waiting = waiting;
-        granted
     }
 }
 
@@ -353,21 +367,5 @@ mod tests {
             .collect();
         assert_eq!(granted, [2]);
         assert_eq!(cells.waiting(), [3]);
-    }
-
-    #[test]
-    fn leases_on_other_cells_do_not_wait() {
-        let mut leases = Leases::default();
-        let name = |text| Name::user(text).expect("a name");
-        leases.ask(1, vec![name("a"), name("b")]);
-        leases.ask(2, vec![name("b"), name("c")]);
-        leases.ask(3, vec![name("c"), name("d")]);
-        leases.ask(4, vec![name("e")]);
-        let granted: Vec<u64> = leases
-            .grant()
-            .into_iter()
-            .map(|(number, _)| number)
-            .collect();
-        assert_eq!(granted, [1, 4], "3 must not pass 2, which came first");
     }
 }

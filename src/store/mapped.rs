@@ -30,6 +30,8 @@ pub struct MappedCells {
     claims: ClaimedIds,
     /// How many updates of each cell the operations that were done have made.
     updates: HashMap<usize, u64>,
+    /// An operation was done that moved money from one user to another.
+    moved_between_users: bool,
     worker_slots: WorkerSlots,
     overdraft: Balance,
 }
@@ -58,6 +60,7 @@ impl MappedCells {
             sharing,
             claims: ClaimedIds::default(),
             updates: HashMap::new(),
+            moved_between_users: false,
             worker_slots: WorkerSlots::default(),
             overdraft,
         };
@@ -120,7 +123,9 @@ impl MappedCells {
     }
 
     fn count_updates(&mut self, operation: &Operation) {
-        for name in touched(operation) {
+        let touched = touched(operation);
+        self.moved_between_users |= touched.iter().all(|name| !name.is_the_banks());
+        for name in touched {
             if let Some(cell) = self.table.find(&name) {
                 *self.updates.entry(cell.place()).or_default() += 1;
             }
@@ -172,6 +177,8 @@ impl MappedCells {
         intent: &Intent,
         repaired_by: Option<RepairedBy>,
     ) -> Abandoned {
+        let names = intent.places().map(|place| self.table.cell(place)?.name());
+        self.moved_between_users |= names.iter().flatten().all(|name| !name.is_the_banks());
         for place in intent.places() {
             *self.updates.entry(place).or_default() += 1;
         }
@@ -251,7 +258,13 @@ impl SharedData for MappedCells {
                 ..Standing::of(&name, &cell.account)
             })
         };
-        places.filter_map(standing).collect()
+        let mut standings: Vec<Standing> = places.filter_map(standing).collect();
+        let mut fewest = fewest_lost_operations(&standings, self.moved_between_users);
+        for standing in &mut standings {
+            standing.lost_operations = fewest.min(standing.lost_updates);
+            fewest -= standing.lost_operations;
+        }
+        standings
     }
 
     fn make_room_for(&mut self, operation: &Operation) {
@@ -298,9 +311,62 @@ fn lost(made: u64, included: u64) -> u64 {
     }
 }
 
+/// The fewest operations that explain the updates that accounts lack; which ones those are, the memory does
+/// not tell. An operation has two accounts, of which one at most is the bank's own, and both are users' only
+/// where it moves money from one to another.
+fn fewest_lost_operations(standings: &[Standing], moved_between_users: bool) -> u64 {
+    let lost = |is_the_banks: bool| {
+        let accounts = standings.iter();
+        let accounts = accounts.filter(move |one| one.name.is_the_banks() == is_the_banks);
+        accounts.map(|one| one.lost_updates)
+    };
+    let (bank, users): (u64, u64) = (lost(true).sum(), lost(false).sum());
+    let of_users = match moved_between_users {
+        true => lost(false)
+            .max()
+            .unwrap_or(0)
+            .max((bank + users).div_ceil(2)),
+        false => users,
+    };
+    bank.max(of_users)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_operation_that_two_accounts_lack_is_one() {
+        let user = |name| Name::user(name).expect("a name");
+        let check = |lost: &[(Name, u64)], moved_between_users, expected| {
+            let standing = |(name, lost_updates): &(Name, u64)| Standing {
+                lost_updates: *lost_updates,
+                ..Standing::of(name, &Account::the_banks())
+            };
+            let standings: Vec<Standing> = lost.iter().map(standing).collect();
+            let found = fewest_lost_operations(&standings, moved_between_users);
+            assert_eq!(found, expected, "{lost:?}");
+        };
+        let (a, b) = (user("a"), user("b"));
+        check(&[], false, 0);
+        check(&[(WORLD.clone(), 2), (a.clone(), 2)], false, 2);
+        check(
+            &[(WORLD.clone(), 1), (LOANS.clone(), 2), (a.clone(), 1)],
+            false,
+            3,
+        );
+        check(
+            &[(WORLD.clone(), 0), (a.clone(), 1), (b.clone(), 1)],
+            false,
+            2,
+        );
+        check(
+            &[(WORLD.clone(), 0), (a.clone(), 1), (b.clone(), 1)],
+            true,
+            1,
+        );
+        check(&[(WORLD.clone(), 1), (a, 1), (b, 1)], true, 2);
+    }
 
     #[test]
     fn updates_are_counted_beyond_the_end_of_the_count() {

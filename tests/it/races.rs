@@ -29,7 +29,7 @@ fn shared_data_without_synchronisation_loses_updates_and_says_so() {
         (&summary["completed"], &summary["status"]),
         (&json!(8), &json!(3))
     );
-    // What leaves one side must arrive at the other, and the races of the two may differ.
+    // Both sides are read and written at once; an operation that both lack counts once.
     let mut lost_in_all = 0;
     for (name, expected, start, step) in [
         ("main", "1800.00", 1000, 100),
@@ -43,7 +43,7 @@ fn shared_data_without_synchronisation_loses_updates_and_says_so() {
             (&json!(expected), &json!(actual)),
             "{summary}"
         );
-        lost_in_all += lost;
+        lost_in_all = lost.max(lost_in_all);
     }
     assert!(lost_in_all > 0, "{summary}");
     assert_eq!(summary["lost_updates"], lost_in_all);

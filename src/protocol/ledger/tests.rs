@@ -210,6 +210,7 @@ fn every_finding_arrives_as_it_was_told() {
             overdraft: None,
             allowance: None,
             lost_updates: 0,
+            lost_operations: 0,
             overdrawn: false,
         })),
         Response::Hold(OpenHold {

@@ -229,6 +229,7 @@ fn accounts_and_holds_are_listed() {
         overdraft: Some(Balance::new(1_000)),
         allowance: None,
         lost_updates: 0,
+        lost_operations: 0,
         overdrawn: false,
     };
     let hold = |id, to, expires, run| OpenHold {
