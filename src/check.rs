@@ -69,6 +69,8 @@ pub enum LeftOpen {
     NoOrder(u64),
     /// There is nothing to judge.
     NoAnswers,
+    /// There are results of `sync` alone, which has no answers.
+    Races(u64),
 }
 
 /// What one tier found.
@@ -205,7 +207,10 @@ pub fn check(history: &ObservedHistory) -> CheckedHistory {
     let answers = all.sum();
     let mut tiers = tiers.map(TierReport::judged);
     if answers == 0 {
-        tiers[0].left_open.push(LeftOpen::NoAnswers);
+        tiers[0].left_open.push(match history.races {
+            0 => LeftOpen::NoAnswers,
+            races => LeftOpen::Races(races),
+        });
     }
     CheckedHistory {
         answers,

@@ -16,6 +16,7 @@ pub(crate) mod samples;
 pub use bins::{Bin, Binned, Latencies, percentile};
 pub use picture::{
     BalanceChange, BalanceHistory, CellAccess, CellStep, Lane, LaneEnd, OperationEnd, Picture,
-    PicturedOperation, PicturedRun, PicturedTotals, PicturedWait, RequestTimes, RunBalance, Stroke,
+    PicturedOperation, PicturedRepair, PicturedRun, PicturedTotals, PicturedWait, RequestTimes,
+    RunBalance, Stroke,
 };
 pub use recording::{Recording, RecordingError};

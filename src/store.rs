@@ -153,6 +153,10 @@ pub struct Standing {
     pub allowance: Option<StandingAllowance>,
     /// Of the updates written to it, how many its money does not include.
     pub lost_updates: u64,
+    /// How many of those are counted as operations: one of which updates were lost on two accounts counts on
+    /// one of them. It is not told to clients.
+    #[serde(skip)]
+    pub lost_operations: u64,
     /// Additions that check no funds took it below its limit. It is not told to clients: no ledger that
     /// lasts has such.
     #[serde(skip)]
@@ -168,6 +172,7 @@ impl Standing {
             overdraft: (!name.is_the_banks()).then(|| account.overdraft()),
             allowance: None,
             lost_updates: 0,
+            lost_operations: 0,
             overdrawn: false,
         }
     }

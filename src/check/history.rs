@@ -269,6 +269,8 @@ pub struct ObservedHistory {
     pub(super) has_holds: bool,
     /// Several runs with ledgers of their own wrote to one file at once, and no line tells them apart.
     pub(super) is_mixed: bool,
+    /// Results of `sync`.
+    pub(super) races: u64,
     state: reading::ReadingState,
 }
 

@@ -151,6 +151,9 @@ fn extent(report: &HistoryReport) -> String {
     extent
 }
 
+const MIXED_RUNS: &str = "runs with ledgers of their own wrote to one file at once, or one of them was killed, \
+                          and no line tells them apart; give each a file.";
+
 /// What a tier leaves open, in words.
 fn left_open(open: LeftOpen) -> String {
     let count = words::count;
@@ -196,16 +199,16 @@ fn left_open(open: LeftOpen) -> String {
             "{} with operations that overlap in too many ways to try them all.",
             count(accounts, "account", "accounts")
         ),
-        LeftOpen::MixedRuns => {
-            "runs with ledgers of their own wrote to one file at once, or one of \
-                                them was killed, and no line tells them apart; give each a file."
-                .to_string()
-        }
+        LeftOpen::MixedRuns => MIXED_RUNS.to_string(),
         LeftOpen::NoOrder(answers) => format!(
             "the order of {} neither `decided` nor `seq` nor a `balance`.",
             count(answers, "answer, which has", "answers, which have")
         ),
         LeftOpen::NoAnswers => "there are no answers to judge.".to_string(),
+        LeftOpen::Races(races) => format!(
+            "the threads of `sync` get no answers to judge; `bank-par show FILE` shows {}.",
+            count(races, "result of it", "results of it")
+        ),
         LeftOpen::Sums(runs) => format!(
             "the sums of {} of which not every operation is told.",
             count(runs, "run", "runs")

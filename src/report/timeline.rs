@@ -11,9 +11,10 @@ use std::io::{self, IsTerminal};
 
 use super::columns::{cut, terminal_width};
 use super::money::MoneyText;
-use super::shown::word;
+use super::shown::{races, word};
 use super::text::one_line;
 use super::wrap::fill;
+use crate::event::Mode;
 use crate::show::{Lane, OperationEnd, Picture, PicturedOperation, PicturedRun};
 use axis::Axis;
 
@@ -104,6 +105,9 @@ impl<'a> Drawing<'a> {
                 self.wrapped(out, "", &title(run))?;
             }
         }
+        if self.has_races_alone() {
+            return self.races_and_notes(out);
+        }
         let left_out = left_out(self.picture);
         if left_out > 0 {
             let drawn = self.picture.operations.len().min(MAX_DRAWN);
@@ -123,6 +127,7 @@ impl<'a> Drawing<'a> {
                 self.wrapped(out, "", &title)?;
             }
             self.lanes(out, number)?;
+            self.races(out, run)?;
         }
         self.balances(out)?;
         let used = self.legend();
@@ -138,10 +143,33 @@ impl<'a> Drawing<'a> {
             );
             self.wrapped(out, "note: ", &note)?;
         }
-        for note in &self.picture.notes {
-            self.wrapped(out, "note: ", note)?;
+        self.notes(out)
+    }
+
+    /// Threads of one process have no lanes, and their balances no times.
+    fn has_races_alone(&self) -> bool {
+        let runs = &self.picture.runs;
+        !runs.is_empty() && runs.iter().all(|run| !run.races.is_empty())
+    }
+
+    fn races_and_notes(&self, out: &mut String) -> fmt::Result {
+        let several = self.picture.runs.len() > 1;
+        for run in &self.picture.runs {
+            if several {
+                self.wrapped(out, "", &title(run))?;
+            }
+            self.races(out, run)?;
         }
-        Ok(())
+        self.notes(out)
+    }
+
+    fn races(&self, out: &mut String, run: &PicturedRun) -> fmt::Result {
+        races(run).try_for_each(|race| self.wrapped(out, "", &race))
+    }
+
+    fn notes(&self, out: &mut String) -> fmt::Result {
+        let mut notes = self.picture.notes.iter();
+        notes.try_for_each(|note| self.wrapped(out, "note: ", note))
     }
 
     /// One row: what stands before the plot, the plot, and what stands behind it.
@@ -205,7 +233,11 @@ fn title(run: &PicturedRun) -> String {
         false => run.mode.to_string(),
     };
     if let Some(sync) = &run.sync {
-        let _ = write!(title, " --sync {sync}");
+        let flag = match run.mode {
+            Mode::Sync => "--lock",
+            _ => "--sync",
+        };
+        let _ = write!(title, " {flag} {sync}");
     }
     if let Some(name) = &run.name {
         let _ = write!(title, ", named {name}");

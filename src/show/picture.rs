@@ -1,7 +1,7 @@
 //! What is drawn. All times are microseconds since the picture begins, all money is minor units.
 
 use crate::bank::{Kind, Name, WaitInVain};
-use crate::event::{Mode, Reason, RequestName};
+use crate::event::{Mode, Race, Reason, RequestName};
 
 /// One or more runs, laid out on one time axis.
 #[derive(Debug, Default)]
@@ -51,6 +51,8 @@ pub struct PicturedRun {
     pub until: u64,
     /// Its end, if the recording has one.
     pub totals: Option<PicturedTotals>,
+    /// What became of each remedy that threads tried, in `sync`, which has no operations of processes.
+    pub races: Vec<Race>,
 }
 
 /// What a run says of itself at its end.
@@ -160,6 +162,17 @@ pub struct PicturedOperation {
     pub seq: Option<u64>,
     /// The order of all decisions.
     pub decided: Option<u64>,
+    /// Its process died when it had written half, and another one completed that.
+    pub repaired: Option<PicturedRepair>,
+}
+
+/// The completion of what a process had half-written when it died.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PicturedRepair {
+    /// When it was told.
+    pub at: u64,
+    /// The worker that completed it; `None`: the parent did.
+    pub worker: Option<u32>,
 }
 
 /// How an operation ended.

@@ -3,18 +3,17 @@
 mod balances;
 mod finish;
 mod operations;
+mod results;
 mod steps;
 
 use std::collections::HashMap;
 
 use super::clock::RunClock;
 use super::picture::{
-    CellAccess, Lane, OperationEnd, PicturedOperation, PicturedRun, PicturedTotals, RequestTimes,
-    RunBalance,
+    CellAccess, Lane, OperationEnd, PicturedOperation, PicturedRun, RequestTimes,
 };
 use super::positions::{AccountPositions, Scope};
-use crate::bank::Balance;
-use crate::event::{Event, EventError, Micros, RunStarted, Summary, is_cut, rfc3339};
+use crate::event::{Event, EventError, Micros, RunStarted, is_cut, rfc3339};
 use steps::RecordedWait;
 
 /// The most operations of which a picture is made; what a recording has beyond is counted.
@@ -37,6 +36,12 @@ pub enum RecordingError {
         /// What is wrong with it.
         why: String,
     },
+    /// Runs wrote to it at once.
+    #[error(
+        "`{0}`: several runs wrote to it at once, and no line tells them apart; let `--events` name a file \
+         for each of them"
+    )]
+    Mixed(String),
 }
 
 /// The events of some runs. Times are still counted from the begin of each run.
@@ -53,6 +58,12 @@ pub struct Recording {
     requests: Vec<RequestTimes>,
     source: String,
     line: u64,
+    /// How many runs of this file have begun, and not ended.
+    open: u32,
+    /// A run of this file began before another one had ended, which was killed or goes on.
+    overlaps: bool,
+    /// It goes on, as lines show that stand where they cannot be of the run that began last.
+    is_mixed: bool,
     /// How many lines were cut off.
     cut: u64,
     /// How many others are no events, and what is wrong with the first of them.
@@ -121,6 +132,9 @@ impl Recording {
             requests: Vec::new(),
             source: String::new(),
             line: 0,
+            open: 0,
+            overlaps: false,
+            is_mixed: false,
             cut: 0,
             damaged: 0,
             first_damaged: None,
@@ -139,7 +153,7 @@ impl Recording {
     /// What follows is read from this file.
     pub fn begin_source(&mut self, name: &str) {
         self.source = name.to_string();
-        self.line = 0;
+        (self.line, self.open, self.overlaps) = (0, 0, false);
         if let Some(run) = self.runs.last_mut() {
             run.has_ended = true;
         }
@@ -149,8 +163,8 @@ impl Recording {
     ///
     /// # Errors
     ///
-    /// If the file is no recording, or one of another version. A later line that is no event is passed
-    /// over and counted.
+    /// If the file is no recording, or one of another version, or runs wrote to it at once. A later line that
+    /// is no event is passed over and counted.
     pub fn line(&mut self, line: &[u8]) -> Result<(), RecordingError> {
         self.line += 1;
         if line.is_empty() && self.line > 1 {
@@ -169,7 +183,10 @@ impl Recording {
             }
             Err(why) => return Err(self.first_line(text, &why)),
         }
-        Ok(())
+        match self.is_mixed {
+            true => Err(RecordingError::Mixed(self.source.clone())),
+            false => Ok(()),
+        }
     }
 
     /// Why the file whose first line is no event cannot be drawn.
@@ -224,6 +241,8 @@ impl Recording {
                 self.step(lease.operation, event);
             }
             Event::Summary(summary) => self.summary(summary),
+            Event::Raced(race) => self.raced(race),
+            Event::Repaired(repair) => self.repaired(repair),
             Event::HolderKilled(_) => self.has_killed_holders = true,
             Event::Planned(_)
             | Event::Skipped(_)
@@ -233,8 +252,6 @@ impl Recording {
             | Event::Opened(_)
             | Event::LowBudget(_)
             | Event::Invalid(_)
-            | Event::Raced(_)
-            | Event::Repaired(_)
             | Event::Warned(_) => {}
         }
     }
@@ -243,6 +260,7 @@ impl Recording {
     /// event.
     fn run(&mut self) -> usize {
         if self.runs.last().is_none_or(|run| run.has_ended) {
+            self.is_mixed |= self.overlaps;
             self.begin_run(RecordedRun::default());
         }
         self.runs.len() - 1
@@ -265,6 +283,8 @@ impl Recording {
     }
 
     fn run_started(&mut self, started: &RunStarted) {
+        self.overlaps |= self.open > 0;
+        self.open += 1;
         let account = started.balance.map(|balance| {
             let name = started.account.as_str().to_string();
             (name, balance)
@@ -321,6 +341,9 @@ impl Recording {
     fn lane(&mut self, run: usize, worker: u32, pid: u32) -> usize {
         let next = self.lanes.len();
         let lane = *self.runs[run].lanes.entry(worker).or_insert(next);
+        // A worker of a run is one process.
+        let is_other = self.lanes.get(lane).is_some_and(|lane| lane.pid != pid);
+        self.is_mixed |= self.overlaps && worker > 0 && is_other;
         if lane == next {
             self.lanes.push(Lane {
                 run,
@@ -334,32 +357,6 @@ impl Recording {
             });
         }
         lane
-    }
-
-    fn summary(&mut self, summary: &Summary) {
-        let run = self.run();
-        self.heard(run, moment(summary.elapsed_us));
-        let recorded = &mut self.runs[run];
-        recorded.has_ended = true;
-        let picture = &mut recorded.picture;
-        if picture.mode.is_unknown() {
-            picture.mode = summary.mode.clone();
-        }
-        let balances = summary.balances.iter().map(|account| RunBalance {
-            account: account.account.as_str().to_string(),
-            balance: account.balance.minor(),
-            expected: account.expected.map(Balance::minor),
-            lost_updates: account.lost_updates,
-        });
-        picture.totals = Some(PicturedTotals {
-            status: summary.status.code(),
-            elapsed: moment(summary.elapsed_us),
-            sequential: moment(summary.sequential_us),
-            processes: summary.processes,
-            lost_updates: summary.lost_updates,
-            ended_early: summary.ended_early.as_deref().map(shortened),
-            balances: balances.collect(),
-        });
     }
 }
 

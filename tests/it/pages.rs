@@ -50,7 +50,7 @@ fn the_orders_are_seen_in_a_browser() {
     assert_eq!(counts, [5, 4, 8], "{seen}");
     assert_eq!(
         seen["lost"],
-        serde_json::json!(["write $500.00, LOST: what 4 wrote"])
+        serde_json::json!(["write $500.00, writes over what 4 wrote"])
     );
     assert_eq!(seen["wide"], serde_json::json!([]), "{seen}");
 }

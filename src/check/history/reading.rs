@@ -72,6 +72,7 @@ impl Default for ObservedHistory {
             told_twice: 0,
             has_holds: false,
             is_mixed: false,
+            races: 0,
             state: ReadingState::default(),
         }
     }
@@ -114,6 +115,10 @@ impl ObservedHistory {
             }
             Some(Event::Summary(summary)) => {
                 self.ended(place, &summary, &ToldCounts::of(text));
+                return Ok(());
+            }
+            Some(Event::Raced(_)) => {
+                self.races += 1;
                 return Ok(());
             }
             Some(Event::Held(told)) => (ObservedEvent::Held, told),

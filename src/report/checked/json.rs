@@ -157,6 +157,7 @@ impl OpenPart {
             LeftOpen::Sums(count) => ("sums", count),
             LeftOpen::NoOrder(count) => ("no_order", count),
             LeftOpen::NoAnswers => ("no_answers", 1),
+            LeftOpen::Races(count) => ("races", count),
         };
         OpenPart { what, count }
     }

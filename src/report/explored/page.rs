@@ -181,7 +181,7 @@ fn lanes(exploration: &Exploration, played: &Played, page: &mut PlainPage) {
         let lost = blind.iter().find(|(step, _)| *step == at);
         if let Some((_, lost)) = lost {
             let lost: Vec<String> = lost.iter().map(|one| (one + 1).to_string()).collect();
-            text += &format!(", LOST: what {} wrote", lost.join(", "));
+            text += &format!(", writes over what {} wrote", lost.join(", "));
         }
         LaneStep {
             first: (at + 1).to_string(),
@@ -262,7 +262,7 @@ mod tests {
                 "<tr class=\"wrong\"><th scope=\"row\" class=\"number\">$1500.00</th><td class=\"number\">2</td>",
                 "<th scope=\"col\">1 withdraw $500.00</th>",
                 "<tr><th scope=\"row\" class=\"number\">2</th><td></td><td class=\"step\">read $1000.00</td></tr>",
-                "<td class=\"step wrong\">write $500.00, LOST: what 2 wrote</td>",
+                "<td class=\"step wrong\">write $500.00, writes over what 2 wrote</td>",
                 "<code>bank-par replay x1/none/main=1000/w500,d500/1221</code>",
             ],
         );
@@ -287,7 +287,7 @@ mod tests {
             &[
                 "<table class=\"lanes narrow\">",
                 "<td class=\"step\">r</td>",
-                "<td class=\"behind wrong\">1 deposit $1.00: write $1001.00, LOST: what 2, 3, 4, 5, 6, 7, 8 wrote</td>",
+                "<td class=\"behind wrong\">1 deposit $1.00: write $1001.00, writes over what 2, 3, 4, 5, 6, 7, 8 wrote</td>",
             ],
         );
     }

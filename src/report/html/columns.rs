@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::selection::{self, MAX_BINS};
 use crate::bank::{Decimal, Kind};
 use crate::report::money::UnitObject;
-use crate::report::shown::word;
+use crate::report::shown::{self, word};
 use crate::show::{
     Binned, Latencies, OperationEnd, Picture, PicturedOperation, PicturedRun, percentile,
 };
@@ -24,7 +24,7 @@ const MAX_HISTORIES: usize = 16;
 pub(super) struct PageColumns<'a> {
     unit: UnitObject,
     runs: Vec<RunObject<'a>>,
-    notes: &'a [String],
+    notes: Vec<String>,
     end: u64,
     /// How many operations there were, and how many of them are listed.
     total: usize,
@@ -152,11 +152,12 @@ impl<'a> PageColumns<'a> {
         let places: HashMap<usize, usize> =
             (0..).zip(&chosen).map(|(new, old)| (*old, new)).collect();
         let (lanes, operations) = operation_columns(picture, &chosen);
+        let races = picture.runs.iter().flat_map(shown::races);
         let (accesses, accesses_omitted) = access_columns(picture, &places);
         PageColumns {
             unit: UnitObject::current(),
             runs: picture.runs.iter().map(run_object).collect(),
-            notes: &picture.notes,
+            notes: races.chain(picture.notes.iter().cloned()).collect(),
             end: picture.end,
             total: picture.operations.len(),
             shown: chosen.len(),

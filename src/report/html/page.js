@@ -87,7 +87,7 @@
       $("runs").parentElement.hidden = true;
     }
     const balances = runs.flatMap((run, place) => (run.totals ? run.totals.balances.map((one) => [place, one]) : []));
-    cells($("accounts"), [["Run", "number"], ["Account", "nowrap"], ["Balance", "number"], ["Must be", "number"], ["Updates lost", "number"]],
+    cells($("accounts"), [["Run", "number"], ["Account", "nowrap"], ["Balance", "number"], ["Must be", "number"], ["Its updates lost", "number"]],
       balances.map(([run, one]) => [run + 1, one.account, money(one.balance), one.expected === null ? "" : money(one.expected), one.lost_updates]), "Accounts at the end");
     $("accounts").parentElement.hidden = balances.length === 0;
     for (const note of data.notes) $("notes").append(element("li", {}, note));
@@ -215,8 +215,8 @@
     const accesses = rows(data.accesses);
     const waits = rows(data.waits);
     $("shared").hidden = accesses.length + waits.length === 0;
-    const lost = accesses.filter((access) => access.lost_to !== null).length;
-    $("shared-text").textContent = `${count(accesses.length, "read or write", "reads and writes")} of shared balances; ${count(lost, "update was lost", "updates were lost")}` +
+    const lost = new Set(accesses.filter((access) => access.lost_to !== null).map((access) => access.operation)).size;
+    $("shared-text").textContent = `${count(accesses.length, "read or write", "reads and writes")} of shared balances; ${count(lost, "operation's update was lost", "operations' updates were lost")}` +
       (waits.length ? `; ${count(waits.length, "wait", "waits")} for locks.` : ".") +
       (data.accesses_omitted ? ` ${data.accesses_omitted.toLocaleString("en")} later ones are left out.` : "");
     const words = { read: "reads", conflict: "does not write: it has changed; reads", write: "writes", add: "adds in one step, to" };

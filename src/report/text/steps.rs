@@ -68,7 +68,14 @@ impl StepText {
                 let (millis, micros) = (took / 1_000, took % 1_000);
                 writeln!(out, ", answered in {millis}.{micros:03} ms")
             }
-            _ => writeln!(out, ", and ended before the answer"),
+            _ => {
+                let took = request.answered_us.0.saturating_sub(request.received_us.0);
+                let (millis, micros) = (took / 1_000, took % 1_000);
+                writeln!(
+                    out,
+                    ", answered {millis}.{micros:03} ms after it arrived; the worker ended before it told when"
+                )
+            }
         }
     }
 
@@ -227,5 +234,22 @@ impl Display for Accounts<'_> {
             .map(Name::as_str)
             .collect();
         f.write_str(&users.join(" and "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_told_of_that_its_worker_did_not_live_to_tell_of() {
+        let json = r#"{"v":1,"type":"request","operation":1,"worker":1,"pid":9,"request":"begin","received_us":41655,"decided_us":41677,"answered_us":41688}"#;
+        let event = Event::read(1, json).expect("a line").expect("an event");
+        let mut out = Vec::new();
+        StepText::default().write(&event, &mut out).expect("memory");
+        let text = String::from_utf8(out).expect("text");
+        let end = "answered 0.033 ms after it arrived; the worker ended before it told when\n";
+        assert!(text.ends_with(end), "{text}");
+        assert!(!text.contains("before the answer"), "{text}");
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::{Drawing, ending, money};
+use crate::event::Mode;
 use crate::show::{CellStep, Lane, LaneEnd, OperationEnd, PicturedOperation, Stroke};
 
 /// What a stroke looks like, in ASCII and beyond.
@@ -133,7 +134,12 @@ impl Drawing<'_> {
             Some(LaneEnd::Signal(signal)) => format!("signal {signal}"),
             None => return end,
         };
-        // What ended the process says more than that its operation failed.
+        // What ended the process says more than that its operation failed, and less than that it counts.
+        let counts =
+            only.is_some_and(|place| self.picture.operations[place].end == OperationEnd::Completed);
+        if counts && end.len() + ", ".len() + crash.len() > self.end {
+            return end;
+        }
         match end.is_empty() || end.len() + ", ".len() + crash.len() > self.end {
             true => crash,
             false => format!("{end}, {crash}"),
@@ -214,7 +220,9 @@ impl Drawing<'_> {
             }
             last = Some((mark, column));
         }
-        if let Some((held, _)) = operation.worked.filter(|_| last.is_none()) {
+        let sets_aside = self.picture.runs[operation.run].mode != Mode::SharedMemory;
+        let held = operation.worked.filter(|_| last.is_none() && sets_aside);
+        if let Some((held, _)) = held {
             row.mark(self.axis.column(held), 'h');
         }
         let end = match operation.end {

@@ -19,6 +19,7 @@ impl Drawing<'_> {
         let mut told: Vec<StoryLine> = self.accesses();
         told.extend(self.waits());
         told.extend(self.failures());
+        told.extend(self.repairs());
         told.retain(|(_, operation, _)| self.is_drawn(*operation));
         told.sort_by_key(|(at, ..)| *at);
         if told.is_empty() {
@@ -101,6 +102,21 @@ impl Drawing<'_> {
             Some((operation.ended, place, phrase))
         });
         failed.take(self.enough())
+    }
+
+    /// What a process had half-written when it died, and which one completed it.
+    fn repairs(&self) -> impl Iterator<Item = StoryLine> + '_ {
+        let operations = self.picture.operations.iter().enumerate();
+        let repaired = operations.filter_map(|(place, operation)| {
+            let repaired = operation.repaired?;
+            let by = match repaired.worker {
+                Some(worker) => format!("worker {worker}"),
+                None => "the parent".to_string(),
+            };
+            let phrase = format!("died half-written, and {by} completed its writes");
+            Some((repaired.at, place, phrase))
+        });
+        repaired.take(self.enough())
     }
 
     /// So many lines of one kind are enough to fill the story, and to tell that there are more.

@@ -65,6 +65,43 @@ fn several_parents_have_their_lanes_below_their_names() {
 }
 
 #[test]
+fn what_was_half_written_is_told_with_the_process_that_completed_it() {
+    let text = r#"{"v":1,"type":"run_started","mode":"shared-memory","sync":"robust","pid":1,"clock_us":1,"account":"main","balance":"1000.00"}
+{"v":1,"type":"started","op":"withdraw","account":"main","amount":"100.00","operation":2,"worker":2,"pid":12,"at_us":100}
+{"v":1,"type":"wrote","operation":2,"worker":2,"pid":12,"account":"main","balance":"900.00","version":1,"at_us":3000}
+{"v":1,"type":"exited","worker":2,"pid":12,"signal":9,"at_us":3100}
+{"v":1,"type":"repaired","operation":2,"worker":2,"pid":12,"repaired_by":1,"at_us":3200}
+{"v":1,"type":"completed","op":"withdraw","account":"main","amount":"100.00","balance":"900.00","available":"900.00","operation":2,"worker":2,"pid":12,"at_us":3300,"elapsed_us":3200}"#;
+    let text = drawn(&[text], 80, true);
+    let told = " 3.2 ms   2 withdraw died half-written, and worker 1 completed its writes";
+    assert!(text.contains(told), "{text}");
+    let lane = text.lines().find(|line| line.starts_with(" 2 withdraw"));
+    assert!(lane.is_some_and(|lane| lane.ends_with("$900.00")), "{text}");
+}
+
+#[test]
+fn races_of_threads_are_told_and_not_drawn() {
+    let race = |remedy, actual, lost| {
+        format!(
+            r#"{{"v":1,"type":"raced","remedy":"{remedy}","threads":4,"operations":4000,"refused":0,"expected":"5000.00","actual":"{actual}.00","lost_updates":{lost},"elapsed_us":60,"ns_per_operation":15}}"#
+        )
+    };
+    let start = r#"{"v":1,"type":"run_started","mode":"sync","sync":"none","pid":9,"clock_us":1,"account":"main","balance":"1000.00"}"#;
+    let lines = [
+        start.to_string(),
+        race("none", 3_000, 1_020),
+        race("mutex", 5_000, 0),
+    ];
+    assert_eq!(
+        drawn(&[&lines.join("\n")], 80, true),
+        "sync --lock none, process 9 (0.jsonl)\n\
+         none: 1,020 updates of 4,000 lost; the balance ended with $3000.00, and must be\n\
+         $5000.00\n\
+         mutex: no update of 4,000 lost; the balance ended with $5000.00, as it must\n"
+    );
+}
+
+#[test]
 fn it_fits_any_width_and_needs_no_more_than_ascii() {
     for recordings in [&[LESSON][..], &[FIRST], &[FIRST, SECOND]] {
         for width in [40, 60, 80, 119, 120, 200] {

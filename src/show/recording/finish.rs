@@ -1,8 +1,10 @@
 //! A recording that was read to its end becomes a picture.
 
+use std::collections::HashSet;
+
 use super::balances::DecidedAt;
 use super::{MAX_OPERATIONS, RecordedRun, Recording};
-use crate::event::RequestName;
+use crate::event::{Mode, RequestName};
 use crate::show::cell_history::mark_lost;
 use crate::show::clock::{RunExtent, lay_out};
 use crate::show::picture::{
@@ -80,6 +82,9 @@ impl Recording {
         for operation in &mut self.operations {
             let start = starts[operation.run];
             operation.begun += start;
+            if let Some(repaired) = &mut operation.repaired {
+                repaired.at += start;
+            }
             operation.ended = match operation.end {
                 OperationEnd::Unfinished => self.runs[operation.run].picture.until,
                 _ => operation.ended + start,
@@ -157,15 +162,44 @@ impl Recording {
         decided
     }
 
-    /// Where data is shared, the work is what lies between the first read and the last write.
+    /// Where data is shared, the work is what lies between the first read and the last write, or the end of
+    /// a worker that had read and did not come to write.
     fn work_between(&mut self) {
+        let mut reading = HashSet::new();
         for access in &self.accesses {
-            let worked = &mut self.operations[access.operation].worked;
-            match (access.step, &worked) {
-                (CellStep::Read, None) => *worked = Some((access.at, access.at)),
-                (CellStep::Read, Some(_)) => {}
-                (_, Some((from, _))) => *worked = Some((*from, access.at.max(*from))),
-                (_, None) => {}
+            match access.step {
+                CellStep::Read | CellStep::Conflict => reading.insert(access.operation),
+                CellStep::Write { .. } => reading.remove(&access.operation),
+            };
+            let operation = &mut self.operations[access.operation];
+            operation.worked = match (access.step, operation.worked) {
+                (CellStep::Read, None) => Some((access.at, access.at)),
+                (CellStep::Read, worked) => worked,
+                (_, Some((from, _))) => Some((from, access.at.max(from))),
+                (_, None) if access.is_addition => Some((operation.begun, access.at)),
+                (_, None) => None,
+            };
+        }
+        for place in reading {
+            let operation = &mut self.operations[place];
+            let broke_off = !matches!(
+                operation.end,
+                OperationEnd::Completed | OperationEnd::Refused
+            );
+            if let Some((_, until)) = operation.worked.as_mut().filter(|_| broke_off) {
+                *until = operation.ended;
+            }
+        }
+        self.work_in_memory();
+    }
+
+    /// In shared memory no server is asked: what is no wait and no access that was told, is work.
+    fn work_in_memory(&mut self) {
+        for operation in &mut self.operations {
+            let mode = &self.runs[operation.run].picture.mode;
+            if *mode == Mode::SharedMemory && operation.worked.is_none() {
+                let from = operation.waited.map_or(operation.begun, |(_, until)| until);
+                operation.worked = Some((from, operation.ended));
             }
         }
     }
@@ -217,7 +251,10 @@ impl Recording {
         if is_reordered {
             notes.push("answers came in another order than the writes that they tell of: a balance ends with what its run found there".into());
         }
-        let unfinished = self.runs.iter().filter(|run| run.picture.totals.is_none());
+        let unfinished = self.runs.iter().filter(|run| {
+            let picture = &run.picture;
+            picture.totals.is_none() && picture.races.is_empty()
+        });
         match unfinished.count() {
             0 => {}
             1 => notes.push("one run has no summary: it was killed, or goes on".into()),

@@ -2,8 +2,8 @@
 
 use super::{RecordedChange, Recording, moment, shortened};
 use crate::bank::{Balance, Kind};
-use crate::event::{OperationEvent, PartEvent};
-use crate::show::{OperationEnd, PicturedOperation};
+use crate::event::{OperationEvent, PartEvent, Repair};
+use crate::show::{OperationEnd, PicturedOperation, PicturedRepair};
 
 impl Recording {
     /// The operation that an event is about; it is new if the recording has not named it before.
@@ -70,6 +70,7 @@ impl Recording {
             balance: None,
             seq: None,
             decided: None,
+            repaired: None,
         });
         self.place_early_steps(place);
         Some(place)
@@ -114,6 +115,17 @@ impl Recording {
         }
         if end == OperationEnd::Failed {
             self.given_back(place, at);
+        }
+    }
+
+    pub(super) fn repaired(&mut self, repair: &Repair) {
+        let run = self.run_of_step();
+        let place = self.runs[run].numbered.get(&repair.operation);
+        if let Some(operation) = place.and_then(|place| self.operations.get_mut(*place)) {
+            operation.repaired = Some(PicturedRepair {
+                at: moment(repair.at_us),
+                worker: repair.repaired_by,
+            });
         }
     }
 

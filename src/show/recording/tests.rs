@@ -1,7 +1,9 @@
+use std::collections::HashSet;
+
 use proptest::prelude::*;
 
 use super::*;
-use crate::show::samples::{FIRST, LESSON, SECOND, WAITS, picture};
+use crate::show::samples::{ADDITIONS, FIRST, LESSON, SECOND, WAITS, picture};
 use crate::show::{CellStep, Picture, Stroke};
 
 fn strokes(picture: &Picture, place: usize) -> Vec<(Stroke, u64)> {
@@ -119,10 +121,11 @@ fn lost_updates_are_found_and_whose() {
         .totals
         .as_ref()
         .and_then(|totals| totals.lost_updates);
+    let operations: HashSet<u64> = expected.iter().map(|(_, lost, _)| *lost).collect();
     assert_eq!(
         lost,
-        Some(expected.len() as u64),
-        "as the run itself counted"
+        Some(operations.len() as u64),
+        "as the run itself counted: an operation that two accounts lack is one"
     );
 }
 
@@ -179,6 +182,95 @@ fn what_a_killed_run_leaves_is_drawn_as_far_as_it_goes() {
     let notes = picture.notes.join("; ");
     assert!(notes.contains("1 line is no whole event"), "{notes}");
     assert!(notes.contains("one run has no summary"), "{notes}");
+}
+
+#[test]
+fn a_worker_that_dies_before_it_writes_has_worked_until_then() {
+    let text = r#"{"v":1,"type":"run_started","mode":"server-share","sync":"cas","pid":1,"clock_us":1}
+{"v":1,"type":"started","op":"withdraw","account":"main","amount":"1.00","operation":1,"worker":1,"pid":2,"at_us":1000}
+{"v":1,"type":"read","operation":1,"worker":1,"pid":2,"account":"main","balance":"10.00","version":0,"at_us":2000}
+{"v":1,"type":"failed","op":"withdraw","account":"main","amount":"1.00","reason":"deadline","operation":1,"worker":1,"pid":2,"at_us":300000,"elapsed_us":299000}"#;
+    let expected = [(Stroke::Begin, 1_000), (Stroke::Work, 298_000)];
+    assert_eq!(strokes(&picture(&[text]), 0), expected);
+}
+
+#[test]
+fn in_shared_memory_no_request_is_under_way_where_a_worker_works() {
+    let works = |text: &str| {
+        let strokes = strokes(&picture(&[text]), 1);
+        strokes.into_iter().max_by_key(|(_, length)| *length)
+    };
+    assert_eq!(works(ADDITIONS), Some((Stroke::Work, 22_018)));
+    let without_steps = ADDITIONS.lines().filter(|line| {
+        let ends = ["run_started", "started", "completed", "summary"];
+        ends.iter()
+            .any(|end| line.contains(&format!("\"type\":\"{end}\"")))
+    });
+    let without_steps: Vec<&str> = without_steps.collect();
+    assert_eq!(
+        works(&without_steps.join("\n")),
+        Some((Stroke::Work, 22_197))
+    );
+}
+
+/// Runs that write to one file at once are seen where the one that goes on has a worker of the same number,
+/// or has lines after the end of the other. One that was killed before the next began is drawn.
+#[test]
+fn runs_that_write_to_one_file_at_once_are_not_drawn() {
+    let first: Vec<&str> = FIRST.lines().collect();
+    let second: Vec<&str> = SECOND.lines().collect();
+    let read = |lines: &[&str]| {
+        let mut recording = Recording::default();
+        recording.begin_source("two.jsonl");
+        let read = lines
+            .iter()
+            .try_for_each(|line| recording.line(line.as_bytes()));
+        read.map(|()| recording.picture().runs.len())
+    };
+    let mixed = Err(RecordingError::Mixed("two.jsonl".into()));
+    assert_eq!(read(&[&first[..7], &second[..]].concat()), Ok(2), "killed");
+    assert_eq!(
+        read(&[&first[..], &second[..]].concat()),
+        Ok(2),
+        "one after the other"
+    );
+    let (begun, rest) = first.split_at(7);
+    assert_eq!(
+        read(&[begun, &second[..], rest].concat()),
+        mixed,
+        "after its end"
+    );
+    let (head, tail) = second.split_at(3);
+    assert_eq!(
+        read(&[begun, head, rest, tail].concat()),
+        mixed,
+        "in between"
+    );
+    let again = read(&[&first[..7], &second[..], &first[..]].concat());
+    assert_eq!(again, Ok(3), "a later one has the file for itself");
+}
+
+#[test]
+fn races_of_threads_are_kept_and_no_line_is_drawn_of_their_balance() {
+    let text = concat!(
+        r#"{"v":1,"type":"run_started","mode":"sync","sync":"none","pid":9,"clock_us":1,"account":"main","balance":"1000.00"}"#,
+        "\n",
+        r#"{"v":1,"type":"raced","remedy":"none","threads":4,"operations":40,"refused":0,"expected":"5000.00","actual":"3000.00","lost_updates":20,"elapsed_us":60,"ns_per_operation":1515}"#,
+    );
+    let picture = picture(&[text]);
+    let lost: Vec<u64> = picture.runs[0]
+        .races
+        .iter()
+        .map(|race| race.lost_updates)
+        .collect();
+    assert_eq!(lost, [20]);
+    assert!(
+        picture
+            .accounts
+            .iter()
+            .all(|account| account.changes.is_empty())
+    );
+    assert!(picture.notes.is_empty(), "{:?}", picture.notes);
 }
 
 fn until_started(text: &str) -> usize {
