@@ -100,6 +100,8 @@ impl<'a> RuleReplay<'a> {
     pub(super) fn pass_gap(&mut self, entries: bool) {
         self.epochs.pass(entries);
         self.repeats.pass_gap();
+        // Any of them may have given back what was set aside under an id.
+        self.under_ids.values_mut().for_each(|aside| *aside = None);
     }
 
     /// What is set aside may have changed.

@@ -260,8 +260,10 @@ impl Site {
         }
         for posted in posted {
             self.known.posted(&self.rows, &posted)?;
-            let is_entry = posted.op != Some(Kind::Balance) && posted.seq.is_some();
-            program.lines.extend(posted.line.filter(|_| is_entry));
+            let seq = posted.seq.filter(|_| posted.op != Some(Kind::Balance));
+            let entry = seq.and_then(|seq| self.rows.entry(seq));
+            let is_own = entry.is_some_and(|entry| entry.run == Some(program.run));
+            program.lines.extend(posted.line.filter(|_| is_own));
         }
         match is_over {
             true => self.ended(place),

@@ -54,7 +54,7 @@ pub(super) struct SimWorker {
     /// The operation that it is at, as the real worker does it.
     operation: Option<OperationInWork>,
     /// The number of the last one.
-    number: u64,
+    pub(super) number: u64,
     /// How many attempts of its command have failed.
     failed: u32,
     /// How its operation's work really ended, once it has.

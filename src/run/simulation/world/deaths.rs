@@ -43,7 +43,13 @@ impl World {
             .back()
             .is_some_and(|(at, _)| *at > self.now);
         if has_last && (cut_off || was_killed && self.chance.happens(300)) {
-            process.to_parent.pop_back();
+            let unsent = process.to_parent.pop_back();
+            // A command is not started before that is told.
+            if unsent.is_some_and(|(_, what)| starts_command(&what)) {
+                let line = self.promises.line_of(process.worker.number);
+                self.commands
+                    .extend(line.map(|line| (line, CommandStep::Unpaid)));
+            }
         }
         let end = match cut_off {
             true => Arrived::Broken("a message was cut off".to_string()),

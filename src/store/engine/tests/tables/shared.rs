@@ -34,6 +34,7 @@ impl HostClock {
 /// An entry, as far as promises speak of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PostedEntry {
+    pub(crate) run: Option<u32>,
     pub(crate) line: Option<u64>,
     pub(crate) id: Option<String>,
 }
@@ -41,6 +42,7 @@ pub(crate) struct PostedEntry {
 impl PostedEntry {
     fn of(row: &EntryRow) -> Self {
         PostedEntry {
+            run: row.run,
             line: row.line.map(|line| line.number),
             id: row.id.as_ref().map(ToString::to_string),
         }
