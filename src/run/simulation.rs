@@ -175,13 +175,12 @@ fn a_seed_is_replayed_exactly() {
 }
 
 /// How many seeds are tried for each error of a backend, and how many where more are asked for.
-const FINDING: [u64; 2] = [25, 3_000];
+const FINDING: [u64; 2] = [25, 5_000];
 /// The errors that take more seeds than are tried unless more are asked for.
-const RARE: [Flaw; 6] = [
+const RARE: [Flaw; 5] = [
     Flaw::TornAccounts,
     Flaw::NotDoneCounts,
     Flaw::LostLeaseWrites,
-    Flaw::LinesMissed,
     Flaw::OldLogComesBack,
     Flaw::TornCommit,
 ];

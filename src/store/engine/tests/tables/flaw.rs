@@ -29,15 +29,13 @@ pub(crate) enum Flaw {
     IdsMissed,
     /// A process whose lease ended may still write.
     LostLeaseWrites,
-    /// What entries say of the lines of a run is not found.
-    LinesMissed,
     /// A commit whose sync failed may count after a loss of power although others were made since.
     OldLogComesBack,
 }
 
 impl Flaw {
     /// All of them.
-    pub(crate) const ALL: [Flaw; 15] = [
+    pub(crate) const ALL: [Flaw; 14] = [
         Flaw::LyingSync,
         Flaw::TornCommit,
         Flaw::TornAccounts,
@@ -51,7 +49,6 @@ impl Flaw {
         Flaw::HoldsOfRunMissed,
         Flaw::IdsMissed,
         Flaw::LostLeaseWrites,
-        Flaw::LinesMissed,
         Flaw::OldLogComesBack,
     ];
 }

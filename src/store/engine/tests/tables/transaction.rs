@@ -229,7 +229,6 @@ impl Tx for Copied<'_> {
         let records = self.rows.records.range(after + 1..);
         let records = records.map(|(_, row)| LineRow::of_record(&row.row));
         match table {
-            Table::Entries if self.disk.has(Flaw::LinesMissed) => {}
             Table::Entries => entries.filter(|row| is_of(row.run)).for_each(each),
             Table::Records => {
                 let records = records.filter(|row| is_of(row.run) || row.hold.is_some());
