@@ -9,6 +9,8 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::UNIX_EPOCH;
 
+use sha2::{Digest, Sha256};
+
 use super::LEDGER;
 use super::disk::{Disk, Image, Unsynced};
 use super::recording::{Recording, What};
@@ -112,18 +114,22 @@ pub(super) fn lay_out(image: &Image, folder: &Path) {
     }
 }
 
-/// The file that the disk holds is still the one that was marked: its number and when it was made.
+/// The file that the disk holds is still the one that was marked: its number, when it was made, its folder and its
+/// name there.
 fn keep_identity(ledger: &Path) {
     let file = fs::File::options().write(true).open(ledger).unwrap();
     let about = file.metadata().unwrap();
-    let mut mark = about.ino().to_be_bytes().to_vec();
+    let mut mark = Sha256::new();
+    mark.update(about.ino().to_be_bytes());
     if let Ok(made) = about.created() {
         let made = made.duration_since(UNIX_EPOCH).unwrap();
-        mark.extend(made.as_secs().to_be_bytes());
-        mark.extend(made.subsec_nanos().to_be_bytes());
+        mark.update((made.as_secs() as i64).to_be_bytes());
+        mark.update(made.subsec_nanos().to_be_bytes());
     }
-    mark.resize(20, 0);
-    file.write_all_at(&mark, 72).unwrap();
+    let folder = fs::metadata(ledger.parent().unwrap()).unwrap();
+    mark.update(folder.ino().to_be_bytes());
+    mark.update(LEDGER);
+    file.write_all_at(&mark.finalize()[..20], 72).unwrap();
 }
 
 /// One power loss.
