@@ -286,6 +286,9 @@ impl<'a> Driver<'a> {
         let outgoing = self.store.collect();
         let settled = self.store.settled();
         if !outgoing.is_empty() || settled != before {
+            // They were decided by now, and perhaps not yet when this turn began: an answer that is told as of
+            // earlier would seem to be there before what others had asked and were decided first.
+            self.now = self.clock.now();
             self.handle(Input::Decided { outgoing, settled });
         }
         self.store.messages().into_iter().for_each(stderr_line);

@@ -1,8 +1,8 @@
-//! A ledger for long: every answer of many runs is held against what the ledger holds, and those of a run that asks
-//! alone against each other by the referee. The memory of a server does not grow.
+//! A ledger for long: every answer of many runs is held against what the ledger holds, and against all others by the
+//! referee. The memory of a server does not grow.
 //!
-//! `BANK_PAR_SOAK=N` has runs ask so many times, two at once and one alone in turn, of 20,000 lines each, instead of a
-//! few small ones.
+//! `BANK_PAR_SOAK=N` has so many runs ask one after another, two at a time, of 20,000 lines each, instead of a few
+//! small ones.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -15,6 +15,8 @@ use crate::serve::Served;
 /// How much more memory a server may take than after a quarter of the runs, in KiB: what its allocator and the
 /// ledger's cache waver by.
 const WAVERS: u64 = 16 * 1024;
+/// So many runs ask at once.
+const CLIENTS: u64 = 2;
 /// How they ask.
 const MODES: [&str; 3] = ["parallel", "queue", "pipe"];
 
@@ -53,10 +55,9 @@ fn lines(run: &str, count: u64, have_ids: bool) -> String {
 /// many runs there were and how many answers.
 fn ask(ledger: &Ledger, at: &str, have_ids: bool, mut seen: impl FnMut(u64)) -> (u64, u64) {
     let (runs, each) = runs();
-    let (mut entries, mut asked) = (0, 0);
+    let (mut entries, mut answers) = (0, 0);
     for run in 1..=runs {
-        let clients = 1 + run % 2;
-        let said = at_once(clients as usize, |client| {
+        let said = at_once(CLIENTS as usize, |client| {
             let name = format!("soak-{run}-{client}");
             let input = ledger.file(
                 &format!("lines-{client}.jsonl"),
@@ -68,10 +69,7 @@ fn ask(ledger: &Ledger, at: &str, have_ids: bool, mut seen: impl FnMut(u64)) -> 
             command.env("BANK_PAR_LEDGER", at);
             Running::start(command).finish()
         });
-        // Processes that ask at once note by themselves when they do, on a busy machine some of them late.
-        if let [alone] = &said[..] {
-            judge(ledger, alone);
-        }
+        judge(ledger, &said);
         let mut promised = Promised::default();
         for ended in &said {
             assert_eq!(answered(ended), each);
@@ -80,11 +78,11 @@ fn ask(ledger: &Ledger, at: &str, have_ids: bool, mut seen: impl FnMut(u64)) -> 
         let kept = promised.check_after(Path::new(&ledger.path()), entries);
         kept.unwrap_or_else(|why| panic!("run {run}: {why}"));
         entries += promised.posted();
-        asked += clients;
+        answers += each * CLIENTS;
         seen(run);
     }
     ledger.verify();
-    (asked, asked * each)
+    (runs * CLIENTS, answers)
 }
 
 /// How many lines got an answer.
@@ -96,12 +94,13 @@ fn answered(ended: &Run) -> u64 {
     count("completed") + count("refused")
 }
 
-/// The referee holds all answers of a run against each other and the bank's rules.
-fn judge(ledger: &Ledger, said: &Run) {
-    let judged = ledger.run(&format!(
-        "check {}",
-        ledger.file("said.jsonl", &said.stdout)
-    ));
+/// The referee holds all answers of runs against each other and the bank's rules.
+fn judge(ledger: &Ledger, said: &[Run]) {
+    let files: Vec<String> = (0..)
+        .zip(said)
+        .map(|(client, run): (u64, _)| ledger.file(&format!("said-{client}.jsonl"), &run.stdout))
+        .collect();
+    let judged = ledger.run(&format!("check {}", files.join(" ")));
     assert!(judged.status.success(), "{judged:?}");
 }
 
