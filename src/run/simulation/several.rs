@@ -262,8 +262,9 @@ impl Site {
             self.known.posted(&self.rows, &posted)?;
             let seq = posted.seq.filter(|_| posted.op != Some(Kind::Balance));
             let entry = seq.and_then(|seq| self.rows.entry(seq));
-            let is_own = entry.is_some_and(|entry| entry.run == Some(program.run));
-            program.lines.extend(posted.line.filter(|_| is_own));
+            // A line that repeats the id of another is told with the entry of that one.
+            let own = entry.filter(|entry| entry.run == Some(program.run));
+            program.lines.extend(own.and_then(|entry| entry.line));
         }
         match is_over {
             true => self.ended(place),
