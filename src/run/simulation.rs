@@ -1,7 +1,7 @@
 //! Whole runs in microseconds: simulated workers, links, clock, input, and a ledger, from one seed. Whatever
 //! happens, in whichever order, the promises hold after every step.
 //!
-//! In a [`World`] one parent has a ledger of the bank's own ledger state to itself; in a [`Site`] several share
+//! In a [`World`] one parent has a ledger of the bank's own ledger state to itself; in a [`SharedWorld`] several share
 //! one that lasts.
 
 mod chance;
@@ -20,7 +20,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::Run;
 use crate::report::stderr_line;
 use crate::store::Flaw;
-use several::Site;
+use several::SharedWorld;
 use world::World;
 
 /// What is wrong with a world that lived, if anything is, and what happened in it, if that is wanted.
@@ -47,7 +47,7 @@ const ONE_PARENT: WorldKind = WorldKind {
 const SEVERAL: WorldKind = WorldKind {
     seeds: 50,
     live: |seed, without, traced| simulate_several(seed, without, traced, None),
-    parts: Site::parts,
+    parts: SharedWorld::parts,
 };
 /// The variable that asks for more: how many, from 0 on.
 const MORE: &str = "BANK_PAR_SEEDS";
@@ -93,11 +93,11 @@ fn shrink(parts: Vec<String>, mut fails: impl FnMut(&[String]) -> bool) -> Vec<S
 
 /// What is wrong with all that uses one ledger, as this seed makes it without these parts, if anything is.
 fn simulate_several(seed: u64, without: &[String], traced: bool, flaw: Option<Flaw>) -> Lived {
-    let mut site = Site::new(seed, without, traced);
-    site.plant(flaw);
-    let lived = catch_unwind(AssertUnwindSafe(|| site.live()));
+    let mut world = SharedWorld::new(seed, without, traced);
+    world.plant(flaw);
+    let lived = catch_unwind(AssertUnwindSafe(|| world.live()));
     let lived = lived.unwrap_or_else(|_| Err("it panicked".to_string()));
-    (lived, site.trace.unwrap_or_default())
+    (lived, world.trace.unwrap_or_default())
 }
 
 #[track_caller]

@@ -62,20 +62,19 @@ impl StepText {
             // What they read and write says more.
             Mechanism::Cells | Mechanism::Memory | Mechanism::Threads => return Ok(()),
         }
+        let between = |Micros(one): Micros, Micros(other): Micros| {
+            let took = other.saturating_sub(one);
+            format!("{}.{:03} ms", took / 1_000, took % 1_000)
+        };
         match (request.sent_us, request.returned_us) {
-            (Some(Micros(sent)), Some(Micros(returned))) => {
-                let took = returned.saturating_sub(sent);
-                let (millis, micros) = (took / 1_000, took % 1_000);
-                writeln!(out, ", answered in {millis}.{micros:03} ms")
+            (Some(sent), Some(returned)) => {
+                writeln!(out, ", answered in {}", between(sent, returned))
             }
-            _ => {
-                let took = request.answered_us.0.saturating_sub(request.received_us.0);
-                let (millis, micros) = (took / 1_000, took % 1_000);
-                writeln!(
-                    out,
-                    ", answered {millis}.{micros:03} ms after it arrived; the worker ended before it told when"
-                )
-            }
+            _ => writeln!(
+                out,
+                ", answered {} after it arrived; the worker ended before it told when",
+                between(request.received_us, request.answered_us)
+            ),
         }
     }
 

@@ -25,7 +25,7 @@ use crate::bank::Kind;
 use crate::store::{CommitFate, Flaw, HostClock, LeaseKind, LedgerError, SharedRows};
 use known::Known;
 use mishaps::Mishaps;
-use program::{Attempt, Program, ProgramState, all_was_told};
+use program::{Program, ProgramAttempt, ProgramState, all_was_told};
 
 /// More steps than any of them takes.
 const MOST_STEPS: usize = 100_000;
@@ -46,7 +46,7 @@ struct Host {
 }
 
 /// All that uses one ledger.
-pub(super) struct Site {
+pub(super) struct SharedWorld {
     chance: Chance,
     now: Duration,
     rows: SharedRows,
@@ -73,7 +73,7 @@ pub(super) struct Site {
     pub(super) trace: Option<Vec<String>>,
 }
 
-impl Site {
+impl SharedWorld {
     /// What this seed makes, without these parts.
     pub(super) fn new(seed: u64, without: &[String], traced: bool) -> Self {
         let mut chance = Chance::new(seed);
@@ -88,7 +88,7 @@ impl Site {
         let programs = Program::draw_all(hosts, &mut chance);
         let programs = programs.into_iter().enumerate();
         let is_out = |part: &str| without.iter().any(|out| out == part);
-        let site = Site {
+        let world = SharedWorld {
             now: Duration::ZERO,
             rows: SharedRows::new(),
             kind,
@@ -110,16 +110,16 @@ impl Site {
             trace: traced.then(Vec::new),
             chance,
         };
-        site.rows.lease_by(kind);
-        site.set_clocks();
-        site
+        world.rows.lease_by(kind);
+        world.set_clocks();
+        world
     }
 
     /// The parts of it that can be left out.
     pub(super) fn parts(seed: u64) -> Vec<String> {
-        let site = Site::new(seed, &[], false);
-        let mut parts = site.mishaps.parts();
-        for (place, mut program) in site.programs.into_iter().enumerate() {
+        let world = SharedWorld::new(seed, &[], false);
+        let mut parts = world.mishaps.parts();
+        for (place, mut program) in world.programs.into_iter().enumerate() {
             parts.push(format!("program-{place}"));
             parts.extend(program.parts(place));
         }

@@ -77,7 +77,7 @@ impl Mishaps {
     }
 }
 
-impl Site {
+impl SharedWorld {
     /// Something may go wrong, but not for ever.
     pub(super) fn mishap(&mut self) -> Result<(), Broken> {
         if self.now > MISHAPS_UNTIL {
@@ -121,7 +121,7 @@ impl Site {
 
     /// A parent is killed, unless nothing goes wrong with it any more.
     fn kill(&mut self, place: usize) {
-        let may = |attempt: &Attempt| !attempt.is_last;
+        let may = |attempt: &ProgramAttempt| !attempt.is_last;
         if matches!(&self.programs[place].state, ProgramState::Runs(attempt) if may(attempt)) {
             self.end_process(place);
         }
@@ -138,7 +138,7 @@ impl Site {
         let ProgramState::Runs(attempt) = std::mem::replace(&mut program.state, state) else {
             return;
         };
-        let Attempt { world, process, .. } = *attempt;
+        let ProgramAttempt { world, process, .. } = *attempt;
         let has_ended = world.ledger.has_ended();
         self.files.push(world.recorded.into_lines());
         let (is_served, run) = (program.is_served, program.run);

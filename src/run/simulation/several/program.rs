@@ -35,12 +35,12 @@ pub(super) struct Program {
 pub(super) enum ProgramState {
     /// Its next attempt begins then.
     Waits(Duration),
-    Runs(Box<Attempt>),
+    Runs(Box<ProgramAttempt>),
     Done,
 }
 
 /// A parent at work.
-pub(super) struct Attempt {
+pub(super) struct ProgramAttempt {
     pub(super) world: World,
     pub(super) process: LedgerProcess,
     pub(super) began: Duration,

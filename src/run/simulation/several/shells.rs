@@ -18,7 +18,7 @@ fn operation(kind: Kind, id: Option<Id>, account: &Name, minor: i64) -> Request 
     Request::Execute(operation)
 }
 
-impl Site {
+impl SharedWorld {
     /// The accounts are opened, before anything goes wrong.
     pub(super) fn begin(&mut self) -> Result<(), Broken> {
         let process = self.open(0);

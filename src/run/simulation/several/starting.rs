@@ -27,7 +27,7 @@ impl From<LedgerError> for NotBegun {
     }
 }
 
-impl Site {
+impl SharedWorld {
     /// The next attempt of a program begins, if it can.
     pub(super) fn start(&mut self, place: usize) -> Result<(), Broken> {
         let (host, is_served) = (self.programs[place].host, self.programs[place].is_served);
@@ -56,7 +56,7 @@ impl Site {
                 self.note(|| format!("program {place} begins run {}", opened.number));
                 self.programs[place].run = opened.number;
                 self.programs[place].lines.clear();
-                self.programs[place].state = ProgramState::Runs(Box::new(Attempt {
+                self.programs[place].state = ProgramState::Runs(Box::new(ProgramAttempt {
                     world: began,
                     process,
                     began: self.now,
@@ -150,7 +150,7 @@ impl Site {
         let ProgramState::Runs(attempt) = std::mem::replace(&mut program.state, state) else {
             return Ok(());
         };
-        let Attempt {
+        let ProgramAttempt {
             world,
             process,
             is_last,
