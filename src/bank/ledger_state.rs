@@ -312,6 +312,13 @@ impl LedgerState {
         self.begun.clear();
     }
 
+    /// Forgets what a run has begun and what became of its lines: from now on others may end the one and do the
+    /// other.
+    pub fn leave(&mut self, run: u32) {
+        self.begun.retain(|(of, _), _| *of != run);
+        self.lines.leave(run);
+    }
+
     /// Forgets every account, hold and id; a store that keeps them brings back those that matter.
     pub fn forget(&mut self) {
         *self = LedgerState {

@@ -70,7 +70,7 @@ impl<B: Backend> Engine<B> {
     /// Lets go of a run of this process.
     pub(super) fn leave(&mut self, run: u32) {
         self.runs.let_go(run);
-        self.cache.state.lines().leave(run);
+        self.cache.state.leave(run);
     }
 }
 

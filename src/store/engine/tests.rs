@@ -4,6 +4,7 @@ mod budgets;
 mod details;
 #[cfg(feature = "postgres")]
 mod in_postgres;
+mod leases;
 mod lists;
 mod scenarios;
 mod sets;
