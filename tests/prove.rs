@@ -136,11 +136,12 @@ fn said(command: &mut Command) -> Result<String, String> {
     }
 }
 
-fn simulation() -> Result<String, String> {
+fn simulation(round: u64) -> Result<String, String> {
     let mut command = cargo_test("lib", false);
     command
         .args(["--", SIMULATION])
-        .env("BANK_PAR_SEEDS", SEEDS);
+        .env("BANK_PAR_SEEDS", SEEDS)
+        .env("BANK_PAR_ROUND", round.to_string());
     said(&mut command).map(|_| format!("runs: {SEEDS} lived, 0 promises broken\n"))
 }
 
@@ -256,7 +257,7 @@ fn run(name: &str, round: u64, is_brief: bool) -> Result<String, String> {
         None if name == FUZZ => fuzzing::fuzz(),
         None if name == MIRI => miri(),
         None if name == THREADS => threads(),
-        None => simulation(),
+        None => simulation(round),
     }
 }
 

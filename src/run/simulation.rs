@@ -51,6 +51,8 @@ const SEVERAL: WorldKind = WorldKind {
 };
 /// The variable that asks for more: how many, from 0 on.
 const MORE: &str = "BANK_PAR_SEEDS";
+/// The variable that asks for others: so many times as many are passed over.
+const ROUND: &str = "BANK_PAR_ROUND";
 /// The variable that asks for one alone.
 const ONE: &str = "BANK_PAR_SEED";
 /// The variable that leaves parts out of that one, as a seed that broke a promise is told with.
@@ -137,7 +139,8 @@ fn check_all(kind: WorldKind, remainder: u64) {
         return check(kind, seed);
     }
     let seeds = number(MORE).unwrap_or(kind.seeds);
-    (0..seeds)
+    let first = number(ROUND).unwrap_or(0) * seeds;
+    (first..first + seeds)
         .filter(|seed| seed % 2 == remainder)
         .for_each(|seed| check(kind, seed));
 }

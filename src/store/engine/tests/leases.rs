@@ -22,7 +22,10 @@ fn a_run_that_was_lost_is_gone_on_with_by_the_same_process() {
     rows.passed(LASTS);
     execute(other.as_mut(), Kind::Balance, None, 0);
     let late = server.end_run(run);
-    assert!(matches!(late, Err(LedgerError::LeaseLost { .. })), "{late:?}");
+    assert!(
+        matches!(late, Err(LedgerError::LeaseLost { .. })),
+        "{late:?}"
+    );
     let again = server.begin_run(Some(&name)).expect("the same run");
     assert_eq!((again.number, again.is_new), (run, false));
     // A run numbers its requests anew each time.
