@@ -239,7 +239,7 @@ fn asked() -> Result<Asked, String> {
     if campaigns.is_empty() {
         let in_brief = |name: &str| {
             let found = CAMPAIGNS.iter().find(|campaign| campaign.name == name);
-            found.is_some_and(|campaign| campaign.brief.is_some())
+            name == FUZZ || found.is_some_and(|campaign| campaign.brief.is_some())
         };
         let names = known.into_iter().filter(|name| !is_brief || in_brief(name));
         campaigns = names.map(String::from).collect();
@@ -254,7 +254,7 @@ fn asked() -> Result<Asked, String> {
 fn run(name: &str, round: u64, is_brief: bool) -> Result<String, String> {
     match CAMPAIGNS.iter().find(|campaign| campaign.name == name) {
         Some(campaign) => campaign.run(round, is_brief),
-        None if name == FUZZ => fuzzing::fuzz(),
+        None if name == FUZZ => fuzzing::fuzz(is_brief),
         None if name == MIRI => miri(),
         None if name == THREADS => threads(),
         None => simulation(round),

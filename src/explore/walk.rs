@@ -6,8 +6,9 @@ use super::scenario::Scenario;
 use super::shared_state::{SharedState, StepTaken};
 use super::tally::OrderVerdict;
 
-/// The most states that are looked at for what can still become of an order.
-const MAX_LOOKED_AT: usize = 100_000;
+/// The most states that are looked at for what can still become of an order: a fraction of a second, and enough for any
+/// seven operations.
+const MAX_LOOKED_AT: usize = 20_000;
 
 /// Where the first steps of an order have led.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 /// What is counted in whatever campaign tells it.
-const TOTALS: [&str; 6] = [
+const TOTALS: [&str; 7] = [
     "kills",
     "power losses",
     "disks",
     "answers checked",
+    "inputs",
     "lost",
     "doubled",
 ];

@@ -1,14 +1,16 @@
 //! The fuzzer: every kind of bytes from outside is given its time, led by the code that the bytes reach.
 
-use std::fmt::Write as _;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
+use std::{fs, thread};
 
 use super::{PROFILE, folder, said, text};
 
 /// How long each kind of bytes is given in a round.
 const FUZZ_SECONDS: &str = "60";
+/// How many kinds have their time at once on each processor.
+const AT_ONCE_ON_A_PROCESSOR: usize = 2;
 
 /// What has the compiler count which code is reached, on the stable toolchain.
 const COVERAGE: &str = "--cfg fuzzing -C passes=sancov-module \
@@ -17,47 +19,74 @@ const COVERAGE: &str = "--cfg fuzzing -C passes=sancov-module \
     -C llvm-args=-sanitizer-coverage-pc-table \
     -C llvm-args=-sanitizer-coverage-trace-compares";
 
-/// Gives every kind of bytes its time. All that reaches different code is then in `target/prove/corpus`, to be kept in
-/// `tests/corpus`.
-pub(super) fn fuzz() -> Result<String, String> {
+/// Gives every kind of bytes its time, some at once. After a round that is not brief, all that reaches different code is
+/// in `target/prove/corpus`, to be kept in `tests/corpus`.
+pub(super) fn fuzz(is_brief: bool) -> Result<String, String> {
     let program = fuzzer()?;
-    let mut figures = String::new();
-    for kind in kinds() {
-        let found = folder("found").join(&kind);
-        let least = folder("least").join(&kind);
-        let _ = fs::remove_dir_all(&least);
-        for folder in [&found, &least, &folder("corpus")] {
-            fs::create_dir_all(folder).map_err(text)?;
+    let at_once = thread::available_parallelism().map_or(1, usize::from) * AT_ONCE_ON_A_PROCESSOR;
+    let kinds = Mutex::new(kinds().into_iter());
+    let next = || kinds.lock().ok()?.next();
+    let give_time = || {
+        let mut told = Vec::new();
+        while let Some(kind) = next() {
+            told.push(search(&program, &kind)?);
+            if !is_brief {
+                reduce(&program, &kind)?;
+            }
         }
-        let led = |arguments: &[&str]| {
-            let mut command = Command::new(&program);
-            command
-                .args(["-timeout=20", "-rss_limit_mb=1024", "-max_len=4096"])
-                .args(arguments);
-            command.arg(format!("-artifact_prefix={}/{kind}-", folder("").display()));
-            command.env("BANK_PAR_FUZZ", &kind);
-            command
-        };
-        let mut search = led(&[
-            &format!("-max_total_time={FUZZ_SECONDS}"),
-            "-print_final_stats=1",
-        ]);
-        search.arg(&found).env("BANK_PAR_FUZZ_KNOWN", &found);
-        let told = said(&mut search)?;
-        let inputs = told
-            .lines()
-            .find_map(|line| line.strip_prefix("stat::number_of_executed_units:"));
-        let inputs = inputs.ok_or("the fuzzer told no figures")?;
-        let _ = writeln!(
-            figures,
-            "{kind}: {} inputs, 0 promises broken",
-            inputs.trim()
-        );
-        let mut merge = led(&["-set_cover_merge=1", "-use_counters=0"]);
-        said(merge.args([&least, &found]))?;
-        keep(&least, &folder("corpus").join(&kind)).map_err(text)?;
+        Ok::<_, String>(told)
+    };
+    let mut told = thread::scope(|scope| {
+        let begun: Vec<_> = (0..at_once).map(|_| scope.spawn(give_time)).collect();
+        let ended = begun
+            .into_iter()
+            .map(|one| one.join().map_err(|_| "a thread panicked")?);
+        ended.collect::<Result<Vec<_>, String>>()
+    })?
+    .concat();
+    told.sort();
+    Ok(told.concat())
+}
+
+/// Searches for inputs of a kind that break a promise.
+fn search(program: &Path, kind: &str) -> Result<String, String> {
+    let found = folder("found").join(kind);
+    fs::create_dir_all(&found).map_err(text)?;
+    let mut search = led(program, kind);
+    search.arg(format!("-max_total_time={FUZZ_SECONDS}"));
+    search.arg("-print_final_stats=1");
+    search.arg(&found).env("BANK_PAR_FUZZ_KNOWN", &found);
+    let told = said(&mut search)?;
+    let inputs = told
+        .lines()
+        .find_map(|line| line.strip_prefix("stat::number_of_executed_units:"));
+    let inputs = inputs.ok_or("the fuzzer told no figures")?;
+    Ok(format!(
+        "{kind}: {} inputs, 0 promises broken\n",
+        inputs.trim()
+    ))
+}
+
+/// Keeps the fewest of the inputs found that reach all that they reach together.
+fn reduce(program: &Path, kind: &str) -> Result<(), String> {
+    let least = folder("least").join(kind);
+    let _ = fs::remove_dir_all(&least);
+    for folder in [&least, &folder("corpus")] {
+        fs::create_dir_all(folder).map_err(text)?;
     }
-    Ok(figures)
+    let mut merge = led(program, kind);
+    merge.args(["-set_cover_merge=1", "-use_counters=0"]);
+    said(merge.args([&least, &folder("found").join(kind)]))?;
+    keep(&least, &folder("corpus").join(kind)).map_err(text)
+}
+
+/// The fuzzer, led to a kind of bytes.
+fn led(program: &Path, kind: &str) -> Command {
+    let mut command = Command::new(program);
+    command.args(["-timeout=20", "-rss_limit_mb=1024", "-max_len=4096"]);
+    command.arg(format!("-artifact_prefix={}/{kind}-", folder("").display()));
+    command.env("BANK_PAR_FUZZ", kind);
+    command
 }
 
 /// Builds the fuzzer.
