@@ -6,8 +6,8 @@ use super::scenario::Scenario;
 use super::shared_state::{SharedState, StepTaken};
 use super::tally::OrderVerdict;
 
-/// The most states that are looked at for what can still become of an order: a fraction of a second, and enough for any
-/// seven operations.
+/// The most states that are looked at for what can still become of an order: a fraction of a second, and enough for seven
+/// operations in each way to share.
 const MAX_LOOKED_AT: usize = 20_000;
 
 /// Where the first steps of an order have led.
@@ -17,7 +17,7 @@ pub struct OrderPrefix {
     pub steps: Vec<StepTaken>,
     /// Which operations can go on.
     pub able: Vec<usize>,
-    /// What can still become of it; nothing where that takes too long to find out.
+    /// What can still become of it; nothing where there are too many states to find out.
     pub prospects: Option<PossibleEnds>,
     /// How it has ended, if no operation can go on.
     pub verdict: Option<OrderVerdict>,
