@@ -136,7 +136,7 @@ pub fn replay(
         let end = match &mut kept {
             None => threads::once(scenario, played, pace)?,
             Some((signals, _)) => {
-                let plan = processes::plan(scenario, by);
+                let plan = processes::plan((scenario, played), by);
                 processes::once((scenario, played), plan, pace, (alarm, waker), signals)?
             }
         };

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::gate::STEP_LIMIT;
 use super::seen::OrderSeen;
 use super::turns::{WorkerTurn, accesses, turns};
 use super::{OrderEnd, ReplayError, StepPace, StepTakers};
@@ -22,8 +23,14 @@ use crate::work::Pace;
 use crate::worker::WorkerMode;
 use crate::workload::Feed;
 
-/// How long processes that wait for each other are left to it.
-const DEADLOCK_LIMIT: Duration = Duration::from_millis(500);
+/// How long a process may wait for a lock. Those that wait for each other are not left to it for long; any
+/// other wait ends, and its limit is there for processes that stand still.
+fn wait_limit(played: &Played) -> Duration {
+    match played.verdict.deadlock {
+        true => Duration::from_millis(500),
+        false => STEP_LIMIT,
+    }
+}
 
 /// Takes the order once, with a worker process for each operation.
 pub(super) fn once(
@@ -127,7 +134,7 @@ fn notices_conflicts(scenario: &Scenario, played: &Played) -> bool {
 }
 
 /// How workers share memory by this method.
-fn memory_sharing(method: SharingMethod) -> MemorySharing {
+fn memory_sharing(method: SharingMethod, limit: Duration) -> MemorySharing {
     MemorySharing {
         primitive: match method.sharing {
             Sharing::CompareAndSet => Primitive::Cas,
@@ -136,16 +143,19 @@ fn memory_sharing(method: SharingMethod) -> MemorySharing {
             _ => Primitive::None,
         },
         lock_order: method.lock_order,
-        limit: Some(DEADLOCK_LIMIT),
+        limit: Some(limit),
         takes_turns: true,
     }
 }
 
 /// The run of the mode that shares by this method.
-pub(super) fn plan(scenario: &Scenario, by: StepTakers) -> RunPlan {
+pub(super) fn plan((scenario, played): (&Scenario, &Played), by: StepTakers) -> RunPlan {
+    let limit = wait_limit(played);
     let method = scenario.method();
     let conduct = match method.sharing {
-        _ if by == StepTakers::SharedMemory => WorkerMode::ShareMemory(memory_sharing(method)),
+        _ if by == StepTakers::SharedMemory => {
+            WorkerMode::ShareMemory(memory_sharing(method, limit))
+        }
         Sharing::Unguarded | Sharing::CompareAndSet | Sharing::Lock | Sharing::LockPerAccount => {
             WorkerMode::ShareData(method)
         }
@@ -170,7 +180,7 @@ pub(super) fn plan(scenario: &Scenario, by: StepTakers) -> RunPlan {
         overdraft: scenario.overdraft(),
         strict: false,
         timeout: None,
-        lease_limit: Some(DEADLOCK_LIMIT),
+        lease_limit: Some(limit),
         pace: work.unwrap_or(Pace::NONE),
         pacing: Pacing::default(),
         commands: None,

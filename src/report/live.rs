@@ -11,6 +11,7 @@ mod total;
 use std::env;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -34,8 +35,12 @@ const FIRST_FRAME: Duration = Duration::from_millis(250);
 /// How often what has happened is said where no line can be drawn anew.
 const PLAIN_FRAME: Duration = Duration::from_secs(2);
 
-/// How long a terminal that takes nothing is waited for where the run must go on.
-const PATIENCE: Duration = Duration::from_millis(200);
+/// How long a terminal that takes nothing is left until it is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+/// How often it is looked at where the run must go on: for a second, in which the time does not count that
+/// the machine stands still.
+const LOOKS: u32 = 200;
 
 /// The widest line where the terminal does not tell its width.
 const USUAL_WIDTH: usize = 80;
@@ -79,16 +84,29 @@ fn screen() -> MutexGuard<'static, Option<ProgressBar>> {
 
 /// The lines, unless a terminal that takes nothing keeps them.
 fn screen_soon() -> Option<MutexGuard<'static, Option<ProgressBar>>> {
-    let since = Instant::now();
-    loop {
+    for _ in 0..LOOKS {
         match SCREEN.try_lock() {
             Ok(screen) => return Some(screen),
             Err(TryLockError::Poisoned(screen)) => return Some(screen.into_inner()),
-            Err(TryLockError::WouldBlock) if since.elapsed() < PATIENCE => {
-                thread::sleep(Duration::from_millis(5));
-            }
-            Err(TryLockError::WouldBlock) => return None,
+            Err(TryLockError::WouldBlock) => thread::sleep(LOOK_AGAIN),
         }
+    }
+    None
+}
+
+/// Takes lines off the terminal, unless it takes nothing: what was stopped since it was last written to is
+/// found out only by writing to it, which a thread of its own does.
+fn clear_soon(lines: ProgressBar) {
+    let (cleared, is_cleared) = channel::<()>();
+    let thread = thread::Builder::new().name("clearing".into());
+    let started = thread.spawn(move || {
+        lines.finish_and_clear();
+        drop(cleared);
+    });
+    if started.is_ok() {
+        let takes_nothing =
+            |_: &u32| is_cleared.recv_timeout(LOOK_AGAIN) == Err(RecvTimeoutError::Timeout);
+        (0..LOOKS).take_while(takes_nothing).for_each(drop);
     }
 }
 
@@ -103,8 +121,8 @@ pub(super) fn above_the_lines<T>(write: impl FnOnce() -> T) -> T {
 /// Does something while the lines are gone, such as to stop this process; they come back by themselves.
 pub fn without_the_lines<T>(act: impl FnOnce() -> T) -> T {
     let screen = screen_soon();
-    if let Some(lines) = screen.as_deref().and_then(Option::as_ref) {
-        lines.finish_and_clear();
+    if let Some(lines) = screen.as_deref().and_then(Option::clone) {
+        clear_soon(lines);
     }
     act()
 }
@@ -112,7 +130,7 @@ pub fn without_the_lines<T>(act: impl FnOnce() -> T) -> T {
 /// Takes the lines away for good.
 pub fn end_the_lines() {
     if let Some(lines) = screen_soon().and_then(|mut screen| screen.take()) {
-        lines.finish_and_clear();
+        clear_soon(lines);
     }
 }
 

@@ -43,7 +43,9 @@ pub(crate) enum WaitError {
 }
 
 /// Takes a lock. While it goes from holder to holder, as `taken` counts, the wait is not in vain, and its
-/// limit begins anew. `waits` is told at the beginning of a wait and with every slice of it.
+/// limit begins anew. What counts is the time that was waited for the lock: while the machine stands still,
+/// its holder cannot give it back either. `waits` is told at the beginning of a wait and with every slice of
+/// it.
 pub(crate) fn acquire<E: From<WaitError>>(
     lock: &dyn ProcessLock,
     taken: &AtomicU32,
@@ -54,20 +56,21 @@ pub(crate) fn acquire<E: From<WaitError>>(
     if let Some(inherited) = try_for(Duration::ZERO)? {
         return Ok(inherited);
     }
-    let mut since = Instant::now();
+    let mut waited = Duration::ZERO;
     let mut seen = taken.load(Ordering::Relaxed);
     loop {
         waits()?;
-        let left = limit.saturating_sub(since.elapsed());
-        if left.is_zero() {
+        let slice = limit.saturating_sub(waited).min(SLICE);
+        if slice.is_zero() {
             return Err(WaitError::TimeOver.into());
         }
-        if let Some(inherited) = try_for(left.min(SLICE))? {
+        if let Some(inherited) = try_for(slice)? {
             return Ok(inherited);
         }
+        waited += slice;
         let now = taken.load(Ordering::Relaxed);
         if now != seen {
-            (seen, since) = (now, Instant::now());
+            (seen, waited) = (now, Duration::ZERO);
         }
     }
 }

@@ -160,7 +160,7 @@ fn a_worker_killed_at_its_work_gives_back_what_was_set_aside() {
         let ledger = Ledger::new();
         ledger.say("deposit 1000");
         // One after another, so that the second one needs what the first one had set aside.
-        let words = "--jobs 1 --time-scale 0.5 --op withdraw=300 --op withdraw=800";
+        let words = "--jobs 1 --time-scale 1.25 --op withdraw=300 --op withdraw=800";
         let program = start(mode, &ledger, words);
         program.working(1)[0].kill();
         let ended = program.end();
@@ -195,7 +195,7 @@ fn a_signal_lets_what_is_under_way_finish() {
         let ledger = Ledger::new();
         ledger.say("deposit 1000");
         let ops = "--op withdraw=10 ".repeat(4);
-        let program = start(mode, &ledger, &format!("--jobs 2 --time-scale 0.5 {ops}"));
+        let program = start(mode, &ledger, &format!("--jobs 2 --time-scale 1.25 {ops}"));
         program.working(2);
         program.process().signal(Signal::TERM);
         let ended = program.end();

@@ -118,17 +118,28 @@ fn what_was_read_and_written_is_told_with_its_version() {
 
 #[test]
 fn waits_and_conflicts_are_told() {
-    let flags = ["server-share", "--op", "deposit", "--op", "deposit"];
-    let scale = ["--time-scale", "0.25", "--sync"];
+    // Where the machine stands still, one of three may be alone, and not the other two.
+    let flags = [
+        "server-share",
+        "--op",
+        "deposit",
+        "--op",
+        "deposit",
+        "--op",
+        "deposit",
+    ];
+    let scale = ["--time-scale", "0.15", "--sync"];
     let [locked, compared] = at_once(2, |case| {
         steps(&[&flags[..], &scale, &[["lock", "cas"][case]]].concat())
     })
     .try_into()
     .unwrap();
-    assert_eq!(count(&locked, "lease_wait"), 1);
-    assert_eq!(count(&locked, "lease_granted"), 1);
-    // Both sides of the movement were written by the other one meanwhile.
-    assert_eq!(count(&compared, "conflict"), 2);
+    let waits = count(&locked, "lease_wait");
+    assert!((1..=2).contains(&waits), "{locked:?}");
+    assert_eq!(count(&locked, "lease_granted"), waits);
+    // Both sides of the movement were written by another one meanwhile: for one of them at least once.
+    let conflicts = count(&compared, "conflict");
+    assert!([2, 4, 6].contains(&conflicts), "{compared:?}");
 }
 
 #[test]
@@ -202,9 +213,14 @@ fn a_person_sees_how_the_modes_differ() {
 #[test]
 fn a_person_sees_what_is_written_over_without_being_read() {
     let flags = ["server-share", "--sync", "none", "--time-scale", "0.25"];
-    let all = shown(&[&flags[..], &["--op", "withdraw", "--op", "deposit"]].concat());
-    let over = "    it wrote over v1, which it had not read".to_string();
-    assert!(all.contains(&over), "{all:#?}");
+    // Where the machine stands still, one of three may be alone, and not the other two.
+    let ops = ["--op", "withdraw", "--op", "deposit", "--op", "deposit"];
+    let all = shown(&[&flags[..], &ops].concat());
+    let is_over = |line: &String| {
+        let rest = line.strip_prefix("    it wrote over v");
+        rest.is_some_and(|rest| rest.ends_with(", which it had not read"))
+    };
+    assert!(all.iter().any(is_over), "{all:#?}");
 }
 
 #[test]

@@ -180,19 +180,19 @@ fn start_first(ledger: &Ledger, words: &str) -> Option<(Running, Process)> {
 fn the_first_process_of_a_container_ends_by_the_status_of_a_signal() {
     const CASES: [(&str, &str); 7] = [
         (
-            "parallel --op withdraw=1 --time-scale 0.5 --output json",
+            "parallel --op withdraw=1 --time-scale 1.25 --output json",
             "held",
         ),
         (
-            "queue --op withdraw=1 --time-scale 0.5 --output json",
+            "queue --op withdraw=1 --time-scale 1.25 --output json",
             "held",
         ),
         (
-            "pipe --op withdraw=1 --time-scale 0.5 --output json",
+            "pipe --op withdraw=1 --time-scale 1.25 --output json",
             "held",
         ),
         (
-            "server-share --op withdraw=1 --op deposit=1 --time-scale 0.5 --output json",
+            "server-share --op withdraw=1 --op deposit=1 --time-scale 1.25 --output json",
             "started",
         ),
         ("withdraw 1 -- sh ready", "ready"),

@@ -70,7 +70,7 @@ fn send(
     bytes: fn(&str, Process) -> Vec<u8>,
     after: fn(Process),
 ) -> (Process, Ended) {
-    let program = start(mode, ["--time-scale", "0.5"].iter().chain(&OPS));
+    let program = start(mode, ["--time-scale", "1.25"].iter().chain(&OPS));
     let worker = program.working(3)[0];
     end_of(mode, worker)
         .write_all(&bytes(mode, worker))
@@ -136,6 +136,7 @@ fn a_message_that_cannot_be_decoded_ends_its_worker_alone() {
 }
 
 #[test]
+#[ignore = "slow: workers are at work for seconds"]
 fn a_count_that_no_message_can_hold_allocates_nothing_and_ends_its_worker_alone() {
     // Operation 1, shared data, and of that 2^64 - 1 names.
     const COUNT: [u8; 11] = [1, 5, 253, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF];
@@ -232,7 +233,7 @@ fn messages_on_the_queue_that_name_no_worker_disturb_nobody() {
 #[ignore = "slow: workers are at work for seconds"]
 fn a_link_that_outlives_its_worker_holds_nobody_up() {
     in_each(&ALL, |mode| {
-        let program = start(mode, ["--time-scale", "0.5"].iter().chain(&OPS));
+        let program = start(mode, ["--time-scale", "1.25"].iter().chain(&OPS));
         let worker = program.working(3)[0];
         let kept = end_of(mode, worker);
         worker.kill();
@@ -245,7 +246,7 @@ fn a_link_that_outlives_its_worker_holds_nobody_up() {
 #[ignore = "slow: workers are at work for seconds"]
 fn strangers_on_the_socket_disturb_nobody() {
     in_each(&["parallel", "server-share"], |mode| {
-        let program = start(mode, ["--time-scale", "0.5"].iter().chain(&OPS));
+        let program = start(mode, ["--time-scale", "1.25"].iter().chain(&OPS));
         let worker = program.working(3)[0];
         let socket = program.private_folder().unwrap().join("server");
         let silent = UnixStream::connect(&socket).unwrap();
@@ -268,7 +269,7 @@ fn strangers_on_the_socket_disturb_nobody() {
 #[ignore = "slow: workers are at work for seconds"]
 fn no_other_user_can_reach_a_run() {
     in_each(&ASKING, |mode| {
-        let program = start(mode, ["--time-scale", "0.5"].iter().chain(&OPS));
+        let program = start(mode, ["--time-scale", "1.25"].iter().chain(&OPS));
         program.working(3);
         let mode_of = |path: &PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         match mode {

@@ -94,7 +94,7 @@ fn an_idle_worker_that_is_killed_is_replaced() {
 #[ignore = "slow: workers are at work for seconds"]
 fn what_a_worker_sent_before_it_was_killed_counts() {
     in_each(&ALL, |mode| {
-        let program = start(mode, &["--op", "withdraw=300", "--time-scale", "0.7"]);
+        let program = start(mode, &["--op", "withdraw=300", "--time-scale", "1.5"]);
         let worker = program.working(1)[0];
         program.stop();
         until("the worker's last request", || worker.waits().then_some(()));
@@ -122,7 +122,7 @@ fn a_worker_killed_at_its_work_gives_back_what_was_set_aside() {
         // One after another, so that the second one needs what the first one had set aside.
         let program = start(
             mode,
-            ["--jobs", "1", "--time-scale", "0.5"].iter().chain(&ops),
+            ["--jobs", "1", "--time-scale", "1.25"].iter().chain(&ops),
         );
         program.working(1)[0].kill();
         let ended = program.end();
@@ -143,10 +143,10 @@ fn the_lease_of_a_killed_worker_goes_to_those_who_wait() {
         "--op",
         "withdraw=5",
         "--op",
-        "transfer=1",
+        "deposit=1",
     ];
     let program = Program::start(
-        ["server-share", "--sync", "lock", "--time-scale", "0.5"]
+        ["server-share", "--sync", "lock", "--time-scale", "1.25"]
             .iter()
             .chain(&ops),
     );

@@ -88,7 +88,7 @@ fn pending(program: &Program, signal: Signal) -> bool {
 fn a_run_and_its_workers_pause_and_go_on_together() {
     in_each(&ALL, |mode| {
         let ops = ["--op", "withdraw=10", "--op", "deposit=20"];
-        let program = start(mode, ["--time-scale", "0.5"].iter().chain(&ops));
+        let program = start(mode, ["--time-scale", "1.5"].iter().chain(&ops));
         let workers = program.working(2);
         program.process().signal(Signal::TSTP);
         for process in workers.iter().chain([&program.process()]) {
@@ -113,7 +113,7 @@ fn a_signal_that_was_ignored_from_the_start_stays_ignored() {
             "--jobs",
             "1",
             "--time-scale",
-            "0.5",
+            "1.5",
             "--op",
             "withdraw=10",
             "--op",

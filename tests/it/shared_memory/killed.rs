@@ -184,8 +184,8 @@ fn opposite(flags: &[&str]) -> Run {
 #[test]
 #[ignore = "slow: waits for locks until a deadline"]
 fn two_that_take_their_locks_in_opposite_order_wait_for_each_other() {
-    // A second stands between the two locks of each.
-    let slowly = ["--time-scale", "0.7", "--timeout", "4s"];
+    // Seconds stand between the two locks of each.
+    let slowly = ["--time-scale", "2.5", "--timeout", "4s"];
     let all = opposite(&[&slowly[..], &["--detail", "steps"]].concat());
     assert_eq!(all.code(), 6, "{all:?}");
     assert!(all.stderr.contains("a deadlock: workers wait"), "{all:?}");
@@ -217,9 +217,10 @@ fn two_that_take_their_locks_in_opposite_order_wait_for_each_other() {
 }
 
 #[test]
+#[ignore = "slow: workers are at work for seconds"]
 fn a_deadlock_ends_at_the_first_signal() {
     let flags = ["shared-memory", "--sync", "mutex-per-account"];
-    let more = ["--op", "withdraw", "--op", "deposit", "--time-scale", "0.6"];
+    let more = ["--op", "withdraw", "--op", "deposit", "--time-scale", "2.5"];
     let mut program = Program::start(flags.iter().chain(&more).chain(&["--detail", "steps"]));
     let waits = program.events("lease_wait", 3);
     assert_eq!(waits[2]["in_vain"], "deadlock");
@@ -239,7 +240,15 @@ fn a_deadlock_ends_at_the_first_signal() {
 #[ignore = "slow: waits for locks until a deadline"]
 fn a_holder_that_stands_still_is_ended_and_the_others_say_whom_they_waited_for() {
     let two = ["--op", "deposit", "--op", "deposit"];
-    let flags = ["shared-memory", "--sync", "spin", "--timeout", "3s"];
+    let flags = [
+        "shared-memory",
+        "--sync",
+        "spin",
+        "--timeout",
+        "3s",
+        "--time-scale",
+        "1.5",
+    ];
     let program = Program::start(flags.iter().chain(&two));
     // Spinning is no sleep.
     let holder = until("a worker at work", || {
@@ -260,7 +269,7 @@ fn a_holder_that_stands_still_is_ended_and_the_others_say_whom_they_waited_for()
         details.iter().any(|detail| detail.starts_with(held)),
         "{details:?}"
     );
-    let stood = "did not finish its operation within 3.5s";
+    let stood = "did not finish its operation within 6s";
     assert!(
         details.iter().any(|detail| detail.contains(stood)),
         "{details:?}"

@@ -116,7 +116,7 @@ fn a_deadline_ends_the_command_and_all_that_it_started() {
     at_once(MODES.len(), |place| {
         let mode = MODES[place];
         let office = Office::with("10");
-        let late = family(&office, mode, "--timeout 2s");
+        let late = family(&office, mode, "--timeout 8s");
         let run = late.end();
         assert_eq!(ends(&run), ([0, 0, 1, 0], 6), "{run:?}");
         let failed = only(&run, "failed");
