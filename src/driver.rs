@@ -338,6 +338,7 @@ fn take(feed: &mut Feed, most: usize) -> (Vec<Item>, InputState) {
     while items.len() < most {
         match feed.next() {
             Next::Item(item) => items.push(item),
+            Next::Warned(warning) => stderr_line(warning),
             Next::NotYet => return (items, InputState::NotYet),
             Next::End => return (items, InputState::Ended),
             Next::Failed(error) => return (items, InputState::Failed(error.to_string())),

@@ -26,6 +26,8 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::fstat;
+
 use crate::bank::{Line, Name, Operation, Outcome};
 use crate::threads::sync::mpsc::{Receiver, TryRecvError};
 use crate::wake::Waker;
@@ -36,7 +38,7 @@ pub(crate) use done::continued;
 pub use done::{Change, Protection, RunProgress};
 pub use lines::MAX_LINE;
 use parse::Parser;
-use reader::{Message, Rewind};
+use reader::{InputSource, Message, Rewind};
 use repeating::Repeating;
 
 /// What stands in one place of a workload.
@@ -193,6 +195,8 @@ pub enum WorkloadError {
 pub enum Next {
     /// The next item.
     Item(Item),
+    /// Something a person should know of the items that follow: a sentence for stderr.
+    Warned(String),
     /// Nothing so far; the waker is woken when it is worth asking again.
     NotYet,
     /// Nothing, and nothing more will come.
@@ -206,6 +210,8 @@ pub enum Next {
 pub struct Feed {
     /// What is here and not taken yet.
     items: VecDeque<Item>,
+    /// What a person should know of them.
+    warning: Option<String>,
     rest: FeedState,
 }
 
@@ -245,14 +251,14 @@ impl Feed {
             WorkloadSource::Stdin => {
                 // A descriptor of its own: a blocked read then holds no lock of the standard library.
                 let open = || io::stdin().as_fd().try_clone_to_owned().map(File::from);
-                Feed::read(
-                    open,
-                    None,
-                    "standard input".into(),
-                    parser(None),
-                    continued,
-                    waker,
-                )
+                let status = fstat(io::stdin());
+                let source = InputSource {
+                    name: "standard input".into(),
+                    is_file: status.is_ok_and(|status| {
+                        rustix::fs::FileType::from_raw_mode(status.st_mode).is_file()
+                    }),
+                };
+                Feed::read(open, None, source, parser(None), continued, waker)
             }
         }
     }
@@ -261,6 +267,7 @@ impl Feed {
     pub fn list(operations: Vec<Operation>) -> Feed {
         Feed {
             items: operations.into_iter().map(unread).collect(),
+            warning: None,
             rest: FeedState::Ended,
         }
     }
@@ -270,6 +277,7 @@ impl Feed {
     pub fn repeating(operations: Vec<Operation>, lasting: Duration, at_once: usize) -> Feed {
         Feed {
             items: VecDeque::new(),
+            warning: None,
             rest: FeedState::Repeating(Repeating::new(operations, lasting, at_once)),
         }
     }
@@ -284,8 +292,11 @@ impl Feed {
             path: path.to_owned(),
             cause,
         };
-        let input = path.display().to_string();
         let metadata = file_type(path)?;
+        let input = InputSource {
+            name: path.display().to_string(),
+            is_file: metadata.is_file(),
+        };
         if metadata.is_fifo() {
             // Opening waits for a writer, and this thread must not wait.
             let path = path.to_owned();
@@ -303,7 +314,7 @@ impl Feed {
     fn read<R: Read + 'static>(
         open: impl FnOnce() -> io::Result<R> + Send + 'static,
         rewind: Option<Rewind<R>>,
-        input: String,
+        input: InputSource,
         parser: Parser,
         continued: Option<Continued>,
         waker: Waker,
@@ -311,6 +322,7 @@ impl Feed {
         let blocks = reader::start(open, rewind, input, parser, continued, waker)?;
         Ok(Feed {
             items: VecDeque::new(),
+            warning: None,
             rest: FeedState::Reading(blocks),
         })
     }
@@ -326,6 +338,9 @@ impl Feed {
         }
         if self.items.is_empty() {
             self.receive();
+        }
+        if let Some(warning) = self.warning.take() {
+            return Next::Warned(warning);
         }
         if let Some(item) = self.items.pop_front() {
             return Next::Item(item);
@@ -349,6 +364,7 @@ impl Feed {
         };
         match blocks.try_recv() {
             Ok(Message::Items(block)) => self.items = block.into(),
+            Ok(Message::Warned(warning)) => self.warning = Some(warning),
             Ok(Message::Ended) => self.rest = FeedState::Ended,
             Ok(Message::Failed(error)) => self.rest = FeedState::Failed(error),
             Err(TryRecvError::Empty) => {}

@@ -14,7 +14,7 @@ use super::Failure;
 use super::ledger::{amount_of, balance_of, of_flag};
 use super::stray_word;
 use crate::bank::{AmountText, Balance, Kind, Name, Operation, WORLD};
-use crate::report::note;
+use crate::report::{note, stderr_line};
 use crate::wake::{Alarm, TICK, Waker};
 use crate::workload::{Defaults, Feed, Item, Next, RunProgress, WorkloadFormat, WorkloadSource};
 
@@ -304,6 +304,7 @@ pub(super) fn each_item(
     loop {
         match feed.next() {
             Next::End => return Ok(()),
+            Next::Warned(warning) => stderr_line(warning),
             Next::NotYet => alarm.wait(TICK).map_err(Failure::died)?,
             Next::Failed(error) => return Err(Failure::usage(error)),
             Next::Item(item) => {

@@ -69,6 +69,7 @@ impl DryRun {
                         break;
                     }
                 }
+                Next::Warned(warning) => stderr_line(warning),
                 Next::NotYet => {
                     self.tell();
                     self.alarm.wait(TICK)?;

@@ -309,6 +309,7 @@ pub(crate) fn continued(items: Vec<Item>, done: RunProgress) -> Result<Vec<Item>
             too_long: false,
             after_hidden_quote: false,
             after_long: None,
+            unended: false,
         };
         continued.take(&line, Some(item))?;
     }

@@ -21,6 +21,8 @@ pub(super) struct InputLine<'a> {
     pub(super) after_hidden_quote: bool,
     /// How the line before ends that was too long, if it was: its last byte that is not blank.
     pub(super) after_long: Option<u8>,
+    /// The input ends within it, without a line feed.
+    pub(super) unended: bool,
 }
 
 /// Cuts whatever chunks it is given into lines.
@@ -36,6 +38,8 @@ pub(super) struct LineSplitter {
     hidden_quote: bool,
     /// The last byte that is not blank of a line that was too long, until the next one.
     long_end: Option<u8>,
+    /// There is no more.
+    at_end: bool,
 }
 
 impl LineSplitter {
@@ -57,6 +61,7 @@ impl LineSplitter {
         &mut self,
         each: &mut impl FnMut(InputLine<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
+        self.at_end = true;
         self.end_line(&[], each)
     }
 
@@ -129,6 +134,7 @@ impl LineSplitter {
             too_long,
             after_hidden_quote: self.hidden_quote,
             after_long,
+            unended: self.at_end,
         })
     }
 }

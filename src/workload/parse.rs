@@ -94,6 +94,11 @@ impl Parser {
         }
     }
 
+    /// The lines are records of CSV, below their header.
+    pub(super) fn is_csv(&self) -> bool {
+        matches!(self.state, ParserState::Csv { .. })
+    }
+
     /// The record that has not ended when the input does.
     pub(super) fn finish(&mut self) -> Option<Item> {
         let ParserState::Csv { open, .. } = &mut self.state else {

@@ -7,6 +7,7 @@ use crate::threads::thread;
 use crate::wake::Waker;
 
 use super::done::{Change, Continued};
+use super::fields::Excerpt;
 use super::lines::{InputLine, LineSplitter};
 use super::parse::Parser;
 use super::{Item, WorkloadError};
@@ -23,12 +24,23 @@ pub(super) const CHUNK: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) enum Message {
     Items(Vec<Item>),
+    /// Something a person should know of the items that follow.
+    Warned(String),
     Ended,
     Failed(WorkloadError),
 }
 
 /// Puts an input back to its beginning.
 pub(super) type Rewind<R> = fn(&mut R) -> io::Result<()>;
+
+/// What is read.
+#[derive(Clone, Debug)]
+pub(super) struct InputSource {
+    /// As messages call it.
+    pub(super) name: String,
+    /// It is a file, and neither a pipe nor a terminal: it can be corrected and read again.
+    pub(super) is_file: bool,
+}
 
 /// Why the reader stops before the end.
 enum ReadStop {
@@ -43,18 +55,20 @@ enum ReadStop {
 pub(super) fn start<R: Read + 'static>(
     open: impl FnOnce() -> io::Result<R> + Send + 'static,
     rewind: Option<Rewind<R>>,
-    input: String,
+    input: InputSource,
     parser: Parser,
     continued: Option<Continued>,
     waker: Waker,
 ) -> Result<Receiver<Message>, WorkloadError> {
     let (sender, blocks) = sync_channel(BLOCKS);
     let reader = InputReader {
-        input: input.clone(),
+        input: input.name.clone(),
         lines: LineSplitter::default(),
         sink: ItemSender {
             parser,
             continued,
+            source: input.clone(),
+            unended: None,
             items: Vec::new(),
             sender,
             waker: waker.clone(),
@@ -66,7 +80,10 @@ pub(super) fn start<R: Read + 'static>(
             let _last_call = LastCall(waker);
             reader.run(open, rewind);
         })
-        .map_err(|cause| WorkloadError::Thread { input, cause })?;
+        .map_err(|cause| WorkloadError::Thread {
+            input: input.name,
+            cause,
+        })?;
     Ok(blocks)
 }
 
@@ -195,11 +212,53 @@ fn changed(input: &str, change: Change) -> ReadStop {
     ReadStop::Failed(WorkloadError::Changed { input, change })
 }
 
+/// A record of CSV behind which the input ends without a line feed. An object of JSON Lines shows whether it is
+/// whole; of `1250` no reader can tell that it was to be `125000`.
+struct UnendedLine {
+    number: u64,
+    /// The beginning of its text.
+    excerpt: String,
+}
+
+impl UnendedLine {
+    fn of(line: &InputLine<'_>) -> Self {
+        UnendedLine {
+            number: line.number,
+            excerpt: Excerpt(&String::from_utf8_lossy(line.text)).to_string(),
+        }
+    }
+
+    /// Only what is to be run can do harm: what a named run has done is known to be the same.
+    fn is_of(&self, item: &Item) -> bool {
+        matches!(item, Item::Operation { line: Some(line), .. } if line.number == self.number)
+    }
+
+    fn refused(self) -> Item {
+        Item::Invalid {
+            line: self.number,
+            reason: format!(
+                "the file ends within `{}`, without a newline, so that the line may be cut off: where it is whole, add the newline",
+                self.excerpt
+            ),
+        }
+    }
+
+    fn warning(self, input: &str) -> String {
+        format!(
+            "warning: `{input}` ends without a newline: line {} is taken as whole, `{}`, and may be cut off; print a newline behind the last line too",
+            self.number, self.excerpt
+        )
+    }
+}
+
 /// Makes items of lines and sends them in blocks.
 struct ItemSender {
     parser: Parser,
     /// Knows what a named run has done of these lines.
     continued: Option<Continued>,
+    source: InputSource,
+    /// The last line, where it may have been cut off and shows no sign of it.
+    unended: Option<UnendedLine>,
     items: Vec<Item>,
     sender: SyncSender<Message>,
     waker: Waker,
@@ -209,6 +268,9 @@ impl ItemSender {
     fn take(&mut self, line: &InputLine<'_>, input: &str) -> Result<(), ReadStop> {
         let item = self.parser.item(line);
         let item = item.map_err(|reason| unreadable(input, line.number, reason))?;
+        if line.unended && self.parser.is_csv() {
+            self.unended = Some(UnendedLine::of(line));
+        }
         let Some(continued) = &mut self.continued else {
             return item.map_or(Ok(()), |item| self.push(item));
         };
@@ -236,6 +298,15 @@ impl ItemSender {
     }
 
     fn push(&mut self, item: Item) -> Result<(), ReadStop> {
+        let item = match self.unended.take_if(|unended| unended.is_of(&item)) {
+            Some(unended) if self.source.is_file => unended.refused(),
+            Some(unended) => {
+                self.flush()?;
+                self.send(Message::Warned(unended.warning(&self.source.name)))?;
+                item
+            }
+            None => item,
+        };
         self.items.push(item);
         if self.items.len() == BLOCK_ITEMS {
             self.flush()?;

@@ -25,8 +25,11 @@ impl Reading {
     fn of<R: Read + Send + 'static>(input: R) -> Self {
         let (alarm, waker) = Alarm::new().expect("an alarm");
         let parser = Parser::new(None, Defaults::default());
-        let feed =
-            Feed::read(|| Ok(input), None, "input".into(), parser, None, waker).expect("a feed");
+        let source = InputSource {
+            name: "input".into(),
+            is_file: false,
+        };
+        let feed = Feed::read(|| Ok(input), None, source, parser, None, waker).expect("a feed");
         Reading { feed, alarm }
     }
 
@@ -250,6 +253,60 @@ fn the_formats_are_told_by_name_or_by_the_first_line() {
         "\n\namount\n",
         Err("line 3: the column `op` is missing"),
     );
+}
+
+#[test]
+fn a_last_record_without_its_newline_is_refused_in_a_file() {
+    let whole = "op,amount\ndeposit,5\n";
+    let (_folder, path) = file("ops.csv", &format!("{whole}deposit,12"));
+    let mut reading = Reading::source(WorkloadSource::File(path.clone())).expect("a feed");
+    assert_eq!(reading.line(), 2);
+    match reading.next() {
+        Next::Item(Item::Invalid { line: 3, reason }) => assert!(
+            reason.starts_with("the file ends within `deposit,12`, without a newline"),
+            "{reason}"
+        ),
+        other => panic!("{other:?}"),
+    }
+    reading.expect_end();
+    for whole in [whole, "op,amount\r\ndeposit,5\r\n  "] {
+        fs::write(&path, whole).expect("a file");
+        let mut reading = Reading::source(WorkloadSource::File(path.clone())).expect("a feed");
+        let next = reading.next();
+        assert!(
+            matches!(next, Next::Item(Item::Operation { .. })),
+            "{whole:?}: {next:?}"
+        );
+        reading.expect_end();
+    }
+}
+
+#[test]
+fn a_last_record_without_its_newline_is_told_of_a_pipe() {
+    let mut reading = Reading::of("op,amount\ndeposit,5\ndeposit,12".as_bytes());
+    assert_eq!(reading.line(), 2);
+    match reading.next() {
+        Next::Warned(warning) => assert_eq!(
+            warning,
+            "warning: `input` ends without a newline: line 3 is taken as whole, `deposit,12`, and may be cut off; print a newline behind the last line too"
+        ),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(reading.line(), 3);
+    reading.expect_end();
+}
+
+#[test]
+fn an_object_without_a_newline_is_whole() {
+    for name in ["ops.jsonl", "ops"] {
+        let (_folder, path) = file(name, LINE.trim_end());
+        let mut reading = Reading::source(WorkloadSource::File(path)).expect("a feed");
+        let next = reading.next();
+        assert!(
+            matches!(next, Next::Item(Item::Operation { .. })),
+            "{next:?}"
+        );
+    }
 }
 
 #[test]

@@ -252,6 +252,7 @@ fn no_more_lines_wait_than_there_is_room_for() {
         let line = InputLine {
             after_hidden_quote: false,
             after_long: None,
+            unended: false,
             number,
             text: text.trim_end().as_bytes(),
             too_long: false,
