@@ -2,6 +2,7 @@
 
 use std::path::{self, PathBuf};
 
+use anyhow::anyhow;
 use clap::Args;
 
 use super::ledger::{self, LedgerArgs};
@@ -24,6 +25,11 @@ pub(super) struct BackupArgs {
 
 /// `bank-par backup`
 pub(super) fn backup(args: BackupArgs) -> CliResult {
+    if args.dest.as_os_str() == "-" {
+        return Err(Failure::usage(anyhow!(
+            "a copy of a ledger is a file, and `-` names none: give its name (`./-` for a file of that name)"
+        )));
+    }
     let place = args.ledger.place()?;
     let output = Output::open(&ProtectedFiles::default().ledger(&place)).map_err(Failure::usage)?;
     // A server may have another working directory.

@@ -220,6 +220,9 @@ impl MemoryArgs {
     }
 }
 
+/// What others write before the path of a database.
+const OTHER_SCHEMES: [&str; 3] = ["file", "sqlite", "sqlite3"];
+
 /// What `--ledger` names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum LedgerFlag {
@@ -249,7 +252,41 @@ impl FromStr for LedgerFlag {
                     "`{scheme}:` is no kind of ledger: it is `memory`, a file, `unix:SOCKET` or `postgres://...`"
                 )
             }
+            Some(("postgres" | "postgresql", _)) => bail!(
+                "a ledger in a database is `postgres://HOST/DATABASE` (`./{text}` for a file of that name)"
+            ),
+            Some((scheme, rest)) if OTHER_SCHEMES.contains(&scheme) => bail!(
+                "a ledger in a file is named by its path alone, `{rest}` (`./{text}` for a file of that name)"
+            ),
+            _ if text == "-" => bail!(
+                "`-` is no ledger: it is `memory`, a file (`./-` for one of that name), `unix:SOCKET` or `postgres://...`"
+            ),
             _ => LedgerFlag::Lasting(Place::File(PathBuf::from(text))),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_write_before_a_path_makes_no_file_of_that_name() {
+        let told = |text: &str| {
+            let flag = text.parse::<LedgerFlag>();
+            flag.err().map(|error| error.to_string())
+        };
+        for (text, way_out) in [
+            ("sqlite:bank.db", "its path alone, `bank.db`"),
+            ("file:bank.db", "`./file:bank.db` for a file of that name"),
+            ("-", "`-` is no ledger"),
+            ("postgres:bank", "`postgres://HOST/DATABASE`"),
+        ] {
+            let told = told(text).expect("refused");
+            assert!(told.contains(way_out), "{told}");
+        }
+        for file in ["./sqlite:bank.db", "./-", "bank:2026.db", "sqlite"] {
+            assert_eq!(told(file), None, "{file}");
+        }
     }
 }

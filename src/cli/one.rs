@@ -138,18 +138,19 @@ fn execute(kind: Kind, to: Option<Name>, args: MoveArgs) -> CliResult {
     let caller = args.operation.caller();
     args.work.check(&args.single).map_err(Failure::usage)?;
     args.work.check_return(kind).map_err(Failure::usage)?;
-    if args.work.is_dry_run() {
-        args.single.learn_unit(&args.unit)?;
-        let operation = args.operation.operation(kind, to, &args.amount)?;
-        args.work.say(&args.work.named(operation)?, false)?;
-        return ended(Status::Posted);
-    }
     // Money cannot go out of a ledger that does not exist, and a new one has no account that is open.
-    let mut single = match kind {
-        Kind::Deposit | Kind::Loan if !caller.strict => {
-            Single::create(args.single, &args.unit, &[&args.amount])?
-        }
-        _ => Single::open(args.single, Access::Existing, &args.unit)?,
+    let creates = matches!(kind, Kind::Deposit | Kind::Loan) && !caller.strict;
+    if args.work.is_dry_run() {
+        let ledger = args.single.look(&args.unit, creates)?;
+        let operation = args.operation.operation(kind, to, &args.amount)?;
+        let operation = args.work.named(operation)?;
+        return args
+            .work
+            .dry_run(&operation, ledger, (caller.strict, false));
+    }
+    let mut single = match creates {
+        true => Single::create(args.single, &args.unit, &[&args.amount])?,
+        false => Single::open(args.single, Access::Existing, &args.unit)?,
     };
     let mut wait = args.operation.wait.begin()?;
     let operation = args.operation.operation(kind, to, &args.amount)?;
@@ -225,13 +226,14 @@ impl SingleArgs {
         }
     }
 
-    /// Learns what amounts count from the ledger, if it is there, and writes nothing.
-    fn learn_unit(&self, unit: &UnitArgs) -> Result<(), Failure> {
+    /// Opens the ledger to look at it, if one is named, and learns what amounts count. Where it would be
+    /// created, it need not be there.
+    fn look(&self, unit: &UnitArgs, creates: bool) -> Result<Option<Box<dyn Ledger>>, Failure> {
         let place = self.ledger.lasting();
         match place.map(|place| open_counting(&place, Access::Read, unit)) {
-            Some(Ok(_)) => Ok(()),
-            Some(Err(failure)) if failure.status == Status::Usage => Err(failure),
-            _ => unit.settle(),
+            Some(Ok(ledger)) => Ok(Some(ledger)),
+            Some(Err(failure)) if failure.status == Status::Usage || !creates => Err(failure),
+            _ => unit.settle().map(|()| None),
         }
     }
 }

@@ -10,6 +10,7 @@ use super::{CliResult, Failure};
 use crate::bank;
 use crate::report::{
     Format, Output, ProtectedFiles, given_up, runs as tell_runs, skipped as tell_skipped,
+    stderr_line,
 };
 use crate::status::Status;
 use crate::store::{Access, Ledger, LineEnd, MAX_REASON, RunName, SkippedLine};
@@ -114,10 +115,41 @@ fn unknown(run: &RunName) -> Failure {
     ))
 }
 
+/// How far the input of a run reaches at least: to the last line that was done or begun, and it has as many lines
+/// as ended in any way. What was invalid no ledger knows.
+fn reached(ledger: &mut dyn Ledger, name: &RunName) -> Result<u64, Failure> {
+    let runs = all_runs(ledger)?;
+    let Some(run) = runs.iter().find(|run| run.name == *name) else {
+        return Ok(u64::MAX);
+    };
+    let mut reached = run.done + run.refused + run.failed + run.skipped + run.begun + run.in_doubt;
+    let (mut seen, mut hold) = (0, 0);
+    loop {
+        let page = ledger
+            .done_lines(run.number, seen)
+            .map_err(Failure::ledger)?;
+        let Some(last) = page.iter().map(|done| done.line).max() else {
+            break;
+        };
+        (seen, reached) = (seen + page.len() as u64, reached.max(last));
+    }
+    loop {
+        let page = ledger
+            .begun_lines(run.number, hold)
+            .map_err(Failure::ledger)?;
+        let Some(last) = page.last() else {
+            return Ok(reached);
+        };
+        hold = last.hold;
+        reached = page.iter().map(|begun| begun.line).fold(reached, u64::max);
+    }
+}
+
 /// `bank-par skip`
 pub(super) fn skip(args: SkipArgs) -> CliResult {
     let (output, format, mut ledger) = args.at.open(Access::Existing)?;
     let (run, line) = (args.run, args.line);
+    let reached = reached(&mut *ledger, &run)?;
     let skipped = ledger
         .skip(&run, line, &args.reason)
         .map_err(Failure::ledger)?;
@@ -126,7 +158,14 @@ pub(super) fn skip(args: SkipArgs) -> CliResult {
         error: anyhow!("line {line} of the run `{run}` cannot be given up: {why}"),
     };
     match skipped {
-        SkippedLine::Skipped => ended(given_up(output, format, &run, line, false)),
+        SkippedLine::Skipped => {
+            if line > reached {
+                stderr_line(format_args!(
+                    "warning: line {line} lies behind all that the run `{run}` has come to so far (line {reached}), and giving it up cannot be undone: an operation that comes to stand there is not run"
+                ));
+            }
+            ended(given_up(output, format, &run, line, false))
+        }
         SkippedLine::Already => ended(given_up(output, format, &run, line, true)),
         SkippedLine::Done(bank::Outcome::Posted { seq, .. }) => Err(refused(
             Status::Refused,

@@ -1,12 +1,13 @@
 //! `verify`: everything in a ledger is held against everything else.
 
+use anyhow::anyhow;
 use clap::Args;
 
 use super::ledger::{self, LedgerArgs};
 use super::one::ended;
 use super::{CliResult, Failure};
 use crate::report::{self, Format, Output, ProtectedFiles};
-use crate::store::{Access, ChainEnd};
+use crate::store::{Access, ChainEnd, LedgerError};
 
 #[derive(Args)]
 pub(super) struct VerifyArgs {
@@ -25,9 +26,20 @@ pub(super) struct VerifyArgs {
 pub(super) fn verify(args: VerifyArgs) -> CliResult {
     let place = args.ledger.place()?;
     let output = Output::open(&ProtectedFiles::default().ledger(&place)).map_err(Failure::usage)?;
-    let mut ledger = ledger::open(&place, Access::Read)?;
+    let mut ledger = ledger::open(&place, Access::Read).map_err(without_advice)?;
     let verified = ledger
         .verify(args.expect.as_ref())
-        .map_err(Failure::ledger)?;
+        .map_err(|error| without_advice(Failure::ledger(error)))?;
     ended(report::verified(output, args.output, &verified))
+}
+
+/// The message of a damaged ledger names this command, which is no way out of it.
+fn without_advice(failure: Failure) -> Failure {
+    let error = match failure.error.downcast_ref() {
+        Some(LedgerError::Damaged { ledger, what }) => anyhow!(
+            "the ledger `{ledger}` is damaged: {what}; nothing more of it can be verified: keep this file, and go on with a backup"
+        ),
+        _ => return failure,
+    };
+    Failure { error, ..failure }
 }

@@ -149,7 +149,7 @@ impl CommandEnv<'_> {
 }
 
 /// The variable of a value of `meta`: no letter of it is small, and what no variable has becomes `_`.
-fn variable(name: &str) -> String {
+pub(super) fn variable(name: &str) -> String {
     let letter = |c: char| match c.is_ascii_alphanumeric() {
         true => c.to_ascii_uppercase(),
         false => '_',

@@ -1,8 +1,10 @@
 //! The words of a command, in whose arguments stand fields of the operation.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
+use super::env::variable;
 use crate::bank::{Annotations, Id, Kind, Name, Operation};
 
 /// What the name of a value of `meta` begins with.
@@ -19,6 +21,9 @@ pub enum FieldError {
     /// This one has no such value.
     #[error("`{{meta.{0}}}` stands in its arguments, and the operation has no `meta` of that name")]
     NoMeta(String),
+    /// Its command could be told only one of two.
+    #[error("`meta.{0}` and `meta.{1}` would both be `{2}` in its environment: rename one of them")]
+    OneVariable(String, String, String),
     /// It has several operations, each with its own.
     #[error(
         "`{{{0}}}` stands in its arguments, and an `all` line has one in each of its operations: its command finds them on its standard input"
@@ -52,11 +57,24 @@ pub fn check_fields(words: &[OsString]) -> Result<(), FieldError> {
 /// stands in them. What does not apply is empty; but a command that is told a value of `meta` needs it.
 pub fn filled(words: &[OsString], operation: &Operation) -> Result<Vec<OsString>, FieldError> {
     let added = operation.annotations();
+    check_variables(&added)?;
     let fill = |(index, word): (usize, &OsString)| match index {
         0 => Ok(word.clone()),
         _ => argument(word, operation, &added),
     };
     words.iter().enumerate().map(fill).collect()
+}
+
+/// Refuses values of `meta` of which one would take the other's place in the environment.
+fn check_variables(added: &Annotations) -> Result<(), FieldError> {
+    let mut names = BTreeMap::new();
+    for name in added.meta.keys() {
+        if let Some(first) = names.insert(variable(name), name) {
+            let (first, second) = (first.clone(), name.clone());
+            return Err(FieldError::OneVariable(first, second, variable(name)));
+        }
+    }
+    Ok(())
 }
 
 fn argument(
@@ -186,6 +204,21 @@ mod tests {
         let (name, amount) = (Name::default(), Amount::new(1_250));
         let operation = Operation::new(Kind::Withdraw, id, name, None, amount);
         operation.expect("fits").carrying(added.detail())
+    }
+
+    #[test]
+    fn two_values_have_two_variables() {
+        let with = |names: [&str; 2]| {
+            let mut added = Annotations::default();
+            names.map(|name| added.add_meta(name, "x").expect("a value"));
+            filled(&["pay".into()], &payout().carrying(added.detail()))
+        };
+        assert_eq!(with(["iban", "bic"]), Ok(vec!["pay".into()]));
+        for names in [["IBAN", "iban"], ["i-ban", "i.ban"]] {
+            let refused = with(names).expect_err("one variable");
+            let said = format!("`meta.{}` and `meta.{}` would both be", names[0], names[1]);
+            assert!(refused.to_string().starts_with(&said), "{refused}");
+        }
     }
 
     #[track_caller]

@@ -76,12 +76,31 @@ fn a_command_that_the_bank_refuses_does_not_run() {
     let once = work(&ledger, "withdraw 1 --id a", "echo ran");
     assert_eq!(said(&once), (0, "ran\n", ""));
     let twice = work(&ledger, "withdraw 1 --id a", "echo ran");
-    let known = "bank-par: duplicate: the command has succeeded before: `a`\n";
+    let known = "bank-par: duplicate: `a` was done before, so the command is not run\n";
     assert_eq!(said(&twice), (0, "", known));
     assert_eq!(ledger.money("main"), ["2.00", "0.00", "2.00"]);
     let dry = work(&ledger, "withdraw 1 --dry-run", "echo ran");
     assert_eq!((dry.code(), dry.stdout.as_str()), (0, ""));
     assert_eq!(ledger.money("main"), ["2.00", "0.00", "2.00"]);
+}
+
+#[test]
+fn a_dry_run_says_what_the_bank_would_refuse() {
+    let ledger = with("3");
+    let short = "bank-par: would be refused: insufficient funds: `main` has 3.00 available\n";
+    for words in ["withdraw 4 --dry-run", "hold 4 -n"] {
+        let run = work(&ledger, words, "echo ran");
+        assert_eq!(said(&run), (75, "", short), "{words}");
+    }
+    let run = work(&ledger, "withdraw 1 --account nobody -n", "echo ran");
+    assert_eq!(run.code(), 77, "{run:?}");
+    let run = work(&ledger, "deposit 1 --account ops --strict -n", "echo ran");
+    assert_eq!(run.code(), 77, "{run:?}");
+    let run = work(&Ledger::new(), "withdraw 1 -n", "echo ran");
+    assert_eq!((run.code(), run.stdout.as_str()), (8, ""), "{run:?}");
+    let run = work(&Ledger::new(), "deposit 1 -n", "echo ran");
+    assert_eq!((run.code(), run.stdout.as_str()), (0, ""), "{run:?}");
+    assert_eq!(ledger.money("main"), ["3.00", "0.00", "3.00"]);
 }
 
 #[test]
@@ -111,7 +130,8 @@ fn what_was_really_spent_is_posted_and_the_rest_given_back() {
     let over = "bank-par: overspent: 1.50 more was spent than was set aside: `o`\n";
     assert_eq!(said(&spend("withdraw 4 --id o", "5.50")), (1, "", over));
     assert_eq!(ledger.money("main"), ["3.25", "0.00", "3.25"]);
-    let again = format!("bank-par: duplicate: the command has succeeded before: `o`\n{over}");
+    let again =
+        format!("bank-par: duplicate: `o` was done before, so the command is not run\n{over}");
     assert_eq!(
         said(&spend("withdraw 4 --id o", "9")),
         (1, "", again.as_str())
@@ -263,7 +283,7 @@ fn a_hold_whose_command_nobody_saw_end_is_in_doubt() {
         "echo $BANK_PAR_ATTEMPT",
     );
     assert_eq!(said(&retried), (0, "2\n", ""));
-    let known = "bank-par: duplicate: the command has succeeded before: `a`\n";
+    let known = "bank-par: duplicate: `a` was done before, so the command is not run\n";
     for more in ["", " --in-doubt retry"] {
         let again = work(&ledger, &format!("hold 4 --id a{more}"), "echo ran");
         assert_eq!(said(&again), (0, "", known));
@@ -314,7 +334,7 @@ fn what_cost_nothing_is_done_and_not_run_again() {
     let ledger = with("10");
     let free = |script: &str| work(&ledger, "withdraw 1 --id a", script);
     assert_eq!(said(&free("echo 0 > $BANK_PAR_ACTUAL")), (0, "", ""));
-    let known = "bank-par: duplicate: the command has succeeded before: `a`\n";
+    let known = "bank-par: duplicate: `a` was done before, so the command is not run\n";
     assert_eq!(said(&free("echo ran")), (0, "", known));
     assert_eq!(ledger.money("main"), ["10.00", "0.00", "10.00"]);
     ledger.verify();

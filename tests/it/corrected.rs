@@ -240,6 +240,23 @@ fn what_is_done_or_in_doubt_cannot_be_given_up() {
 }
 
 #[test]
+fn a_line_behind_all_that_a_run_has_come_to_is_given_up_with_a_warning() {
+    let payroll = Payroll::new("parallel");
+    payroll.pay("transfer,1,a\ntransfer,2,b\n").expect(0);
+    let skip = |line: u32| payroll.ledger.run(&format!("skip n {line}")).expect(0);
+    let far = skip(33);
+    assert_eq!(far.stdout, "skipped n line 33\n");
+    assert!(
+        far.stderr
+            .contains("lies behind all that the run `n` has come to so far (line 3)"),
+        "{far:?}"
+    );
+    for known in [20, 33] {
+        assert_eq!(skip(known).stderr, "", "line {known}");
+    }
+}
+
+#[test]
 fn a_line_in_doubt_is_protected_and_keeps_its_id() {
     let payroll = Payroll::new("parallel");
     let killed = payroll.run(

@@ -16,6 +16,23 @@ fn accounts() -> String {
     (0..1_000).map(line).collect()
 }
 
+#[test]
+fn what_another_allowance_ends_is_told() {
+    let ledger = Ledger::new();
+    let open = |words: &str| {
+        let run = ledger.run(&format!("open a --allowance {words}"));
+        run.expect(0).stderr
+    };
+    let all = "5/day --zone Europe/Berlin --rollover --warn-at 80%";
+    assert_eq!(open(all), "");
+    assert_eq!(open(&all.replace('5', "6")), "");
+    let said = open("7/day --warn-at 90%");
+    let ended = "had its allowance with `--zone Europe/Berlin --rollover`, which";
+    assert!(said.contains(ended), "{said}");
+    assert_eq!(open("7/day --warn-at 90%"), "");
+    assert_eq!(open("none"), "");
+}
+
 fn kinds(events: &str, kind: &str) -> usize {
     let kind = format!("\"type\":\"{kind}\"");
     events.lines().filter(|line| line.contains(&kind)).count()

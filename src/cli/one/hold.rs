@@ -12,7 +12,6 @@ use crate::cli::workload::other_side;
 use crate::cli::{CliResult, Failure};
 use crate::ids;
 use crate::report::Subject;
-use crate::status::Status;
 use crate::store::Access;
 
 /// The longest time that a hold is given; beyond it there is `never`.
@@ -101,10 +100,9 @@ pub(in crate::cli) fn hold(mut args: HoldArgs) -> CliResult {
     args.work.check_kept().map_err(Failure::usage)?;
     let unit = UnitArgs::default();
     if args.work.is_dry_run() {
-        args.single.learn_unit(&unit)?;
+        let ledger = args.single.look(&unit, false)?;
         let operation = args.operation.operation(kind, args.to, &args.amount)?;
-        args.work.say(&operation, true)?;
-        return super::ended(Status::Posted);
+        return args.work.dry_run(&operation, ledger, (caller.strict, true));
     }
     let mut single = Single::open(args.single, Access::Existing, &unit)?;
     let mut wait = args.operation.wait.begin()?;

@@ -1,5 +1,6 @@
 //! Accounts are opened, and get an overdraft limit and an allowance.
 
+use std::slice;
 use std::str::FromStr;
 
 use anyhow::bail;
@@ -7,12 +8,13 @@ use clap::Args;
 
 use super::{Single, SingleArgs};
 use crate::bank::{
-    Allowance, AllowanceChange, AmountText, Name, Percent, Period, Request, RequestContext, Zone,
+    Allowance, AllowanceChange, AmountText, Name, Outcome, Percent, Period, Request,
+    RequestContext, Zone,
 };
-use crate::cli::ledger::{UnitArgs, amount_of, balance_of};
+use crate::cli::ledger::{UnitArgs, amount_of, ask_when_there, balance_of};
 use crate::cli::workload::user;
 use crate::cli::{CliResult, Failure};
-use crate::report::Subject;
+use crate::report::{Subject, stderr_line};
 
 #[derive(Args)]
 pub(in crate::cli) struct OpenArgs {
@@ -107,6 +109,28 @@ impl AccountFlags {
     }
 }
 
+impl AccountFlags {
+    /// The flags of the account's allowance that another allowance ends, since they are not given again.
+    fn ended_by(&self, single: &mut Single) -> Result<Vec<String>, Failure> {
+        if !matches!(self.allowance, Some(AllowanceFlag::Each(..))) {
+            return Ok(Vec::new());
+        }
+        let names = slice::from_ref(&self.account);
+        let standings = ask_when_there(|| single.ledger.look_up(names))?;
+        let standing = standings.into_iter().flatten().next();
+        let Some(known) = standing.and_then(|standing| standing.allowance) else {
+            return Ok(Vec::new());
+        };
+        let known = known.allowance;
+        let zone = (self.zone.is_none() && known.zone != Zone::default())
+            .then(|| format!("--zone {}", known.zone));
+        let rollover = (!self.rollover && known.rollover).then(|| "--rollover".to_string());
+        let warn = known.warn.filter(|_| self.warn_at.is_none());
+        let warn = warn.map(|warn| format!("--warn-at {warn}"));
+        Ok([zone, rollover, warn].into_iter().flatten().collect())
+    }
+}
+
 /// `bank-par open`
 pub(in crate::cli) fn open(args: OpenArgs) -> CliResult {
     args.flags.check().map_err(Failure::usage)?;
@@ -118,6 +142,7 @@ pub(in crate::cli) fn open(args: OpenArgs) -> CliResult {
     let mut single = Single::create(single, &unit, &flags.amounts())?;
     let allowance = flags.change()?;
     let overdraft = flags.overdraft.as_ref().map(balance_of).transpose()?;
+    let ended = flags.ended_by(&mut single)?;
     let account = flags.account;
     let request = Request::Open {
         account: account.clone(),
@@ -125,6 +150,12 @@ pub(in crate::cli) fn open(args: OpenArgs) -> CliResult {
         allowance,
     };
     let answer = single.ask(RequestContext::default(), request)?;
+    if !ended.is_empty() && matches!(answer.outcome, Outcome::Opened { .. }) {
+        let ended = ended.join(" ");
+        stderr_line(format_args!(
+            "warning: `{account}` had its allowance with `{ended}`, which `--allowance` alone ends: to have that again, repeat this command with it"
+        ));
+    }
     let name = &account;
     single.finish(Subject::Account { name, overdraft }, &answer)
 }

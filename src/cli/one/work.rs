@@ -3,6 +3,7 @@
 mod ending;
 mod seat;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -14,10 +15,12 @@ use crate::cli::command::{CommandArgs, InDoubtAction, stop_or_retry};
 use crate::cli::moment::duration;
 use crate::cli::{CliResult, Failure, destination};
 use crate::command::{OneShotEnd, OneShotError, OneShotPlan, OneShotRun, run};
+use crate::driver::Forecast;
 use crate::event::{AllowanceEvent, BudgetEvent, Cause, Event, Fault, OperationEvent};
 use crate::ids;
 use crate::report::{BareMoney, Destination, Format, Receipt, low_budget, refusal, stderr_line};
 use crate::status::Status;
+use crate::store::Ledger;
 use crate::work::{self, Termination};
 use ending::{IN_DOUBT, ending_of_command, not_run_status, passed_on};
 
@@ -68,8 +71,29 @@ impl WorkArgs {
         self.dry_run
     }
 
+    /// Says what would be done, or that this ledger would refuse it; without one nothing is known of that.
+    pub(super) fn dry_run(
+        &self,
+        operation: &Operation,
+        ledger: Option<Box<dyn Ledger>>,
+        (strict, is_held): (bool, bool),
+    ) -> CliResult {
+        let forecast =
+            |ledger| Forecast::of_ledger(ledger, HashSet::new(), strict).refusal(operation);
+        let refused = ledger.map(forecast).transpose().map_err(Failure::ledger)?;
+        if let Some(answer) = refused.flatten()
+            && let Outcome::Refused { rejection, .. } = answer.outcome
+        {
+            let why = refusal(operation, &answer, None);
+            stderr_line(format_args!("would be {why}"));
+            return passed_on(not_run_status(rejection, self.refused_code));
+        }
+        self.say(operation, is_held)?;
+        ended(Status::Posted)
+    }
+
     /// Says what would be done.
-    pub(super) fn say(&self, operation: &Operation, is_held: bool) -> Result<(), Failure> {
+    fn say(&self, operation: &Operation, is_held: bool) -> Result<(), Failure> {
         let words = self.command.words_for(operation)?;
         let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
         let amount = operation
@@ -173,7 +197,7 @@ impl Settled<'_> {
         self.decided(answer, None);
         let Outcome::Refused { rejection, .. } = answer.outcome else {
             stderr_line(format_args!(
-                "duplicate: the command has succeeded before: `{}`",
+                "duplicate: `{}` was done before, so the command is not run",
                 self.id()
             ));
             return ended(self.tell_overspent(&answer.outcome));

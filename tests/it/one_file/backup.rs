@@ -53,6 +53,7 @@ fn a_backup_overwrites_nothing_and_leaves_nothing_where_it_fails() {
     let server = Server::of(&ledger);
     let before = names(&ledger);
     for (dest, why) in [
+        ("-", "`-` names none"),
         ("precious", "something is there already"),
         ("link", "something is there already"),
         ("bank.db", "something is there already"),
