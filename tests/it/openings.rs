@@ -21,7 +21,8 @@ fn what_another_allowance_ends_is_told() {
     let ledger = Ledger::new();
     let open = |words: &str| {
         let run = ledger.run(&format!("open a --allowance {words}"));
-        run.expect(0).stderr
+        assert_eq!(run.code(), 0, "{run:?}");
+        run.stderr
     };
     let all = "5/day --zone Europe/Berlin --rollover --warn-at 80%";
     assert_eq!(open(all), "");

@@ -247,7 +247,7 @@ fn lines_end_as_they_do_anywhere() {
         check(&both("ops", &input), 0, lines, &[]);
     }
     for table in [
-        "\u{feff}op,amount\r\ndeposit,1\r\nloan,2",
+        "\u{feff}op,amount\r\ndeposit,1\r\nloan,2\r\n",
         "\n\nop,amount\nloan,1\n\nloan,2\n",
     ] {
         let all = both("ops.csv", table).expect(0);

@@ -53,7 +53,6 @@ fn a_backup_overwrites_nothing_and_leaves_nothing_where_it_fails() {
     let server = Server::of(&ledger);
     let before = names(&ledger);
     for (dest, why) in [
-        ("-", "`-` names none"),
         ("precious", "something is there already"),
         ("link", "something is there already"),
         ("bank.db", "something is there already"),
@@ -70,6 +69,11 @@ fn a_backup_overwrites_nothing_and_leaves_nothing_where_it_fails() {
     assert_eq!(names(&ledger), before);
     server.end(Signal::TERM);
     assert_eq!(fs::read_to_string(path("precious")).unwrap(), "precious");
+    ledger.refuses(
+        "backup -",
+        2,
+        "error: a copy of a ledger is a file, and `-` names none: give its name (`./-` for a file of that name)",
+    );
     ledger.refuses(
         &format!("backup {} --ledger {}", path("copy"), path("none")),
         8,
