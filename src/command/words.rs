@@ -210,7 +210,9 @@ mod tests {
     fn two_values_have_two_variables() {
         let with = |names: [&str; 2]| {
             let mut added = Annotations::default();
-            names.map(|name| added.add_meta(name, "x").expect("a value"));
+            for name in names {
+                added.add_meta(name, "x").expect("a value");
+            }
             filled(&["pay".into()], &payout().carrying(added.detail()))
         };
         assert_eq!(with(["iban", "bic"]), Ok(vec!["pay".into()]));
