@@ -13,6 +13,8 @@ mod ending;
 mod jobs;
 mod log;
 mod query;
+#[cfg(test)]
+mod simulation;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -97,7 +99,7 @@ pub fn serve(
     plan: ServePlan,
     ready: impl FnOnce() -> Result<(), ServeError>,
 ) -> Result<Ending, ServeError> {
-    let mut server = Server::new(plan)?;
+    let (mut server, mut signals) = Server::new(plan)?;
     if let Err(error) = ready() {
         server.close_ledger();
         return Err(error);
@@ -106,7 +108,7 @@ pub fn serve(
         if server.is_over() {
             return server.end();
         }
-        if let Err(error) = server.turn() {
+        if let Err(error) = server.turn(&mut signals) {
             return Err(server.give_up(error));
         }
     }
@@ -116,7 +118,6 @@ struct Server {
     max_clients: usize,
     /// Nothing once the end was asked for.
     address: Option<ListenAddress>,
-    signals: Signals,
     alarm: Alarm,
     /// Owns the ledger: all that changes it goes this way.
     owner: OwnerThread<ClientQuery>,
@@ -147,7 +148,7 @@ struct Server {
 }
 
 impl Server {
-    fn new(plan: ServePlan) -> Result<Self, ServeError> {
+    fn new(plan: ServePlan) -> Result<(Self, Signals), ServeError> {
         let (alarm, waker) = Alarm::new()?;
         let thread = |name, ledger| {
             let owned_for = OwnedFor::Clients;
@@ -158,14 +159,31 @@ impl Server {
         // What is said of amounts is by what it counts.
         let _ = ledger.unit()?.settle();
         let signals = Signals::listen()?;
-        Ok(Server {
-            max_clients: plan.max_clients,
-            address: Some(ListenAddress::claim(&plan.socket)?),
-            signals,
+        let address = ListenAddress::claim(&plan.socket)?;
+        let threads = [
+            thread("ledger", ledger)?,
+            thread("reader", open()?)?,
+            thread("verify", open()?)?,
+        ];
+        let mut server = Server::over(threads, alarm, plan.max_clients, ServerLog::start()?);
+        server.address = Some(address);
+        Ok((server, signals))
+    }
+
+    /// A server that decides and answers in these threads, which wake it by this alarm.
+    fn over(
+        [owner, reader, verify_thread]: [OwnerThread<ClientQuery>; 3],
+        alarm: Alarm,
+        max_clients: usize,
+        log: ServerLog,
+    ) -> Self {
+        Server {
+            max_clients,
+            address: None,
             alarm,
-            owner: thread("ledger", ledger)?,
-            reader: thread("reader", open()?)?,
-            verify_thread: thread("verify", open()?)?,
+            owner,
+            reader,
+            verify_thread,
             clients: BTreeMap::new(),
             last_client: 0,
             requests: Vec::new(),
@@ -175,27 +193,36 @@ impl Server {
             accept_suspended: false,
             ending: None,
             dead: None,
-            log: ServerLog::start()?,
+            log,
             clock: RunningClock::start(),
             now: Duration::ZERO,
-        })
+        }
     }
 
     /// One turn of the loop: what arrived is handed on, what was decided is answered. In this order,
     /// since answering takes time and the ledger need not wait for it.
-    fn turn(&mut self) -> Result<(), ServeError> {
-        let mut ready = self.wait()?;
+    fn turn(&mut self, signals: &mut Signals) -> Result<(), ServeError> {
+        let mut ready = self.wait(signals)?;
         self.now = self.clock.now();
-        self.heed_signals();
+        self.heed_signals(signals.pending());
         let events = self.take_events()?;
         if !events.is_empty() {
-            ready = self.watch(true, Duration::ZERO)?;
+            ready = self.watch(signals, true, Duration::ZERO)?;
         }
-        self.read(&ready);
+        self.go_on(&ready, events)
+    }
+
+    /// Goes on with what is ready and with what was decided.
+    fn go_on(
+        &mut self,
+        ready: &[PollKey],
+        events: Vec<OwnerEvent<ClientQuery>>,
+    ) -> Result<(), ServeError> {
+        self.read(ready);
         self.enforce_deadlines();
         // Clients that leave make room for those that come.
         self.see_off();
-        self.accept(&ready);
+        self.accept(ready);
         self.hand_on();
         events.into_iter().for_each(|event| self.tell_event(event));
         self.tell_read()?;
@@ -205,20 +232,25 @@ impl Server {
 
     /// Waits for what comes first. While the ledger works on a batch, no client is listened to for a
     /// while: all that arrives is read at once when that is done, and not message by message.
-    fn wait(&mut self) -> io::Result<Vec<PollKey>> {
+    fn wait(&mut self, signals: &Signals) -> io::Result<Vec<PollKey>> {
         if !self.owner.is_idle() {
-            let ready = self.watch(false, BUSY_PATIENCE)?;
+            let ready = self.watch(signals, false, BUSY_PATIENCE)?;
             if !ready.is_empty() {
                 return Ok(ready);
             }
         }
-        self.watch(true, TICK)
+        self.watch(signals, true, TICK)
     }
 
-    fn watch(&mut self, clients: bool, patience: Duration) -> io::Result<Vec<PollKey>> {
+    fn watch(
+        &mut self,
+        signals: &Signals,
+        clients: bool,
+        patience: Duration,
+    ) -> io::Result<Vec<PollKey>> {
         let mut set = PollSet::default();
         set.read(ALARM, self.alarm.as_fd());
-        set.read(SIGNALS, self.signals.as_fd());
+        set.read(SIGNALS, signals.as_fd());
         if clients {
             if let Some(address) = self.address.as_ref().filter(|_| !self.accept_suspended) {
                 set.read(PollKey::Listener, address.fd());
@@ -234,9 +266,9 @@ impl Server {
         Ok(ready)
     }
 
-    fn heed_signals(&mut self) {
+    fn heed_signals(&mut self, signals: Vec<i32>) {
         use signal_hook::consts::{SIGCHLD, SIGTSTP};
-        for signal in self.signals.pending() {
+        for signal in signals {
             match (signal, self.ending) {
                 // The first process of a container inherits what others leave behind.
                 (SIGCHLD, _) => drop(reap()),

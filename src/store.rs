@@ -46,6 +46,8 @@ pub use owner::{
 pub use postgres::PostgresAddress;
 #[cfg(all(feature = "postgres", any(test, fuzzing)))]
 pub(crate) use postgres::untrusted::postgres_address;
+#[cfg(test)]
+pub(crate) use remote::{ByteStream, Remote};
 pub use retry::until_done;
 pub use shared_data::{Abandoned, CellReply, SharedData};
 

@@ -42,6 +42,18 @@ impl ServerLog {
         })
     }
 
+    /// One that writes nothing.
+    #[cfg(test)]
+    pub(super) fn silent() -> Self {
+        let ((lines, _), (_, written)) = (sync_channel(0), sync_channel(0));
+        ServerLog {
+            lines,
+            written,
+            said_at: None,
+            unsaid: 0,
+        }
+    }
+
     /// Says it, or counts it where too much was said lately.
     pub(super) fn say(&mut self, now: Duration, what: &str) {
         if self.may_speak(now) {

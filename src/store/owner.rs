@@ -99,6 +99,9 @@ pub struct OwnerThread<Q: LedgerQuery> {
     due: usize,
     gate: StopGate,
     stop_retrying: Arc<AtomicBool>,
+    /// The other end, where that does its work in the loop's own thread.
+    #[cfg(test)]
+    in_place: Option<Thread<Q>>,
 }
 
 impl<Q: LedgerQuery> OwnerThread<Q> {
@@ -110,6 +113,25 @@ impl<Q: LedgerQuery> OwnerThread<Q> {
         owned_for: OwnedFor,
         waker: Waker,
     ) -> io::Result<Self> {
+        let (loop_end, owner) = Self::ends(ledger, owned_for, waker);
+        Builder::new()
+            .name(name.to_string())
+            .spawn(move || owner.work())?;
+        Ok(loop_end)
+    }
+
+    /// The same without a thread: all that is handed on is done before that returns.
+    #[cfg(test)]
+    pub(crate) fn in_place(ledger: Box<dyn Ledger>, owned_for: OwnedFor, waker: Waker) -> Self {
+        let (loop_end, owner) = Self::ends(ledger, owned_for, waker);
+        OwnerThread {
+            in_place: Some(owner),
+            ..loop_end
+        }
+    }
+
+    /// The loop's end, and the other.
+    fn ends(ledger: Box<dyn Ledger>, owned_for: OwnedFor, waker: Waker) -> (Self, Thread<Q>) {
         let (jobs, given) = channel();
         let (tell, events) = channel();
         let gate = StopGate::default();
@@ -123,16 +145,16 @@ impl<Q: LedgerQuery> OwnerThread<Q> {
             gate.clone(),
             Arc::clone(&stop_retrying),
         );
-        Builder::new()
-            .name(name.to_string())
-            .spawn(move || owner.work())?;
-        Ok(OwnerThread {
+        let loop_end = OwnerThread {
             jobs: Some(jobs),
             events,
             due: 0,
             gate,
             stop_retrying,
-        })
+            #[cfg(test)]
+            in_place: None,
+        };
+        (loop_end, owner)
     }
 
     /// Hands on requests to decide in their order.
@@ -159,6 +181,10 @@ impl<Q: LedgerQuery> OwnerThread<Q> {
     fn give(&mut self, job: Job<Q>) {
         if let Some(jobs) = &self.jobs {
             let _ = jobs.send(job);
+        }
+        #[cfg(test)]
+        if let Some(owner) = self.in_place.take() {
+            self.in_place = owner.work_off();
         }
     }
 

@@ -3,6 +3,7 @@
 mod again;
 mod connection;
 mod requests;
+mod stream;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,19 +13,26 @@ use crate::bank::Unit;
 use crate::protocol::{LedgerFault, Query, Response};
 use again::UnderWay;
 use connection::{Connection, Trouble};
+pub(crate) use stream::ByteStream;
+use stream::SocketStream;
 
 /// How long a client waits for the next piece of an answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long it waits for the end of a check of everything.
 const VERIFY_PATIENCE: Duration = Duration::from_secs(3_600);
 
+/// Reaches the server that listens on a socket.
+type Dial = Box<dyn FnMut(&Path) -> Result<Box<dyn ByteStream>, String> + Send>;
+
 /// A client of a served ledger.
 ///
 /// Requests travel in frames, and each frame is a unit of its own. The server answers in order, so a
 /// long batch is sent on while the first answers come. A connection that is lost is made anew at the
 /// next request.
-pub(super) struct Remote {
+pub(crate) struct Remote {
     socket: PathBuf,
+    /// Reaches the server that listens on a socket.
+    dial: Dial,
     /// Nothing once the connection is lost.
     line: Option<Connection>,
     under_way: UnderWay,
@@ -37,8 +45,14 @@ pub(super) struct Remote {
 impl Remote {
     /// Connects to the server that listens on this socket.
     pub(super) fn connect(socket: &Path) -> Result<Self, LedgerError> {
+        Remote::connect_by(Box::new(SocketStream::connect), socket)
+    }
+
+    /// Connects to it in this way.
+    pub(crate) fn connect_by(dial: Dial, socket: &Path) -> Result<Self, LedgerError> {
         let mut remote = Remote {
             socket: socket.to_path_buf(),
+            dial,
             line: None,
             under_way: UnderWay::default(),
             unit: None,
@@ -57,7 +71,7 @@ impl Remote {
         let line = match self.line.take() {
             Some(line) => line,
             None => {
-                let line = Connection::connect(&self.socket);
+                let line = (self.dial)(&self.socket).and_then(Connection::begin);
                 let mut line = line.map_err(|what| LedgerError::NotServed { ledger, what })?;
                 let unit = self.unit_on(&mut line)?;
                 let is_same = *self.unit.get_or_insert_with(|| unit.clone()) == unit;

@@ -67,6 +67,26 @@ impl<Q: LedgerQuery> Thread<Q> {
     /// Works until the loop wants nothing more, or nothing more can be asked.
     pub(super) fn work(mut self) {
         let ended = self.work_all().err();
+        self.end(ended);
+    }
+
+    /// Does what it was given by now; nothing is left of it once nothing more can be asked.
+    #[cfg(test)]
+    pub(super) fn work_off(mut self) -> Option<Self> {
+        loop {
+            self.next = self.next.take().or_else(|| self.jobs.try_recv().ok());
+            match self.work_once() {
+                Ok(true) => {}
+                Ok(false) => return Some(self),
+                Err(why) => {
+                    self.end(Some(why));
+                    return None;
+                }
+            }
+        }
+    }
+
+    fn end(self, ended: Option<EndReason>) {
         let Thread {
             ledger,
             events,
@@ -83,18 +103,26 @@ impl<Q: LedgerQuery> Thread<Q> {
     fn work_all(&mut self) -> Result<(), EndReason> {
         loop {
             self.gather();
-            if !self.gathered.is_empty() {
-                let batch = self.next_batch();
-                self.decide(batch)?;
-                continue;
-            }
-            match self.next.take() {
-                Some(Job::Ask(query)) => self.ask(query)?,
-                Some(Job::Resume(client)) => drop(self.halted.remove(&client)),
-                Some(Job::Decide(requests)) => self.gathered.extend(requests),
-                None => return Ok(()),
+            if !self.work_once()? {
+                return Ok(());
             }
         }
+    }
+
+    /// Does the next of what it has, if there is anything.
+    fn work_once(&mut self) -> Result<bool, EndReason> {
+        if !self.gathered.is_empty() {
+            let batch = self.next_batch();
+            self.decide(batch)?;
+            return Ok(true);
+        }
+        match self.next.take() {
+            Some(Job::Ask(query)) => self.ask(query)?,
+            Some(Job::Resume(client)) => drop(self.halted.remove(&client)),
+            Some(Job::Decide(requests)) => self.gathered.extend(requests),
+            None => return Ok(false),
+        }
+        Ok(true)
     }
 
     /// Takes the requests that have arrived, up to a batch or to something else; waits if nothing is there.
