@@ -65,6 +65,11 @@ trait LedgerPlace {
 
     /// Begins anew, with a ledger in which nothing was done.
     fn clear(&self);
+
+    /// How many drawn histories are tried, of which each has a ledger of its own.
+    fn histories(&self) -> u32 {
+        64
+    }
 }
 
 /// A ledger in a file.

@@ -191,6 +191,7 @@ fn tell(what: &str, found: &Found) {
 }
 
 #[test]
+#[ignore = "slow: changes many bytes"]
 fn a_changed_byte_is_noticed() {
     let ledger = small_ledger();
     let found = change_each(&[file("bank.db", &ledger.path())], 0, None);

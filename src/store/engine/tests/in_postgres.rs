@@ -37,4 +37,8 @@ impl LedgerPlace for InSchema {
     fn clear(&self) {
         *self.address.lock().expect("an address") = self.cluster.new_ledger();
     }
+
+    fn histories(&self) -> u32 {
+        16
+    }
 }

@@ -283,7 +283,7 @@ fn groups() -> impl Strategy<Value = Operation> {
 }
 
 pub(super) fn it_decides_as_the_ledger_state_does(place: &dyn LedgerPlace) {
-    let config = ProptestConfig::with_cases(64);
+    let config = ProptestConfig::with_cases(place.histories());
     proptest!(config, |(steps in prop::collection::vec(step(), 1..40))| {
         place.clear();
         let (mut one, mut other) = (place.open(), place.open());

@@ -54,14 +54,16 @@ fn cut_everywhere(cut: Cut) {
         let mut refused = 0;
         for message in 0.. {
             relay.cut_after(message);
-            match deposit(&mut ledger) {
+            let is_posted = deposit(&mut ledger);
+            match is_posted {
                 true => counted += 1,
                 false => refused += 1,
             }
             let has_cut = relay.has_cut();
             relay.cut_after(-1);
             assert_eq!(balance(&mut other), counted, "after the message {message}");
-            if !has_cut {
+            // On a machine that stands still an answer may be late that nothing was cut of.
+            if is_posted && !has_cut {
                 break;
             }
         }
