@@ -91,7 +91,6 @@ impl<B: Backend> Engine<B> {
         page: usize,
         expect: Option<&ChainEnd>,
     ) -> Result<Verified, LedgerError> {
-        self.check_usable()?;
         let mut walk = Walk::new(expect.copied());
         let violation = match self.check(&mut walk, page) {
             Ok(()) => None,

@@ -122,31 +122,23 @@ impl Walk {
             limit: most,
             ..RecordFilter::default()
         })?;
-        let are_last = (entries.len() < most, records.len() < most);
+        // As many of each were read as a page takes of both, so where one comes to its end, no more follow.
         let mut entries = entries.into_iter().peekable();
         let mut records = records.into_iter().peekable();
         let (mut rows, mut is_last) = (Vec::new(), false);
-        while rows.len() < most {
+        while rows.len() < most && !is_last {
             let is_later = |read: &Read<RecordRow>| read.as_ref().is_ok_and(|r| r.row.seq > seq);
             match (entries.peek(), records.peek()) {
-                (None, None) => is_last = are_last == (true, true),
-                // What comes first, only the next page tells.
-                (None, _) if !are_last.0 => {}
-                (_, None) if !are_last.1 => {}
+                (None, None) => is_last = true,
                 (Some(_), record) if record.is_none_or(is_later) => {
                     let entry = entries.next();
                     seq = entry
                         .as_ref()
                         .map_or(seq, |read| number_of(read).cast_unsigned());
                     rows.extend(entry.map(ChainRow::Entry));
-                    continue;
                 }
-                _ => {
-                    rows.extend(records.next().map(ChainRow::Record));
-                    continue;
-                }
+                _ => rows.extend(records.next().map(ChainRow::Record)),
             }
-            break;
         }
         Ok(Page { rows, is_last })
     }
