@@ -200,3 +200,37 @@ impl From<Outcome> for Answer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_tells_the_warning_that_was_due_where_its_money_was_set_aside() {
+        let minor = Balance::new;
+        let view = View {
+            posted: minor(5),
+            available: minor(5),
+        };
+        let warning = |left| {
+            Some(Box::new(BudgetView {
+                limit: Amount::new(10).expect("positive"),
+                spent: minor(10 - left),
+                left: minor(left),
+                next: Moment::default(),
+            }))
+        };
+        let answer = |budget: &Option<Box<BudgetView>>| Answer {
+            budget: budget.clone(),
+            ..Outcome::Voided { view }.into()
+        };
+        let (first, last) = (warning(2), warning(1));
+        for (begun, ended, told) in [
+            (&first, &None, &first),
+            (&None, &last, &last),
+            (&first, &last, &first),
+        ] {
+            assert_eq!(answer(ended).following(answer(begun)).budget, *told);
+        }
+    }
+}

@@ -255,6 +255,23 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_that_travels_is_none_below_zero() {
+        let read = |limit: serde_json::Value| Balance::read_limit(limit).ok();
+        assert_eq!(read(serde_json::json!("0.00")), Some(Some(Balance::new(0))));
+        assert_eq!(read(serde_json::Value::Null), Some(None));
+        assert_eq!(read(serde_json::json!("-0.01")), None);
+    }
+
+    #[test]
+    fn a_text_is_as_fine_as_the_finest_unit() {
+        let with_digits = |count: u8| format!("0.{}", "1".repeat(usize::from(count)));
+        let read = |text: String| text.parse::<AmountText>().map(drop);
+        assert_eq!(read(with_digits(MAX_DECIMALS)), Ok(()));
+        let too_fine = Err(AmountError::TooFine(MAX_DECIMALS));
+        assert_eq!(read(with_digits(MAX_DECIMALS + 1)), too_fine);
+    }
+
+    #[test]
     fn writes_the_edges_of_the_range() {
         assert_eq!(Balance::new(i64::MIN).to_string(), "-92233720368547758.08");
         assert_eq!(Balance::new(-5).to_string(), "-0.05");

@@ -305,7 +305,7 @@ mod tests {
     fn names_stand_in_the_order_in_which_a_person_reads_them() {
         let names = [
             "@loans", "@world", "a", "a-", "acct-2", "acct-010", "acct-10", "acct-11", "acct-11b",
-            "ad-1", "b1.9", "b1.10",
+            "ad-1", "b1.9", "b1.10", "bcct-9",
         ];
         for (at, one) in names.iter().enumerate() {
             for (place, other) in names.iter().enumerate() {

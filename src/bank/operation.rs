@@ -354,6 +354,16 @@ mod tests {
     }
 
     #[test]
+    fn a_view_moves_no_money_and_a_group_does() {
+        let of = |kind, minor| new(kind, None, minor).expect("an operation");
+        let view = of(Kind::Balance, None);
+        assert!(!view.moves_money() && of(Kind::Deposit, Some(5)).moves_money());
+        let parts = vec![of(Kind::Deposit, Some(5)), of(Kind::Withdraw, Some(5))];
+        let group = Group::new(parts).expect("a group");
+        assert!(group.operation(None).moves_money());
+    }
+
+    #[test]
     fn parts_that_do_not_fit_are_named() {
         assert_eq!(
             new(Kind::Loan, None, None),

@@ -1,14 +1,17 @@
 //! What every ledger that lasts does, over each backend.
 
 mod budgets;
+mod copied;
 mod details;
 #[cfg(feature = "postgres")]
 mod in_postgres;
 mod leases;
 mod lists;
+mod run_lines;
 mod scenarios;
 mod sets;
 pub(in crate::store) mod tables;
+mod verified;
 
 use std::path::PathBuf;
 use std::sync::Mutex;

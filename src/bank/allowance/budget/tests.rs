@@ -237,6 +237,19 @@ fn a_refill_that_stands_in_for_a_hold_goes_back_with_it() {
 }
 
 #[test]
+fn what_a_forgotten_window_stands_in_for_goes_on_to_the_one_that_is_entered() {
+    let mut course = Course::begin(500, false);
+    for day in 1..=7 {
+        course.enter(day, (0, 0));
+    }
+    let hold = course.hold(200);
+    // The clock was wrong: all windows that are remembered are ahead of this one, and their refills do not stand.
+    course.enter(-1, (0, 200));
+    course.enter(1, (0, 0));
+    assert_eq!(course.give_back(hold), Some(200));
+}
+
+#[test]
 fn no_more_of_a_refill_goes_back_than_was_given() {
     let mut sides = Course::begin(1, false).sides;
     sides.credit.posted = 300;

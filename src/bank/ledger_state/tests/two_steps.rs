@@ -220,3 +220,14 @@ fn a_strict_group_moves_money_of_opened_accounts_alone() {
     let posted = strict(Request::Execute(group.clone())).expect("an answer");
     assert_eq!(posted.parts().len(), 2);
 }
+
+#[test]
+fn what_a_run_has_begun_is_told_in_its_order() {
+    let mut state = funded(1_000);
+    for number in 1..=50 {
+        decide(&mut state, number, Request::Begin(withdraw(1, None)));
+    }
+    let begun = state.begun_by(RequestContext::default().run);
+    assert_eq!(begun.len(), 50);
+    assert!(begun.is_sorted(), "{begun:?}");
+}

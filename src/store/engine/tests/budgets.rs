@@ -2,13 +2,15 @@
 
 mod held;
 mod limits;
+mod lists;
+mod long_over;
 mod reversed;
 mod simulated;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use super::tables::{InMemory, Shared};
+use super::tables::{CommitFate, InMemory, Shared};
 use super::*;
 use crate::bank::{
     Allowance, AllowanceChange, BUDGET, EntryKey, Group, Moment, Period, Rejection, Zone,

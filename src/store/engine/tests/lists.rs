@@ -1,7 +1,7 @@
 //! What a ledger lists, page by page, over each backend.
 
 use super::*;
-use crate::store::{EntryQuery, MAX_PAGE, SkippedLine};
+use crate::store::{BegunLine, EntryQuery, MAX_PAGE, SkippedLine};
 
 /// More than a page.
 const MANY: usize = MAX_PAGE + 3;
@@ -165,8 +165,9 @@ pub(super) fn what_a_dead_run_left_in_doubt_is_listed_so_at_once(place: &dyn Led
         );
     }
     let begun = ledger.begun_lines(run, 0).expect("lines");
-    let told: Vec<_> = begun.iter().map(|of| (of.line, of.digest)).collect();
-    assert_eq!(told, [(1, 71), (2, 72)]);
+    let told = |of: &BegunLine| (of.line, of.digest, of.is_open);
+    let told: Vec<_> = begun.iter().map(told).collect();
+    assert_eq!(told, [(1, 71, true), (2, 72, true)]);
     let id = Id::new("i1").expect("an id");
     let caller = RequestContext::default();
     let request = Request::VoidHold { id };
@@ -175,6 +176,9 @@ pub(super) fn what_a_dead_run_left_in_doubt_is_listed_so_at_once(place: &dyn Led
         matches!(&voided.as_deref(), Ok([Some(answer)]) if matches!(answer.outcome, Outcome::Voided { .. })),
         "{voided:?}"
     );
+    let begun = ledger.begun_lines(run, 0).expect("lines");
+    let open: Vec<bool> = begun.iter().map(|of| of.is_open).collect();
+    assert_eq!(open, [false, true]);
     let skipped = |ledger: &mut dyn Ledger, line| ledger.skip(&november, line, "paid by hand");
     let in_doubt = true;
     assert_eq!(

@@ -105,6 +105,7 @@ impl Tx for Copied<'_> {
         }
         let runs = changes.runs.iter().map(|run| (run.number, run.clone()));
         rows.runs.extend(runs);
+        assert_eq!(changes.head.prev, Some(rows.head.row.hash));
         rows.head = Stored::sealed(changes.head, &mut Content::default());
         Ok(())
     }
