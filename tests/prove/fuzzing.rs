@@ -83,7 +83,8 @@ fn reduce(program: &Path, kind: &str) -> Result<(), String> {
 /// The fuzzer, led to a kind of bytes.
 fn led(program: &Path, kind: &str) -> Command {
     let mut command = Command::new(program);
-    command.args(["-timeout=20", "-rss_limit_mb=1024", "-max_len=4096"]);
+    // What takes half a second alone takes long on a machine that is busy with much else.
+    command.args(["-timeout=120", "-rss_limit_mb=1024", "-max_len=4096"]);
     command.arg(format!("-artifact_prefix={}/{kind}-", folder("").display()));
     command.env("BANK_PAR_FUZZ", kind);
     command
