@@ -9,6 +9,7 @@ mod asker;
 mod link;
 
 use std::env;
+use std::panic::catch_unwind;
 use std::time::Duration;
 
 use crate::bank::{Amount, Asked, Id, Kind, Name, Operation, Request, RequestContext};
@@ -68,6 +69,11 @@ fn operation(kind: Kind, id: Option<String>, minor: i64) -> Operation {
 
 /// What is wrong with what this seed makes, if anything is; else how long it took.
 fn simulate(seed: u64, planted: Option<Planted>) -> Result<Duration, String> {
+    let lived = catch_unwind(|| live(seed, planted));
+    lived.unwrap_or_else(|_| Err("it panicked".to_string()))
+}
+
+fn live(seed: u64, planted: Option<Planted>) -> Result<Duration, String> {
     let mut lot = Lot(Rng::of(seed, b"link"));
     let rows = SharedRows::new();
     let mut ledger = rows.open_on(0, &HostClock::new());
