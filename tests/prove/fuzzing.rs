@@ -10,7 +10,7 @@ use super::{PROFILE, folder, said, text};
 /// How long each kind of bytes is given in a round.
 const FUZZ_SECONDS: &str = "60";
 /// How many kinds have their time at once on each processor.
-const AT_ONCE_ON_A_PROCESSOR: usize = 2;
+const AT_ONCE_ON_A_PROCESSOR: usize = 4;
 
 /// What has the compiler count which code is reached, on the stable toolchain.
 const COVERAGE: &str = "--cfg fuzzing -C passes=sancov-module \

@@ -81,21 +81,23 @@ impl LiveWrites {
     }
 }
 
-/// The operations of which an update was lost, by their numbers.
+/// The operations of which an update was lost.
 #[derive(Default)]
 pub(super) struct LostUpdateSet {
-    /// A bit for each.
+    /// A bit for each operation that was handed out before the last of them.
     words: Vec<u64>,
 }
 
 impl LostUpdateSet {
-    /// Adds an operation; false if it was there.
-    pub(super) fn insert(&mut self, operation: u64) -> bool {
-        let place = usize::try_from(operation / 64).unwrap_or(usize::MAX);
+    /// Adds the operation of this number; false if it was there. The number's lower half counts what was handed out,
+    /// and its upper half names the worker.
+    pub(super) fn insert(&mut self, number: u64) -> bool {
+        let handout = number as u32;
+        let place = handout as usize / 64;
         if place >= self.words.len() {
-            self.words.resize(place.saturating_add(1), 0);
+            self.words.resize(place + 1, 0);
         }
-        let bit = 1 << (operation % 64);
+        let bit = 1 << (handout % 64);
         let is_new = self.words[place] & bit == 0;
         self.words[place] |= bit;
         is_new
@@ -109,6 +111,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::{CellReply, Cells, SharedData};
+    use super::LostUpdateSet;
     use crate::bank::{Amount, Balance, Cell, Kind, Name, Operation, touched};
     use crate::protocol::{ShareReply, ShareRequest};
 
@@ -140,6 +143,17 @@ mod tests {
             }
         }
         lost.len() as u64
+    }
+
+    #[test]
+    fn the_memory_for_lost_updates_does_not_depend_on_the_worker() {
+        let mut lost = LostUpdateSet::default();
+        for handout in 1..=100 {
+            let number = u64::from(u32::MAX) << 32 | handout;
+            assert!(lost.insert(number));
+            assert!(!lost.insert(number));
+        }
+        assert_eq!(lost.words.len(), 2);
     }
 
     proptest! {
