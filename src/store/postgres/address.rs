@@ -29,6 +29,9 @@ const CONNECT: Duration = Duration::from_secs(10);
 const KEEPALIVE: Duration = Duration::from_secs(10);
 const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 
+/// How a password is written in an address.
+const ESCAPED: &str = "a sign such as `/` or `@` in a password is written as `%2F` or `%40`";
+
 /// Where a ledger in PostgreSQL is, as it was named. It may have a password in it, so it is shown without.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PostgresAddress(String);
@@ -86,9 +89,15 @@ impl PostgresAddress {
             found.map(|(_, value)| value.clone())
         };
         let mut config: Config = text.parse().map_err(|error| {
-            let why = std::error::Error::source(&error).map_or_else(String::new, |why| format!(": {why}"));
-            format!("its address cannot be read{why}; a sign such as `/` or `@` in a password is written as `%2F` or `%40`")
+            let why = std::error::Error::source(&error)
+                .map_or_else(String::new, |why| format!(": {why}"));
+            format!("its address cannot be read{why}; {ESCAPED}")
         })?;
+        // What stands before this sign may be the rest of a password, which neither a message nor a look-up may tell.
+        let has_sign = |host: &Host| matches!(host, Host::Tcp(name) if name.contains('@'));
+        if config.get_hosts().iter().any(has_sign) {
+            return Err(format!("one of its hosts has an `@`; {ESCAPED}"));
+        }
         // The client would take several for one.
         for host in own("host").iter().flat_map(|hosts| hosts.split(',')) {
             config.host(host);
@@ -317,5 +326,22 @@ impl fmt::Display for PostgresAddress {
 impl fmt::Debug for PostgresAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rest_of_a_password_is_taken_for_no_host() {
+        let address = PostgresAddress::of("postgres://me:half@secret@db.example,other/bank");
+        let address = address.expect("an address");
+        let refused = address.resolve_in(&|_| None).map(|found| found.name);
+        let why = refused.expect_err("an `@` in a host");
+        for told in [&why, &address.to_string()] {
+            assert!(!told.contains("secret"), "{told}");
+        }
+        assert!(why.contains("%40"), "{why}");
     }
 }

@@ -23,15 +23,19 @@ pub(crate) fn postgres_address(bytes: &[u8]) {
     let Ok(found) = address.resolve_in(&|_| None) else {
         return;
     };
-    for (host, config) in &found.servers {
+    let hosts = found.servers.iter().map(|(host, _)| host.as_str());
+    let hosts: Vec<&str> = hosts.collect();
+    for (_, config) in &found.servers {
         let Some(Ok(password)) = config.get_password().map(str::from_utf8) else {
             continue;
         };
         let user = config.get_user().unwrap_or_default();
         let database = config.get_dbname().unwrap_or_default();
         let is_word = password.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        let others = [&found.schema, host.as_str(), user, database];
-        let stands_elsewhere = others.iter().any(|other| other.contains(password));
+        let mut others = [&found.schema, user, database]
+            .into_iter()
+            .chain(hosts.clone());
+        let stands_elsewhere = others.any(|other| other.contains(password));
         if is_word && password.len() >= SHORTEST && !stands_elsewhere {
             for told in [&shown, &found.name] {
                 assert!(!told.contains(password), "{told}");
