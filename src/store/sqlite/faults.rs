@@ -104,28 +104,31 @@ pub(super) fn damaged(path: &Path, what: &str) -> LedgerError {
 /// SQLite's file format). `/proc/locks` is read and not asked through `fcntl`, since closing another
 /// handle of that file would drop SQLite's own locks.
 fn holder(path: &Path) -> String {
-    const WRITE_LOCK: u64 = 120;
-    let unknown = || "another process".to_string();
+    /// The kernel tells it in parts, between which locks come and go: one reading may pass over a lock.
+    const READINGS: usize = 5;
     let shared = super::side_files::beside(path, super::side_files::SHARED);
-    let Ok(about) = std::fs::metadata(shared) else {
-        return unknown();
-    };
-    let inode = std::os::unix::fs::MetadataExt::ino(&about).to_string();
-    let Ok(locks) = std::fs::read_to_string("/proc/locks") else {
-        return unknown();
-    };
-    // `1: POSIX  ADVISORY  WRITE 1234 00:2f:5678 120 120`
-    let pid = locks.lines().find_map(|line| {
+    let pid = std::fs::metadata(shared).ok().and_then(|about| {
+        let inode = std::os::unix::fs::MetadataExt::ino(&about).to_string();
+        (0..READINGS).find_map(|_| writer(&std::fs::read_to_string("/proc/locks").ok()?, &inode))
+    });
+    pid.map_or_else(
+        || "another process".to_string(),
+        |pid| format!("the process {pid}{}", command_of(&pid)),
+    )
+}
+
+/// The process that has the write lock in the file of this inode, by what the kernel tells of all locks, in lines such
+/// as `1: POSIX  ADVISORY  WRITE 1234 00:2f:5678 120 120`.
+fn writer(locks: &str, inode: &str) -> Option<String> {
+    const WRITE_LOCK: u64 = 120;
+    locks.lines().find_map(|line| {
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
         let [_, "POSIX", _, "WRITE", pid, file, first, last] = words[..] else {
             return None;
         };
         let (first, last) = (first.parse::<u64>().ok()?, last.parse::<u64>().ok()?);
-        let same = file.rsplit(':').next() == Some(inode.as_str());
-        (same && first <= WRITE_LOCK && WRITE_LOCK <= last).then_some(pid)
-    });
-    pid.map_or_else(unknown, |pid| {
-        format!("the process {pid}{}", command_of(pid))
+        let same = file.rsplit(':').next() == Some(inode);
+        (same && first <= WRITE_LOCK && WRITE_LOCK <= last).then(|| pid.to_string())
     })
 }
 
