@@ -116,15 +116,15 @@ fn unknown(run: &RunName) -> Failure {
 }
 
 /// How far the input of a run reaches at least: to the last line that was done or begun, and it has as many lines
-/// as ended in any way. What was invalid no ledger knows.
-fn reached(ledger: &mut dyn Ledger, name: &RunName) -> Result<u64, Failure> {
+/// as ended in any way. What was invalid no ledger knows. Once that is as far as this line, no more is read.
+fn reached(ledger: &mut dyn Ledger, name: &RunName, line: u64) -> Result<u64, Failure> {
     let runs = all_runs(ledger)?;
     let Some(run) = runs.iter().find(|run| run.name == *name) else {
         return Ok(u64::MAX);
     };
     let mut reached = run.done + run.refused + run.failed + run.skipped + run.begun + run.in_doubt;
     let (mut seen, mut hold) = (0, 0);
-    loop {
+    while reached < line {
         let page = ledger
             .done_lines(run.number, seen)
             .map_err(Failure::ledger)?;
@@ -133,23 +133,24 @@ fn reached(ledger: &mut dyn Ledger, name: &RunName) -> Result<u64, Failure> {
         };
         (seen, reached) = (seen + page.len() as u64, reached.max(last));
     }
-    loop {
+    while reached < line {
         let page = ledger
             .begun_lines(run.number, hold)
             .map_err(Failure::ledger)?;
         let Some(last) = page.last() else {
-            return Ok(reached);
+            break;
         };
         hold = last.hold;
         reached = page.iter().map(|begun| begun.line).fold(reached, u64::max);
     }
+    Ok(reached)
 }
 
 /// `bank-par skip`
 pub(super) fn skip(args: SkipArgs) -> CliResult {
     let (output, format, mut ledger) = args.at.open(Access::Existing)?;
     let (run, line) = (args.run, args.line);
-    let reached = reached(&mut *ledger, &run)?;
+    let reached = reached(&mut *ledger, &run, line)?;
     let skipped = ledger
         .skip(&run, line, &args.reason)
         .map_err(Failure::ledger)?;

@@ -107,9 +107,7 @@ impl AccountFlags {
             })),
         })
     }
-}
 
-impl AccountFlags {
     /// The flags of the account's allowance that another allowance ends, since they are not given again.
     fn ended_by(&self, single: &mut Single) -> Result<Vec<String>, Failure> {
         if !matches!(self.allowance, Some(AllowanceFlag::Each(..))) {

@@ -27,7 +27,7 @@ enum TaskKind {
 /// What its process knows of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum TaskState {
-    ToDo,
+    Unasked,
     /// It was begun.
     Begun,
     /// This entry was told.
@@ -87,12 +87,12 @@ impl Task {
             kind,
             minor,
             was_sent: false,
-            state: TaskState::ToDo,
+            state: TaskState::Unasked,
         }
     }
 
     fn is_over(&self) -> bool {
-        !matches!(self.state, TaskState::ToDo | TaskState::Begun)
+        !matches!(self.state, TaskState::Unasked | TaskState::Begun)
     }
 
     fn request(&self, run: u32) -> LedgerRequest {
@@ -115,7 +115,7 @@ impl Task {
         };
         let operation = operation(Kind::Withdraw, id, self.minor);
         let request = match (self.kind, self.state) {
-            (TaskKind::Begun { .. }, TaskState::ToDo) => Request::Begin(operation),
+            (TaskKind::Begun { .. }, TaskState::Unasked) => Request::Begin(operation),
             (TaskKind::Begun { posts: true, .. }, _) => {
                 Request::End(WorkEnd::Post { amount: None })
             }
@@ -140,7 +140,8 @@ impl Task {
         };
         let is_repeated = self.was_sent;
         let outcome = answered.as_ref().map(|answer| answer.outcome);
-        let is_begin = matches!(self.kind, TaskKind::Begun { .. }) && self.state == TaskState::ToDo;
+        let is_begin =
+            matches!(self.kind, TaskKind::Begun { .. }) && self.state == TaskState::Unasked;
         let posts = !matches!(self.kind, TaskKind::Begun { posts: false, .. });
         self.state = match outcome {
             Some(Outcome::Held { .. }) if is_begin => TaskState::Begun,
@@ -171,9 +172,9 @@ impl Task {
     fn left(&mut self, was_asked: bool) {
         let is_begun = matches!(self.kind, TaskKind::Begun { .. });
         self.state = match self.state {
-            TaskState::ToDo if self.kind == TaskKind::Once && was_asked => TaskState::Unknown,
+            TaskState::Unasked if self.kind == TaskKind::Once && was_asked => TaskState::Unknown,
             // It was given back with its run, or is in doubt.
-            TaskState::ToDo if is_begun && was_asked => TaskState::NotPosted,
+            TaskState::Unasked if is_begun && was_asked => TaskState::NotPosted,
             TaskState::Begun if was_asked => TaskState::Unknown,
             TaskState::Begun => TaskState::NotPosted,
             state => state,
@@ -193,7 +194,7 @@ impl Task {
             TaskState::Done => posted.len() == 1,
             TaskState::NotPosted => posted.is_empty(),
             TaskState::Unknown => posted.len() <= 1,
-            TaskState::ToDo | TaskState::Begun => false,
+            TaskState::Unasked | TaskState::Begun => false,
         };
         match is_right {
             true => Ok(()),
