@@ -68,3 +68,20 @@ fn bytes(kind: i32, first: u64, count: u64) -> io::Result<libc::flock> {
         l_pid: 0,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_of_an_open_file_is_told_as_one() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let other = File::open(file.path()).expect("opened");
+        let held = |first| holder(&other, first, 2).expect("asked");
+        assert!(try_lock(file.as_file(), 7, LockKind::Exclusive).expect("asked"));
+        assert!(!try_lock(&other, 7, LockKind::Shared).expect("asked"));
+        assert_eq!((held(6), held(8)), (Some(Holder::File), None));
+        unlock(file.as_file(), 7).expect("unlocked");
+        assert_eq!(held(6), None);
+    }
+}

@@ -176,3 +176,33 @@ impl From<OsString> for LeaseShare {
         LeaseShare(told)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use LockKind::Exclusive;
+
+    #[test]
+    fn each_run_has_a_lock_of_its_own_and_opening_has_another() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let (one, other) = (byte_of(1), byte_of(2));
+        assert!(RECOVERY < one && one < other);
+        // The process that began the run has turned its lock into one that it shares.
+        let share = LeaseShare::of_file(file.path(), 1);
+        assert!(share.take().expect("a share").is_sure());
+        assert!(byte_lock::try_lock(file.as_file(), one, Exclusive).expect("asked"));
+        assert!(share.take().is_err(), "the run has ended");
+    }
+
+    #[cfg(feature = "postgres")]
+    #[test]
+    fn a_lease_that_ends_soon_is_not_sure() {
+        let end = LeaseEnd::new("lease").expect("a file");
+        assert!(end.share().take().is_err(), "it has ended");
+        end.set(boot_clock() + MARGIN * 100).expect("set");
+        let share = end.share().take().expect("a share");
+        assert!(share.is_sure());
+        end.set(boot_clock() + MARGIN / 2).expect("set");
+        assert!(!share.is_sure());
+    }
+}

@@ -195,6 +195,8 @@ fn failed(path: &Path, cause: io::Error) -> LedgerError {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -202,6 +204,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("bank.db");
         assert!(is_free(&path).expect("nothing is there"));
+        fs::write(beside(&path, LOG), "").expect("a log");
+        assert!(is_free(&path).expect("nothing is in it"));
         fs::write(beside(&path, LOG), "entries").expect("a log");
         for there in [None, Some("")] {
             if let Some(content) = there {
@@ -215,5 +219,20 @@ mod tests {
         assert!(!is_free(&path).expect("it is looked at once more"));
         create(&path, &Unit::default()).expect("left as it is");
         assert_eq!(fs::read(&path).expect("a file"), b"a ledger");
+    }
+
+    #[test]
+    fn an_empty_file_is_filled_and_keeps_its_mode() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("bank.db");
+        fs::write(&path, "").expect("a file");
+        let mode = fs::Permissions::from_mode(0o640);
+        fs::set_permissions(&path, mode).expect("allowed");
+        fill(&path, &Unit::default()).expect("filled");
+        let bytes = fs::read(&path).expect("a ledger");
+        assert_eq!(bytes, content(&path, &Unit::default()).expect("made"));
+        let about = fs::metadata(&path).expect("a ledger");
+        assert_eq!(about.mode() & 0o777, 0o640);
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
     }
 }

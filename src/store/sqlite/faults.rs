@@ -143,3 +143,20 @@ fn command_of(pid: &str) -> String {
         words => format!(" (`{}`)", words.chars().take(MOST).collect::<String>()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_writer_is_who_has_the_write_lock_of_this_file() {
+        let locks = "1: POSIX  ADVISORY  READ  11 00:2f:56 120 120\n\
+                     2: POSIX  ADVISORY  WRITE 12 00:2f:57 120 120\n\
+                     3: POSIX  ADVISORY  WRITE 13 00:2f:56 121 127\n\
+                     4: POSIX  ADVISORY  WRITE 14 00:2f:56 100 119\n\
+                     5: FLOCK  ADVISORY  WRITE 15 00:2f:56 0 EOF\n";
+        assert_eq!(writer(locks, "56"), None);
+        let more = format!("{locks}6: POSIX  ADVISORY  WRITE 16 00:2f:56 120 123\n");
+        assert_eq!(writer(&more, "56").as_deref(), Some("16"));
+    }
+}

@@ -27,24 +27,26 @@ const COUNTS: [std::ops::Range<usize>; 3] = [18..20, 24..28, 92..100];
 /// if it changes nothing but the mode.
 pub(super) fn check(ledger: &Path, file: &LedgerFile) -> Result<(), LedgerError> {
     let journal = beside(ledger, JOURNAL);
-    let may_harm = || match journal_at(&journal)? {
-        Some(journal) if holder(file.file(), WRITER, 1)?.is_none() => {
-            Ok(!is_of_mode(&journal, file.file())?)
-        }
-        _ => Ok(false),
-    };
     let failed = |cause| LedgerError::Io {
         ledger: ledger.display().to_string(),
         doing: "open",
         cause,
     };
-    match recovery::stays(may_harm).map_err(failed)? {
+    match recovery::stays(|| may_harm(&journal, file.file())).map_err(failed)? {
         false => Ok(()),
         true => Err(LedgerError::OtherLog {
             ledger: ledger.to_owned(),
             log: journal,
             what: "is the journal of a write that another program did not finish, to this file or to one that was here before: if this file was put in that one's place, move the journal away; else copy both to a safe place and open the file with `sqlite3`, which takes that write back",
         }),
+    }
+}
+
+/// Whether the journal at this path will be copied back, no process writes with it, and it changes more than the mode.
+fn may_harm(journal: &Path, ledger: &File) -> io::Result<bool> {
+    match journal_at(journal)? {
+        Some(journal) if holder(ledger, WRITER, 1)?.is_none() => Ok(!is_of_mode(&journal, ledger)?),
+        _ => Ok(false),
     }
 }
 
@@ -88,4 +90,67 @@ fn is_of_mode(journal: &File, ledger: &File) -> io::Result<bool> {
         page[part].fill(0);
     }
     Ok(number(place) == 1 && before == page)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::store::byte_lock::{LockKind, try_lock, unlock};
+
+    const PAGE: usize = 512;
+    const SECTOR: usize = 512;
+
+    /// The journal of a change of mode: one page, as the file of two pages has it.
+    fn journal(page: &[u8]) -> Vec<u8> {
+        let number = |number: usize| u32::try_from(number).expect("small").to_be_bytes();
+        let mut bytes = MAGIC.to_vec();
+        for field in [1, 7, 2, SECTOR, PAGE].map(number) {
+            bytes.extend(field);
+        }
+        bytes.resize(SECTOR, 0);
+        bytes.extend(number(1));
+        bytes.extend(page);
+        bytes.extend(number(9));
+        bytes
+    }
+
+    #[test]
+    fn a_journal_is_harmless_if_it_changes_the_mode_alone_or_another_process_writes_with_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (ledger, path) = (folder.path().join("bank.db"), folder.path().join("journal"));
+        let mut pages = vec![5; 2 * PAGE];
+        fs::write(&ledger, &pages).expect("written");
+        let open = || File::options().read(true).write(true).open(&ledger);
+        let (file, other) = (open().expect("opened"), open().expect("opened"));
+        let harms = |journal: &[u8]| {
+            fs::write(&path, journal).expect("written");
+            may_harm(&path, &file).expect("looked at")
+        };
+        pages[18..20].fill(1);
+        let of_mode = journal(&pages[..PAGE]);
+        assert!(!harms(&of_mode));
+        assert!(!harms(&[]) && !harms(&[0; 600]), "no journal");
+        // Another count of pages in it, size of the file, size of a page, length, number of the page, and content.
+        let changed = [
+            (11, 2),
+            (19, 3),
+            (26, 4),
+            (27, 1),
+            (SECTOR + 3, 2),
+            (SECTOR + 4, 6),
+        ];
+        for (at, byte) in changed {
+            let mut other = of_mode.clone();
+            other[at] = byte;
+            assert!(harms(&other), "byte {at}");
+        }
+        assert!(harms(&[&of_mode[..], &[0]].concat()), "longer");
+        // A process that writes with it finishes it.
+        assert!(try_lock(&other, WRITER, LockKind::Exclusive).expect("asked"));
+        assert!(!harms(&journal(&[0; PAGE])));
+        unlock(&other, WRITER).expect("unlocked");
+        assert!(harms(&journal(&[0; PAGE])));
+    }
 }

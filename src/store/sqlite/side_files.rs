@@ -83,12 +83,15 @@ fn look(ledger: &Path) -> Result<SideFiles, LedgerError> {
         shared,
         journal,
     } = &found;
+    let user = rustix::process::geteuid().as_raw();
     for (ending, side) in [(LOG, log), (SHARED, shared), (JOURNAL, journal)] {
         let Some(side) = side else { continue };
         let what = match () {
             () if !side.is_file() => "is no regular file",
             () if side.nlink() > 1 => "has several names (hard links)",
-            () if !is_trusted(side, own) => "is from a user who may not write to the ledger",
+            () if !is_trusted(&OwnerMode::of(side), &OwnerMode::of(own), user) => {
+                "is from a user who may not write to the ledger"
+            }
             () => continue,
         };
         return Err(LedgerError::Beside {
@@ -100,12 +103,28 @@ fn look(ledger: &Path) -> Result<SideFiles, LedgerError> {
     Ok(found)
 }
 
-/// Whether the owner of a side file may write to the ledger itself.
-fn is_trusted(side: &Metadata, ledger: &Metadata) -> bool {
-    let user = rustix::process::geteuid().as_raw();
-    let by_group = ledger.mode() & 0o020 != 0 && side.gid() == ledger.gid();
-    let by_all = ledger.mode() & 0o002 != 0;
-    [ledger.uid(), user, 0].contains(&side.uid()) || by_group || by_all
+/// Whose a file is, and who may do what with it.
+struct OwnerMode {
+    user: u32,
+    group: u32,
+    mode: u32,
+}
+
+impl OwnerMode {
+    fn of(about: &Metadata) -> Self {
+        OwnerMode {
+            user: about.uid(),
+            group: about.gid(),
+            mode: about.mode(),
+        }
+    }
+}
+
+/// Whether the owner of a side file may write to the ledger itself, as this user sees it.
+fn is_trusted(side: &OwnerMode, ledger: &OwnerMode, user: u32) -> bool {
+    let by_group = ledger.mode & 0o020 != 0 && side.group == ledger.group;
+    let by_all = ledger.mode & 0o002 != 0;
+    [ledger.user, user, 0].contains(&side.user) || by_group || by_all
 }
 
 /// Gives what lies beside the ledger the ledger's mode, owner and group, as far as this user may.
@@ -146,5 +165,61 @@ fn failed(ledger: &Path, cause: io::Error) -> LedgerError {
         ledger: ledger.display().to_string(),
         doing: "open",
         cause,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_write_to_the_ledger_may_have_put_something_beside_it() {
+        const OWNER: u32 = 1;
+        const THIS_USER: u32 = 2;
+        const OTHER: u32 = 3;
+        // The owner and the group of a side file, the mode of the ledger of user 1 and group 10.
+        let is_trusted = |user, group, mode| {
+            let side = OwnerMode {
+                user,
+                group,
+                mode: 0,
+            };
+            let ledger = OwnerMode {
+                user: OWNER,
+                group: 10,
+                mode,
+            };
+            super::is_trusted(&side, &ledger, THIS_USER)
+        };
+        for user in [OWNER, THIS_USER, 0] {
+            assert!(is_trusted(user, 20, 0o600), "user {user}");
+        }
+        assert!(!is_trusted(OTHER, 10, 0o640), "its group may read it alone");
+        assert!(is_trusted(OTHER, 10, 0o660), "its group may write to it");
+        assert!(!is_trusted(OTHER, 20, 0o664), "another group");
+        assert!(is_trusted(OTHER, 20, 0o666), "all may write to it");
+    }
+
+    #[test]
+    fn what_lies_beside_a_ledger_gets_its_mode_and_a_folder_there_does_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ledger = folder.path().join("bank.db");
+        let allow = |path: &Path, mode| {
+            fs::set_permissions(path, Permissions::from_mode(mode)).expect("allowed");
+        };
+        let mode = |path: &Path| fs::metadata(path).expect("a file").mode() & MODE;
+        fs::write(&ledger, "").expect("written");
+        fs::write(beside(&ledger, LOG), "").expect("written");
+        allow(&ledger, 0o640);
+        allow(&beside(&ledger, LOG), 0o600);
+        follow(&ledger, &check(&ledger).expect("plain files"));
+        assert_eq!(mode(&beside(&ledger, LOG)), 0o640);
+
+        let shared = beside(&ledger, SHARED);
+        fs::create_dir(&shared).expect("made");
+        allow(&shared, 0o700);
+        let own = fs::metadata(&ledger).expect("a ledger");
+        make_alike(&shared, &own).expect("passed over");
+        assert_eq!(mode(&shared), 0o700);
     }
 }

@@ -1,5 +1,6 @@
 //! What a ledger in a file does beyond what every ledger does.
 
+mod beside;
 mod expiry;
 mod lines;
 mod one_batch;

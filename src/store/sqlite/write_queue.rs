@@ -52,3 +52,24 @@ impl Drop for Turn {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{File, TryLockError};
+
+    use super::*;
+
+    #[test]
+    fn a_turn_is_had_by_one_until_it_is_dropped() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let ours = LedgerFile::open(file.path()).expect("opened").file;
+        let other = File::open(file.path()).expect("opened");
+        let turn = enter(&ours);
+        assert!(matches!(other.try_lock(), Err(TryLockError::WouldBlock)));
+        drop(turn);
+        other.lock().expect("its turn");
+        let waits = thread::spawn(move || wait(ours));
+        other.unlock().expect("unlocked");
+        assert!(waits.join().expect("waited").is_some());
+    }
+}

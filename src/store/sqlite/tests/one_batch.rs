@@ -5,7 +5,7 @@ use super::*;
 use crate::store::{LedgerAnswer, LedgerError, LedgerRequest, NEW_RUN};
 
 /// A ledger in which an account has 30, and where it is.
-fn with_money() -> (tempfile::TempDir, std::path::PathBuf, FileLedger) {
+pub(super) fn with_money() -> (tempfile::TempDir, std::path::PathBuf, FileLedger) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("bank.db");
     let mut ledger = open(&path);
