@@ -1,7 +1,10 @@
 //! Faults planted in right histories, from a table: each is caught, or undecided as the table says.
 
 mod elsewhere;
+mod ids;
+mod limits;
 mod sums;
+mod told;
 
 use serde_json::{Value, json};
 

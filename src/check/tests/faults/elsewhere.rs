@@ -166,6 +166,9 @@ fn what_is_taken_over_from_a_run_that_is_not_told_was_set_aside_before() {
     // Its command was started by a process that is gone; the money is set aside since then.
     assert_eq!(word(held(Some("r:1"), "29.00", "243.00", 32)), None);
     assert_eq!(word(held(Some("r:1"), "29.00", "214.00", 32)), None);
+    let mut other = held(Some("r:1"), "29.00", "243.00", 32);
+    other["balance"] = json!("301.00");
+    assert_eq!(word(other), Some("balance"));
     // What has no id cannot be taken over.
     assert_eq!(word(held(None, "29.00", "214.00", 32)), None);
     assert_eq!(word(held(None, "29.00", "243.00", 32)), Some("available"));

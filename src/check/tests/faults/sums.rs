@@ -52,6 +52,11 @@ fn faults_in_sums_are_caught() {
         ("a refill that came nowhere", "sum", |l| {
             refill(l, "-5.00", "540.00");
         }),
+        ("what was refilled came from elsewhere", "sum", |l| {
+            refill(l, "-5.00", "545.00");
+            l[16]["balances"][0]["balance"] = json!("-39.00");
+            l[16]["balances"][1]["balance"] = json!("-651.00");
+        }),
         ("it starts with another balance", "sum", |l| {
             l[0]["balance"] = json!("1001.00")
         }),
