@@ -52,6 +52,8 @@ pub enum OneShotEnd {
 pub struct OneShotRun {
     /// What became of the money.
     pub answer: Answer,
+    /// How often the command was started.
+    pub attempts: u32,
     /// How the command ended; `None` if that was not seen.
     pub exit: Option<Exit>,
     /// A signal to this process that ended the command, or the pause before another attempt.
@@ -104,6 +106,7 @@ pub fn run(plan: &OneShotPlan, ledger: &mut dyn Ledger) -> Result<OneShotEnd, On
         plan,
         ledger,
         caller,
+        attempts: u32::from(answer.duplicate),
     };
     let begun = answer.clone();
     let attempted = one_shot.attempt_all(answer, &mut actual, &mut watcher);
@@ -237,13 +240,15 @@ struct OneShot<'a> {
     plan: &'a OneShotPlan,
     ledger: &'a mut dyn Ledger,
     caller: RequestContext,
+    /// How often its command was started.
+    attempts: u32,
 }
 
 impl OneShot<'_> {
     /// Runs the command until it succeeds, or must not be run again. Tells what was seen last and what
     /// follows from it, which is nothing where the end was not seen.
     fn attempt_all(
-        &self,
+        &mut self,
         held: Answer,
         actual: &mut Actual,
         watcher: &mut GuardWaiter,
@@ -275,6 +280,7 @@ impl OneShot<'_> {
                 };
                 watcher.run(&plan, &env)
             });
+            self.attempts += u32::from(seen.is_ok());
             let seen = match seen {
                 // What failed before was seen to its end.
                 Err(_) if failed > 0 => GuardExit::not_started(),
@@ -339,6 +345,7 @@ impl OneShot<'_> {
         let died_of = i32::from(status) - 128;
         Ok(OneShotRun {
             answer,
+            attempts: self.attempts,
             exit: seen.exit,
             signal: signal.filter(|signal| seen.interrupted || *signal == died_of),
             timed_out: seen.termination == Some(Termination::TimeOver),

@@ -195,7 +195,7 @@ impl OperationEvent {
             let text = || String::from_utf8_lossy(bytes).into();
             report.is_captured.then(text)
         };
-        self.attempts = report.is_captured.then_some(report.attempts);
+        self.attempts = Some(report.attempts);
         self.stdout = written(&report.stdout);
         self.stderr = written(&report.stderr);
         let Some(ended) = &report.ended else { return };

@@ -97,10 +97,8 @@ impl Text {
             Event::Overspent(operation) => {
                 let title = NamedOperation(operation);
                 let excess = MoneyText::of(operation.excess.unwrap_or_default());
-                writeln!(
-                    out,
-                    "{title} overspent: {excess} more was spent than was set aside"
-                )
+                let (what, how) = operation.op.unwrap_or(Kind::Withdraw).excess_words();
+                writeln!(out, "{title} {what}: {excess} more {how}")
             }
             Event::Opened(operation) => {
                 let duplicate = mark(operation.duplicate);

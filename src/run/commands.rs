@@ -1,7 +1,7 @@
 //! What workers report of the commands that are their operations' work.
 
 use super::Run;
-use crate::bank::{Amount, Balance, Id};
+use crate::bank::{Amount, Balance, Id, Kind};
 use crate::event::{Cause, Event, Fault, OperationEvent};
 use crate::protocol::Report;
 use crate::status::Status;
@@ -79,7 +79,10 @@ impl Run {
     pub(super) fn tell_overspent(&mut self, excess: Amount, event: OperationEvent) {
         self.tally.met(Status::Refused);
         let id = event.id.as_ref().map_or("", Id::as_str);
-        let warning = format!("the command of `{id}` spent {excess} more than was set aside");
+        let warning = match event.op.is_some_and(Kind::comes_in) {
+            true => format!("the command of `{id}` brought in {excess} more than was asked for"),
+            false => format!("the command of `{id}` spent {excess} more than was set aside"),
+        };
         self.out.event(Event::Warned(warning));
         let excess = Some(Balance::from(excess));
         self.out

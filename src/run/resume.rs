@@ -70,14 +70,22 @@ impl Run {
     /// How to go on, for a run with a name that did not do all that it was asked.
     pub(super) fn advice(&self, summary: &Summary) -> Option<String> {
         let all = summary.ended_early.is_none() && summary.failed + summary.in_doubt == 0;
-        let named = self.settings.named.as_ref().filter(|_| !all)?;
+        match all {
+            true => None,
+            false => self.way_to_go_on(summary.in_doubt > 0),
+        }
+    }
+
+    /// How to go on with a run that has a name.
+    pub(super) fn way_to_go_on(&self, is_in_doubt: bool) -> Option<String> {
+        let named = self.settings.named.as_ref()?;
         let input = match named.from_stdin {
             true => ", with the same input from its beginning",
             false => "",
         };
-        let first = match summary.in_doubt {
-            0 => "",
-            _ => {
+        let first = match is_in_doubt {
+            false => "",
+            true => {
                 ", once what is in doubt is decided (`bank-par post ID`, `bank-par void ID`, or `--in-doubt`)"
             }
         };

@@ -26,7 +26,7 @@ pub(super) struct LostOperation {
     /// What becomes of what was set aside.
     end: WorkEnd,
     /// Its money was set aside for a command.
-    is_held: bool,
+    pub(super) is_held: bool,
     pub(super) given_at: Duration,
 }
 

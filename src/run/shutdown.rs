@@ -9,7 +9,7 @@ use crate::event::Cause;
 /// Why a run ends that a signal ended.
 const SIGNALLED: &str = "a signal asked for the end";
 
-/// The most operations that are named where a run waits for them.
+/// The most operations that a message names.
 const MAX_NAMED: usize = 4;
 
 /// How far a run is on its way to an early end.
@@ -77,7 +77,10 @@ impl Run {
             }
             Step::Kill if !has_command => self.out.push(Effect::KillAll),
             Step::Kill => {}
-            Step::End(first) => self.out.push(Effect::EndNow(first)),
+            Step::End(first) => {
+                self.tell_left_in_doubt();
+                self.out.push(Effect::EndNow(first));
+            }
         }
         if has_command {
             self.end_commands(step, signal);
@@ -98,16 +101,39 @@ impl Run {
         let waits = match under_way.len() {
             0 => "none is under way".to_string(),
             count => {
-                let named = under_way[..count.min(MAX_NAMED)].join(", ");
-                let more = match count.saturating_sub(MAX_NAMED) {
-                    0 => String::new(),
-                    more => format!(", and {more} more"),
-                };
-                format!("waiting for {count} under way: {named}{more}; a second signal ends them")
+                let named = first_of(&under_way);
+                format!("waiting for {count} under way: {named}; a second signal ends them")
             }
         };
         self.out
             .push(Effect::Say(format!("no further {what}; {waits}")));
+    }
+
+    /// Says which operations may be in doubt since the run ends without seeing the ends of their commands,
+    /// and what is to be done about them: nothing tells it later.
+    fn tell_left_in_doubt(&mut self) {
+        let states = self.workers.all();
+        let running = states.filter(|state| state.queue.runs_command());
+        let running = running.filter_map(|state| Some(&state.queue.front()?.operation));
+        let lost = self.lost_operations.values();
+        let lost = lost.filter(|lost| lost.is_held).map(|lost| &lost.operation);
+        let ids = running.chain(lost).filter_map(|one| one.id.as_ref());
+        let ids: Vec<String> = ids.map(|id| format!("`{}`", id.as_str())).collect();
+        if ids.is_empty() {
+            return;
+        }
+        let what_to_do = match &self.settings.ledger {
+            Some(_) => {
+                "look at what they did, then end each with `bank-par post ID` or `bank-par void ID` (`bank-par balance --holds` lists them)"
+            }
+            None => "look at what they did, since a ledger in memory keeps nothing of them",
+        };
+        self.out.push(Effect::Say(format!(
+            "warning: the ends of these commands were not seen, so their operations may be in doubt: {}; {what_to_do}",
+            first_of(&ids),
+        )));
+        let advice = self.way_to_go_on(true).map(Effect::Say);
+        self.out.effects.extend(advice);
     }
 
     /// No command is started again; at the second signal, and where the terminal is gone, those that run
@@ -126,5 +152,14 @@ impl Run {
             Step::Finish | Step::Kill => self.out.push(Effect::EndCommands),
             Step::End(_) => {}
         }
+    }
+}
+
+/// The first of them, and how many more there are.
+fn first_of(all: &[String]) -> String {
+    let named = all[..all.len().min(MAX_NAMED)].join(", ");
+    match all.len().saturating_sub(MAX_NAMED) {
+        0 => named,
+        more => format!("{named}, and {more} more"),
     }
 }

@@ -236,18 +236,25 @@ fn with_one_worker_at_a_time_what_a_dead_one_left_comes_first() {
     assert_eq!(bench.turn(), ["assign 2: 2"]);
 }
 
-/// A worker dies whose command ended with this status, and the end of its operation was not asked for.
-fn dies_after(status: i32) -> (Bench, Vec<String>) {
+/// A run with a command, whose worker has begun its operation.
+fn begun_with_command() -> Bench {
     let mut bench = Bench::new(1, 1);
     bench.run.settings.command = Some(CommandSettings {
         timeout: None,
         declined: 75,
         retry_in_doubt: false,
-        id_prefix: String::new(),
+        id_prefix: "pay".to_string(),
     });
+    bench.run.ids = Ids::of(&bench.run.settings);
     bench.arrived(1, Arrived::Ready);
     bench.turn();
     bench.ask(Ask::Begin);
+    bench
+}
+
+/// A worker dies whose command ended with this status, and the end of its operation was not asked for.
+fn dies_after(status: i32) -> (Bench, Vec<String>) {
+    let mut bench = begun_with_command();
     bench.decided(Outcome::Held { view: view() });
     let ended = AttemptEnd {
         exit: Some(Exit::Status(status)),
@@ -341,6 +348,27 @@ fn nothing_is_handed_out_after_a_signal() {
         ["StopLedgerRetries", "EndNow(2)"]
     );
     assert_eq!(bench.run.ends_by(), Some(2));
+}
+
+#[test]
+fn what_a_hard_end_may_leave_in_doubt_is_named() {
+    let steps: [fn(&mut Bench); 2] = [
+        |_| {},
+        |bench| {
+            bench.decided(Outcome::Held { view: view() });
+            bench.dies();
+        },
+    ];
+    for step in steps {
+        let mut bench = begun_with_command();
+        bench.handle(Input::Signal(2));
+        bench.handle(Input::Signal(2));
+        step(&mut bench);
+        let words = bench.handle(Input::Signal(2));
+        let named = "their operations may be in doubt: `pay:1`; look at what";
+        assert!(words[1].contains(named), "{words:?}");
+        assert_eq!(words[2], "EndNow(2)");
+    }
 }
 
 #[test]

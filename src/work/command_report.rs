@@ -129,10 +129,11 @@ impl Default for CommandReport {
 }
 
 impl CommandReport {
-    /// A command that had this program's own streams, and ended so.
-    pub fn uncaptured(exit: Option<Exit>, termination: Option<Termination>) -> Self {
+    /// A command that had this program's own streams, was started so often, and ended so.
+    pub fn uncaptured(attempts: u32, exit: Option<Exit>, termination: Option<Termination>) -> Self {
         CommandReport {
             is_captured: false,
+            attempts,
             ended: Some(AttemptEnd {
                 exit,
                 termination,

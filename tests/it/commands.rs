@@ -138,7 +138,8 @@ fn what_was_really_spent_is_posted_and_the_rest_given_back() {
     );
     let unaided = ledger.run("withdraw 4 --id o");
     assert_eq!((unaided.code(), unaided.stderr.as_str()), (1, over));
-    ledger.say("deposit 1.50");
+    let exceeded = "bank-par: exceeded: 0.50 more came in than was asked for: `i`\n";
+    assert_eq!(said(&spend("deposit 1 --id i", "1.50")), (1, "", exceeded));
     let rounded = "bank-par: the command spent 1e-3, which was rounded up: `r`\n";
     assert_eq!(said(&spend("withdraw 4 --id r", "1e-3")), (0, "", rounded));
     ledger.say("deposit 0.01");

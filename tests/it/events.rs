@@ -210,6 +210,8 @@ fn one_operation_leaves_a_receipt_however_it_ends() {
         ]
     );
     assert_eq!(recorded.events()[10]["signal"], 15);
+    let attempts = |place: usize| recorded.events()[place].get("attempts").cloned();
+    assert_eq!([0, 1].map(attempts), [Some(json!(1)), None]);
     let first = &recorded.events()[0];
     assert_eq!(
         (&first["amount"], &first["set_aside"], first.get("stdout")),

@@ -49,6 +49,14 @@ impl Kind {
         Kind::Group,
     ];
 
+    /// How it is said that a command told more than the amount that was asked for.
+    pub fn excess_words(self) -> (&'static str, &'static str) {
+        match self.comes_in() {
+            true => ("exceeded", "came in than was asked for"),
+            false => ("overspent", "was spent than was set aside"),
+        }
+    }
+
     /// The five of a user, in the order in which the built-in workload runs them.
     pub const ALL: [Kind; 5] = [
         Kind::Withdraw,

@@ -324,7 +324,7 @@ impl Settled<'_> {
     fn event(&self, ran: Option<&OneShotRun>) -> OperationEvent {
         let of_command = |ran: &OneShotRun| {
             let termination = ran.timed_out.then_some(Termination::TimeOver);
-            work::CommandReport::uncaptured(ran.exit, termination)
+            work::CommandReport::uncaptured(ran.attempts, ran.exit, termination)
         };
         let report = ran.map(of_command);
         let mut event = OperationEvent::from(self.plan.operation.clone());
@@ -344,10 +344,9 @@ pub(super) fn warn_overspent(operation: &Operation, outcome: &Outcome) -> Status
         return Status::Posted;
     };
     let id = operation.id.as_ref().map_or("", |id| id.as_str());
-    stderr_line(format_args!(
-        "overspent: {} more was spent than was set aside: `{id}`",
-        BareMoney(excess.into())
-    ));
+    let (what, how) = operation.kind().excess_words();
+    let excess = BareMoney(excess.into());
+    stderr_line(format_args!("{what}: {excess} more {how}: `{id}`"));
     Status::Refused
 }
 
