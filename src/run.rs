@@ -200,13 +200,18 @@ struct Out {
 }
 
 impl Out {
+    /// The time as it is told: by the clock of the host, so that what several runs tell fits together.
+    fn told_now(&self) -> Duration {
+        self.now + self.stood
+    }
+
     fn push(&mut self, effect: Effect) {
         self.effects.push(effect);
     }
 
     fn event(&mut self, mut event: Event) {
         if let Some(at) = event.at_mut() {
-            *at = (self.now + self.stood).into();
+            *at = self.told_now().into();
         }
         match &mut self.input_order {
             Some(order) => order.take(event, &mut self.events),

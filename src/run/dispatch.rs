@@ -320,7 +320,7 @@ impl Run {
             work,
             ran: None,
             is_held: false,
-            given_at: self.out.now,
+            given_at: self.out.told_now(),
         };
         state.give(assigned, self.out.now);
         Some(Assignment {

@@ -24,7 +24,7 @@ impl Run {
         since_us: u64,
     ) {
         let since = Micros(since_us.saturating_sub(self.settings.clock_us.0));
-        let now = Micros::from(self.told_now());
+        let now = Micros::from(self.out.told_now());
         let Some(state) = self.workers.get_mut(worker) else {
             return;
         };

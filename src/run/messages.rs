@@ -91,7 +91,7 @@ impl Run {
         if self.handle_one_way(worker, &request) {
             return None;
         }
-        let received = self.told_now();
+        let received = self.out.told_now();
         let state = self.workers.get_mut(worker)?;
         let Some(assigned) = state.queue.asks(&request) else {
             self.blame(worker, "asked about what it was not given");
@@ -233,7 +233,7 @@ impl Run {
         if !matches!(answer.outcome, Outcome::Refused { .. }) && !answer.duplicate {
             self.tally.worked += assigned.worked();
         }
-        let elapsed = self.out.now.saturating_sub(assigned.given_at);
+        let elapsed = self.out.told_now().saturating_sub(assigned.given_at);
         let in_doubt = matches!(answer.outcome, Outcome::Doubted { .. });
         if in_doubt || matches!(answer.outcome, Outcome::Voided { .. }) {
             let event = OperationEvent {

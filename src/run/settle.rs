@@ -136,7 +136,7 @@ impl Run {
             ..
         } = pending;
         let in_doubt = end == WorkEnd::Doubt;
-        let elapsed = self.out.now.saturating_sub(given_at);
+        let elapsed = self.out.told_now().saturating_sub(given_at);
         self.failed(&operation, event.after(elapsed), fault, in_doubt);
     }
 

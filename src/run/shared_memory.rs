@@ -146,7 +146,7 @@ impl Run {
         let died = &pending.fault.detail;
         let warning = format!("{died}; {why}");
         self.out.event(Event::Warned(warning));
-        let elapsed = self.out.now.saturating_sub(pending.given_at);
+        let elapsed = self.out.told_now().saturating_sub(pending.given_at);
         self.tally.decided(&pending.operation, &answer);
         self.out
             .event(pending.event.after(elapsed).answered(&answer));

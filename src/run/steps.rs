@@ -16,8 +16,6 @@ use crate::protocol::{Ask, Reply, ReplyBody, ShareReply, ShareRequest, Timing, W
 pub(super) struct StepEvents {
     /// How often each shared balance was written, which is its version.
     versions: HashMap<Name, u64>,
-    /// How long the run's clock has stood still, which what is told counts too.
-    stood: Duration,
 }
 
 /// A request of a worker that it has not told the return of.
@@ -155,13 +153,7 @@ impl StepOf {
 impl Run {
     /// So long has the clock stood still, by which the run is told the time.
     pub fn stood_still(&mut self, stood: Duration) {
-        self.steps.stood = stood;
         self.out.stood = stood;
-    }
-
-    /// The time as it is told.
-    pub(super) fn told_now(&self) -> Duration {
-        self.out.now + self.steps.stood
     }
 
     /// Tells what happened to a worker's process.
@@ -184,7 +176,7 @@ impl Run {
 
     /// A request waits for a lease.
     pub(super) fn step_waits(&mut self, worker: u32, number: u64) {
-        let now = self.told_now();
+        let now = self.out.told_now();
         let Run { workers, out, .. } = self;
         if let Some(state) = workers.get_mut(worker)
             && let Some(step) = unanswered(&mut state.asked_steps, number)
@@ -205,7 +197,7 @@ impl Run {
         if !self.settings.steps || matches!(reply.body, ReplyBody::Shared(ShareReply::Waiting)) {
             return;
         }
-        let now = self.told_now();
+        let now = self.out.told_now();
         let Run {
             workers,
             steps,
@@ -246,7 +238,7 @@ impl Run {
 
     /// What was decided so far is sent to its workers now.
     pub(super) fn steps_sent(&mut self) {
-        let now = self.told_now();
+        let now = self.out.told_now();
         let steps = self
             .workers
             .all_mut()

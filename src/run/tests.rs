@@ -4,7 +4,7 @@ mod in_order;
 
 use super::*;
 use crate::bank::{Amount, Balance, Kind, Line, Operation, Outcome, Rejection, View, WorkEnd};
-use crate::event::Mode;
+use crate::event::{Micros, Mode};
 use crate::link::Arrived;
 use crate::protocol::{Ask, ReplyBody, Report, WorkerRequest};
 use crate::store::Abandoned;
@@ -315,6 +315,29 @@ fn a_worker_is_killed_at_its_deadline_and_not_before() {
     bench.dies();
     let words = bench.told.join(" ");
     assert!(words.starts_with("failed: Faulty(Deadline)"), "{words}");
+}
+
+#[test]
+fn while_the_machine_stands_still_no_deadline_passes_and_what_is_told_counts_it() {
+    let mut bench = given(1);
+    bench.now = Duration::from_secs(1);
+    bench.run.stood_still(2 * MINUTE);
+    assert_eq!(bench.turn(), [""; 0]);
+    bench.ask(Ask::Execute);
+    let answer = Outgoing::Reply(1 << 32 | 1, ReplyBody::Decided(POSTED().into()));
+    let (outgoing, settled) = (vec![answer], 1);
+    let decided = Input::Decided { outgoing, settled };
+    let effects = bench.run.handle(decided, bench.now);
+    let told = effects.into_iter().find_map(|effect| match effect {
+        Effect::Tell(events) => events.into_iter().find_map(|event| match event {
+            Event::Completed(operation) => Some((operation.at_us, operation.elapsed_us)),
+            _ => None,
+        }),
+        _ => None,
+    });
+    // It was given at 0 by every clock.
+    let since = Some(Micros::from(2 * MINUTE + bench.now));
+    assert_eq!(told, Some((since, since)));
 }
 
 #[test]

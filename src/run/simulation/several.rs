@@ -43,6 +43,8 @@ struct Host {
     booted_at: Duration,
     /// Nothing on it goes on until then.
     stopped_until: Duration,
+    /// How long its stops last, all together. The clocks that its processes keep deadlines by stand still meanwhile.
+    stood: Duration,
 }
 
 /// All that uses one ledger.
@@ -171,15 +173,17 @@ impl SharedWorld {
 
     fn is_due(&self, place: usize) -> bool {
         let program = &self.programs[place];
-        let at = program.next_at();
-        at.is_some_and(|at| at <= self.now) && self.hosts[program.host].stopped_until <= self.now
+        let host = &self.hosts[program.host];
+        let at = program.next_at(host.stood);
+        at.is_some_and(|at| at <= self.now) && host.stopped_until <= self.now
     }
 
     /// Time passes until something can happen.
     fn pass(&mut self) {
         let at = |program: &Program| {
-            let at = program.next_at()?;
-            Some(at.max(self.hosts[program.host].stopped_until))
+            let host = &self.hosts[program.host];
+            let at = program.next_at(host.stood)?;
+            Some(at.max(host.stopped_until))
         };
         let next = self.programs.iter().filter_map(at).chain(self.locked_until);
         self.now = next.min().unwrap_or(self.now).max(self.now);
@@ -245,7 +249,8 @@ impl SharedWorld {
         let ProgramState::Runs(attempt) = &mut program.state else {
             return Ok(());
         };
-        attempt.world.now = self.now - attempt.began;
+        let stood = self.hosts[program.host].stood - attempt.stood;
+        attempt.world.pass(self.now - attempt.began, stood);
         let stepped = attempt.world.step();
         if let (Some(trace), Some(told)) = (&mut self.trace, &mut attempt.world.trace) {
             trace.extend(told.drain(..).map(|line| format!("[{place}] {line}")));
@@ -302,6 +307,14 @@ impl Host {
             boot: 1,
             booted_at: Duration::ZERO,
             stopped_until: Duration::ZERO,
+            stood: Duration::ZERO,
         }
+    }
+
+    /// It stops now, or stays stopped, until then at least.
+    fn stop(&mut self, now: Duration, until: Duration) {
+        let from = self.stopped_until.max(now);
+        self.stopped_until = from.max(until);
+        self.stood += self.stopped_until - from;
     }
 }

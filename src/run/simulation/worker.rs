@@ -65,10 +65,12 @@ pub(super) struct SimWorker {
     link_closed: bool,
     shares: Option<SharingMethod>,
     now: Duration,
-    /// The requests whose answers are due and when each was sent, where it tells that.
-    times: Option<VecDeque<(u64, Duration)>>,
+    /// The requests whose answers are due and when each was sent by the host's clock, where it tells that.
+    times: Option<VecDeque<(u64, u64)>>,
     /// What the host's clock showed when the run began.
     clock: Micros,
+    /// How long its host has stood still since.
+    pub(super) stood: Duration,
     /// It starts no further command.
     pub(super) no_more_commands: bool,
     /// It ends its command.
@@ -101,6 +103,7 @@ impl SimWorker {
             now,
             times: clock.map(|_| VecDeque::new()),
             clock: clock.unwrap_or_default(),
+            stood: Duration::ZERO,
             no_more_commands: false,
             ends_command: false,
             exit: None,
@@ -277,31 +280,31 @@ impl SimWorker {
     }
 
     fn sends(&mut self, number: u64) {
-        let now = self.now;
+        let now = self.host_clock();
         if let Some(times) = &mut self.times {
             times.push_back((number, now));
         }
     }
 
+    /// What the host's clock shows, in microseconds.
+    fn host_clock(&self) -> u64 {
+        self.clock.0 + Micros::from(self.now + self.stood).0
+    }
+
     /// Tells when it sent the first request about this operation and had its answer.
     fn returned(&mut self, number: u64, sent: &mut Sent) {
-        let times = self.times.iter_mut();
-        let first = times.flat_map(|times| {
+        let returned_us = self.host_clock();
+        let first = self.times.as_mut().and_then(|times| {
             let place = times.iter().position(|(of, _)| *of == number)?;
             times.remove(place)
         });
-        let clock = self.clock.0;
-        let micros = |time: Duration| clock + Micros::from(time).0;
-        let returned_us = micros(self.now);
-        let timings: Vec<Timing> = first
-            .map(|(number, sent)| Timing {
+        if let Some((number, sent_us)) = first {
+            let timing = Timing {
                 number,
-                sent_us: micros(sent),
+                sent_us,
                 returned_us,
-            })
-            .collect();
-        if !timings.is_empty() {
-            sent.arrived.push(Arrived::Timings(timings));
+            };
+            sent.arrived.push(Arrived::Timings(vec![timing]));
         }
     }
 

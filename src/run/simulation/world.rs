@@ -50,7 +50,9 @@ pub(super) struct World {
     pub(super) scenario: SeededRun,
     run: Run,
     chance: Chance,
-    pub(super) now: Duration,
+    now: Duration,
+    /// How long its host has stood still, which `now` does not count.
+    stood: Duration,
     wakes_at: Duration,
     effects: VecDeque<Effect>,
     processes: BTreeMap<u32, SimProcess>,
@@ -98,6 +100,7 @@ impl World {
         let mut world = World {
             run: Run::new(scenario.settings.clone(), order),
             now: Duration::ZERO,
+            stood: Duration::ZERO,
             wakes_at: Duration::ZERO,
             effects: VecDeque::new(),
             processes: BTreeMap::new(),
@@ -152,6 +155,12 @@ impl World {
             }
         }
         Err(format!("it does not end: {:?}", self.now))
+    }
+
+    /// So long after its beginning it is now; for so much of that its host stood still, which its clocks do not count.
+    pub(super) fn pass(&mut self, since: Duration, stood: Duration) {
+        (self.now, self.stood) = (since - stood, stood);
+        self.run.stood_still(stood);
     }
 
     /// Whether its process has ended.
@@ -238,6 +247,7 @@ impl World {
         let Some(process) = self.processes.get_mut(&worker) else {
             return Ok(());
         };
+        process.worker.stood = self.stood;
         let sent = process
             .worker
             .step(self.now, self.scenario.evil, &mut self.chance);

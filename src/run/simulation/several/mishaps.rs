@@ -100,7 +100,8 @@ impl SharedWorld {
         }
         if self.chance.happens(often.stop) && self.kind != LeaseKind::Process {
             let host = self.chance.below(self.hosts.len());
-            self.hosts[host].stopped_until = self.now + self.chance.millis(90_000);
+            let until = self.now + self.chance.millis(90_000);
+            self.hosts[host].stop(self.now, until);
             self.note(|| format!("host {host} is stopped"));
         }
         if self.chance.happens(often.jump) {

@@ -44,6 +44,8 @@ pub(super) struct ProgramAttempt {
     pub(super) world: World,
     pub(super) process: LedgerProcess,
     pub(super) began: Duration,
+    /// How long its host had stood still by then.
+    pub(super) stood: Duration,
     /// Nothing goes wrong with it.
     pub(super) is_last: bool,
 }
@@ -122,11 +124,13 @@ impl Program {
         self.attempts >= ATTEMPTS
     }
 
-    /// When it can do something next.
-    pub(super) fn next_at(&self) -> Option<Duration> {
+    /// When it can do something next, on a host that stands still for so long in all.
+    pub(super) fn next_at(&self, stood: Duration) -> Option<Duration> {
         match &self.state {
             ProgramState::Waits(at) => Some(*at),
-            ProgramState::Runs(attempt) => Some(attempt.began + attempt.world.next_at()),
+            ProgramState::Runs(attempt) => {
+                Some(attempt.began + (stood - attempt.stood) + attempt.world.next_at())
+            }
             ProgramState::Done => None,
         }
     }

@@ -60,6 +60,7 @@ impl SharedWorld {
                     world: began,
                     process,
                     began: self.now,
+                    stood: self.hosts[host].stood,
                     is_last,
                 }));
                 Ok(())
