@@ -56,6 +56,18 @@ impl LostOperation {
         }
         self
     }
+
+    /// The ledger failed before it was known that what becomes of it is written.
+    fn left_by_ledger(mut self, certainty: Certainty) -> Self {
+        let written = match certainty {
+            Certainty::Unknown => "it is unknown whether that was written",
+            _ => "that could not be written",
+        };
+        let detail = format!("{}, and {written} into the ledger", self.fault.detail);
+        let cause = Cause::Ledger;
+        self.fault = Fault { cause, detail };
+        self.doubt_if_unwritten(Some(certainty))
+    }
 }
 
 impl Run {
@@ -165,7 +177,7 @@ impl Run {
         self.shutdown.stop("the ledger failed");
         self.out.push(Effect::Say(format!("error: {error}")));
         for pending in std::mem::take(&mut self.lost_operations).into_values() {
-            self.has_failed(pending.doubt_if_unwritten(Some(certainty)));
+            self.has_failed(pending.left_by_ledger(certainty));
         }
         let command = self.settings.command.as_ref();
         let mut failed = Vec::new();

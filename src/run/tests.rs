@@ -407,6 +407,17 @@ fn a_failed_ledger_fails_what_is_being_decided() {
 }
 
 #[test]
+fn what_a_dead_worker_left_fails_by_the_ledger_where_that_takes_no_end_of_it() {
+    let mut bench = given(1);
+    bench.ask(Ask::Begin);
+    bench.decided(Outcome::Held { view: view() });
+    assert_eq!(bench.dies(), ["abandon: Void"]);
+    let (why, certainty) = ("no space".to_string(), Certainty::Unknown);
+    bench.handle(Input::LedgerFailed { why, certainty });
+    assert_eq!(bench.told[2], "failed: Faulty(Ledger)");
+}
+
+#[test]
 fn the_last_worker_gone_there_may_be_room_for_another() {
     let mut bench = given(2);
     bench.handle(Input::Exited {
