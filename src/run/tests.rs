@@ -1,6 +1,8 @@
 //! The faults that a run meets, one at a time and in microseconds.
 
 mod in_order;
+mod ledger_failed;
+mod signals;
 
 use super::*;
 use crate::bank::{Amount, Balance, Kind, Line, Operation, Outcome, Rejection, View, WorkEnd};
@@ -354,67 +356,6 @@ fn a_worker_that_asks_what_it_may_not_is_not_heard_again() {
     assert_eq!(bench.ask(Ask::End(WorkEnd::Void)), ["kill 1"]);
     assert_eq!(bench.ask(Ask::Begin), [""; 0]);
     assert_eq!(bench.dies(), ["abandon: Void"]);
-}
-
-#[test]
-fn nothing_is_handed_out_after_a_signal() {
-    let mut bench = Bench::new(2, 1);
-    bench.handle(Input::Signal(2));
-    bench.arrived(1, Arrived::Ready);
-    assert_eq!(bench.turn(), ["close 1"]);
-    assert_eq!(
-        bench.handle(Input::Signal(2)),
-        ["StopLedgerRetries", "KillAll"]
-    );
-    assert_eq!(
-        bench.handle(Input::Signal(2)),
-        ["StopLedgerRetries", "EndNow(2)"]
-    );
-    assert_eq!(bench.run.ends_by(), Some(2));
-}
-
-#[test]
-fn what_a_hard_end_may_leave_in_doubt_is_named() {
-    let steps: [fn(&mut Bench); 2] = [
-        |_| {},
-        |bench| {
-            bench.decided(Outcome::Held { view: view() });
-            bench.dies();
-        },
-    ];
-    for step in steps {
-        let mut bench = begun_with_command();
-        bench.handle(Input::Signal(2));
-        bench.handle(Input::Signal(2));
-        step(&mut bench);
-        let words = bench.handle(Input::Signal(2));
-        let named = "their operations may be in doubt: `pay:1`; look at what";
-        assert!(words[1].contains(named), "{words:?}");
-        assert_eq!(words[2], "EndNow(2)");
-    }
-}
-
-#[test]
-fn a_failed_ledger_fails_what_is_being_decided() {
-    let mut bench = given(2);
-    bench.ask(Ask::Begin);
-    let (why, certainty) = ("no space".to_string(), Certainty::Unknown);
-    let ends = bench.handle(Input::LedgerFailed { why, certainty });
-    assert_eq!(ends, [r#"Say("error: no space")"#, "kill 1", "GiveUp"]);
-    assert_eq!(bench.told[1], "failed: Faulty(Ledger)");
-    bench.dies();
-    assert_eq!(bench.told.len(), 2, "it is told once");
-}
-
-#[test]
-fn what_a_dead_worker_left_fails_by_the_ledger_where_that_takes_no_end_of_it() {
-    let mut bench = given(1);
-    bench.ask(Ask::Begin);
-    bench.decided(Outcome::Held { view: view() });
-    assert_eq!(bench.dies(), ["abandon: Void"]);
-    let (why, certainty) = ("no space".to_string(), Certainty::Unknown);
-    bench.handle(Input::LedgerFailed { why, certainty });
-    assert_eq!(bench.told[2], "failed: Faulty(Ledger)");
 }
 
 #[test]
