@@ -101,6 +101,10 @@ impl Run {
             ended_early,
             ..summary
         };
+        if self.kill_before.is_some() {
+            let why = "no worker was killed: none came so far as to write what is shared";
+            self.out.push(Effect::Say(why.to_string()));
+        }
         let advice = self.advice(&summary);
         let status = summary.status;
         if let Some(order) = &mut self.out.input_order {

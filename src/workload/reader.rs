@@ -62,7 +62,6 @@ pub(super) fn start<R: Read + 'static>(
 ) -> Result<Receiver<Message>, WorkloadError> {
     let (sender, blocks) = sync_channel(BLOCKS);
     let reader = InputReader {
-        input: input.name.clone(),
         lines: LineSplitter::default(),
         sink: ItemSender {
             parser,
@@ -97,8 +96,6 @@ impl Drop for LastCall {
 }
 
 struct InputReader {
-    /// The input's name.
-    input: String,
     lines: LineSplitter,
     sink: ItemSender,
 }
@@ -162,10 +159,10 @@ impl InputReader {
             let length = self.read_chunk(input, &mut chunk)?;
             let mut each = |line: InputLine<'_>| {
                 let item = parser.item(&line);
-                let item = item.map_err(|reason| unreadable(&self.input, line.number, reason))?;
+                let item = item.map_err(|reason| unreadable(self.name(), line.number, reason))?;
                 let taken = continued.take(&line, item);
                 while continued.next().is_some() {}
-                taken.map_err(|change| changed(&self.input, change))
+                taken.map_err(|change| changed(self.name(), change))
             };
             if length > 0 {
                 lines.split(&chunk[..length], &mut each)?;
@@ -173,7 +170,7 @@ impl InputReader {
             }
             lines.finish(&mut each)?;
             let finished = continued.finish();
-            finished.map_err(|change| changed(&self.input, change))?;
+            finished.map_err(|change| changed(self.name(), change))?;
             break;
         }
         Ok(continued)
@@ -181,18 +178,23 @@ impl InputReader {
 
     /// Takes a chunk of the input; an empty one is its end.
     fn take(&mut self, chunk: &[u8]) -> Result<(), ReadStop> {
-        let InputReader { input, lines, sink } = self;
-        let mut each = |line: InputLine<'_>| sink.take(&line, input);
+        let InputReader { lines, sink } = self;
+        let mut each = |line: InputLine<'_>| sink.take(&line);
         if !chunk.is_empty() {
             return lines.split(chunk, &mut each);
         }
         lines.finish(&mut each)?;
-        sink.finish(input)
+        sink.finish()
+    }
+
+    /// The input's name.
+    fn name(&self) -> &str {
+        &self.sink.source.name
     }
 
     fn broken(&self, cause: io::Error) -> ReadStop {
         ReadStop::Failed(WorkloadError::Read {
-            input: self.input.clone(),
+            input: self.name().to_owned(),
             cause,
         })
     }
@@ -237,7 +239,7 @@ impl UnendedLine {
         Item::Invalid {
             line: self.number,
             reason: format!(
-                "the file ends within `{}`, without a newline, so that the line may be cut off: where it is whole, add the newline",
+                "the file ends within `{}`, without a newline, so that the line may be cut off: where it is whole, add the newline and run that line alone, or the same run again if it has a name (`--run`)",
                 self.excerpt
             ),
         }
@@ -265,9 +267,9 @@ struct ItemSender {
 }
 
 impl ItemSender {
-    fn take(&mut self, line: &InputLine<'_>, input: &str) -> Result<(), ReadStop> {
+    fn take(&mut self, line: &InputLine<'_>) -> Result<(), ReadStop> {
         let item = self.parser.item(line);
-        let item = item.map_err(|reason| unreadable(input, line.number, reason))?;
+        let item = item.map_err(|reason| unreadable(&self.source.name, line.number, reason))?;
         if line.unended && self.parser.is_csv() {
             self.unended = Some(UnendedLine::of(line));
         }
@@ -275,7 +277,7 @@ impl ItemSender {
             return item.map_or(Ok(()), |item| self.push(item));
         };
         let taken = continued.take(line, item);
-        taken.map_err(|change| changed(input, change))?;
+        taken.map_err(|change| changed(&self.source.name, change))?;
         self.push_all()
     }
 
@@ -288,12 +290,12 @@ impl ItemSender {
     }
 
     /// There are no more lines.
-    fn finish(&mut self, input: &str) -> Result<(), ReadStop> {
+    fn finish(&mut self) -> Result<(), ReadStop> {
         if let Some(item) = self.parser.finish() {
             self.push(item)?;
         }
         let finished = self.continued.as_mut().map_or(Ok(()), Continued::finish);
-        finished.map_err(|change| changed(input, change))?;
+        finished.map_err(|change| changed(&self.source.name, change))?;
         self.push_all()
     }
 

@@ -64,6 +64,18 @@ fn told(run: &Run) -> Value {
     events.iter().map(told).collect()
 }
 
+#[test]
+fn a_file_that_lacks_its_last_newline_goes_on_with_that_line_alone_once_it_is_there() {
+    let payroll = Payroll::new("pipe");
+    let lines = "deposit,1,\ndeposit,2,";
+    let cut = payroll.run(lines, &[]);
+    let expected = json!([[2, "completed"], [3, "invalid"]]);
+    assert_eq!((cut.code(), told(&cut)), (2, expected), "{cut:?}");
+    let whole = payroll.run(&format!("{lines}\n"), &[]).expect(0);
+    assert_eq!(whole.summary()["duplicates"], 1, "{whole:?}");
+    assert_eq!(payroll.balance(), "103.00");
+}
+
 /// Nothing was run, since this is said about the input.
 #[track_caller]
 fn refused(run: &Run, telling: &str) {

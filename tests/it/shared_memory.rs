@@ -212,6 +212,17 @@ fn what_does_not_fit_here_is_refused() {
 }
 
 #[test]
+fn it_is_said_once_where_no_worker_writes_so_that_none_is_killed() {
+    for sync in [&["--sync", "mutex"][..], &[]] {
+        let views = &["shared-memory", "--kill-holder", "--op", "balance"][..];
+        let all = run(&[views, sync].concat());
+        let why = "no worker was killed: none came so far as to write what is shared";
+        let said = all.stderr.matches(why).count();
+        assert_eq!((all.code(), said), (0, 1), "{all:?}");
+    }
+}
+
+#[test]
 fn a_balance_beyond_its_word_is_refused_with_every_primitive() {
     const FULL: &str = "5497558138.87";
     for sync in LOSE_NOTHING.iter().chain(&["none"]) {

@@ -104,6 +104,27 @@ fn pages_that_cannot_be_read_are_a_violation() {
 }
 
 #[test]
+fn a_file_that_cannot_be_opened_names_a_way_out_and_not_itself() {
+    let ledger = filled();
+    let whole = fs::read(ledger.path()).unwrap();
+    fs::write(ledger.path(), &whole[..8_192]).unwrap();
+    let told = |words: &str| {
+        let run = ledger.run(words);
+        assert_eq!(run.code(), 8, "{run:?}");
+        run.stderr
+    };
+    let words = told("verify");
+    let way_out = "nothing more of it can be verified: keep this file, and go on with a backup";
+    assert!(
+        words.contains("is damaged: ")
+            && words.contains(way_out)
+            && !words.contains("bank-par verify"),
+        "{words}"
+    );
+    assert!(told("balance").contains("bank-par verify"));
+}
+
+#[test]
 fn nothing_is_written() {
     let ledger = filled();
     ledger.say("hold 1 --account a --id short --expires 1ms");

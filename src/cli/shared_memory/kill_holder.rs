@@ -66,7 +66,7 @@ pub(super) fn compare(args: &SharedMemoryArgs, when: KillPoint) -> CliResult {
     Ok(ended)
 }
 
-/// What one run shows, if it came to its end.
+/// What one run shows, if it came to its end and killed a worker.
 fn row(mode: Mode, sync: &'static str, when: KillPoint, events: &[Event]) -> Option<HolderKilled> {
     let of = |cause: Cause| {
         let failed = events.iter().filter(move |event| match event {
@@ -79,14 +79,17 @@ fn row(mode: Mode, sync: &'static str, when: KillPoint, events: &[Event]) -> Opt
         Event::Summary(summary) => Some(&**summary),
         _ => None,
     })?;
-    let gave_up = of(Cause::Deadline);
+    let (gave_up, died) = (of(Cause::Deadline), of(Cause::Died));
+    if died == 0 && summary.moved.0 == 0 {
+        return None;
+    }
     Some(HolderKilled {
         mode,
         sync: sync.into(),
         before: when.word().into(),
         completed: summary.completed,
         gave_up,
-        counts: of(Cause::Died) == 0,
+        counts: died == 0,
         wrong_accounts: summary.wrong_accounts.unwrap_or_default(),
         stays_locked: gave_up > 0,
         elapsed_us: summary.elapsed_us,

@@ -1,6 +1,6 @@
 //! The steps on the way, in lines for people: what each process asked, read, computed and wrote.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Display};
 use std::io::{self, Write};
 
@@ -18,6 +18,8 @@ pub(super) struct StepText {
     mechanism: Mechanism,
     /// What each operation read last of each shared balance, and its version.
     seen: HashMap<(u64, Name), (Balance, Option<u64>)>,
+    /// The versions of shared balances that were written.
+    written: HashSet<(Name, u64)>,
 }
 
 impl StepText {
@@ -130,6 +132,10 @@ impl StepText {
         )?;
         let next = version.map(|version| version + 1);
         match (next, cell.version) {
+            // In memory without a lock no number could tell which of both came later.
+            (_, Some(twice)) if !self.written.insert((cell.account.clone(), twice)) => {
+                writeln!(out, "    v{twice} was written twice: one of both is lost")
+            }
             (Some(next), Some(written)) if written > next => {
                 // Which updates are lost in the end only the writes after it tell.
                 write!(out, "    it wrote over v{next}")?;
@@ -239,6 +245,27 @@ impl Display for Accounts<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_version_that_two_wrote_is_told_as_a_lost_update() {
+        let mut steps = StepText::default();
+        let mut out = Vec::new();
+        for step in ["read", "wrote"] {
+            for worker in [1, 2] {
+                let version = if step == "read" { 0 } else { 1 };
+                let json = format!(
+                    r#"{{"v":1,"type":"{step}","operation":{worker},"worker":{worker},"pid":9,"account":"main","balance":"9.00","version":{version},"at_us":1}}"#
+                );
+                let event = Event::read(1, &json).expect("a line").expect("an event");
+                steps.write(&event, &mut out).expect("memory");
+            }
+        }
+        let text = String::from_utf8(out).expect("text");
+        let lines: Vec<&str> = text.lines().skip(3).collect();
+        let wrote = "  worker 2 (pid 9) computed $9.00 + $0.00 and wrote main $9.00 v1";
+        let lost = "    v1 was written twice: one of both is lost";
+        assert_eq!(lines, [wrote, lost]);
+    }
 
     #[test]
     fn an_answer_is_told_of_that_its_worker_did_not_live_to_tell_of() {
