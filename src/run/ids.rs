@@ -149,7 +149,14 @@ fn line_id(run: &str, line: u64, number: u32) -> Option<Id> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
+    use crate::bank::{Amount, Kind, Name};
+
+    fn deposit() -> Operation {
+        Operation::new(Kind::Deposit, None, Name::default(), None, Amount::new(1)).expect("fits")
+    }
 
     #[test]
     fn each_content_of_a_line_has_an_id() {
@@ -181,5 +188,21 @@ mod tests {
             let id = ids.id(line(digest)).expect("an id");
             assert_eq!(id.as_str(), expected, "{begun:?}");
         }
+    }
+
+    #[test]
+    fn without_a_command_only_lines_that_were_begun_have_an_id() {
+        let mut ids = Ids {
+            only: Some(HashSet::from([7])),
+            ..Ids::of_lines(LineIds::new("november", true))
+        };
+        let mut id = |line: Option<u64>| {
+            let mut deposit = deposit();
+            let line = line.map(|number| Line { number, digest: 1 });
+            ids.name(line, &mut deposit);
+            deposit.id.map(|id| id.as_str().to_string())
+        };
+        assert_eq!(id(Some(7)).as_deref(), Some("november:7"));
+        assert_eq!((id(Some(8)), id(None)), (None, None));
     }
 }

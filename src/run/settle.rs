@@ -305,3 +305,48 @@ fn ledger_fault(in_flight: Option<Certainty>, ran: Option<&CommandReport>) -> Fa
         detail: detail.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::Exit;
+    use crate::work::{AttemptEnd, CommandEvent};
+
+    #[test]
+    fn what_is_said_of_an_operation_when_the_ledger_fails_is_what_is_known() {
+        let ran = |status: Option<i32>| {
+            let mut ran = CommandReport::default();
+            assert!(ran.record(CommandEvent::Starting { attempt: 1 }));
+            if let Some(status) = status {
+                let ended = AttemptEnd {
+                    exit: Some(Exit::Status(status)),
+                    ..AttemptEnd::default()
+                };
+                assert!(ran.record(CommandEvent::Ended(ended)));
+            }
+            ran
+        };
+        let (not_done, unknown) = (Some(Certainty::NotDone), Some(Certainty::Unknown));
+        let before_its_end = "the ledger failed before its end";
+        for (in_flight, ran, expected) in [
+            (
+                unknown,
+                Some(ran(Some(0))),
+                "it is unknown whether it counts",
+            ),
+            (
+                not_done,
+                Some(ran(Some(0))),
+                "succeeded, and that could not",
+            ),
+            (not_done, Some(ran(Some(1))), "failed, and that could not"),
+            (not_done, Some(ran(None)), before_its_end),
+            (None, Some(ran(None)), before_its_end),
+            (None, Some(CommandReport::default()), "it does not count"),
+            (not_done, None, "it does not count"),
+        ] {
+            let said = ledger_fault(in_flight, ran.as_ref()).detail;
+            assert!(said.contains(expected), "{said}, and not {expected}");
+        }
+    }
+}

@@ -286,3 +286,110 @@ fn list_first_by_name(standings: &mut [Standing]) {
     let listed = standings.len().min(MAX_LISTED);
     standings[..listed].sort_unstable_by(by_name);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bank::{Kind, View};
+    use crate::event::Cause;
+
+    fn standing(name: Name, posted: i64) -> Standing {
+        let posted = Balance::new(posted);
+        Standing {
+            name,
+            view: View {
+                posted,
+                available: posted,
+            },
+            overdraft: None,
+            allowance: None,
+            lost_updates: 0,
+            lost_operations: 0,
+            overdrawn: false,
+        }
+    }
+
+    /// The summary of a run that began with 10 on one account and did nothing.
+    fn summary(standings: Vec<Standing>) -> Summary {
+        let starts = [(Name::default(), Balance::new(10))];
+        Tally::new(&starts).check(Mode::Parallel, standings)
+    }
+
+    fn right() -> Vec<Standing> {
+        vec![standing(Name::default(), 10), standing(WORLD.clone(), -10)]
+    }
+
+    #[test]
+    fn each_difference_by_itself_is_a_violation() {
+        assert_eq!(summary(right()).status, Status::Posted);
+        let wrong: [fn(&mut Vec<Standing>); 4] = [
+            // The sum alone: the other side is not there.
+            |all| drop(all.pop()),
+            |all| (all[0], all[1]) = (standing(Name::default(), 11), standing(WORLD.clone(), -11)),
+            |all| all[0].lost_operations = 1,
+            |all| all[0].overdrawn = true,
+        ];
+        for (case, wrong) in wrong.into_iter().enumerate() {
+            let mut standings = right();
+            wrong(&mut standings);
+            let summary = summary(standings);
+            assert_eq!(summary.status, Status::Violation, "{case}: {summary:?}");
+        }
+    }
+
+    #[test]
+    fn what_allowances_gave_is_found_on_the_accounts_that_have_it() {
+        let refilled = |given, found| {
+            let mut standings = right();
+            standings[0] = standing(Name::default(), found);
+            standings.push(standing(BUDGET.clone(), given));
+            summary(standings).wrong_accounts
+        };
+        assert_eq!(refilled(-5, 15), Some(0));
+        assert_eq!(refilled(-5, 14), Some(2));
+        assert_eq!(refilled(5, 5), Some(2));
+    }
+
+    #[test]
+    fn so_many_accounts_are_listed_and_the_others_counted() {
+        let mut standings = right();
+        for number in 0..MAX_LISTED {
+            let name = Name::user(&format!("a{number}")).expect("a name");
+            standings.push(standing(name, 0));
+        }
+        let summary = summary(standings);
+        assert_eq!(summary.balances.len(), MAX_LISTED);
+        assert_eq!(summary.accounts_omitted, 2);
+    }
+
+    #[test]
+    fn an_account_counts_as_touched_whatever_became_of_its_operation() {
+        let amount = Amount::new(1).expect("positive");
+        let deposit = Operation::new(Kind::Deposit, None, Name::default(), None, Some(amount));
+        let deposit = deposit.expect("fits");
+        let refused = Outcome::Refused {
+            rejection: Rejection::UnknownAccount,
+            view: None,
+        };
+        let view = standing(Name::default(), 1).view;
+        let repeated = Answer::repeated(Outcome::Posted {
+            seq: 1,
+            amount,
+            view,
+        });
+        let fault = Fault {
+            cause: Cause::Died,
+            detail: String::new(),
+        };
+        let ends: [&dyn Fn(&mut Tally); 3] = [
+            &|tally| tally.decided(&deposit, &refused.into()),
+            &|tally| tally.decided(&deposit, &repeated),
+            &|tally| tally.doubted(&deposit, &fault),
+        ];
+        for end in ends {
+            let mut tally = Tally::default();
+            end(&mut tally);
+            assert_eq!(tally.touched(), [Name::default()]);
+        }
+    }
+}

@@ -2,7 +2,10 @@
 
 mod in_order;
 mod ledger_failed;
+mod input;
 mod signals;
+mod steps;
+mod waits;
 
 use super::*;
 use crate::bank::{Amount, Balance, Kind, Line, Operation, Outcome, Rejection, View, WorkEnd};
@@ -28,6 +31,13 @@ fn deposit() -> Operation {
     Operation::new(Kind::Deposit, None, Name::default(), None, amount).expect("fits")
 }
 
+fn item(number: u64) -> Item {
+    Item::Operation {
+        line: Some(Line { number, digest: 0 }),
+        operation: deposit(),
+    }
+}
+
 fn view() -> View {
     let (posted, available) = (Balance::new(1), Balance::new(1));
     View { posted, available }
@@ -41,6 +51,16 @@ impl Bench {
 
     /// The same, with the requests decided in this order.
     fn in_order(operations: u64, jobs: usize, order: Box<dyn RequestOrder>) -> Self {
+        let mut bench = Bench::begun(jobs, order);
+        let items = (1..=operations).map(item).collect();
+        let rest = InputState::Ended;
+        assert_eq!(bench.handle(Input::Took { items, rest }), ["spawn 1"]);
+        bench.handle(Input::Spawned { worker: 1, pid: 1 });
+        bench
+    }
+
+    /// The same, before anything was read.
+    fn begun(jobs: usize, order: Box<dyn RequestOrder>) -> Self {
         let settings = Settings {
             mode: Mode::Parallel,
             jobs,
@@ -67,13 +87,6 @@ impl Bench {
             told,
         };
         assert_eq!(bench.turn(), ["take"]);
-        let items = (1..=operations).map(|number| Item::Operation {
-            line: Some(Line { number, digest: 0 }),
-            operation: deposit(),
-        });
-        let (items, rest) = (items.collect(), InputState::Ended);
-        assert_eq!(bench.handle(Input::Took { items, rest }), ["spawn 1"]);
-        bench.handle(Input::Spawned { worker: 1, pid: 1 });
         bench
     }
 
@@ -254,10 +267,16 @@ fn begun_with_command() -> Bench {
     bench
 }
 
-/// A worker dies whose command ended with this status, and the end of its operation was not asked for.
-fn dies_after(status: i32) -> (Bench, Vec<String>) {
+/// The same, for which the money is set aside.
+fn held_for_command() -> Bench {
     let mut bench = begun_with_command();
     bench.decided(Outcome::Held { view: view() });
+    bench
+}
+
+/// A worker dies whose command ended with this status, and the end of its operation was not asked for.
+fn dies_after(status: i32) -> (Bench, Vec<String>) {
+    let mut bench = held_for_command();
     let ended = AttemptEnd {
         exit: Some(Exit::Status(status)),
         ..AttemptEnd::default()

@@ -231,6 +231,8 @@ mod tests {
         none(&[execute(0), execute(1), execute(2)], &[true; 3]);
         none(&[begin(0), post(0)], &[true; 2]);
         none(&[begin(0), begin(0)], &[true, false]);
+        let claim = |number| (number, Ask::Share(ShareRequest::Claim(operation())));
+        none(&[claim(0), execute(1)], &[true, false]);
         none(&[begin(0), execute(1)], &[true, false]);
         none(&[execute(0), execute(1), post(0)], &[true, true, false]);
         none(&[execute(1)], &[false]);
