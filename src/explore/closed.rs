@@ -61,9 +61,6 @@ pub(super) fn closed_form(scenario: &Scenario) -> Option<OrderTally> {
 /// times `rest`.
 fn finals(start: i64, deltas: &[i64], rest: &BigUint) -> Option<BTreeMap<i64, BigUint>> {
     let mut finals: BTreeMap<i64, BigUint> = BTreeMap::new();
-    if deltas.is_empty() {
-        finals.insert(start, rest.clone());
-    }
     for (size, subsets) in subsets(deltas)?.into_iter().enumerate().skip(1) {
         let each = chains(deltas.len(), size) * rest;
         for (sum, count) in subsets {

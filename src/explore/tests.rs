@@ -1,5 +1,6 @@
 //! The figures that are known, and two methods and plain enumeration beside each other.
 
+mod judged;
 mod second_opinion;
 
 use super::*;

@@ -1,5 +1,7 @@
 //! A ledger that lasts and takes its time, or fails.
 
+mod in_memory;
+
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -317,4 +319,33 @@ fn the_end_comes_after_all_that_was_asked() {
         .map(|standing| (standing.name.as_str(), standing.view.posted.minor()))
         .collect();
     assert_eq!(held, [("main", 99_998)]);
+}
+
+#[test]
+fn nothing_is_waited_for_once_it_is_given_up() {
+    let mut bench = Bench::new();
+    bench.submit(0..3, &execute());
+    assert_eq!(bench.store.settled(), 0);
+    bench.store.give_up();
+    assert_eq!(bench.store.settled(), 3);
+    // The ledger may decide nevertheless, and no answer is made of that.
+    let _ = bench.may.send(true);
+    assert!(bench.store.collect().is_empty());
+}
+
+#[test]
+fn an_end_without_its_worker_is_no_reply() {
+    let refused: Answer = Outcome::Refused {
+        rejection: crate::bank::Rejection::Declined,
+        view: None,
+    }
+    .into();
+    let declined = |outgoing| matches!(outgoing, Outgoing::Abandoned(7, Abandoned::Declined(_)));
+    assert!(declined(outgoing(7, true, Some(refused.clone()))));
+    assert!(!declined(outgoing(7, false, Some(refused))));
+    let nothing = outgoing(7, true, None);
+    assert!(matches!(
+        nothing,
+        Outgoing::Abandoned(7, Abandoned::NotDone)
+    ));
 }

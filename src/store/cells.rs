@@ -368,4 +368,43 @@ mod tests {
         assert_eq!(granted, [2]);
         assert_eq!(cells.waiting(), [3]);
     }
+
+    #[test]
+    fn more_cells_than_an_operation_touches_are_not_given() {
+        let mut cells = cells();
+        let deposit = operation(Kind::Deposit, 500);
+        let seen = read(&mut cells, &deposit);
+        let (names, many) = (vec![Name::default(); 3], [&seen[..], &seen[..1]].concat());
+        for request in [
+            ShareRequest::Read(names.clone()),
+            ShareRequest::Lock(names),
+            ShareRequest::Write(many.clone()),
+            ShareRequest::CompareAndSet(many),
+        ] {
+            let reply = cells.ask(1, &deposit, &request);
+            assert!(matches!(reply, CellReply::Impossible(_)), "{reply:?}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_known_once_its_operation_has_ended() {
+        let mut cells = cells();
+        let id = crate::bank::Id::new("a").ok();
+        let withdraw = Operation {
+            id,
+            ..operation(Kind::Withdraw, 5_000)
+        };
+        let claim = ShareRequest::Claim(withdraw.clone());
+        let claimed = |reply| matches!(reply, CellReply::Shared(ShareReply::Claimed));
+        assert!(claimed(cells.ask(1, &withdraw, &claim)));
+        let refused = Outcome::Refused {
+            rejection: crate::bank::Rejection::InsufficientFunds,
+            view: None,
+        };
+        cells.ask(1, &withdraw, &ShareRequest::Settle(refused));
+        let CellReply::Decided(again) = cells.ask(2, &withdraw, &claim) else {
+            panic!("it is known");
+        };
+        assert_eq!((again.outcome, again.duplicate), (refused, true));
+    }
 }

@@ -380,4 +380,25 @@ mod tests {
             assert_eq!(lost(made, included), expected, "{made} {included}");
         }
     }
+
+    #[test]
+    fn accounts_are_there_once_room_was_made_and_no_lock_is_left_that_was_not_held() {
+        let sharing = MemorySharing {
+            primitive: Primitive::Mutex,
+            lock_order: false,
+            limit: None,
+            takes_turns: false,
+        };
+        let (main, overdraft) = (Name::default(), Balance::new(7));
+        let cells = MappedCells::new(&main, Balance::new(10), overdraft, sharing);
+        let mut cells = cells.expect("memory");
+        let ops = Name::user("ops").expect("a name");
+        assert_eq!(cells.overdraft_of(&main), Some(overdraft));
+        assert_eq!(cells.overdraft_of(&ops), None);
+        let amount = crate::bank::Amount::new(1);
+        let deposit = Operation::new(crate::bank::Kind::Deposit, None, ops.clone(), None, amount);
+        cells.make_room_for(&deposit.expect("an operation"));
+        assert_eq!(cells.overdraft_of(&ops), Some(overdraft));
+        assert_eq!(cells.abandon(1), Abandoned::NotDone);
+    }
 }

@@ -56,11 +56,7 @@ pub(super) fn open(path: &Path, access: Access<'_>) -> Result<Opened, LedgerErro
             (FileState::Missing, Access::Existing | Access::Read) => {
                 return Err(LedgerError::Missing { ledger });
             }
-            (FileState::Missing, Access::Create(unit)) => {
-                creation::create(&path, unit)?;
-                // What the place does not allow shows while the ledger is still empty.
-                drop(open_ours(path.clone(), access)?);
-            }
+            (FileState::Missing, Access::Create(unit)) => creation::create(&path, unit)?,
             (FileState::Empty, Access::Existing | Access::Read) => {
                 let what = "it is empty".to_string();
                 return Err(LedgerError::Foreign { ledger, what });
