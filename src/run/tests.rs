@@ -2,8 +2,8 @@
 
 mod commands;
 mod in_order;
-mod ledger_failed;
 mod input;
+mod ledger_failed;
 mod signals;
 mod steps;
 mod waits;
