@@ -93,7 +93,8 @@ pub(super) fn read() -> Cli {
                 true => error.render().ansi().to_string(),
                 false => error.render().to_string(),
             };
-            report::usage_error(&lines);
+            // Who reads only the first line learns there what is missing.
+            report::usage_error(&lines.replacen("provided:\n  ", "provided: ", 1));
         }
     }
     process::exit(code)

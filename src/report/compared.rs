@@ -31,9 +31,9 @@ pub enum ComparisonFormat {
 
 /// What is not like for like.
 const NOTES: [&str; 10] = [
-    "Every figure is the median of its rounds, which were taken in turn; on a machine that does other things, differences under 20 % mean nothing.",
+    "Every figure is the median of its rounds, which were taken in turn; on a machine that does other things, differences under 20 % mean nothing, and what comes to its limit may be somewhat over 100 % of it.",
     "sync and shared-memory: p50 and p99 are those of the operation alone. Of threads and additions one operation in 64 is timed, and two looks at the clock are part of that time. A worker of shared-memory also tells its parent of each operation, which is in its rate; so it is held against its limit by p50.",
-    "parallel, queue, pipe and server-share decide by the rules of the bank and keep track of every operation, as a run does, but print nothing here; p50 and p99 are from a request to its answer. Their limit only carries 32 bytes there and back.",
+    "parallel, queue, pipe and server-share decide by the rules of the bank and keep track of every operation, as a run does, but print nothing here; what of a WORKLOAD they refuse, as its money is gone after some rounds, counts as done; p50 and p99 are from a request to its answer. Their limit only carries 32 bytes there and back.",
     "The links carry a payload of that size in the frames of the program, encoded and decoded, and decide nothing; the raw ones copy bytes.",
     "Of large messages under way, only so many are on their way at once as a socket (some 200 KiB) or a pipe (64 KiB) takes; what they cost is copying, so that many under way gain little there, for the raw ones too.",
     "The library of the queue sends over sockets, so its limit is the raw socket.",

@@ -225,6 +225,8 @@ fn wrong_words_are_named_with_what_would_be_right() {
         ],
     );
     check_usage(&["histroy"], &["'histroy'", "'history'"]);
+    let missing = "bank-par: error: the following required arguments were not provided: <AMOUNT>\n";
+    check_usage(&["deposit"], &[missing]);
     for mode in MODES {
         check_usage(&[mode, "--jobs", "0"], &["--jobs", "1..=4096"]);
         check_usage(&[mode, "--jobs", "4097"], &["--jobs", "1..=4096"]);
