@@ -36,6 +36,7 @@ use done::Continued;
 #[cfg(test)]
 pub(crate) use done::continued;
 pub use done::{Change, Protection, RunProgress};
+pub(crate) use fields::Excerpt;
 pub use lines::MAX_LINE;
 use parse::Parser;
 use reader::{InputSource, Message, Rewind};

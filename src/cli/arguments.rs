@@ -12,6 +12,7 @@ use clap::{Arg, ArgAction, Command, CommandFactory, FromArgMatches};
 use super::help::command;
 use super::{Cli, GENERAL};
 use crate::report;
+use crate::workload::Excerpt;
 
 /// The commands that change nothing that lasts, and so may be offered for one that was mistyped.
 const HARMLESS: [&str; 15] = [
@@ -88,7 +89,7 @@ pub(super) fn read() -> Cli {
             coloured(command()).get_matches_from(arguments);
         }
         _ => {
-            let error = without_dangerous_advice(error);
+            let error = with_harmless_words(without_dangerous_advice(error));
             let lines = match report::stderr_has_colour() {
                 true => error.render().ansi().to_string(),
                 false => error.render().to_string(),
@@ -178,6 +179,22 @@ pub(super) fn without_dangerous_advice(mut error: clap::Error) -> clap::Error {
         let tip = "an amount stands alone, such as the 5 of `bank-par deposit 5`";
         let tip = ContextValue::StyledStrs(vec![tip.into()]);
         error.insert(ContextKind::Suggested, tip);
+    }
+    error
+}
+
+/// The error with what was typed cut, and escapes for whatever a terminal would not just print: a script may
+/// pass on foreign words, which must not look like lines of this program.
+fn with_harmless_words(mut error: clap::Error) -> clap::Error {
+    for kind in [
+        ContextKind::InvalidValue,
+        ContextKind::InvalidArg,
+        ContextKind::InvalidSubcommand,
+    ] {
+        if let Some(ContextValue::String(foreign)) = error.get(kind) {
+            let shown = Excerpt(foreign).to_string();
+            error.insert(kind, ContextValue::String(shown));
+        }
     }
     error
 }

@@ -227,6 +227,11 @@ fn wrong_words_are_named_with_what_would_be_right() {
     check_usage(&["histroy"], &["'histroy'", "'history'"]);
     let missing = "bank-par: error: the following required arguments were not provided: <AMOUNT>\n";
     check_usage(&["deposit"], &[missing]);
+    let forged = "1\nbank-par: posted deposit";
+    check_usage(
+        &["deposit", forged],
+        &[r"'1\nbank-par: posted deposit' for"],
+    );
     for mode in MODES {
         check_usage(&[mode, "--jobs", "0"], &["--jobs", "1..=4096"]);
         check_usage(&[mode, "--jobs", "4097"], &["--jobs", "1..=4096"]);
