@@ -92,8 +92,12 @@ fn open_ours(path: PathBuf, access: Access<'_>) -> Result<Opened, LedgerError> {
     }
     match open_to_write(&path, found, &header) {
         // A full disk has no room for what lies beside a ledger in use.
-        Err(LedgerError::Unwritable { .. }) if access == Access::Read => {
-            open_to_read(path, file, &header)
+        Err(full @ LedgerError::Unwritable { .. }) if access == Access::Read => {
+            match open_to_read(path, file, &header) {
+                // Why a log cannot be copied back first is the disk, and no missing permission.
+                Err(LedgerError::OtherLog { .. }) => Err(full),
+                opened => opened,
+            }
         }
         opened => opened,
     }

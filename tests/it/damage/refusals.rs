@@ -156,6 +156,26 @@ fn a_full_disk_takes_nothing_back_and_nothing_half() {
 }
 
 #[test]
+#[ignore = "slow: waits until a disk takes what is written"]
+fn a_log_that_a_full_disk_keeps_is_no_question_of_permission() {
+    let folder = tempfile::tempdir().unwrap();
+    // A run fills the disk, and what its log holds has no room in the file.
+    let script = r#"
+        export BANK_PAR_LEDGER="$PLACE/bank.db"
+        "$BANK_PAR" init >&2
+        yes '{"op":"deposit","amount":1}' | head -n 10000 | "$BANK_PAR" pipe - --ops-per-worker 0 -q
+        echo "status $?" >&2
+        for command in balance verify; do "$BANK_PAR" $command >&2 || echo "status $?" >&2; done
+    "#;
+    let mount = r#"mount -t tmpfs -o size=400k none "$PLACE""#;
+    let Some(run) = in_own_mounts(folder.path(), mount, script) else {
+        return;
+    };
+    assert!(run.stderr.contains("status 8"), "{run:?}");
+    assert!(!run.stderr.contains("permission"), "{run:?}");
+}
+
+#[test]
 fn a_file_that_may_not_grow_takes_nothing_back_and_nothing_half() {
     let ledger = Ledger::new();
     let mut promised = Promised::default();
