@@ -229,4 +229,18 @@ mod tests {
         assert_eq!(interval(100, 100), (963_005, 1_000_000));
         assert_eq!(interval(0, 0), (0, 1_000_000));
     }
+
+    #[test]
+    fn draws_that_weigh_alike_have_the_interval_of_as_many() {
+        let mut sums = WeightSums::default();
+        for number in 0..20_000_u32 {
+            let weight = (BigUint::from(3u8), BigUint::from(7u8));
+            sums.add(weight, number < 14_222);
+        }
+        assert_eq!(sums.worth(), 20_000);
+        let (low, high) = sums.interval();
+        // The wider of two, which are nearly the same.
+        assert!((704_700..=704_778).contains(&low), "{low}");
+        assert!((717_341..=717_420).contains(&high), "{high}");
+    }
 }

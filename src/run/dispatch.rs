@@ -385,3 +385,6 @@ impl Run {
         self.shutdown.is_stopped() || self.dispatch.is_exhausted()
     }
 }
+
+#[cfg(test)]
+mod tests;

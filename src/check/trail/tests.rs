@@ -84,3 +84,40 @@ fn many_equal_operations_are_no_many_orders() {
     }
     assert!(check(Some(100), &edges).is_ok());
 }
+
+/// Whether any order of the edges is a trail from this balance that time allows, by trying all.
+fn exists(at: i64, edges: &[Edge]) -> bool {
+    edges.is_empty()
+        || (0..edges.len()).any(|next| {
+            let mut rest = edges.to_vec();
+            let first = rest.remove(next);
+            let in_time = rest.iter().all(|other| other.returned >= first.call);
+            first.from == at && in_time && exists(first.to, &rest)
+        })
+}
+
+#[test]
+fn a_trail_is_found_where_trying_every_order_finds_one() {
+    let mut state = 1_u64;
+    let mut below = |count: u64| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 33) % count
+    };
+    let (mut found, mut none) = (0, 0);
+    for _ in 0..4_000 {
+        let edges: Vec<Edge> = (0..6)
+            .map(|answer| {
+                let (from, to) = (below(3) as i64, below(3) as i64);
+                let call = below(20);
+                edge(from, to, (call, call + 1 + below(12)), answer)
+            })
+            .collect();
+        let expected = exists(0, &edges);
+        assert_eq!(check(Some(0), &edges).is_ok(), expected, "{edges:?}");
+        found += u32::from(expected);
+        none += u32::from(!expected);
+    }
+    assert!(found > 100 && none > 100, "{found}, {none}");
+}

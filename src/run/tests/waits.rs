@@ -1,7 +1,7 @@
 //! Waits: for locks in shared memory, for leases, for commands, and for workers that are late.
 
 use super::*;
-use crate::bank::{LockWait, WaitInVain};
+use crate::bank::{BudgetView, LockWait, MemoryAccess, Moment, WaitInVain};
 use crate::event::Micros;
 use crate::protocol::ShareRequest;
 
@@ -80,6 +80,23 @@ fn a_wait_for_a_lock_is_told_when_it_begins_when_it_is_in_vain_and_when_it_ends(
     quiet.waits(None, 0);
     quiet.has_lock(1);
     assert_eq!(quiet.news(), [""; 0]);
+}
+
+#[test]
+fn an_access_to_memory_is_told_at_its_time() {
+    let mut bench = with_steps();
+    bench.ask(Ask::Share(ShareRequest::Accessed {
+        access: MemoryAccess::Read,
+        account: Name::default(),
+        balance: Balance::new(5),
+        version: 3,
+        at_us: 1_700,
+    }));
+    let news = bench.news();
+    assert!(
+        news[0].starts_with("Read(") && news[0].contains("at_us: Micros(700)"),
+        "{news:?}"
+    );
 }
 
 #[test]
@@ -187,4 +204,22 @@ fn a_command_whose_money_was_set_aside_is_in_doubt_where_the_ledger_fails() {
     let (why, certainty) = ("no space".to_string(), Certainty::NotDone);
     bench.handle(Input::LedgerFailed { why, certainty });
     assert_eq!(bench.told.last().map(String::as_str), Some("in doubt"));
+}
+
+#[test]
+fn a_warning_that_an_allowance_is_nearly_spent_is_told_where_money_is_set_aside() {
+    let mut bench = begun_with_command();
+    let budget = BudgetView {
+        limit: Amount::new(100).expect("positive"),
+        spent: Balance::new(90),
+        left: Balance::new(10),
+        next: Moment::default(),
+    };
+    let answer = Answer {
+        budget: Some(Box::new(budget)),
+        ..Outcome::Held { view: view() }.into()
+    };
+    bench.answered(Outgoing::Reply(1 << 32 | 1, ReplyBody::Decided(answer)));
+    let last = bench.told.last().expect("a warning");
+    assert!(last.starts_with("LowBudget"), "{last}");
 }

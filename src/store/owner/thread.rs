@@ -353,3 +353,31 @@ impl Batch {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_that_was_answered_in_part_is_owed_the_rest() {
+        let end = |_| LedgerRequest::EndRun {
+            run: 1,
+            if_idle: false,
+        };
+        let mut batch = Batch::default();
+        for (client, count) in [(1, 2), (2, 3)] {
+            let requests = (0..count).map(end).collect();
+            batch.add(ClientRequests { client, requests });
+        }
+        let answers = |count| (0..count).map(|_| LedgerAnswer::RunEnded(1)).collect();
+        let told = |all: Vec<ClientAnswers>| -> Vec<(u32, usize)> {
+            all.iter().map(|of| (of.client, of.count)).collect()
+        };
+        assert_eq!(told(batch.answered(answers(2))), [(1, 2)]);
+        assert_eq!(told(batch.answered(answers(1))), [(2, 1)]);
+        assert_eq!(
+            (batch.clients.front(), batch.requests.len()),
+            (Some(&(2, 2)), 2)
+        );
+    }
+}

@@ -91,6 +91,19 @@ fn transfers_between_two_accounts_have_one_order() {
     lines.push(transfer("a", "b", "30.00", "40.00", 3));
     lines.push(transfer("b", "a", "30.00", "40.00", 4));
     assert_eq!(found(&lines), "circle");
+    // Where another account leaves a choice, another choice might have none.
+    let mut choice = lines.clone();
+    for (operation, op, amount, balance) in [
+        (5, "deposit", "5.00", "5.00"),
+        (6, "withdraw", "5.00", "0.00"),
+        (7, "deposit", "7.00", "7.00"),
+        (8, "withdraw", "7.00", "0.00"),
+    ] {
+        let fields =
+            json!({"type":"completed","op":op,"account":"c","amount":amount,"balance":balance});
+        choice.push(line(fields, operation, (10, 500)));
+    }
+    assert_eq!(found(&choice), "undecided");
     lines[4]["balance"] = json!("40.00");
     lines[3]["to_balance"] = json!("50.00");
     assert_eq!(found(&lines), "right");

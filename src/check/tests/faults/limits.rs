@@ -134,11 +134,12 @@ fn a_limit_that_no_answer_tells_is_learned_from_what_was_accepted_and_refused() 
         }),
         ("beyond a limit that it was given", "accepted", |l| {
             l[2] = line(
-                json!({"type":"opened","op":"open","overdraft":"25.00","balance":"0.00","decided":101}),
+                json!({"type":"opened","op":"open","account":"ops","overdraft":"25.00","balance":"0.00","decided":101}),
                 2,
                 (30, 40),
             );
             withdrawn(l, "30.00", "-30.00");
+            l[3]["account"] = json!("ops");
             (l[3]["seq"], l[3]["decided"]) = (json!(51), json!(102));
         }),
         ("what the other side has is learned too", "balance", |l| {

@@ -33,18 +33,17 @@ fn a_balance_that_was_found_too_often_is_shown_with_those_that_found_it() {
         let fields = json!({"type":"completed","op":"withdraw","amount":"10.00","balance":balance});
         line(fields, operation, times)
     };
-    let mut lines = vec![
+    let lines = vec![
         run_started("100.00"),
         take("90.00", 1, (10, 100)),
         take("90.00", 2, (10, 100)),
         line(
             json!({"type":"completed","op":"balance","balance":"100.00"}),
             3,
-            (5, 6),
+            (10, 100),
         ),
-        take("80.00", 4, (200, 300)),
+        take("80.00", 4, (10, 100)),
     ];
-    lines[1]["op"] = json!("withdraw");
     assert_eq!(shown(&lines), [1, 2]);
     let checked = checked(&lines);
     let why = &contradiction(&checked).expect("a contradiction").why;
@@ -132,4 +131,37 @@ fn times_are_compared_by_one_clock_alone() {
     let checked = check(&histories(&[&untold, &here, &there]));
     let found = contradiction(&checked).map(|found| found.why.word());
     assert_eq!(found, None);
+}
+
+#[test]
+fn the_first_entry_of_a_ledger_has_the_first_number() {
+    let word = |seq: u64| {
+        let mut lines = run("bank.db", 1_000, 1, 100);
+        lines[1]["seq"] = json!(seq);
+        contradiction(&checked(&lines)).map(|found| found.why.word())
+    };
+    assert_eq!((word(1), word(2)), (None, Some("seq_gap")));
+}
+
+#[test]
+fn what_one_run_left_under_way_another_may_meet() {
+    let mut whole = run("bank.db", 1_000, 1, 100);
+    let mut end = summary();
+    (end["ledger"], end["balances"]) = (json!("bank.db"), json!([]));
+    for count in ["completed", "refused", "failed", "duplicates"] {
+        end[count] = json!(u64::from(count == "completed"));
+    }
+    whole.push(end);
+    let mut other = run("bank.db", 5_000, 2, 900);
+    other[1] = json!({"v":1,"type":"refused","op":"withdraw","account":"main","id":"z","amount":"5.00",
+        "reason":"id_conflict","decided":1,"operation":1,"at_us":900,"elapsed_us":10});
+    let word = |files: &[&[Value]]| {
+        let checked = check(&histories(files));
+        contradiction(&checked).map(|found| found.why.word())
+    };
+    assert_eq!(word(&[&whole, &other]), None, "the second was cut short");
+    let mut ended = whole[2].clone();
+    (ended["completed"], ended["refused"]) = (json!(0), json!(1));
+    other.push(ended);
+    assert_eq!(word(&[&whole, &other]), Some("refused"));
 }

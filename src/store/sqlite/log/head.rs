@@ -80,3 +80,42 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_variable_length_are_read_to_their_end() {
+        let read = |bytes: &[u8]| {
+            let mut rest = bytes;
+            varint(&mut rest).map(|number| (number, rest.len()))
+        };
+        assert_eq!(read(&[5, 9]), Some((5, 1)));
+        assert_eq!(read(&[0x81, 0, 9]), Some((128, 1)));
+        assert_eq!(read(&[0xff; 10]), Some((u64::MAX, 1)));
+        assert_eq!(read(&[0x81]), None);
+    }
+
+    #[test]
+    fn the_head_is_a_row_alone_at_the_very_end_of_its_page() {
+        let page = |after: usize| {
+            // Constants of no length, and two columns of 32 bytes.
+            let mut row = vec![8, 8, 8, 8, 8, 76, 8, 76];
+            row.extend([[1; 32], [2; 32]].concat());
+            let cell = [&[row.len() as u8, 1], &row[..]].concat();
+            let mut page = vec![0; 512];
+            let at = page.len() - cell.len() - after;
+            page[at..at + cell.len()].copy_from_slice(&cell);
+            (page[0], page[4]) = (LEAF, 1);
+            page[8..10].copy_from_slice(&(at as u16).to_be_bytes());
+            page
+        };
+        let head = Chain {
+            before: Some([2; 32]),
+            after: [1; 32],
+        };
+        assert_eq!(Chain::of_page(&page(0)), Some(head));
+        assert_eq!(Chain::of_page(&page(1)), None);
+    }
+}
