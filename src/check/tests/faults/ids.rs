@@ -154,3 +154,23 @@ fn a_hold_of_which_no_line_tells_is_posted_from_outside_of_any_run() {
     lines[1].as_object_mut().expect("an object").remove("id");
     assert_ne!(found(&lines), "right", "it was never set aside");
 }
+
+/// The history with the numbers of its entries alone.
+fn by_entries() -> Vec<Value> {
+    let mut lines = right();
+    for line in &mut lines[1..] {
+        line.as_object_mut().expect("an object").remove("decided");
+    }
+    lines
+}
+
+#[test]
+fn the_numbers_of_entries_alone_claim_an_order_too() {
+    let word = |lines: &[Value]| contradiction(&checked(lines)).map(|found| found.why.word());
+    let claimed = |lines: &[Value]| checked(lines).tiers[1].answers;
+    // All that were completed, and not what was answered by an id.
+    assert_eq!((word(&by_entries()), claimed(&by_entries())), (None, 7));
+    let mut lines = by_entries();
+    lines[15]["amount"] = json!("40.00");
+    assert_eq!(word(&lines), Some("balance"));
+}
