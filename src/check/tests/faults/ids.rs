@@ -47,6 +47,7 @@ fn faults_in_what_becomes_of_a_hold_are_caught() {
             );
             held(l, "530.00", 13, 17);
             l.last_mut().expect("a line")["duplicate"] = json!(true);
+            ends(l, "h", "in_progress", 13);
         }),
         ("it is taken over with another balance", "balance", |l| {
             held(l, "530.00", 12, 16);
