@@ -187,11 +187,12 @@ mod tests {
         let file = tempfile::NamedTempFile::new().expect("a file");
         let (one, other) = (byte_of(1), byte_of(2));
         assert!(RECOVERY < one && one < other);
-        // The process that began the run has turned its lock into one that it shares.
-        let share = LeaseShare::of_file(file.path(), 1);
-        assert!(share.take().expect("a share").is_sure());
-        assert!(byte_lock::try_lock(file.as_file(), one, Exclusive).expect("asked"));
-        assert!(share.take().is_err(), "the run has ended");
+        let share = |run| LeaseShare::of_file(file.path(), run).take();
+        let held = share(1).expect("a share");
+        assert!(held.is_sure());
+        // A run whose process wants it for itself alone has ended.
+        assert!(byte_lock::try_lock(file.as_file(), other, Exclusive).expect("asked"));
+        assert!(share(2).is_err());
     }
 
     #[cfg(feature = "postgres")]
