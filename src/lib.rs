@@ -107,6 +107,8 @@ pub mod server;
 pub mod shared_memory;
 pub mod sharing;
 pub mod show;
+#[cfg(test)]
+mod simulation;
 pub mod status;
 pub mod store;
 pub mod supervisor;

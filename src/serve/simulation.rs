@@ -6,28 +6,29 @@
 //! is ever done twice, each is done whose client can ask for it again, and what a client was told is true.
 
 mod asker;
+mod faults;
 mod link;
 
-use std::env;
-use std::panic::catch_unwind;
-use std::time::Duration;
-
 use crate::bank::{Amount, Asked, Id, Kind, Name, Operation, Request, RequestContext};
-use crate::rng::Rng;
-use crate::store::{CommitFate, Entry, EntryQuery, Flaw, HostClock, MAX_PAGE, SharedRows};
+use crate::simulation::chance::Chance;
+use crate::simulation::{Lived, WorldKind, lived, shrink};
+use crate::store::{Entry, EntryQuery, Flaw, HostClock, MAX_PAGE, SharedRows};
 use crate::wake::TICK;
 use asker::Asker;
-use link::{Faults, Link};
+use faults::Faults;
+use link::Link;
 
+/// Clients, a link and a server.
+const SERVED: WorldKind = WorldKind {
+    tests: "serve::simulation::each_operation_is_done_once",
+    seeds: 150,
+    live: |seed, without, traced| simulate(seed, without, traced, None),
+    parts: |seed| Drawn::of(seed).parts(),
+};
 /// More steps than any of them takes.
 const MOST_STEPS: usize = 20_000;
-/// How many seeds are tried unless more are asked for.
-const SEEDS: u64 = 150;
 /// What the account starts with.
 const START: i64 = 1_000_000;
-
-/// What a seed decides.
-struct Lot(Rng);
 
 /// An error of the link or of a backend that breaks what clients rely upon: planted, to see that it is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,24 +41,39 @@ enum Planted {
     Backend(Flaw),
 }
 
-impl Lot {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0.below(limit.max(1))
+/// What a seed decides before anything happens.
+struct Drawn {
+    chance: Chance,
+    faults: Faults,
+    askers: Vec<Asker>,
+}
+
+impl Drawn {
+    fn of(seed: u64) -> Self {
+        let mut chance = Chance::new(seed);
+        let faults = Faults::draw(&mut chance);
+        let count = chance.between(1, 3);
+        let askers = (0..count).map(|place| Asker::draw(place, &mut chance));
+        Drawn {
+            askers: askers.collect(),
+            faults,
+            chance,
+        }
     }
 
-    /// True in so many of a thousand cases.
-    fn happens(&mut self, of_thousand: u64) -> bool {
-        self.below(1_000) < of_thousand
+    /// The parts of it that can be left out: kinds of faults, and operations.
+    fn parts(mut self) -> Vec<String> {
+        let faults = self.faults.parts();
+        let operations = self.askers.iter().flat_map(Asker::parts);
+        faults.into_iter().chain(operations).collect()
     }
 
-    fn millis(&mut self, most: u64) -> Duration {
-        Duration::from_millis(self.below(most + 1))
-    }
-
-    /// What goes wrong with a commit.
-    fn fate(&mut self) -> CommitFate {
-        const FATES: [CommitFate; 3] = [CommitFate::NotDone, CommitFate::Lost, CommitFate::Untold];
-        FATES[self.below(FATES.len() as u64) as usize]
+    fn without(mut self, parts: &[String]) -> Self {
+        self.faults.leave_out(parts);
+        for asker in &mut self.askers {
+            asker.leave_out(parts);
+        }
+        self
     }
 }
 
@@ -67,15 +83,28 @@ fn operation(kind: Kind, id: Option<String>, minor: i64) -> Operation {
     operation.expect("it is whole")
 }
 
-/// What is wrong with what this seed makes, if anything is; else how long it took.
-fn simulate(seed: u64, planted: Option<Planted>) -> Result<Duration, String> {
-    let lived = catch_unwind(|| live(seed, planted));
-    lived.unwrap_or_else(|_| Err("it panicked".to_string()))
+/// What is wrong with what this seed makes without these parts, if anything is, and what happened.
+fn simulate(seed: u64, without: &[String], traced: bool, planted: Option<Planted>) -> Lived {
+    let Drawn {
+        chance,
+        faults,
+        askers,
+    } = Drawn::of(seed).without(without);
+    let mut turns = chance;
+    let rows = SharedRows::new();
+    let link = Link::new(turns.fork(), faults, rows.clone(), planted, traced);
+    let lived = lived(|| live(askers, turns, &link, &rows, planted));
+    let trace = link.network().trace.take();
+    (lived, trace.unwrap_or_default())
 }
 
-fn live(seed: u64, planted: Option<Planted>) -> Result<Duration, String> {
-    let mut lot = Lot(Rng::of(seed, b"link"));
-    let rows = SharedRows::new();
+fn live(
+    mut askers: Vec<Asker>,
+    mut turns: Chance,
+    link: &Link,
+    rows: &SharedRows,
+    planted: Option<Planted>,
+) -> Result<(), String> {
     let mut ledger = rows.open_on(0, &HostClock::new());
     let request = Request::Execute(operation(Kind::Deposit, None, START));
     let caller = RequestContext::default();
@@ -85,25 +114,9 @@ fn live(seed: u64, planted: Option<Planted>) -> Result<Duration, String> {
     if let Some(Planted::Backend(flaw)) = planted {
         rows.plant(Some(flaw));
     }
-    let mut often = |of_thousand| match lot.below(3) {
-        0 => 0,
-        _ => of_thousand,
-    };
-    let faults = Faults {
-        cut: often(15),
-        stall: often(4),
-        kill: often(8),
-        commit: often(20),
-    };
-    let count = 1 + lot.below(3);
-    let mut askers: Vec<Asker> = (0..count)
-        .map(|place| Asker::draw(place, &mut lot))
-        .collect();
-    let link = Link::new(lot, faults, rows.clone(), planted);
     for step in 0..MOST_STEPS {
         if askers.iter().all(Asker::is_done) {
-            judge(askers, &link, &rows)?;
-            return Ok(link.network().now);
+            return judge(askers, link, rows);
         }
         let place = {
             let network = &mut *link.network();
@@ -114,11 +127,10 @@ fn live(seed: u64, planted: Option<Planted>) -> Result<Duration, String> {
                 // Nothing goes wrong for ever.
                 network.faults = Faults::default();
             }
-            let pause = network.lot.millis(20);
-            network.now += pause;
-            network.lot.below(count) as usize
+            network.now += turns.millis(20);
+            turns.below(askers.len())
         };
-        askers[place].step(&link)?;
+        askers[place].step(link)?;
     }
     Err(format!("it does not end: {askers:?}"))
 }
@@ -163,26 +175,34 @@ fn judge(mut askers: Vec<Asker>, link: &Link, rows: &SharedRows) -> Result<(), S
     askers.iter().try_for_each(|asker| asker.judge(&entries))
 }
 
-fn number(variable: &str) -> Option<u64> {
-    env::var(variable).ok()?.parse().ok()
+#[test]
+fn each_operation_is_done_once_over_any_link_for_even_seeds() {
+    SERVED.check_all(0);
 }
 
 #[test]
-fn each_operation_is_done_once_over_any_link() {
-    let seeds = number("BANK_PAR_SEEDS").unwrap_or(SEEDS);
-    let first = number("BANK_PAR_ROUND").unwrap_or(0) * seeds;
-    let one = number("BANK_PAR_SEED").map(|seed| seed..seed + 1);
-    for seed in one.unwrap_or(first..first + seeds) {
-        if let Err(why) = simulate(seed, None) {
-            panic!("BANK_PAR_SEED={seed}: {why}");
-        }
-    }
+fn each_operation_is_done_once_over_any_link_for_odd_seeds() {
+    SERVED.check_all(1);
 }
 
 #[test]
-fn a_link_is_replayed_exactly() {
+fn a_link_is_replayed_exactly_and_without_the_parts_that_are_left_out() {
     for seed in 0..20 {
-        assert_eq!(simulate(seed, None), simulate(seed, None), "seed {seed}");
+        let traced = || simulate(seed, &[], true, None);
+        assert_eq!(traced(), traced(), "seed {seed}");
+        let parts = Drawn::of(seed).parts();
+        let (faults, operations): (Vec<String>, _) =
+            parts.into_iter().partition(|part| !part.contains('.'));
+        let (lived, trace) = simulate(seed, &faults, true, None);
+        assert_eq!(lived, Ok(()), "seed {seed}");
+        let is_fault = |line: &&String| {
+            let words = [" is cut", "stands still", "is killed", "fails"];
+            words.iter().any(|word| line.contains(word))
+        };
+        assert_eq!(trace.iter().find(is_fault), None, "seed {seed}");
+        assert!(trace.iter().any(|line| line.contains("asks")));
+        let (lived, trace) = simulate(seed, &operations, true, None);
+        assert_eq!((lived, trace.is_empty()), (Ok(()), true), "seed {seed}");
     }
 }
 
@@ -196,8 +216,20 @@ fn errors_of_a_link_are_found() {
         Planted::Backend(Flaw::NotDoneCounts),
         Planted::Backend(Flaw::IdsMissed),
     ];
-    let first = |planted| (0..400).find(|seed| simulate(*seed, Some(planted)).is_err());
+    let finds = |planted, seed| simulate(seed, &[], false, Some(planted)).0.is_err();
+    let first = |planted| (0..400).find(|seed| finds(planted, *seed));
     let found = planted.map(|planted| (planted, first(planted)));
     let missed = found.iter().filter(|(_, seed)| seed.is_none());
     assert_eq!(missed.count(), 0, "{found:?}");
+    // Where one is found, what it is not found by is left out.
+    let (planted, seed) = found[0];
+    let (seed, planted) = (seed.expect("found"), Some(planted));
+    let parts = Drawn::of(seed).parts();
+    let fails = |without: &[String]| simulate(seed, without, false, planted).0.is_err();
+    let without = shrink(parts.clone(), fails);
+    let left: Vec<&String> = parts
+        .iter()
+        .filter(|part| !without.contains(part))
+        .collect();
+    assert!(fails(&without) && left.len() < parts.len(), "{left:?}");
 }

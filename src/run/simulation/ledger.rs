@@ -11,7 +11,7 @@ use crate::server::{InMemory, Incoming, Outgoing, outgoing};
 use crate::store::{Cells, Certainty, LedgerError, Memory, Standing};
 
 mod shared;
-pub(super) use shared::{LedgerProcess, SharedRun, any_fate};
+pub(super) use shared::{LedgerProcess, SharedRun};
 
 /// How long it takes until a ledger is asked again that could not do what it was asked.
 const AGAIN: Duration = Duration::from_secs(1);

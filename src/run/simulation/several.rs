@@ -17,7 +17,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::chance::Chance;
-use super::ledger::{LedgerProcess, any_fate};
+use super::ledger::LedgerProcess;
 use super::promises::{Broken, hold};
 use super::recorded;
 use super::world::World;
@@ -228,7 +228,7 @@ impl SharedWorld {
     /// Something may go wrong with the next commit.
     fn draw_fate(&mut self) {
         let fate = match self.chance.happens(self.mishaps.commit) {
-            true => any_fate(&mut self.chance),
+            true => self.chance.fate(),
             false => CommitFate::Done,
         };
         self.rows.next_commit(fate);

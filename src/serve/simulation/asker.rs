@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::link::Link;
-use super::{Lot, operation};
+use super::operation;
 use crate::bank::{Asked, Kind, Line, Outcome, Rejection, Request, RequestContext, WorkEnd};
+use crate::simulation::chance::Chance;
 use crate::store::{Entry, Ledger, LedgerAnswer, LedgerRequest, Remote, RunName};
 
 /// How an operation is asked for.
@@ -53,6 +54,8 @@ struct Task {
 /// A process with operations to do. Where its connection fails for good another one goes on.
 pub(super) struct Asker {
     name: RunName,
+    /// What it decides, whatever the others do.
+    chance: Chance,
     ledger: Option<Remote>,
     run: Option<u32>,
     tasks: Vec<Task>,
@@ -68,18 +71,18 @@ impl std::fmt::Debug for Asker {
 }
 
 impl Task {
-    fn draw(minor: i64, lot: &mut Lot) -> Self {
-        let kind = match lot.below(6) {
+    fn draw(minor: i64, chance: &mut Chance) -> Self {
+        let kind = match chance.below(6) {
             0 => TaskKind::ById,
             1 => TaskKind::ByLine,
             2 => TaskKind::Once,
             _ => {
-                let is_command = lot.happens(500);
+                let is_command = chance.happens(500);
                 TaskKind::Begun {
                     // A run gives the operation of a command an id.
-                    has_id: is_command || lot.happens(500),
+                    has_id: is_command || chance.happens(500),
                     is_command,
-                    posts: lot.happens(800),
+                    posts: chance.happens(800),
                 }
             }
         };
@@ -204,18 +207,35 @@ impl Task {
 }
 
 impl Asker {
-    pub(super) fn draw(place: u64, lot: &mut Lot) -> Self {
+    pub(super) fn draw(place: usize, chance: &mut Chance) -> Self {
         let first = 1 + 1_000 * place as i64;
-        let count = 1 + lot.below(8) as i64;
+        let count = chance.between(1, 8) as i64;
         Asker {
             name: format!("asker-{place}").parse().expect("a name"),
             ledger: None,
             run: None,
             tasks: (0..count)
-                .map(|task| Task::draw(first + task, lot))
+                .map(|task| Task::draw(first + task, chance))
                 .collect(),
             batch: Vec::new(),
+            chance: chance.fork(),
         }
+    }
+
+    /// What leaves this operation out.
+    fn part(&self, task: &Task) -> String {
+        format!("{}.{}", self.name, task.minor)
+    }
+
+    /// Its operations, which can be left out.
+    pub(super) fn parts(&self) -> Vec<String> {
+        self.tasks.iter().map(|task| self.part(task)).collect()
+    }
+
+    pub(super) fn leave_out(&mut self, parts: &[String]) {
+        let mut tasks = std::mem::take(&mut self.tasks);
+        tasks.retain(|task| !parts.contains(&self.part(task)));
+        self.tasks = tasks;
     }
 
     pub(super) fn is_done(&self) -> bool {
@@ -229,7 +249,7 @@ impl Asker {
             return Ok(());
         }
         let Some(ledger) = &mut self.ledger else {
-            self.ledger = link.client().ok();
+            self.ledger = link.client(self.chance.fork()).ok();
             return Ok(());
         };
         let Some(run) = self.run else {
@@ -243,8 +263,8 @@ impl Asker {
         if self.batch.is_empty() {
             let open = |place: &usize| !self.tasks[*place].is_over();
             let open = (0..self.tasks.len()).filter(open);
-            let mut network = link.network();
-            self.batch = open.filter(|_| network.lot.happens(500)).collect();
+            let chance = &mut self.chance;
+            self.batch = open.filter(|_| chance.happens(500)).collect();
         }
         let requests = self
             .batch
@@ -254,7 +274,12 @@ impl Asker {
         if requests.is_empty() {
             return Ok(());
         }
-        match ledger.submit(&requests) {
+        let name = &self.name;
+        let note = |words: String| link.network().note(|| format!("{name} {words}"));
+        note(format!("asks {requests:?}"));
+        let answered = ledger.submit(&requests);
+        note(format!("is answered {answered:?}"));
+        match answered {
             Ok(answers) => {
                 let count = answers.len();
                 if count == 0 || count > self.batch.len() {

@@ -10,34 +10,23 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
-use super::{Lot, Planted};
+use super::Planted;
+use super::faults::Faults;
 use crate::poll::PollKey;
 use crate::serve::client::Client;
 use crate::serve::log::ServerLog;
 use crate::serve::query::ClientQuery;
 use crate::serve::{ServeError, Server};
+use crate::simulation::chance::Chance;
 use crate::store::{
     ByteStream, CommitFate, HostClock, LedgerError, OwnedFor, OwnerThread, Remote, SharedRows,
 };
 use crate::wake::Alarm;
 
 /// The most bytes that are passed on as one piece.
-const PIECE: u64 = 400;
+const PIECE: usize = 400;
 /// The longest that the link stalls: longer than a client waits.
-const STALL: u64 = 70_000;
-
-/// How often what goes wrong, in thousandths.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Faults {
-    /// A connection is cut, of the pieces that a client sends or waits for.
-    pub(super) cut: u64,
-    /// Nothing passes for a while, of the same.
-    pub(super) stall: u64,
-    /// The server is killed, of its turns.
-    pub(super) kill: u64,
-    /// A commit fails, of its turns.
-    pub(super) commit: u64,
-}
+const STALL: usize = 70_000;
 
 /// One connection.
 struct Ends {
@@ -49,11 +38,13 @@ struct Ends {
     is_cut: bool,
     /// How much the client has sent.
     sent: usize,
+    /// What goes wrong with it.
+    chance: Chance,
 }
 
 /// The server, the connections to it, and what they go through.
 pub(super) struct Network {
-    pub(super) lot: Lot,
+    pub(super) chance: Chance,
     pub(super) now: Duration,
     pub(super) faults: Faults,
     planted: Option<Planted>,
@@ -67,6 +58,8 @@ pub(super) struct Network {
     last_sent: Vec<u8>,
     /// What broke the server's loop.
     pub(super) broken: Option<String>,
+    /// What happened, if that is wanted.
+    pub(super) trace: Option<Vec<String>>,
 }
 
 /// The network, as all clients have it.
@@ -81,13 +74,14 @@ struct ClientEnd {
 
 impl Link {
     pub(super) fn new(
-        lot: Lot,
+        chance: Chance,
         faults: Faults,
         rows: SharedRows,
         planted: Option<Planted>,
+        traced: bool,
     ) -> Self {
         Link(Arc::new(Mutex::new(Network {
-            lot,
+            chance,
             now: Duration::ZERO,
             faults,
             planted,
@@ -99,6 +93,7 @@ impl Link {
             last: 0,
             last_sent: Vec::new(),
             broken: None,
+            trace: traced.then(Vec::new),
         })))
     }
 
@@ -106,11 +101,12 @@ impl Link {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A client of the server.
-    pub(super) fn client(&self) -> Result<Remote, LedgerError> {
-        let link = self.clone();
+    /// A client of the server, with what decides about its connections.
+    pub(super) fn client(&self, chance: Chance) -> Result<Remote, LedgerError> {
+        let (link, chance) = (self.clone(), Mutex::new(chance));
         let dial = move |_: &Path| {
-            let key = link.network().connect()?;
+            let mut chance = chance.lock().unwrap_or_else(PoisonError::into_inner);
+            let key = link.network().connect(chance.fork())?;
             let link = link.clone();
             let end: Box<dyn ByteStream> = Box::new(ClientEnd { link, key });
             Ok(end)
@@ -120,10 +116,23 @@ impl Link {
 }
 
 impl Network {
-    fn connect(&mut self) -> Result<u32, String> {
+    pub(super) fn note(&mut self, words: impl FnOnce() -> String) {
+        let now = self.now;
+        if let Some(trace) = &mut self.trace {
+            trace.push(format!("{now:?} {}", words()));
+        }
+    }
+
+    fn kill_server(&mut self) {
+        if self.server.take().is_some() {
+            self.note(|| "the server is killed".to_string());
+        }
+    }
+
+    fn connect(&mut self, mut chance: Chance) -> Result<u32, String> {
         if self.server.is_none() {
-            if self.lot.happens(300) {
-                self.now += self.lot.millis(2_000);
+            if chance.happens(300) {
+                self.now += chance.millis(2_000);
                 return Err("is not there".to_string());
             }
             self.server = Some(self.start().map_err(|error| error.to_string())?);
@@ -143,8 +152,11 @@ impl Network {
             to_client: VecDeque::new(),
             is_cut: false,
             sent: 0,
+            chance,
         };
         self.connections.insert(self.last, ends);
+        let key = self.last;
+        self.note(|| format!("connection {key} begins"));
         Ok(self.last)
     }
 
@@ -162,15 +174,15 @@ impl Network {
     /// Passes some of what was sent on, both ways, and lets the server take a turn.
     pub(super) fn go_on(&mut self) {
         self.carry_requests();
-        if self.lot.happens(self.faults.kill) {
-            self.server = None;
+        if self.chance.happens(self.faults.kill) {
+            self.kill_server();
         }
         if let Err(error) = self.serve() {
             self.broken = Some(error.to_string());
         }
         // What it has sent may be lost with it.
-        if self.lot.happens(self.faults.kill) {
-            self.server = None;
+        if self.chance.happens(self.faults.kill) {
+            self.kill_server();
             self.connections
                 .values_mut()
                 .for_each(|ends| ends.socket = None);
@@ -185,7 +197,7 @@ impl Network {
             let Some(socket) = &mut ends.socket else {
                 continue;
             };
-            let piece = self.lot.piece(ends.to_server.len());
+            let piece = piece(&mut ends.chance, ends.to_server.len());
             let bytes: Vec<u8> = ends.to_server.iter().take(piece).copied().collect();
             match socket.write(&bytes) {
                 Ok(taken) => drop(ends.to_server.drain(..taken)),
@@ -200,10 +212,13 @@ impl Network {
 
     /// A turn of the server.
     fn serve(&mut self) -> Result<(), ServeError> {
-        let fate = match self.lot.happens(self.faults.commit) {
-            true => self.lot.fate(),
+        let fate = match self.chance.happens(self.faults.commit) {
+            true => self.chance.fate(),
             false => CommitFate::Done,
         };
+        if fate != CommitFate::Done {
+            self.note(|| format!("the next commit fails: {fate:?}"));
+        }
         self.rows.next_commit(fate);
         let Some(server) = &mut self.server else {
             return Ok(());
@@ -232,7 +247,7 @@ impl Network {
             };
             match socket.read(&mut bytes) {
                 Ok(0) => ends.socket = None,
-                Ok(count) if lies && self.lot.happens(20) => {
+                Ok(count) if lies && ends.chance.happens(20) => {
                     ends.to_client.extend(&self.last_sent);
                     self.last_sent = bytes[..count].to_vec();
                 }
@@ -256,12 +271,12 @@ impl Network {
 
     /// A connection may be cut.
     fn may_cut(&mut self, key: u32) {
-        if self.lot.happens(self.faults.cut) {
-            let waiting = self
-                .connections
-                .get(&key)
-                .map_or(0, |ends| ends.to_server.len());
-            let arrives = self.lot.below(waiting as u64 + 1) as usize;
+        let Some(ends) = self.connections.get_mut(&key) else {
+            return;
+        };
+        if ends.chance.happens(self.faults.cut) {
+            let arrives = ends.chance.below(ends.to_server.len() + 1);
+            self.note(|| format!("connection {key} is cut, {arrives} bytes arrive"));
             self.cut(key, arrives);
         }
     }
@@ -278,13 +293,14 @@ impl Network {
 
 impl ByteStream for ClientEnd {
     fn send(&mut self, bytes: &[u8]) -> rustix::io::Result<usize> {
-        let mut network = self.link.network();
+        let network = &mut *self.link.network();
         network.may_cut(self.key);
-        let piece = network.lot.piece(bytes.len());
-        let repeats = network.planted == Some(Planted::RequestsTwice) && network.lot.happens(30);
+        let doubles = network.planted == Some(Planted::RequestsTwice);
         let Some(ends) = network.connections.get_mut(&self.key) else {
             return Err(Errno::PIPE);
         };
+        let piece = piece(&mut ends.chance, bytes.len());
+        let repeats = doubles && ends.chance.happens(30);
         if ends.is_cut || ends.socket.is_none() {
             return Err(Errno::PIPE);
         }
@@ -298,24 +314,27 @@ impl ByteStream for ClientEnd {
         }
         ends.to_server.extend(&bytes[..piece]);
         ends.sent += piece;
+        let (key, of) = (self.key, bytes.len());
+        network.note(|| format!("connection {key} is given {piece} of {of} bytes"));
         Ok(piece)
     }
 
     fn receive(&mut self, room: &mut [u8], _: bool) -> std::io::Result<usize> {
         let network = &mut *self.link.network();
         network.may_cut(self.key);
-        if network.lot.happens(network.faults.stall) {
-            network.now += network.lot.millis(STALL);
-            return Err(ErrorKind::WouldBlock.into());
+        let often = network.faults.stall;
+        if let Some(ends) = network.connections.get_mut(&self.key) {
+            if ends.chance.happens(often) {
+                let stall = ends.chance.millis(STALL);
+                network.note(|| format!("the link stands still for {stall:?}"));
+                network.now += stall;
+                return Err(ErrorKind::WouldBlock.into());
+            }
+            network.now += ends.chance.millis(10);
         }
-        network.now += network.lot.millis(10);
         network.go_on();
-        let piece = network.lot.piece(room.len()).max(1);
-        let Some(ends) = network
-            .connections
-            .get_mut(&self.key)
-            .filter(|ends| !ends.is_cut)
-        else {
+        let ends = network.connections.get_mut(&self.key);
+        let Some(ends) = ends.filter(|ends| !ends.is_cut) else {
             return Err(ErrorKind::ConnectionReset.into());
         };
         if ends.to_client.is_empty() {
@@ -324,6 +343,7 @@ impl ByteStream for ClientEnd {
                 None => Ok(0),
             };
         }
+        let piece = piece(&mut ends.chance, room.len()).max(1);
         ends.to_client.read(&mut room[..piece])
     }
 
@@ -339,12 +359,10 @@ impl Drop for ClientEnd {
     }
 }
 
-impl Lot {
-    /// A piece of so many bytes, which are all that there are in every other case.
-    fn piece(&mut self, most: usize) -> usize {
-        match self.happens(500) {
-            true => most,
-            false => self.below(PIECE.min(most as u64) + 1) as usize,
-        }
+/// A piece of so many bytes, which are all that there are in every other case.
+fn piece(chance: &mut Chance, most: usize) -> usize {
+    match chance.happens(500) {
+        true => most,
+        false => chance.below(PIECE.min(most) + 1),
     }
 }

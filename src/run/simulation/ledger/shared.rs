@@ -77,7 +77,7 @@ impl SharedRun {
     pub(super) fn draw_fate(&self, fails: usize, chance: &mut Chance) {
         let fate = match chance.happens(fails) {
             false => CommitFate::Done,
-            true => any_fate(chance),
+            true => chance.fate(),
         };
         self.process.rows.next_commit(fate);
     }
@@ -137,15 +137,4 @@ impl SharedRun {
     pub(super) fn closed(&mut self) -> Option<Vec<Standing>> {
         self.closed.take()
     }
-}
-
-/// What goes wrong with a commit.
-pub(in crate::run::simulation) fn any_fate(chance: &mut Chance) -> CommitFate {
-    const FATES: [CommitFate; 4] = [
-        CommitFate::NotDone,
-        CommitFate::Lost,
-        CommitFate::Untold,
-        CommitFate::Unsynced,
-    ];
-    FATES[chance.below(FATES.len())]
 }
