@@ -52,6 +52,24 @@ pub(crate) fn lived(live: impl FnOnce() -> Result<(), String>) -> Result<(), Str
     lived.unwrap_or_else(|_| Err("it panicked".to_string()))
 }
 
+/// The names of what goes wrong at all, of what has these names and goes wrong so often.
+pub(crate) fn happening<const KINDS: usize>(all: [(&str, &mut usize); KINDS]) -> Vec<String> {
+    let all = all.into_iter().filter(|(_, often)| **often > 0);
+    all.map(|(name, _)| name.to_string()).collect()
+}
+
+/// What has one of these names does not go wrong any more.
+pub(crate) fn leave_out<const KINDS: usize>(
+    all: [(&str, &mut usize); KINDS],
+    is_out: impl Fn(&str) -> bool,
+) {
+    for (name, often) in all {
+        if is_out(name) {
+            *often = 0;
+        }
+    }
+}
+
 /// Leaves out as many of these parts as can be, one after another, as long as it still fails. What happens without a
 /// part is another story, in which a part may be needless that was needed before: all are tried again, until none goes.
 pub(crate) fn shrink(parts: Vec<String>, mut fails: impl FnMut(&[String]) -> bool) -> Vec<String> {

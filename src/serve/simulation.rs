@@ -23,7 +23,7 @@ const SERVED: WorldKind = WorldKind {
     tests: "serve::simulation::each_operation_is_done_once",
     seeds: 150,
     live: |seed, without, traced| simulate(seed, without, traced, None),
-    parts: |seed| Drawn::of(seed).parts(),
+    parts: |seed| SeededClients::of(seed).parts(),
 };
 /// More steps than any of them takes.
 const MOST_STEPS: usize = 20_000;
@@ -42,19 +42,19 @@ enum Planted {
 }
 
 /// What a seed decides before anything happens.
-struct Drawn {
+struct SeededClients {
     chance: Chance,
     faults: Faults,
     askers: Vec<Asker>,
 }
 
-impl Drawn {
+impl SeededClients {
     fn of(seed: u64) -> Self {
         let mut chance = Chance::new(seed);
         let faults = Faults::draw(&mut chance);
         let count = chance.between(1, 3);
         let askers = (0..count).map(|place| Asker::draw(place, &mut chance));
-        Drawn {
+        SeededClients {
             askers: askers.collect(),
             faults,
             chance,
@@ -85,11 +85,11 @@ fn operation(kind: Kind, id: Option<String>, minor: i64) -> Operation {
 
 /// What is wrong with what this seed makes without these parts, if anything is, and what happened.
 fn simulate(seed: u64, without: &[String], traced: bool, planted: Option<Planted>) -> Lived {
-    let Drawn {
+    let SeededClients {
         chance,
         faults,
         askers,
-    } = Drawn::of(seed).without(without);
+    } = SeededClients::of(seed).without(without);
     let mut turns = chance;
     let rows = SharedRows::new();
     let link = Link::new(turns.fork(), faults, rows.clone(), planted, traced);
@@ -190,7 +190,7 @@ fn a_link_is_replayed_exactly_and_without_the_parts_that_are_left_out() {
     for seed in 0..20 {
         let traced = || simulate(seed, &[], true, None);
         assert_eq!(traced(), traced(), "seed {seed}");
-        let parts = Drawn::of(seed).parts();
+        let parts = SeededClients::of(seed).parts();
         let (faults, operations): (Vec<String>, _) =
             parts.into_iter().partition(|part| !part.contains('.'));
         let (lived, trace) = simulate(seed, &faults, true, None);
@@ -224,7 +224,7 @@ fn errors_of_a_link_are_found() {
     // Where one is found, what it is not found by is left out.
     let (planted, seed) = found[0];
     let (seed, planted) = (seed.expect("found"), Some(planted));
-    let parts = Drawn::of(seed).parts();
+    let parts = SeededClients::of(seed).parts();
     let fails = |without: &[String]| simulate(seed, without, false, planted).0.is_err();
     let without = shrink(parts.clone(), fails);
     let left: Vec<&String> = parts

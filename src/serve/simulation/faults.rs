@@ -1,6 +1,7 @@
 //! What goes wrong between clients and their server.
 
 use crate::simulation::chance::Chance;
+use crate::simulation::{happening, leave_out};
 
 /// How often what goes wrong, in thousandths.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,15 +41,10 @@ impl Faults {
 
     /// Those that happen, by their names.
     pub(super) fn parts(&mut self) -> Vec<String> {
-        let all = self.all().into_iter().filter(|(_, often)| **often > 0);
-        all.map(|(name, _)| name.to_string()).collect()
+        happening(self.all())
     }
 
     pub(super) fn leave_out(&mut self, parts: &[String]) {
-        for (name, often) in self.all() {
-            if parts.iter().any(|part| part == name) {
-                *often = 0;
-            }
-        }
+        leave_out(self.all(), |name| parts.iter().any(|part| part == name));
     }
 }

@@ -1,6 +1,7 @@
 //! What goes wrong between the processes: kills, stops, clocks that jump, a ledger that is away, lost power.
 
 use super::*;
+use crate::simulation::{happening, leave_out};
 
 /// When nothing goes wrong between the processes any more.
 const MISHAPS_UNTIL: Duration = Duration::from_secs(900);
@@ -63,16 +64,11 @@ impl Mishaps {
 
     /// Those that happen, by their names.
     pub(super) fn parts(mut self) -> Vec<String> {
-        let all = self.all().into_iter().filter(|(_, often)| **often > 0);
-        all.map(|(name, _)| name.to_string()).collect()
+        happening(self.all())
     }
 
     pub(super) fn without(mut self, is_out: impl Fn(&str) -> bool) -> Self {
-        for (name, often) in self.all() {
-            if is_out(name) {
-                *often = 0;
-            }
-        }
+        leave_out(self.all(), is_out);
         self
     }
 }
